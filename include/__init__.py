@@ -1,0 +1,1 @@
+"""What the DAGs include: the cycles, the jobs they run, and the services that make one machine enough."""

@@ -1,0 +1,116 @@
+"""The description of one model's continuous cycle, and how descriptions are found.
+
+Imported while Airflow parses DAG files: standard library only.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+NAME = re.compile(r"[a-z][a-z0-9]{0,15}")
+
+
+@dataclass(frozen=True)
+class PythonSource:
+    """Data that comes from the cycle's own `source.py`, by its function `tables(start, end)`."""
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """Data that comes as one file per table and interval, CSV or Parquet by its ending.
+
+    A URI is `s3://`, `http://`, `https://` or `file://`, and may hold the fields of the interval:
+    `s3://raw/flights/{start:%Y-%m}.csv`.
+    """
+
+    tables: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Split:
+    """How the rows of one training set are divided by event time, counted back from the interval's end."""
+
+    #: the last stretch, which only `evaluate` reads
+    holdout: timedelta
+    #: the stretch before it, for early stopping, calibration and the check of the exported model
+    validation: timedelta
+
+
+@dataclass(frozen=True)
+class Compute:
+    """What SageMaker is asked for; the local service takes any instance type."""
+
+    instance_type: str = "ml.m5.xlarge"
+    instance_count: int = 1
+    volume_gb: int = 30
+    #: after this the job is stopped and its task fails
+    max_runtime_s: int = 3600
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cycle:
+    """One model's continuous cycle: fetch, clean, transform, train, evaluate, deploy, score, monitor."""
+
+    #: lower-case letters and digits, at most 16; part of every job's name and of every S3 key
+    name: str
+    #: one sentence for people
+    description: str
+    #: the kind of model
+    task: Literal["binary", "multiclass"]
+    #: cron expression in UTC; an interval reaches from one tick to the next
+    schedule: str
+    #: start of the first interval there is data for (UTC)
+    start: datetime
+    #: end of the last interval there will ever be data for; None while the source lives
+    end: datetime | None = None
+    source: PythonSource | FileSource
+    split: Split
+    #: metric that decides between models, a higher value is better
+    metric: Literal["roc_auc", "accuracy"]
+    #: a clean step that quarantines a larger share of its rows than this fails
+    quarantine_limit_share: float = 0.05
+    #: by how much a challenger's metric must beat the best baseline's, in the metric's own unit
+    minimum_gain: float = 0.0
+    #: extra hyperparameters of the training job, by name
+    hyperparameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    processing: Compute = Compute()
+    training: Compute = Compute()
+    serving: Compute = Compute(instance_type="ml.m5.large")
+
+    def __post_init__(self) -> None:
+        """Refuse what no run could work with."""
+        if not NAME.fullmatch(self.name):
+            raise ValueError(
+                f"The cycle's name {self.name!r} does not fit {NAME.pattern}: it becomes part of job names "
+                "and S3 keys. Rename the cycle and its package."
+            )
+        if self.start.tzinfo is not UTC or (self.end is not None and self.end.tzinfo is not UTC):
+            raise ValueError(f"Cycle {self.name}: start and end must be in UTC (datetime(..., tzinfo=UTC)).")
+        if not 0 <= self.quarantine_limit_share <= 1:
+            raise ValueError(
+                f"Cycle {self.name}: quarantine_limit_share={self.quarantine_limit_share} is a share, 0 to 1."
+            )
+
+
+def find_cycles() -> dict[str, Cycle]:
+    """Every cycle of this project by name, in the order of their names.
+
+    A cycle is a package beside this file whose `cycle.py` has a `CYCLE`; its folder bears the cycle's name.
+    """
+    found: dict[str, Cycle] = {}
+    for path in sorted(Path(__file__).parent.glob("*/cycle.py")):
+        cycle: Cycle = importlib.import_module(f"include.cycles.{path.parent.name}.cycle").CYCLE
+        if cycle.name != path.parent.name:
+            raise ValueError(
+                f"The cycle in {path} calls itself {cycle.name!r}, its folder {path.parent.name!r}: "
+                "jobs find a cycle's code by its name. Make them the same."
+            )
+        found[cycle.name] = cycle
+    return found

@@ -1,0 +1,1 @@
+"""A local AWS that executes SageMaker jobs, endpoints and transforms on this machine."""

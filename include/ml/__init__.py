@@ -1,0 +1,1 @@
+"""Pure functions shared by every cycle: no files, no clock, no environment."""

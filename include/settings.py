@@ -1,0 +1,64 @@
+"""Every setting of Flywheel, read once from the environment into one frozen value.
+
+Imported while Airflow parses DAG files: standard library only. `.env.example` documents each variable.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+PREFIX = "FLYWHEEL_"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What may differ between two installations; field `bucket` is set by `FLYWHEEL_BUCKET`, and so on."""
+
+    #: directory of everything that is made at run time: databases, objects, logs
+    home: Path = PROJECT / ".flywheel"
+    #: port of Airflow's UI and API on 127.0.0.1
+    airflow_port: int = 8080
+    #: port of the local SageMaker on 127.0.0.1
+    sagemaker_port: int = 4566
+    #: SQLAlchemy URL of a PostgreSQL for Airflow; empty: the embedded one
+    database_url: str = ""
+    #: Airflow connection that decides where jobs run
+    aws_conn_id: str = "aws_default"
+    #: S3 bucket of all data, models and records
+    bucket: str = "flywheel"
+    #: role the jobs assume; the local service accepts any
+    role_arn: str = "arn:aws:iam::000000000000:role/flywheel"
+    #: URI of the job image (include/image)
+    image_uri: str = "flywheel:local"
+    #: numeric threads of one job; part of every step's key, since results may depend on it
+    threads: int = 2
+    #: how often a waiting task asks for its job's state, in seconds
+    poll_interval_s: float = 5.0
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Read `FLYWHEEL_*` from `environment`; a value that does not parse is a ValueError naming it."""
+        given: dict[str, object] = {}
+        for field in fields(cls):
+            name = PREFIX + field.name.upper()
+            if name in environment:
+                given[field.name] = _parse(name, environment[name], type(field.default))
+        return cls(**given)  # type: ignore[arg-type]
+
+
+def _parse(name: str, text: str, kind: type) -> object:
+    try:
+        return Path(text).resolve() if issubclass(kind, Path) else kind(text)
+    except ValueError as error:
+        raise ValueError(f"{name}={text!r} is not a valid {kind.__name__}: see .env.example.") from error
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process."""
+    return Settings.from_environment(os.environ)

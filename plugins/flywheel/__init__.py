@@ -1,0 +1,1 @@
+"""What is Airflow's own: operators, triggers, hooks, and the names, requests and records they share."""

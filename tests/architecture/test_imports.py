@@ -1,0 +1,96 @@
+"""The import table of docs/architecture.md holds."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+#: folder -> modules its files must not import, at any depth of the module's name
+FORBIDDEN = {
+    "dags": ["pandas", "numpy", "sklearn", "boto3", "include.jobs", "include.ml", "include.local_sagemaker"],
+    "plugins/flywheel": ["pandas", "sklearn", "include.jobs", "include.ml", "include.local_sagemaker"],
+    "include/cycles": [
+        "airflow",
+        "boto3",
+        "botocore",
+        "flywheel",
+        "include.local_sagemaker",
+        "include.settings",
+    ],
+    "include/jobs": [
+        "airflow",
+        "boto3",
+        "botocore",
+        "flywheel",
+        "include.local_sagemaker",
+        "include.settings",
+    ],
+    "include/ml": ["os", "pathlib", "time", "airflow", "boto3", "botocore", "flywheel", "include"],
+    "include/local_sagemaker": [
+        "airflow",
+        "flywheel",
+        "include.jobs",
+        "include.ml",
+        "include.cycles",
+        "include.settings",
+    ],
+    "include/stack": ["pandas", "sklearn", "airflow", "include.jobs", "include.ml"],
+}
+#: the same, with what is allowed after all
+ALLOWED = {"include/ml": ["include.ml"]}
+#: files that Airflow reads while it parses DAGs: standard library and the light parts of this project
+LIGHT = [
+    "include/settings.py",
+    "include/cycles/cycle.py",
+    *(str(p.relative_to(ROOT)) for p in ROOT.glob("include/cycles/*/cycle.py")),
+]
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The absolute names of all modules that a file imports, wherever in the file."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import; write the module's full name"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def within(name: str, modules: list[str]) -> bool:
+    """Whether `name` is one of `modules` or lies below one."""
+    return any(name == module or name.startswith(f"{module}.") for module in modules)
+
+
+@pytest.mark.parametrize("folder", FORBIDDEN)
+def test_a_part_imports_only_what_the_table_allows(folder: str):
+    """No file of a part imports what the part must not know."""
+    files = sorted((ROOT / folder).rglob("*.py"))
+    wrong = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in files
+        for name in imported(path)
+        if within(name, FORBIDDEN[folder]) and not within(name, ALLOWED.get(folder, []))
+    ]
+    assert files
+    assert wrong == []
+
+
+@pytest.mark.parametrize("path", LIGHT)
+def test_what_is_read_at_parse_time_is_light(path: str):
+    """Files that Airflow imports while parsing need nothing but the standard library."""
+    heavy = ["pandas", "numpy", "sklearn", "scipy", "boto3", "botocore", "airflow", "pyarrow"]
+    assert [name for name in imported(ROOT / path) if within(name, heavy)] == []
+
+
+@pytest.mark.parametrize("folder", ["dags", "plugins/flywheel"])
+def test_airflow_is_used_through_its_public_interface(folder: str):
+    """DAGs and operators never reach into Airflow's models or its database."""
+    private = ["airflow.models", "airflow.settings", "airflow.utils.session", "airflow.jobs", "sqlalchemy"]
+    files = sorted((ROOT / folder).rglob("*.py"))
+    wrong = [f"{p.relative_to(ROOT)}: {name}" for p in files for name in imported(p) if within(name, private)]
+    assert wrong == []
