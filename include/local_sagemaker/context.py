@@ -1,0 +1,43 @@
+"""What every handler is given: where the service keeps its things, and the parts that do the work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from include.local_sagemaker.s3.objects import ObjectStore
+
+ACCOUNT = "000000000000"
+REGION = "us-east-1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """The service as its handlers see it, made once by service.py and passed down whole."""
+
+    #: directory of everything the service keeps
+    root: Path
+    #: base of this service's own URL, such as `http://127.0.0.1:4566`
+    url: str
+    #: account number in every ARN
+    account: str = ACCOUNT
+    #: region in every ARN
+    region: str = REGION
+    #: the `image.toml` files that map image URIs to environments
+    images: tuple[Path, ...] = ()
+    #: how many jobs run at the same time; the others wait
+    job_limit: int = 2
+    #: the objects of S3
+    objects: ObjectStore
+    #: all resources of SageMaker
+    store: Any = None
+    #: what starts, watches and stops jobs
+    supervisor: Any = None
+    #: what starts, watches and stops endpoints
+    hosting: Any = None
+
+    def arn(self, service: str, resource: str) -> str:
+        """The ARN of a resource of this account and region: `arn("sagemaker", "model/m")`."""
+        return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"

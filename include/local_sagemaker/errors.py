@@ -1,0 +1,88 @@
+"""The errors a handler may raise, as AWS words them.
+
+    AwsError
+    ├── ValidationException     a request that cannot be carried out as it stands (HTTP 400)
+    ├── ResourceNotFound        what the request names does not exist (400)
+    ├── ResourceInUse           the name is taken, or the thing is busy (400)
+    ├── ResourceLimitExceeded   a limit of the account (400)
+    ├── ConflictException       somebody else changed it first (400)
+    ├── UnknownOperation        the service has no such operation, or this one does not emulate it (400)
+    ├── SerializationException  a body that is no valid document of the protocol (400)
+    ├── AccessDenied            the request is not signed by a known key (403)
+    └── InternalFailure         a mistake of this service (500)
+
+S3 and the runtime have their own tables of codes, in s3/errors.py and next to InvokeEndpoint.
+"""
+# ruff: noqa: N818 (the names are the codes that AWS uses)
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class AwsError(Exception):
+    """An error answer: code, message, HTTP status, and members that the error's shape has besides."""
+
+    code: ClassVar[str] = "InternalFailure"
+    status: ClassVar[int] = 400
+
+    def __init__(self, message: str, **members: Any) -> None:  # noqa: ANN401 (members are any JSON)
+        super().__init__(message)
+        self.message = message
+        self.members = members
+
+
+class ValidationException(AwsError):
+    """A request that cannot be carried out as it stands; also a missing job, model or endpoint."""
+
+    code = "ValidationException"
+
+
+class ResourceNotFound(AwsError):
+    """What the request names does not exist."""
+
+    code = "ResourceNotFound"
+
+
+class ResourceInUse(AwsError):
+    """The name is taken, or the thing is busy."""
+
+    code = "ResourceInUse"
+
+
+class ResourceLimitExceeded(AwsError):
+    """A limit of the account is reached."""
+
+    code = "ResourceLimitExceeded"
+
+
+class ConflictException(AwsError):
+    """Somebody else changed it first."""
+
+    code = "ConflictException"
+
+
+class UnknownOperation(AwsError):
+    """The service has no such operation, or the local one does not emulate it."""
+
+    code = "UnknownOperationException"
+
+
+class SerializationException(AwsError):
+    """A body that is no valid document of the protocol."""
+
+    code = "SerializationException"
+
+
+class AccessDenied(AwsError):
+    """The request is not signed by a known key."""
+
+    code = "AccessDeniedException"
+    status = 403
+
+
+class InternalFailure(AwsError):
+    """A mistake of this service; its log has the traceback under the request's id."""
+
+    code = "InternalFailure"
+    status = 500

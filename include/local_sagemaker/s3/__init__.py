@@ -1,0 +1,1 @@
+"""The objects of S3 as plain files."""
