@@ -1,0 +1,1 @@
+"""The local SageMaker's processes: jobs, endpoints, batch transforms."""

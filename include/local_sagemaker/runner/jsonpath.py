@@ -1,0 +1,153 @@
+"""The subset of JSONPath that batch transform's InputFilter and OutputFilter understand.
+
+`$`, `.name`, `.*`, `[*]`, `['a','b']`, `[1,3]`, `[-1]`, `[start:end]`. A step that names one child leads to
+that child; a step that names several leads to all of them, and the result is then an array, save that a last
+`['a','b']` keeps its names and gives an object.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+NAME = r"[^\s.\[\]'\"*,$()?@]+"
+QUOTED = r"'[^']*'|\"[^\"]*\""
+STEP = re.compile(
+    rf"\.?\[\s*(?P<names>(?:{QUOTED})(?:\s*,\s*(?:{QUOTED}))*)\s*\]"
+    r"|\.?\[\s*(?P<start>-?\d+)?\s*:\s*(?P<end>-?\d+)?\s*\]"
+    r"|\.?\[\s*(?P<indices>-?\d+(?:\s*,\s*-?\d+)*)\s*\]"
+    r"|(?P<all>\.\*|\.?\[\s*\*\s*\])"
+    rf"|\.(?P<name>{NAME})"
+)
+
+
+class JsonPathError(ValueError):
+    """A path that is no path, or that leads nowhere in a given value."""
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One step of a path: the children of a value, and whether there is always just one."""
+
+    text: str
+    #: the children of a value
+    children: Callable[[Any], Iterator[Any]]
+    is_single: bool
+    #: for `['a','b']`: the names an object is made of when the step is the last
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class JsonPath:
+    """A parsed path.
+
+    >>> JsonPath.parse("$[1:]").apply(["id-7", 0.5, 2])
+    [0.5, 2]
+    >>> JsonPath.parse("$['id','SageMakerOutput']").apply({"id": 7, "x": 1, "SageMakerOutput": 0.9})
+    {'id': 7, 'SageMakerOutput': 0.9}
+    """
+
+    text: str
+    steps: tuple[_Step, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> JsonPath:
+        """Parse `text`, raise JsonPathError where it leaves the subset."""
+        if not text.startswith("$"):
+            raise JsonPathError(f"The JSONPath {text!r} does not begin with '$', the root of a record.")
+        steps, position = [], 1
+        while position < len(text):
+            match = STEP.match(text, position)
+            if match is None:
+                raise JsonPathError(
+                    f"The JSONPath {text!r} is not understood from {text[position:]!r} on. Use $, .name, *, "
+                    "['a','b'], [1,3], [-1] and [start:end]."
+                )
+            steps.append(_step(match))
+            position = match.end()
+        return cls(text, tuple(steps))
+
+    @property
+    def is_root(self) -> bool:
+        """Whether the path leads to the whole value."""
+        return not self.steps
+
+    def apply(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+        """What the path leads to in `value`; JsonPathError when a name or an index is not there."""
+        found, is_single = [value], True
+        for place, step in enumerate(self.steps):
+            is_last = place == len(self.steps) - 1
+            found = [child for parent in found for child in self._children(step, parent, is_last=is_last)]
+            is_single = is_single and (step.is_single or (is_last and bool(step.names)))
+        return found[0] if is_single else found
+
+    def _children(self, step: _Step, parent: Any, *, is_last: bool) -> list[Any]:  # noqa: ANN401 - any JSON value
+        try:
+            children = list(step.children(parent))
+        except (KeyError, IndexError, TypeError) as error:
+            raise JsonPathError(
+                f"The JSONPath {self.text!r} leads nowhere: {step.text!r} is not in {_shown(parent)}."
+            ) from error
+        return [dict(zip(step.names, children, strict=True))] if is_last and step.names else children
+
+
+def _step(match: re.Match[str]) -> _Step:
+    text = match.group()
+    if match["name"] is not None:
+        return _Step(text, _by_name((match["name"],)), is_single=True)
+    if match["names"] is not None:
+        names = tuple(quoted[1:-1] for quoted in re.findall(QUOTED, match["names"]))
+        is_single = len(names) == 1
+        return _Step(text, _by_name(names), is_single=is_single, names=() if is_single else names)
+    if match["indices"] is not None:
+        indices = tuple(int(index) for index in match["indices"].split(","))
+        return _Step(text, _by_index(indices), is_single=len(indices) == 1)
+    if match["all"] is not None:
+        return _Step(text, _all, is_single=False)
+    return _Step(text, _by_slice(match["start"], match["end"]), is_single=False)
+
+
+def _by_name(names: tuple[str, ...]) -> Callable[[Any], Iterator[Any]]:
+    def children(value: Any) -> Iterator[Any]:  # noqa: ANN401 - any JSON value
+        return (_object(value)[name] for name in names)
+
+    return children
+
+
+def _by_index(indices: tuple[int, ...]) -> Callable[[Any], Iterator[Any]]:
+    def children(value: Any) -> Iterator[Any]:  # noqa: ANN401 - any JSON value
+        return (_array(value)[index] for index in indices)
+
+    return children
+
+
+def _by_slice(start: str | None, end: str | None) -> Callable[[Any], Iterator[Any]]:
+    part = slice(int(start) if start else None, int(end) if end else None)
+
+    def children(value: Any) -> Iterator[Any]:  # noqa: ANN401 - any JSON value
+        return iter(_array(value)[part])
+
+    return children
+
+
+def _all(value: Any) -> Iterator[Any]:  # noqa: ANN401 - any JSON value
+    return iter(value.values() if isinstance(value, dict) else _array(value))
+
+
+def _array(value: Any) -> list[Any]:  # noqa: ANN401 - any JSON value
+    if not isinstance(value, list):
+        raise TypeError
+    return value
+
+
+def _object(value: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
+    if not isinstance(value, dict):
+        raise TypeError
+    return value
+
+
+def _shown(value: object, width: int = 120) -> str:
+    text = repr(value)
+    return text if len(text) <= width else text[:width] + "..."
