@@ -1,8 +1,8 @@
 """The one entry point of the job image: finds the code a job was given, and runs the step it is asked for.
 
 Called as `process <step> --name value ...`, `train` or `serve`. The image holds libraries only; what runs is
-the archive in the channel `code`, or beside the model. Standard library only, and little of it: this is on the
-way of every job's start.
+the archive in the channel `code`, or beside the model. Standard library only, and little of it: this is on
+the way of every job's start.
 """
 
 from __future__ import annotations
