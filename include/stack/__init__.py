@@ -1,1 +1,1 @@
-"""Starts, watches and stops everything one machine needs: `make run`, `make status`, `make down`."""
+"""What `make run`, `make status` and `make down` do: the services of one machine, a cycle's first turn."""

@@ -1,0 +1,21 @@
+"""Imports what tasks need into Airflow's scheduler, before it forks the processes that run them.
+
+Airflow imports this module in every component. The local executor's workers and their tasks are forks of the
+scheduler: a task that finds pandas imported starts in tenths of a second instead of seconds.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+#: what the operators import, and what Airflow itself imports late
+EARLY = (
+    "pandas",
+    "boto3",
+    "airflow.providers.amazon.aws.hooks.sagemaker",
+)
+
+if "scheduler" in sys.argv:
+    for module in EARLY:
+        importlib.import_module(module)

@@ -1,0 +1,53 @@
+"""`python -m include.stack run|up|status|down`: what the Makefile's targets call."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from include.settings import PROJECT, Settings
+from include.stack.environment import read_env_file
+from include.stack.errors import StackError
+from include.stack.stack import Stack
+from include.stack.terminal import Terminal
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do one command; 0 if it did what it is for."""
+    options = _parser().parse_args(arguments)
+    # the environment of the command wins over the file
+    os.environ.update({**read_env_file(PROJECT / ".env"), **os.environ})
+    terminal = Terminal()
+    try:
+        settings = Settings.from_environment(os.environ)
+        status: int = options.command(settings, terminal, options)
+    except (StackError, ValueError) as error:
+        terminal.say()
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    return status
+
+
+def _up(settings: Settings, terminal: Terminal, _: argparse.Namespace) -> int:
+    Stack(settings, terminal).up()
+    return 0
+
+
+def _down(settings: Settings, terminal: Terminal, _: argparse.Namespace) -> int:
+    Stack(settings, terminal).down()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m include.stack", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+    up = commands.add_parser("up", help="start the services and return")
+    up.set_defaults(command=_up)
+    down = commands.add_parser("down", help="stop the services")
+    down.set_defaults(command=_down)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""Processes that outlive the command that started them, found again by id and start time.
+
+A pid file holds both, because the system gives a number to another program once its owner is gone: a process
+whose start time differs is not ours and is never signalled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+#: start times are read from the kernel in its ticks; two readings may differ by one, in seconds
+START_TIME_TOLERANCE_S = 0.05
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """One named background process of an installation."""
+
+    name: str
+    #: directory of pid files
+    run: Path
+    #: directory of log files
+    logs: Path
+
+    @property
+    def pid_file(self) -> Path:
+        """Where the process is remembered."""
+        return self.run / f"{self.name}.json"
+
+    @property
+    def log(self) -> Path:
+        """Where everything it prints goes."""
+        return self.logs / f"{self.name}.log"
+
+    def is_known(self) -> bool:
+        """Whether it was started and not stopped since, alive or not."""
+        return self.pid_file.exists()
+
+    def process(self) -> psutil.Process | None:
+        """The living process, or None."""
+        try:
+            known = json.loads(self.pid_file.read_text())
+            process = psutil.Process(known["pid"])
+            is_ours = abs(process.create_time() - known["started"]) < START_TIME_TOLERANCE_S
+            return process if is_ours and process.status() != psutil.STATUS_ZOMBIE else None
+        except (FileNotFoundError, ValueError, KeyError, psutil.Error):
+            return None
+
+    def start(self, command: Sequence[str], *, environment: Mapping[str, str], directory: Path) -> None:
+        """Start it in a session of its own, so that a Ctrl-C in the terminal does not reach it."""
+        with self.log.open("ab") as log:
+            child = subprocess.Popen(
+                command,
+                env=environment,
+                cwd=directory,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        started = psutil.Process(child.pid).create_time()
+        draft = self.pid_file.with_suffix(".new")
+        draft.write_text(json.dumps({"pid": child.pid, "started": started}))
+        draft.replace(self.pid_file)
+
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM, once."""
+        process = self.process()
+        if process is not None:
+            process.terminate()
+
+    def stop(self, timeout_s: float) -> None:
+        """Wait until it ended by itself; after `timeout_s` seconds kill it, then what is left of its session.
+
+        A job of the local SageMaker has a session of its own and is not touched.
+        """
+        process = self.process()
+        if process is not None:
+            try:
+                process.wait(timeout_s)
+            except psutil.TimeoutExpired:
+                process.kill()
+                process.wait(timeout_s)
+        for left in self._session():
+            with suppress(psutil.NoSuchProcess):
+                left.kill()
+        self.pid_file.unlink(missing_ok=True)
+
+    def last_words(self, lines: int = 15) -> str:
+        """The end of its log, indented."""
+        text = self.log.read_text(errors="replace") if self.log.exists() else ""
+        return "".join(f"    {line}\n" for line in text.splitlines()[-lines:])
+
+    def _session(self) -> list[psutil.Process]:
+        """The living processes of the session it led, also after its own end."""
+        try:
+            known = json.loads(self.pid_file.read_text())
+        except (FileNotFoundError, ValueError):
+            return []
+        return [process for process in psutil.process_iter() if _is_of_session(process, known)]
+
+
+def _is_of_session(process: psutil.Process, known: dict[str, float]) -> bool:
+    try:
+        # while a session has members its number is given to no other process
+        return os.getsid(process.pid) == known["pid"] and process.create_time() >= known["started"]
+    except (ProcessLookupError, PermissionError, psutil.Error):
+        return False
