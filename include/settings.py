@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 PROJECT = Path(__file__).resolve().parent.parent
 PREFIX = "FLYWHEEL_"
+#: port numbers are smaller
+PORTS = 65536
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,15 +43,31 @@ class Settings:
     #: how often a waiting task asks for its job's state, in seconds
     poll_interval_s: float = 5.0
 
+    def __post_init__(self) -> None:
+        """Refuse what no service could be started with."""
+        for name in ("airflow_port", "sagemaker_port"):
+            if not 0 < getattr(self, name) < PORTS:
+                raise ValueError(
+                    f"{PREFIX}{name.upper()}={getattr(self, name)} is no port: choose one from 1024 to 65535."
+                )
+        if self.airflow_port == self.sagemaker_port:
+            raise ValueError(
+                f"{PREFIX}AIRFLOW_PORT and {PREFIX}SAGEMAKER_PORT are both {self.airflow_port}: "
+                "two services cannot share a port. Change one."
+            )
+        for name in ("threads", "poll_interval_s"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{PREFIX}{name.upper()}={getattr(self, name)} must be more than 0.")
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """Read `FLYWHEEL_*` from `environment`; a value that does not parse is a ValueError naming it."""
-        given: dict[str, object] = {}
+        given: dict[str, Any] = {}
         for field in fields(cls):
             name = PREFIX + field.name.upper()
             if name in environment:
                 given[field.name] = _parse(name, environment[name], type(field.default))
-        return cls(**given)  # type: ignore[arg-type]
+        return replace(cls(), **given)
 
 
 def _parse(name: str, text: str, kind: type) -> object:

