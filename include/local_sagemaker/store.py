@@ -1,0 +1,224 @@
+"""Resources that outlive the service, in SQLite. The statements are in queries.py, the tables in schema.sql.
+
+A change is on the disk (write-ahead log, `synchronous=FULL`) when the method that makes it returns. All
+methods may be called from any thread. Times are seconds since 1970; documents are JSON that may hold
+datetimes.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from include.local_sagemaker import queries
+
+SCHEMA = Path(__file__).parent / "schema.sql"
+
+Document = dict[str, Any]
+
+
+class TakenError(Exception):
+    """There is a resource of that kind and name already."""
+
+
+class MissingError(Exception):
+    """There is no resource of that kind and name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One job, model, endpoint, package, ..."""
+
+    kind: str
+    name: str
+    arn: str
+    status: str = ""
+    #: seconds since 1970, UTC
+    created: float
+    modified: float
+    #: what the Describe operation answers
+    document: Document
+    #: what the service needs besides: the lifecycle's state, places on the disk
+    state: Document = field(default_factory=dict)
+    #: the group of a model package, else empty
+    parent: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Query:
+    """Which resources of a kind, in which order; None means any. Bounds of time are exclusive."""
+
+    name_contains: str | None = None
+    status: str | None = None
+    parent: str | None = None
+    created_after: float | None = None
+    created_before: float | None = None
+    modified_after: float | None = None
+    modified_before: float | None = None
+    sort_by: Literal["name", "created", "modified", "status"] = "created"
+    is_descending: bool = False
+    limit: int | None = None
+    #: start behind this one: (value of sort_by, name)
+    after: tuple[str | float, str] | None = None
+
+
+class Store:
+    """The database of one service; see the module."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.RLock()
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+        self._connection.row_factory = sqlite3.Row
+        for statement in queries.SETTINGS:
+            self._connection.execute(statement)
+        self._migrate(path)
+
+    def close(self) -> None:
+        """Close the database; further calls fail."""
+        with self._lock:
+            self._connection.close()
+
+    def insert(self, resource: Resource, tags: Mapping[str, str] | None = None) -> None:
+        """Keep a new resource with its tags; TakenError if the name or the ARN is taken."""
+        with self._transaction() as connection:
+            try:
+                connection.execute(queries.INSERT, _row(resource))
+            except sqlite3.IntegrityError as error:
+                raise TakenError(f"There is a {resource.kind} {resource.name} already.") from error
+            self._put_tags(resource.arn, tags or {})
+
+    def get(self, kind: str, name: str) -> Resource | None:
+        """One resource, or None."""
+        return self._one(queries.GET, {"kind": kind, "name": name})
+
+    def by_arn(self, arn: str) -> Resource | None:
+        """The resource an ARN means, or None."""
+        return self._one(queries.BY_ARN, {"arn": arn})
+
+    def change(self, kind: str, name: str, change: Callable[[Resource], Resource]) -> Resource:
+        """Replace a resource by `change(resource)`, in one transaction; MissingError if there is none.
+
+        What `change` raises leaves the resource as it was. Kind, name, ARN and creation time never change.
+        """
+        with self._transaction() as connection:
+            found = self.get(kind, name)
+            if found is None:
+                raise MissingError(f"There is no {kind} {name}.")
+            changed = change(found)
+            connection.execute(queries.UPDATE, _row(changed))
+            return changed
+
+    def delete(self, kind: str, name: str) -> bool:
+        """Forget a resource and its tags; False if there was none."""
+        with self._transaction() as connection:
+            found = self.get(kind, name)
+            if found is None:
+                return False
+            connection.execute(queries.DELETE_TAGS_OF, {"arn": found.arn})
+            connection.execute(queries.DELETE, {"kind": kind, "name": name})
+            return True
+
+    def search(self, kind: str, query: Query | None = None) -> list[Resource]:
+        """The resources of a kind that fit `query`, in its order."""
+        query = query or Query()
+        value, name = query.after or (None, None)
+        parameters = {
+            **{key: getattr(query, key) for key in queries.FILTERS},
+            "kind": kind,
+            "value": value,
+            "after": name,
+            "limit": -1 if query.limit is None else query.limit,
+        }
+        with self._lock:
+            statement = queries.LIST[query.sort_by, query.is_descending]
+            return [_resource(row) for row in self._connection.execute(statement, parameters)]
+
+    def tags(self, arn: str) -> dict[str, str]:
+        """The tags of a resource, by key."""
+        with self._lock:
+            rows = self._connection.execute(queries.TAGS, {"arn": arn}).fetchall()
+        return {row["key"]: row["value"] for row in rows}
+
+    def add_tags(self, arn: str, tags: Mapping[str, str]) -> None:
+        """Add tags to a resource, or give those it has new values."""
+        with self._transaction():
+            self._put_tags(arn, tags)
+
+    def delete_tags(self, arn: str, keys: list[str]) -> None:
+        """Take tags away; keys that are not there do not matter."""
+        with self._transaction() as connection:
+            connection.executemany(queries.DELETE_TAG, [{"arn": arn, "key": key} for key in keys])
+
+    def _put_tags(self, arn: str, tags: Mapping[str, str]) -> None:
+        rows = [{"arn": arn, "key": key, "value": value} for key, value in tags.items()]
+        self._connection.executemany(queries.PUT_TAG, rows)
+
+    def _one(self, statement: str, parameters: Mapping[str, str]) -> Resource | None:
+        with self._lock:
+            row = self._connection.execute(statement, parameters).fetchone()
+        return None if row is None else _resource(row)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """One write at a time; on the disk when the block ends, undone when it raises."""
+        with self._lock:
+            self._connection.execute(queries.BEGIN)
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute(queries.ROLLBACK)
+                raise
+            self._connection.execute(queries.COMMIT)
+
+    def _migrate(self, path: Path) -> None:
+        blocks = SCHEMA.read_text(encoding="utf-8").split("-- migration ")[1:]
+        version = self._connection.execute(queries.VERSION).fetchone()[0]
+        if version > len(blocks):
+            raise ValueError(
+                f"Cannot open {path}: it has schema {version}, this program knows up to {len(blocks)}. "
+                "It was written by a newer version: use that one, or another directory."
+            )
+        for number, block in enumerate(blocks[version:], start=version + 1):
+            statements = block.partition("\n")[2]
+            self._connection.executescript(queries.MIGRATION.format(statements=statements, number=number))
+
+
+def _row(resource: Resource) -> dict[str, Any]:
+    return {
+        **{name: getattr(resource, name) for name in queries.COLUMNS},
+        "document": dumps(resource.document),
+        "state": dumps(resource.state),
+    }
+
+
+def _resource(row: sqlite3.Row) -> Resource:
+    values = {name: row[name] for name in queries.COLUMNS}
+    return Resource(**{**values, "document": loads(row["document"]), "state": loads(row["state"])})
+
+
+def dumps(document: Document) -> str:
+    """JSON in which a datetime is `{"$time": seconds since 1970}`."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=_tagged)
+
+
+def loads(text: str) -> Document:
+    """What `dumps` wrote; datetimes are in UTC."""
+    found: Document = json.loads(text, object_hook=_untagged)
+    return found
+
+
+def _tagged(value: object) -> dict[str, float]:
+    if isinstance(value, datetime):
+        return {"$time": value.timestamp()}
+    raise TypeError(f"Cannot keep a {type(value).__name__}: a document holds JSON and datetimes.")
+
+
+def _untagged(found: dict[str, Any]) -> Any:  # noqa: ANN401 (what JSON decodes to)
+    return datetime.fromtimestamp(found["$time"], UTC) if found.keys() == {"$time"} else found
