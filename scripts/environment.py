@@ -51,13 +51,13 @@ def set_up(locks: list[Path]) -> None:
         return
     began = time.monotonic()
     refuse_python()
-    print(f"Setting up {ENVIRONMENT.name} with {', '.join(lock.name for lock in wanted)} ...", flush=True)
+    print(f"Setting up {ENVIRONMENT.name} with {', '.join(lock.name for lock in wanted)} ...", file=sys.stderr, flush=True)
     # an interrupted install leaves no stamp, so it is taken up again
     STAMP.unlink(missing_ok=True)
     make_environment()
     install(locks)
     STAMP.write_text("".join(f"{digest(lock)}\n" for lock in locks))
-    print(f"Set up in {time.monotonic() - began:.0f} s.", flush=True)
+    print(f"Set up in {time.monotonic() - began:.0f} s.", file=sys.stderr, flush=True)
 
 
 def installed() -> set[str]:
@@ -109,7 +109,7 @@ def install(locks: list[Path]) -> None:
         done = run([*uv, "--compile-bytecode", "--require-hashes", *files])
         if done.returncode == 0:
             return
-        print("uv could not install the lock; trying pip, which takes a few minutes ...", flush=True)
+        print("uv could not install the lock; trying pip, which takes a few minutes ...", file=sys.stderr, flush=True)
     done = run([str(INTERPRETER), "-m", "pip", "install", "--compile", "--require-hashes", *files])
     if done.returncode != 0:
         raise SetupError(

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from include.settings import PREFIX, PROJECT, Settings
 from include.stack.database import database_urls
@@ -32,6 +33,12 @@ def aws_connection_variable(settings: Settings) -> str:
 def uses_local_sagemaker(settings: Settings, environment: Mapping[str, str]) -> bool:
     """Whether jobs run on this machine: so it is unless the user gives the connection."""
     return aws_connection_variable(settings) not in environment
+
+
+def local_connection(settings: Settings) -> dict[str, Any]:
+    """Airflow's connection to the local SageMaker, which takes any key on the loopback."""
+    extra = {"region_name": "us-east-1", "endpoint_url": sagemaker_url(settings)}
+    return {"conn_type": "aws", "login": "flywheel", "password": "flywheel", "extra": extra}
 
 
 def stack_environment(settings: Settings, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -61,9 +68,7 @@ def _flywheel(settings: Settings) -> dict[str, str]:
 def _connection(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
     if not uses_local_sagemaker(settings, environment):
         return {}
-    extra = {"region_name": "us-east-1", "endpoint_url": sagemaker_url(settings)}
-    connection = {"conn_type": "aws", "login": "flywheel", "password": "flywheel", "extra": extra}
-    return {aws_connection_variable(settings): json.dumps(connection)}
+    return {aws_connection_variable(settings): json.dumps(local_connection(settings))}
 
 
 def _airflow(settings: Settings) -> dict[str, str]:

@@ -1,0 +1,44 @@
+# `make` alone prints what there is. Targets call scripts; nothing else is written here.
+PYTHON ?= python3
+VENV := .venv/bin/python
+STACK := $(VENV) -m include.stack
+.DEFAULT_GOAL := help
+.PHONY: help run status down test test-all cycle-test lint lock bench environment dev-environment
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+run: environment ## set up, start everything, turn the flights cycle, stay up until Ctrl-C
+	@exec $(STACK) run
+
+status: environment ## tell what runs and what is in production; JSON=1 for programs
+	@exec $(STACK) status $(if $(JSON),--json)
+
+down: environment ## stop everything that `make run` started
+	@exec $(STACK) down
+
+test: dev-environment ## the fast tests on two processes, then one whole cycle in a real Airflow
+	$(VENV) -m pytest -n 2 -m "not airflow and not long"
+	$(VENV) -m pytest -m airflow
+
+test-all: dev-environment ## every test there is
+	$(VENV) -m pytest -n 2 -m "not airflow"
+	$(VENV) -m pytest -m airflow
+
+lint: dev-environment ## ruff with every rule, mypy strict
+	$(VENV) -m ruff check .
+	$(VENV) -m ruff format --check .
+	$(VENV) -m mypy
+
+lock: dev-environment ## compile the requirements*.in anew, with hashes
+	$(VENV) scripts/lock.py
+
+bench: dev-environment ## measure what is claimed: see benchmarks/README.md
+	$(VENV) benchmarks/orchestration.py
+	$(VENV) benchmarks/airflow_startup.py
+
+environment:
+	@$(PYTHON) scripts/environment.py
+
+dev-environment:
+	@$(PYTHON) scripts/environment.py --dev

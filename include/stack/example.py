@@ -1,0 +1,47 @@
+"""A prediction from the live endpoint, as something to copy and paste; it is tried before it is shown."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+from include.settings import Settings
+from include.stack.aws import client
+from include.stack.urls import sagemaker_url
+
+PYTHON = """\
+import boto3
+runtime = boto3.client("sagemaker-runtime", endpoint_url="{url}", region_name="us-east-1",
+                       aws_access_key_id="flywheel", aws_secret_access_key="flywheel")
+answer = runtime.invoke_endpoint(EndpointName="{endpoint}", ContentType="application/json",
+                                 Body='''{body}''')
+print(answer["Body"].read().decode())"""
+
+
+def first_golden_row(s3: Any, evaluation_uri: str) -> dict[str, Any]:  # noqa: ANN401 - a boto3 client
+    """The columns of one real row that the evaluation kept with its prediction."""
+    bucket, _, prefix = evaluation_uri.removeprefix("s3://").partition("/")
+    lines = s3.get_object(Bucket=bucket, Key=f"{prefix.rstrip('/')}/golden.jsonl")["Body"].iter_lines()
+    row: dict[str, Any] = json.loads(next(lines))
+    return row
+
+
+def ask(settings: Settings, endpoint: str, body: str) -> str:
+    """The endpoint's answer to a JSON body."""
+    answer = client(settings, "sagemaker-runtime").invoke_endpoint(
+        EndpointName=endpoint, ContentType="application/json", Body=body
+    )
+    text: str = answer["Body"].read().decode()
+    return text
+
+
+def python_example(settings: Settings, endpoint: str, body: str) -> str:
+    """The same in Python, whole."""
+    return PYTHON.format(url=sagemaker_url(settings), endpoint=endpoint, body=body)
+
+
+def curl_example(settings: Settings, endpoint: str, body: str) -> str:
+    """The same in a shell."""
+    url = f"{sagemaker_url(settings)}/endpoints/{endpoint}/invocations"
+    return f"curl -s {url} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
