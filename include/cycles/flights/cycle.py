@@ -1,0 +1,20 @@
+"""The description of the flights cycle: monthly intervals of 2013."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from include.cycles.cycle import Cycle, PythonSource, Split
+
+CYCLE = Cycle(
+    name="flights",
+    description="Will a flight from New York arrive more than 15 minutes late? Retrained every month of 2013.",
+    task="binary",
+    schedule="0 0 1 * *",
+    start=datetime(2013, 1, 1, tzinfo=UTC),
+    end=datetime(2014, 1, 1, tzinfo=UTC),
+    source=PythonSource(),
+    split=Split(holdout=timedelta(days=7), validation=timedelta(days=4)),
+    metric="roc_auc",
+    quarantine_limit_share=0.02,
+)
