@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 
 from include.settings import PROJECT, Settings
 from include.stack.environment import read_env_file
 from include.stack.errors import StackError
+from include.stack.run import run
 from include.stack.stack import Stack
+from include.stack.status import print_status, status
 from include.stack.terminal import Terminal
 
 
@@ -21,12 +24,12 @@ def main(arguments: list[str] | None = None) -> int:
     terminal = Terminal()
     try:
         settings = Settings.from_environment(os.environ)
-        status: int = options.command(settings, terminal, options)
+        code: int = options.command(settings, terminal, options)
     except (StackError, ValueError) as error:
         terminal.say()
         print(f"Error: {error}", file=sys.stderr)
         return 1
-    return status
+    return code
 
 
 def _up(settings: Settings, terminal: Terminal, _: argparse.Namespace) -> int:
@@ -39,9 +42,30 @@ def _down(settings: Settings, terminal: Terminal, _: argparse.Namespace) -> int:
     return 0
 
 
+def _run(settings: Settings, terminal: Terminal, options: argparse.Namespace) -> int:
+    return run(settings, terminal, stays=not options.exit_when_done)
+
+
+def _status(settings: Settings, terminal: Terminal, options: argparse.Namespace) -> int:
+    found = status(settings)
+    if options.json:
+        print(json.dumps(found, indent=2))
+    else:
+        print_status(found, settings, terminal)
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m include.stack", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
+    turn = commands.add_parser("run", help="start the services, turn the cycle, stay until Ctrl-C")
+    turn.add_argument(
+        "--exit-when-done", action="store_true", help="return after the results; the services go on"
+    )
+    turn.set_defaults(command=_run)
+    tell = commands.add_parser("status", help="what runs, and what is in production")
+    tell.add_argument("--json", action="store_true", help="for programs")
+    tell.set_defaults(command=_status)
     up = commands.add_parser("up", help="start the services and return")
     up.set_defaults(command=_up)
     down = commands.add_parser("down", help="stop the services")

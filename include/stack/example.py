@@ -19,12 +19,11 @@ answer = runtime.invoke_endpoint(EndpointName="{endpoint}", ContentType="applica
 print(answer["Body"].read().decode())"""
 
 
-def first_golden_row(s3: Any, evaluation_uri: str) -> dict[str, Any]:  # noqa: ANN401 - a boto3 client
-    """The columns of one real row that the evaluation kept with its prediction."""
+def first_golden_row(s3: Any, evaluation_uri: str) -> str:  # noqa: ANN401 - a boto3 client
+    """One real row that the evaluation kept with its prediction, as the body of a request."""
     bucket, _, prefix = evaluation_uri.removeprefix("s3://").partition("/")
     lines = s3.get_object(Bucket=bucket, Key=f"{prefix.rstrip('/')}/golden.jsonl")["Body"].iter_lines()
-    row: dict[str, Any] = json.loads(next(lines))
-    return row
+    return json.dumps(json.loads(next(lines))["row"])
 
 
 def ask(settings: Settings, endpoint: str, body: str) -> str:

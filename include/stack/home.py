@@ -78,9 +78,14 @@ def home_of(settings: Settings) -> Home:
     return Home(settings.home)
 
 
+def is_installed(home: Home) -> bool:
+    """Whether services were ever started here."""
+    return _secrets_file(home).exists()
+
+
 def installation_secrets(home: Home) -> Secrets:
     """The secrets of this installation, made the first time and the same ever after."""
-    path = home.airflow / "secrets.json"
+    path = _secrets_file(home)
     if not path.exists():
         _write_private(
             path,
@@ -94,6 +99,10 @@ def installation_secrets(home: Home) -> Secrets:
     found = Secrets(**json.loads(path.read_text()))
     _write_private(home.passwords, {ADMIN: found.password})
     return found
+
+
+def _secrets_file(home: Home) -> Path:
+    return home.airflow / "secrets.json"
 
 
 def _write_private(path: Path, value: dict[str, str]) -> None:

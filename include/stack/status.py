@@ -18,7 +18,7 @@ from include.stack.airflow_api import AirflowApi
 from include.stack.aws import client
 from include.stack.environment import uses_local_sagemaker
 from include.stack.errors import StackError
-from include.stack.home import ADMIN, home_of, installation_secrets
+from include.stack.home import ADMIN, home_of, installation_secrets, is_installed
 from include.stack.services import airflow_health, is_answering
 from include.stack.terminal import Terminal
 from include.stack.urls import airflow_url, sagemaker_url
@@ -34,7 +34,8 @@ def status(settings: Settings) -> dict[str, Any]:
 
     What cannot be asked because a service does not run is None or empty.
     """
-    health = airflow_health(settings)
+    # an Airflow on the port of an installation that was never made is another's
+    health = airflow_health(settings) if is_installed(home_of(settings)) else {}
     has_airflow = all(health.get(part) == "healthy" for part in AIRFLOW_PARTS)
     is_local = uses_local_sagemaker(settings, os.environ)
     has_sagemaker = is_local and is_answering(f"{sagemaker_url(settings)}/health")
