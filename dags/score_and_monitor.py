@@ -1,0 +1,53 @@
+"""Scores the records of one interval with the model that was in production when it began, and watches both.
+
+### Steps
+fetch and clean are the same jobs as in training: whichever DAG comes second reuses them. **prepare**
+makes the records ready and collects the labels known by now. **batch_transform** scores them with the
+champion as of the interval's start, which has seen none of them. **monitor** compares the data with the
+champion's baseline, and its predictions with the labels. Results are behind each task's link *Outputs*.
+
+### Params
+- **Start of the interval**: which interval to work on. Empty: the one the run was scheduled for; for a
+  run started by hand the newest complete one. The first line of each task's log names it.
+- **Run every job again**: also what has completed before.
+
+### Running again, and backfills
+Every job is named by what goes into it: code, data, parameters, libraries. Clear any task at any time: a
+job that runs is attached to, one that has completed is reused, one that has failed is run again. Nothing
+reads "the latest": a backfill gives what the scheduled run would have given. The cycle's first interval
+has no champion and is skipped.
+"""
+
+from airflow.sdk import DAG, CronDataIntervalTimetable
+
+from flywheel import params
+from flywheel.operators import (
+    BatchTransformOperator,
+    CleanOperator,
+    FetchOperator,
+    MonitorOperator,
+    PrepareOperator,
+)
+from include.cycles.cycle import find_cycles
+
+for cycle in find_cycles().values():
+    with DAG(
+        dag_id=f"{cycle.name}_score_and_monitor",
+        description=cycle.description,
+        doc_md=f"{cycle.description}\n\n{__doc__}",
+        schedule=CronDataIntervalTimetable(cycle.schedule, timezone="UTC"),
+        start_date=cycle.start,
+        end_date=params.last_start(cycle),
+        catchup=False,
+        max_active_runs=4,
+        default_args=params.DEFAULT_ARGS,
+        params={"interval_start": params.interval_start(), "force": params.force()},
+        tags=["flywheel", cycle.name],
+    ):
+        fetch = FetchOperator(task_id="fetch", cycle=cycle)
+        clean = CleanOperator(task_id="clean", cycle=cycle)
+        prepare = PrepareOperator(task_id="prepare", cycle=cycle)
+        batch_transform = BatchTransformOperator(task_id="batch_transform", cycle=cycle)
+        monitor = MonitorOperator(task_id="monitor", cycle=cycle)
+
+        fetch >> clean >> prepare >> batch_transform >> monitor

@@ -1,0 +1,72 @@
+"""Makes a model from all data up to an interval's end, and brings it into service if it is better.
+
+### Steps
+fetch, clean, transform, train and evaluate are SageMaker jobs; their logs are in their tasks' logs,
+their outputs behind the link *Outputs*. **decide** records in the ledger whether the challenger is
+promoted, and why. **register** makes it a version in the registry and, if so decided, promotes it.
+**deploy** is skipped unless this run's version is the newest one promoted; **verify** then compares the
+live endpoint with the offline model.
+
+### Params
+- **Start of the interval**: which interval to work on. Empty: the one the run was scheduled for; for a
+  run started by hand the newest complete one. The first line of each task's log names it.
+- **Run every job again**: also what has completed before.
+- **Deploy**: off, to decide and register only.
+
+### Running again
+Every job is named by what goes into it: code, data, parameters, libraries. Clear any task at any time: a
+job that runs is attached to, one that has completed is reused, one that has failed is run again. Ending
+a task stops its job, unless another run waits for it too.
+
+### Backfills
+Work in any order, but an interval needs the cleaned data of all before it; a task that misses some says
+what to run. A backfill never moves production back: an older version is recorded in the history and not
+deployed.
+"""
+
+from airflow.sdk import DAG, CronDataIntervalTimetable
+
+from flywheel import params
+from flywheel.operators import (
+    CleanOperator,
+    DecideOperator,
+    DeployOperator,
+    EvaluateOperator,
+    FetchOperator,
+    RegisterOperator,
+    TrainOperator,
+    TransformOperator,
+    VerifyOperator,
+)
+from include.cycles.cycle import find_cycles
+
+for cycle in find_cycles().values():
+    with DAG(
+        dag_id=f"{cycle.name}_train_and_deploy",
+        description=cycle.description,
+        doc_md=f"{cycle.description}\n\n{__doc__}",
+        schedule=CronDataIntervalTimetable(cycle.schedule, timezone="UTC"),
+        start_date=cycle.start,
+        end_date=params.last_start(cycle),
+        catchup=False,
+        # Decisions follow the order of the data; jobs that other runs share are attached to.
+        max_active_runs=1,
+        default_args=params.DEFAULT_ARGS,
+        params={
+            "interval_start": params.interval_start(),
+            "force": params.force(),
+            "deploy": params.deploy(),
+        },
+        tags=["flywheel", cycle.name],
+    ):
+        fetch = FetchOperator(task_id="fetch", cycle=cycle)
+        clean = CleanOperator(task_id="clean", cycle=cycle)
+        transform = TransformOperator(task_id="transform", cycle=cycle)
+        train = TrainOperator(task_id="train", cycle=cycle)
+        evaluate = EvaluateOperator(task_id="evaluate", cycle=cycle)
+        decide = DecideOperator(task_id="decide", cycle=cycle)
+        register = RegisterOperator(task_id="register", cycle=cycle)
+        deploy = DeployOperator(task_id="deploy", cycle=cycle)
+        verify = VerifyOperator(task_id="verify", cycle=cycle)
+
+        fetch >> clean >> transform >> train >> evaluate >> decide >> register >> deploy >> verify

@@ -1,0 +1,129 @@
+"""What earlier steps left in S3, found by computing keys: nothing here ever looks for "the latest"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flywheel.exceptions import HistoryIncomplete, OutputMissing
+from flywheel.hooks.sagemaker import SageMaker
+from flywheel.intervals import history
+from flywheel.keys import KeyRecord, canonical, digest, key_record
+from flywheel.names import Interval, output_uri
+from include.cycles.cycle import Cycle
+from include.settings import Settings
+
+Manifest = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One interval's cleaned data."""
+
+    interval: Interval
+    key: str
+    manifest: Manifest
+
+
+def fetch_record(cycle: Cycle, interval: Interval, settings: Settings) -> KeyRecord:
+    """Identity of a fetch: it has no input that is ours."""
+    return key_record(
+        step="fetch", cycle=cycle, interval=interval, inputs={}, parameters={}, settings=settings
+    )
+
+
+def clean_record(cycle: Cycle, interval: Interval, fetched: str, settings: Settings) -> KeyRecord:
+    """Identity of a clean, by the digest of what was fetched."""
+    return key_record(
+        step="clean",
+        cycle=cycle,
+        interval=interval,
+        inputs={"fetch": fetched},
+        parameters={},
+        settings=settings,
+    )
+
+
+def read_manifest(hook: SageMaker, uri: str, key: str) -> Manifest | None:
+    """The manifest of an output, or None where there is none for that key."""
+    manifest = hook.read_json(f"{uri}manifest.json")
+    return manifest if manifest is not None and manifest.get("key") == key else None
+
+
+def check_output(hook: SageMaker, uri: str, key: str) -> Manifest:
+    """The manifest of an output whose files are all there, in their full size.
+
+    :raises OutputMissing: naming what is not
+    """
+    manifest = read_manifest(hook, uri, key)
+    if manifest is None:
+        raise OutputMissing(f"{uri} has no manifest for the key {key}. Clear the task with force to redo it.")
+    sizes = hook.sizes(uri)
+    wrong = [f["name"] for f in manifest["files"] if sizes.get(f["name"]) != f["bytes"]]
+    if wrong:
+        raise OutputMissing(
+            f"{uri} lacks {', '.join(wrong)}, or has them in another size than its manifest says. "
+            "Something removed or changed them: run the DAG with force to make them again."
+        )
+    return manifest
+
+
+def cleaned(hook: SageMaker, cycle: Cycle, interval: Interval, settings: Settings) -> list[Partition]:
+    """The cleaned partition of every interval from the cycle's start up to and including `interval`.
+
+    :raises HistoryIncomplete: naming the intervals that were not cleaned by this code, and what to run
+    """
+    partitions: list[Partition] = []
+    missing: list[Interval] = []
+    for each in history(cycle, interval):
+        found = _cleaned(hook, cycle, each, settings)
+        if found is None:
+            missing.append(each)
+        else:
+            partitions.append(found)
+    if missing:
+        raise HistoryIncomplete(_incomplete(cycle, interval, missing))
+    return partitions
+
+
+def _cleaned(hook: SageMaker, cycle: Cycle, interval: Interval, settings: Settings) -> Partition | None:
+    """One interval's cleaned data: the fetch's key leads to its digest, and that to the clean's key."""
+
+    def manifest_of(step: str, record: KeyRecord) -> Manifest | None:
+        place = output_uri(settings.bucket, cycle.name, step, interval, record.key)
+        return read_manifest(hook, place, record.key)
+
+    fetched = manifest_of("fetch", fetch_record(cycle, interval, settings))
+    if fetched is None:
+        return None
+    record = clean_record(cycle, interval, fetched["digest"], settings)
+    manifest = manifest_of("clean", record)
+    return Partition(interval, record.key, manifest) if manifest else None
+
+
+def _incomplete(cycle: Cycle, interval: Interval, missing: list[Interval]) -> str:
+    first, last = missing[0].start, missing[-1].start
+    return (
+        f"The interval {interval} of cycle {cycle.name} needs every interval before it, but there is no "
+        f"cleaned data, by the code and settings of now, of: {', '.join(map(str, missing))}. Run\n"
+        f"    airflow backfill create --dag-id {cycle.name}_train_and_deploy "
+        f"--from-date {first:%Y-%m-%d} --to-date {last:%Y-%m-%d} --reprocess-behavior completed\n"
+        "and then clear this task."
+    )
+
+
+def put_manifest_file(hook: SageMaker, cycle: Cycle, partitions: list[Partition], settings: Settings) -> str:
+    """Write the list of all partitions' files, as SageMaker reads it, and return its URI.
+
+    One job takes at most ten inputs, but one of them may be such a list. It is named by its content.
+    """
+    prefix = f"s3://{settings.bucket}/{cycle.name}/clean/"
+    content: list[Mapping[str, str] | str] = [{"prefix": prefix}]
+    for partition in partitions:
+        folder = f"{partition.interval}/{partition.key}"
+        names = [*(file["name"] for file in partition.manifest["files"]), "manifest.json"]
+        content.extend(f"{folder}/{name}" for name in names)
+    uri = f"s3://{settings.bucket}/{cycle.name}/manifests/{digest(content)}.json"
+    hook.put_once(uri, canonical(content).encode())
+    return uri

@@ -1,0 +1,164 @@
+"""The append-only record of decisions and promotions, as objects in S3.
+
+An entry is `<cycle>/ledger/<8 digits>.json`, written with `If-None-Match: *`: whoever takes a number first
+has it, the other reads again and decides again. Nothing is ever changed or removed. Production is the
+promotion with the latest data end, so it can only move forward: a promotion for older data (a backfill)
+becomes part of the history, which evaluations and scorings of that time look up, and leaves production where
+it is.
+
+Needs no Airflow: other programs read it too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any, Literal
+
+from flywheel.exceptions import FlywheelError, PromotionLost
+
+#: how often an append may lose the race for a number before something else must be wrong
+ATTEMPTS = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One line of the ledger. Times are ISO 8601 in UTC."""
+
+    kind: Literal["decision", "promotion"]
+    at: str
+    #: dag_id and run_id of the run that wrote it
+    by: Mapping[str, str]
+    interval: list[str]
+    #: key of the training that made the version
+    key: str
+    model_uri: str
+    transform_uri: str
+    evaluation_uri: str
+    #: end of the data the version was trained on
+    data_end: str
+    #: what the evaluation said: verdict.json
+    verdict: Mapping[str, Any]
+    reasons: list[str]
+    #: ARN of the model package; a decision has none yet
+    version: str | None = None
+    #: given by the ledger, from 1
+    number: int = 0
+
+    @property
+    def end(self) -> datetime:
+        """`data_end` as a time."""
+        return datetime.fromisoformat(self.data_end)
+
+
+def champion_as_of(entries: list[Entry], moment: datetime, *, inclusive: bool) -> Entry | None:
+    """The promotion with the latest data end before `moment` (`inclusive`: up to it).
+
+    Of several for the same data the last one counts: it was decided knowing the others.
+    """
+    promoted = [e for e in entries if e.kind == "promotion"]
+    known = [e for e in promoted if e.end < moment or (inclusive and e.end == moment)]
+    return max(known, key=lambda e: (e.end, e.number), default=None)
+
+
+def production(entries: list[Entry]) -> Entry | None:
+    """The promotion that the endpoint should serve: the latest data end of all."""
+    return max((e for e in entries if e.kind == "promotion"), key=lambda e: (e.end, e.number), default=None)
+
+
+class Ledger:
+    """The ledger of one cycle in one bucket.
+
+    :param s3: a boto3 client for S3
+    """
+
+    def __init__(self, s3: Any, bucket: str, cycle: str) -> None:  # noqa: ANN401 - boto3 makes its clients' types at run time
+        self._s3, self._bucket, self._cycle = s3, bucket, cycle
+        self._prefix = f"{cycle}/ledger/"
+
+    def entries(self) -> list[Entry]:
+        """Every entry, by number."""
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix)
+        keys = sorted(item["Key"] for page in pages for item in page.get("Contents", []))
+        return [self._read(key) for key in keys]
+
+    def decide(self, entry: Entry) -> Entry:
+        """Append a decision, unless this very decision was recorded before; return the recorded one."""
+
+        def known(entries: list[Entry]) -> Entry | None:
+            # A later decision about other evidence for the same data outdates it: then it is made anew.
+            last = [e for e in entries if e.kind == "decision" and e.data_end == entry.data_end][-1:]
+            return next((e for e in last if _same(e, entry)), None)
+
+        return self._append(entry, known)
+
+    def promote(self, entry: Entry, decision: Entry) -> Entry:
+        """Append a promotion that `decision` called for, once; return the recorded one.
+
+        :raises PromotionLost: since `decision`, another version was promoted for the same data end
+        """
+
+        def known(entries: list[Entry]) -> Entry | None:
+            rivals = [e for e in entries if e.kind == "promotion" and e.data_end == entry.data_end]
+            mine = [e for e in rivals if _same(e, entry)]
+            if mine and mine[-1] == rivals[-1]:
+                return mine[-1]
+            if rivals and rivals[-1].number > decision.number:
+                raise PromotionLost(_lost(self._cycle, entry, decision, rivals[-1]))
+            return None
+
+        return self._append(entry, known)
+
+    def _append(self, entry: Entry, known: Callable[[list[Entry]], Entry | None]) -> Entry:
+        """Write `entry` under the next free number, after asking `known` about each state it was read in."""
+        for _ in range(ATTEMPTS):
+            entries = self.entries()
+            if (found := known(entries)) is not None:
+                return found
+            numbered = replace(entry, number=entries[-1].number + 1 if entries else 1)
+            if self._put(numbered):
+                return numbered
+        raise FlywheelError(
+            f"The ledger of {self._cycle} gave no free number in {ATTEMPTS} attempts. "
+            f"Look at s3://{self._bucket}/{self._prefix}: something writes there all the time."
+        )
+
+    def _put(self, entry: Entry) -> bool:
+        """Write an entry if its number is free."""
+        body = json.dumps(asdict(entry), indent=1, ensure_ascii=False).encode()
+        key = f"{self._prefix}{entry.number:08d}.json"
+        try:
+            self._s3.put_object(
+                Bucket=self._bucket, Key=key, Body=body, ContentType="application/json", IfNoneMatch="*"
+            )
+        except self._s3.exceptions.ClientError as error:
+            # S3 answers 412 when the object is there, 409 when both are being written at this instant.
+            if error.response["Error"]["Code"] in {"PreconditionFailed", "ConditionalRequestConflict"}:
+                return False
+            raise
+        return True
+
+    def _read(self, key: str) -> Entry:
+        body = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        try:
+            return Entry(**json.loads(body))
+        except (ValueError, TypeError) as error:
+            raise FlywheelError(
+                f"s3://{self._bucket}/{key} is no entry of a ledger ({error}). "
+                "Restore the object: entries are never rewritten."
+            ) from error
+
+
+def _same(one: Entry, other: Entry) -> bool:
+    """Whether two entries are about the same model and the same evidence."""
+    return (one.model_uri, one.evaluation_uri) == (other.model_uri, other.evaluation_uri)
+
+
+def _lost(cycle: str, entry: Entry, decision: Entry, winner: Entry) -> str:
+    return (
+        f"Not promoted: for the data of {cycle} up to {entry.data_end}, run {winner.by.get('run_id')} has "
+        f"promoted {winner.version} at {winner.at} (entry {winner.number}), after this run had decided "
+        f"(entry {decision.number}). Clear `decide` if this run's version should replace that one."
+    )

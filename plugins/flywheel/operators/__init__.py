@@ -1,0 +1,23 @@
+"""One operator per step of the cycle, in the order of the cycle."""
+
+from flywheel.operators.data import CleanOperator, FetchOperator, PrepareOperator, TransformOperator
+from flywheel.operators.model import EvaluateOperator, TrainOperator
+from flywheel.operators.promotion import DecideOperator, RegisterOperator
+from flywheel.operators.scoring import BatchTransformOperator, MonitorOperator
+from flywheel.operators.serving import DeployOperator
+from flywheel.operators.verify import VerifyOperator
+
+__all__ = [
+    "BatchTransformOperator",
+    "CleanOperator",
+    "DecideOperator",
+    "DeployOperator",
+    "EvaluateOperator",
+    "FetchOperator",
+    "MonitorOperator",
+    "PrepareOperator",
+    "RegisterOperator",
+    "TrainOperator",
+    "TransformOperator",
+    "VerifyOperator",
+]

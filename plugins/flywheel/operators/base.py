@@ -1,0 +1,89 @@
+"""What every step of a cycle is in Airflow, whether it runs a job or not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, ClassVar
+
+from airflow.sdk import BaseOperator, Context, ExceptionRetryPolicy, RetryAction, RetryRule
+
+from flywheel.exceptions import FlywheelError
+from flywheel.hooks.sagemaker import SageMaker
+from flywheel.intervals import run_interval
+from flywheel.ledger import Ledger
+from flywheel.links import LINKS
+from flywheel.names import Interval
+from include.cycles.cycle import Cycle
+from include.settings import Settings, settings
+
+#: what a step hands to the next ones, the only thing that goes through XCom
+Result = dict[str, Any]
+
+#: A bad interval, a failed job or a lost promotion is the same tomorrow; a broken connection is not.
+FAIL_ON_VERDICTS = ExceptionRetryPolicy(
+    rules=[
+        RetryRule(
+            exception="flywheel.exceptions.Verdict",
+            action=RetryAction.FAIL,
+            reason="A verdict: trying again would give the same.",
+        )
+    ]
+)
+
+
+class CycleOperator(BaseOperator):
+    """One step of a cycle for the interval of its run.
+
+    :param cycle: the cycle's description
+    :param aws_conn_id: connection that decides where jobs run; by default the setting's
+    """
+
+    #: the step's name in keys, places and results
+    step: ClassVar[str]
+    operator_extra_links = LINKS
+    ui_color = "#eef4fb"
+
+    def __init__(self, *, cycle: Cycle, aws_conn_id: str | None = None, **kwargs: Any) -> None:  # noqa: ANN401 - BaseOperator's own
+        kwargs.setdefault("retry_policy", FAIL_ON_VERDICTS)
+        super().__init__(**kwargs)
+        self.cycle = cycle
+        self.aws_conn_id = aws_conn_id or settings().aws_conn_id
+        #: addresses for the page, by the name of the link; known once the step's outputs are
+        self.links: dict[str, str] = {}
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of this process."""
+        return settings()
+
+    @cached_property
+    def hook(self) -> SageMaker:
+        """What the connection leads to."""
+        return SageMaker(self.aws_conn_id)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The cycle's record of decisions and promotions."""
+        return Ledger(self.hook.s3, self.settings.bucket, self.cycle.name)
+
+    def interval(self, context: Context) -> Interval:
+        """The interval of this run."""
+        return run_interval(context, self.cycle)
+
+    def result_of(self, context: Context, step: str) -> Result:
+        """What an earlier step of this run handed on."""
+        result = context["ti"].xcom_pull(task_ids=step)
+        if not isinstance(result, Mapping):
+            raise FlywheelError(
+                f"Step {self.step} needs the result of the task {step!r}, which has none in this run. "
+                f"Clear {step!r}: marking it a success by hand makes no result."
+            )
+        return dict(result)
+
+    def publish(self, context: Context, links: Mapping[str, str]) -> None:
+        """Show links on the task's page from now on."""
+        self.links = {name: url for name, url in links.items() if url}
+        for link in LINKS:
+            if link.name in self.links:
+                context["ti"].xcom_push(key=link.xcom_key, value=self.links[link.name])

@@ -1,0 +1,57 @@
+"""The steps that make data: fetch, clean, transform and prepare."""
+
+from __future__ import annotations
+
+from airflow.sdk import Context
+
+from flywheel.history import cleaned, put_manifest_file
+from flywheel.keys import digest
+from flywheel.names import Interval
+from flywheel.operators.job import JobOperator
+from flywheel.requests import Source
+from flywheel.work import Input, Work
+
+
+class FetchOperator(JobOperator):
+    """Take the interval's data from its source, as Parquet."""
+
+    step = "fetch"
+
+    def work(self, context: Context, interval: Interval) -> Work:  # noqa: ARG002 - nothing comes before it
+        """No input: the cycle's own package knows the source."""
+        return Work()
+
+
+class CleanOperator(JobOperator):
+    """Validate, unify and deduplicate what was fetched; bad rows go to quarantine."""
+
+    step = "clean"
+
+    def work(self, context: Context, interval: Interval) -> Work:  # noqa: ARG002 - the fetch knows its interval
+        """What was fetched for the interval."""
+        fetched = self.result_of(context, "fetch")
+        return Work({"fetch": Input(Source(fetched["uri"]), fetched["digest"])})
+
+
+class HistoryOperator(JobOperator):
+    """A step that reads the cleaned data of every interval so far."""
+
+    def work(self, context: Context, interval: Interval) -> Work:  # noqa: ARG002 - found by keys, not by the run
+        """One list of all cleaned partitions, none of them later than the interval."""
+        partitions = cleaned(self.hook, self.cycle, interval, self.settings)
+        uri = put_manifest_file(self.hook, self.cycle, partitions, self.settings)
+        content = digest([[str(p.interval), p.manifest["digest"]] for p in partitions])
+        self.log.info("Reading %d cleaned intervals by %s", len(partitions), uri)
+        return Work({"clean": Input(Source(uri, "ManifestFile"), content)})
+
+
+class TransformOperator(HistoryOperator):
+    """Join and combine attributes, and split by time into train, validation and holdout."""
+
+    step = "transform"
+
+
+class PrepareOperator(HistoryOperator):
+    """Make the interval's records ready for scoring, and collect the labels known by its end."""
+
+    step = "prepare"

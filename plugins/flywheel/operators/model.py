@@ -1,0 +1,80 @@
+"""The steps that make and judge a model: train and evaluate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.sdk import Context
+
+from flywheel.exceptions import OutputMissing
+from flywheel.jobs import TRAINING
+from flywheel.ledger import Entry, champion_as_of
+from flywheel.links import object_url
+from flywheel.names import Interval
+from flywheel.operators.base import Result
+from flywheel.operators.job import JobOperator
+from flywheel.requests import Job, Request, Source, training
+from flywheel.work import Attached, Input, Work
+
+
+def model_folder(model_uri: str) -> Source:
+    """The folder of a `model.tar.gz`."""
+    return Source(model_uri.rpartition("/")[0] + "/")
+
+
+class TrainOperator(JobOperator):
+    """Fit the challenger, on the training rows only."""
+
+    step = "train"
+    kind = TRAINING
+
+    def work(self, context: Context, interval: Interval) -> Work:  # noqa: ARG002 - the transform knows its interval
+        """The training and the validation rows; the holdout stays out of reach."""
+        made = self.result_of(context, "transform")
+        channels = ("train", "validation")
+        return Work({name: Input(Source(f"{made['uri']}{name}/"), made["digest"]) for name in channels})
+
+    def request(self, job: Job, work: Work) -> Request:
+        """A training job instead of a processing job."""
+        return training(job, {name: i.source for name, i in work.inputs.items()})
+
+    def outcome(self, attached: Attached, description: Mapping[str, Any]) -> Result:
+        """The model's place; its digest is its key, as the bytes of a fitted model are no stable identity."""
+        uri: str = description["ModelArtifacts"]["S3ModelArtifacts"]
+        if not self.hook.sizes(uri):
+            raise OutputMissing(f"The model {uri} of {attached.job} is gone. Clear the task to train again.")
+        values = description.get("FinalMetricDataList", [])
+        metrics = {metric["MetricName"]: metric["Value"] for metric in values}
+        return {"digest": attached.key, "counts": {}, "metrics": metrics, "model_uri": uri}
+
+
+class EvaluateOperator(JobOperator):
+    """Compare challenger, champion and baselines on the holdout that none of them has seen."""
+
+    step = "evaluate"
+
+    def work(self, context: Context, interval: Interval) -> Work:
+        """The holdout, the challenger, and the champion as of the interval where there is one."""
+        transformed, trained = self.result_of(context, "transform"), self.result_of(context, "train")
+        inputs = {
+            "holdout": Input(Source(f"{transformed['uri']}holdout/"), transformed["digest"]),
+            # A forced training has the key of the one before it, but another place.
+            "challenger": Input(model_folder(trained["model_uri"]), trained["model_uri"]),
+        }
+        champion = self._champion(interval)
+        if champion:
+            inputs["champion"] = Input(model_folder(champion.model_uri), champion.model_uri)
+        return Work(inputs)
+
+    def _champion(self, interval: Interval) -> Entry | None:
+        champion = champion_as_of(self.ledger.entries(), interval.end, inclusive=False)
+        if champion is None:
+            self.log.info("No champion before %s: only the baselines to beat", interval.end.isoformat())
+        else:
+            self.log.info("Champion as of %s: %s", interval.end.isoformat(), champion.version)
+        return champion
+
+    def extra_links(self, attached: Attached) -> dict[str, str]:
+        """The report with its plots."""
+        return {"Report": object_url(self.hook, f"{attached.uri}report.html")}

@@ -1,0 +1,132 @@
+"""The steps that decide about a version: decide and register."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from airflow.sdk import Context
+
+from flywheel.exceptions import OutputMissing
+from flywheel.ledger import Entry
+from flywheel.names import Interval
+from flywheel.operators.base import CycleOperator, Result
+from flywheel.requests import model_package
+
+
+class DecideOperator(CycleOperator):
+    """Record in the ledger whether the challenger is to be promoted, and why."""
+
+    step = "decide"
+
+    def execute(self, context: Context) -> Result:
+        """The verdict of the evaluation becomes a decision; the same decision is recorded once."""
+        interval = self.interval(context)
+        trained, evaluated = self.result_of(context, "train"), self.result_of(context, "evaluate")
+        uri = f"{evaluated['uri']}verdict.json"
+        verdict = self.hook.read_json(uri)
+        if verdict is None:
+            raise OutputMissing(f"The evaluation {evaluated['job']} left no {uri}. Clear `evaluate`.")
+        wanted = self._entry(context, interval, verdict)
+        decision = self.ledger.decide(wanted)
+        word = "promote" if verdict["promote"] else "keep what there is"
+        self.log.info("Decision %d: %s. %s", decision.number, word, " ".join(decision.reasons))
+        return {
+            "cycle": self.cycle.name,
+            "step": self.step,
+            "interval": interval.iso,
+            "key": trained["key"],
+            "uri": uri,
+            "promote": verdict["promote"],
+            "decision": asdict(decision),
+        }
+
+    def _entry(self, context: Context, interval: Interval, verdict: Mapping[str, Any]) -> Entry:
+        trained = self.result_of(context, "train")
+        return Entry(
+            kind="decision",
+            at=datetime.now(UTC).isoformat(timespec="seconds"),
+            by={"dag_id": context["ti"].dag_id, "run_id": context["ti"].run_id},
+            interval=interval.iso,
+            key=trained["key"],
+            model_uri=trained["model_uri"],
+            transform_uri=self.result_of(context, "transform")["uri"],
+            evaluation_uri=self.result_of(context, "evaluate")["uri"],
+            data_end=interval.end.isoformat(),
+            verdict=dict(verdict),
+            reasons=list(verdict["reasons"]),
+        )
+
+
+class RegisterOperator(CycleOperator):
+    """Make the model a version of the cycle's group; promote it in the ledger if that was the decision."""
+
+    step = "register"
+
+    def execute(self, context: Context) -> Result:
+        """A rejected challenger is registered too, as Rejected: the registry shows every attempt."""
+        decided = self.result_of(context, "decide")
+        decision = Entry(**decided["decision"])
+        version = self._version(context, decision, "Approved" if decided["promote"] else "Rejected")
+        number = None
+        if decided["promote"]:
+            at = datetime.now(UTC).isoformat(timespec="seconds")
+            wanted = replace(decision, kind="promotion", version=version, at=at)
+            number = self.ledger.promote(wanted, decision).number
+            self.log.info("Promoted %s by entry %d of the ledger", version, number)
+        return {
+            "cycle": self.cycle.name,
+            "step": self.step,
+            "interval": decided["interval"],
+            "key": decided["key"],
+            "uri": decision.model_uri,
+            "version": version,
+            "promotion": number,
+        }
+
+    def _version(self, context: Context, decision: Entry, approval: Literal["Approved", "Rejected"]) -> str:
+        """The ARN of the model's version, made unless there is one."""
+        wanted = model_package(
+            self.cycle,
+            model_uri=decision.model_uri,
+            evaluation_uri=f"{decision.evaluation_uri}evaluation.json",
+            approval=approval,
+            properties=self._properties(context, decision),
+            settings=self.settings,
+        )
+        group = {
+            "ModelPackageGroupName": self.cycle.name,
+            "ModelPackageGroupDescription": self.cycle.description,
+        }
+        self.hook.create_once("create_model_package_group", group)
+        found = self._find(decision)
+        if found is None:
+            arn: str = self.hook.api.create_model_package(**wanted)["ModelPackageArn"]
+            self.log.info("Registered %s as %s", arn, approval)
+            return arn
+        arn = found["ModelPackageArn"]
+        if found["ModelApprovalStatus"] != approval:
+            self.hook.api.update_model_package(ModelPackageArn=arn, ModelApprovalStatus=approval)
+        self.log.info("%s is registered already, now as %s", arn, approval)
+        return arn
+
+    def _find(self, decision: Entry) -> dict[str, Any] | None:
+        """The version of this very model, if there is one."""
+        pages = self.hook.api.get_paginator("list_model_packages").paginate(
+            ModelPackageGroupName=self.cycle.name
+        )
+        for summary in (item for page in pages for item in page["ModelPackageSummaryList"]):
+            package: dict[str, Any] = self.hook.api.describe_model_package(
+                ModelPackageName=summary["ModelPackageArn"]
+            )
+            if package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"] == decision.model_uri:
+                return package
+        return None
+
+    def _properties(self, context: Context, decision: Entry) -> dict[str, str]:
+        """Where the version comes from: every key can be looked up below `keys/`."""
+        start, end = decision.interval
+        keys = {f"{s}_key": self.result_of(context, s)["key"] for s in ("transform", "train", "evaluate")}
+        return {**keys, "interval_start": start, "interval_end": end, "run_id": decision.by["run_id"]}

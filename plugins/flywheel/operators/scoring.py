@@ -1,0 +1,87 @@
+"""The steps that use and watch the model in production: batch transform and monitor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowSkipException
+
+from flywheel.exceptions import NoChampion, OutputMissing
+from flywheel.jobs import TRANSFORM
+from flywheel.ledger import Entry, champion_as_of
+from flywheel.names import Interval
+from flywheel.operators.base import CycleOperator, Result
+from flywheel.operators.job import JobOperator
+from flywheel.operators.serving import ServingOperator
+from flywheel.requests import Job, Request, Source, transform
+from flywheel.work import Attached, Input, Work
+
+
+class BatchTransformOperator(ServingOperator, JobOperator):
+    """Score the interval's records with the champion as of the interval's start."""
+
+    step = "batch_transform"
+    kind = TRANSFORM
+
+    def work(self, context: Context, interval: Interval) -> Work:
+        """The prepared records and the champion, which none of them helped to train."""
+        prepared, champion = self.result_of(context, "prepare"), champion_of(self, interval)
+        return Work(
+            {
+                "batch": Input(Source(f"{prepared['uri']}batch/"), prepared["digest"]),
+                "model": Input(Source(champion.model_uri), champion.model_uri),
+            }
+        )
+
+    def request(self, job: Job, work: Work) -> Request:
+        """A transform job by the champion's model."""
+        model_name = self.put_model(work.inputs["model"].source.uri, job.interval)
+        return transform(job, model_name, work.inputs["batch"].source.uri)
+
+    def outcome(self, attached: Attached, description: Mapping[str, Any]) -> Result:
+        """One answer file per file of records; its digest is the key: equal inputs give equal answers."""
+        batch = description["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
+        answers = self.hook.sizes(attached.uri)
+        missing = sorted(f"{name}.out" for name in self.hook.sizes(batch) if f"{name}.out" not in answers)
+        if missing:
+            raise OutputMissing(f"{attached.uri} lacks {', '.join(missing)}. Run the DAG with force.")
+        return {"digest": attached.key, "counts": {"files": len(answers)}, "metrics": {}}
+
+
+class MonitorOperator(JobOperator):
+    """Compare the interval's data with the champion's baseline, and its predictions with the labels."""
+
+    step = "monitor"
+
+    def work(self, context: Context, interval: Interval) -> Work:
+        """What was prepared, what was predicted, and the baseline of the model that predicted it."""
+        prepared, scored = self.result_of(context, "prepare"), self.result_of(context, "batch_transform")
+        baseline = f"{champion_of(self, interval).transform_uri}baseline/"
+        return Work(
+            {
+                "prepared": Input(Source(prepared["uri"]), prepared["digest"]),
+                "scored": Input(Source(scored["uri"]), scored["digest"]),
+                # The place of a transform's output holds its key.
+                "baseline": Input(Source(baseline), baseline),
+            }
+        )
+
+
+def champion_of(operator: CycleOperator, interval: Interval) -> Entry:
+    """The version that was in production when an interval began.
+
+    :raises AirflowSkipException: the first interval, which nothing can have been trained before
+    :raises NoChampion: any other without one
+    """
+    champion = champion_as_of(operator.ledger.entries(), interval.start, inclusive=True)
+    if champion is not None:
+        return champion
+    cycle = operator.cycle
+    if interval.start <= cycle.start:
+        raise AirflowSkipException(f"{interval} is the first of {cycle.name}: no model was before it.")
+    raise NoChampion(
+        f"No version of {cycle.name} was promoted on data up to {interval.start.isoformat()}, so there is "
+        f"nothing to score {interval} with. Run {cycle.name}_train_and_deploy for an earlier interval first."
+    )
