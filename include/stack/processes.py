@@ -18,6 +18,10 @@ import psutil
 
 #: start times are read from the kernel in its ticks; two readings may differ by one, in seconds
 START_TIME_TOLERANCE_S = 0.05
+#: the kernel needs no longer to end a process, in seconds
+KILL_TIMEOUT_S = 10.0
+#: what this process started; kept, because a Popen that is dropped while its child lives warns of it
+_STARTED: list[subprocess.Popen[bytes]] = []
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class Daemon:
             process = psutil.Process(known["pid"])
             is_ours = abs(process.create_time() - known["started"]) < START_TIME_TOLERANCE_S
             return process if is_ours and process.status() != psutil.STATUS_ZOMBIE else None
-        except (FileNotFoundError, ValueError, KeyError, psutil.Error):
+        except (FileNotFoundError, ValueError, TypeError, KeyError, psutil.Error):
             return None
 
     def start(self, command: Sequence[str], *, environment: Mapping[str, str], directory: Path) -> None:
@@ -66,6 +70,7 @@ class Daemon:
                 stderr=log,
                 start_new_session=True,
             )
+        _STARTED.append(child)
         started = psutil.Process(child.pid).create_time()
         draft = self.pid_file.with_suffix(".new")
         draft.write_text(json.dumps({"pid": child.pid, "started": started}))
@@ -88,7 +93,7 @@ class Daemon:
                 process.wait(timeout_s)
             except psutil.TimeoutExpired:
                 process.kill()
-                process.wait(timeout_s)
+                process.wait(KILL_TIMEOUT_S)
         for left in self._session():
             with suppress(psutil.NoSuchProcess):
                 left.kill()
@@ -103,14 +108,14 @@ class Daemon:
         """The living processes of the session it led, also after its own end."""
         try:
             known = json.loads(self.pid_file.read_text())
-        except (FileNotFoundError, ValueError):
+            return [p for p in psutil.process_iter() if _is_of_session(p, known["pid"], known["started"])]
+        except (FileNotFoundError, ValueError, TypeError, KeyError):
             return []
-        return [process for process in psutil.process_iter() if _is_of_session(process, known)]
 
 
-def _is_of_session(process: psutil.Process, known: dict[str, float]) -> bool:
+def _is_of_session(process: psutil.Process, leader: int, started: float) -> bool:
     try:
         # while a session has members its number is given to no other process
-        return os.getsid(process.pid) == known["pid"] and process.create_time() >= known["started"]
+        return os.getsid(process.pid) == leader and process.create_time() >= started
     except (ProcessLookupError, PermissionError, psutil.Error):
         return False
