@@ -1,0 +1,77 @@
+
+The time is when the line was read from the process, at most a few milliseconds after it was written; a
+process that buffers its output (Python without -u) is stamped when it flushes. A place in a log is an
+offset in bytes, so that what reads it needs no memory of its own and goes on where it was after a restart.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+SUFFIX = ".log"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of a log."""
+
+    #: milliseconds since 1970
+    timestamp: int
+    message: str
+    #: where the line begins and where the next one does, in bytes
+    offset: int
+    end: int
+
+
+def path(root: Path, group: str, stream: str) -> Path:
+    """The file of a stream: `path(root, "/aws/sagemaker/TrainingJobs", "job/algo-1-17000")`."""
+    return root / "logs" / quote(group, safe="") / (quote(stream, safe="") + SUFFIX)
+
+
+def groups(root: Path) -> list[str]:
+    """The names of all log groups, sorted."""
+    folder = root / "logs"
+    return sorted(unquote(entry.name) for entry in folder.iterdir()) if folder.is_dir() else []
+
+
+def streams(root: Path, group: str, prefix: str = "") -> list[str] | None:
+    """The names of a group's streams, sorted; None if there is no such group."""
+    folder = root / "logs" / quote(group, safe="")
+    if not folder.is_dir():
+        return None
+    names = (unquote(entry.name.removesuffix(SUFFIX)) for entry in folder.iterdir())
+    return sorted(name for name in names if name.startswith(prefix))
+
+
+def read(log: Path, offset: int = 0) -> Iterator[Event]:
+    """The events from `offset` on; a last line that is still being written is left for later."""
+    with log.open("rb") as file:
+        file.seek(offset)
+        for line in file:
+            end = offset + len(line)
+            if not line.endswith(b"\n"):
+                return
+            yield _event(line, offset, end)
+            offset = end
+
+
+def tail(log: Path, count: int) -> list[Event]:
+    """The last `count` events; none if there is no log yet."""
+    return list(deque(read(log), maxlen=count)) if log.exists() else []
+
+
+def last_words(log: Path, count: int = 8, characters: int = 700) -> str:
+    """The end of a log in words, for a failure's reason."""
+    text = "\n".join(event.message for event in tail(log, count)).strip()
+    if not text:
+        return "It has written nothing to its log."
+    return f"The last lines of its log: {text[-characters:]}"
+
+
+def _event(line: bytes, offset: int, end: int) -> Event:
+    stamp, _, message = line.decode("utf-8", "replace").partition(" ")
+    return Event(int(stamp), message.rstrip("\n"), offset, end)
