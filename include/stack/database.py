@@ -106,10 +106,14 @@ def _postmaster(directory: Path) -> psutil.Process | None:
     lines = _pid_lines(directory)
     try:
         process = psutil.Process(int(lines[0])) if lines else None
-        # after a power cut the number may belong to anybody
-        return process if process is not None and process.name() == "postgres" else None
+        return process if process and _is_server(process) else None
     except (psutil.Error, ValueError):
         return None
+
+
+def _is_server(process: psutil.Process) -> bool:
+    """Whether it is a living PostgreSQL: after a power cut its number may belong to anybody."""
+    return process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE
 
 
 def _forget_recycled_pid(directory: Path) -> None:

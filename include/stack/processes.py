@@ -94,10 +94,14 @@ class Daemon:
             except psutil.TimeoutExpired:
                 process.kill()
                 process.wait(KILL_TIMEOUT_S)
+        self.sweep()
+        self.pid_file.unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Kill what its session still holds; of a scheduler that was killed, its workers."""
         for left in self._session():
             with suppress(psutil.NoSuchProcess):
                 left.kill()
-        self.pid_file.unlink(missing_ok=True)
 
     def last_words(self, lines: int = 15) -> str:
         """The end of its log, indented."""

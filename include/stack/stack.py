@@ -87,8 +87,10 @@ class Stack:
     def _start(self, service: Service, environment: dict[str, str]) -> None:
         if self._is_alive(service):
             return
+        daemon = service.daemon(self.settings)
+        daemon.sweep()
         service.refuse_taken_port()
-        service.daemon(self.settings).start(service.command(), environment=environment, directory=PROJECT)
+        daemon.start(service.command(), environment=environment, directory=PROJECT)
 
     def _wait_until_ready(self, service: Service) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
