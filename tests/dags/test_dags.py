@@ -1,0 +1,145 @@
+"""The DAG files: they parse, quickly and lightly, and read as the cycle."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.exceptions import ParamValidationError
+from airflow.serialization.serialized_objects import DagSerialization
+
+from include.cycles.cycle import find_cycles
+
+ROOT = Path(__file__).resolve().parents[2]
+CYCLES = sorted(find_cycles())
+CHAINS = {
+    "train_and_deploy": [
+        *("fetch", "clean", "transform", "train", "evaluate"),
+        *("decide", "register", "deploy", "verify"),
+    ],
+    "score_and_monitor": ["fetch", "clean", "prepare", "batch_transform", "monitor"],
+}
+EVERY_DAG = [f"{cycle}_{kind}" for cycle in CYCLES for kind in CHAINS]
+HEAVY = ["pandas", "numpy", "sklearn", "boto3", "botocore", "pyarrow"]
+
+PARSE = f"""
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+before = set(sys.modules)
+bag = DagBag(dag_folder={str(ROOT / "dags")!r})
+print("\\n" + json.dumps({{"errors": bag.import_errors, "new": sorted(set(sys.modules) - before)}}))
+"""
+
+
+def test_every_cycle_has_its_pair_of_dags(bag: DagBag):
+    """No file failed, and nothing else is there."""
+    assert bag.import_errors == {}
+    assert sorted(bag.dags) == sorted(EVERY_DAG)
+
+
+def test_parsing_imports_nothing_heavy():
+    """Every task parses its DAG file again, and would pay for each import."""
+    done = subprocess.run([sys.executable, "-c", PARSE], capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout.strip().splitlines()[-1])
+    assert found["errors"] == {}
+    tops = {name.split(".")[0] for name in found["new"]}
+    assert "flywheel" in tops
+    assert tops & set(HEAVY) == set()
+    assert [n for n in found["new"] if n.startswith(("airflow.providers.amazon.aws", "include.jobs"))] == []
+
+
+@pytest.mark.parametrize("dag_id", EVERY_DAG)
+def test_the_graph_is_one_chain(bag: DagBag, dag_id: str):
+    """The steps follow each other in the order of the cycle."""
+    dag = bag.dags[dag_id]
+    chain = CHAINS[dag_id.partition("_")[2]]
+    assert [task.task_id for task in dag.topological_sort()] == chain
+    following = dict(zip(chain, [{name} for name in chain[1:]] + [set()], strict=True))
+    assert {task.task_id: task.downstream_task_ids for task in dag.tasks} == following
+
+
+@pytest.mark.parametrize("dag_id", EVERY_DAG)
+def test_each_task_is_the_operator_of_its_step(bag: DagBag, dag_id: str):
+    """A task bears the name under which its step's outputs and results are found."""
+    tasks = bag.dags[dag_id].tasks
+    assert {task.task_id: task.step for task in tasks} == {task.task_id: task.task_id for task in tasks}
+
+
+@pytest.mark.parametrize("dag_id", EVERY_DAG)
+def test_the_schedule_is_the_cycles(bag: DagBag, dag_id: str):
+    """Intervals in UTC from the cycle's start to its end; what was missed is backfilled on purpose only."""
+    dag, cycle = bag.dags[dag_id], find_cycles()[dag_id.partition("_")[0]]
+    assert type(dag.timetable).__name__ == "CronDataIntervalTimetable"
+    assert dag.timezone.name == "UTC"
+    assert dag.catchup is False
+    assert dag.start_date == cycle.start
+    assert dag.end_date == (cycle.end - timedelta(seconds=1) if cycle.end else None)
+
+
+@pytest.mark.parametrize("dag_id", EVERY_DAG)
+def test_every_task_retries_broken_connections_but_no_verdicts(bag: DagBag, dag_id: str):
+    """The policy fails at once what would be the same tomorrow."""
+    for task in bag.dags[dag_id].tasks:
+        assert task.retries == 2
+        assert task.retry_policy.rules[0].exception == "flywheel.exceptions.Verdict"
+
+
+@pytest.mark.parametrize("dag_id", EVERY_DAG)
+def test_the_form_explains_its_fields(bag: DagBag, dag_id: str):
+    """Each param has a title and a description, and a default that passes."""
+    params = bag.dags[dag_id].params
+    params.validate()
+    schemas = {name: params.get_param(name) for name in params}
+    assert all(param.schema["title"] and param.description for param in schemas.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("interval_start", "soon"),
+        ("interval_start", "2013-02-30"),
+        ("interval_start", 2013),
+        ("force", "yes"),
+        ("deploy", None),
+    ],
+)
+def test_the_form_refuses_malformed_params(bag: DagBag, name: str, value: object):
+    """Before a run begins."""
+    with pytest.raises(ParamValidationError):
+        bag.dags["flights_train_and_deploy"].params.get_param(name).resolve(value)
+
+
+@pytest.mark.parametrize("value", ["2013-01-01", None])
+def test_the_form_takes_a_date_or_nothing(bag: DagBag, value: object):
+    """Nothing means the run's own interval."""
+    assert bag.dags["flights_train_and_deploy"].params.get_param("interval_start").resolve(value) == value
+
+
+@pytest.mark.parametrize("dag_id", EVERY_DAG)
+def test_every_dag_has_a_page(bag: DagBag, dag_id: str):
+    """It tells what the DAG does, its params, and how to run it again."""
+    text = bag.dags[dag_id].doc_md
+    assert text.startswith(find_cycles()[dag_id.partition("_")[0]].description)
+    assert "### Steps" in text
+    assert "### Params" in text
+    assert "Running again" in text
+
+
+# Airflow's reader of .airflowignore uses a name that pathspec is giving up.
+@pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
+@pytest.mark.parametrize("dag_id", EVERY_DAG)
+def test_a_dag_survives_serialization(bag: DagBag, dag_id: str):
+    """Only what Airflow can write and read again reaches the scheduler and the page."""
+    written = DagSerialization.serialize_dag(bag.dags[dag_id])
+    read = DagSerialization.deserialize_dag(json.loads(json.dumps(written)))
+    assert [task.task_id for task in read.topological_sort()] == CHAINS[dag_id.partition("_")[2]]
+    assert {link.name for link in read.get_task("fetch").operator_extra_links} == {
+        "Outputs",
+        "Job log",
+        "Report",
+    }
