@@ -1,0 +1,95 @@
+"""transform: every cleaned partition so far as train, validation and holdout, and the monitoring baseline."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+
+from include.jobs import partitions
+from include.jobs.contract import Step, parse_time, run
+from include.jobs.manifest import write_json, write_manifest
+from include.jobs.tables import read_chunks, write_table
+from include.ml.constraints import suggest
+from include.ml.refusal import Refused
+from include.ml.splitting import PARTS, by_time, is_known
+from include.ml.statistics import Histograms, Profile, baseline_statistics
+
+
+def transform(step: Step) -> dict[str, float]:
+    """Write the parts of the training set, one partition in memory at a time, and the baseline."""
+    until = known_until(step)
+    rows: Counter[str] = Counter()
+    for partition in partitions.find(step):
+        rows.update(_write_parts(step, partition, until))
+    refuse_empty(step, rows, until)
+    write_baseline(step)
+    out = {part: rows[part] for part in PARTS}
+    counts = {
+        "rows_in": rows.total(),
+        "rows_out": sum(out.values()),
+        "rows_quarantined": 0,
+        "rows_duplicate": 0,
+    }
+    metrics = {f"rows_{part}": count for part, count in out.items()}
+    write_manifest(step, counts=counts | {"rows_without_label": rows["unlabelled"]}, metrics=metrics)
+    return counts | {"rows_without_label": rows["unlabelled"]} | metrics
+
+
+def known_until(step: Step) -> datetime:
+    """Labels that became known later than this are not learnt from: the interval's end, or `known-until`."""
+    given = step.parameters.get("known-until")
+    return parse_time("known-until", given) if given else step.end
+
+
+def _write_parts(step: Step, partition: partitions.Partition, until: datetime) -> Counter[str]:
+    features, split = step.module("features"), step.description.split
+    rows = partitions.feature_rows(step, partition)
+    known = is_known(rows[features.LABEL], rows["known_time"], until)
+    labelled = rows[known]
+    part_of = by_time(labelled["event_time"], step.end, holdout=split.holdout, validation=split.validation)
+    for part, chosen in labelled.groupby(part_of):
+        write_table(step.output / str(part) / f"{partition.interval}.parquet", chosen)
+    return Counter({**part_of.value_counts().to_dict(), "unlabelled": int((~known).sum())})
+
+
+def refuse_empty(step: Step, rows: Counter[str], until: datetime) -> None:
+    """Refuse a training set that lacks a part."""
+    empty = [part for part in PARTS if not rows[part]]
+    if empty:
+        split = step.description.split
+        raise Refused(
+            f"The {' and the '.join(empty)} part of {step.cycle} up to {step.end.isoformat()} is empty: of "
+            f"{rows.total()} rows {rows['unlabelled']} have no label known by {until.isoformat()}; the holdout is "
+            f"the last {split.holdout}, the validation the {split.validation} before. "
+            "Add earlier intervals, or shorten the split in cycle.py."
+        )
+
+
+def write_baseline(step: Step) -> None:
+    """Write statistics.json and constraints.json over the training part, in two passes over its files."""
+    features = step.module("features")
+    columns = [*features.SIGNATURE, *features.COMBINED]
+    files = sorted((step.output / "train").glob("*.parquet"))
+    profile = Profile()
+    for frame in _frames(files, columns):
+        profile.add(frame)
+    fine = Histograms(profile.fine_edges())
+    for frame in _frames(files, columns):
+        fine.add(frame)
+    found = baseline_statistics(profile, fine)
+    write_json(step.output / "baseline/statistics.json", found)
+    write_json(step.output / "baseline/constraints.json", suggest(found))
+
+
+def _frames(files: list[Path], columns: list[str]) -> Iterator[pd.DataFrame]:
+    for path in files:
+        yield from read_chunks(path, columns)
+
+
+def main() -> None:
+    """Run the step in its container."""
+    run("transform", transform)
