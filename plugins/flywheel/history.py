@@ -11,7 +11,7 @@ from flywheel.hooks.sagemaker import SageMaker
 from flywheel.intervals import history
 from flywheel.keys import KeyRecord, canonical, digest, key_record
 from flywheel.names import Interval, output_uri
-from include.cycles.cycle import Cycle
+from include.cycles.cycle import Cycle, FileSource
 from include.settings import Settings
 
 Manifest = dict[str, Any]
@@ -26,10 +26,23 @@ class Partition:
     manifest: Manifest
 
 
+def fetch_sources(cycle: Cycle, interval: Interval) -> dict[str, str]:
+    """The S3 objects a fetch reads, by the name of the input; sources of other kinds the job opens itself."""
+    if not isinstance(cycle.source, FileSource):
+        return {}
+    uris = {t: uri.format(start=interval.start, end=interval.end) for t, uri in cycle.source.tables.items()}
+    return {f"source/{table}": uri for table, uri in uris.items() if uri.startswith("s3://")}
+
+
 def fetch_record(cycle: Cycle, interval: Interval, settings: Settings) -> KeyRecord:
-    """Identity of a fetch: it has no input that is ours."""
+    """Identity of a fetch: which data it reads, not what it turns out to be; that is the digest's part."""
     return key_record(
-        step="fetch", cycle=cycle, interval=interval, inputs={}, parameters={}, settings=settings
+        step="fetch",
+        cycle=cycle,
+        interval=interval,
+        inputs=fetch_sources(cycle, interval),
+        parameters={},
+        settings=settings,
     )
 
 

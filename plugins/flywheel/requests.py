@@ -88,8 +88,9 @@ def processing(job: Job, inputs: Mapping[str, Source], parameters: Mapping[str, 
 
 
 def _processing_input(name: str, source: Source) -> Request:
+    """An input that appears at `input/<name>`, a path that may have more than one part."""
     return {
-        "InputName": name,
+        "InputName": name.replace("/", "-"),
         "S3Input": {
             "S3Uri": source.uri,
             "LocalPath": f"{PROCESSING_ROOT}/input/{name}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import Context
 
-from flywheel.history import cleaned, put_manifest_file
+from flywheel.history import cleaned, fetch_sources, put_manifest_file
 from flywheel.keys import digest
 from flywheel.names import Interval
 from flywheel.operators.job import JobOperator
@@ -18,8 +18,9 @@ class FetchOperator(JobOperator):
     step = "fetch"
 
     def work(self, context: Context, interval: Interval) -> Work:  # noqa: ARG002 - nothing comes before it
-        """No input: the cycle's own package knows the source."""
-        return Work()
+        """The objects of a source in S3; any other source the cycle's own package knows."""
+        sources = fetch_sources(self.cycle, interval)
+        return Work({name: Input(Source(uri), uri) for name, uri in sources.items()})
 
 
 class CleanOperator(JobOperator):

@@ -1,0 +1,60 @@
+"""Addresses that a browser can open."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from flywheel.links import LINKS, folder_url, log_url, object_url
+
+
+class Local:
+    """A connection to the local service."""
+
+    region = "us-east-1"
+
+    def endpoint_url(self, _service: str) -> str | None:
+        """The same address for every service."""
+        return "http://127.0.0.1:4566/"
+
+
+class Aws(Local):
+    """A connection to AWS itself."""
+
+    def endpoint_url(self, _service: str) -> str | None:
+        """AWS's own."""
+        return None
+
+
+def test_on_the_local_service_an_object_is_its_own_page():
+    """The service answers to bucket and key."""
+    assert object_url(Local(), "s3://b/a/report.html") == "http://127.0.0.1:4566/b/a/report.html"
+    assert folder_url(Local(), "s3://b/a/") == "http://127.0.0.1:4566/b?list-type=2&prefix=a%2F"
+
+
+def test_on_aws_links_lead_to_the_console():
+    """With the bucket in the path and the key as the prefix."""
+    console = "https://us-east-1.console.aws.amazon.com/s3"
+    assert object_url(Aws(), "s3://b/a/r.html") == f"{console}/object/b?prefix=a%2Fr.html"
+    assert folder_url(Aws(), "s3://b/a/").startswith(f"{console}/buckets/b?prefix=a%2F")
+
+
+def test_a_log_has_a_page_on_aws_only():
+    """CloudWatch's console quotes names twice, with $ for %."""
+    assert log_url(Local(), "/aws/sagemaker/TrainingJobs", "j") == ""
+    assert "log-group/$252Faws$252Fsagemaker$252FTrainingJobs" in log_url(
+        Aws(), "/aws/sagemaker/TrainingJobs", "j"
+    )
+
+
+@pytest.mark.parametrize("link", LINKS, ids=lambda link: link.name)
+def test_a_task_that_came_to_nothing_has_no_links(link):
+    """Airflow asks at the end of every task, also of one that failed at once."""
+    assert link.get_link(SimpleNamespace(links={}), ti_key=None) == ""
+    assert link.get_link(SimpleNamespace(links={link.name: "x"}), ti_key=None) == "x"
+
+
+def test_links_have_names_and_keys_of_their_own():
+    """Two links must not overwrite each other's address."""
+    assert len({link.name for link in LINKS}) == len({link.xcom_key for link in LINKS}) == len(LINKS)
