@@ -1,14 +1,15 @@
-"""`python -m include.stack run|up|status|down`: what the Makefile's targets call."""
+"""`python -m include.stack run|up|status|exec|down`: what the Makefile's targets call."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
+import subprocess
 import sys
 
 from include.settings import PROJECT, Settings
-from include.stack.environment import read_env_file
+from include.stack.environment import read_env_file, stack_environment
 from include.stack.errors import StackError
 from include.stack.run import run
 from include.stack.stack import Stack
@@ -55,6 +56,11 @@ def _status(settings: Settings, terminal: Terminal, options: argparse.Namespace)
     return 0
 
 
+def _exec(settings: Settings, _: Terminal, options: argparse.Namespace) -> int:
+    command = [sys.executable, "-m", *options.module]
+    return subprocess.run(command, env=stack_environment(settings), check=False).returncode
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m include.stack", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
@@ -68,6 +74,11 @@ def _parser() -> argparse.ArgumentParser:
     tell.set_defaults(command=_status)
     up = commands.add_parser("up", help="start the services and return")
     up.set_defaults(command=_up)
+    module = commands.add_parser(
+        "exec", help="run a module in the services' environment: exec airflow dags list"
+    )
+    module.add_argument("module", nargs=argparse.REMAINDER)
+    module.set_defaults(command=_exec)
     down = commands.add_parser("down", help="stop the services")
     down.set_defaults(command=_down)
     return parser

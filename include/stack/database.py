@@ -113,7 +113,7 @@ def _postmaster(directory: Path) -> psutil.Process | None:
 
 def _is_server(process: psutil.Process) -> bool:
     """Whether it is a living PostgreSQL: after a power cut its number may belong to anybody."""
-    return process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE
+    return bool(process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE)
 
 
 def _forget_recycled_pid(directory: Path) -> None:

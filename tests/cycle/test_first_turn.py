@@ -1,0 +1,222 @@
+"""One whole cycle turns in a real Airflow: raw data to a live endpoint, and a second run repeats nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.settings import PROJECT, Settings
+from include.stack.airflow_api import AirflowApi
+from include.stack.aws import client, read_json
+from include.stack.example import ask, curl_example, first_golden_row, python_example
+from include.stack.home import ADMIN, home_of, installation_secrets
+from include.stack.report import RunResult, collect
+from include.stack.turn import FIRST_TURNS
+from include.stack.urls import airflow_url
+
+pytestmark = [pytest.mark.airflow, pytest.mark.timeout(1200)]
+
+Stack = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """An installation of its own, on ports nobody has."""
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        ports = one.getsockname()[1], other.getsockname()[1]
+    home = tmp_path_factory.mktemp("home")
+    return Settings(home=home, airflow_port=ports[0], sagemaker_port=ports[1], poll_interval_s=0.5)
+
+
+@pytest.fixture(scope="module")
+def stack(settings: Settings) -> Iterator[Stack]:
+    """The command `python -m include.stack`; in the end everything it started is down."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    environment = {
+        **inherited,
+        "FLYWHEEL_HOME": str(settings.home),
+        "FLYWHEEL_AIRFLOW_PORT": str(settings.airflow_port),
+        "FLYWHEEL_SAGEMAKER_PORT": str(settings.sagemaker_port),
+        "FLYWHEEL_POLL_INTERVAL_S": str(settings.poll_interval_s),
+    }
+
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "include.stack", *arguments],
+            cwd=PROJECT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    yield call
+    call("down")
+
+
+@pytest.fixture(scope="module")
+def first_run(stack: Stack) -> str:
+    """What `make run` printed the first time."""
+    done = stack("run", "--exit-when-done")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def results(first_run: str, settings: Settings) -> list[RunResult]:
+    """What the three runs left: two trainings and one scoring."""
+    assert first_run
+    api = AirflowApi(airflow_url(settings), ADMIN, installation_secrets(home_of(settings)).password)
+    try:
+        return collect(settings, api, FIRST_TURNS)
+    finally:
+        api.close()
+
+
+def jobs(settings: Settings) -> set[str]:
+    """Names of all jobs there ever were."""
+    sagemaker = client(settings, "sagemaker")
+    return {
+        *(job["ProcessingJobName"] for job in sagemaker.list_processing_jobs()["ProcessingJobSummaries"]),
+        *(job["TrainingJobName"] for job in sagemaker.list_training_jobs()["TrainingJobSummaries"]),
+        *(job["TransformJobName"] for job in sagemaker.list_transform_jobs()["TransformJobSummaries"]),
+    }
+
+
+def status(stack: Stack) -> dict[str, Any]:
+    """`make status JSON=1`."""
+    found: dict[str, Any] = json.loads(stack("status", "--json").stdout)
+    return found
+
+
+def test_every_step_of_the_cycle_ran(results: list[RunResult]):
+    """Two months are trained on, and the third is scored."""
+    training = {"fetch", "clean", "transform", "train", "evaluate", "decide", "register", "deploy", "verify"}
+    scoring = {"fetch", "clean", "prepare", "batch_transform", "monitor"}
+    assert [set(result.seconds) for result in results] == [training, training, scoring]
+
+
+def test_no_row_vanishes(results: list[RunResult]):
+    """What went into cleaning came out, was quarantined, or was a duplicate."""
+    for result in results:
+        counts = result.steps["clean"]["counts"]
+        kept = counts["rows_out"] + counts["rows_quarantined"] + counts["rows_duplicate"]
+        assert counts["rows_in"] == kept
+        assert counts["rows_out"] > 0
+
+
+def test_the_model_beats_guessing(results: list[RunResult]):
+    """On held-out flights the challenger's interval lies above the constant baseline's value."""
+    for result in results[:2]:
+        challenger, constant = result.verdict["challenger"], result.verdict["baselines"]["constant"]
+        assert challenger["low"] > constant["value"]
+
+
+def test_production_is_what_was_decided(results: list[RunResult], stack: Stack):
+    """The champion in the status is the version that the last promoting run registered."""
+    promoted = [result for result in results[:2] if result.verdict["promote"]]
+    assert promoted
+    champion = status(stack)["cycles"]["flights"]["champion"]
+    assert champion
+    assert champion in json.dumps(promoted[-1].steps)
+
+
+def test_the_endpoint_answers_as_the_model_did_offline(results: list[RunResult], settings: Settings):
+    """A row of the evaluation gets the score the evaluation wrote down."""
+    deployed = next(result for result in reversed(results[:2]) if result.verdict["promote"])
+    uri = deployed.steps["evaluate"]["uri"]
+    body = first_golden_row(client(settings, "s3"), uri)
+    answer = json.loads(ask(settings, "flights", body))
+    golden = read_first_line(settings, f"{uri}golden.jsonl")
+    assert answer["predictions"][0]["score"] == pytest.approx(golden["score"], abs=1e-5)
+
+
+def read_first_line(settings: Settings, uri: str) -> dict[str, Any]:
+    """The first of an object's lines of JSON."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    body = client(settings, "s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    found: dict[str, Any] = json.loads(body.splitlines()[0])
+    return found
+
+
+def test_the_examples_that_are_printed_work(first_run: str, results: list[RunResult], settings: Settings):
+    """Copied from the terminal, both give a prediction."""
+    body = first_golden_row(client(settings, "s3"), results[1].steps["evaluate"]["uri"])
+    in_shell, in_python = curl_example(settings, "flights", body), python_example(settings, "flights", body)
+    assert in_shell in first_run
+    assert in_python in first_run
+    for command in (["sh", "-c", in_shell], [sys.executable, "-c", in_python]):
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert "score" in json.loads(done.stdout)["predictions"][0]
+
+
+def test_march_was_scored_by_a_model_that_had_not_seen_it(results: list[RunResult], settings: Settings):
+    """Every record the scoring prepared came back with a score."""
+    prepared, scored = results[2].steps["prepare"], results[2].steps["batch_transform"]
+    manifest = read_json(client(settings, "s3"), f"{prepared['uri']}manifest.json")
+    rows = sum(file["rows"] for file in manifest["files"] if file["name"].startswith("batch/"))
+    assert rows > 0
+    s3 = client(settings, "s3")
+    bucket, _, prefix = scored["uri"].removeprefix("s3://").partition("/")
+    keys = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]]
+    outputs = [key for key in keys if key.endswith(".out")]
+    lines = sum(len(s3.get_object(Bucket=bucket, Key=key)["Body"].read().splitlines()) for key in outputs)
+    assert lines == rows
+
+
+def test_the_status_has_exactly_the_promised_keys(first_run: str, stack: Stack):
+    """Programs may rely on them."""
+    assert first_run
+    found = status(stack)
+    assert set(found) == {"airflow", "local_sagemaker", "cycles"}
+    assert set(found["airflow"]) == set(found["local_sagemaker"]) == {"url", "healthy"}
+    assert found["airflow"]["healthy"] is True
+    assert found["local_sagemaker"]["healthy"] is True
+    flights = found["cycles"]["flights"]
+    assert set(flights) == {"champion", "endpoint", "runs"}
+    assert flights["endpoint"] == "flights"
+    runs = sorted((run["interval"], run["state"]) for run in flights["runs"])
+    assert runs == [
+        ("2013-01-01_2013-02-01", "success"),
+        ("2013-02-01_2013-03-01", "success"),
+        ("2013-03-01_2013-04-01", "success"),
+    ]
+
+
+def test_a_second_run_repeats_no_job(first_run: str, stack: Stack, settings: Settings):
+    """It says so, and SageMaker knows of no new job."""
+    assert first_run
+    before = jobs(settings)
+    done = stack("run", "--exit-when-done")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("done before") == len(FIRST_TURNS)
+    assert jobs(settings) == before
+
+
+def test_down_leaves_nothing_and_a_new_start_finds_everything(
+    first_run: str, stack: Stack, settings: Settings
+):
+    """The endpoint answers again after everything was stopped and started."""
+    assert first_run
+    before = status(stack)
+    assert stack("down").returncode == 0
+    assert [path.name for path in (settings.home / "run").glob("*.json")] == []
+    assert status(stack)["airflow"]["healthy"] is False
+    assert stack("up").returncode == 0
+    assert status(stack)["cycles"] == before["cycles"]
+
+
+def test_the_passwords_file_is_the_installations_own(settings: Settings, first_run: str):
+    """The terminal shows the password that the UI takes."""
+    password = json.loads(Path(home_of(settings).passwords).read_text())[ADMIN]
+    assert password in first_run
