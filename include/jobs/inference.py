@@ -1,8 +1,8 @@
 """A model ready to predict: the same way from rows to numbers in training, evaluation, batch and online.
 
-Rows become two arrays: `numbers` (single precision, the columns of the signature that are numbers, then the combined
-attributes) and `strings`. The ONNX model takes them as they are, the scikit-learn pipeline as a table of named columns.
-No pandas or scikit-learn is imported as long as the ONNX model is there.
+Rows become two arrays: `numbers` (single precision, the columns of the signature that are numbers, then the
+combined attributes) and `strings`. The ONNX model takes them as they are, the scikit-learn pipeline as a
+table of named columns. Neither pandas nor scikit-learn is imported here as long as the ONNX model is there.
 """
 
 from __future__ import annotations
@@ -181,3 +181,10 @@ def read_model(folder: Path, *, prefer_onnx: bool = True, threads: int = 1) -> M
         return Model(signature, combine, from_onnx(folder / model_files.ONNX, threads))
     estimator = model_files.read_estimator(folder / model_files.SKOPS)
     return Model(signature, combine, from_estimator(estimator, signature))
+
+
+def spread(probabilities: np.ndarray, classes: Sequence[str], every: Sequence[str]) -> np.ndarray:
+    """Probabilities of all classes of a cycle; a class that the model has not met has none."""
+    wide = np.zeros((len(probabilities), len(every)))
+    wide[:, [every.index(name) for name in classes]] = probabilities
+    return wide

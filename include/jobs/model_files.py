@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_manifest(folder: Path, about: dict[str, object]) -> None:
+def write_manifest(folder: Path, about: Mapping[str, object]) -> None:
     """Write down every file below `folder` with size and digest; to be done last."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
     files = [
@@ -67,7 +68,7 @@ def unpack(archive: Path, folder: Path) -> Path:
             tar.extractall(folder, filter="data")
     except (tarfile.TarError, EOFError, OSError) as error:
         raise Refused(
-            f"{archive} cannot be unpacked ({error}). The training job's upload may be incomplete: run it again."
+            f"{archive} cannot be unpacked ({error}). Its upload may be incomplete: run the training again."
         ) from error
     return folder
 
@@ -90,7 +91,7 @@ def read_estimator(path: Path) -> Any:  # noqa: ANN401 - any estimator of scikit
     strange = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
     if strange:
         raise Refused(
-            f"{path.name} holds {', '.join(strange)}, which this project does not trust. If the estimator of the "
-            "cycle needs them and they are harmless, add them to TRUSTED in include/jobs/model_files.py."
+            f"{path.name} holds {', '.join(strange)}, which is not trusted. If the cycle's estimator needs "
+            "them and they are harmless, add them to TRUSTED in include/jobs/model_files.py."
         )
     return skops.io.load(path, trusted=list(TRUSTED))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 
 #: how far a probability of the exported model may be from the original's: ONNX computes in single precision
 TOLERANCE = 1e-5
@@ -31,11 +31,11 @@ class Agreement:
         return f"largest difference {self.worst_difference:.2e} on {self.rows} rows (allowed {TOLERANCE:g})"
 
 
-def to_onnx(pipeline: Any, numbers: Sequence[str], strings: Sequence[str]) -> bytes:  # noqa: ANN401
+def to_onnx(pipeline: Pipeline, numbers: Sequence[str], strings: Sequence[str]) -> bytes:
     """The whole pipeline, preprocessing included, as an ONNX model.
 
-    The model takes `numbers`, float32 of shape (rows, len(numbers)), and, if there are any, `strings` of shape
-    (rows, len(strings)): two inputs instead of one for each column make a one-row prediction twice as fast.
+    The model takes `numbers`, float32 of shape (rows, len(numbers)), and, if there are any, `strings` of
+    shape (rows, len(strings)): two inputs instead of one for each column make a one-row prediction twice as fast.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def to_onnx(pipeline: Any, numbers: Sequence[str], strings: Sequence[str]) -> by
     return exported
 
 
-def _by_index(pipeline: Any, order: list[str]) -> Any:  # noqa: ANN401
+def _by_index(pipeline: Pipeline, order: list[str]) -> Pipeline:
     """A copy whose column transformer takes columns by their place in the inputs instead of by name."""
     indexed = copy.deepcopy(pipeline)
     transformer = indexed[0]
@@ -74,11 +74,11 @@ def _by_index(pipeline: Any, order: list[str]) -> Any:  # noqa: ANN401
     return indexed
 
 
-def _refuse_native_categories(pipeline: Any) -> None:  # noqa: ANN401
+def _refuse_native_categories(pipeline: Pipeline) -> None:
     """Refuse what the converter silently exports wrong: it takes splits on sets for splits on numbers."""
     if np.any(getattr(pipeline[-1], "is_categorical_", None)):
         raise ValueError(
-            "boosted trees with categorical_features cannot be exported; encode the categories in the pipeline"
+            "boosted trees with categorical_features cannot be exported; encode categories in the pipeline"
         )
 
 

@@ -1,0 +1,206 @@
+"""How good predictions are: metrics, their bootstrap intervals, slices and calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+#: probabilities are kept this far from 0 and 1 before their logarithm is taken
+SMALLEST = 1e-7
+#: resamples computed at once; bounds the memory to 8 bytes x this x rows
+CHUNK = 50
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A metric with its 95 % bootstrap interval and standard deviation."""
+
+    value: float
+    low: float
+    high: float
+    standard_deviation: float
+
+
+def metrics(labels: np.ndarray, probabilities: np.ndarray, threshold: float = 0.5) -> dict[str, float]:
+    """Every metric of the task, computed once on all rows.
+
+    Parameters
+    ----------
+    labels
+        Places of the true classes, shape (n,).
+    probabilities
+        Shape (n, classes); two columns mean a binary task, the second being the positive class.
+    threshold
+        From which probability on a binary prediction is positive.
+
+    Returns
+    -------
+    dict
+        Binary: roc_auc, average_precision, log_loss, brier_loss, accuracy, precision, recall, f1_score.
+        Multiclass: accuracy, log_loss, brier_loss, f1_score (mean over classes).
+
+    >>> found = metrics(np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]]))
+    >>> found["roc_auc"], found["accuracy"]
+    (1.0, 1.0)
+    """
+    once = np.ones((1, len(labels)))
+    return {
+        name: float(values[0]) for name, values in weighted(labels, probabilities, once, threshold).items()
+    }
+
+
+def bootstrap(
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    *,
+    threshold: float = 0.5,
+    resamples: int = 500,
+    seed: int = 0,
+) -> dict[str, Estimate]:
+    """Every metric with its percentile interval (Efron and Tibshirani 1993, chapter 13).
+
+    The same seed draws the same rows, so that two models on one holdout are resampled in pairs.
+    """
+    values = metrics(labels, probabilities, threshold)
+    parts = [
+        weighted(labels, probabilities, weights, threshold)
+        for weights in resampled(len(labels), resamples, seed)
+    ]
+    return {
+        name: _estimate(value, np.concatenate([part[name] for part in parts]))
+        for name, value in values.items()
+    }
+
+
+def _estimate(value: float, drawn: np.ndarray) -> Estimate:
+    drawn = drawn[np.isfinite(drawn)]
+    if not len(drawn):
+        return Estimate(value, float("nan"), float("nan"), float("nan"))
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return Estimate(value, float(low), float(high), float(drawn.std()))
+
+
+def resampled(rows: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """How often each row is drawn, in chunks of shape (up to CHUNK, rows)."""
+    generator = np.random.default_rng(seed)
+    for start in range(0, resamples, CHUNK):
+        count = min(CHUNK, resamples - start)
+        drawn = generator.integers(0, rows, (count, rows))
+        yield np.stack([np.bincount(each, minlength=rows) for each in drawn]).astype(float)
+
+
+def weighted(
+    labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray, threshold: float
+) -> dict[str, np.ndarray]:
+    """Every metric for each row of weights, shape (draws, n); NaN where a draw leaves it undefined."""
+    classes = probabilities.shape[1]
+    total = weights.sum(axis=1)
+    truth = np.eye(classes)[labels]
+    losses = -np.log(np.clip(probabilities[np.arange(len(labels)), labels], SMALLEST, 1.0))
+    # the convention of scikit-learn: one column of a binary task, all columns of others
+    squares = (probabilities - truth) ** 2
+    brier = squares[:, 1] if classes == 2 else squares.sum(axis=1)  # noqa: PLR2004 - two classes
+    found = {"log_loss": weights @ losses / total, "brier_loss": weights @ brier / total}
+    if classes > 2:  # noqa: PLR2004 - two classes
+        predicted = probabilities.argmax(axis=1)
+        accuracy = weights @ (predicted == labels) / total
+        return {"accuracy": accuracy, **found, "f1_score": _mean_f1(labels, predicted, weights, classes)}
+    scores = probabilities[:, 1]
+    area, precision = ranking(labels, scores, weights)
+    return {
+        "roc_auc": area,
+        "average_precision": precision,
+        **found,
+        **_at(threshold, labels, scores, weights),
+    }
+
+
+def ranking(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Area under the ROC curve and average precision for each row of weights; equal scores are one step."""
+    order = np.argsort(-scores, kind="stable")
+    ordered = weights[:, order]
+    positive = ordered * labels[order]
+    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
+    true = np.cumsum(positive, axis=1)[:, ends]
+    false = np.cumsum(ordered, axis=1)[:, ends] - true
+    gained = np.diff(true, axis=1, prepend=0.0)
+    missed = np.diff(false, axis=1, prepend=0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        area = (missed * (true - gained / 2)).sum(axis=1) / (true[:, -1] * false[:, -1])
+        precisions = np.nan_to_num(true / (true + false))
+        return area, (gained * precisions).sum(axis=1) / true[:, -1]
+
+
+def _at(
+    threshold: float, labels: np.ndarray, scores: np.ndarray, weights: np.ndarray
+) -> dict[str, np.ndarray]:
+    said = scores >= threshold
+    hits = weights @ (said & (labels == 1))
+    said_total, positives = weights @ said, weights @ (labels == 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return {
+            "accuracy": weights @ (said == (labels == 1)) / weights.sum(axis=1),
+            "precision": np.where(said_total > 0, hits / said_total, 0.0),
+            "recall": hits / positives,
+            "f1_score": 2 * hits / (said_total + positives),
+        }
+
+
+def _mean_f1(labels: np.ndarray, predicted: np.ndarray, weights: np.ndarray, classes: int) -> np.ndarray:
+    """Mean of the F1 scores of the classes that are there or are predicted."""
+    each = []
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for place in range(classes):
+            hits = weights @ ((predicted == place) & (labels == place))
+            sizes = weights @ (predicted == place) + weights @ (labels == place)
+            each.append(2 * hits / sizes)
+    stacked = np.stack(each)
+    there = np.isfinite(stacked)
+    mean: np.ndarray = np.where(there, stacked, 0.0).sum(axis=0) / there.sum(axis=0)
+    return mean
+
+
+def best_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
+    """The probability from which on saying "positive" gives the best F1 score; 0.5 without both classes.
+
+    >>> best_threshold(np.array([0, 0, 1]), np.array([0.1, 0.2, 0.4]))
+    0.4
+    """
+    if len(np.unique(labels)) < 2:  # noqa: PLR2004 - both classes
+        return 0.5
+    order = np.argsort(-scores, kind="stable")
+    hits = np.cumsum(labels[order])
+    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
+    f1 = 2 * hits[ends] / (ends + 1 + hits[-1])
+    return round(float(scores[order][ends[np.argmax(f1)]]), 6)
+
+
+def slices(
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    groups: Mapping[str, np.ndarray],
+    metric: str,
+    least_rows: int = 50,
+) -> list[dict[str, object]]:
+    """The metric for each value of each column, where there are at least `least_rows` rows of it."""
+    found: list[dict[str, object]] = []
+    for column, values in groups.items():
+        for value in np.unique(values):
+            chosen = values == value
+            if chosen.sum() >= least_rows:
+                score = metrics(labels[chosen], probabilities[chosen])[metric]
+                name = str(value)
+                found.append({"column": column, "value": name, "rows": int(chosen.sum()), metric: score})
+    return found
+
+
+def calibration(is_true: np.ndarray, scores: np.ndarray, bins: int = 10) -> list[dict[str, float]]:
+    """Mean score and observed share for equally many rows each, from the lowest scores to the highest."""
+    order = np.argsort(scores, kind="stable")
+    parts = [part for part in np.array_split(order, bins) if len(part)]
+    return [
+        {"rows": len(part), "score": float(scores[part].mean()), "share": float(is_true[part].mean())}
+        for part in parts
+    ]
