@@ -8,6 +8,7 @@
     ├── ConflictException       somebody else changed it first (400)
     ├── UnknownOperation        the service has no such operation, or this one does not emulate it (400)
     ├── SerializationException  a body that is no valid document of the protocol (400)
+    ├── EntityTooLarge          a body longer than the operation takes (413)
     ├── AccessDenied            the request is not signed by a known key (403)
     └── InternalFailure         a mistake of this service (500)
 
@@ -86,3 +87,10 @@ class InternalFailure(AwsError):
 
     code = "InternalFailure"
     status = 500
+
+
+class EntityTooLarge(AwsError):
+    """A body longer than the operation takes."""
+
+    code = "RequestEntityTooLarge"
+    status = 413

@@ -1,10 +1,15 @@
-"""Bodies that are streamed: those that come in and those that go out as a part of a file."""
+"""Bodies that are streamed: those that come in, and those that go out as a part of a file."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import BinaryIO
+
+from include.local_sagemaker.errors import EntityTooLarge
+
+#: most bytes of a body that is read whole: ten thousand parts of a multipart upload fit in
+WHOLE_LIMIT = 32 * 1024 * 1024
 
 
 class BodyStream:
@@ -18,15 +23,22 @@ class BodyStream:
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._pieces
 
-    async def read(self) -> bytes:
-        """The whole body; for bodies known to be small."""
-        return b"".join([piece async for piece in self._pieces])
+    async def read(self, limit: int = WHOLE_LIMIT) -> bytes:
+        """The whole body; EntityTooLarge when it is longer than `limit` bytes."""
+        pieces, size = [], 0
+        async for piece in self._pieces:
+            size += len(piece)
+            if size > limit:
+                raise EntityTooLarge(f"The request's body is longer than {limit} bytes.")
+            pieces.append(piece)
+        return b"".join(pieces)
 
 
 @dataclass(frozen=True)
 class FileBody:
-    """A part of a file as the body of an answer."""
+    """A part of an open file as the body of an answer; whoever sends it closes it."""
 
-    path: Path
+    file: BinaryIO
+    #: where the part begins, and how long it is, in bytes
     offset: int
     length: int

@@ -1,0 +1,130 @@
+"""`python -m include.local_sagemaker --root DIR --port N`: run the local SageMaker until it is stopped."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import ipaddress
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvicorn
+
+from include.local_sagemaker.server import Application
+from include.local_sagemaker.service import Options, RootTakenError, build, lock_root, running
+
+USAGE_ERROR = 2
+
+
+def options_from(arguments: Sequence[str]) -> Options:
+    """The options on the command line."""
+    parser = argparse.ArgumentParser(prog="python -m include.local_sagemaker", description=__doc__)
+    parser.add_argument("--root", type=Path, required=True, help="directory of everything the service keeps")
+    parser.add_argument("--port", type=int, default=4566, help="0 takes any free port (default: 4566)")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--image", type=Path, action="append", default=[], help="image.toml, may be repeated")
+    parser.add_argument("--jobs", type=int, default=2, help="jobs that run at the same time (default: 2)")
+    given = parser.parse_args(arguments)
+    for image in given.image:
+        if not image.is_file():
+            parser.error(f"--image {image}: there is no such file.")
+    if given.jobs < 1:
+        parser.error(f"--jobs {given.jobs}: at least 1 job must be allowed to run.")
+    if not _is_loopback(given.host):
+        parser.error(
+            f"--host {given.host} can be reached from other machines, and this service runs whatever code "
+            "it is given without asking who gives it. Use 127.0.0.1, and a tunnel (ssh -L) from elsewhere."
+        )
+    images = tuple(image.resolve() for image in given.image)
+    return Options(
+        root=given.root.resolve(), host=given.host, port=given.port, images=images, jobs=given.jobs
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def listen(options: Options) -> socket.socket:
+    """The listening socket; OSError when the port is taken."""
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((options.host, options.port))
+        listener.listen(2048)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+class Server(uvicorn.Server):
+    """Uvicorn without its own signal handlers, which would raise the signal again after a clean end."""
+
+    def stop(self) -> None:
+        """Finish the requests under way, then end."""
+        self.should_exit = True
+
+
+async def serve(options: Options, listener: socket.socket) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    context = build(options)
+    config = uvicorn.Config(
+        Application(context),
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=10,
+    )
+    server = Server(config)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
+    async with running(context):
+        print(f"Local SageMaker is ready at {context.url}, root {context.root}", flush=True)  # noqa: T201 (its one line)
+        await server._serve(sockets=[listener])  # noqa: SLF001 (serve() would install other signal handlers)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the service; the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    options = options_from(arguments)
+    try:
+        listener = listen(options)
+    except OSError as error:
+        print(  # noqa: T201 (its interface)
+            f"Cannot listen on {options.host}:{options.port}: {error.strerror}. "
+            "Stop what uses the port, or give another one with --port.",
+            file=sys.stderr,
+        )
+        return USAGE_ERROR
+    chosen = Options(
+        root=options.root,
+        host=options.host,
+        port=listener.getsockname()[1],
+        images=options.images,
+        jobs=options.jobs,
+    )
+    try:
+        with lock_root(options.root), listener:
+            asyncio.run(serve(chosen, listener))
+    except RootTakenError as error:
+        print(error, file=sys.stderr)  # noqa: T201 (its interface)
+        return USAGE_ERROR
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

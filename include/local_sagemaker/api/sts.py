@@ -1,0 +1,19 @@
+"""STS: who is asking. Any credentials are the account's root here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from include.local_sagemaker.api.registry import operation
+from include.local_sagemaker.context import Context
+
+
+@operation("sts", "GetCallerIdentity")
+def get_caller_identity(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Tell the account that everything here belongs to."""
+    del parameters  # the operation has none
+    return {
+        "UserId": context.account,
+        "Account": context.account,
+        "Arn": f"arn:aws:iam::{context.account}:root",
+    }

@@ -1,0 +1,63 @@
+"""Bodies of requests into drafts, and headers into properties."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from anyio import to_thread
+
+from include.local_sagemaker.protocol.bodies import BodyStream
+from include.local_sagemaker.s3.draft import PIECE_BYTES, Draft
+from include.local_sagemaker.s3.errors import InvalidArgument
+from include.local_sagemaker.s3.properties import CONTENT_TYPE, Properties
+
+#: members of requests that are given back with the object, just as they came
+KEPT = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "Expires")
+TAG_LIMIT = 10
+
+
+async def fill(draft: Draft, body: BodyStream | bytes) -> None:
+    """Write a body to a draft in large pieces, off the event loop; never the whole body in memory."""
+    if isinstance(body, bytes):
+        await to_thread.run_sync(draft.write, body)
+        return
+    waiting = bytearray()
+    async for piece in body:
+        waiting += piece
+        if len(waiting) >= PIECE_BYTES:
+            await to_thread.run_sync(draft.write, bytes(waiting))
+            waiting.clear()
+    if waiting:
+        await to_thread.run_sync(draft.write, bytes(waiting))
+
+
+def properties_of(given: Mapping[str, Any], checksums: dict[str, str] | None = None) -> Properties:
+    """The properties that a request gives its object."""
+    kept = {name: _text(given[name]) for name in KEPT if given.get(name)}
+    if kept.get("ContentEncoding"):
+        # aws-chunked is the request's own wrapping, which is gone
+        encodings = [e.strip() for e in kept["ContentEncoding"].split(",") if e.strip() != "aws-chunked"]
+        kept["ContentEncoding"] = ",".join(encodings)
+    return Properties(
+        etag="",
+        content_type=given.get("ContentType") or CONTENT_TYPE,
+        metadata=dict(given.get("Metadata") or {}),
+        headers={name: value for name, value in kept.items() if value},
+        checksums=checksums or {},
+        tags=tags_of(given.get("Tagging")),
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else f"{value:%a, %d %b %Y %H:%M:%S GMT}"
+
+
+def tags_of(query: str | None) -> dict[str, str]:
+    """Tags from the header's form, `a=1&b=2`."""
+    pairs = parse_qsl(query or "", keep_blank_values=True)
+    tags = dict(pairs)
+    if len(tags) != len(pairs) or len(tags) > TAG_LIMIT:
+        raise InvalidArgument(f"Tags must have different keys, at most {TAG_LIMIT}: {query}")
+    return tags

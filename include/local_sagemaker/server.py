@@ -1,0 +1,108 @@
+"""The ASGI application: one port for all services."""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from anyio import to_thread
+
+from include.local_sagemaker.context import Context
+from include.local_sagemaker.dispatch import dispatch
+from include.local_sagemaker.protocol.bodies import BodyStream, FileBody
+from include.local_sagemaker.protocol.http import HttpRequest, HttpResponse
+
+log = logging.getLogger(__name__)
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+PIECE_BYTES = 1024 * 1024
+
+
+class DisconnectedError(Exception):
+    """The client went away before its request was complete; nobody is left to be answered."""
+
+
+class Application:
+    """Answers every HTTP request of the service."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; this is ASGI's entry."""
+        if scope["type"] != "http":
+            return
+        request = _request(scope, receive)
+        try:
+            if request.method == "GET" and request.path == "/health":
+                response = self._health()
+            else:
+                response = await dispatch(self._context, request)
+            await _respond(request, response, send)
+        except DisconnectedError:
+            log.info("The client of request %s went away: %s %s", request.id, request.method, request.path)
+
+    def _health(self) -> HttpResponse:
+        body = {"status": "ok", "service": "local-sagemaker", "root": str(self._context.root)}
+        return HttpResponse(200, json.dumps(body).encode(), {"content-type": "application/json"})
+
+
+def _request(scope: Scope, receive: Receive) -> HttpRequest:
+    headers: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        headers[key] = f"{headers[key]},{text}" if key in headers else text
+    length = headers.get("content-length", "")
+    body = BodyStream(_pieces(receive), int(length) if length.isdecimal() else None)
+    query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    path = scope["raw_path"].decode("latin-1")
+    return HttpRequest(scope["method"], path, tuple(query), headers, body, uuid.uuid4().hex)
+
+
+async def _pieces(receive: Receive) -> AsyncIterator[bytes]:
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise DisconnectedError
+        if message.get("body"):
+            yield message["body"]
+        if not message.get("more_body"):
+            return
+
+
+async def _respond(request: HttpRequest, response: HttpResponse, send: Send) -> None:
+    body, headers = response.body, dict(response.headers)
+    has_body = request.method != "HEAD" and response.status not in (204, 304)
+    if response.status not in (204, 304):
+        headers.setdefault("content-length", str(body.length if isinstance(body, FileBody) else len(body)))
+    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    try:
+        await send({"type": "http.response.start", "status": response.status, "headers": raw})
+        if isinstance(body, FileBody) and has_body:
+            await _send_file(body, send)
+        elif has_body:
+            await send({"type": "http.response.body", "body": body})
+        else:
+            await send({"type": "http.response.body", "body": b""})
+    finally:
+        if isinstance(body, FileBody):
+            body.file.close()
+
+
+async def _send_file(body: FileBody, send: Send) -> None:
+    body.file.seek(body.offset)
+    left = body.length
+    while left > 0:
+        piece = await to_thread.run_sync(body.file.read, min(PIECE_BYTES, left))
+        if not piece:
+            raise OSError(f"{body.file.name} is {left} bytes shorter than it was when its sending began.")
+        left -= len(piece)
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,81 @@
+"""The service as a whole: what it is told, how it is put together, how it starts and stops."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from include.local_sagemaker import api
+from include.local_sagemaker.context import Context
+from include.local_sagemaker.s3 import files
+from include.local_sagemaker.s3.objects import ObjectStore
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the command line says."""
+
+    #: directory of everything the service keeps
+    root: Path
+    host: str = "127.0.0.1"
+    port: int = 4566
+    #: files that describe images
+    images: tuple[Path, ...] = ()
+    #: how many jobs run at the same time
+    jobs: int = 2
+
+
+class RootTakenError(Exception):
+    """Another service works in the same directory."""
+
+
+@contextmanager
+def lock_root(root: Path) -> Iterator[None]:
+    """Hold the directory for this process; the operating system lets go of it, however the process ends."""
+    files.make_folder(root)
+    path = root / "service.lock"
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            raise RootTakenError(
+                f"{root} belongs to another local SageMaker (process {file.read().strip() or 'unknown'}). "
+                "Stop that one, or give this one another --root."
+            ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def build(options: Options) -> Context:
+    """Put the parts together; nothing runs yet."""
+    api.load()
+    host = "127.0.0.1" if options.host in ("", "0.0.0.0", "::") else options.host  # noqa: S104 (compared only)
+    return Context(
+        root=options.root,
+        url=f"http://{host}:{options.port}",
+        images=options.images,
+        job_limit=options.jobs,
+        objects=ObjectStore(options.root / "s3"),
+    )
+
+
+@asynccontextmanager
+async def running(context: Context) -> AsyncIterator[None]:
+    """Start the parts that have a life of their own, and stop them in the reverse order."""
+    parts = [part for part in (context.supervisor, context.hosting) if part is not None]
+    started = []
+    try:
+        for part in parts:
+            await part.start()
+            started.append(part)
+        yield
+    finally:
+        for part in reversed(started):
+            await part.stop()
