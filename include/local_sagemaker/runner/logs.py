@@ -1,3 +1,4 @@
+"""The logs of jobs and endpoints: one file per stream, a line per event, `<milliseconds since 1970> <line>`.
 
 The time is when the line was read from the process, at most a few milliseconds after it was written; a
 process that buffers its output (Python without -u) is stamped when it flushes. A place in a log is an

@@ -1,0 +1,118 @@
+"""Training jobs: CreateTrainingJob, DescribeTrainingJob, ListTrainingJobs, StopTrainingJob."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from include.local_sagemaker.api.registry import operation
+from include.local_sagemaker.api.sagemaker import jobs
+from include.local_sagemaker.api.sagemaker.listing import listed
+from include.local_sagemaker.context import Context
+from include.local_sagemaker.errors import ValidationException
+from include.local_sagemaker.runner import metrics
+from include.local_sagemaker.runner.supervisor import TRAINING
+
+#: hyperparameters by which the framework images are told to run a user's script
+SCRIPT_MODE = ("sagemaker_program", "sagemaker_submit_directory")
+#: members of a request that mean more than this service does, and what to do instead
+REFUSED = {
+    "CheckpointConfig": "checkpoints are not synchronised. Leave it out.",
+    "ServerlessJobConfig": "there are no serverless jobs. Give an AlgorithmSpecification.",
+    "SessionChainingConfig": "sessions are not chained. Leave it out.",
+    "ModelPackageConfig": "no model package is made by a job. Call CreateModelPackage.",
+}
+IGNORED = (
+    *("RoleArn", "VpcConfig", "EnableNetworkIsolation", "EnableInterContainerTrafficEncryption"),
+    *("EnableManagedSpotTraining", "DebugHookConfig", "DebugRuleConfigurations", "TensorBoardOutputConfig"),
+    *("ExperimentConfig", "ProfilerConfig", "ProfilerRuleConfigurations", "RetryStrategy"),
+    *("RemoteDebugConfig", "InfraCheckConfig", "MlflowConfig", "OutputDataConfig.KmsKeyId"),
+    *("ResourceConfig.InstanceType", "ResourceConfig.VolumeSizeInGB", "ResourceConfig.VolumeKmsKeyId"),
+    *("ResourceConfig.KeepAlivePeriodInSeconds", "StoppingCondition.MaxWaitTimeInSeconds"),
+    *("InputDataConfig.CompressionType", "InputDataConfig.ShuffleConfig"),
+    "InputDataConfig.DataSource.S3DataSource.S3DataDistributionType",
+)
+
+
+@operation("sagemaker", "CreateTrainingJob", ignored=IGNORED)
+def create_training_job(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Queue a training job: the image's `train` runs in a process with its channels at /opt/ml/input/data."""
+    _check(parameters)
+    # SageMaker's own default
+    parameters.setdefault("StoppingCondition", {}).setdefault("MaxRuntimeInSeconds", 86_400)
+    return {"TrainingJobArn": jobs.create(context, TRAINING, parameters)}
+
+
+@operation("sagemaker", "DescribeTrainingJob")
+def describe_training_job(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Answer with a training job's request, status, transitions, artifacts and metrics."""
+    document = jobs.find(context, TRAINING, parameters["TrainingJobName"]).document
+    # the member is required, and sagemaker-core insists on it
+    return {"ModelArtifacts": {"S3ModelArtifacts": ""}, **document}
+
+
+@operation("sagemaker", "ListTrainingJobs", ignored=("WarmPoolStatusEquals", "TrainingPlanArnEquals"))
+def list_training_jobs(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Answer with one page of training jobs."""
+    found, token = listed(context, TRAINING.kind, parameters)
+    members = ("TrainingEndTime", "SecondaryStatus")
+    summaries = [jobs.summary(resource, TRAINING.noun, members) for resource in found]
+    return {"TrainingJobSummaries": summaries, "NextToken": token}
+
+
+@operation("sagemaker", "StopTrainingJob")
+def stop_training_job(context: Context, parameters: dict[str, Any]) -> None:
+    """Stop a training job: SIGTERM, SIGKILL after two minutes; what it wrote is uploaded."""
+    jobs.stop(context, TRAINING, parameters["TrainingJobName"])
+
+
+def _check(parameters: dict[str, Any]) -> None:
+    """Refuse what would be done differently here than on AWS."""
+    for name, why in REFUSED.items():
+        if name in parameters:
+            raise ValidationException(f"{name} is not supported by the local SageMaker: {why}")
+    algorithm = parameters.get("AlgorithmSpecification", {})
+    if "TrainingImage" not in algorithm:
+        raise ValidationException(
+            "AlgorithmSpecification.TrainingImage is missing: the local SageMaker runs images, no algorithms "
+            "by name. Give an image."
+        )
+    if "ResourceConfig" not in parameters:
+        raise ValidationException("ResourceConfig is missing. Give an InstanceType and an InstanceCount.")
+    groups = parameters["ResourceConfig"].get("InstanceGroups", [])
+    counts = [group["InstanceCount"] for group in groups]
+    jobs.refuse_many(sum(counts) if counts else parameters["ResourceConfig"].get("InstanceCount", 1))
+    _check_script(parameters.get("HyperParameters", {}))
+    if problem := metrics.broken(algorithm.get("MetricDefinitions", [])):
+        raise ValidationException(problem)
+    names = [channel["ChannelName"] for channel in parameters.get("InputDataConfig", [])]
+    if len(set(names)) < len(names):
+        raise ValidationException(f"Channel names must be unique; InputDataConfig has {', '.join(names)}.")
+    for channel in parameters.get("InputDataConfig", []):
+        _check_channel(channel, channel.get("InputMode", algorithm["TrainingInputMode"]))
+
+
+def _check_script(hyperparameters: dict[str, str]) -> None:
+    for name in SCRIPT_MODE:
+        if name in hyperparameters:
+            raise ValidationException(
+                f"The hyperparameter {name} asks for script mode, which the local SageMaker does not emulate. "
+                "Give an image that holds or finds its own code."
+            )
+
+
+def _check_channel(channel: dict[str, Any], mode: str) -> None:
+    name = channel["ChannelName"]
+    if mode == "Pipe":
+        raise ValidationException(
+            f"Channel {name}: InputMode Pipe is not supported by the local SageMaker. Give File or FastFile."
+        )
+    source = channel["DataSource"].get("S3DataSource")
+    if source is None:
+        raise ValidationException(
+            f"Channel {name}: only an S3DataSource is supported by the local SageMaker."
+        )
+    if source["S3DataType"] not in {"S3Prefix", "ManifestFile"}:
+        raise ValidationException(
+            f"Channel {name}: S3DataType {source['S3DataType']} is not supported by the local SageMaker. Give "
+            "S3Prefix or ManifestFile."
+        )

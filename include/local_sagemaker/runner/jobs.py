@@ -1,0 +1,119 @@
+"""What the supervisor knows of a job, and what a kind of job has to provide."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from include.local_sagemaker.context import Context
+from include.local_sagemaker.lifecycle import Outcome, Phase, State, Stop
+from include.local_sagemaker.runner import logs
+from include.local_sagemaker.runner.failures import JobError
+from include.local_sagemaker.runner.image import Image, Images, UnknownImageError
+from include.local_sagemaker.runner.isolation import Isolation, available
+from include.local_sagemaker.runner.process import ProcessSpec
+from include.local_sagemaker.store import Resource
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job as its kind sees it: the request, and where it works."""
+
+    context: Context
+    images: Images
+    kind: str
+    name: str
+    #: the request and what the Describe operation adds to it
+    document: Document
+    workspace: Path
+    log: Path
+
+    @property
+    def ml(self) -> Path:
+        """What the container sees as /opt/ml and may write to."""
+        return self.workspace / "ml"
+
+    def image(self, uri: str) -> Image:
+        """The image of a URI; JobError if there is none."""
+        try:
+            return self.images.resolve(uri)
+        except UnknownImageError as error:
+            raise JobError(f"ClientError: {error}") from error
+
+    def clear(self) -> Isolation:
+        """Make the workspace new, and tell how the container will see it."""
+        shutil.rmtree(self.workspace, ignore_errors=True)
+        for name in ("ml", "linked"):
+            (self.workspace / name).mkdir(parents=True)
+        return available(self.workspace.parent)
+
+
+class JobKind(Protocol):
+    """What differs between training and processing jobs."""
+
+    #: kind in the store, and in the ARN
+    kind: str
+    log_group: str
+    #: the operations' name of it: "TrainingJob" has CreateTrainingJob, TrainingJobName, TrainingJobStatus
+    noun: str
+
+    def prepare(self, job: Job) -> None:
+        """Put inputs and configuration into the workspace; JobError says why that cannot be."""
+
+    def spec(self, job: Job) -> ProcessSpec:
+        """What to run."""
+
+    def said(self, job: Job) -> str:
+        """What the container left in its message file."""
+
+    def upload(self, job: Job, state: State) -> Document:
+        """Put the outputs into S3, and return what the description gains by them."""
+
+    def describe(self, document: Document, state: State, at: float) -> Document:
+        """The description of a job whose state is `state` since `at`."""
+
+
+def status(state: State) -> str:
+    """The job's status in SageMaker's words."""
+    if state.phase is Phase.ENDED and state.outcome is not None:
+        return state.outcome.value
+    is_stopping = state.stop is not None and state.phase is not Phase.QUEUED
+    return "Stopping" if is_stopping else "InProgress"
+
+
+def reason(state: State) -> str | None:
+    """FailureReason: there is one for Failed and for Stopped."""
+    if state.outcome is Outcome.STOPPED and state.phase is Phase.ENDED:
+        if state.stop is Stop.RUNTIME:
+            return "The job was stopped: it ran longer than its MaxRuntimeInSeconds."
+        return "The job was stopped by a request."
+    return state.reason or None
+
+
+def variables(context: Context) -> dict[str, str]:
+    """What every container finds in its environment: the region, and how to reach this service by boto3."""
+    return {
+        "AWS_REGION": context.region,
+        "AWS_DEFAULT_REGION": context.region,
+        "AWS_ENDPOINT_URL": context.url,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+    }
+
+
+def find(context: Context, images: Images, kind: JobKind, resource: Resource) -> Job:
+    """The job of a resource."""
+    stream = f"{resource.name}/algo-1-{int(resource.created)}"
+    return Job(
+        context,
+        images,
+        kind.kind,
+        resource.name,
+        resource.document,
+        context.root / "jobs" / kind.kind / resource.name,
+        logs.path(context.root, kind.log_group, stream),
+    )

@@ -1,0 +1,45 @@
+"""Metrics that a training job writes to its log, found by the regular expressions of its request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from include.local_sagemaker.runner.logs import Event
+
+
+def final(definitions: Sequence[Mapping[str, str]], events: Iterable[Event]) -> list[dict[str, Any]]:
+    """The last value of every metric, as FinalMetricDataList has it.
+
+    The value is the expression's first group, or all that it matched if it has none. What is no number is
+    passed over, as is a metric that never came.
+    """
+    patterns = [(item["Name"], re.compile(item["Regex"])) for item in definitions]
+    last: dict[str, dict[str, Any]] = {}
+    for event in events:
+        for name, pattern in patterns:
+            for match in pattern.finditer(event.message):
+                value = _number(match.group(1 if pattern.groups else 0))
+                if value is not None:
+                    at = datetime.fromtimestamp(event.timestamp / 1000, UTC)
+                    last[name] = {"MetricName": name, "Value": value, "Timestamp": at}
+    return [last[name] for name, _ in patterns if name in last]
+
+
+def broken(definitions: Sequence[Mapping[str, str]]) -> str | None:
+    """What is wrong with the first expression that is none; None if all are well."""
+    for item in definitions:
+        try:
+            re.compile(item["Regex"])
+        except re.error as error:
+            return f"The metric {item['Name']} has Regex {item['Regex']!r}, which is not valid: {error}."
+    return None
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None

@@ -1,0 +1,173 @@
+"""Training jobs: the container contract, from channels to model.tar.gz."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from include.local_sagemaker.lifecycle import Outcome, Phase, State, Stop
+from include.local_sagemaker.runner import channels, failures, logs, metrics, upload
+from include.local_sagemaker.runner.channels import Source
+from include.local_sagemaker.runner.isolation import Isolation
+from include.local_sagemaker.runner.jobs import Document, Job, reason, status, variables
+from include.local_sagemaker.runner.process import ProcessSpec
+
+HOST = "algo-1"
+#: by phase: SecondaryStatus, and what it tells
+SECONDARY = {
+    Phase.QUEUED: ("Starting", "Preparing the instances for training"),
+    Phase.DOWNLOADING: ("Downloading", "Downloading input data"),
+    Phase.RUNNING: ("Training", "Training image download completed. Training in progress."),
+    Phase.UPLOADING: ("Uploading", "Uploading generated training model"),
+}
+ENDINGS = {
+    Outcome.COMPLETED: "Training job completed",
+    Outcome.FAILED: "Training job failed",
+    Outcome.STOPPED: "Training job stopped",
+}
+
+
+class TrainingJobs:
+    """What is particular to training jobs."""
+
+    kind = "training-job"
+    log_group = "/aws/sagemaker/TrainingJobs"
+    noun = "TrainingJob"
+
+    def prepare(self, job: Job) -> None:
+        """Write the configuration and bring the channels."""
+        request = job.document
+        job.image(request["AlgorithmSpecification"]["TrainingImage"])
+        isolation = job.clear()
+        for name in ("input/config", "input/data", "model", "output/data", "checkpoints"):
+            (job.ml / name).mkdir(parents=True)
+        for name, content in configuration(request).items():
+            (job.ml / "input/config" / name).write_text(json.dumps(content), encoding="utf-8")
+        is_linked = isolation is Isolation.OVERLAY
+        base = job.workspace / ("linked" if is_linked else "ml")
+        for channel in request.get("InputDataConfig", []):
+            folder = base / "input/data" / channel["ChannelName"]
+            folder.mkdir(parents=True)
+            place = channel["DataSource"]["S3DataSource"]
+            source = Source(f"channel {channel['ChannelName']}", place["S3Uri"], place["S3DataType"])
+            channels.materialize(source, job.context.objects, folder, is_linked=is_linked)
+
+    def spec(self, job: Job) -> ProcessSpec:
+        """`<image> train`, or the request's own entry point."""
+        algorithm = job.document["AlgorithmSpecification"]
+        image = job.image(algorithm["TrainingImage"])
+        argv = image.command(
+            "train", algorithm.get("ContainerEntrypoint"), algorithm.get("ContainerArguments")
+        )
+        given = {
+            **variables(job.context),
+            "TRAINING_JOB_NAME": job.name,
+            "TRAINING_JOB_ARN": job.document["TrainingJobArn"],
+            **job.document.get("Environment", {}),
+        }
+        return ProcessSpec(argv, image.variables(given), job.workspace, job.log)
+
+    def said(self, job: Job) -> str:
+        """What is in /opt/ml/output/failure."""
+        return failures.said(job.ml / "output/failure")
+
+    def upload(self, job: Job, state: State) -> Document:
+        """The model unless the job failed, the other output in any case, and the metrics of the log."""
+        output, objects = job.document["OutputDataConfig"], job.context.objects
+        base = f"{output['S3OutputPath'].rstrip('/')}/{job.name}/output"
+        is_plain = output.get("CompressionType") == "NONE"
+        members: Document = {}
+        if state.outcome is not Outcome.FAILED:
+            uri = f"{base}/model/" if is_plain else f"{base}/model.tar.gz"
+            put = upload.folder if is_plain else upload.archive
+            put(job.ml / "model", uri, objects, "the model")
+            members["ModelArtifacts"] = {"S3ModelArtifacts": uri}
+        if any(upload.files(job.ml / "output/data")):
+            if is_plain:
+                upload.folder(job.ml / "output/data", f"{base}/data", objects, "the output")
+            else:
+                upload.archive(job.ml / "output/data", f"{base}/output.tar.gz", objects, "the output")
+        definitions = job.document["AlgorithmSpecification"].get("MetricDefinitions", [])
+        if definitions and job.log.exists():
+            members["FinalMetricDataList"] = metrics.final(definitions, logs.read(job.log))
+        return members
+
+    def describe(self, document: Document, state: State, at: float) -> Document:
+        """Status, secondary status with its transitions, times and reason."""
+        now = datetime.fromtimestamp(at, UTC)
+        secondary, message = _secondary(state)
+        described = {
+            **document,
+            "TrainingJobStatus": status(state),
+            "SecondaryStatus": secondary,
+            "LastModifiedTime": now,
+            "SecondaryStatusTransitions": _transitions(document, secondary, message, state, now),
+            "FailureReason": reason(state),
+        }
+        if state.started is not None:
+            described["TrainingStartTime"] = datetime.fromtimestamp(state.started, UTC)
+        if state.phase is Phase.ENDED:
+            described["TrainingEndTime"] = now
+            # a job that never began to train has trained for no time
+            seconds = max(0, round(at - (state.started or at)))
+            described |= {"TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": seconds}
+        return described
+
+
+def configuration(request: Document) -> dict[str, Any]:
+    """The files of /opt/ml/input/config by name."""
+    resources = request["ResourceConfig"]
+    mode = request["AlgorithmSpecification"]["TrainingInputMode"]
+    return {
+        "hyperparameters.json": request.get("HyperParameters", {}),
+        "inputdataconfig.json": {
+            channel["ChannelName"]: _channel(channel, mode) for channel in request.get("InputDataConfig", [])
+        },
+        "resourceconfig.json": resourceconfig(resources.get("InstanceType", "ml.local")),
+    }
+
+
+def resourceconfig(instance_type: str) -> Document:
+    """resourceconfig.json of a job on one machine."""
+    group = {"instance_group_name": "homogeneousCluster", "instance_type": instance_type, "hosts": [HOST]}
+    return {
+        "current_host": HOST,
+        "current_instance_type": instance_type,
+        "current_group_name": "homogeneousCluster",
+        "hosts": [HOST],
+        "instance_groups": [group],
+        "network_interface_name": "eth1",
+    }
+
+
+def _channel(channel: Document, mode: str) -> Document:
+    source = channel["DataSource"]["S3DataSource"]
+    found = {
+        "TrainingInputMode": channel.get("InputMode", mode),
+        "S3DistributionType": source.get("S3DataDistributionType", "FullyReplicated"),
+        "RecordWrapperType": channel.get("RecordWrapperType", "None"),
+    }
+    return {"ContentType": channel["ContentType"], **found} if "ContentType" in channel else found
+
+
+def _secondary(state: State) -> tuple[str, str]:
+    if state.phase is Phase.ENDED and state.outcome is not None:
+        if state.outcome is Outcome.STOPPED and state.stop is Stop.RUNTIME:
+            return "MaxRuntimeExceeded", "Training job runtime exceeded MaxRuntimeInSeconds provided"
+        return state.outcome.value, ENDINGS[state.outcome]
+    if state.stop is not None and state.phase is not Phase.UPLOADING:
+        return "Stopping", "Stopping the training job"
+    return SECONDARY[state.phase]
+
+
+def _transitions(
+    document: Document, secondary: str, message: str, state: State, now: datetime
+) -> list[Document]:
+    past: list[Document] = document.get("SecondaryStatusTransitions", [])
+    if past and past[-1]["Status"] == secondary:
+        return past
+    new: Document = {"Status": secondary, "StartTime": now, "StatusMessage": message}
+    if state.phase is Phase.ENDED:
+        new["EndTime"] = now
+    return [*past[:-1], *({**last, "EndTime": now} for last in past[-1:]), new]
