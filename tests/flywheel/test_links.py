@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from flywheel.links import LINKS, folder_url, log_url, object_url
+from flywheel.links import LINKS, FlywheelLink, folder_url, log_url, object_url
 
 
 class Local:
@@ -49,7 +49,7 @@ def test_a_log_has_a_page_on_aws_only():
 
 
 @pytest.mark.parametrize("link", LINKS, ids=lambda link: link.name)
-def test_a_task_that_came_to_nothing_has_no_links(link):
+def test_a_task_that_came_to_nothing_has_no_links(link: FlywheelLink):
     """Airflow asks at the end of every task, also of one that failed at once."""
     assert link.get_link(SimpleNamespace(links={}), ti_key=None) == ""
     assert link.get_link(SimpleNamespace(links={link.name: "x"}), ti_key=None) == "x"
