@@ -61,8 +61,8 @@ def stop(context: Context, kind: JobKind, name: str) -> None:
     status = find(context, kind, name).status
     if status in TERMINAL:
         raise ValidationException(
-            f"The request was rejected because the {kind.kind.replace('-', ' ')} is in status {status}: it has "
-            "already reached a terminal state."
+            f"The request was rejected because the {kind.kind.replace('-', ' ')} is in status {status}: it "
+            "has already reached a terminal state."
         )
     context.supervisor.request_stop(kind.kind, name)
 
@@ -80,6 +80,6 @@ def refuse_many(count: int) -> None:
     """Refuse jobs of several instances."""
     if count != 1:
         raise ValidationException(
-            f"InstanceCount={count} is not supported by the local SageMaker: a job here is one process on one "
-            "machine. Give 1."
+            f"InstanceCount={count} is not supported by the local SageMaker: a job here is one process on "
+            "one machine. Give 1."
         )

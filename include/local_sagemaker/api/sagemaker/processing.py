@@ -78,8 +78,8 @@ def _check_output(item: dict[str, Any]) -> None:
         raise ValidationException(f"Output {name}: only an S3Output is supported by the local SageMaker.")
     if place["S3UploadMode"] != "EndOfJob":
         raise ValidationException(
-            f"Output {name}: S3UploadMode {place['S3UploadMode']} is not supported by the local SageMaker. Give "
-            "EndOfJob."
+            f"Output {name}: S3UploadMode {place['S3UploadMode']} is not supported by the local SageMaker. "
+            "Give EndOfJob."
         )
     _check_path(f"Output {name}", place.get("LocalPath"))
 

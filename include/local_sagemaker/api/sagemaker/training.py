@@ -113,6 +113,6 @@ def _check_channel(channel: dict[str, Any], mode: str) -> None:
         )
     if source["S3DataType"] not in {"S3Prefix", "ManifestFile"}:
         raise ValidationException(
-            f"Channel {name}: S3DataType {source['S3DataType']} is not supported by the local SageMaker. Give "
-            "S3Prefix or ManifestFile."
+            f"Channel {name}: S3DataType {source['S3DataType']} is not supported by the local SageMaker. "
+            "Give S3Prefix or ManifestFile."
         )
