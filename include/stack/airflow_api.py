@@ -80,7 +80,7 @@ class AirflowApi:
         """The lines of a task's log."""
         path = f"/dags/{dag_id}/dagRuns/{_quoted(run_id)}/taskInstances/{task_id}/logs/{attempt}"
         found = self._found("GET", f"{path}?full_content=true")
-        return [_line(entry) for entry in found["content"]] if found else []
+        return [line for entry in found["content"] for line in _lines(entry)] if found else []
 
     def _found(self, method: str, path: str) -> dict[str, Any] | None:
         answer = self._send(method, path)
@@ -119,8 +119,15 @@ def _quoted(run_id: str) -> str:
     return quote(run_id, safe="")
 
 
-def _line(entry: Any) -> str:  # noqa: ANN401 - a log's lines are text or objects, by Airflow's configuration
-    return str(entry.get("event", "")) if isinstance(entry, dict) else str(entry)
+def _lines(entry: dict[str, Any] | str) -> list[str]:
+    """A log entry as people read it: what it says, and of an exception its type and text."""
+    if isinstance(entry, str):
+        return entry.splitlines()
+    said = str(entry.get("event", ""))
+    if said.startswith("::"):  # folds of the UI
+        return []
+    errors = [f"{error['exc_type']}: {error['exc_value']}" for error in entry.get("error_detail") or []]
+    return [line for text in (said, *errors) for line in text.splitlines()]
 
 
 def _checked(answer: httpx.Response) -> dict[str, Any]:

@@ -15,6 +15,10 @@ from include.stack.home import ADMIN, home_of, installation_secrets
 from include.stack.urls import airflow_url, sagemaker_url
 
 
+#: Airflow hides a connection's password wherever it stands in a log, so it is a text that stands nowhere else
+ACCESS_KEY, SECRET_KEY = "local", "any-key-will-do"
+
+
 def read_env_file(path: Path) -> dict[str, str]:
     """The variables of a `.env` file: `NAME=value` lines; blank lines and `#` comments are skipped."""
     found: dict[str, str] = {}
@@ -38,7 +42,7 @@ def uses_local_sagemaker(settings: Settings, environment: Mapping[str, str]) -> 
 def local_connection(settings: Settings) -> dict[str, Any]:
     """Airflow's connection to the local SageMaker, which takes any key on the loopback."""
     extra = {"region_name": "us-east-1", "endpoint_url": sagemaker_url(settings)}
-    return {"conn_type": "aws", "login": "flywheel", "password": "flywheel", "extra": extra}
+    return {"conn_type": "aws", "login": ACCESS_KEY, "password": SECRET_KEY, "extra": extra}
 
 
 def stack_environment(settings: Settings, environment: Mapping[str, str] = os.environ) -> dict[str, str]:

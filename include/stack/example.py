@@ -8,12 +8,13 @@ from typing import Any
 
 from include.settings import Settings
 from include.stack.aws import client
+from include.stack.environment import ACCESS_KEY, SECRET_KEY
 from include.stack.urls import sagemaker_url
 
 PYTHON = """\
 import boto3
 runtime = boto3.client("sagemaker-runtime", endpoint_url="{url}", region_name="us-east-1",
-                       aws_access_key_id="flywheel", aws_secret_access_key="flywheel")
+                       aws_access_key_id="{access_key}", aws_secret_access_key="{secret_key}")
 answer = runtime.invoke_endpoint(EndpointName="{endpoint}", ContentType="application/json",
                                  Body='''{body}''')
 print(answer["Body"].read().decode())"""
@@ -37,7 +38,13 @@ def ask(settings: Settings, endpoint: str, body: str) -> str:
 
 def python_example(settings: Settings, endpoint: str, body: str) -> str:
     """The same in Python, whole."""
-    return PYTHON.format(url=sagemaker_url(settings), endpoint=endpoint, body=body)
+    return PYTHON.format(
+        url=sagemaker_url(settings),
+        access_key=ACCESS_KEY,
+        secret_key=SECRET_KEY,
+        endpoint=endpoint,
+        body=body,
+    )
 
 
 def curl_example(settings: Settings, endpoint: str, body: str) -> str:
