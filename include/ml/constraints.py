@@ -37,7 +37,7 @@ def suggest(statistics: Mapping[str, Any]) -> dict[str, Any]:
                 "comparison_threshold": DRIFT_DISTANCE,
                 "comparison_method": "Simple",
                 "categorical_comparison_threshold": DRIFT_DISTANCE,
-                "categorical_drift_method": "LInfinity",
+                "categorical_drift_method": "TotalVariation",
             },
         },
     }
