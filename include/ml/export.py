@@ -35,7 +35,7 @@ def to_onnx(pipeline: Pipeline, numbers: Sequence[str], strings: Sequence[str]) 
     """The whole pipeline, preprocessing included, as an ONNX model.
 
     The model takes `numbers`, float32 of shape (rows, len(numbers)), and, if there are any, `strings` of
-    shape (rows, len(strings)): two inputs instead of one for each column make a one-row prediction twice as fast.
+    shape (rows, len(strings)): with one input for each column a one-row prediction takes twice as long.
 
     Parameters
     ----------
@@ -71,7 +71,21 @@ def _by_index(pipeline: Pipeline, order: list[str]) -> Pipeline:
         for name, step, columns in transformer.transformers_
         if len(columns)
     ]
+    for trees in getattr(indexed[-1], "_predictors", []):
+        for tree in trees:
+            tree.nodes["num_threshold"] = _floor_single(tree.nodes["num_threshold"])
     return indexed
+
+
+def _floor_single(thresholds: np.ndarray) -> np.ndarray:
+    """The next lower number of single precision: x <= threshold stays what it is for every x of single precision.
+
+    Rounding to the nearest, as the converter does, moves a threshold between two neighbouring values onto the upper
+    one, and rows change sides.
+    """
+    nearest = thresholds.astype(np.float32)
+    lower = np.nextafter(nearest, np.float32(-np.inf), dtype=np.float32)
+    return np.where(nearest > thresholds, lower, nearest).astype(np.float64)
 
 
 def _refuse_native_categories(pipeline: Pipeline) -> None:
