@@ -30,8 +30,8 @@ lint: dev-environment ## ruff with every rule, mypy strict
 	$(VENV) -m ruff format --check .
 	$(VENV) -m mypy
 
-lock: dev-environment ## compile the requirements*.in anew, with hashes
-	$(VENV) scripts/lock.py
+lock: ## compile the requirements*.in anew, with hashes
+	@$(PYTHON) scripts/environment.py --dev --lock
 
 bench: dev-environment ## measure what is claimed: see benchmarks/README.md
 	$(VENV) benchmarks/orchestration.py

@@ -32,11 +32,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dev", action="store_true", help="also what the tests and linters need")
     parser.add_argument("--production", action="store_true", help="Celery and real users instead")
+    parser.add_argument("--lock", action="store_true", help="compile the locks from the *.in files, anew")
     options = parser.parse_args()
     base = "requirements-production.txt" if options.production else "requirements.txt"
     locks = [PROJECT / base, *([PROJECT / "requirements-dev.txt"] if options.dev else [])]
     try:
         set_up(locks)
+        if options.lock:
+            compile_locks()
     except SetupError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
@@ -51,7 +54,11 @@ def set_up(locks: list[Path]) -> None:
         return
     began = time.monotonic()
     refuse_python()
-    print(f"Setting up {ENVIRONMENT.name} with {', '.join(lock.name for lock in wanted)} ...", file=sys.stderr, flush=True)
+    print(
+        f"Setting up {ENVIRONMENT.name} with {', '.join(lock.name for lock in wanted)} ...",
+        file=sys.stderr,
+        flush=True,
+    )
     # an interrupted install leaves no stamp, so it is taken up again
     STAMP.unlink(missing_ok=True)
     make_environment()
@@ -104,12 +111,16 @@ def version_of(interpreter: Path) -> tuple[int, ...]:
 def install(locks: list[Path]) -> None:
     """Install the locks with uv, or where it cannot be had with pip: slower, the same set."""
     files = [part for lock in locks for part in ("--requirement", str(lock))]
-    if run([str(INTERPRETER), "-m", "pip", "install", "--quiet", *HASHED, str(BOOTSTRAP)]).returncode == 0:
+    if has_uv():
         uv = [str(INTERPRETER), "-m", "uv", "pip", "install", "--python", str(INTERPRETER), *index_options()]
         done = run([*uv, "--compile-bytecode", "--require-hashes", *files])
         if done.returncode == 0:
             return
-        print("uv could not install the lock; trying pip, which takes a few minutes ...", file=sys.stderr, flush=True)
+        print(
+            "uv could not install the lock; trying pip, which takes a few minutes ...",
+            file=sys.stderr,
+            flush=True,
+        )
     done = run([str(INTERPRETER), "-m", "pip", "install", "--compile", "--require-hashes", *files])
     if done.returncode != 0:
         raise SetupError(
@@ -117,6 +128,26 @@ def install(locks: list[Path]) -> None:
             "Without a network, give pip a directory of wheels (PIP_NO_INDEX=1 PIP_FIND_LINKS=...). "
             "Then run the same command again: it goes on where it stopped."
         )
+
+
+def has_uv() -> bool:
+    """Get uv into the environment; False where it cannot be had."""
+    return run([str(INTERPRETER), "-m", "pip", "install", "--quiet", *HASHED, str(BOOTSTRAP)]).returncode == 0
+
+
+def compile_locks() -> None:
+    """Resolve the `requirements*.in` for all supported Pythons; pins that still fit are kept."""
+    if not has_uv():
+        raise SetupError("uv could not be installed, and only uv resolves for all Pythons at once.")
+    # the development lock is constrained by requirements.txt, so that one comes first
+    names = ("requirements-bootstrap", "requirements", "requirements-production", "requirements-dev")
+    command = [str(INTERPRETER), "-m", "uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes"]
+    command += ["--python-version", "3.11", "--custom-compile-command", "make lock", "--no-emit-index-url"]
+    for name in names:
+        done = run([*command, *index_options(), f"{name}.in", "--output-file", f"{name}.txt"], PROJECT)
+        if done.returncode != 0:
+            raise SetupError(f"{name}.in could not be resolved:\n{tail(done)}")
+        print(f"{name}.txt", file=sys.stderr, flush=True)
 
 
 def index_options() -> list[str]:
@@ -144,14 +175,16 @@ def configured(variable: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def run(command: list[str]) -> subprocess.CompletedProcess[str]:
+def run(command: list[str], directory: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, with its output kept."""
     environment = {**os.environ}
     # bytecode makes every start of Airflow three times faster
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     if "PIP_CERT" in environment:
         environment.setdefault("SSL_CERT_FILE", environment["PIP_CERT"])
-    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, errors="replace", env=environment, cwd=directory, check=False
+    )
 
 
 def tail(done: subprocess.CompletedProcess[str]) -> str:
