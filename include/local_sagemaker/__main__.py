@@ -18,6 +18,8 @@ from include.local_sagemaker.server import Application
 from include.local_sagemaker.service import Options, RootTakenError, build, lock_root, running
 
 USAGE_ERROR = 2
+#: the project's own job image, which is there when no other is named
+IMAGE = Path(__file__).resolve().parent.parent / "image" / "image.toml"
 
 
 def options_from(arguments: Sequence[str]) -> Options:
@@ -26,7 +28,13 @@ def options_from(arguments: Sequence[str]) -> Options:
     parser.add_argument("--root", type=Path, required=True, help="directory of everything the service keeps")
     parser.add_argument("--port", type=int, default=4566, help="0 takes any free port (default: 4566)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
-    parser.add_argument("--image", type=Path, action="append", default=[], help="image.toml, may be repeated")
+    parser.add_argument(
+        "--image",
+        type=Path,
+        action="append",
+        default=[],
+        help="image.toml, may be repeated (default: the project's)",
+    )
     parser.add_argument("--jobs", type=int, default=2, help="jobs that run at the same time (default: 2)")
     given = parser.parse_args(arguments)
     for image in given.image:
@@ -39,7 +47,7 @@ def options_from(arguments: Sequence[str]) -> Options:
             f"--host {given.host} can be reached from other machines, and this service runs whatever code "
             "it is given without asking who gives it. Use 127.0.0.1, and a tunnel (ssh -L) from elsewhere."
         )
-    images = tuple(image.resolve() for image in given.image)
+    images = tuple(image.resolve() for image in given.image or [IMAGE])
     return Options(
         root=given.root.resolve(), host=given.host, port=given.port, images=images, jobs=given.jobs
     )

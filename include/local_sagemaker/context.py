@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from include.local_sagemaker.runner.hosting import Hosting
+    from include.local_sagemaker.runner.supervisor import Supervisor
     from include.local_sagemaker.s3.objects import ObjectStore
+    from include.local_sagemaker.store import Store
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
+#: in the place of a part while service.py still puts the parts together
+UNSET: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +37,11 @@ class Context:
     #: the objects of S3
     objects: ObjectStore
     #: all resources of SageMaker
-    store: Any = None
+    store: Store
     #: what starts, watches and stops jobs
-    supervisor: Any = None
+    supervisor: Supervisor = field(default=UNSET, repr=False)
     #: what starts, watches and stops endpoints
-    hosting: Any = None
+    hosting: Hosting = field(default=UNSET, repr=False)
 
     def arn(self, service: str, resource: str) -> str:
         """The ARN of a resource of this account and region: `arn("sagemaker", "model/m")`."""

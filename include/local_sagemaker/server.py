@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 
 from anyio import to_thread
 
+from include.local_sagemaker.api import runtime
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.dispatch import dispatch
 from include.local_sagemaker.protocol.bodies import BodyStream, FileBody
@@ -38,6 +39,10 @@ class Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; this is ASGI's entry."""
         if scope["type"] != "http":
+            return
+        if runtime.is_runtime(scope):
+            # thousands a second: a path of its own
+            await runtime.application(self._context, scope, receive, send)
             return
         request = _request(scope, receive)
         try:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from include.local_sagemaker import api
 from include.local_sagemaker.context import Context
+from include.local_sagemaker.runner.hosting import Hosting
+from include.local_sagemaker.runner.supervisor import Supervisor
 from include.local_sagemaker.s3 import files
 from include.local_sagemaker.s3.objects import ObjectStore
+from include.local_sagemaker.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,26 +59,25 @@ def lock_root(root: Path) -> Iterator[None]:
 def build(options: Options) -> Context:
     """Put the parts together; nothing runs yet."""
     api.load()
-    host = "127.0.0.1" if options.host in ("", "0.0.0.0", "::") else options.host  # noqa: S104 (compared only)
-    return Context(
+    context = Context(
         root=options.root,
-        url=f"http://{host}:{options.port}",
+        url=f"http://{options.host}:{options.port}",
         images=options.images,
         job_limit=options.jobs,
         objects=ObjectStore(options.root / "s3"),
+        store=Store(options.root / "sagemaker.sqlite"),
     )
+    # each part sees the ones before it
+    context = replace(context, supervisor=Supervisor(context))
+    return replace(context, hosting=Hosting(context))
 
 
 @asynccontextmanager
 async def running(context: Context) -> AsyncIterator[None]:
     """Start the parts that have a life of their own, and stop them in the reverse order."""
-    parts = [part for part in (context.supervisor, context.hosting) if part is not None]
-    started = []
-    try:
-        for part in parts:
+    async with AsyncExitStack() as ends:
+        ends.callback(context.store.close)
+        for part in (context.supervisor, context.hosting):
             await part.start()
-            started.append(part)
+            ends.push_async_callback(part.stop)
         yield
-    finally:
-        for part in reversed(started):
-            await part.stop()
