@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -77,7 +78,8 @@ async def running(context: Context) -> AsyncIterator[None]:
     """Start the parts that have a life of their own, and stop them in the reverse order."""
     async with AsyncExitStack() as ends:
         ends.callback(context.store.close)
-        for part in (context.supervisor, context.hosting):
-            await part.start()
-            ends.push_async_callback(part.stop)
+        await asyncio.to_thread(context.supervisor.start)
+        ends.push_async_callback(asyncio.to_thread, context.supervisor.close)
+        await context.hosting.start()
+        ends.push_async_callback(context.hosting.stop)
         yield
