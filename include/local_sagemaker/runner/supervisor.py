@@ -18,6 +18,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from anyio import to_thread
+
 from include.local_sagemaker import lifecycle
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.lifecycle import Instruction, Phase, State, Stop
@@ -28,16 +30,17 @@ from include.local_sagemaker.runner.jobs import Job, JobKind
 from include.local_sagemaker.runner.process import LaunchError, Process, adopt, start
 from include.local_sagemaker.runner.processing import ProcessingJobs
 from include.local_sagemaker.runner.training import TrainingJobs
+from include.local_sagemaker.runner.transform_jobs import TransformJobs
 from include.local_sagemaker.store import Query, Resource, Store
 
 log = logging.getLogger(__name__)
 
-TRAINING, PROCESSING = TrainingJobs(), ProcessingJobs()
-KINDS: dict[str, JobKind] = {TRAINING.kind: TRAINING, PROCESSING.kind: PROCESSING}
+TRAINING, PROCESSING, TRANSFORM = TrainingJobs(), ProcessingJobs(), TransformJobs()
+KINDS: dict[str, JobKind] = {kind.kind: kind for kind in (TRAINING, PROCESSING, TRANSFORM)}
 TERMINAL = {"Completed", "Failed", "Stopped"}
 #: SageMaker's time between SIGTERM and SIGKILL
 STOP_GRACE_S = 120.0
-#: how long `close` waits for threads that are in the middle of a step
+#: how long `stop` waits for threads that are in the middle of a step
 CLOSE_TIMEOUT_S = 10.0
 
 
@@ -77,8 +80,15 @@ class Supervisor:
         self._threads: dict[Watch, threading.Thread] = {}
         self._is_closing = False
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Take up every job that the store says has not ended."""
+        await to_thread.run_sync(self._recover_all)
+
+    async def stop(self) -> None:
+        """Stop watching. Containers go on, and the next service finds them."""
+        await to_thread.run_sync(self._close)
+
+    def _recover_all(self) -> None:
         for kind in KINDS.values():
             for status in ("InProgress", "Stopping"):
                 for resource in self._store.search(kind.kind, Query(status=status)):
@@ -94,15 +104,14 @@ class Supervisor:
             self._waiting.append(watch)
         self._admit()
 
-    def stop(self, kind: str, name: str) -> None:
+    def request_stop(self, kind: str, name: str) -> None:
         """Ask for a job's end; the answer does not wait for it."""
         watch = self._watched.get((kind, name))
         if watch is not None:
             self._apply(watch, lifecycle.StopRequested(at=time.time()))
             watch.wake()
 
-    def close(self) -> None:
-        """Stop watching. Containers go on, and the next service finds them."""
+    def _close(self) -> None:
         with self._lock:
             self._is_closing = True
             threads = list(self._threads.items())

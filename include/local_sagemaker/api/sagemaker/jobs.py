@@ -64,7 +64,7 @@ def stop(context: Context, kind: JobKind, name: str) -> None:
             f"The request was rejected because the {kind.kind.replace('-', ' ')} is in status {status}: it "
             "has already reached a terminal state."
         )
-    context.supervisor.stop(kind.kind, name)
+    context.supervisor.request_stop(kind.kind, name)
 
 
 def summary(resource: Resource, noun: str, members: tuple[str, ...]) -> Document:

@@ -95,7 +95,7 @@ def _check_script(hyperparameters: dict[str, str]) -> None:
     for name in SCRIPT_MODE:
         if name in hyperparameters:
             raise ValidationException(
-                f"The hyperparameter {name} asks for script mode, which the local SageMaker does not emulate. "
+                f"The hyperparameter {name} asks for script mode, which is not emulated here. "
                 "Give an image that holds or finds its own code."
             )
 
