@@ -1,0 +1,107 @@
+"""InvokeEndpoint as a raw ASGI application: the one operation that passes by the generic machinery.
+
+A request to `/endpoints/<name>/invocations` is nothing but headers and a body on their way to a container, and
+there may be thousands a second. `GET /endpoints/<name>/metrics` tells what became of them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import unquote
+
+from include.local_sagemaker.context import Context
+from include.local_sagemaker.runner.invoke import (
+    BODY_LIMIT_BYTES,
+    InvokeError,
+    Reply,
+    Route,
+    invalid,
+    invoke,
+    summary,
+    too_large,
+)
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+log = logging.getLogger(__name__)
+
+PREFIX = "/endpoints/"
+#: (method, last part of the path) of the requests that are answered here
+ANSWERED = frozenset({("POST", "invocations"), ("GET", "metrics")})
+
+
+class ClientGoneError(Exception):
+    """The client has closed the connection before it had sent everything."""
+
+
+def is_runtime(scope: Scope) -> bool:
+    """Whether an HTTP request is one that `application` answers."""
+    path: str = scope["path"]
+    return path.startswith(PREFIX) and (scope["method"], path.rpartition("/")[2]) in ANSWERED
+
+
+async def application(context: Context, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one request."""
+    name = unquote(scope["path"][len(PREFIX) :].rpartition("/")[0])
+    try:
+        route = _route(context, name)
+        if scope["method"] == "GET":
+            body = json.dumps(summary(route)).encode()
+            reply = Reply(200, [(b"content-type", b"application/json")], body)
+        else:
+            headers = dict(scope["headers"])
+            reply = await invoke(route, headers, await _body(headers, receive))
+    except InvokeError as error:
+        reply = error.reply()
+    except ClientGoneError:
+        return
+    except Exception:
+        log.exception("Invoking endpoint %s failed", name)
+        reply = InvokeError(
+            "InternalFailure", 500, "A mistake of this service; its log has the reason."
+        ).reply()
+    await _answer(send, reply)
+
+
+def _route(context: Context, name: str) -> Route:
+    route: Route | None = context.hosting.routes.get(name)
+    if route is None:
+        raise invalid(f"Endpoint {name} of account {context.account} not found.")
+    return route
+
+
+async def _body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
+    """The request's body; refused as soon as it is known to be too large."""
+    announced = headers.get(b"content-length", b"0")
+    if announced.isdigit() and int(announced) > BODY_LIMIT_BYTES:
+        raise too_large(int(announced))
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if message.get("more_body", False):
+        chunks, size = [body], len(body)
+        while message.get("more_body", False):
+            message = await receive()
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
+            if size > BODY_LIMIT_BYTES:
+                raise too_large(size)
+        body = b"".join(chunks)
+    if message["type"] == "http.disconnect":
+        raise ClientGoneError
+    return body
+
+
+async def _answer(send: Send, reply: Reply) -> None:
+    headers = [
+        *reply.headers,
+        (b"content-length", b"%d" % len(reply.body)),
+        (b"x-amzn-requestid", str(uuid.uuid4()).encode()),
+    ]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})

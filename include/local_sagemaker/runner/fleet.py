@@ -1,0 +1,99 @@
+"""The processes behind an endpoint at one moment, and which of them gets the next invocation."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from include.local_sagemaker.runner.capture import CaptureBuffer
+from include.local_sagemaker.runner.wire import Client
+
+#: how many of the latest latencies are kept for percentiles
+LATENCIES = 1000
+
+
+@dataclass
+class Counters:
+    """What has happened to a variant's invocations since the service started."""
+
+    invocations: int = 0
+    errors_4xx: int = 0
+    errors_5xx: int = 0
+    restarts: int = 0
+    #: the model's own time, of the latest invocations, in microseconds
+    model_latency_us: deque[int] = field(default_factory=lambda: deque(maxlen=LATENCIES))
+    #: what the service added to it, in microseconds
+    overhead_latency_us: deque[int] = field(default_factory=lambda: deque(maxlen=LATENCIES))
+
+    def count(self, status: int, model_us: int, overhead_us: int) -> None:
+        """Count one invocation that a container answered with `status`."""
+        self.invocations += 1
+        self.errors_4xx += 400 <= status < 500  # noqa: PLR2004 - HTTP's classes
+        self.errors_5xx += status >= 500  # noqa: PLR2004 - HTTP's classes
+        self.model_latency_us.append(model_us)
+        self.overhead_latency_us.append(overhead_us)
+
+
+@dataclass(eq=False)
+class Target:
+    """One running container as routing sees it."""
+
+    client: Client
+    is_healthy: bool = True
+    #: invocations that wait for its answer
+    in_flight: int = 0
+
+
+@dataclass(eq=False)
+class Variant:
+    """A production variant: containers of one model that share its part of the traffic."""
+
+    name: str
+    weight: float
+    targets: list[Target] = field(default_factory=list)
+    counters: Counters = field(default_factory=Counters)
+    capture: CaptureBuffer | None = None
+    #: what the variant is owed by the rotation, in units of weight
+    credit: float = 0.0
+
+    def choose(self) -> Target | None:
+        """The healthy container with the fewest invocations in flight; None when there is none."""
+        best = None
+        for target in self.targets:
+            if target.is_healthy and (best is None or target.in_flight < best.in_flight):
+                best = target
+        if best is not None and len(self.targets) > 1:
+            # The last one chosen goes to the end, so that idle containers take turns.
+            self.targets.remove(best)
+            self.targets.append(best)
+        return best
+
+
+@dataclass(eq=False)
+class Fleet:
+    """All variants of an endpoint's current configuration."""
+
+    variants: dict[str, Variant]
+
+    def choose(self) -> Variant | None:
+        """The variant whose turn it is, None when all weights are 0.
+
+        Smooth weighted rotation: of any number of invocations each variant gets its share to within one, so
+        that a canary's traffic is what its weight says even when there is little of it.
+        """
+        best, total = None, 0.0
+        for variant in self.variants.values():
+            if variant.weight <= 0:
+                continue
+            variant.credit += variant.weight
+            total += variant.weight
+            if best is None or variant.credit > best.credit:
+                best = variant
+        if best is not None:
+            best.credit -= total
+        return best
+
+    @property
+    def in_flight(self) -> int:
+        """How many invocations wait for an answer."""
+        return sum(target.in_flight for variant in self.variants.values() for target in variant.targets)
