@@ -17,8 +17,13 @@ from include.ml.refusal import Refused
 MANIFEST = "manifest.json"
 SKOPS, ONNX, SIGNATURE, METRICS = "model.skops", "model.onnx", "signature.json", "metrics.json"
 CONSTANT, LINEAR = "baselines/constant.skops", "baselines/linear.skops"
-#: types beyond skops' own list that a model may be made of: scikit-learn's compiled parts of boosted trees
-TRUSTED = ("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",)
+#: types beyond skops' own list that a model may be made of; none does anything when it is built
+TRUSTED = (
+    # the kind of an array, which imputers remember
+    "numpy.dtype",
+    # scikit-learn's compiled part of boosted trees
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+)
 
 
 def digest(path: Path) -> str:

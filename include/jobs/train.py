@@ -13,7 +13,7 @@ from types import ModuleType
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.pipeline import Pipeline
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from include.jobs import contract, inference, model_files
 from include.jobs.contract import Step
@@ -111,12 +111,9 @@ def fit(step: Step, features: ModuleType, train: Rows, pipeline: Pipeline) -> Fi
 def judge(fitted: Fitted, features: ModuleType, validation: Rows) -> tuple[Fitted, dict[str, float]]:
     """Set the threshold and measure all three models on the validation rows."""
     inputs = inference.stack(fitted.signature, features.combine, validation.columns)
-    found = {}
-    for prefix, estimator in (
-        ("", fitted.pipeline),
-        ("constant_", fitted.constant),
-        ("linear_", fitted.linear),
-    ):
+    found: dict[str, float] = {}
+    models = {"": fitted.pipeline, "constant_": fitted.constant, "linear_": fitted.linear}
+    for prefix, estimator in models.items():
         scores = inference.spread(
             from_estimator(estimator, fitted.signature)(*inputs), fitted.signature.classes, features.CLASSES
         )
@@ -134,12 +131,13 @@ def write(folder: Path, fitted: Fitted) -> None:
     model_files.write_estimator(fitted.pipeline, folder / model_files.SKOPS)
     model_files.write_estimator(fitted.constant, folder / model_files.CONSTANT)
     model_files.write_estimator(fitted.linear, folder / model_files.LINEAR)
-    # what serving could not load must not leave training
-    model_files.read_estimator(folder / model_files.SKOPS)
+    for name in (model_files.SKOPS, model_files.CONSTANT, model_files.LINEAR):
+        # what serving and evaluation could not load must not leave training
+        model_files.read_estimator(folder / name)
 
 
 def write_onnx(folder: Path, fitted: Fitted, features: ModuleType, validation: Rows) -> dict[str, object]:
-    """Export the pipeline, and keep the export only if it agrees on every validation row; says what happened."""
+    """Export the pipeline, keep the export only if it agrees on every validation row; says what happened."""
     signature = fitted.signature
     inputs = inference.stack(signature, features.combine, validation.columns)
     try:

@@ -1,4 +1,4 @@
-"""The decision: does the challenger become the champion?
+"""The decision whether the challenger becomes the champion.
 
 The rule of this stage compares values on one holdout. Whoever makes it finer changes this file alone: it takes
 estimates and gives a verdict with reasons in words.
@@ -48,8 +48,10 @@ def decide(
     is_better = gain > 0 and gain >= minimum_gain
     word = "beats" if is_better else "does not beat"
     reasons = [
-        f"The challenger's {metric} of {_shown(challenger)} {word} the best baseline ({name}, {_shown(best)}) "
-        f"by the required {minimum_gain:g}: the gain is {gain:+.4f}."
+        (
+            f"The challenger's {metric} of {_shown(challenger)} {word} the best baseline ({name}, {_shown(best)}) "
+            f"by the required {minimum_gain:g}: the gain is {gain:+.4f}."
+        )
     ]
     if champion is None:
         return Verdict(is_better, (*reasons, "There is no champion yet to compare with."))

@@ -204,3 +204,21 @@ def calibration(is_true: np.ndarray, scores: np.ndarray, bins: int = 10) -> list
         {"rows": len(part), "score": float(scores[part].mean()), "share": float(is_true[part].mean())}
         for part in parts
     ]
+
+
+def confusion(labels: np.ndarray, said: np.ndarray, classes: int) -> np.ndarray:
+    """Counts by true class (row) and predicted class (column)."""
+    return np.bincount(labels * classes + said, minlength=classes * classes).reshape(classes, classes)
+
+
+def roc_curve(labels: np.ndarray, scores: np.ndarray, points: int = 200) -> tuple[np.ndarray, np.ndarray]:
+    """False and true positive rates from (0, 0) to (1, 1), at most about `points` of them.
+
+    Rates of a class that is not there are 0.
+    """
+    order = np.argsort(-scores, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
+    ends = ends[np.unique(np.linspace(0, len(ends) - 1, points).astype(int))]
+    true = np.append(0, np.cumsum(labels[order])[ends])
+    false = np.append(0, ends + 1) - true
+    return false / max(false[-1], 1), true / max(true[-1], 1)

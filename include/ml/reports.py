@@ -36,8 +36,10 @@ def page(title: str, verdict: Mapping[str, Any], evaluation: Mapping[str, Any], 
     reasons = "".join(f"<li>{escape(reason)}</li>" for reason in verdict["reasons"])
     parts = [
         f'<div class="verdict"><strong>{outcome}.</strong><ul>{reasons}</ul></div>',
-        f"<p>All models were scored by the same code on the same {evaluation['rows']} holdout rows. "
-        "Brackets are 95 % bootstrap intervals.</p>",
+        (
+            f"<p>All models were scored by the same code on the same {evaluation['rows']} holdout rows. "
+            "Brackets are 95 % bootstrap intervals.</p>"
+        ),
         _metrics(evaluation["models"]),
         *(f"<figure>{plot}</figure>" for plot in plots),
         _table("Slices", evaluation["slices"]),

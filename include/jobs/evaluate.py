@@ -1,0 +1,224 @@
+"""evaluate: score challenger, champion and baselines on one holdout by the same code, and give a verdict."""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from include.jobs import contract, inference, model_files
+from include.jobs.contract import Step
+from include.jobs.inference import Model
+from include.jobs.manifest import write_json, write_manifest
+from include.jobs.rows import Rows, read_rows
+from include.ml import evaluation, reports
+from include.ml.decision import decide
+from include.ml.evaluation import Estimate
+from include.ml.importance import permutation_importance
+from include.ml.refusal import Refused
+
+#: rows that `verify` sends through the live endpoint
+GOLDEN_ROWS = 20
+BASELINES = {"constant": model_files.CONSTANT, "linear": model_files.LINEAR}
+#: the registry's names of our metrics, where they differ
+REGISTRY_NAMES = {"roc_auc": "auc", "f1_score": "f1"}
+
+Estimates = dict[str, dict[str, Estimate]]
+
+
+def main() -> None:
+    """Run as a processing job."""
+    contract.run("evaluate", work)
+
+
+def work(step: Step) -> Mapping[str, float]:
+    """Score all models, decide, write; returns the metrics of the last log line."""
+    features = step.module("features")
+    rows = read_rows(step.required("holdout"), features)
+    with tempfile.TemporaryDirectory() as place:
+        models = read_models(step, Path(place))
+        scores = {name: score(model, rows, features.CLASSES, name) for name, model in models.items()}
+    estimates = {
+        name: evaluation.bootstrap(rows.labels, found, threshold=models[name].signature.threshold)
+        for name, found in scores.items()
+    }
+    verdict = judge(step, estimates)
+    document = finite(describe(step, rows, models["challenger"], scores["challenger"], estimates))
+    write_json(step.output / "verdict.json", finite(verdict))
+    write_json(step.output / "evaluation.json", document)
+    write_golden(step.output / "golden.jsonl", rows, models["challenger"])
+    write_report(step, rows, verdict, document, scores)
+    value = estimates["challenger"][step.description.metric].value
+    told = {step.description.metric: value, "promote": int(verdict["promote"])}
+    write_manifest(step, counts={"rows_in": len(rows), "rows_out": len(rows)}, metrics=told)
+    return {"rows": len(rows), **told}
+
+
+def read_models(step: Step, place: Path) -> dict[str, Model]:
+    """The challenger, its baselines, and the champion if there is one; files checked before they are loaded."""
+    folder = _unpacked(step.required("challenger"), place / "challenger")
+    challenger = inference.read_model(folder)
+    models = {"challenger": challenger}
+    if step.input("champion").is_dir() and any(step.input("champion").iterdir()):
+        models["champion"] = inference.read_model(_unpacked(step.input("champion"), place / "champion"))
+    for name, file in BASELINES.items():
+        estimator = model_files.read_estimator(folder / file)
+        predict = inference.from_estimator(estimator, challenger.signature)
+        models[name] = Model(challenger.signature, challenger.combine, predict)
+    return models
+
+
+def _unpacked(source: Path, target: Path) -> Path:
+    archive = source / "model.tar.gz"
+    if not archive.is_file():
+        raise Refused(f"There is no model.tar.gz in {source}. Give the job the output of a training job.")
+    return model_files.unpack(archive, target)
+
+
+def score(model: Model, rows: Rows, classes: tuple[str, ...], name: str) -> np.ndarray:
+    """Probabilities of all classes of the cycle, shape (rows, classes)."""
+    try:
+        found = model.probabilities(rows.columns)
+    except KeyError as error:
+        raise Refused(
+            f"The {name} cannot be scored on this holdout: it needs {error}, which SIGNATURE and combine in "
+            "features.py no longer give. Keep the column, or start a cycle of a new name."
+        ) from error
+    return inference.spread(found, model.signature.classes, classes)
+
+
+def judge(step: Step, estimates: Estimates) -> dict[str, Any]:
+    """The content of verdict.json."""
+    cycle = step.description
+    found = {name: each[cycle.metric] for name, each in estimates.items()}
+    champion = found.get("champion")
+    baselines = {name: found[name] for name in BASELINES}
+    verdict = decide(cycle.metric, cycle.minimum_gain, found["challenger"], champion, baselines)
+    return {
+        "promote": verdict.promote,
+        "reasons": list(verdict.reasons),
+        "metric": cycle.metric,
+        "challenger": _bounds(found["challenger"]),
+        "champion": _bounds(champion) if champion else None,
+        "baselines": {name: _bounds(each) for name, each in baselines.items()},
+    }
+
+
+def _bounds(estimate: Estimate) -> dict[str, float]:
+    return {"value": estimate.value, "low": estimate.low, "high": estimate.high}
+
+
+def describe(
+    step: Step, rows: Rows, model: Model, probabilities: np.ndarray, estimates: Estimates
+) -> dict[str, Any]:
+    """The content of evaluation.json: the registry's own part, and what the report shows."""
+    classes, metric = step.module("features").CLASSES, step.description.metric
+    groups = {name: rows.columns[name] for name in step.module("estimator").SLICES}
+    is_true, scores = judged_scores(rows, probabilities)
+    return {
+        f"{step.description.task}_classification_metrics": registry_metrics(
+            rows, probabilities, estimates["challenger"], model.signature.threshold, classes
+        ),
+        "rows": len(rows),
+        "models": {
+            name: {key: asdict(each) for key, each in found.items()} for name, found in estimates.items()
+        },
+        "slices": evaluation.slices(rows.labels, probabilities, groups, metric),
+        "calibration": evaluation.calibration(is_true, scores),
+        "importance": permutation_importance(
+            lambda columns: inference.spread(model.probabilities(columns), model.signature.classes, classes),
+            rows.columns,
+            rows.labels,
+            metric,
+        ),
+    }
+
+
+def judged_scores(rows: Rows, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What a score promises and whether it came true: the positive class, or the label of several classes."""
+    if probabilities.shape[1] == 2:  # noqa: PLR2004 - two classes
+        return rows.labels == 1, probabilities[:, 1]
+    return probabilities.argmax(axis=1) == rows.labels, probabilities.max(axis=1)
+
+
+def registry_metrics(
+    rows: Rows,
+    probabilities: np.ndarray,
+    estimates: Mapping[str, Estimate],
+    threshold: float,
+    classes: tuple[str, ...],
+) -> dict[str, Any]:
+    """Metrics in the registry's model-quality schema, with the confusion matrix and the ROC curve of two classes."""
+    found: dict[str, Any] = {
+        REGISTRY_NAMES.get(name, name): {
+            "value": each.value,
+            "standard_deviation": each.standard_deviation,
+        }
+        for name, each in estimates.items()
+    }
+    is_binary = len(classes) == 2  # noqa: PLR2004 - two classes
+    said = (probabilities[:, 1] >= threshold).astype(int) if is_binary else probabilities.argmax(axis=1)
+    matrix = evaluation.confusion(rows.labels, said, len(classes))
+    found["confusion_matrix"] = {
+        name: dict(zip(classes, row, strict=True)) for name, row in zip(classes, matrix.tolist(), strict=True)
+    }
+    if is_binary:
+        false, true = evaluation.roc_curve(rows.labels, probabilities[:, 1])
+        found["receiver_operating_characteristic_curve"] = {
+            "false_positive_rates": false.tolist(),
+            "true_positive_rates": true.tolist(),
+        }
+    return found
+
+
+def write_golden(path: Path, rows: Rows, model: Model) -> None:
+    """Rows of the holdout as a client sends them, with the answers that the live endpoint must give."""
+    places = np.unique(np.linspace(0, len(rows) - 1, GOLDEN_ROWS).astype(int))
+    columns = {name: values[places] for name, values in rows.columns.items()}
+    labels, scores = model.label(model.probabilities(columns))
+    lines = []
+    for index, place in enumerate(places):
+        instance = {name: _plain(values[index]) for name, values in columns.items()}
+        event_id = str(rows.event_ids[place])
+        lines.append(
+            {"event_id": event_id, "instance": instance, "label": labels[index], "score": scores[index]}
+        )
+    path.write_text("".join(json.dumps(line, allow_nan=False) + "\n" for line in lines))
+
+
+def _plain(value: object) -> object:
+    """A cell as JSON has it: a missing value is null."""
+    if isinstance(value, float):
+        return None if math.isnan(value) else float(value)
+    return value or None
+
+
+def write_report(
+    step: Step,
+    rows: Rows,
+    verdict: Mapping[str, Any],
+    document: Mapping[str, Any],
+    scores: Mapping[str, np.ndarray],
+) -> None:
+    """Write report.html."""
+    plots = [reports.calibration_plot(document["calibration"])]
+    if step.description.task == "binary":
+        curves = {name: evaluation.roc_curve(rows.labels, found[:, 1]) for name, found in scores.items()}
+        plots.insert(0, reports.curves_plot(curves))
+    title = f"{step.cycle}: evaluation of {step.start:%Y-%m-%d} to {step.end:%Y-%m-%d}"
+    (step.output / "report.html").write_text(reports.page(title, verdict, document, plots))
+
+
+def finite(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """The same JSON with null for numbers that are none: a metric can be undefined on a small holdout."""
+    if isinstance(value, dict):
+        return {key: finite(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
