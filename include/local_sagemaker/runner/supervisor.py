@@ -18,8 +18,6 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from anyio import to_thread
-
 from include.local_sagemaker import lifecycle
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.lifecycle import Instruction, Phase, State, Stop
@@ -40,7 +38,7 @@ KINDS: dict[str, JobKind] = {kind.kind: kind for kind in (TRAINING, PROCESSING, 
 TERMINAL = {"Completed", "Failed", "Stopped"}
 #: SageMaker's time between SIGTERM and SIGKILL
 STOP_GRACE_S = 120.0
-#: how long `stop` waits for threads that are in the middle of a step
+#: how long `close` waits for threads that are in the middle of a step
 CLOSE_TIMEOUT_S = 10.0
 
 
@@ -80,15 +78,8 @@ class Supervisor:
         self._threads: dict[Watch, threading.Thread] = {}
         self._is_closing = False
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Take up every job that the store says has not ended."""
-        await to_thread.run_sync(self._recover_all)
-
-    async def stop(self) -> None:
-        """Stop watching. Containers go on, and the next service finds them."""
-        await to_thread.run_sync(self._close)
-
-    def _recover_all(self) -> None:
         for kind in KINDS.values():
             for status in ("InProgress", "Stopping"):
                 for resource in self._store.search(kind.kind, Query(status=status)):
@@ -111,7 +102,8 @@ class Supervisor:
             self._apply(watch, lifecycle.StopRequested(at=time.time()))
             watch.wake()
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Stop watching. Containers go on, and the next service finds them."""
         with self._lock:
             self._is_closing = True
             threads = list(self._threads.items())
