@@ -1,14 +1,20 @@
-"""An Airflow of its own for every test process, set before anything imports airflow."""
+"""An Airflow of its own for every test process, set before anything imports airflow; and the real service."""
+# ruff: noqa: ANN401 - boto3 clients, XComs and the service's test class have no types
 
 from __future__ import annotations
 
 import atexit
+import importlib.util
+import json
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -29,6 +35,7 @@ if MARK not in os.environ.get("AIRFLOW_HOME", ""):
     )
 
 from include.cycles.cycle import Cycle, PythonSource, Split  # noqa: E402 - after the environment
+from include.settings import Settings, settings  # noqa: E402 - after the environment
 
 
 @pytest.fixture
@@ -73,3 +80,132 @@ def project(tmp_path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return tmp_path
+
+
+def _load_service() -> Any:
+    """The class that starts the local service, from where its own tests have it."""
+    path = ROOT / "tests/local_sagemaker/conftest.py"
+    spec = importlib.util.spec_from_file_location("flywheel_test_service", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.Service
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """One local SageMaker for all tests of a process, which knows the image `probe`."""
+    place = tmp_path_factory.mktemp("service")
+    image = ROOT / "tests/flywheel/image/image.toml"
+    made = _load_service()(place / "root", place / "log", "--image", str(image))
+    made.start()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def installed(service: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """Settings with a bucket of the test's own, and a connection that leads to the service."""
+    bucket = f"test-{uuid.uuid4().hex[:12]}"
+    service.s3.create_bucket(Bucket=bucket)
+    extra = {"region_name": "us-east-1", "endpoint_url": service.url}
+    connection = {"conn_type": "aws", "login": "local", "password": "local", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+    monkeypatch.setenv("FLYWHEEL_BUCKET", bucket)
+    monkeypatch.setenv("FLYWHEEL_IMAGE_URI", "probe:1")
+    monkeypatch.setenv("FLYWHEEL_POLL_INTERVAL_S", "0.2")
+    settings.cache_clear()
+    yield settings()
+    settings.cache_clear()
+
+
+class Store:
+    """The part of Airflow's task state store that outlives an attempt."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+
+    def get(self, key: str) -> Any:
+        """A value, or None."""
+        return self.values.get(key)
+
+    def set(self, key: str, value: Any) -> None:
+        """Keep a value, as JSON would."""
+        self.values[key] = json.loads(json.dumps(value))
+
+
+class Attempt(dict[str, Any]):
+    """The context of one attempt of one task, with what Airflow would provide."""
+
+    def __init__(self, run_id: str = "manual", *, task_id: str = "fetch", **params: Any) -> None:
+        self.results: dict[str, Any] = {}
+        self.pushed: dict[str, Any] = {}
+        ti = SimpleNamespace(
+            id=uuid.uuid4(),
+            dag_id="flights_train_and_deploy",
+            run_id=run_id,
+            task_id=task_id,
+            map_index=-1,
+            try_number=1,
+            max_tries=2,
+            xcom_pull=lambda task_ids: self.results.get(task_ids),  # noqa: PLW0108 - keeps the argument's name
+            xcom_push=lambda key, value: self.pushed.update({key: value}),
+        )
+        run = SimpleNamespace(
+            data_interval_start=None,
+            data_interval_end=None,
+            run_after=datetime(2013, 2, 1, tzinfo=UTC),
+            run_type="manual",
+        )
+        given = {"interval_start": None, "force": False, **params}
+        super().__init__(ti=ti, dag_run=run, params=given, task_state_store=Store())
+
+    def retried(self) -> Attempt:
+        """The next attempt of the same task."""
+        other = Attempt(self["ti"].run_id, task_id=self["ti"].task_id)
+        other.results = self.results
+        other["ti"].try_number = self["ti"].try_number + 1
+        other.update(params=self["params"], task_state_store=self["task_state_store"])
+        return other
+
+    def cleared(self) -> Attempt:
+        """The same task after somebody cleared it."""
+        other = self.retried()
+        other["ti"].max_tries = self["ti"].max_tries + 1
+        return other
+
+
+@pytest.fixture
+def attempt() -> type[Attempt]:
+    """Makes contexts."""
+    return Attempt
+
+
+@pytest.fixture
+def probe(cycle: Cycle, installed: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Makes operators whose job does what it is told: `probe(do="fail")`."""
+    from airflow.sdk.bases.operator import ExecutorSafeguard  # noqa: PLC0415 - after the environment
+
+    from flywheel.operators.job import JobOperator  # noqa: PLC0415 - after the environment
+    from flywheel.work import Work  # noqa: PLC0415 - after the environment
+
+    assert installed.image_uri == "probe:1"
+    monkeypatch.setattr(ExecutorSafeguard, "test_mode", True)
+
+    class ProbeOperator(JobOperator):
+        """A step with the image `probe`."""
+
+        step = "fetch"
+
+        def __init__(self, *, told: dict[str, str], **kwargs: Any) -> None:
+            super().__init__(task_id="fetch", **kwargs)
+            self.told = told
+
+        def work(self, context: Any, interval: Any) -> Work:  # noqa: ARG002 - needs neither
+            return Work({}, self.told)
+
+    def make(*, deferrable: bool = False, timeout: timedelta | None = None, **told: str) -> ProbeOperator:
+        return ProbeOperator(cycle=cycle, told=told, deferrable=deferrable, execution_timeout=timeout)
+
+    return make
