@@ -1,0 +1,103 @@
+"""The steps of one training called one after the other in one process: no Airflow, no SageMaker, no S3.
+
+Each step runs the very entry point its job runs, on a directory laid out as SageMaker would lay it out.
+`python benchmarks/plain_cycle.py DIRECTORY` prints seconds per step as JSON.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import json
+import os
+import shutil
+import sys
+import tarfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+CYCLE, START, END = "flights", "2013-01-01T00:00:00+00:00", "2013-02-01T00:00:00+00:00"
+INTERVAL = "2013-01-01_2013-02-01"
+TOLD = {"cycle": CYCLE, "start": START, "end": END, "key": "0" * 64}
+
+
+def processing(step: str, base: Path, inputs: dict[str, Path], **parameters: str) -> Path:
+    """Run a processing step and return its output directory."""
+    for name, source in inputs.items():
+        link = base / "processing/input" / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(source)
+    told = {**TOLD, **parameters}
+    sys.argv = [step, *(part for name, value in told.items() for part in (f"--{name}", value))]
+    call(step, base)
+    return base / "processing/output"
+
+
+def training(base: Path, inputs: dict[str, Path]) -> Path:
+    """Run the training step and return the directory with its `model.tar.gz`."""
+    for name, source in inputs.items():
+        link = base / "input/data" / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(source)
+    config = base / "input/config/hyperparameters.json"
+    config.parent.mkdir(parents=True)
+    config.write_text(json.dumps(TOLD))
+    sys.argv = ["train"]
+    call("train", base)
+    output = base / "output"
+    output.mkdir(exist_ok=True)
+    with tarfile.open(output / "model.tar.gz", "w:gz") as archive:
+        archive.add(base / "model", arcname=".")
+    return output
+
+
+def call(step: str, base: Path) -> None:
+    """A step's own `main`, as the image's entry point calls it; what it prints is not what is measured."""
+    os.environ["SAGEMAKER_BASE_DIR"] = str(base)
+    with contextlib.redirect_stdout(io.StringIO()):
+        importlib.import_module(f"include.jobs.{step}").main()
+
+
+def verify(model: Path, golden: Path) -> None:
+    """Load the model as serving does, and compare the golden rows, as `deploy` and `verify` do."""
+    inference = importlib.import_module("include.jobs.inference")
+    payload = importlib.import_module("include.jobs.payload")
+    loaded = inference.read_model(model)
+    rows = [json.loads(line) for line in golden.read_text().splitlines()]
+    body = "".join(f"{json.dumps(row['row'])}\n" for row in rows).encode()
+    columns = payload.parse(body, payload.JSON_LINES, loaded.signature.columns)
+    arrays = inference.to_arrays(loaded.signature, columns)
+    labels, _ = loaded.label(loaded.probabilities(arrays))
+    assert labels == [row["label"] for row in rows]
+
+
+def main(root: Path) -> dict[str, float]:
+    """Do the cycle in `root`; seconds per step."""
+    seconds: dict[str, float] = {}
+
+    def timed(name: str, work: Callable[[Path], Path | None]) -> Path:
+        began = time.perf_counter()
+        result = work(root / name)
+        seconds[name] = time.perf_counter() - began
+        return result or root
+
+    fetched = timed("fetch", lambda base: processing("fetch", base, {}))
+    cleaned = timed("clean", lambda base: processing("clean", base, {"fetch": fetched}))
+    partitions = {f"clean/{INTERVAL}/{TOLD['key']}": cleaned}
+    rows = timed("transform", lambda base: processing("transform", base, partitions))
+    parts = {"train": rows / "train", "validation": rows / "validation"}
+    model = timed("train", lambda base: training(base, parts))
+    tried = {"holdout": rows / "holdout", "challenger": model}
+    evaluated = timed("evaluate", lambda base: processing("evaluate", base, tried))
+    timed("verify", lambda _: verify(root / "train/model", evaluated / "golden.jsonl"))
+    return seconds
+
+
+if __name__ == "__main__":
+    place = Path(sys.argv[1])
+    try:
+        print(json.dumps(main(place)))
+    finally:
+        shutil.rmtree(place)
