@@ -3,27 +3,27 @@
 `cycle.py` (standard library only)
     `CYCLE`: the `include.cycles.cycle.Cycle`.
 `source.py` (only with a `PythonSource`)
-    `tables(start, end) -> Mapping[str, Iterator[pandas.DataFrame]]`: the raw tables of the interval, in chunks of
-    bounded size, every chunk of a table with the same columns. Reads the source and changes nothing; text is best
-    left as text, `clean` fixes types and keeps the original value of what it cannot read.
+    `tables(start, end) -> Mapping[str, Iterator[pandas.DataFrame]]`: the raw tables of the interval, in
+    chunks of bounded size, every chunk of a table with the same columns and types. Text is best left as text:
+    `clean` reads types and keeps the original value of what it cannot read.
 `schema.py`
     `FACTS`: name of the table that has one row per event; the other tables are joined to it.
-    `TABLES: dict[str, pandera.pandas.DataFrameSchema]`: for each table, the columns that `fetch` must find and
-    the values that `clean` lets pass. Column types: `float` (also for whole numbers), `str`, or
-    `"datetime64[us, UTC]"`. A column named in `TABLES` is required; other columns are dropped.
+    `TABLES: dict[str, pandera.pandas.DataFrameSchema]`: for each table, the columns that `fetch` must find
+    and the values that `clean` lets pass. Column types: `float` (also for whole numbers), `str`, or
+    `"datetime64[us, UTC]"`. Every column named here is required; other columns are dropped.
 `cleaning.py`
-    `RULES: dict[str, include.ml.cleaning.Rules]`: for each table, the columns that identify a row, the values to
-    unify, and functions for what is particular (`fix` before validation, `derive` after it). The rules of the
-    facts must derive `event_id` (text, unique over all intervals), `event_time` (UTC, within the interval) and
-    `known_time` (UTC; when the label became known, missing when there will be none).
+    `RULES: dict[str, include.ml.cleaning.Rules]`: for each table, the columns that identify a row, the values
+    to unify, and functions for what is particular (`fix` before validation, `derive` after it). The rules of
+    the facts must derive `event_id` (text, unique over all intervals), `event_time` (UTC, in the interval)
+    and `known_time` (UTC; when the label became known, missing when there will be none).
 `features.py`
-    `SIGNATURE: dict[str, str]`: the columns that a client sends, in CSV order, each "number" or "string".
+    `SIGNATURE: dict[str, str]`: columns that a client sends, in CSV order, each "number" or "string".
     `build(tables) -> DataFrame`: the cleaned tables of one interval as one row per fact, with `event_id`,
     `event_time`, `known_time`, the signature's columns and the label (missing where there is none).
-    `combine(columns) -> dict[str, ndarray]`: from a dict of the signature's arrays, the combined attributes; called
-    for a table in training and for a single row in serving, so it takes arrays of any length and missing values.
-    `COMBINED`: names of what `combine` adds, in order. `LABEL`: name of the label. `CLASSES`: its values as text;
-    for a binary task the positive class comes last.
+    `combine(columns) -> dict[str, ndarray]`: from a dict of the signature's arrays, the combined attributes.
+    Called for a table in training and for a single row in serving, so it takes arrays of any length and
+    missing values. `COMBINED`: names of what it adds, in order.
+    `LABEL`: name of the label. `CLASSES`: its values as text; for a binary task the positive one comes last.
 `estimator.py`
     The model that is trained; see there.
 

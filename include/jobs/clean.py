@@ -43,7 +43,7 @@ class Tally:
         }
 
 
-def clean(step: Step) -> dict[str, float]:
+def clean(step: Step) -> dict[str, int]:
     """Write the cleaned tables, `quarantine.parquet` and `quality.json`."""
     tallies = {}
     with TableWriter(step.output / QUARANTINE_FILE) as quarantine:
@@ -87,11 +87,12 @@ def _count(tally: Tally, n_raw: int, rows: pd.DataFrame, bad: pd.DataFrame, n_du
     tally.reasons.update(_kind(reason) for reason in bad["reason"])
     tally.missing.update({str(column): int(n) for column, n in rows.isna().sum().items()})
     room = EXAMPLES - len(tally.examples)
-    tally.examples += bad.head(max(room, 0))[["row", "reason", "values"]].to_dict("records")
+    shown = bad.head(max(room, 0))[["row", "reason", "values"]].to_dict("records")
+    tally.examples += [{str(name): value for name, value in row.items()} for row in shown]
 
 
 def _kind(reason: str) -> str:
-    """The reason without its values: `humid: 140.0 fails in_range(0, 100)` is one kind with every other value."""
+    """The reason without its values, so that `humid: 140.0 fails in_range(0, 100)` counts with its like."""
     found = []
     for part in reason.split("; "):
         column, _, rest = part.partition(": ")

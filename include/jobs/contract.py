@@ -124,7 +124,7 @@ def step_from(name: str, told: Mapping[str, str], base: Path) -> Step:
 
 
 def from_arguments(name: str, arguments: Sequence[str], base: Path) -> Step:
-    """The step that a processing job's arguments describe: `--name value` pairs, after the step's own name."""
+    """The step that a processing job's arguments describe: `--name value` pairs after the step's name."""
     given = list(arguments[1:] if arguments[:1] == [name] else arguments)
     names, values = given[0::2], given[1::2]
     odd = [text for text in names if not text.startswith("--")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
 
 import pandas as pd
 
@@ -15,7 +14,7 @@ from include.jobs.tables import TableWriter
 from include.ml.refusal import Refused
 
 
-def fetch(step: Step) -> dict[str, float]:
+def fetch(step: Step) -> dict[str, int]:
     """Write one Parquet file per table, streaming."""
     required = step.module("schema").TABLES
     rows = {}

@@ -10,7 +10,6 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import cast
 
 import pandas as pd
 import pyarrow as pa
@@ -91,4 +90,4 @@ def _zipped(path: Path, name: str) -> Iterator[pd.DataFrame]:
         if len(members) != 1:
             raise Refused(f"{name} holds {len(members)} CSV files, {members}; a table is exactly one.")
         with archive.open(members[0]) as file:
-            yield from cast("Iterator[pd.DataFrame]", text_chunks(file, name))
+            yield from text_chunks(file, name)

@@ -1,4 +1,4 @@
-"""monitor: the interval's rows against the champion's baseline, its predictions against the labels known by now."""
+"""monitor: the interval's rows against the champion's baseline, its predictions against known labels."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def _time(text: str) -> datetime | None:
 
 
 def feature_rows(step: Step, partition: Partition) -> pd.DataFrame:
-    """The partition's facts in the order of their times: ids, times, signature, combined attributes, label."""
+    """The partition's facts ordered by time: ids, times, signature, label, combined attributes."""
     features = step.module("features")
     tables = {}
     for name in step.module("schema").TABLES:

@@ -1,4 +1,4 @@
-"""prepare: the interval's own rows, as records to score, as features to watch, and as the labels known so far."""
+"""prepare: the interval's own rows as records to score, as features to watch, and as known labels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from include.ml.refusal import Refused
 from include.ml.splitting import is_known
 
 
-def prepare(step: Step) -> dict[str, float]:
+def prepare(step: Step) -> dict[str, int]:
     """Write `batch/*.csv`, `rows/*.parquet` and `labels/labels.parquet`."""
     features = step.module("features")
     rows = partitions.feature_rows(step, own_partition(step))

@@ -1,4 +1,4 @@
-"""Tables as Parquet files: written chunk by chunk, the same bytes for the same rows, and read chunk by chunk."""
+"""Tables as Parquet files, written and read chunk by chunk; the same bytes for the same rows."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from include.ml.splitting import PARTS, by_time, is_known
 from include.ml.statistics import Histograms, Profile, baseline_statistics
 
 
-def transform(step: Step) -> dict[str, float]:
+def transform(step: Step) -> dict[str, int]:
     """Write the parts of the training set, one partition in memory at a time, and the baseline."""
     until = known_until(step)
     rows: Counter[str] = Counter()
@@ -53,7 +53,7 @@ def _write_parts(step: Step, partition: partitions.Partition, until: datetime) -
     part_of = by_time(labelled["event_time"], step.end, holdout=split.holdout, validation=split.validation)
     for part, chosen in labelled.groupby(part_of):
         write_table(step.output / str(part) / f"{partition.interval}.parquet", chosen)
-    return Counter({**part_of.value_counts().to_dict(), "unlabelled": int((~known).sum())})
+    return Counter(part_of.tolist()) + Counter(unlabelled=int((~known).sum()))
 
 
 def refuse_empty(step: Step, rows: Counter[str], until: datetime) -> None:
@@ -63,8 +63,8 @@ def refuse_empty(step: Step, rows: Counter[str], until: datetime) -> None:
         split = step.description.split
         raise Refused(
             f"The {' and the '.join(empty)} part of {step.cycle} up to {step.end.isoformat()} is empty: of "
-            f"{rows.total()} rows {rows['unlabelled']} have no label known by {until.isoformat()}; the holdout is "
-            f"the last {split.holdout}, the validation the {split.validation} before. "
+            f"{rows.total()} rows {rows['unlabelled']} have no label known by {until.isoformat()}; "
+            f"the holdout is the last {split.holdout}, the validation the {split.validation} before. "
             "Add earlier intervals, or shorten the split in cycle.py."
         )
 

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -64,7 +65,7 @@ def read_types(table: pd.DataFrame, types: Mapping[str, str]) -> tuple[pd.DataFr
 
     Returns
     -------
-    The table with float, str and datetime64[us, UTC] columns, and for each row the reasons, joined by "; ", or "".
+    The table with float, str and datetime64[us, UTC] columns, and each row's reasons joined by "; ", or "".
 
     Examples
     --------
@@ -78,7 +79,7 @@ def read_types(table: pd.DataFrame, types: Mapping[str, str]) -> tuple[pd.DataFr
         columns[name] = _read(table[name], kind)
         unread = table[name].notna() & columns[name].isna()
         for row in table.index[unread]:
-            reasons[row] += f"; {name}: {table.at[row, name]!r} is no {kind}"
+            reasons[row] += f"; {name}: {table.loc[row, name]!r} is no {kind}"
     return pd.DataFrame(columns, index=table.index), reasons.str.removeprefix("; ")
 
 
@@ -113,19 +114,18 @@ def quarantine(table: str, raw: pd.DataFrame, first_row: int, reasons: pd.Series
     return pd.DataFrame(columns)
 
 
-def _plain(row: Mapping[str, object]) -> dict[str, object]:
-    return {
-        str(name): None
-        if pd.isna(value)
-        else value
-        if isinstance(value, int | float | str | bool)
-        else str(value)  # type: ignore[call-overload]
-        for name, value in row.items()
-    }
+def _plain(row: Mapping[Any, Any]) -> dict[str, object]:
+    return {str(name): _json(value) for name, value in row.items()}
+
+
+def _json(value: Any) -> object:  # noqa: ANN401 - a cell of any column
+    if pd.isna(value):
+        return None
+    return value if isinstance(value, int | float | str | bool) else str(value)
 
 
 class Identities:
-    """Remembers which rows have been seen, by 64-bit hashes: 8 bytes of knowledge a row, whatever its width."""
+    """Remembers which rows have been seen, by a 64-bit hash of each, however wide a row is."""
 
     def __init__(self) -> None:
         self._seen: set[int] = set()
@@ -167,7 +167,7 @@ class Cleaner:
         rules: Rules,
         within: tuple[pd.Timestamp, pd.Timestamp] | None = None,
     ) -> None:
-        """`within` is the interval in which the derived `event_time` has to lie; None for reference tables."""
+        """Given `within`, the derived `event_time` has to lie in that interval."""
         self.table, self.schema, self.rules, self.within = table, schema, rules, within
         self._identities = Identities()
         self._rows_in = 0

@@ -19,7 +19,7 @@ BLOCK_BYTES = 1 << 22
 
 
 def text_chunks(file: IO[bytes], name: str, null_values: Sequence[str] = ("",)) -> Iterator[pd.DataFrame]:
-    """The rows of a CSV file with a header line, as frames of text.
+    r"""The rows of a CSV file with a header line, as frames of text.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def text_chunks(file: IO[bytes], name: str, null_values: Sequence[str] = ("",)) 
     Examples
     --------
     >>> import io
-    >>> [chunk.to_dict("list") for chunk in text_chunks(io.BytesIO(b"a,b\\n1,x\\n02,\\n"), "t.csv")]
+    >>> [chunk.to_dict("list") for chunk in text_chunks(io.BytesIO(b"a,b\n1,x\n02,\n"), "t.csv")]
     [{'a': ['1', '02'], 'b': ['x', nan]}]
     """
     try:

@@ -30,7 +30,7 @@ MULTICLASS: dict[str, Metric] = {
 
 
 def model_quality(scored: pd.DataFrame, classes: Sequence[str], task: str) -> dict[str, Any]:
-    """Metrics with standard deviations, by resampling rows; without rows, or with one class, those that exist.
+    """Metrics with standard deviations by resampling; without rows, or with one class, those that exist.
 
     Parameters
     ----------

@@ -147,8 +147,9 @@ def merge_steps(edges: NDArray[np.float64], counts: NDArray[np.int64]) -> list[d
 
     Examples
     --------
-    >>> merge_steps(np.array([0.0, 1.0, 2.0, 3.0]), np.array([5, 0, 5]))
-    [{'lower_bound': 0.0, 'upper_bound': 1.0, 'count': 5}, {'lower_bound': 1.0, 'upper_bound': 3.0, 'count': 5}]
+    >>> buckets = merge_steps(np.array([0.0, 1.0, 2.0, 3.0]), np.array([5, 0, 5]))
+    >>> [(b["lower_bound"], b["upper_bound"], b["count"]) for b in buckets]
+    [(0.0, 1.0, 5), (1.0, 3.0, 5)]
     """
     buckets: list[dict[str, float]] = []
     full, start, held = counts.sum() / BUCKETS, 0, 0
@@ -185,8 +186,10 @@ def describe_frames(frames: Iterable[pd.DataFrame]) -> dict[str, Any]:
     --------
     >>> found = describe_frames([pd.DataFrame({"temp": [1.0, 2.0, None], "sky": ["clear", "grey", "grey"]})])
     >>> temp, sky = found["features"]
-    >>> temp["inferred_type"], temp["numerical_statistics"]["mean"], sky["string_statistics"]["distinct_count"]
-    ('Integral', 1.5, 2)
+    >>> temp["inferred_type"], temp["numerical_statistics"]["mean"]
+    ('Integral', 1.5)
+    >>> sky["string_statistics"]["distinct_count"]
+    2
     """
     frames = list(frames)
     profile = Profile()

@@ -1,1 +1,1 @@
-"""Will this flight leave New York and arrive more than 15 minutes late? Real flights, weather and aircraft of 2013."""
+"""Will a flight from New York arrive more than 15 minutes late? Real flights, weather and planes of 2013."""

@@ -20,15 +20,19 @@ MANUFACTURERS = {
 #: columns that hold clock times as hhmm
 CLOCKS = ("dep_time", "sched_dep_time", "arr_time", "sched_arr_time")
 DAY = pd.Timedelta(days=1)
+#: how some rows write the end of a day
+MIDNIGHT = 2400
 
 
 def midnight_is_zero(flights: pd.DataFrame) -> pd.DataFrame:
     """Write midnight as 0 where the clock says 2400."""
-    return flights.assign(**{clock: flights[clock].where(flights[clock] != 2400, 0.0) for clock in CLOCKS})
+    return flights.assign(
+        **{clock: flights[clock].where(flights[clock] != MIDNIGHT, 0.0) for clock in CLOCKS}
+    )
 
 
 def with_times(flights: pd.DataFrame) -> pd.DataFrame:
-    """Add the event's id, its time (scheduled departure) and when its label became known (actual arrival)."""
+    """Add the event's id, its time (scheduled departure) and its known time (actual arrival)."""
     departure = flights["time_hour"] + pd.to_timedelta(flights["minute"], unit="min")
     delay = pd.to_timedelta(flights["arr_delay"], unit="min")
     known = (scheduled_arrival(flights, departure) + delay).astype(departure.dtype)
@@ -42,7 +46,7 @@ def with_times(flights: pd.DataFrame) -> pd.DataFrame:
 
 
 def scheduled_arrival(flights: pd.DataFrame, departure: pd.Series) -> pd.Series:
-    """The scheduled arrival in UTC: the first time after the departure that the destination's clock shows it."""
+    """The scheduled arrival in UTC: when the destination's clock next shows it after the departure."""
     clock = flights["sched_arr_time"]
     of_day = pd.to_timedelta(clock // 100 * 60 + clock % 100, unit="min")
     arrival = departure.copy()

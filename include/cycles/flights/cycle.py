@@ -8,7 +8,7 @@ from include.cycles.cycle import Cycle, PythonSource, Split
 
 CYCLE = Cycle(
     name="flights",
-    description="Will a flight from New York arrive more than 15 minutes late? Retrained every month of 2013.",
+    description="Will a flight from New York arrive more than 15 minutes late?",
     task="binary",
     schedule="0 0 1 * *",
     start=datetime(2013, 1, 1, tzinfo=UTC),

@@ -1,4 +1,4 @@
-"""What the model of the flights cycle sees: known before the scheduled departure, the same in training and serving."""
+"""What the flights model sees: known before the scheduled departure, the same in training and serving."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ SIGNATURE: dict[str, str] = {
     "plane_type": "string",
     "manufacturer": "string",
     "engine": "string",
-    "month": "number",
     "weekday": "number",
     "scheduled_departure_min": "number",
     "scheduled_arrival_min": "number",
@@ -77,11 +76,12 @@ def combine(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def build(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row per flight of one cleaned partition: event id, times, the signature's columns and the label.
+    """One row per flight of a cleaned partition: event id, times, the signature's columns and the label.
 
-    Weather is that of the scheduled hour at the origin (as if forecast), planes are the partition's own table, so
-    each flight meets the aircraft register as it was fetched with it. A flight without either keeps its row with
-    missing values. The label is missing for cancelled and diverted flights.
+    Weather is that of the scheduled hour at the origin (as if forecast); planes are the partition's own
+    table, so each flight meets the aircraft register as it was fetched with it. A flight without either keeps
+    its row, with missing values. The label is missing for cancelled and diverted flights. There is no month
+    among the columns: the month to predict is always one that the model has never seen.
     """
     flights = tables["flights"]
     weather = tables["weather"][["origin", "time_hour", *WEATHER]].rename(columns=WEATHER)

