@@ -61,7 +61,7 @@ def work(step: Step) -> Mapping[str, float]:
 
 
 def read_models(step: Step, place: Path) -> dict[str, Model]:
-    """The challenger, its baselines, and the champion if there is one; files checked before they are loaded."""
+    """The challenger, its baselines and a champion, if there is one; files are checked before loading."""
     folder = _unpacked(step.required("challenger"), place / "challenger")
     challenger = inference.read_model(folder)
     models = {"challenger": challenger}
@@ -154,7 +154,7 @@ def registry_metrics(
     threshold: float,
     classes: tuple[str, ...],
 ) -> dict[str, Any]:
-    """Metrics in the registry's model-quality schema, with the confusion matrix and the ROC curve of two classes."""
+    """Metrics in the registry's model-quality schema, with confusion matrix and, for two classes, ROC curve."""
     found: dict[str, Any] = {
         REGISTRY_NAMES.get(name, name): {
             "value": each.value,
@@ -187,7 +187,7 @@ def write_golden(path: Path, rows: Rows, model: Model) -> None:
         instance = {name: _plain(values[index]) for name, values in columns.items()}
         event_id = str(rows.event_ids[place])
         lines.append(
-            {"event_id": event_id, "instance": instance, "label": labels[index], "score": scores[index]}
+            {"event_id": event_id, "row": instance, "label": labels[index], "score": scores[index]}
         )
     path.write_text("".join(json.dumps(line, allow_nan=False) + "\n" for line in lines))
 

@@ -21,6 +21,8 @@ CONSTANT, LINEAR = "baselines/constant.skops", "baselines/linear.skops"
 TRUSTED = (
     # the kind of an array, which imputers remember
     "numpy.dtype",
+    # how rows were dealt out while fitting
+    "sklearn.model_selection._split.StratifiedKFold",
     # scikit-learn's compiled part of boosted trees
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 )

@@ -1,7 +1,7 @@
 """The decision whether the challenger becomes the champion.
 
-The rule of this stage compares values on one holdout. Whoever makes it finer changes this file alone: it takes
-estimates and gives a verdict with reasons in words.
+The rule of this stage compares values on one holdout. Whoever makes it finer changes this file alone: it
+takes estimates and gives a verdict with reasons in words.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def decide(
     metric
         Name of the metric, of which a higher value is better.
     minimum_gain
-        By how much the best baseline must be exceeded, in the metric's unit; with 0 it must still be exceeded.
+        By how much the best baseline must be exceeded, in the metric's unit; never by nothing.
     challenger, champion, baselines
         The metric of each model on the same rows; without a champion the first two comparisons suffice.
 
@@ -47,10 +47,11 @@ def decide(
     gain = challenger.value - best.value
     is_better = gain > 0 and gain >= minimum_gain
     word = "beats" if is_better else "does not beat"
+    shown = f"the best baseline ({name}, {_shown(best)})"
     reasons = [
         (
-            f"The challenger's {metric} of {_shown(challenger)} {word} the best baseline ({name}, {_shown(best)}) "
-            f"by the required {minimum_gain:g}: the gain is {gain:+.4f}."
+            f"The challenger's {metric} of {_shown(challenger)} {word} {shown}: the gain is {gain:+.4f}, "
+            f"required are {minimum_gain:g}."
         )
     ]
     if champion is None:

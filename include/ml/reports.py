@@ -12,7 +12,8 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1c2733 }
+body { font: 16px/1.5 system-ui, sans-serif; color: #1c2733 }
+body { max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; margin: 1rem 0 } caption { text-align: left; font-weight: 600 }
 th, td { padding: .25rem .75rem; border-bottom: 1px solid #d5dbe1; text-align: left }
 td.number { text-align: right; font-variant-numeric: tabular-nums } svg { max-width: 100%; height: auto }
