@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 from include.local_sagemaker import api
 from include.local_sagemaker.context import Context
@@ -31,16 +31,6 @@ class Options:
     images: tuple[Path, ...] = ()
     #: how many jobs run at the same time
     jobs: int = 2
-
-
-class Part(Protocol):
-    """What has a life of its own besides answering requests. Both methods run on the event loop."""
-
-    async def start(self) -> None:
-        """Take up whatever the last service left."""
-
-    async def stop(self) -> None:
-        """Let go of everything, so that the next service can take it up."""
 
 
 class RootTakenError(Exception):
@@ -88,8 +78,8 @@ async def running(context: Context) -> AsyncIterator[None]:
     """Start the parts that have a life of their own, and stop them in the reverse order."""
     async with AsyncExitStack() as ends:
         ends.callback(context.store.close)
-        parts: tuple[Part, ...] = (context.supervisor, context.hosting)
-        for part in parts:
-            await part.start()
-            ends.push_async_callback(part.stop)
+        await asyncio.to_thread(context.supervisor.start)
+        ends.push_async_callback(asyncio.to_thread, context.supervisor.close)
+        await context.hosting.start()
+        ends.push_async_callback(context.hosting.stop)
         yield

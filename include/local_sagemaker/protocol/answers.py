@@ -60,6 +60,8 @@ def _rest(operation: OperationModel, protocol: str, result: dict[str, Any], requ
             status = int(value)
         elif value is not None:
             headers |= _headers(member, member.serialization.get("name", name), value)
+    if "content-range" in headers:
+        status = 206  # HTTP's own rule for a part of something
     body, content_type = _rest_body(operation, protocol, shape, result)
     if content_type and body:
         headers.setdefault("content-type", content_type)
