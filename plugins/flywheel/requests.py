@@ -20,10 +20,12 @@ PROCESSING_ROOT = "/opt/ml/processing"
 CONTENT_TYPES = ["text/csv", "application/json", "application/jsonlines"]
 #: lines `name=value` that a training job ends with
 METRICS = (
-    "rows_train",
+    "rows",
     "rows_validation",
     "validation_roc_auc",
+    "validation_average_precision",
     "validation_accuracy",
+    "validation_f1_score",
     "validation_log_loss",
 )
 
