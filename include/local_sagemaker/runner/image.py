@@ -4,6 +4,7 @@ An image is described by an `image.toml`:
 
     uri = ["flywheel:*", "*/flywheel:*"]      # shell patterns
     python = "{dir}/.venv/bin/python"         # optional; else the interpreter of this service
+    stop_grace_s = 5                          # optional; between SIGTERM and SIGKILL, else SageMaker's 120
     [entry_points]                            # argv by role; {python} and {dir} are filled in
     train = ["{python}", "-u", "{dir}/entrypoint.py", "train"]
     [environment]                             # set in every process of the image
@@ -21,6 +22,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+#: SageMaker's time between SIGTERM and SIGKILL
+STOP_GRACE_S = 120.0
 ROLES = ("train", "serve", "process")
 
 
@@ -46,6 +49,8 @@ class Image:
     entry_points: Mapping[str, tuple[str, ...]]
     #: what its processes are given besides the request's environment
     environment: Mapping[str, str]
+    #: seconds between SIGTERM and SIGKILL when a job of it is stopped
+    stop_grace_s: float = STOP_GRACE_S
 
     def command(
         self, role: str, entrypoint: Sequence[str] | None = None, arguments: Sequence[str] | None = None
@@ -115,7 +120,8 @@ def _image(folder: Path, found: dict[str, Any]) -> Image:
     environment = {
         name: _fill(str(value), python, folder) for name, value in found.get("environment", {}).items()
     }
-    return Image(folder, tuple(_words(found["uri"])), python, entry_points, environment)
+    grace = float(found.get("stop_grace_s", STOP_GRACE_S))
+    return Image(folder, tuple(_words(found["uri"])), python, entry_points, environment, grace)
 
 
 def _words(value: object) -> list[str]:

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from include.local_sagemaker.runner import shim
+from include.local_sagemaker.runner.image import STOP_GRACE_S
 from include.local_sagemaker.runner.isolation import Isolation, available, wrap
 
 #: exit status of a process whose end nobody saw: the machine went down, or somebody killed the shim
@@ -53,6 +54,8 @@ class ProcessSpec:
     cwd: Path | None = None
     #: None: the best that the machine allows
     isolation: Isolation | None = None
+    #: for whoever stops it: seconds between SIGTERM and SIGKILL
+    stop_grace_s: float = STOP_GRACE_S
 
 
 def start(spec: ProcessSpec) -> Process:

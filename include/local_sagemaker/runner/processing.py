@@ -69,7 +69,9 @@ class ProcessingJobs:
             "PROCESSING_JOB_ARN": job.document["ProcessingJobArn"],
             **job.document.get("Environment", {}),
         }
-        return ProcessSpec(argv, image.variables(given), job.workspace, job.log)
+        return ProcessSpec(
+            argv, image.variables(given), job.workspace, job.log, stop_grace_s=image.stop_grace_s
+        )
 
     def said(self, job: Job) -> str:
         """What is in /opt/ml/output/message."""

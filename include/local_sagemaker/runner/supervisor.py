@@ -36,8 +36,6 @@ log = logging.getLogger(__name__)
 TRAINING, PROCESSING, TRANSFORM = TrainingJobs(), ProcessingJobs(), TransformJobs()
 KINDS: dict[str, JobKind] = {kind.kind: kind for kind in (TRAINING, PROCESSING, TRANSFORM)}
 TERMINAL = {"Completed", "Failed", "Stopped"}
-#: SageMaker's time between SIGTERM and SIGKILL
-STOP_GRACE_S = 120.0
 #: how long `close` waits for threads that are in the middle of a step
 CLOSE_TIMEOUT_S = 10.0
 
@@ -67,11 +65,10 @@ class Watch:
 class Supervisor:
     """The jobs of one service."""
 
-    def __init__(self, context: Context, *, stop_grace_s: float = STOP_GRACE_S) -> None:
+    def __init__(self, context: Context) -> None:
         self._context = context
         self._store: Store = context.store
         self._images = Images(context.images)
-        self._grace_s = stop_grace_s
         self._lock = threading.Lock()
         self._waiting: deque[Watch] = deque()
         self._watched: dict[tuple[str, str], Watch] = {}
@@ -179,7 +176,7 @@ class Supervisor:
                     watch.process = adopt(job.workspace) or start(watch.kind.spec(job))
                 case Instruction.TERMINATE if watch.process is not None:
                     watch.process.terminate()
-                    watch.kill_at = time.monotonic() + self._grace_s
+                    watch.kill_at = time.monotonic() + watch.kind.spec(job).stop_grace_s
                 case Instruction.KILL if watch.process is not None:
                     watch.process.kill()
                 case Instruction.UPLOAD:
