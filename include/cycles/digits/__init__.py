@@ -1,0 +1,1 @@
+"""Which digit was written? The small image example: 8 x 8 grey values, ten classes."""

@@ -1,0 +1,19 @@
+"""The description of the digits cycle: monthly intervals of one year."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from include.cycles.cycle import Cycle, PythonSource, Split
+
+CYCLE = Cycle(
+    name="digits",
+    description="Which digit does a small image show? A second cycle, on images, with ten classes.",
+    task="multiclass",
+    schedule="0 0 1 * *",
+    start=datetime(2013, 1, 1, tzinfo=UTC),
+    end=datetime(2014, 1, 1, tzinfo=UTC),
+    source=PythonSource(),
+    split=Split(holdout=timedelta(days=7), validation=timedelta(days=4)),
+    metric="accuracy",
+)
