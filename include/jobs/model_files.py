@@ -21,9 +21,6 @@ CONSTANT, LINEAR = "baselines/constant.skops", "baselines/linear.skops"
 TRUSTED = (
     # the kind of an array, which imputers remember
     "numpy.dtype",
-    # scikit-learn's own parts of a calibrated classifier
-    "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._SigmoidCalibration",
     # how rows were dealt out while fitting
     "sklearn.model_selection._split.StratifiedKFold",
     # scikit-learn's compiled part of boosted trees
