@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -24,6 +24,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 PIECE_BYTES = 1024 * 1024
+#: how much of a body that nobody wants is read to keep the connection
+DRAIN_LIMIT_BYTES = 16 * 1024 * 1024
 
 
 class DisconnectedError(Exception):
@@ -44,12 +46,15 @@ class Application:
             # thousands a second: a path of its own
             await runtime.application(self._context, scope, receive, send)
             return
-        request = _request(scope, receive)
+        incoming = Incoming(receive)
+        request = _request(scope, incoming)
         try:
             if request.method == "GET" and request.path == "/health":
                 response = self._health()
             else:
                 response = await dispatch(self._context, request)
+            if not await incoming.settle(request.headers):
+                response.headers["connection"] = "close"
             await _respond(request, response, send)
         except DisconnectedError:
             log.info("The client of request %s went away: %s %s", request.id, request.method, request.path)
@@ -59,27 +64,49 @@ class Application:
         return HttpResponse(200, json.dumps(body).encode(), {"content-type": "application/json"})
 
 
-def _request(scope: Scope, receive: Receive) -> HttpRequest:
+def _request(scope: Scope, incoming: Incoming) -> HttpRequest:
     headers: dict[str, str] = {}
     for name, value in scope["headers"]:
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
         headers[key] = f"{headers[key]},{text}" if key in headers else text
     length = headers.get("content-length", "")
-    body = BodyStream(_pieces(receive), int(length) if length.isdecimal() else None)
+    body = BodyStream(aiter(incoming), int(length) if length.isdecimal() else None)
     query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     path = scope["raw_path"].decode("latin-1")
     return HttpRequest(scope["method"], path, tuple(query), headers, body, uuid.uuid4().hex)
 
 
-async def _pieces(receive: Receive) -> AsyncIterator[bytes]:
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise DisconnectedError
-        if message.get("body"):
-            yield message["body"]
-        if not message.get("more_body"):
-            return
+class Incoming:
+    """The body of one request as ASGI hands it out."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.is_begun = False
+        self.is_complete = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while not self.is_complete:
+            self.is_begun = True
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise DisconnectedError
+            self.is_complete = not message.get("more_body")
+            if message.get("body"):
+                yield message["body"]
+
+    async def settle(self, headers: Mapping[str, str]) -> bool:
+        """Read what nobody has read, so that the connection can go on; False when it cannot.
+
+        A client that asked whether to send its body (Expect) will not send it once it has the answer.
+        """
+        if not self.is_begun and "expect" in headers:
+            return False
+        size = 0
+        async for piece in self:
+            size += len(piece)
+            if size > DRAIN_LIMIT_BYTES:
+                return False
+        return True
 
 
 async def _respond(request: HttpRequest, response: HttpResponse, send: Send) -> None:

@@ -114,14 +114,12 @@ class Service:
             self.process = None
 
 
-@pytest.fixture
-def start_service(tmp_path: Path) -> Iterator[Callable[..., Service]]:
-    """A function that starts a service with options, each in a directory of its own."""
+def _starter(folder: Path) -> Iterator[Callable[..., Service]]:
     services: list[Service] = []
 
     def start(*options: str) -> Service:
-        place = tmp_path / f"service-{len(services)}"
-        service = Service(place, tmp_path / f"service-{len(services)}.log", *options)
+        place = folder / f"service-{len(services)}"
+        service = Service(place, folder / f"service-{len(services)}.log", *options)
         services.append(service)
         service.start()
         return service
@@ -129,6 +127,18 @@ def start_service(tmp_path: Path) -> Iterator[Callable[..., Service]]:
     yield start
     for service in services:
         service.close()
+
+
+@pytest.fixture
+def start_service(tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    """A function that starts a service with options, each in a directory of its own."""
+    yield from _starter(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def start_shared_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Service]]:
+    """The same for services that all tests of a module share."""
+    yield from _starter(tmp_path_factory.mktemp("shared"))
 
 
 @pytest.fixture
