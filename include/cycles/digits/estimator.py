@@ -21,8 +21,6 @@ def pipeline(hyperparameters: Mapping[str, str]) -> Pipeline:
 
     :param hyperparameters: `neighbours`, optional, as SageMaker passes it: text
     """
-    model = KNeighborsClassifier(
-        n_neighbors=int(hyperparameters.get("neighbours", "3")), weights="distance", algorithm="brute"
-    )
+    model = KNeighborsClassifier(n_neighbors=int(hyperparameters.get("neighbours", "3")), algorithm="brute")
     preprocessing = ColumnTransformer([("numbers", "passthrough", [*PIXELS, *COMBINED])])
     return Pipeline([("preprocessing", preprocessing), ("model", model)])
