@@ -1,8 +1,9 @@
 """A tiny model image for the tests of endpoints and batch transforms, and helpers to deploy it.
 
-The model is a program of its own, so that nothing of this project serves it: it listens where it is told, and does what
-the body of a request asks of it.
+The model is a program of its own, so that nothing of this project serves it: it listens where it is told, and
+does what the body of a request asks of it.
 """
+# ruff: noqa: ANN401 (boto3 makes its clients at run time)
 
 from __future__ import annotations
 
@@ -119,7 +120,7 @@ def archive(files: Mapping[str, bytes]) -> bytes:
     return packed.getvalue()
 
 
-def make_model(service: Any, name: str, environment: Mapping[str, str] | None = None, **files: bytes) -> None:  # noqa: ANN401 - the fixture
+def make_model(service: Any, name: str, environment: Mapping[str, str] | None = None, **files: bytes) -> None:
     """Create a model whose artifact holds `name.txt` with its name, and `files`."""
     if BUCKET not in [bucket["Name"] for bucket in service.s3.list_buckets()["Buckets"]]:
         service.s3.create_bucket(Bucket=BUCKET)
@@ -148,7 +149,7 @@ def variant(model: str, name: str = "main", weight: float = 1.0, count: int = 1)
     }
 
 
-def deploy(service: Any, endpoint: str, *variants: dict[str, Any], **more: Any) -> None:  # noqa: ANN401 - the fixture
+def deploy(service: Any, endpoint: str, *variants: dict[str, Any], **more: Any) -> None:
     """Create a configuration (named like the endpoint) and the endpoint, and wait until it is in service."""
     service.sagemaker.create_endpoint_config(
         EndpointConfigName=endpoint, ProductionVariants=list(variants), **more
@@ -157,13 +158,13 @@ def deploy(service: Any, endpoint: str, *variants: dict[str, Any], **more: Any) 
     in_service(service, endpoint)
 
 
-def in_service(service: Any, endpoint: str) -> None:  # noqa: ANN401 - the fixture
+def in_service(service: Any, endpoint: str) -> None:
     """Wait, by botocore's own waiter, until an endpoint is in service."""
     waiter = service.sagemaker.get_waiter("endpoint_in_service")
     waiter.wait(EndpointName=endpoint, WaiterConfig={"Delay": 0.1, "MaxAttempts": 300})
 
 
-def ask(service: Any, endpoint: str, body: bytes | str, **more: Any) -> Any:  # noqa: ANN401 - what the model says
+def ask(service: Any, endpoint: str, body: bytes | str, **more: Any) -> Any:
     """Invoke an endpoint; the answer parsed when it is JSON, else its text."""
     more.setdefault("ContentType", "text/csv")
     answer = service.runtime.invoke_endpoint(EndpointName=endpoint, Body=body, **more)
@@ -171,7 +172,7 @@ def ask(service: Any, endpoint: str, body: bytes | str, **more: Any) -> Any:  # 
     return json.loads(text) if answer["ContentType"] == "application/json" else text
 
 
-def until(condition: Callable[[], Any], what: str, timeout_s: float = 30.0) -> Any:  # noqa: ANN401 - what it gives
+def until(condition: Callable[[], Any], what: str, timeout_s: float = 30.0) -> Any:
     """Wait for `condition` to give something true, and return that; fail after `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:

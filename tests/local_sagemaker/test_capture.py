@@ -1,9 +1,9 @@
 """Data capture on a real endpoint: files in S3, written while it runs and when the service stops."""
+# ruff: noqa: ANN401 (boto3 makes its clients at run time)
 
 import base64
 import json
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-sys.path.insert(0, str(Path(__file__).parent))
-import serving
-from serving import ask, deploy, make_model, until, variant
+from tests.local_sagemaker import serving
+from tests.local_sagemaker.serving import ask, deploy, make_model, until, variant
 
 NAME = re.compile(r"c/flights/main/\d{4}/\d\d/\d\d/\d\d/\d\d-\d\d-\d{3}-[0-9a-f-]{36}\.jsonl")
 

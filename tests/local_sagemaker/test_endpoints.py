@@ -1,6 +1,6 @@
 """Endpoints: created, described, listed, updated, scaled and deleted, by boto3 over HTTP."""
+# ruff: noqa: ANN401 (boto3 makes its clients at run time)
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, WaiterError
 
-sys.path.insert(0, str(Path(__file__).parent))
-import serving
-from serving import ask, deploy, in_service, make_model, until, variant
+from tests.local_sagemaker import serving
+from tests.local_sagemaker.serving import ask, deploy, in_service, make_model, variant
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """Batch transform jobs, by boto3 over HTTP, on a real model process."""
+# ruff: noqa: ANN401 (boto3 makes its clients at run time)
 
 import gzip
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-sys.path.insert(0, str(Path(__file__).parent))
-import serving
-from serving import make_model, until
+from tests.local_sagemaker import serving
+from tests.local_sagemaker.serving import make_model, until
 
 TERMINAL = {"Completed", "Failed", "Stopped"}
 

@@ -1,7 +1,7 @@
 """InvokeEndpoint as a raw ASGI application: the one operation that passes by the generic machinery.
 
-A request to `/endpoints/<name>/invocations` is nothing but headers and a body on their way to a container, and
-there may be thousands a second. `GET /endpoints/<name>/metrics` tells what became of them.
+A request to `/endpoints/<name>/invocations` is nothing but headers and a body on their way to a container,
+and there may be thousands a second. `GET /endpoints/<name>/metrics` tells what became of them.
 """
 
 from __future__ import annotations

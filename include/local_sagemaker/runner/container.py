@@ -80,8 +80,8 @@ class Container:
         except health.UnhealthyError as error:
             ending = "" if self.process.is_alive() else f" with {_ending(self.process)}"
             raise ContainerError(
-                f"The container for the production variant did not pass the ping health check: {error}{ending}. "
-                f"It must listen on the port in {PORT_VARIABLE} and answer GET /ping with 200. "
+                "The container for the production variant did not pass the ping health check: "
+                f"{error}{ending}. It must listen on port {PORT_VARIABLE} and answer GET /ping with 200. "
                 f"{logs.last_words(self.spec.log_path)}"
             ) from error
 

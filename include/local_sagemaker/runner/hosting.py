@@ -1,7 +1,7 @@
 """All endpoints of the service: rolled out, updated, scaled, deleted, and brought back after a restart.
 
-Runs on the service's event loop. What an endpoint is to be is in the store before any of it is begun, so that a
-service that was killed goes on from there.
+Runs on the service's event loop. What an endpoint is to be is in the store before any of it is begun, so that
+a service that was killed goes on from there.
 """
 
 from __future__ import annotations

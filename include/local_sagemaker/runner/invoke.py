@@ -94,9 +94,9 @@ def invalid(message: str) -> InvokeError:
 def too_large(size: int) -> InvokeError:
     """A request body beyond the limit."""
     return invalid(
-        f"1 validation error detected: Value at 'body' failed to satisfy constraint: Member must have "
-        f"length less than or equal to {BODY_LIMIT_BYTES}. The body has {size} bytes: send fewer records at a "
-        "time, or use a batch transform job."
+        "1 validation error detected: Value at 'body' failed to satisfy constraint: Member must have length "
+        f"less than or equal to {BODY_LIMIT_BYTES}. The body has {size} bytes: send fewer records at a time, "
+        "or use a batch transform job."
     )
 
 

@@ -1,4 +1,4 @@
-"""The model servers of a batch transform: `serve` processes, children of the job's own, and the way to ask them."""
+"""The model servers of a batch transform: `serve` processes below the job's own, and the way to ask them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """A batch transform at work: a program of its own that serves the model and sends it the records.
 
-Run under a job's shim with the folder of its job as argument, so that it goes on when the service is killed. The folder
-has `job.json` and `input/`; every finished file appears, whole, in `output/`. What could not be transformed is told in
-`message`, and the exit status is 1 then.
+Run under a job's shim with the folder of its job as argument, so that it goes on when the service is killed.
+The folder has `job.json` and `input/`; every finished file appears, whole, in `output/`. What could not be
+transformed is told in `message`, and the exit status is 1 then.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ async def run(folder: Path) -> int:
 
 def _told(folder: Path, faults: list[str], count: int) -> int:
     if faults:
-        text = f"{len(faults)} of {count} files could not be transformed; the outputs of the others are in place. "
+        text = f"{len(faults)} of {count} files could not be transformed; the others have their outputs. "
         (folder / "message").write_text(text + "\n".join(sorted(faults)), encoding="utf-8")
     return 1 if faults else 0
 

@@ -124,7 +124,7 @@ def _check_variant(context: Context, variant: dict[str, Any]) -> None:
             )
     if "ModelName" not in variant:
         raise ValidationException(
-            f"Variant {variant['VariantName']} has no ModelName; inference components are not emulated locally."
+            f"Variant {variant['VariantName']} has no ModelName; inference components are not emulated here."
         )
     if context.store.get("model", variant["ModelName"]) is None:
         arn = context.arn("sagemaker", f"model/{variant['ModelName']}")

@@ -8,8 +8,8 @@ from typing import Any
 
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.errors import ValidationException
-from include.local_sagemaker.runner.model_data import definition_of
 from include.local_sagemaker.runner.crew import HEALTH_TIMEOUT_S, Plan, VariantPlan
+from include.local_sagemaker.runner.model_data import definition_of
 from include.local_sagemaker.store import Resource
 
 
