@@ -14,7 +14,6 @@ from include.stack.database import database_urls
 from include.stack.home import ADMIN, home_of, installation_secrets
 from include.stack.urls import airflow_url, sagemaker_url
 
-
 #: Airflow hides a connection's password wherever it stands in a log, so it is a text that stands nowhere else
 ACCESS_KEY, SECRET_KEY = "local", "any-key-will-do"
 

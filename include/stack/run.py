@@ -38,6 +38,7 @@ def run(settings: Settings, terminal: Terminal, *, stays: bool) -> int:
         signal.signal(number, _stop)
     stack = Stack(settings, terminal)
     try:
+        _start(settings, terminal, stack)
         _turn(settings, terminal, stack)
         if stays:
             terminal.say()
@@ -52,17 +53,30 @@ def run(settings: Settings, terminal: Terminal, *, stays: bool) -> int:
     return 0
 
 
-def _turn(settings: Settings, terminal: Terminal, stack: Stack) -> None:
+def _start(settings: Settings, terminal: Terminal, stack: Stack) -> None:
+    """Bring the services up, all or none."""
     terminal.say(f"Flywheel in {settings.home}")
-    stack.up()
+    try:
+        stack.up()
+    except StackError:
+        stack.down()
+        raise
     make_bucket(settings)
-    password = installation_secrets(home_of(settings)).password
     terminal.say(f"  {login(settings)}")
+
+
+def _turn(settings: Settings, terminal: Terminal, stack: Stack) -> None:
+    """Do the runs, and print what came out; the services go on if one fails, so that one can look."""
+    password = installation_secrets(home_of(settings)).password
     api = AirflowApi(airflow_url(settings), ADMIN, password)
     try:
         driver = Driver(api, terminal, home_of(settings).airflow / "logs", lambda: _keep(stack))
         driver.turn(FIRST_TURNS)
         results = collect(settings, api, FIRST_TURNS)
+    except StackError:
+        terminal.say()
+        terminal.say("  The services go on, for you to look; `make down` stops them.")
+        raise
     finally:
         api.close()
     print_results(results, terminal)

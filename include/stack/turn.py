@@ -20,7 +20,15 @@ PARSE_TIMEOUT_S = 120.0
 #: lines of a failed task's log that are shown
 LOG_LINES = 12
 FINISHED = {"success", "failed", "skipped", "upstream_failed", "removed"}
-SIGNS = {"success": "ok", "skipped": "skipped", "failed": "FAILED", "upstream_failed": "not run"}
+#: states after which nothing more is heard of an attempt
+ENDED = FINISHED | {"up_for_retry"}
+SIGNS = {
+    "up_for_retry": "failed, will be tried again",
+    "success": "ok",
+    "skipped": "skipped",
+    "failed": "FAILED",
+    "upstream_failed": "not run",
+}
 
 
 @dataclass(frozen=True)
@@ -97,7 +105,7 @@ class Driver:
         self._follow(turn)
 
     def _follow(self, turn: Turn) -> None:
-        shown: set[str] = set()
+        shown: set[tuple[str, int]] = set()
         state = "queued"
         while state not in FINISHED:
             self.heal()
@@ -112,14 +120,15 @@ class Driver:
         if state != "success":
             raise StackError(self._failure(turn, tasks))
 
-    def _show(self, tasks: list[dict[str, Any]], shown: set[str]) -> None:
+    def _show(self, tasks: list[dict[str, Any]], shown: set[tuple[str, int]]) -> None:
+        """Print every task and every failed attempt once, when it has ended."""
         for task in sorted(tasks, key=_ended):
-            if task["state"] in FINISHED and task["task_id"] not in shown:
-                shown.add(task["task_id"])
-                self.terminal.say(
-                    f"  {task['task_id']:<16} {SIGNS.get(task['state'], ''):<8}{_seconds(task)}"
-                )
-        busy = [task for task in tasks if task["state"] not in FINISHED and task["start_date"]]
+            attempt = (task["task_id"], task["try_number"])
+            if task["state"] in ENDED and attempt not in shown:
+                shown.add(attempt)
+                sign = SIGNS.get(task["state"], task["state"])
+                self.terminal.say(f"  {task['task_id']:<16} {sign:<8}{_seconds(task)}")
+        busy = [task for task in tasks if task["state"] not in ENDED and task["start_date"]]
         if busy:
             self.terminal.show("  " + ", ".join(f"{t['task_id']} {t['state']} {_since(t)}" for t in busy))
 
