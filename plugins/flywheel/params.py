@@ -14,6 +14,8 @@ DEFAULT_ARGS: dict[str, Any] = {
     "retries": 2,
     "retry_delay": timedelta(seconds=10),
     "retry_exponential_backoff": 2,
+    # attempts are counted on when a task is cleared, and the delay would be minutes
+    "max_retry_delay": timedelta(seconds=60),
 }
 
 
