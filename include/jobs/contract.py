@@ -124,8 +124,9 @@ def step_from(name: str, told: Mapping[str, str], base: Path) -> Step:
 
 
 def from_arguments(name: str, arguments: Sequence[str], base: Path) -> Step:
-    """The step that a processing job's arguments describe: `--name value` pairs after the step's name."""
-    given = list(arguments[1:] if arguments[:1] == [name] else arguments)
+    """The step that a processing job's arguments describe: `process <step>`, then `--name value` pairs."""
+    words = [word for word in ("process", name) if word in arguments[:2]]
+    given = list(arguments[len(words) :])
     names, values = given[0::2], given[1::2]
     odd = [text for text in names if not text.startswith("--")]
     if odd or len(names) != len(values):

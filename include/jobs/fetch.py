@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import ExitStack
 
 import pandas as pd
 
@@ -30,7 +31,7 @@ def fetch(step: Step) -> dict[str, int]:
     return counts | metrics
 
 
-def source_tables(step: Step) -> Mapping[str, Iterable[pd.DataFrame]]:
+def source_tables(step: Step) -> Mapping[str, Iterator[pd.DataFrame]]:
     """The tables of the interval, from files or from the cycle's own `source.py`."""
     source = step.description.source
     if isinstance(source, FileSource):
@@ -39,15 +40,13 @@ def source_tables(step: Step) -> Mapping[str, Iterable[pd.DataFrame]]:
     return found
 
 
-def _write(step: Step, name: str, chunks: Iterable[pd.DataFrame], required: list[str]) -> int:
-    with TableWriter(step.output / f"{name}.parquet") as writer:
+def _write(step: Step, name: str, chunks: Iterator[pd.DataFrame], required: list[str]) -> int:
+    with ExitStack() as stack, TableWriter(step.output / f"{name}.parquet") as writer:
+        if isinstance(chunks, Generator):
+            # a refusal leaves it in the middle of a file that it must let go of now
+            stack.callback(chunks.close)
         for chunk in chunks:
-            missing = [column for column in required if column not in chunk.columns]
-            if missing:
-                raise Refused(
-                    f"Table {name} of {step.cycle} lacks the column {', '.join(missing)}; it has "
-                    f"{', '.join(map(str, chunk.columns))}. Has the source changed? Correct it, or schema.py."
-                )
+            _check_columns(step, name, chunk, required)
             writer.write(chunk)
     if writer.rows == 0:
         raise Refused(
@@ -55,6 +54,15 @@ def _write(step: Step, name: str, chunks: Iterable[pd.DataFrame], required: list
             f"{step.end.isoformat()}. Choose an interval for which the source has data, or wait for it."
         )
     return writer.rows
+
+
+def _check_columns(step: Step, name: str, chunk: pd.DataFrame, required: list[str]) -> None:
+    missing = [column for column in required if column not in chunk.columns]
+    if missing:
+        raise Refused(
+            f"Table {name} of {step.cycle} lacks the column {', '.join(missing)}; it has "
+            f"{', '.join(map(str, chunk.columns))}. Has the source changed? Correct it, or schema.py."
+        )
 
 
 def main() -> None:

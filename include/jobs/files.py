@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import shutil
 import urllib.error
 import urllib.parse
@@ -60,7 +61,10 @@ def download(uri: str, path: Path) -> Path:
         with urllib.request.urlopen(uri, timeout=TIMEOUT_S) as answer, path.open("wb") as file:  # noqa: S310 - http(s) only, see locate
             shutil.copyfileobj(answer, file)
             promised = answer.headers.get("Content-Length")
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+    except urllib.error.HTTPError as error:
+        with error:
+            raise Refused(f"{uri} cannot be read: {error}. {AGAIN}") from error
+    except (OSError, http.client.HTTPException) as error:
         raise Refused(f"{uri} cannot be read: {error}. {AGAIN}") from error
     size = path.stat().st_size
     if promised is not None and size != int(promised):
