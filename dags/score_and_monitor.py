@@ -18,7 +18,7 @@ reads "the latest": a backfill gives what the scheduled run would have given. Th
 has no champion and is skipped.
 """
 
-from airflow.sdk import DAG, CronDataIntervalTimetable
+from airflow.sdk import DAG
 
 from flywheel import params
 from flywheel.operators import (
@@ -28,6 +28,7 @@ from flywheel.operators import (
     MonitorOperator,
     PrepareOperator,
 )
+from flywheel.timetables import CycleTimetable
 from include.cycles.cycle import find_cycles
 
 for cycle in find_cycles().values():
@@ -35,9 +36,8 @@ for cycle in find_cycles().values():
         dag_id=f"{cycle.name}_score_and_monitor",
         description=cycle.description,
         doc_md=f"{cycle.description}\n\n{__doc__}",
-        schedule=CronDataIntervalTimetable(cycle.schedule, timezone="UTC"),
+        schedule=CycleTimetable.of(cycle),
         start_date=cycle.start,
-        end_date=params.last_start(cycle),
         catchup=False,
         max_active_runs=4,
         default_args=params.DEFAULT_ARGS,

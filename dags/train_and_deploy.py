@@ -24,7 +24,7 @@ what to run. A backfill never moves production back: an older version is recorde
 deployed.
 """
 
-from airflow.sdk import DAG, CronDataIntervalTimetable
+from airflow.sdk import DAG
 
 from flywheel import params
 from flywheel.operators import (
@@ -38,6 +38,7 @@ from flywheel.operators import (
     TransformOperator,
     VerifyOperator,
 )
+from flywheel.timetables import CycleTimetable
 from include.cycles.cycle import find_cycles
 
 for cycle in find_cycles().values():
@@ -45,9 +46,8 @@ for cycle in find_cycles().values():
         dag_id=f"{cycle.name}_train_and_deploy",
         description=cycle.description,
         doc_md=f"{cycle.description}\n\n{__doc__}",
-        schedule=CronDataIntervalTimetable(cycle.schedule, timezone="UTC"),
+        schedule=CycleTimetable.of(cycle),
         start_date=cycle.start,
-        end_date=params.last_start(cycle),
         catchup=False,
         # Decisions follow the order of the data; jobs that other runs share are attached to.
         max_active_runs=1,

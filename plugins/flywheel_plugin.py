@@ -1,4 +1,4 @@
-"""Registers Flywheel's links with Airflow.
+"""Registers Flywheel's links and timetable with Airflow.
 
 Imported by every Airflow process, each task's included: it must stay light.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from airflow.plugins_manager import AirflowPlugin
 
 from flywheel.links import LINKS
+from flywheel.timetables import CycleTimetable
 
 
 class FlywheelPlugin(AirflowPlugin):
@@ -15,3 +16,4 @@ class FlywheelPlugin(AirflowPlugin):
 
     name = "flywheel"
     operator_extra_links = list(LINKS)  # noqa: RUF012 - Airflow's own attribute
+    timetables = [CycleTimetable]  # noqa: RUF012 - Airflow's own attribute

@@ -1,13 +1,11 @@
-"""What the DAGs have in common: the params of the trigger form, retries, and the end of a finished cycle."""
+"""What the DAGs have in common: retries, and the params of the trigger form."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import Param
-
-from include.cycles.cycle import Cycle
 
 #: for every task: a broken connection is worth another try, a verdict is not (see `FAIL_ON_VERDICTS`)
 DEFAULT_ARGS: dict[str, Any] = {
@@ -17,11 +15,6 @@ DEFAULT_ARGS: dict[str, Any] = {
     # attempts are counted on when a task is cleared, and the delay would be minutes
     "max_retry_delay": timedelta(seconds=60),
 }
-
-
-def last_start(cycle: Cycle) -> datetime | None:
-    """The `end_date` of a DAG, which Airflow compares with the starts of intervals."""
-    return None if cycle.end is None else cycle.end - timedelta(seconds=1)
 
 
 def interval_start() -> Param:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import atexit
 import importlib.util
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -206,6 +207,9 @@ def probe(cycle: Cycle, installed: Settings, monkeypatch: pytest.MonkeyPatch) ->
             return Work({}, self.told)
 
     def make(*, deferrable: bool = False, timeout: timedelta | None = None, **told: str) -> ProbeOperator:
-        return ProbeOperator(cycle=cycle, told=told, deferrable=deferrable, execution_timeout=timeout)
+        operator = ProbeOperator(cycle=cycle, told=told, deferrable=deferrable, execution_timeout=timeout)
+        # Airflow's own logger writes to the task's log, where a test cannot look.
+        operator._log = logging.getLogger("flywheel.task")
+        return operator
 
     return make

@@ -1,0 +1,58 @@
+"""When a cycle's runs are due."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction
+from airflow.timetables.interval import CronDataIntervalTimetable
+from pendulum import DateTime, instance
+
+from include.cycles.cycle import Cycle
+
+
+class CycleTimetable(CronDataIntervalTimetable):
+    """The intervals of a cron expression in UTC, up to the end of the source.
+
+    A DAG's own `end_date` does not do: Airflow gives a run that somebody starts after it no tasks at all, and
+    calls it a success. Here nothing is scheduled after the end, and a run by hand gets the last interval.
+
+    :param expression: cron expression
+    :param end: end of the last interval there will ever be data for, or None
+    """
+
+    def __init__(self, expression: str, *, end: datetime | None = None) -> None:
+        super().__init__(expression, timezone="UTC")
+        self.end = end
+
+    @classmethod
+    def of(cls, cycle: Cycle) -> CycleTimetable:
+        """The timetable of a cycle."""
+        return cls(cycle.schedule, end=cycle.end)
+
+    def serialize(self) -> dict[str, Any]:
+        """What the scheduler is told."""
+        return {**super().serialize(), "end": self.end.isoformat() if self.end else None}
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> CycleTimetable:
+        """The timetable from what the scheduler was told."""
+        return cls(data["expression"], end=datetime.fromisoformat(data["end"]) if data["end"] else None)
+
+    def next_dagrun_info(
+        self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
+    ) -> DagRunInfo | None:
+        """The next interval, if it does not begin at the end or later."""
+        info = super().next_dagrun_info(
+            last_automated_data_interval=last_automated_data_interval, restriction=restriction
+        )
+        if info is None or info.data_interval is None:
+            return info
+        return None if self.end is not None and info.data_interval.end > self.end else info
+
+    def infer_manual_data_interval(self, *, run_after: DateTime) -> DataInterval:
+        """The last interval that was complete, of those there is data for."""
+        if self.end is not None and self.end < run_after:
+            run_after = instance(self.end)
+        return super().infer_manual_data_interval(run_after=run_after)
