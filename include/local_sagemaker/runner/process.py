@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,7 +112,10 @@ class Process:
         record = _read(self.workspace / "run/exit.json")
         if record is not None:
             return int(record["status"])
-        return None if is_alive else LOST
+        if is_alive:
+            return None
+        _end_session(self.pid, self._started)
+        return LOST
 
     def is_lost(self) -> bool:
         """Whether the process ended without anybody seeing how."""
@@ -186,6 +190,26 @@ def _launched(child: subprocess.Popen[bytes], workspace: Path) -> Process:
     child.stdout.close()
     child.stderr.close()
     return Process(workspace, int(found["pid"]), str(found["started"]), child)
+
+
+def _end_session(leader: int, started: str) -> None:
+    """Kill what a lost shim left running: nobody would ever see its end."""
+    boot = started.partition(":")[0]
+    if not boot or not shim.started(os.getpid()).startswith(boot) or Path(f"/proc/{leader}").exists():
+        # another boot, or the number belongs to somebody else by now: what it leads is not ours
+        return
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and _session(entry) == leader:
+            with suppress(ProcessLookupError):
+                os.kill(int(entry.name), signal.SIGKILL)
+
+
+def _session(entry: Path) -> int | None:
+    try:
+        stat = (entry / "stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    return int(stat.rpartition(")")[2].split()[3])
 
 
 def _sleep(descriptor: int | None, wake: int | None, left_s: float | None) -> bool:

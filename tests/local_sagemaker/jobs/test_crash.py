@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import sqlite3
 import time
+from pathlib import Path
 
 import pytest
+
+from include.local_sagemaker.runner import shim as shim_module
 
 #: waits for the file `go` in the bucket's folder, so that a test decides when the container ends
 WAITS = 'echo ready; while [ ! -e "$GO" ]; do sleep 0.02; done; '
@@ -73,22 +79,20 @@ def test_a_job_whose_supervising_process_was_killed_is_failed_with_a_reason(lab,
     """Nobody saw the end of such a container: that is said, and nothing of it goes on running."""
     start(lab, go, "lost", "true")
     [workspace] = lab.service.root.glob("jobs/training-job/lost")
+    shim = json.loads((workspace / "run/process.json").read_text())["pid"]
+    [container] = map(int, Path(f"/proc/{shim}/task/{shim}/children").read_text().split())
     lab.service.kill()
-    _kill_shim(workspace)
+    os.kill(shim, signal.SIGKILL)
     lab.service.start()
     found = lab.trained("lost")
     assert found["TrainingJobStatus"] == "Failed"
     assert found["FailureReason"].startswith(
         "InternalServerError: the container ended and left no exit status"
     )
-
-
-def _kill_shim(workspace):
-    import json  # noqa: PLC0415 (for this one case)
-    import os  # noqa: PLC0415
-    import signal  # noqa: PLC0415
-
-    os.kill(json.loads((workspace / "run/process.json").read_text())["pid"], signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while shim_module.started(container):
+        assert time.monotonic() < deadline, "the container still runs"
+        time.sleep(0.02)
 
 
 def test_waiting_jobs_wait_on_in_their_order(lab, go):
