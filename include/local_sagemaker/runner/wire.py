@@ -152,6 +152,7 @@ class Client:
 
         :raises ContainerUnreachableError: when there is no answer.
         """
+        is_sent = False
         while self._idle:
             connection = self._idle.pop()
             if connection.is_open:
@@ -160,7 +161,15 @@ class Client:
                 except ContainerUnreachableError as error:
                     if not error.is_unread:
                         raise
-        return await self._exchange(await self._connect(), head, body)
+                    is_sent = True
+        try:
+            connection = await self._connect()
+        except ContainerUnreachableError as error:
+            # Connections that closed and nobody to take a new one: it was no stale connection, but the end of
+            # the container, and maybe this request's doing.
+            error.is_unread = not is_sent
+            raise
+        return await self._exchange(connection, head, body)
 
     def close(self) -> None:
         """Close the idle connections."""
