@@ -91,7 +91,7 @@ def build(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     local = pd.to_datetime(joined[["year", "month", "day"]])
     late = (joined["arr_delay"] > LATE_AFTER_MIN).astype(float).where(joined["arr_delay"].notna())
     return joined.assign(
-        weekday=local.dt.dayofweek.astype(float),
+        weekday=local.dt.day_of_week.astype(float),
         scheduled_departure_min=_minutes(joined["sched_dep_time"]),
         scheduled_arrival_min=_minutes(joined["sched_arr_time"]),
         distance_mi=joined["distance"],
