@@ -70,7 +70,7 @@ class Settings:
         return replace(cls(), **given)
 
 
-def _parse(name: str, text: str, kind: type) -> object:
+def _parse(name: str, text: str, kind: type[Any]) -> object:
     try:
         return Path(text).resolve() if issubclass(kind, Path) else kind(text)
     except ValueError as error:
