@@ -129,7 +129,9 @@ def _labels(match: re.Match[str]) -> dict[str, str]:
 def rules(service: str) -> tuple[Rule, ...]:
     """The rules of a REST service, the most particular first."""
     model = models.service_model(service)
-    found = [_rule(model.operation_model(name)) for name in model.operation_names]
+    operations = [model.operation_model(name) for name in model.operation_names]
+    # some deprecated operations have the path of those that took their place
+    found = [_rule(operation) for operation in sorted(operations, key=lambda each: each.deprecated)]
     return tuple(sorted(found, key=lambda rule: -rule.weight))
 
 

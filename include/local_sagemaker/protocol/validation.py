@@ -11,7 +11,10 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 #: what Java's classes of Unicode characters become; each is at least as wide as the original
 CLASSES = {r"\p{L}": r"\w", r"\p{M}": r"\w", r"\p{N}": r"\d", r"\p{Z}": r"\s", r"\p{Alnum}": "A-Za-z0-9"}
+#: in the place of a pattern that Python cannot read
+ANYTHING = re.compile(r".*", re.DOTALL)
 PUNCTUATION = re.escape("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~") + "\u00a1-\u00bf\u2010-\u2e7f"
+CLASSES |= {r"\p{ASCII}*": r"[\x00-\x7F]*", r"\p{Print}": r"\x20-\x7E", r"\z": r"\Z"}
 CLASSES |= {r"\p{P}": PUNCTUATION, r"\p{S}": PUNCTUATION}
 
 
@@ -88,12 +91,12 @@ def _broken_by_text(shape: Shape, value: str) -> Iterator[str]:
     if allowed and value not in allowed:
         yield f"Member must satisfy enum value set: [{', '.join(allowed)}]"
     pattern = shape.metadata.get("pattern")
-    if pattern and not _expression(pattern).fullmatch(value):
+    if pattern and not expression(pattern).fullmatch(value):
         yield f"Member must satisfy regular expression pattern: {pattern}"
 
 
 @cache
-def _expression(pattern: str) -> re.Pattern[str]:
+def expression(pattern: str) -> re.Pattern[str]:
     """A model's pattern (Java's dialect) as Python's; one that Python cannot read matches anything."""
     for java, python in CLASSES.items():
         pattern = pattern.replace(java, python)
@@ -101,7 +104,7 @@ def _expression(pattern: str) -> re.Pattern[str]:
     try:
         return re.compile(pattern, re.DOTALL if pattern.startswith("[\\s\\S]") else 0)
     except re.error:
-        return re.compile(r".*", re.DOTALL)
+        return ANYTHING
 
 
 def _join(path: str, name: str) -> str:
