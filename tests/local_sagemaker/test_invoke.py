@@ -2,6 +2,7 @@
 # ruff: noqa: ANN401 (boto3 makes its clients at run time)
 
 import json
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +12,8 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
+from include.local_sagemaker.__main__ import listen
+from include.local_sagemaker.service import Options
 from tests.local_sagemaker import serving
 from tests.local_sagemaker.serving import ask, deploy, make_model, until, variant
 
@@ -166,3 +169,11 @@ def test_the_containers_log_is_in_cloudwatch(service: Any):
         logGroupName=group, logStreamName=streams[0]["logStreamName"], startFromHead=True
     )["events"]
     assert events[0]["message"] == "serving first first"
+
+
+def test_answers_do_not_wait_for_acknowledgements(tmp_path: Path):
+    """Accepted connections have Nagle's algorithm off, as asyncio does where the socket names its protocol."""
+    listener = listen(Options(root=tmp_path, port=0))
+    listener.close()
+
+    assert listener.proto == socket.IPPROTO_TCP
