@@ -23,6 +23,8 @@ TRUSTED = (
     "numpy.dtype",
     # how rows were dealt out while fitting
     "sklearn.model_selection._split.StratifiedKFold",
+    # scikit-learn's dictionary, in which averaged models are named
+    "sklearn.utils._bunch.Bunch",
     # scikit-learn's compiled part of boosted trees
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 )

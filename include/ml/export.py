@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from typing import Any
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -71,17 +73,24 @@ def _by_index(pipeline: Pipeline, order: list[str]) -> Pipeline:
         for name, step, columns in transformer.transformers_
         if len(columns)
     ]
-    for trees in getattr(indexed[-1], "_predictors", []):
-        for tree in trees:
+    for estimator in _parts(indexed[-1]):
+        for tree in chain.from_iterable(getattr(estimator, "_predictors", [])):
             tree.nodes["num_threshold"] = _floor_single(tree.nodes["num_threshold"])
     return indexed
 
 
-def _floor_single(thresholds: np.ndarray) -> np.ndarray:
-    """The next lower number of single precision: x <= threshold stays what it is for every x of single precision.
+def _parts(estimator: Any) -> Iterator[Any]:  # noqa: ANN401 - any estimator of scikit-learn, which has no types
+    """The fitted estimator and those that it averages."""
+    yield estimator
+    for part in getattr(estimator, "estimators_", []):
+        yield from _parts(part)
 
-    Rounding to the nearest, as the converter does, moves a threshold between two neighbouring values onto the upper
-    one, and rows change sides.
+
+def _floor_single(thresholds: np.ndarray) -> np.ndarray:
+    """The next lower number of single precision: `x <= threshold` stays as it is for any such x.
+
+    Rounding to the nearest, as the converter does, moves a threshold between two neighbouring values onto the
+    upper one, and rows change sides.
     """
     nearest = thresholds.astype(np.float32)
     lower = np.nextafter(nearest, np.float32(-np.inf), dtype=np.float32)
@@ -90,7 +99,7 @@ def _floor_single(thresholds: np.ndarray) -> np.ndarray:
 
 def _refuse_native_categories(pipeline: Pipeline) -> None:
     """Refuse what the converter silently exports wrong: it takes splits on sets for splits on numbers."""
-    if np.any(getattr(pipeline[-1], "is_categorical_", None)):
+    if any(np.any(getattr(part, "is_categorical_", None)) for part in _parts(pipeline[-1])):
         raise ValueError(
             "boosted trees with categorical_features cannot be exported; encode categories in the pipeline"
         )
