@@ -209,7 +209,7 @@ def probe(cycle: Cycle, installed: Settings, monkeypatch: pytest.MonkeyPatch) ->
     def make(*, deferrable: bool = False, timeout: timedelta | None = None, **told: str) -> ProbeOperator:
         operator = ProbeOperator(cycle=cycle, told=told, deferrable=deferrable, execution_timeout=timeout)
         # Airflow's own logger writes to the task's log, where a test cannot look.
-        operator._log = logging.getLogger("flywheel.task")
+        operator._cached_logger = logging.getLogger("flywheel.task")
         return operator
 
     return make
