@@ -8,10 +8,13 @@ import pandas as pd
 from include.jobs import partitions
 from include.jobs.contract import Step, run
 from include.jobs.manifest import write_manifest
-from include.jobs.tables import CHUNK_ROWS, write_table
+from include.jobs.tables import write_table
 from include.ml.labels import class_text
 from include.ml.refusal import Refused
 from include.ml.splitting import is_known
+
+#: records in one file to score; the files are scored side by side
+BATCH_ROWS = 65_536
 
 
 def prepare(step: Step) -> dict[str, int]:
@@ -19,8 +22,8 @@ def prepare(step: Step) -> dict[str, int]:
     features = step.module("features")
     rows = partitions.feature_rows(step, own_partition(step))
     watched = ["event_id", "event_time", *features.SIGNATURE, *features.COMBINED]
-    for number, first in enumerate(range(0, len(rows), CHUNK_ROWS)):
-        chunk = rows.iloc[first : first + CHUNK_ROWS]
+    for number, first in enumerate(range(0, len(rows), BATCH_ROWS)):
+        chunk = rows.iloc[first : first + BATCH_ROWS]
         write_batch(step, f"part-{number:05d}.csv", chunk[["event_id", *features.SIGNATURE]])
         write_table(step.output / "rows" / f"part-{number:05d}.parquet", chunk[watched])
     n_labels = write_table(step.output / "labels/labels.parquet", known_labels(step, rows))

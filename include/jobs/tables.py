@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 #: rows that are in memory at a time
-CHUNK_ROWS = 65_536
+CHUNK_ROWS = 16_384
 
 
 class TableWriter:
