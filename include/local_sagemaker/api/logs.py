@@ -142,15 +142,14 @@ def _described(context: Context, group: str, name: str) -> dict[str, Any]:
         "arn": context.arn("logs", f"log-group:{group}:log-stream:{name}"),
         "storedBytes": path.stat().st_size,
     }
-    first = next(logs.read(path), None)
-    if first is None:
+    first, last = next(logs.read(path), None), logs.last(path)
+    if first is None or last is None:
         return found
-    modified = int(path.stat().st_mtime * 1000)
     return found | {
         "creationTime": first.timestamp,
         "firstEventTimestamp": first.timestamp,
-        "lastEventTimestamp": modified,
-        "lastIngestionTime": modified,
+        "lastEventTimestamp": last.timestamp,
+        "lastIngestionTime": last.timestamp,
     }
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 SUFFIX = ".log"
+#: longer than the longest line (shim.py)
+TAIL_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,19 @@ def read(log: Path, offset: int = 0) -> Iterator[Event]:
                 return
             yield _event(line, offset, end)
             offset = end
+
+
+def last(log: Path) -> Event | None:
+    """The last event, found from the end; None if there is none."""
+    size = log.stat().st_size
+    offset = 0
+    if size > TAIL_BYTES:
+        with log.open("rb") as file:
+            file.seek(size - TAIL_BYTES)
+            # the line in the middle of which this begins is left out
+            offset = size - TAIL_BYTES + len(file.readline())
+    found = deque(read(log, offset), maxlen=1)
+    return found[0] if found else None
 
 
 def tail(log: Path, count: int) -> list[Event]:

@@ -195,7 +195,7 @@ def _launched(child: subprocess.Popen[bytes], workspace: Path) -> Process:
 def _end_session(leader: int, started: str) -> None:
     """Kill what a lost shim left running: nobody would ever see its end."""
     boot = started.partition(":")[0]
-    if not boot or not shim.started(os.getpid()).startswith(boot) or Path(f"/proc/{leader}").exists():
+    if not boot or not shim.started(os.getpid()).startswith(boot) or shim.started(leader):
         # another boot, or the number belongs to somebody else by now: what it leads is not ours
         return
     for entry in Path("/proc").iterdir():

@@ -77,10 +77,14 @@ class Supervisor:
 
     def start(self) -> None:
         """Take up every job that the store says has not ended."""
-        for kind in KINDS.values():
-            for status in ("InProgress", "Stopping"):
-                for resource in self._store.search(kind.kind, Query(status=status)):
-                    self._recover(kind, resource)
+        found = [
+            resource
+            for kind in KINDS
+            for status in ("InProgress", "Stopping")
+            for resource in self._store.search(kind, Query(status=status))
+        ]
+        for resource in sorted(found, key=lambda resource: resource.created):
+            self._recover(KINDS[resource.kind], resource)
         self._sweep()
         self._admit()
 

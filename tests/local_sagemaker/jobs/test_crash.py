@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from include.local_sagemaker.runner import shim as shim_module
+from tests.local_sagemaker.jobs.conftest import Lab
 
 #: waits for the file `go` in the bucket's folder, so that a test decides when the container ends
 WAITS = 'echo ready; while [ ! -e "$GO" ]; do sleep 0.02; done; '
@@ -95,18 +96,20 @@ def test_a_job_whose_supervising_process_was_killed_is_failed_with_a_reason(lab,
         time.sleep(0.02)
 
 
-def test_waiting_jobs_wait_on_in_their_order(lab, go):
-    """Two jobs run at a time; the queue survives the service."""
+def test_waiting_jobs_wait_on_in_their_order(start_service, image, go):
+    """With room for one job the others wait; the queue survives the service."""
+    lab = Lab(start_service("--image", str(image), "--jobs", "1"))
     start(lab, go, "first", "true")
-    start(lab, go, "second", "true")
-    for name in ("third", "fourth"):
-        lab.train(name, "date +%s%N")
-    assert lab.sagemaker.describe_training_job(TrainingJobName="third")["SecondaryStatus"] == "Starting"
+    names = ["d", "b", "c", "a"]
+    for name in names:
+        lab.train(name, "true")
+    assert lab.sagemaker.describe_training_job(TrainingJobName="d")["SecondaryStatus"] == "Starting"
     lab.service.restart()
     go.touch()
-    ended = [lab.trained(name) for name in ("first", "second", "third", "fourth")]
-    assert [found["TrainingJobStatus"] for found in ended] == ["Completed"] * 4
-    assert ended[2]["TrainingStartTime"] <= ended[3]["TrainingStartTime"]
+    ended = [lab.trained(name) for name in ("first", *names)]
+    assert [found["TrainingJobStatus"] for found in ended] == ["Completed"] * 5
+    times = [found["TrainingStartTime"] for found in ended]
+    assert times == sorted(times)
 
 
 def test_a_waiting_job_can_be_stopped(lab, go):

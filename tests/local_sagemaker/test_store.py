@@ -1,0 +1,158 @@
+"""The store: what was kept is there, once, also after another start."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from include.local_sagemaker.store import MissingError, Query, Resource, Store, TakenError
+
+
+@pytest.fixture
+def store(tmp_path):
+    """An empty store."""
+    made = Store(tmp_path / "store.sqlite")
+    yield made
+    made.close()
+
+
+def resource(name, created=1.0, **members):
+    """A resource of kind `thing`."""
+    given = {"kind": "thing", "name": name, "arn": f"arn:{name}", "created": created, "modified": created}
+    return Resource(**{**given, "document": {}, **members})
+
+
+def test_a_resource_comes_back_as_it_was(store):
+    """Documents keep datetimes, nesting and letters of all kinds."""
+    document = {"at": datetime(2026, 1, 2, 3, 4, 5, 678000, UTC), "list": [1, 2.5, None, {"ü": "東京"}]}
+    kept = resource("a", document=document, state={"phase": "queued"}, status="InProgress", parent="p")
+    store.insert(kept)
+    assert store.get("thing", "a") == kept
+    assert store.by_arn("arn:a") == kept
+    assert store.get("thing", "b") is None
+
+
+def test_a_name_is_taken_once(store):
+    """The second insert changes nothing, its tags included."""
+    store.insert(resource("a"), {"k": "1"})
+    with pytest.raises(TakenError, match="thing a"):
+        store.insert(resource("a", created=2.0), {"k": "2"})
+    assert store.get("thing", "a").created == 1.0
+    assert store.tags("arn:a") == {"k": "1"}
+
+
+def test_of_many_inserts_at_once_one_wins(store):
+    """The database decides, not the order of the threads."""
+    outcomes = []
+
+    def insert(number):
+        try:
+            store.insert(resource("a", document={"number": number}))
+            outcomes.append(number)
+        except TakenError:
+            pass
+
+    threads = [threading.Thread(target=insert, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [store.get("thing", "a").document["number"]] == outcomes
+
+
+def test_changes_at_once_are_all_counted(store):
+    """A change reads and writes in one transaction."""
+    store.insert(resource("a", state={"count": 0}))
+
+    def count():
+        for _ in range(20):
+            store.change(
+                "thing", "a", lambda found: replace(found, state={"count": found.state["count"] + 1})
+            )
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.get("thing", "a").state == {"count": 80}
+
+
+def test_a_change_that_raises_leaves_the_resource_as_it_was(store):
+    """And the store stays usable."""
+    store.insert(resource("a"))
+
+    def fail(_):
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        store.change("thing", "a", fail)
+    with pytest.raises(MissingError, match="thing b"):
+        store.change("thing", "b", lambda found: found)
+    assert store.get("thing", "a") == resource("a")
+
+
+def test_what_was_kept_is_there_after_another_start(tmp_path):
+    """The file is all there is."""
+    path = tmp_path / "store.sqlite"
+    first = Store(path)
+    first.insert(resource("a"), {"k": "v"})
+    first.close()
+    second = Store(path)
+    assert (second.get("thing", "a"), second.tags("arn:a")) == (resource("a"), {"k": "v"})
+    second.close()
+
+
+def test_a_store_of_a_newer_program_is_refused(tmp_path):
+    """Going back must not damage what the newer one wrote."""
+    path = tmp_path / "store.sqlite"
+    Store(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(ValueError, match="newer version"):
+        Store(path)
+
+
+def test_deletion_takes_the_tags_along(store):
+    """A new resource of the same name begins without them."""
+    store.insert(resource("a"), {"k": "v"})
+    assert store.delete("thing", "a")
+    assert not store.delete("thing", "a")
+    store.insert(resource("a"))
+    assert store.tags("arn:a") == {}
+
+
+@pytest.mark.parametrize("is_descending", [False, True])
+@pytest.mark.parametrize("sort_by", ["name", "created", "modified", "status"])
+def test_pages_hold_every_resource_once_in_order(store, sort_by, is_descending):
+    """Equal values are told apart by name, so that no page repeats or leaves out one."""
+    for number in range(7):
+        store.insert(
+            resource(f"r{number}", created=float(number // 3), status="odd" if number % 2 else "even")
+        )
+    found, after = [], None
+    while True:
+        page = store.search(
+            "thing", Query(sort_by=sort_by, is_descending=is_descending, limit=2, after=after)
+        )
+        if not page:
+            break
+        found += page
+        after = (getattr(page[-1], sort_by), page[-1].name)
+    keys = [(getattr(item, sort_by), item.name) for item in found]
+    assert len(found) == 7
+    assert keys == sorted(keys, reverse=is_descending)
+
+
+def test_filters_are_joined(store):
+    """Every bound narrows; bounds of time are exclusive; letters' case does not matter."""
+    for number in range(5):
+        store.insert(resource(f"Name-{number}", created=float(number), parent="p" if number < 4 else ""))
+    query = Query(name_contains="name", parent="p", created_after=0.0, created_before=3.0)
+    assert [item.name for item in store.search("thing", query)] == ["Name-1", "Name-2"]
+    assert store.search("thing", Query(name_contains="%")) == []
