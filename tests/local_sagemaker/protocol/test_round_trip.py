@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import pytest
-from botocore.awsrequest import prepare_request_dict
+from botocore.awsrequest import HeadersDict, prepare_request_dict
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 from hypothesis import HealthCheck, given, settings
@@ -57,7 +57,8 @@ def values(shape: Any, protocol: str, depth: int = DEPTH) -> st.SearchStrategy[A
     if shape.type_name == "structure":
         return structures(shape, protocol, depth)
     if shape.type_name == "list":
-        return st.lists(values(shape.member, protocol, depth - 1), min_size=1, max_size=3)
+        member = HEADER_TEXT if location == "header" else values(shape.member, protocol, depth - 1)
+        return st.lists(member, min_size=1, max_size=3)
     if shape.type_name == "map":
         keys = HEADER_TEXT.map(str.lower) if location == "headers" else TEXT[protocol]
         inner = HEADER_TEXT if location == "headers" else values(shape.value, protocol, depth - 1)
@@ -197,7 +198,7 @@ def test_answers_are_read_by_botocore_as_they_were_meant(service: str, protocol:
     if payload and shape.members[payload].type_name in ("blob", "string"):
         meant.pop(payload, None)
     response = answers.answer(operation, protocol, dict(meant), "id")
-    raw = {"headers": response.headers, "body": response.body, "status_code": 200}
+    raw = {"headers": HeadersDict(response.headers), "body": response.body, "status_code": 200}
     parsed = create_parser(protocol).parse(raw, shape)
     parsed.pop("ResponseMetadata", None)
     for name, member in shape.members.items():
