@@ -91,19 +91,18 @@ def adopt(workspace: Path) -> Process | None:
 class Process:
     """A process under its shim; ask it as often as you like."""
 
-    def __init__(
-        self, workspace: Path, pid: int, started: str, child: subprocess.Popen[bytes] | None = None
-    ) -> None:
+    def __init__(self, workspace: Path, pid: int, started: str, *, is_child: bool = False) -> None:
         self.workspace = workspace
         #: of the shim, the leader of the session
         self.pid = pid
         self._started = started
-        self._child = child
+        self._is_child = is_child
 
     def is_alive(self) -> bool:
         """Whether the process runs, or its end is not yet recorded."""
-        if self._child is not None and self._child.poll() is not None:
-            return False
+        if self._is_child:
+            with suppress(ChildProcessError):
+                self._is_child = os.waitpid(self.pid, os.WNOHANG)[0] == 0
         return bool(self._started) and shim.started(self.pid) == self._started
 
     def exit_status(self) -> int | None:
@@ -189,7 +188,9 @@ def _launched(child: subprocess.Popen[bytes], workspace: Path) -> Process:
         raise LaunchError(f"Cannot start a process in {workspace}: {reason or 'its shim ended at once'}.")
     child.stdout.close()
     child.stderr.close()
-    return Process(workspace, int(found["pid"]), str(found["started"]), child)
+    # it is waited for by Process; Popen would complain of a child that is meant to outlive it
+    child.returncode = 0
+    return Process(workspace, int(found["pid"]), str(found["started"]), is_child=True)
 
 
 def _end_session(leader: int, started: str) -> None:
