@@ -78,8 +78,13 @@ class ObjectStore:
     def buckets(self) -> list[tuple[str, datetime]]:
         """Name and time of creation of every bucket, by name."""
         found = [entry for entry in os.scandir(self.places.root) if places.BUCKET.fullmatch(entry.name)]
-        folders = [entry for entry in found if entry.is_dir(follow_symlinks=False)]
-        return sorted((e.name, datetime.fromtimestamp(e.stat().st_ctime, UTC)) for e in folders)
+        return sorted((e.name, self._created(e.name)) for e in found if e.is_dir(follow_symlinks=False))
+
+    def _created(self, bucket: str) -> datetime:
+        """When the bucket was made; of a folder made by hand, when it was changed last."""
+        mark = self.places.mark(bucket)
+        place = mark if mark.exists() else self.places.root / bucket
+        return datetime.fromtimestamp(place.stat().st_mtime, UTC)
 
     def has_bucket(self, bucket: str) -> bool:
         """Whether the bucket is there."""
@@ -99,6 +104,7 @@ class ObjectStore:
                 "Your previous request to create the named bucket succeeded and you already own it.",
                 BucketName=bucket,
             ) from error
+        files.write(self.places.mark(bucket), b"")
         files.sync_folder(folder.parent)
 
     def delete_bucket(self, bucket: str) -> None:
@@ -109,6 +115,7 @@ class ObjectStore:
             folder = self.places.bucket(bucket)
             for path, _, _ in os.walk(folder, topdown=False):
                 Path(path).rmdir()
+            self.places.mark(bucket).unlink(missing_ok=True)
             files.sync_folder(folder.parent)
 
     # -- reading -------------------------------------------------------------------------------------------

@@ -70,6 +70,10 @@ class Places:
             )
         return self.root / bucket
 
+    def mark(self, bucket: str) -> Path:
+        """The file that was made with the bucket and tells when; a folder's own times change."""
+        return self.root / STATE / "buckets" / bucket
+
     def odd_bucket(self, bucket: str) -> Path:
         """Where the bucket's objects lie that cannot be plain files."""
         return self.root / STATE / "odd" / bucket

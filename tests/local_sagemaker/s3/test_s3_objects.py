@@ -8,6 +8,7 @@ import http.client
 import os
 import threading
 import urllib.request
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -37,14 +38,16 @@ def test_an_object_comes_back_as_it_was_put(s3: Any):
         Body=b"x,y\n1,2\n",
         ContentType="text/csv",
         CacheControl="no-cache",
+        Expires=datetime(2030, 1, 2, tzinfo=UTC),
         Metadata={"origin": "test"},
     )
     got = s3.get_object(Bucket=BUCKET, Key="a/ä b+%&.csv")
-    assert (got["Body"].read(), got["ContentType"], got["Metadata"], got["CacheControl"]) == (
+    assert (got["Body"].read(), got["ContentType"], got["Metadata"], got["CacheControl"], got["Expires"]) == (
         b"x,y\n1,2\n",
         "text/csv",
         {"origin": "test"},
         "no-cache",
+        datetime(2030, 1, 2, tzinfo=UTC),
     )
 
 

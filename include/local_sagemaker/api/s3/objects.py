@@ -9,6 +9,7 @@ from anyio import to_thread
 from include.local_sagemaker.api.registry import operation
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.errors import AwsError
+from include.local_sagemaker.protocol import timestamps
 from include.local_sagemaker.protocol.bodies import FileBody
 from include.local_sagemaker.s3 import conditions, ranges, writing
 from include.local_sagemaker.s3.objects import ObjectInfo
@@ -78,7 +79,8 @@ def _description(info: ObjectInfo, parameters: dict[str, Any]) -> tuple[dict[str
         "Metadata": known.metadata,
         "TagCount": len(known.tags) or None,
     }
-    answer |= {"ExpiresString" if name == "Expires" else name: value for name, value in known.headers.items()}
+    for name, value in known.headers.items():
+        answer[name] = timestamps.parse(value) if name == "Expires" else value
     for name, member in REPLACED.items():
         if name in parameters:
             answer[member] = parameters[name]
