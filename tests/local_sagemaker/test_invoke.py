@@ -172,7 +172,7 @@ def test_the_containers_log_is_in_cloudwatch(service: Any):
 
 
 def test_answers_do_not_wait_for_acknowledgements(tmp_path: Path):
-    """Accepted connections have Nagle's algorithm off, as asyncio does where the socket names its protocol."""
+    """Accepted connections have Nagle's algorithm off: asyncio does so where the protocol is named."""
     listener = listen(Options(root=tmp_path, port=0))
     listener.close()
 

@@ -12,16 +12,18 @@ import logging
 import shutil
 import time
 from collections.abc import Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from include.local_sagemaker.context import Context
-from include.local_sagemaker.runner.capture import FLUSH_INTERVAL_S, CaptureBuffer
-from include.local_sagemaker.runner.container import STOP_TIMEOUT_S, ContainerError, find
+from include.local_sagemaker.runner.capture import CaptureBuffer
+from include.local_sagemaker.runner.capture_writer import CaptureWriter
+from include.local_sagemaker.runner.container import STOP_TIMEOUT_S, ContainerError
 from include.local_sagemaker.runner.crew import Crew, Plan, home
 from include.local_sagemaker.runner.deployment import Event, step
 from include.local_sagemaker.runner.image import Images
 from include.local_sagemaker.runner.invoke import Route
+from include.local_sagemaker.runner.strays import stop_strays
 from include.local_sagemaker.store import Document, Resource
 
 log = logging.getLogger(__name__)
@@ -29,8 +31,6 @@ log = logging.getLogger(__name__)
 KIND = "endpoint"
 #: when the service itself stops, containers get less time than when an endpoint is deleted
 SHUTDOWN_S = 5.0
-#: how often captured invocations are looked at
-TICK_S = 0.2
 
 
 @dataclass(eq=False)
@@ -42,8 +42,15 @@ class Endpoint:
     crew: Crew | None = None
     #: what is being rolled out
     newcomer: Crew | None = None
-    #: the change that is under way
-    work: asyncio.Task[None] | None = None
+    #: what was replaced and still has invocations to finish
+    former: list[Crew] = field(default_factory=list)
+    #: changes that are under way; only the last one is more than the end of a former crew
+    works: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def crews(self) -> list[Crew]:
+        """All that runs for it."""
+        return [crew for crew in (self.crew, self.newcomer, *self.former) if crew is not None]
 
 
 class Hosting:
@@ -55,25 +62,19 @@ class Hosting:
         self._endpoints: dict[str, Endpoint] = {}
         #: endpoints by name, for invocations
         self.routes: dict[str, Route] = {}
-        self._flusher: asyncio.Task[None] | None = None
+        self._writer = CaptureWriter(self._buffers)
 
     async def start(self) -> None:
         """Bring back every endpoint that the store knows, and begin to write captured invocations."""
-        self._flusher = asyncio.create_task(self._flush_regularly())
+        self._writer.start()
         for resource in await asyncio.to_thread(self._context.store.search, KIND):
             self._resume(resource)
 
     async def stop(self) -> None:
         """Stop all containers and write what is captured; the store keeps the endpoints."""
-        works = [endpoint.work for endpoint in self._endpoints.values() if endpoint.work is not None]
-        for work in works:
-            work.cancel()
-        await asyncio.gather(*works, return_exceptions=True)
+        await _cancel([work for endpoint in self._endpoints.values() for work in endpoint.works])
         await asyncio.gather(*(crew.stop(SHUTDOWN_S) for crew in self._crews()))
-        if self._flusher is not None:
-            self._flusher.cancel()
-            await asyncio.gather(self._flusher, return_exceptions=True)
-        await self._flush(is_due=True)
+        await self._writer.stop()
 
     def create(self, name: str, plan: Plan) -> None:
         """Begin the first rollout of an endpoint that is in the store as Creating."""
@@ -96,7 +97,7 @@ class Hosting:
         """Begin to remove an endpoint that is in the store as Deleting; it takes no more invocations."""
         self.routes.pop(name, None)
         endpoint = self._endpoints[name]
-        self._begin(endpoint, self._remove(endpoint, endpoint.work))
+        self._begin(endpoint, self._remove(endpoint, list(endpoint.works)))
 
     # Rolling out.
 
@@ -110,13 +111,15 @@ class Hosting:
             await self._clear(endpoint.route.name, plan.generation)
             return
         former, endpoint.crew, endpoint.newcomer = endpoint.crew, newcomer, None
+        endpoint.former += [former] if former is not None else []
         # From this assignment on, every invocation goes to the new fleet.
         endpoint.route.fleet = newcomer.fleet
         await self._record(endpoint, Event.FLEET_READY)
         if former is not None:
             await former.retire()
+            await self._writer.write(buffers_of(former))
+            endpoint.former.remove(former)
             await self._clear(endpoint.route.name, former.plan.generation)
-            await self._write(buffers_of(former))
 
     async def _scale(self, endpoint: Endpoint, plan: Plan) -> None:
         if endpoint.crew is None:
@@ -128,16 +131,13 @@ class Hosting:
             return
         await self._record(endpoint, Event.FLEET_READY)
 
-    async def _remove(self, endpoint: Endpoint, work: asyncio.Task[None] | None) -> None:
-        if work is not None:
-            work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
+    async def _remove(self, endpoint: Endpoint, works: list[asyncio.Task[None]]) -> None:
+        await _cancel(works)
         name = endpoint.route.name
-        crews = [crew for crew in (endpoint.crew, endpoint.newcomer) if crew is not None]
-        await asyncio.gather(*(crew.stop(STOP_TIMEOUT_S) for crew in crews))
-        for crew in crews:
-            await self._write(buffers_of(crew))
-        await self._stop_strays(name, keep=frozenset())
+        await asyncio.gather(*(crew.stop(STOP_TIMEOUT_S) for crew in endpoint.crews))
+        for crew in endpoint.crews:
+            await self._writer.write(buffers_of(crew))
+        await stop_strays(home(self._context, name), ())
         await asyncio.to_thread(shutil.rmtree, home(self._context, name), ignore_errors=True)
         await asyncio.to_thread(self._context.store.delete, KIND, name)
         del self._endpoints[name]
@@ -171,23 +171,18 @@ class Hosting:
             for role in ("serving", "rollout")
             if (found := resource.state.get(role))
         }
-        keep = frozenset(str(plan.generation) for plan in plans.values())
-        await self._stop_strays(resource.name, keep=keep)
+        await stop_strays(home(self._context, resource.name), plans.values())
         if resource.status == "Deleting":
             self.routes.pop(resource.name, None)
-            await self._remove(endpoint, None)
+            await self._remove(endpoint, [])
             return
-        if "serving" in plans:
-            await self._serve_again(endpoint, plans["serving"])
-        if (
-            "rollout" in plans
-            and plans["rollout"].generation == plans.get("serving", plans["rollout"]).generation
-        ):
-            await self._scale(endpoint, plans["rollout"]) if "serving" in plans else await self._roll_out(
-                endpoint, plans["rollout"]
-            )
-        elif "rollout" in plans:
-            await self._roll_out(endpoint, plans["rollout"])
+        serving, rollout = plans.get("serving"), plans.get("rollout")
+        if serving is not None:
+            await self._serve_again(endpoint, serving)
+        if rollout is None:
+            return
+        is_scaling = serving is not None and serving.generation == rollout.generation
+        await (self._scale if is_scaling else self._roll_out)(endpoint, rollout)
 
     async def _serve_again(self, endpoint: Endpoint, plan: Plan) -> None:
         crew = endpoint.crew = Crew(self._context, self._images, endpoint.route.name, plan)
@@ -202,20 +197,6 @@ class Hosting:
                 pause_s = min(2 * pause_s, 60.0)
         endpoint.route.fleet = crew.fleet
 
-    async def _stop_strays(self, name: str, *, keep: frozenset[str]) -> None:
-        """Stop what generations that are no longer wanted have left running, and forget them."""
-        folder = home(self._context, name)
-        for generation in sorted(folder.iterdir()) if folder.is_dir() else []:
-            if generation.name in keep:
-                continue
-            for note in generation.glob("*/*/container.json"):
-                found = await asyncio.to_thread(find, note.parent)
-                if found is not None:
-                    found[0].terminate()
-                    if await asyncio.to_thread(found[0].wait, SHUTDOWN_S) is None:
-                        found[0].kill()
-            await asyncio.to_thread(shutil.rmtree, generation, ignore_errors=True)
-
     # Small things.
 
     def _endpoint(self, name: str, status: str) -> Endpoint:
@@ -225,36 +206,20 @@ class Hosting:
         return self._endpoints[name]
 
     def _begin(self, endpoint: Endpoint, work: Coroutine[Any, Any, None]) -> None:
-        endpoint.work = asyncio.create_task(work)
-        endpoint.work.add_done_callback(_report)
+        task = asyncio.create_task(work)
+        endpoint.works.add(task)
+        task.add_done_callback(endpoint.works.discard)
+        task.add_done_callback(_report)
 
     async def _clear(self, name: str, generation: int) -> None:
         folder = home(self._context, name) / str(generation)
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     def _crews(self) -> list[Crew]:
-        found = [(endpoint.crew, endpoint.newcomer) for endpoint in self._endpoints.values()]
-        return [crew for pair in found for crew in pair if crew is not None]
+        return [crew for endpoint in self._endpoints.values() for crew in endpoint.crews]
 
-    # Captured invocations.
-
-    async def _flush_regularly(self) -> None:
-        last = time.monotonic()
-        while True:
-            await asyncio.sleep(TICK_S)
-            is_due = time.monotonic() - last >= FLUSH_INTERVAL_S
-            last = time.monotonic() if is_due else last
-            await self._flush(is_due=is_due)
-
-    async def _flush(self, *, is_due: bool) -> None:
-        buffers = [buffer for crew in self._crews() for buffer in buffers_of(crew)]
-        await self._write([buffer for buffer in buffers if is_due or buffer.is_full])
-
-    async def _write(self, buffers: list[CaptureBuffer]) -> None:
-        for buffer in buffers:
-            events = buffer.take()
-            if events:
-                await asyncio.to_thread(buffer.write, events)
+    def _buffers(self) -> list[CaptureBuffer]:
+        return [buffer for crew in self._crews() for buffer in buffers_of(crew)]
 
 
 def buffers_of(crew: Crew) -> list[CaptureBuffer]:
@@ -278,6 +243,12 @@ def _explained(status: str, reason: str) -> str:
             f"The update failed and was rolled back; the endpoint serves its former configuration. {reason}"
         )
     return reason[:1024]
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _report(task: asyncio.Task[None]) -> None:

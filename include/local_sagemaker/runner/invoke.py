@@ -41,6 +41,8 @@ TARGET_VARIANT = b"x-amzn-sagemaker-target-variant"
 INFERENCE_ID = b"x-amzn-sagemaker-inference-id"
 VARIANT = b"x-amzn-invoked-production-variant"
 OK = range(200, 300)
+#: states of an endpoint that has a fleet; while it has none yet, the service has just been started
+COMING_BACK = frozenset({"InService", "Updating"})
 
 
 class InvokeError(Exception):
@@ -136,6 +138,12 @@ def _check(headers: Mapping[bytes, bytes]) -> None:
 
 def _variant(route: Route, headers: Mapping[bytes, bytes]) -> Variant:
     if route.fleet is None:
+        if route.status in COMING_BACK:
+            raise InvokeError(
+                "ServiceUnavailable",
+                503,
+                f"Endpoint {route.name} is coming back after a restart of the service. Try again soon.",
+            )
         raise invalid(
             f"Endpoint {route.name} of account {route.account} is not in service: its status is "
             f"{route.status}. Wait until DescribeEndpoint says InService, or read its FailureReason."
