@@ -45,8 +45,8 @@ def package_files() -> Mapping[str, Path]:
     return {path.name: Path(str(path.locate())) for path in found}
 
 
-def read(name: str) -> Iterator[pd.DataFrame]:
-    """One of the package's CSV files, plain or zipped, in chunks of text."""
+def read(name: str, *required: str) -> Iterator[pd.DataFrame]:
+    """One of the package's CSV files, plain or zipped, in chunks of text that have the required columns."""
     path = package_files().get(name)
     if path is None or not path.is_file():
         raise Refused(f"The package {PACKAGE} has no file {name}. Install it again, in the locked version.")
@@ -55,7 +55,11 @@ def read(name: str) -> Iterator[pd.DataFrame]:
             file = _open(path, stack)
         except (zipfile.BadZipFile, KeyError) as error:
             raise Refused(f"{path.name} is damaged or cut off ({error}). Install {PACKAGE} again.") from error
-        yield from text_chunks(file, path.name, NULL_VALUES)
+        for chunk in text_chunks(file, path.name, NULL_VALUES):
+            missing = [column for column in required if column not in chunk.columns]
+            if missing:
+                raise Refused(f"{path.name} lacks the column {', '.join(missing)}. Install {PACKAGE} again.")
+            yield chunk
 
 
 def _open(path: Path, stack: ExitStack) -> IO[bytes]:
@@ -66,18 +70,24 @@ def _open(path: Path, stack: ExitStack) -> IO[bytes]:
 
 
 def _flights(start: datetime, end: datetime) -> Iterator[pd.DataFrame]:
-    airports = pd.concat(read("airports.csv"))
+    airports = pd.concat(read("airports.csv", "faa", "tzone"))
     zones = {**dict(zip(airports["faa"], airports["tzone"], strict=True)), **TIME_ZONES_LEFT_OUT}
-    for chunk in read("flights.csv.zip"):
-        event_time = pd.to_datetime(chunk["time_hour"], utc=True) + pd.to_timedelta(
-            pd.to_numeric(chunk["minute"]), unit="min"
-        )
-        kept = chunk[(event_time >= start) & (event_time < end)]
+    for chunk in read("flights.csv.zip", "time_hour", "minute", "dest"):
+        minute = pd.to_timedelta(pd.to_numeric(chunk["minute"], errors="coerce"), unit="min")
+        kept = chunk[_may_be_within(_hour(chunk) + minute, start, end)]
         yield kept.assign(dest_timezone=kept["dest"].map(zones).astype("str"))
 
 
 def _weather(start: datetime, end: datetime) -> Iterator[pd.DataFrame]:
     first_hour = start.replace(minute=0, second=0, microsecond=0)
-    for chunk in read("weather.csv"):
-        hour = pd.to_datetime(chunk["time_hour"], utc=True)
-        yield chunk[(hour >= first_hour) & (hour < end)]
+    for chunk in read("weather.csv", "time_hour"):
+        yield chunk[_may_be_within(_hour(chunk), first_hour, end)]
+
+
+def _hour(chunk: pd.DataFrame) -> pd.Series:
+    return pd.to_datetime(chunk["time_hour"], utc=True, errors="coerce", format="ISO8601")
+
+
+def _may_be_within(times: pd.Series, start: datetime, end: datetime) -> pd.Series:
+    """Whether each row belongs to `[start, end)`; one without a readable time does, for `clean` to judge."""
+    return ~((times < start) | (times >= end))
