@@ -120,6 +120,13 @@ def test_capture_that_is_off_is_no_configuration():
     assert CaptureConfig.from_request({"EnableCapture": False}) is None
 
 
+def test_capture_is_on_unless_it_is_switched_off():
+    """EnableCapture is true by default."""
+    given = {"InitialSamplingPercentage": 5, "DestinationS3Uri": "s3://b", "CaptureOptions": []}
+
+    assert CaptureConfig.from_request(given) is not None
+
+
 def test_events_are_filed_by_their_hour():
     """A buffer that spans the turn of an hour writes one file for each, named for its first event."""
     memory = Memory()

@@ -45,7 +45,7 @@ class CaptureConfig:
     @classmethod
     def from_request(cls, given: Mapping[str, Any] | None) -> CaptureConfig | None:
         """Read it from a request; None when nothing is to be captured."""
-        if not given or not given.get("EnableCapture", False):
+        if not given or not given.get("EnableCapture", True):
             return None
         bucket, _, prefix = given["DestinationS3Uri"].partition("://")[2].partition("/")
         modes: set[Mode] = set()

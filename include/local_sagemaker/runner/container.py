@@ -14,6 +14,7 @@ from typing import Any
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.runner import health, logs
 from include.local_sagemaker.runner.image import Image
+from include.local_sagemaker.runner.jobs import variables
 from include.local_sagemaker.runner.ports import PORT_VARIABLE, free_port
 from include.local_sagemaker.runner.process import LaunchError, Process, ProcessSpec, adopt, start
 from include.local_sagemaker.runner.wire import Client
@@ -44,8 +45,7 @@ def container_spec(
     context: Context, image: Image, definition: Mapping[str, Any], *, workspace: Path, log_path: Path
 ) -> ContainerSpec:
     """The `serve` process of a container definition (Image, Environment, ...) in a workspace."""
-    given = {"AWS_REGION": context.region, "AWS_DEFAULT_REGION": context.region}
-    environment = image.variables({**given, **definition.get("Environment", {})})
+    environment = image.variables({**variables(context), **definition.get("Environment", {})})
     return ContainerSpec(
         argv=image.command("serve"), environment=environment, workspace=workspace, log_path=log_path
     )

@@ -196,9 +196,9 @@ def _capture(resource: Resource, plan: dict[str, Any]) -> dict[str, Any] | None:
     given = plan["capture"] if plan else None
     if not given:
         return None
-    is_on = bool(given.get("EnableCapture")) and resource.status in {"InService", "Updating"}
+    is_on = given.get("EnableCapture", True) and resource.status in {"InService", "Updating"}
     return {
-        "EnableCapture": bool(given.get("EnableCapture")),
+        "EnableCapture": given.get("EnableCapture", True),
         "CaptureStatus": "Started" if is_on else "Stopped",
         "CurrentSamplingPercentage": given["InitialSamplingPercentage"],
         "DestinationS3Uri": given["DestinationS3Uri"],
