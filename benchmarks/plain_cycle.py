@@ -56,8 +56,12 @@ def training(base: Path, inputs: dict[str, Path]) -> Path:
 def call(step: str, base: Path) -> None:
     """A step's own `main`, as the image's entry point calls it; what it prints is not what is measured."""
     os.environ["SAGEMAKER_BASE_DIR"] = str(base)
-    with contextlib.redirect_stdout(io.StringIO()):
-        importlib.import_module(f"include.jobs.{step}").main()
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(said):
+            importlib.import_module(f"include.jobs.{step}").main()
+    except SystemExit as refusal:
+        raise RuntimeError(f"The step {step} refused:\n{said.getvalue()}") from refusal
 
 
 def verify(model: Path, golden: Path) -> None:

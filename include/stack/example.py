@@ -16,7 +16,7 @@ import boto3
 runtime = boto3.client("sagemaker-runtime", endpoint_url="{url}", region_name="us-east-1",
                        aws_access_key_id="{access_key}", aws_secret_access_key="{secret_key}")
 answer = runtime.invoke_endpoint(EndpointName="{endpoint}", ContentType="application/json",
-                                 Body='''{body}''')
+                                 Body=r'''{body}''')
 print(answer["Body"].read().decode())"""
 
 

@@ -13,6 +13,7 @@ from include.stack.terminal import Terminal
 from include.stack.turn import Turn
 
 TRAINING = "train_and_deploy"
+TRAINING_HEADING = ["interval", "fetched", "quarantined", "trained on", "metric", "champion", "endpoint"]
 
 
 @dataclass(frozen=True)
@@ -50,24 +51,35 @@ def print_results(results: Sequence[RunResult], terminal: Terminal) -> None:
     """The tables."""
     trainings = [result for result in results if result.turn.kind == TRAINING]
     terminal.say()
-    terminal.table(
-        [["interval", "fetched", "quarantined", "trained on", "metric", "decision"]]
-        + [
-            [
-                result.turn.interval_start,
-                _count(result, "fetch", "rows_out"),
-                _count(result, "clean", "rows_quarantined"),
-                _count(result, "transform", "rows_train"),
-                _metric(result.verdict, "challenger"),
-                "promoted" if result.verdict.get("promote") else "kept the champion",
-            ]
-            for result in trainings
-        ]
-    )
+    terminal.table([TRAINING_HEADING, *(_training_row(result) for result in trainings)])
     terminal.say()
     for result in trainings:
         _print_comparison(result, terminal)
+    for result in results:
+        if result.turn.kind != TRAINING:
+            _print_scoring(result, terminal)
     _print_seconds(results, terminal)
+
+
+def _training_row(result: RunResult) -> list[str]:
+    registered, deployed = result.steps.get("register", {}), result.steps.get("deploy", {})
+    return [
+        result.turn.interval_start,
+        _count(result, "fetch", "counts", "rows_out"),
+        _count(result, "clean", "counts", "rows_quarantined"),
+        _count(result, "train", "metrics", "rows"),
+        _metric(result.verdict, "challenger"),
+        _short(registered.get("version")) if result.verdict.get("promote") else "as before",
+        str(deployed.get("endpoint") or "-"),
+    ]
+
+
+def _print_scoring(result: RunResult, terminal: Terminal) -> None:
+    """How the champion did on rows it was not trained on."""
+    metrics = result.steps.get("monitor", {}).get("metrics", {})
+    told = ", ".join(f"{name} {value:,.4g}" for name, value in metrics.items())
+    scored = _count(result, "prepare", "counts", "rows_out")
+    terminal.say(f"  {result.turn.interval_start} scored {scored} rows: {told}")
 
 
 def _print_comparison(result: RunResult, terminal: Terminal) -> None:
@@ -93,9 +105,15 @@ def _print_seconds(results: Sequence[RunResult], terminal: Terminal) -> None:
     terminal.table(rows)
 
 
-def _count(result: RunResult, step: str, name: str) -> str:
-    counts = result.steps.get(step, {}).get("counts", {})
-    return f"{counts[name]:,}" if name in counts else "-"
+def _count(result: RunResult, step: str, kind: str, name: str) -> str:
+    """A count of a step, `-` where it has none."""
+    value = result.steps.get(step, {}).get(kind, {}).get(name)
+    return "-" if value is None else f"{value:,.0f}"
+
+
+def _short(version: str | None) -> str:
+    """`flights/2` of a model package's ARN."""
+    return version.partition("model-package/")[2] or version if version else "-"
 
 
 def _metric(verdict: Mapping[str, Any], who: str) -> str:

@@ -65,7 +65,14 @@ def print_status(found: dict[str, Any], settings: Settings, terminal: Terminal) 
     rows = [["cycle", "champion", "endpoint", "runs"]]
     for name, cycle in found["cycles"].items():
         runs = [f"{run['interval']} {run['state']}" for run in cycle["runs"]]
-        rows.append([name, cycle["champion"] or "-", cycle["endpoint"] or "-", runs[0] if runs else "-"])
+        rows.append(
+            [
+                name,
+                (cycle["champion"] or "-").rpartition("model-package/")[2],
+                cycle["endpoint"] or "-",
+                runs[0] if runs else "-",
+            ]
+        )
         rows += [["", "", "", run] for run in runs[1:10]]
     terminal.table(rows)
     if found["airflow"]["healthy"]:
