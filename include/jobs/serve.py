@@ -32,6 +32,8 @@ Predictions = tuple[list[str], list[float]]
 
 #: the largest body of an invocation, in bytes
 BODY_LIMIT = 6_291_456
+#: what is read of a body that is too large before the connection is closed on it, in bytes
+DRAIN_LIMIT = 128 * 2**20
 #: requests with more rows than this are predicted in a thread, so that /ping stays prompt
 ROWS_AT_ONCE = 256
 #: bodies longer than this are parsed in a thread, in bytes
@@ -132,7 +134,7 @@ class Server:
         headers = dict(scope["headers"])
         content_type = headers.get(b"content-type", b"").decode("latin-1")
         try:
-            body = await self._body(headers, receive)
+            body = await self._body(receive)
             columns = await self._parse(body, content_type)
             kind = payload.accepted(headers.get(b"accept", b"").decode("latin-1"), content_type)
             labels, scores = await self._batcher.predict(columns)
@@ -152,17 +154,19 @@ class Server:
             return await asyncio.to_thread(payload.parse, body, content_type, self._signature.columns)
         return payload.parse(body, content_type, self._signature.columns)
 
-    async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+    async def _body(self, receive: Receive) -> bytes:
+        """The whole body; one that is too large is read to its end, or the client would not hear why."""
         parts: list[bytes] = []
-        size = int(headers.get(b"content-length", b"0"))
-        is_whole = False
-        while not is_whole and size <= self._body_limit:
+        size, is_whole = 0, False
+        while not is_whole and size <= DRAIN_LIMIT:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise BadRequest("The body ended before its announced length. Send it again.")
-            parts.append(message.get("body", b""))
+            part = message.get("body", b"")
+            size += len(part)
+            if size <= self._body_limit:
+                parts.append(part)
             is_whole = not message.get("more_body", False)
-            size = max(size, sum(map(len, parts)))
         if size > self._body_limit:
             raise BadRequest(
                 f"The body has more than {self._body_limit} bytes. Send fewer rows at a time.", 413

@@ -1,0 +1,96 @@
+"""Metrics equal scikit-learn's, and their intervals behave."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn import metrics as reference
+
+from include.ml.evaluation import (
+    best_threshold,
+    bootstrap,
+    calibration,
+    confusion,
+    metrics,
+    roc_curve,
+    slices,
+)
+
+GENERATOR = np.random.default_rng(0)
+LABELS = GENERATOR.integers(0, 2, 400)
+#: two digits make many equal scores
+SCORES = np.round(np.clip(LABELS * 0.2 + GENERATOR.uniform(0, 0.8, 400), 0.01, 0.99), 2)
+BINARY = np.column_stack([1 - SCORES, SCORES])
+
+
+def test_binary_metrics_are_scikit_learns():
+    """Every metric, with ties among the scores."""
+    said = SCORES >= 0.4
+    expected = {
+        "roc_auc": reference.roc_auc_score(LABELS, SCORES),
+        "average_precision": reference.average_precision_score(LABELS, SCORES),
+        "log_loss": reference.log_loss(LABELS, SCORES),
+        "brier_loss": reference.brier_score_loss(LABELS, SCORES),
+        "accuracy": reference.accuracy_score(LABELS, said),
+        "precision": reference.precision_score(LABELS, said),
+        "recall": reference.recall_score(LABELS, said),
+        "f1_score": reference.f1_score(LABELS, said),
+    }
+    assert metrics(LABELS, BINARY, 0.4) == pytest.approx(expected)
+
+
+def test_multiclass_metrics_are_scikit_learns():
+    """Accuracy, log loss and mean F1 over classes."""
+    labels = GENERATOR.integers(0, 4, 200)
+    probabilities = GENERATOR.dirichlet(np.ones(4), 200)
+    said = probabilities.argmax(axis=1)
+    found = metrics(labels, probabilities)
+    assert found["accuracy"] == pytest.approx(reference.accuracy_score(labels, said))
+    assert found["log_loss"] == pytest.approx(reference.log_loss(labels, probabilities))
+    assert found["f1_score"] == pytest.approx(reference.f1_score(labels, said, average="macro"))
+    np.testing.assert_array_equal(confusion(labels, said, 4), reference.confusion_matrix(labels, said))
+
+
+def test_the_interval_holds_the_value_and_repeats():
+    """The same seed draws the same rows; more rows make the interval narrower."""
+    once, twice = bootstrap(LABELS, BINARY, seed=3), bootstrap(LABELS, BINARY, seed=3)
+    few = bootstrap(LABELS[:100], BINARY[:100], seed=3)["roc_auc"]
+    area = once["roc_auc"]
+    assert once == twice
+    assert area.low < area.value < area.high
+    assert area.high - area.low < few.high - few.low
+
+
+def test_metrics_of_one_class_are_undefined_not_wrong():
+    """Without both classes there is no ROC curve; accuracy there still is."""
+    found = metrics(np.zeros(3, dtype=int), BINARY[:3], 1.0)
+    assert np.isnan(found["roc_auc"])
+    assert found["accuracy"] == 1.0
+    assert best_threshold(np.zeros(3, dtype=int), SCORES[:3]) == 0.5
+
+
+def test_the_threshold_is_the_best_of_all():
+    """No other threshold has a better F1 score."""
+    best = metrics(LABELS, BINARY, best_threshold(LABELS, SCORES))["f1_score"]
+    assert best == max(metrics(LABELS, BINARY, each)["f1_score"] for each in np.unique(SCORES))
+
+
+def test_slices_leave_out_what_is_too_small():
+    """A value with few rows says nothing."""
+    groups = {"carrier": np.array(["UA"] * 380 + ["ZZ"] * 20)}
+    found = slices(LABELS, BINARY, groups, "roc_auc")
+    assert [(each["value"], each["rows"]) for each in found] == [("UA", 380)]
+
+
+def test_calibration_counts_every_row_once():
+    """Bins have all rows between them, ordered by score."""
+    found = calibration(LABELS == 1, SCORES)
+    assert sum(each["rows"] for each in found) == 400
+    assert [each["score"] for each in found] == sorted(each["score"] for each in found)
+
+
+def test_the_roc_curve_has_the_area():
+    """The curve's area is the metric, up to the points left out."""
+    false, true = roc_curve(LABELS, SCORES)
+    assert (false[0], true[0], false[-1], true[-1]) == (0, 0, 1, 1)
+    assert np.trapezoid(true, false) == pytest.approx(metrics(LABELS, BINARY)["roc_auc"])
