@@ -139,4 +139,4 @@ def test_a_dag_survives_serialization(bag: DagBag, dag_id: str):
     read = DagSerialization.deserialize_dag(json.loads(json.dumps(written)))
     assert sorted(read.task_dict) == sorted(CHAINS[dag_id.partition("_")[2]])
     links = read.get_task("fetch").operator_extra_links
-    assert {link.name for link in links} == {"Outputs", "Job log", "Report"}
+    assert {link.name for link in links} == {"Outputs", "Job log"}

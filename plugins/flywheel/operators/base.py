@@ -12,7 +12,6 @@ from flywheel.exceptions import FlywheelError
 from flywheel.hooks.sagemaker import SageMaker
 from flywheel.intervals import run_interval
 from flywheel.ledger import Ledger
-from flywheel.links import LINKS
 from flywheel.names import Interval
 from include.cycles.cycle import Cycle
 from include.settings import Settings, settings
@@ -41,7 +40,6 @@ class CycleOperator(BaseOperator):
 
     #: the step's name in keys, places and results
     step: ClassVar[str]
-    operator_extra_links = LINKS
     ui_color = "#eef4fb"
 
     def __init__(self, *, cycle: Cycle, aws_conn_id: str | None = None, **kwargs: Any) -> None:  # noqa: ANN401 - BaseOperator's own
@@ -84,6 +82,6 @@ class CycleOperator(BaseOperator):
     def publish(self, context: Context, links: Mapping[str, str]) -> None:
         """Show links on the task's page from now on."""
         self.links = {name: url for name, url in links.items() if url}
-        for link in LINKS:
+        for link in self.operator_extra_links:
             if link.name in self.links:
                 context["ti"].xcom_push(key=link.xcom_key, value=self.links[link.name])

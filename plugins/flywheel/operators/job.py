@@ -17,7 +17,7 @@ from flywheel.history import check_output
 from flywheel.hooks.sagemaker import OWNER_TAG
 from flywheel.jobs import PROCESSING, JobKind, judge
 from flywheel.keys import KeyRecord, canonical, key_record
-from flywheel.links import folder_url, log_url
+from flywheel.links import FlywheelLink, JobLogLink, OutputsLink, folder_url, log_url
 from flywheel.names import Interval, job_name, output_uri
 from flywheel.operators.base import CycleOperator, Result
 from flywheel.requests import Job, Request, processing
@@ -41,6 +41,7 @@ class JobOperator(CycleOperator):
     """
 
     kind: ClassVar[JobKind] = PROCESSING
+    operator_extra_links: tuple[FlywheelLink, ...] = (OutputsLink(), JobLogLink())
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from airflow.sdk import Context
 from flywheel.exceptions import OutputMissing
 from flywheel.jobs import TRAINING
 from flywheel.ledger import Entry, champion_as_of
-from flywheel.links import object_url
+from flywheel.links import ReportLink, object_url
 from flywheel.names import Interval
 from flywheel.operators.base import Result
 from flywheel.operators.job import JobOperator
@@ -53,6 +53,7 @@ class EvaluateOperator(JobOperator):
     """Compare challenger, champion and baselines on the holdout that none of them has seen."""
 
     step = "evaluate"
+    operator_extra_links = (*JobOperator.operator_extra_links, ReportLink())
 
     def work(self, context: Context, interval: Interval) -> Work:
         """The holdout, the challenger, and the champion as of the interval where there is one."""
