@@ -30,7 +30,7 @@ EVENTS = st.one_of(
 ORDER = list(Phase)
 
 
-def walk(events):
+def walk(events: list[lifecycle.Event]):
     """Every state on the way, with the instructions that led on from it."""
     state = State()
     for event in events:
@@ -40,7 +40,7 @@ def walk(events):
 
 
 @given(st.lists(EVENTS))
-def test_a_job_never_goes_back(events):
+def test_a_job_never_goes_back(events: list[lifecycle.Event]):
     """Phases only advance, and what has ended stays as it is."""
     for state, _, following, instructions in walk(events):
         assert ORDER.index(state.phase) <= ORDER.index(following.phase)
@@ -49,7 +49,7 @@ def test_a_job_never_goes_back(events):
 
 
 @given(st.lists(EVENTS))
-def test_a_job_ends_once_with_an_outcome_and_a_time(events):
+def test_a_job_ends_once_with_an_outcome_and_a_time(events: list[lifecycle.Event]):
     """There is an outcome exactly when the container has ended or a step has failed."""
     endings = 0
     for state, event, following, _ in walk(events):
@@ -62,7 +62,7 @@ def test_a_job_ends_once_with_an_outcome_and_a_time(events):
 
 
 @given(st.lists(EVENTS))
-def test_an_outcome_that_was_decided_is_only_made_worse_by_a_failed_upload(events):
+def test_an_outcome_that_was_decided_is_only_made_worse_by_a_failed_upload(events: list[lifecycle.Event]):
     """A completed container whose model cannot be kept is a failed job; nothing else is decided anew."""
     for state, event, following, _ in walk(events):
         if state.outcome is not None and following.outcome is not state.outcome:
@@ -71,7 +71,7 @@ def test_an_outcome_that_was_decided_is_only_made_worse_by_a_failed_upload(event
 
 
 @given(st.lists(EVENTS))
-def test_a_container_is_started_and_ended_only_while_the_job_runs(events):
+def test_a_container_is_started_and_ended_only_while_the_job_runs(events: list[lifecycle.Event]):
     """Instructions fit the phase they come with."""
     phases = {
         Instruction.PREPARE: Phase.DOWNLOADING,
@@ -85,7 +85,7 @@ def test_a_container_is_started_and_ended_only_while_the_job_runs(events):
 
 
 @given(st.lists(EVENTS))
-def test_only_a_job_that_nobody_stopped_completes(events):
+def test_only_a_job_that_nobody_stopped_completes(events: list[lifecycle.Event]):
     """Completed means: exit status 0, and no stop. A failure has a reason."""
     for _, _, following, _ in walk(events):
         if following.outcome is Outcome.COMPLETED:
@@ -97,7 +97,7 @@ def test_only_a_job_that_nobody_stopped_completes(events):
 
 
 @given(st.lists(EVENTS))
-def test_a_restart_asks_for_what_the_phase_needs_and_changes_nothing(events):
+def test_a_restart_asks_for_what_the_phase_needs_and_changes_nothing(events: list[lifecycle.Event]):
     """Whatever was under way when the service died is asked for again."""
     needs = {
         Phase.QUEUED: (),
@@ -115,7 +115,7 @@ def test_a_restart_asks_for_what_the_phase_needs_and_changes_nothing(events):
 @pytest.mark.parametrize(
     ("status", "outcome", "reason"), [(0, "Completed", ""), (1, "Failed", "why"), (-9, "Failed", "why")]
 )
-def test_the_way_of_a_job(status, outcome, reason):
+def test_the_way_of_a_job(status: int, outcome: str, reason: str):
     """Queued, downloading, running, uploading, ended."""
     state, instructions = step(State(), lifecycle.Admitted(at=1.0))
     assert (state.phase, instructions) == (Phase.DOWNLOADING, (Instruction.PREPARE,))
@@ -128,7 +128,7 @@ def test_the_way_of_a_job(status, outcome, reason):
 
 
 @pytest.mark.parametrize("status", [0, 1, -15])
-def test_a_job_stopped_while_it_runs_is_stopped_however_it_ends(status):
+def test_a_job_stopped_while_it_runs_is_stopped_however_it_ends(status: int):
     """A second request changes nothing; the container's own exit status does not matter."""
     running = State(phase=Phase.RUNNING, started=1.0)
     state, instructions = step(running, lifecycle.StopRequested(at=2.0))

@@ -1,4 +1,5 @@
 """The store: what was kept is there, once, also after another start."""
+# ruff: noqa: ANN401 (a resource has members of many types)
 
 from __future__ import annotations
 
@@ -6,6 +7,8 @@ import sqlite3
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,20 +16,20 @@ from include.local_sagemaker.store import MissingError, Query, Resource, Store, 
 
 
 @pytest.fixture
-def store(tmp_path):
+def store(tmp_path: Path):
     """An empty store."""
     made = Store(tmp_path / "store.sqlite")
     yield made
     made.close()
 
 
-def resource(name, created=1.0, **members):
+def resource(name: str, created: float = 1.0, **members: Any):
     """A resource of kind `thing`."""
     given = {"kind": "thing", "name": name, "arn": f"arn:{name}", "created": created, "modified": created}
     return Resource(**{**given, "document": {}, **members})
 
 
-def test_a_resource_comes_back_as_it_was(store):
+def test_a_resource_comes_back_as_it_was(store: Store):
     """Documents keep datetimes, nesting and letters of all kinds."""
     document = {"at": datetime(2026, 1, 2, 3, 4, 5, 678000, UTC), "list": [1, 2.5, None, {"ü": "東京"}]}
     kept = resource("a", document=document, state={"phase": "queued"}, status="InProgress", parent="p")
@@ -36,7 +39,7 @@ def test_a_resource_comes_back_as_it_was(store):
     assert store.get("thing", "b") is None
 
 
-def test_a_name_is_taken_once(store):
+def test_a_name_is_taken_once(store: Store):
     """The second insert changes nothing, its tags included."""
     store.insert(resource("a"), {"k": "1"})
     with pytest.raises(TakenError, match="thing a"):
@@ -45,11 +48,11 @@ def test_a_name_is_taken_once(store):
     assert store.tags("arn:a") == {"k": "1"}
 
 
-def test_of_many_inserts_at_once_one_wins(store):
+def test_of_many_inserts_at_once_one_wins(store: Store):
     """The database decides, not the order of the threads."""
     outcomes = []
 
-    def insert(number):
+    def insert(number: int) -> None:
         try:
             store.insert(resource("a", document={"number": number}))
             outcomes.append(number)
@@ -64,11 +67,11 @@ def test_of_many_inserts_at_once_one_wins(store):
     assert [store.get("thing", "a").document["number"]] == outcomes
 
 
-def test_changes_at_once_are_all_counted(store):
+def test_changes_at_once_are_all_counted(store: Store):
     """A change reads and writes in one transaction."""
     store.insert(resource("a", state={"count": 0}))
 
-    def count():
+    def count() -> None:
         for _ in range(20):
             store.change(
                 "thing", "a", lambda found: replace(found, state={"count": found.state["count"] + 1})
@@ -82,11 +85,11 @@ def test_changes_at_once_are_all_counted(store):
     assert store.get("thing", "a").state == {"count": 80}
 
 
-def test_a_change_that_raises_leaves_the_resource_as_it_was(store):
+def test_a_change_that_raises_leaves_the_resource_as_it_was(store: Store):
     """And the store stays usable."""
     store.insert(resource("a"))
 
-    def fail(_):
+    def fail(_: Resource) -> Resource:
         raise RuntimeError("no")
 
     with pytest.raises(RuntimeError, match="no"):
@@ -96,7 +99,7 @@ def test_a_change_that_raises_leaves_the_resource_as_it_was(store):
     assert store.get("thing", "a") == resource("a")
 
 
-def test_what_was_kept_is_there_after_another_start(tmp_path):
+def test_what_was_kept_is_there_after_another_start(tmp_path: Path):
     """The file is all there is."""
     path = tmp_path / "store.sqlite"
     first = Store(path)
@@ -107,7 +110,7 @@ def test_what_was_kept_is_there_after_another_start(tmp_path):
     second.close()
 
 
-def test_a_store_of_a_newer_program_is_refused(tmp_path):
+def test_a_store_of_a_newer_program_is_refused(tmp_path: Path):
     """Going back must not damage what the newer one wrote."""
     path = tmp_path / "store.sqlite"
     Store(path).close()
@@ -118,7 +121,7 @@ def test_a_store_of_a_newer_program_is_refused(tmp_path):
         Store(path)
 
 
-def test_deletion_takes_the_tags_along(store):
+def test_deletion_takes_the_tags_along(store: Store):
     """A new resource of the same name begins without them."""
     store.insert(resource("a"), {"k": "v"})
     assert store.delete("thing", "a")
@@ -129,7 +132,7 @@ def test_deletion_takes_the_tags_along(store):
 
 @pytest.mark.parametrize("is_descending", [False, True])
 @pytest.mark.parametrize("sort_by", ["name", "created", "modified", "status"])
-def test_pages_hold_every_resource_once_in_order(store, sort_by, is_descending):
+def test_pages_hold_every_resource_once_in_order(store: Store, sort_by: str, *, is_descending: bool):
     """Equal values are told apart by name, so that no page repeats or leaves out one."""
     for number in range(7):
         store.insert(
@@ -149,7 +152,7 @@ def test_pages_hold_every_resource_once_in_order(store, sort_by, is_descending):
     assert keys == sorted(keys, reverse=is_descending)
 
 
-def test_filters_are_joined(store):
+def test_filters_are_joined(store: Store):
     """Every bound narrows; bounds of time are exclusive; letters' case does not matter."""
     for number in range(5):
         store.insert(resource(f"Name-{number}", created=float(number), parent="p" if number < 4 else ""))

@@ -59,11 +59,13 @@ def available(folder: Path) -> Isolation:
     return _probe(folder.stat().st_dev, folder)
 
 
-def wrap(isolation: Isolation, workspace: Path, command: list[str]) -> list[str]:
-    """The command that runs `command` with the workspace at /opt/ml."""
+def wrap(
+    isolation: Isolation, workspace: Path, command: list[str], *, is_root: bool | None = None
+) -> list[str]:
+    """The command that runs `command` with the workspace at /opt/ml; `is_root` is asked of the system."""
     if isolation is Isolation.NONE:
         return command
-    is_root = os.geteuid() == 0
+    is_root = os.geteuid() == 0 if is_root is None else is_root
     unshare = [_UNSHARE, *([] if is_root else ["--map-root-user"]), "--mount"]
     script = _MOUNT.replace("${USERXATTR}", "" if is_root else ",userxattr")
     return [*unshare, "/bin/sh", "-c", script, str(workspace), isolation.value, *command]

@@ -7,7 +7,9 @@ import os
 import signal
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,23 +21,23 @@ WAITS = 'echo ready; while [ ! -e "$GO" ]; do sleep 0.02; done; '
 
 
 @pytest.fixture
-def go(tmp_path):
+def go(tmp_path: Path):
     """The file a waiting container waits for."""
     return tmp_path / "go"
 
 
-def start(lab, go, name, script):
+def start(lab: Lab, go: Path, name: str, script: str):
     """Start a training job that waits for `go`, and wait until it does."""
     lab.train(name, WAITS + script, Environment={"SCRIPT": WAITS + script, "GO": str(go)})
     lab.training(name)
 
 
-def runs(lab, name):
+def runs(lab: Lab, name: str):
     """How often the container said that it is ready."""
     return lab.lines("TrainingJobs", name).count("ready")
 
 
-def test_a_running_job_is_adopted(lab, go):
+def test_a_running_job_is_adopted(lab: Lab, go: Path):
     """The container outlives the service; the next service sees its end and uploads its model, once."""
     start(lab, go, "adopted", "echo 1 > /opt/ml/model/a; echo done")
     lab.service.restart()
@@ -51,7 +53,9 @@ def test_a_running_job_is_adopted(lab, go):
 
 
 @pytest.mark.parametrize(("code", "status"), [(0, "Completed"), (7, "Failed")])
-def test_a_job_that_ended_while_the_service_was_down_has_its_own_exit_status(lab, go, code, status):
+def test_a_job_that_ended_while_the_service_was_down_has_its_own_exit_status(
+    lab: Lab, go: Path, code: int, status: int | str
+):
     """How the container ended is on the disk before anybody asks."""
     start(lab, go, "meanwhile", f"echo 1 > /opt/ml/model/a; exit {code}")
     lab.service.kill()
@@ -68,7 +72,7 @@ def test_a_job_that_ended_while_the_service_was_down_has_its_own_exit_status(lab
     assert runs(lab, "meanwhile") == 1
 
 
-def test_a_stop_asked_for_before_the_crash_is_carried_out_after_it(lab, go):
+def test_a_stop_asked_for_before_the_crash_is_carried_out_after_it(lab: Lab, go: Path):
     """A request that was answered is not forgotten."""
     start(lab, go, "stopping", "true")
     lab.sagemaker.stop_training_job(TrainingJobName="stopping")
@@ -76,7 +80,7 @@ def test_a_stop_asked_for_before_the_crash_is_carried_out_after_it(lab, go):
     assert lab.trained("stopping")["TrainingJobStatus"] == "Stopped"
 
 
-def test_a_job_whose_supervising_process_was_killed_is_failed_with_a_reason(lab, go):
+def test_a_job_whose_supervising_process_was_killed_is_failed_with_a_reason(lab: Lab, go: Path):
     """Nobody saw the end of such a container: that is said, and nothing of it goes on running."""
     start(lab, go, "lost", "true")
     [workspace] = lab.service.root.glob("jobs/training-job/lost")
@@ -96,7 +100,7 @@ def test_a_job_whose_supervising_process_was_killed_is_failed_with_a_reason(lab,
         time.sleep(0.02)
 
 
-def test_waiting_jobs_wait_on_in_their_order(start_service, image, go):
+def test_waiting_jobs_wait_on_in_their_order(start_service: Callable[..., Any], image: Path, go: Path):
     """With room for one job the others wait; the queue survives the service."""
     lab = Lab(start_service("--image", str(image), "--jobs", "1"))
     start(lab, go, "first", "true")
@@ -112,7 +116,7 @@ def test_waiting_jobs_wait_on_in_their_order(start_service, image, go):
     assert times == sorted(times)
 
 
-def test_a_waiting_job_can_be_stopped(lab, go):
+def test_a_waiting_job_can_be_stopped(lab: Lab, go: Path):
     """A job whose turn has not come never runs."""
     start(lab, go, "runs", "true")
     start(lab, go, "runs-too", "true")
@@ -125,7 +129,7 @@ def test_a_waiting_job_can_be_stopped(lab, go):
 
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15])
-def test_a_service_killed_at_any_instant_ends_its_job_once(lab, delay_s):
+def test_a_service_killed_at_any_instant_ends_its_job_once(lab: Lab, delay_s: float):
     """Whatever step the kill hits, the job completes, its container ran once, its model is whole."""
     lab.train("any", "echo ready; sleep 0.05; echo 1 > /opt/ml/model/a")
     time.sleep(delay_s)
@@ -136,7 +140,7 @@ def test_a_service_killed_at_any_instant_ends_its_job_once(lab, delay_s):
     assert lab.unpacked("out/any/output/model.tar.gz") == {"a": "1\n"}
 
 
-def test_nothing_is_left_of_a_job_but_its_log_and_outputs(lab):
+def test_nothing_is_left_of_a_job_but_its_log_and_outputs(lab: Lab):
     """A workspace is removed once its job has ended, also after a crash."""
     lab.train("tidy", "true")
     lab.trained("tidy")
@@ -148,8 +152,8 @@ def test_nothing_is_left_of_a_job_but_its_log_and_outputs(lab):
         time.sleep(0.02)
 
 
-def test_what_was_answered_is_on_the_disk(lab):
-    """A created job is in the database when its creation is answered, in the mode that survives a power cut."""
+def test_what_was_answered_is_on_the_disk(lab: Lab):
+    """A created job is in the database when it is answered, in the mode that survives a power cut."""
     arn = lab.train("durable", "true")
     lab.service.kill()
     with sqlite3.connect(f"file:{lab.service.root}/sagemaker.sqlite?mode=ro", uri=True) as connection:

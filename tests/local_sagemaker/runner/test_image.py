@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +20,7 @@ FOLDER = "{dir}/x"
 
 
 @pytest.fixture
-def path(tmp_path):
+def path(tmp_path: Path):
     """An image file."""
     made = tmp_path / "image.toml"
     made.write_text(TEXT)
@@ -27,12 +28,12 @@ def path(tmp_path):
 
 
 @pytest.mark.parametrize("uri", ["flywheel:local", "000000000000.dkr.ecr.us-east-1.amazonaws.com/flywheel:1"])
-def test_a_pattern_finds_its_image(path, uri):
+def test_a_pattern_finds_its_image(path: Path, uri: str):
     """Registry and account may stand before the name."""
     assert Images([path]).resolve(uri).folder == path.parent
 
 
-def test_an_unknown_image_is_named_with_the_known(path):
+def test_an_unknown_image_is_named_with_the_known(path: Path):
     """The error says what would have been found."""
     with pytest.raises(
         UnknownImageError, match=r"'xgboost:1' \(known patterns: flywheel:\*, \*/flywheel:\*\)"
@@ -42,7 +43,7 @@ def test_an_unknown_image_is_named_with_the_known(path):
         Images([]).resolve("xgboost:1")
 
 
-def test_commands_are_the_images_or_the_requests(path):
+def test_commands_are_the_images_or_the_requests(path: Path):
     """A first word that names an entry point means that one; others are programs of their own."""
     image, folder = read(path), path.parent
     process = (sys.executable, f"{folder}/main.py", "process")
@@ -54,7 +55,7 @@ def test_commands_are_the_images_or_the_requests(path):
         image.command("serve")
 
 
-def test_the_environment_is_bare_then_the_images_then_the_requests(path):
+def test_the_environment_is_bare_then_the_images_then_the_requests(path: Path):
     """The image's interpreter comes first on the PATH."""
     found = read(path).variables({"LANG": "de"})
     assert found["FOLDER"] == f"{path.parent}/x"
@@ -73,7 +74,7 @@ def test_the_environment_is_bare_then_the_images_then_the_requests(path):
         "uri=['x']\n[entry_points]\ntrain='y'",
     ],
 )
-def test_an_image_file_that_cannot_be_used_is_named(path, text):
+def test_an_image_file_that_cannot_be_used_is_named(path: Path, text: str):
     """The error says which file, and what it needs."""
     path.write_text(text)
     with pytest.raises(ImageFileError, match=r"image\.toml"):
