@@ -21,7 +21,7 @@ def constant() -> DummyClassifier:
 
 
 def linear(numbers: Sequence[str], strings: Sequence[str]) -> Pipeline:
-    """Logistic regression on standardized numbers (a missing one is the median, and marked) and categories."""
+    """Logistic regression on standardized numbers (a missing one is marked) and categories."""
     numeric = make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler())
     categorical = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=RARE_ROWS)
     preprocessing = ColumnTransformer(
