@@ -77,7 +77,7 @@ def _training_row(result: RunResult) -> list[str]:
 def _print_scoring(result: RunResult, terminal: Terminal) -> None:
     """How the champion did on rows it was not trained on."""
     metrics = result.steps.get("monitor", {}).get("metrics", {})
-    told = ", ".join(f"{name} {value:,.4g}" for name, value in metrics.items())
+    told = ", ".join(f"{name} {_number(value)}" for name, value in metrics.items())
     scored = _count(result, "prepare", "counts", "rows_out")
     terminal.say(f"  {result.turn.interval_start} scored {scored} rows: {told}")
 
@@ -122,3 +122,7 @@ def _metric(verdict: Mapping[str, Any], who: str) -> str:
 
 def _interval(value: Mapping[str, float]) -> str:
     return f"{value['value']:.4f} [{value['low']:.4f}, {value['high']:.4f}]"
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
