@@ -7,19 +7,21 @@ import uuid
 from pathlib import Path
 
 
-def write(path: Path, content: bytes) -> None:
-    """Write `content` to `path` atomically and durably, making its folder."""
+def write(path: Path, content: bytes, *, is_durable: bool = True) -> None:
+    """Write `content` to `path` atomically, making its folder; durably unless told otherwise."""
     make_folder(path.parent)
     temporary = path.with_name(f".{uuid.uuid4().hex}")
     try:
         with temporary.open("xb") as file:
             file.write(content)
-            flush(file.fileno())
+            if is_durable:
+                flush(file.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    if is_durable:
+        sync_folder(path.parent)
 
 
 def flush(descriptor: int) -> None:

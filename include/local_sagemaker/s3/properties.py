@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from include.local_sagemaker.s3 import files, places
+
+log = logging.getLogger(__name__)
 
 CONTENT_TYPE = "binary/octet-stream"
 
@@ -33,6 +36,12 @@ class Properties:
     checksums: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def is_irreplaceable(self) -> bool:
+        """Whether something here cannot be computed anew from the object's bytes, should it be lost."""
+        given = self.metadata or self.headers or self.tags or self.content_type != CONTENT_TYPE
+        return bool(given) or "-" in self.etag
+
 
 def identity(status: os.stat_result) -> str:
     """What tells one version of a file from another."""
@@ -47,7 +56,7 @@ def _path(folder: Path, key: str, status: os.stat_result) -> Path:
 def save(folder: Path, key: str, status: os.stat_result, properties: Properties) -> None:
     """Keep the properties of the file with `status`, durably."""
     content = json.dumps(asdict(properties)).encode()
-    files.write(_path(folder, key, status), content)
+    files.write(_path(folder, key, status), content, is_durable=properties.is_irreplaceable)
 
 
 def load(folder: Path, key: str, status: os.stat_result) -> Properties | None:
@@ -55,6 +64,9 @@ def load(folder: Path, key: str, status: os.stat_result) -> Properties | None:
     try:
         return Properties(**json.loads(_path(folder, key, status).read_bytes()))
     except FileNotFoundError:
+        return None
+    except ValueError:
+        log.warning("The properties of %r were damaged, as by a power cut; they are computed anew.", key)
         return None
 
 

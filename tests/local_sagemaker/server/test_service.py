@@ -83,10 +83,11 @@ def test_a_mistake_of_the_service_is_told_with_the_id_in_its_log(sagemaker: Any)
     sagemaker.s3.create_bucket(Bucket="broken")
     sagemaker.s3.put_object(Bucket="broken", Key="k", Body=b"")
     for path in (sagemaker.root / "s3" / ".state" / "properties" / "broken").rglob("*.*"):
-        path.write_bytes(b"no JSON")
+        path.unlink()
+        path.mkdir()
     with pytest.raises(sagemaker.s3.exceptions.ClientError) as error:
         sagemaker.s3.get_object(Bucket="broken", Key="k")
     answer = error.value.response
     assert (answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]) == ("InternalError", 500)
     assert f"Request {answer['ResponseMetadata']['RequestId']} failed" in sagemaker.log.read_text()
-    assert "JSONDecodeError" in sagemaker.log.read_text()
+    assert "IsADirectoryError" in sagemaker.log.read_text()
