@@ -1,0 +1,71 @@
+"""Which model scores an interval: the one that was in production when it began."""
+# ruff: noqa: ANN401 - the service's test class has no types
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowSkipException
+
+from flywheel.exceptions import NoChampion
+from flywheel.ledger import Entry
+from flywheel.names import Interval
+from flywheel.operators import BatchTransformOperator
+from flywheel.operators.scoring import champion_of
+from include.cycles.cycle import Cycle
+from include.settings import Settings
+
+
+def month(number: int) -> Interval:
+    """One month of 2013."""
+    return Interval(datetime(2013, number, 1, tzinfo=UTC), datetime(2013, number + 1, 1, tzinfo=UTC))
+
+
+def promote(operator: Any, number: int) -> None:
+    """Promote a model of the data up to and including a month."""
+    entry = Entry(
+        kind="decision",
+        at="2013-01-01T00:00:00+00:00",
+        by={},
+        interval=month(number).iso,
+        key="k",
+        model_uri=f"s3://b/{number}/model.tar.gz",
+        transform_uri="s3://b/t/",
+        evaluation_uri=f"s3://b/{number}/",
+        data_end=month(number).end.isoformat(),
+        verdict={},
+        reasons=[],
+    )
+    decision = operator.ledger.decide(entry)
+    operator.ledger.promote(Entry(**{**vars(entry), "kind": "promotion", "version": "arn"}), decision)
+
+
+@pytest.fixture
+def operator(cycle: Cycle, installed: Settings) -> BatchTransformOperator:
+    """The operator that scores, with an empty ledger."""
+    made = BatchTransformOperator(task_id="batch_transform", cycle=cycle)
+    assert made.settings == installed
+    return made
+
+
+def test_the_champion_has_seen_nothing_of_the_interval(operator: BatchTransformOperator):
+    """A model of the interval's own data is promoted already, but was not when the interval began."""
+    for number in (1, 2, 3):
+        promote(operator, number)
+    assert champion_of(operator, month(3)).model_uri == "s3://b/2/model.tar.gz"
+
+
+def test_the_first_interval_is_skipped(operator: BatchTransformOperator):
+    """Nothing can have been trained before it."""
+    promote(operator, 1)
+    with pytest.raises(AirflowSkipException, match="the first of flights"):
+        champion_of(operator, month(1))
+
+
+def test_a_later_interval_without_a_champion_fails_with_what_to_run(operator: BatchTransformOperator):
+    """Somebody forgot to train."""
+    promote(operator, 3)
+    with pytest.raises(NoChampion, match="Run flights_train_and_deploy for an earlier interval first"):
+        champion_of(operator, month(3))
