@@ -172,7 +172,7 @@ exec setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
 
 @pytest.mark.parametrize("isolation", [Isolation.OVERLAY, Isolation.BIND])
 def test_a_user_without_rights_sees_the_workspace_too(isolation: Isolation):
-    """Through a user namespace, even where /opt/ml is not there and cannot be made; /opt keeps what it had."""
+    """Through a user namespace, even where /opt/ml cannot be made; /opt keeps what it had."""
     if os.geteuid() != 0 or subprocess.run(NAMESPACE_PROBE, capture_output=True, check=False).returncode:
         pytest.skip("becoming nobody needs root, and user namespaces")
     # beside pytest's own folder, which nobody may not enter
