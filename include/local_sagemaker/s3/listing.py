@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from include.local_sagemaker.s3.places import Places, is_file
+from include.local_sagemaker.s3.places import Places, is_file, is_plain
 
 #: key, file, status of the file
 Found = tuple[str, Path, os.stat_result]
@@ -45,15 +45,15 @@ class Walk:
         return key.startswith(self._prefix) and key > self.bound
 
     def _plain(self, start: bytes) -> Iterator[tuple[bytes, Path]]:
-        folder = Path(os.fsdecode(os.path.join(os.fsencode(self._folder), start)))  # noqa: PTH118 (bytes)
-        if not start or self._is_within(folder):
-            yield from self._descend(start, folder)
-
-    def _is_within(self, folder: Path) -> bool:
-        """Whether `folder` is reached without dots and links; a prefix is a client's text."""
-        if b"\0" in os.fsencode(folder) or ".." in folder.parts or not folder.is_dir():
-            return False
-        return folder.resolve() == self._folder.resolve() / folder.relative_to(self._folder)
+        folder = self._folder
+        if start:
+            name = start[:-1].decode()
+            if not is_plain(name):
+                return  # no plain file has such a prefix
+            folder = folder / name
+            if not folder.is_dir() or folder.resolve() != self._folder.resolve() / name:
+                return  # not there, or behind a link
+        yield from self._descend(start, folder)
 
     def _descend(self, start: bytes, folder: Path) -> Iterator[tuple[bytes, Path]]:
         """Depth first; a folder sorts as its name with a slash, so that the order is that of whole keys."""
@@ -80,16 +80,10 @@ class Walk:
         names = self._odd.glob("*.key") if self._odd.is_dir() else ()
         odd = [(name.read_bytes(), name.with_suffix("")) for name in names]
         for key, path in sorted(odd):
-            plain = self._folder / os.fsdecode(key)
-            if self._wants(key, is_folder=False) and is_file(path) and not _is_plain_file(plain):
+            # a plain file of that key, put there by hand, comes before it
+            is_hidden = is_plain(key.decode()) and is_file(self._folder / key.decode())
+            if self._wants(key, is_folder=False) and is_file(path) and not is_hidden:
                 yield key, path
-
-
-def _is_plain_file(path: Path) -> bool:
-    try:
-        return is_file(path)
-    except ValueError:
-        return False  # a NUL in the key
 
 
 def _is_utf8(key: bytes) -> bool:

@@ -99,7 +99,18 @@ def test_links_are_not_followed(sagemaker: Any, s3: Any, tmp_path: Any):
 
 def test_keys_never_leave_the_bucket(sagemaker: Any, s3: Any):
     """Keys with dots and slashes are keys, not paths."""
-    keys = ["../../escaped", "a/../../../escaped", "./x", "/abs", "a//b", "..", "z/", "nul\0byte", "s" * 300]
+    keys = [
+        "../../escaped",
+        "a/../../../escaped",
+        "./x",
+        "/abs",
+        "/etc/hosts",
+        "a//b",
+        "..",
+        "z/",
+        "nul\0byte",
+        "s" * 300,
+    ]
     for key in keys:
         s3.put_object(Bucket=BUCKET, Key=key, Body=key.encode())
     assert {key: s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys} == {
