@@ -51,7 +51,7 @@ class AirflowApi:
         found = self._found("GET", f"/dags/{dag_id}/dagRuns?limit={limit}&order_by=-run_after")
         return list(found["dag_runs"]) if found else []
 
-    def trigger(self, dag_id: str, run_id: str, conf: dict[str, str]) -> None:
+    def trigger(self, dag_id: str, run_id: str, conf: dict[str, Any]) -> None:
         """Start a run; that there is one of this id already is fine."""
         body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
         answer = self._send("POST", f"/dags/{dag_id}/dagRuns", body)

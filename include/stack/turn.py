@@ -74,12 +74,13 @@ class Driver:
     def turn(self, turns: Sequence[Turn]) -> None:
         """Do the runs one after the other; raise at the first that fails."""
         for dag_id in dict.fromkeys(turn.dag_id for turn in turns):
-            self._wait_for(dag_id)
+            self.wait_for(dag_id)
             self.api.unpause(dag_id)
         for turn in turns:
             self._one(turn)
 
-    def _wait_for(self, dag_id: str) -> None:
+    def wait_for(self, dag_id: str) -> None:
+        """Wait until Airflow has read a DAG; raise with the reason if it cannot."""
         deadline = time.monotonic() + PARSE_TIMEOUT_S
         while self.api.dag(dag_id) is None:
             self.terminal.show(f"  waiting for Airflow to read {dag_id} ...")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,14 +30,19 @@ Stack = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """An installation of its own, on ports nobody has."""
+def settings() -> Iterator[Settings]:
+    """An installation of its own, on ports nobody has.
+
+    Not below pytest's own directory: pytest closes that to other users, and PostgreSQL started by root runs
+    as one.
+    """
     with socket.socket() as one, socket.socket() as other:
         one.bind(("127.0.0.1", 0))
         other.bind(("127.0.0.1", 0))
         ports = one.getsockname()[1], other.getsockname()[1]
-    home = tmp_path_factory.mktemp("home")
-    return Settings(home=home, airflow_port=ports[0], sagemaker_port=ports[1], poll_interval_s=0.5)
+    home = Path(tempfile.mkdtemp(prefix="flywheel-test-"))
+    yield Settings(home=home, airflow_port=ports[0], sagemaker_port=ports[1], poll_interval_s=0.5)
+    shutil.rmtree(home)
 
 
 @pytest.fixture(scope="module")

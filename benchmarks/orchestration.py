@@ -1,0 +1,132 @@
+"""What orchestration costs: one training in Airflow, beside the same steps in one process.
+
+Both sides run once in each round, in turn, on a stack that is started here (and not timed) in a directory
+of its own. `python benchmarks/orchestration.py [--rounds 2]`
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(PROJECT))
+
+from include.settings import Settings  # noqa: E402 - the project is on the path only now
+from include.stack.airflow_api import AirflowApi  # noqa: E402
+from include.stack.aws import make_bucket  # noqa: E402
+from include.stack.home import ADMIN, home_of, installation_secrets  # noqa: E402
+from include.stack.stack import Stack  # noqa: E402
+from include.stack.terminal import Terminal  # noqa: E402
+from include.stack.turn import Driver  # noqa: E402
+from include.stack.urls import airflow_url  # noqa: E402
+
+DAG, INTERVAL_START = "flights_train_and_deploy", "2013-01-01"
+
+
+def plain() -> dict[str, float]:
+    """Seconds per step in one new process, its imports included in the first step that needs them."""
+    with tempfile.TemporaryDirectory() as parent:
+        done = subprocess.run(
+            [sys.executable, str(PROJECT / "benchmarks/plain_cycle.py"), f"{parent}/cycle"],
+            env={**os.environ, "PYTHONPATH": str(PROJECT), "OMP_NUM_THREADS": "2", "FLYWHEEL_THREADS": "2"},
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    seconds: dict[str, float] = json.loads(done.stdout)
+    return seconds
+
+
+def orchestrated(api: AirflowApi, driver: Driver, number: int) -> tuple[float, list[dict[str, Any]]]:
+    """Seconds from the trigger to the end of the run, and its tasks with their jobs' seconds."""
+    run_id = f"benchmark__{number}"
+    began = time.perf_counter()
+    api.trigger(DAG, run_id, {"interval_start": INTERVAL_START, "force": True})
+    while (run := api.run(DAG, run_id)) and run["state"] not in {"success", "failed"}:
+        driver.heal()
+        time.sleep(0.2)
+    wall = time.perf_counter() - began
+    assert run, "the run is gone"
+    assert run["state"] == "success", "the run failed: its logs are in the directory named above"
+    tasks = api.tasks(DAG, run_id)
+    for task in tasks:
+        task["job_s"] = api.step_result(DAG, run_id, task["task_id"]).get("seconds") or 0.0
+    return wall, tasks
+
+
+def gaps(tasks: list[dict[str, Any]]) -> float:
+    """Seconds between the end of a task and the start of the next."""
+    spans = sorted((_time(task["start_date"]), _time(task["end_date"])) for task in tasks)
+    return sum((later[0] - earlier[1]).total_seconds() for earlier, later in pairwise(spans))
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def report(walls: list[float], runs: list[list[dict[str, Any]]], plains: list[dict[str, float]]) -> None:
+    """Medians side by side."""
+    wall = statistics.median(walls)
+    alone = statistics.median(sum(seconds.values()) for seconds in plains)
+    print(f"\nflights {INTERVAL_START}, medians of {len(walls)}")
+    print(f"{'step':<12}{'plain s':>9}{'job s':>9}{'task s':>9}")
+    for name in [task["task_id"] for task in sorted(runs[0], key=lambda task: task["start_date"])]:
+        of = [task for tasks in runs for task in tasks if task["task_id"] == name]
+        job, task = (statistics.median(t[key] for t in of) for key in ("job_s", "duration"))
+        own = statistics.median(seconds.get(name, 0.0) for seconds in plains)
+        print(f"{name:<12}{own:>9.2f}{job:>9.2f}{task:>9.2f}")
+    between = statistics.median(gaps(tasks) for tasks in runs)
+    print(f"\nwhole cycle: {wall:.1f} s in Airflow, {alone:.1f} s in one process: {wall / alone:.2f} times")
+    print(f"of it between tasks: {between:.1f} s")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=2)
+    rounds = parser.parse_args().rounds
+    place = Path(tempfile.mkdtemp(prefix="flywheel-benchmark-"))
+    settings = Settings(home=place, airflow_port=free_port(), sagemaker_port=free_port(), poll_interval_s=0.5)
+    terminal = Terminal()
+    terminal.say(f"in {place}")
+    stack = Stack(settings, terminal)
+    try:
+        stack.up()
+        make_bucket(settings)
+        api = AirflowApi(airflow_url(settings), ADMIN, installation_secrets(home_of(settings)).password)
+        driver = Driver(api, terminal, home_of(settings).airflow / "logs", stack.heal)
+        driver.wait_for(DAG)
+        walls, runs, plains = [], [], []
+        for number in range(rounds):
+            plains.append(plain())
+            wall, tasks = orchestrated(api, driver, number)
+            walls.append(wall)
+            runs.append(tasks)
+        api.close()
+        report(walls, runs, plains)
+    finally:
+        stack.down()
+
+
+if __name__ == "__main__":
+    main()
