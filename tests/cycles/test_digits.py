@@ -1,0 +1,85 @@
+"""The digits cycle turns on the shared machinery, by its own package alone."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import tarfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from include.cycles.digits import features, source
+from include.cycles.digits.cycle import CYCLE
+from include.jobs import evaluate, inference, train
+from include.jobs.contract import Step
+from include.jobs.rows import read_rows
+
+START, END = datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 2, 1, tzinfo=UTC)
+
+
+def images(start: datetime, end: datetime) -> pd.DataFrame:
+    """All images of a period, as the source gives them."""
+    return pd.concat(source.tables(start, end)["digits"])
+
+
+def two_months() -> pd.DataFrame:
+    """The first images, with ids."""
+    rows = images(START, datetime(2013, 3, 1, tzinfo=UTC))
+    return rows.assign(event_id=rows["image"].astype(str))
+
+
+def step(name: str, base: Path) -> Step:
+    """A step of the first month."""
+    return Step(name=name, cycle="digits", start=START, end=END, key="ab" * 32, base=base)
+
+
+def write(folder: Path, rows: pd.DataFrame) -> None:
+    """One part of a training set."""
+    folder.mkdir(parents=True)
+    rows.to_parquet(folder / "part.parquet", index=False)
+
+
+def test_every_image_is_written_once():
+    """The months of the year hold every image once, about as many each."""
+    months = [*pd.date_range(CYCLE.start, CYCLE.end, freq="MS")]
+    parts = [images(a.to_pydatetime(), b.to_pydatetime()) for a, b in itertools.pairwise(months)]
+    assert [*range(1797)] == pd.concat(parts)["image"].astype(int).tolist()
+    assert min(map(len, parts)) > 130
+
+
+def test_digits_are_learnt_and_told(tmp_path: Path):
+    """The model tells most of the images after those it learnt from, alike through ONNX and scikit-learn."""
+    rows = two_months()
+    write(tmp_path / "input/data/train", rows[:200])
+    write(tmp_path / "input/data/validation", rows[200:240])
+    write(tmp_path / "processing/input/holdout", rows[240:])
+    train.work(step("train", tmp_path))
+    onnx, skops = (inference.read_model(tmp_path / "model", prefer_onnx=each) for each in (True, False))
+    holdout = read_rows(tmp_path / "processing/input/holdout", features)
+    expected = skops.probabilities(holdout.columns)
+    assert (tmp_path / "model/model.onnx").exists()
+    np.testing.assert_allclose(onnx.probabilities(holdout.columns), expected, atol=1e-5)
+    assert (expected.argmax(axis=1) == holdout.labels).mean() > 0.8
+
+
+def test_an_evaluation_of_ten_classes_is_whole(tmp_path: Path):
+    """The verdict is about accuracy, and the registry's part is that of several classes."""
+    rows = two_months()
+    write(tmp_path / "input/data/train", rows[:200])
+    write(tmp_path / "input/data/validation", rows[200:240])
+    write(tmp_path / "processing/input/holdout", rows[240:])
+    train.work(step("train", tmp_path))
+    (tmp_path / "processing/input/challenger").mkdir()
+    with tarfile.open(tmp_path / "processing/input/challenger/model.tar.gz", "w:gz") as tar:
+        tar.add(tmp_path / "model", ".")
+    told = evaluate.work(step("evaluate", tmp_path))
+    output = tmp_path / "processing/output"
+    document = json.loads((output / "evaluation.json").read_text())
+    verdict = json.loads((output / "verdict.json").read_text())
+    assert verdict["metric"] == "accuracy"
+    assert told["accuracy"] == document["multiclass_classification_metrics"]["accuracy"]["value"]
+    matrix = document["multiclass_classification_metrics"]["confusion_matrix"]
+    assert len(rows[240:]) == sum(sum(row.values()) for row in matrix.values())
