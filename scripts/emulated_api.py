@@ -23,6 +23,10 @@ The operations that the local SageMaker carries out. Made from the code by `pyth
 do not edit it by hand. Any other operation is refused by name: HTTP 400 `UnknownOperationException`
 (S3: HTTP 501 `NotImplemented`; query services: HTTP 400 `InvalidAction`). "Accepted without effect" lists
 members of the request that are checked and otherwise make no difference here.
+
+`InvokeEndpoint` of sagemaker-runtime is carried out besides, on a path of its own (api/runtime.py). Without
+effect there: `TargetContainerHostname`, `EnableExplanations`, `InferenceComponentName`, `SessionId`,
+`PrefixAwareId`. `GET /endpoints/<name>/metrics` answers with an endpoint's counters and latencies as JSON.
 """
 
 
