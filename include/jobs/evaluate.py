@@ -154,7 +154,7 @@ def registry_metrics(
     threshold: float,
     classes: tuple[str, ...],
 ) -> dict[str, Any]:
-    """Metrics in the registry's model-quality schema, with confusion matrix and, for two classes, ROC curve."""
+    """Metrics in the schema of the registry, with confusion matrix and, for two classes, ROC curve."""
     found: dict[str, Any] = {
         REGISTRY_NAMES.get(name, name): {
             "value": each.value,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Mapping
@@ -58,7 +59,9 @@ def work(step: Step) -> Mapping[str, float]:
         write(step.output, fitted)
         agreement = write_onnx(step.output, fitted, features, validation)
     told = {"rows": len(train), "rows_validation": len(validation), **measured}
-    document = {"metrics": told, "onnx": agreement, "threads": threads}
+    # a metric is undefined where the validation rows have one class; JSON has no word for it but null
+    shown = {name: value if math.isfinite(value) else None for name, value in told.items()}
+    document = {"metrics": shown, "onnx": agreement, "threads": threads}
     (step.output / model_files.METRICS).write_text(json.dumps(document, indent=1) + "\n")
     copy_code(step.output / "code", step.cycle)
     interval = [step.start.isoformat(), step.end.isoformat()]
