@@ -62,8 +62,13 @@ class Container:
     async def start(cls, spec: ContainerSpec) -> Container:
         """Start the process on a free port; ContainerError if that is impossible."""
         port = free_port()
+        begun = asyncio.create_task(asyncio.to_thread(_start, spec, port))
         try:
-            return cls(spec, await asyncio.to_thread(_start, spec, port), port)
+            return cls(spec, await asyncio.shield(begun), port)
+        except asyncio.CancelledError:
+            # The thread goes on; only when it is done can `adopt` find, and `stop` end, what it has started.
+            await asyncio.gather(begun, return_exceptions=True)
+            raise
         except (LaunchError, OSError) as error:
             raise ContainerError(f"The container could not be started: {error}") from error
 

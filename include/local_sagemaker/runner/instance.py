@@ -112,6 +112,7 @@ class Instance:
         return f"is not healthy ({wrong})"
 
     async def _again(self, target: Target) -> Container:
+        self._container = None
         self._container = await Container.start(self.spec)
         try:
             await self._container.healthy(self._health_timeout_s)
