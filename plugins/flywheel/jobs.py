@@ -81,7 +81,7 @@ def judge(kind: JobKind, name: str, description: Mapping[str, Any]) -> None:
         return
     reasons = (description.get("ExitMessage"), description.get("FailureReason"))
     why = " | ".join(dict.fromkeys(reason for reason in reasons if reason)) or "SageMaker gives no reason"
-    text = f"The {kind.name} {name} ended as {status}: {why}."
+    text = f"The {kind.name} {name} ended as {status}: {why.rstrip('.')}."
     if status in kind.stopped:
         raise JobStopped(f"{text} Clear the task to run it again.")
     raise JobFailed(f"{text} Its log is above; after the cause is removed, clear the task to run it again.")
