@@ -36,7 +36,8 @@ lock: ## compile the requirements*.in anew, with hashes
 bench: dev-environment ## measure what is claimed: see benchmarks/README.md
 	$(VENV) benchmarks/orchestration.py
 	$(VENV) benchmarks/airflow_startup.py
-	$(VENV) benchmarks/online.py
+	$(VENV) benchmarks/plain_cycle.py --keep .flywheel/benchmark
+	$(VENV) benchmarks/online.py .flywheel/benchmark/train/model
 	$(VENV) benchmarks/memory.py
 
 environment:

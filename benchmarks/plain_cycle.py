@@ -1,11 +1,12 @@
 """The steps of one training called one after the other in one process: no Airflow, no SageMaker, no S3.
 
 Each step runs the very entry point its job runs, on a directory laid out as SageMaker would lay it out.
-`python benchmarks/plain_cycle.py DIRECTORY` prints seconds per step as JSON.
+`python benchmarks/plain_cycle.py DIRECTORY [--keep]` prints seconds per step as JSON.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import importlib
 import io
@@ -17,6 +18,8 @@ import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 CYCLE, START, END = "flights", "2013-01-01T00:00:00+00:00", "2013-02-01T00:00:00+00:00"
 INTERVAL = "2013-01-01_2013-02-01"
@@ -100,8 +103,14 @@ def main(root: Path) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    place = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("directory", type=Path, help="made anew")
+    parser.add_argument("--keep", action="store_true", help="leave it, with the model in train/model")
+    options = parser.parse_args()
+    place = options.directory.resolve()
+    shutil.rmtree(place, ignore_errors=True)
     try:
         print(json.dumps(main(place)))
     finally:
-        shutil.rmtree(place)
+        if not options.keep:
+            shutil.rmtree(place)
