@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 
 from anyio import to_thread
 
+from include.local_sagemaker import browse
 from include.local_sagemaker.api import runtime
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.dispatch import dispatch
@@ -51,6 +52,8 @@ class Application:
         try:
             if request.method == "GET" and request.path == "/health":
                 response = self._health()
+            elif browse.is_browsing(request):
+                response = await to_thread.run_sync(browse.page, self._context, request)
             else:
                 response = await dispatch(self._context, request)
             if not await incoming.settle(request.headers):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import mimetypes
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -12,12 +13,15 @@ from typing import TYPE_CHECKING
 from include.local_sagemaker.errors import AwsError
 from include.local_sagemaker.runner.channels import split
 from include.local_sagemaker.runner.failures import JobError
+from include.local_sagemaker.s3.properties import Properties
 
 if TYPE_CHECKING:
     from include.local_sagemaker.s3.objects import ObjectStore
 
 #: models are mostly incompressible, and a chain of jobs waits for this
 GZIP_LEVEL = 1
+#: kinds of files that a browser shows rather than saves, if it is told what they are
+SHOWN = ("text/html", "application/json", "text/plain", "image/png", "image/svg+xml")
 
 
 def files(folder: Path) -> Iterator[Path]:
@@ -66,9 +70,15 @@ def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
     return member
 
 
+def _properties(key: str) -> Properties | None:
+    """The content type of what a browser can show; None for all else, which keeps S3's own default."""
+    kind, _ = mimetypes.guess_type(key)
+    return Properties(etag="", content_type=kind) if kind in SHOWN else None
+
+
 def _put(objects: ObjectStore, bucket: str, key: str, path: Path, owner: str) -> None:
     try:
-        objects.put_file(bucket, key, path)
+        objects.put_file(bucket, key, path, _properties(key))
     except AwsError as error:
         raise JobError(
             f"ClientError: Cannot upload {path.name} of {owner} to s3://{bucket}/{key}: {error.message} "
