@@ -82,6 +82,15 @@ def check_output(hook: SageMaker, uri: str, key: str) -> Manifest:
     return manifest
 
 
+def own_partition(hook: SageMaker, interval: Interval, result: Mapping[str, Any]) -> Partition:
+    """The interval's cleaned data as its own run's clean has handed it on.
+
+    :param result: the XCom of clean
+    :raises OutputMissing: it is no longer there
+    """
+    return Partition(interval, result["key"], check_output(hook, result["uri"], result["key"]))
+
+
 def cleaned(hook: SageMaker, cycle: Cycle, interval: Interval, settings: Settings) -> list[Partition]:
     """The cleaned partition of every interval from the cycle's start up to and including `interval`.
 

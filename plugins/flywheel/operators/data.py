@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import Context
 
-from flywheel.history import cleaned, fetch_sources, put_manifest_file
+from flywheel.history import Partition, cleaned, fetch_sources, own_partition, put_manifest_file
 from flywheel.keys import digest
 from flywheel.names import Interval
 from flywheel.operators.job import JobOperator
@@ -34,25 +34,29 @@ class CleanOperator(JobOperator):
         return Work({"fetch": Input(Source(fetched["uri"]), fetched["digest"])})
 
 
-class HistoryOperator(JobOperator):
-    """A step that reads the cleaned data of every interval so far."""
-
-    def work(self, context: Context, interval: Interval) -> Work:  # noqa: ARG002 - found by keys, not by the run
-        """One list of all cleaned partitions, none of them later than the interval."""
-        partitions = cleaned(self.hook, self.cycle, interval, self.settings)
-        uri = put_manifest_file(self.hook, self.cycle, partitions, self.settings)
-        content = digest([[str(p.interval), p.manifest["digest"]] for p in partitions])
-        self.log.info("Reading %d cleaned intervals by %s", len(partitions), uri)
-        return Work({"clean": Input(Source(uri, "ManifestFile"), content)})
-
-
-class TransformOperator(HistoryOperator):
+class TransformOperator(JobOperator):
     """Join and combine attributes, and split by time into train, validation and holdout."""
 
     step = "transform"
 
+    def work(self, context: Context, interval: Interval) -> Work:  # noqa: ARG002 - found by keys, not by the run
+        """One list of all cleaned partitions, none of them later than the interval."""
+        return list_of(self, cleaned(self.hook, self.cycle, interval, self.settings))
 
-class PrepareOperator(HistoryOperator):
+
+class PrepareOperator(JobOperator):
     """Make the interval's records ready for scoring, and collect the labels known by its end."""
 
     step = "prepare"
+
+    def work(self, context: Context, interval: Interval) -> Work:
+        """The interval's own cleaned partition; scoring needs no history."""
+        return list_of(self, [own_partition(self.hook, interval, self.result_of(context, "clean"))])
+
+
+def list_of(operator: JobOperator, partitions: list[Partition]) -> Work:
+    """One input for all partitions, however many: a list of their files."""
+    uri = put_manifest_file(operator.hook, operator.cycle, partitions, operator.settings)
+    content = digest([[str(p.interval), p.manifest["digest"]] for p in partitions])
+    operator.log.info("Reading %d cleaned intervals by %s", len(partitions), uri)
+    return Work({"clean": Input(Source(uri, "ManifestFile"), content)})

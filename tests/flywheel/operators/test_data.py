@@ -1,0 +1,53 @@
+"""Which cleaned data a step reads."""
+# ruff: noqa: ANN401 - contexts and the service's test class have no types
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from flywheel.exceptions import HistoryIncomplete, OutputMissing
+from flywheel.names import Interval, output_uri, split_uri
+from flywheel.operators import PrepareOperator, TransformOperator
+from include.cycles.cycle import Cycle
+from include.settings import Settings
+
+MARCH = Interval(datetime(2013, 3, 1, tzinfo=UTC), datetime(2013, 4, 1, tzinfo=UTC))
+
+
+@pytest.fixture
+def context(service: Any, installed: Settings, attempt: Any) -> Any:
+    """March's run after its clean; no other month was ever cleaned."""
+    uri = output_uri(installed.bucket, "flights", "clean", MARCH, "k")
+    manifest = {"key": "k", "files": [{"name": "a.parquet", "bytes": 4}], "digest": "d"}
+    for name, body in (("a.parquet", b"PAR1"), ("manifest.json", json.dumps(manifest).encode())):
+        service.s3.put_object(Bucket=installed.bucket, Key=split_uri(uri)[1] + name, Body=body)
+    context = attempt(task_id="prepare")
+    context.results["clean"] = {"uri": uri, "key": "k", "digest": "d"}
+    return context
+
+
+def test_prepare_reads_its_own_interval_only(cycle: Cycle, context: Any):
+    """Scoring works without any history."""
+    operator = PrepareOperator(task_id="prepare", cycle=cycle)
+    source = operator.work(context, MARCH).inputs["clean"].source
+    assert source.kind == "ManifestFile"
+    _, *names = json.loads(operator.hook.read(source.uri) or b"")
+    place = "2013-03-01_2013-04-01/k"
+    assert names == [f"{place}/a.parquet", f"{place}/manifest.json"]
+
+
+def test_prepare_tells_that_its_input_is_gone(cycle: Cycle, context: Any):
+    """Somebody deleted the cleaned data meanwhile."""
+    context.results["clean"]["key"] = "other"
+    with pytest.raises(OutputMissing, match="no manifest for the key other"):
+        PrepareOperator(task_id="prepare", cycle=cycle).work(context, MARCH)
+
+
+def test_transform_needs_every_interval_before(cycle: Cycle, context: Any):
+    """A training set with a hole would be silent."""
+    with pytest.raises(HistoryIncomplete, match="2013-01-01_2013-02-01"):
+        TransformOperator(task_id="transform", cycle=cycle).work(context, MARCH)
