@@ -71,13 +71,13 @@ def check_output(hook: SageMaker, uri: str, key: str) -> Manifest:
     """
     manifest = read_manifest(hook, uri, key)
     if manifest is None:
-        raise OutputMissing(f"{uri} has no manifest for the key {key}. Clear the task with force to redo it.")
+        raise OutputMissing(f"{uri} has no manifest for the key {key}. Clear the task to redo it.")
     sizes = hook.sizes(uri)
     wrong = [f["name"] for f in manifest["files"] if sizes.get(f["name"]) != f["bytes"]]
     if wrong:
         raise OutputMissing(
             f"{uri} lacks {', '.join(wrong)}, or has them in another size than its manifest says. "
-            "Something removed or changed them: run the DAG with force to make them again."
+            "Something removed or changed them: clear the task to make them again."
         )
     return manifest
 
@@ -91,15 +91,18 @@ def own_partition(hook: SageMaker, interval: Interval, result: Mapping[str, Any]
     return Partition(interval, result["key"], check_output(hook, result["uri"], result["key"]))
 
 
-def cleaned(hook: SageMaker, cycle: Cycle, interval: Interval, settings: Settings) -> list[Partition]:
+def cleaned(
+    hook: SageMaker, cycle: Cycle, interval: Interval, settings: Settings, *, own: Partition | None = None
+) -> list[Partition]:
     """The cleaned partition of every interval from the cycle's start up to and including `interval`.
 
+    :param own: the partition of `interval` itself, where it is known; one that was forced has another key
     :raises HistoryIncomplete: naming the intervals that were not cleaned by this code, and what to run
     """
     partitions: list[Partition] = []
     missing: list[Interval] = []
     for each in history(cycle, interval):
-        found = _cleaned(hook, cycle, each, settings)
+        found = own if own and each == interval else find_cleaned(hook, cycle, each, settings)
         if found is None:
             missing.append(each)
         else:
@@ -109,7 +112,7 @@ def cleaned(hook: SageMaker, cycle: Cycle, interval: Interval, settings: Setting
     return partitions
 
 
-def _cleaned(hook: SageMaker, cycle: Cycle, interval: Interval, settings: Settings) -> Partition | None:
+def find_cleaned(hook: SageMaker, cycle: Cycle, interval: Interval, settings: Settings) -> Partition | None:
     """One interval's cleaned data: the fetch's key leads to its digest, and that to the clean's key."""
 
     def manifest_of(step: str, record: KeyRecord) -> Manifest | None:

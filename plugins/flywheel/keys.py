@@ -42,11 +42,18 @@ class KeyRecord:
     #: digest of requirements.txt
     environment: str
     threads: int
+    #: the task that was told to run its job again, see `forced_by` in work.py; None: anybody's
+    forced_by: str | None = None
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The record as it is kept; what nobody forced does not speak of it."""
+        return {name: value for name, value in asdict(self).items() if (name, value) != ("forced_by", None)}
 
     @property
     def key(self) -> str:
         """The step's key, 64 hex digits."""
-        return digest(asdict(self))
+        return digest(self.content)
 
 
 def environment_digest() -> str:
@@ -62,6 +69,7 @@ def key_record(
     inputs: Mapping[str, str],
     parameters: Mapping[str, str],
     settings: Settings,
+    forced_by: str | None = None,
 ) -> KeyRecord:
     """The record of one step of one cycle for one interval."""
     return KeyRecord(
@@ -73,4 +81,5 @@ def key_record(
         parameters=dict(parameters),
         environment=environment_digest(),
         threads=settings.threads,
+        forced_by=forced_by,
     )

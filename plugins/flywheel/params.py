@@ -35,7 +35,8 @@ def force() -> Param:
         default=False,
         type="boolean",
         title="Run every job again",
-        description="Also those that completed before with the same code, inputs and settings.",
+        description="Also those that completed before with the same code, inputs and settings. Their outputs "
+        "get keys of their own and overwrite nothing.",
     )
 
 

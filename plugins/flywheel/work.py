@@ -49,30 +49,17 @@ class Attached:
     tokens: dict[str, str] = field(default_factory=dict)
 
 
-class Forced:
-    """The param `force`: a new generation even of what has completed, but one per clearing of the task.
+def forced_by(context: Context) -> str | None:
+    """Who forces a job to run again, as part of the job's key; None where the param `force` is off.
 
-    Which one is remembered in the task's state store, by `max_tries`: that stays the same over retries and
-    changes with every clear.
+    A forced output gets a place of its own: what was written under the ordinary key stays as it is.
+    `max_tries` stays the same over retries and changes with every clearing, so that a retry takes what the
+    attempt before it made, and a cleared task makes it anew.
     """
-
-    def __init__(self, context: Context) -> None:
-        self._tries = context["ti"].max_tries
-        self._store = context["task_state_store"] if context["params"].get("force") else None
-
-    def refuses(self, job: str) -> bool:
-        """Whether this completed job will not do, since it was there before the task."""
-        if self._store is None:
-            return False
-        return bool(self._store.get("forced") != self._record(job))
-
-    def remember(self, job: str) -> None:
-        """Keep that this job is the task's own."""
-        if self._store is not None:
-            self._store.set("forced", self._record(job))
-
-    def _record(self, job: str) -> dict[str, Any]:
-        return {"tries": self._tries, "job": job}
+    if not context["params"].get("force"):
+        return None
+    ti = context["ti"]
+    return f"{ti.dag_id}/{ti.run_id}/{ti.max_tries}"
 
 
 def task_digest(ti: Any) -> str:  # noqa: ANN401 - Airflow's task instance

@@ -121,21 +121,6 @@ def installed(service: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Setting
     settings.cache_clear()
 
 
-class Store:
-    """The part of Airflow's task state store that outlives an attempt."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
-
-    def get(self, key: str) -> Any:
-        """A value, or None."""
-        return self.values.get(key)
-
-    def set(self, key: str, value: Any) -> None:
-        """Keep a value, as JSON would."""
-        self.values[key] = json.loads(json.dumps(value))
-
-
 class Attempt(dict[str, Any]):
     """The context of one attempt of one task, with what Airflow would provide."""
 
@@ -160,14 +145,14 @@ class Attempt(dict[str, Any]):
             run_type="manual",
         )
         given = {"interval_start": None, "force": False, **params}
-        super().__init__(ti=ti, dag_run=run, params=given, task_state_store=Store())
+        super().__init__(ti=ti, dag_run=run, params=given)
 
     def retried(self) -> Attempt:
         """The next attempt of the same task."""
         other = Attempt(self["ti"].run_id, task_id=self["ti"].task_id)
         other.results = self.results
         other["ti"].try_number = self["ti"].try_number + 1
-        other.update(params=self["params"], task_state_store=self["task_state_store"])
+        other.update(params=self["params"])
         return other
 
     def cleared(self) -> Attempt:

@@ -46,11 +46,18 @@ def test_a_digest_is_the_sha256_of_the_canonical_text():
         {"parameters": {}},
         {"environment": "x"},
         {"threads": 1},
+        {"forced_by": "dag/run/2"},
     ],
 )
 def test_a_key_changes_with_everything_in_its_record(change: dict):
     """Nothing in it is for show."""
     assert replace(RECORD, **change).key != RECORD.key
+
+
+def test_what_nobody_forced_says_nothing_of_force():
+    """An ordinary key is made from the ordinary things."""
+    assert "forced_by" not in RECORD.content
+    assert RECORD.key == digest(RECORD.content)
 
 
 def test_a_record_takes_the_thread_count_from_the_settings(cycle: Cycle):

@@ -39,9 +39,10 @@ class TransformOperator(JobOperator):
 
     step = "transform"
 
-    def work(self, context: Context, interval: Interval) -> Work:  # noqa: ARG002 - found by keys, not by the run
+    def work(self, context: Context, interval: Interval) -> Work:
         """One list of all cleaned partitions, none of them later than the interval."""
-        return list_of(self, cleaned(self.hook, self.cycle, interval, self.settings))
+        own = own_partition(self.hook, interval, self.result_of(context, "clean"))
+        return list_of(self, cleaned(self.hook, self.cycle, interval, self.settings, own=own))
 
 
 class PrepareOperator(JobOperator):

@@ -22,7 +22,7 @@ from flywheel.names import Interval, job_name, output_uri
 from flywheel.operators.base import CycleOperator, Result
 from flywheel.requests import Job, Request, processing
 from flywheel.triggers.job import JobEndedTrigger
-from flywheel.work import Attached, Forced, Work, task_digest
+from flywheel.work import Attached, Work, forced_by, task_digest
 
 #: first pause between two looks at a job; a local one is often done in a second
 FIRST_POLL_S = 0.1
@@ -81,7 +81,7 @@ class JobOperator(CycleOperator):
         """Start the job or attach to it, wait for its end, and hand on what it made."""
         interval = self.interval(context)
         work = self.work(context, interval)
-        record = self._record(interval, work)
+        record = self._record(context, interval, work)
         self._attached = self._attach(context, interval, work, record)
         self._show(context)
         if self.deferrable and self.kind.is_active(self._describe(self._attached)):
@@ -100,7 +100,7 @@ class JobOperator(CycleOperator):
             self.hook.forget_clients()
             self.hook.release(self.kind, self._attached.job, self._attached.task, self._attached.attempt)
 
-    def _record(self, interval: Interval, work: Work) -> KeyRecord:
+    def _record(self, context: Context, interval: Interval, work: Work) -> KeyRecord:
         return key_record(
             step=self.step,
             cycle=self.cycle,
@@ -108,6 +108,7 @@ class JobOperator(CycleOperator):
             inputs={name: i.digest for name, i in work.inputs.items()},
             parameters=work.parameters,
             settings=self.settings,
+            forced_by=forced_by(context),
         )
 
     # Start or attach
@@ -137,23 +138,21 @@ class JobOperator(CycleOperator):
                 output_uri=wanted.uri,
                 settings=self.settings,
             )
-            if found := self._try(context, replace(wanted, job=name), self.request(job, work)):
+            if found := self._try(replace(wanted, job=name), self.request(job, work)):
                 return found
         raise AssertionError("unreachable: count() has no end")
 
-    def _try(self, context: Context, wanted: Attached, request: Request) -> Attached | None:
+    def _try(self, wanted: Attached, request: Request) -> Attached | None:
         """Start this generation, or attach to it; None if it is of no use."""
-        self._attached, forced = wanted, Forced(context)
+        self._attached = wanted
         tags = [{"Key": f"{OWNER_TAG}{wanted.task}", "Value": wanted.attempt}]
         if self.hook.create(self.kind, {**request, "Tags": tags}):
             self.log.info("Started %s %s", self.kind.name, wanted.job)
-            forced.remember(wanted.job)
             return wanted
         description = self._describe(wanted)
         if self.kind.is_active(description) and self._join(wanted, description):
-            forced.remember(wanted.job)
             return wanted
-        if self.kind.is_ok(description) and self._will_do(wanted, description, forced):
+        if self.kind.is_ok(description) and self._will_do(wanted, description):
             return replace(wanted, reused=True)
         self.log.info("%s is %s: trying the next generation", wanted.job, self.kind.status(description))
         return None
@@ -168,16 +167,18 @@ class JobOperator(CycleOperator):
         self._wait(wanted)
         return False
 
-    def _will_do(self, wanted: Attached, description: Mapping[str, Any], forced: Forced) -> bool:
+    def _will_do(self, wanted: Attached, description: Mapping[str, Any]) -> bool:
         """Whether a completed job's output is the result."""
-        if forced.refuses(wanted.job):
-            return False
         try:
             self.outcome(wanted, description)
         except OutputMissing as error:
             self.log.warning("%s has completed, but: %s", wanted.job, error)
             return False
-        self.log.info("Reusing %s: it has completed with the same code, inputs and settings", wanted.job)
+        self.log.info(
+            "Reusing %s: it has completed with the same code, inputs and settings (key %s)",
+            wanted.job,
+            wanted.key,
+        )
         return True
 
     def _put_code(self, record: KeyRecord) -> str:
@@ -186,7 +187,7 @@ class JobOperator(CycleOperator):
         code_uri = f"s3://{self.settings.bucket}/code/{digest_of(files)}.tar.gz"
         self.hook.put_once(code_uri, archive(files))
         record_uri = f"s3://{self.settings.bucket}/{self.cycle.name}/keys/{record.key}.json"
-        self.hook.put_once(record_uri, canonical(asdict(record)).encode())
+        self.hook.put_once(record_uri, canonical(record.content).encode())
         return code_uri
 
     # Wait and judge

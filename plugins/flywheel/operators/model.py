@@ -60,7 +60,6 @@ class EvaluateOperator(JobOperator):
         transformed, trained = self.result_of(context, "transform"), self.result_of(context, "train")
         inputs = {
             "holdout": Input(Source(f"{transformed['uri']}holdout/"), transformed["digest"]),
-            # A forced training has the key of the one before it, but another place.
             "challenger": Input(model_folder(trained["model_uri"]), trained["model_uri"]),
         }
         champion = self._champion(interval)

@@ -46,7 +46,7 @@ class BatchTransformOperator(ServingOperator, JobOperator):
         answers = self.hook.sizes(attached.uri)
         missing = sorted(f"{name}.out" for name in self.hook.sizes(batch) if f"{name}.out" not in answers)
         if missing:
-            raise OutputMissing(f"{attached.uri} lacks {', '.join(missing)}. Run the DAG with force.")
+            raise OutputMissing(f"{attached.uri} lacks {', '.join(missing)}. Clear the task.")
         return {"digest": attached.key, "counts": {"files": len(answers)}, "metrics": {}}
 
 

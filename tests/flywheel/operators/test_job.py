@@ -245,15 +245,32 @@ def test_after_a_stop_the_next_generation_is_started(bench: Bench):
 def test_force_runs_again_what_has_completed(bench: Bench):
     """Once for each clearing of the task: a retry takes what the attempt before it made."""
     first = bench.probe(do="write").execute(bench.attempt())
-    forced = bench.attempt(force=True)
+    forced = bench.attempt("again", force=True)
     second = bench.probe(do="write").execute(forced)
     retried = bench.probe(do="write").execute(forced.retried())
     cleared = bench.probe(do="write").execute(forced.cleared())
-    assert [second["job"], retried["job"], cleared["job"]] == [
-        f"{first['job']}-g2",
-        f"{first['job']}-g2",
-        f"{first['job']}-g3",
-    ]
+    assert retried == {**second, "reused": True}
+    assert len({result["job"] for result in (first, second, cleared)}) == 3
+    assert len(bench.jobs()) == 3
+
+
+def test_what_force_makes_overwrites_nothing(bench: Bench):
+    """It has a place of its own, and its key's record tells who forced it."""
+    first = bench.probe(do="write").execute(bench.attempt())
+    place = {"Bucket": bench.bucket, "Prefix": first["uri"].removeprefix(f"s3://{bench.bucket}/")}
+    before = bench.service.s3.list_objects_v2(**place)["Contents"]
+    forced = bench.probe(do="write").execute(bench.attempt("again", force=True))
+    assert forced["uri"] != first["uri"]
+    assert bench.service.s3.list_objects_v2(**place)["Contents"] == before
+    record = SageMaker("aws_default").read_json(f"s3://{bench.bucket}/flights/keys/{forced['key']}.json")
+    assert record["forced_by"] == "flights_train_and_deploy/again/2"
+
+
+def test_who_does_not_force_takes_nothing_that_was_forced(bench: Bench):
+    """Else one run's repetition would change what all the others read."""
+    forced = bench.probe(do="write").execute(bench.attempt("again", force=True))
+    plain = bench.probe(do="write").execute(bench.attempt())
+    assert (plain["reused"], plain["key"] == forced["key"]) == (False, False)
 
 
 def test_a_task_that_takes_too_long_stops_its_job(bench: Bench):
