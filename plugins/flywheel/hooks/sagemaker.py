@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from flywheel.exceptions import FlywheelError
+from flywheel.hooks.sessions import share
 from flywheel.jobs import JobKind
 from flywheel.names import split_uri
 
@@ -42,10 +43,14 @@ class SageMaker:
         config = {"retries": {"mode": "standard", "max_attempts": 6}}
         return AwsGenericHook(aws_conn_id=self.aws_conn_id, client_type="sagemaker", config=config)
 
+    @cached_property
+    def _session(self) -> Any:  # noqa: ANN401 - boto3 has no types
+        return share(self._aws.get_session())
+
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients' types at run time
         """The connection's boto3 client of a service."""
         if service not in self._clients:
-            self._clients[service] = self._aws.get_session().client(
+            self._clients[service] = self._session.client(
                 service,
                 endpoint_url=self.endpoint_url(service),
                 config=self._aws.config,
@@ -56,6 +61,7 @@ class SageMaker:
     def forget_clients(self) -> None:
         """Begin with new clients: one that a signal interrupted may hold a lock for good."""
         self._clients = {}
+        self.__dict__.pop("_session", None)
 
     @property
     def api(self) -> Any:  # noqa: ANN401 - boto3 makes its clients' types at run time
