@@ -46,6 +46,9 @@ def _json(
     if protocol == "json":
         content = {"__type": code, **content}
         headers["content-type"] = "application/x-amz-json-1.1"
+        if model is not None and "awsQueryCompatible" in model.metadata:
+            # A service that once spoke query only: its clients still expect the codes of that time.
+            headers["x-amzn-query-error"] = f"{_query_code(code, model)};{_blame(error)}"
     else:
         headers |= {"content-type": "application/json", "x-amzn-errortype": code}
     return HttpResponse(error.status, json.dumps(content).encode(), headers)
@@ -60,13 +63,25 @@ def _message_name(code: str, model: ServiceModel | None) -> str:
 
 def _query(error: AwsError, code: str, model: ServiceModel | None, request_id: str) -> HttpResponse:
     namespace = model.metadata.get("xmlNamespace", "") if model is not None else ""
-    blame = "Sender" if error.status < 500 else "Receiver"  # noqa: PLR2004 (HTTP's own border)
+    code = code if model is None else _query_code(code, model)
     body = (
-        f'{xml_values.PROLOGUE}<ErrorResponse xmlns="{namespace}"><Error><Type>{blame}</Type>'
+        f'{xml_values.PROLOGUE}<ErrorResponse xmlns="{namespace}"><Error><Type>{_blame(error)}</Type>'
         f"{_elements([('Code', code), ('Message', error.message)])}</Error>"
         f"{_elements([('RequestId', request_id)])}</ErrorResponse>"
     )
     return HttpResponse(error.status, body.encode(), {"content-type": "text/xml"})
+
+
+def _query_code(code: str, model: ServiceModel) -> str:
+    """What query calls the error that JSON calls `code`."""
+    for shape in model.error_shapes:
+        if shape.name == code:
+            return str(shape.metadata.get("error", {}).get("code", code))
+    return CODES["query"].get(code, code)
+
+
+def _blame(error: AwsError) -> str:
+    return "Sender" if error.status < 500 else "Receiver"  # noqa: PLR2004 (HTTP's own border)
 
 
 def _s3(error: AwsError, code: str, status: int, request_id: str) -> HttpResponse:

@@ -26,7 +26,9 @@ def operation_model(service: str, operation: str) -> OperationModel:
 def targets() -> dict[str, str]:
     """Which service a prefix of the X-Amz-Target header belongs to."""
     metadata = {service: service_model(service).metadata for service in SERVICES}
-    return {data["targetPrefix"]: service for service, data in metadata.items() if data["protocol"] == "json"}
+    return {
+        data["targetPrefix"]: service for service, data in metadata.items() if "json" in data["protocols"]
+    }
 
 
 @lru_cache(maxsize=1)

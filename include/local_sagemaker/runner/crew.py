@@ -14,10 +14,11 @@ from include.local_sagemaker.context import Context
 from include.local_sagemaker.runner import logs, model_data
 from include.local_sagemaker.runner.capture import CaptureBuffer, CaptureConfig
 from include.local_sagemaker.runner.container import ContainerError, container_spec
-from include.local_sagemaker.runner.fleet import Fleet, Variant
+from include.local_sagemaker.runner.fleet import Counters, Fleet, Variant
 from include.local_sagemaker.runner.image import Images
 from include.local_sagemaker.runner.instance import Instance
 from include.local_sagemaker.runner.invoke import TIMEOUT_S
+from include.local_sagemaker.runner.meters import Meters
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +60,9 @@ class Plan:
 class Crew:
     """The running containers of a plan."""
 
-    def __init__(self, context: Context, images: Images, endpoint: str, plan: Plan) -> None:
+    def __init__(self, context: Context, images: Images, endpoint: str, plan: Plan, meters: Meters) -> None:
         self.plan = plan
+        self._meters = meters
         self._context, self._images, self._endpoint = context, images, endpoint
         self.fleet = Fleet({variant.name: self._variant(variant) for variant in plan.variants})
         self._instances: dict[tuple[str, int], Instance] = {}
@@ -118,7 +120,8 @@ class Crew:
             instance.enlist()
 
     def _variant(self, plan: VariantPlan) -> Variant:
-        variant = Variant(plan.name, plan.weight)
+        counters = Counters(meter=self._meters.of(self._endpoint, plan.name))
+        variant = Variant(plan.name, plan.weight, counters=counters)
         capture = CaptureConfig.from_request(self.plan.capture)
         if capture is not None:
             variant.capture = CaptureBuffer(capture, self._endpoint, plan.name, self._context.objects)

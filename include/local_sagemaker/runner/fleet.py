@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from include.local_sagemaker.runner.capture import CaptureBuffer
+from include.local_sagemaker.runner.meters import Meter
 from include.local_sagemaker.runner.wire import Client
 
 #: how many of the latest latencies are kept for percentiles
@@ -24,14 +25,23 @@ class Counters:
     model_latency_us: deque[int] = field(default_factory=lambda: deque(maxlen=LATENCIES))
     #: what the service added to it, in microseconds
     overhead_latency_us: deque[int] = field(default_factory=lambda: deque(maxlen=LATENCIES))
+    #: the same for CloudWatch, which outlasts this fleet
+    meter: Meter = field(default_factory=Meter)
 
-    def count(self, status: int, model_us: int, overhead_us: int) -> None:
-        """Count one invocation that a container answered with `status`."""
+    def count(self, status: int, model_us: int | None, overhead_us: int | None) -> None:
+        """Count one invocation that ended with `status`.
+
+        :param model_us: what the model took; None if no container has answered
+        :param overhead_us: what the service took besides, if that is known
+        """
         self.invocations += 1
         self.errors_4xx += 400 <= status < 500  # noqa: PLR2004 - HTTP's classes
         self.errors_5xx += status >= 500  # noqa: PLR2004 - HTTP's classes
-        self.model_latency_us.append(model_us)
-        self.overhead_latency_us.append(overhead_us)
+        if model_us is not None:
+            self.model_latency_us.append(model_us)
+        if overhead_us is not None:
+            self.overhead_latency_us.append(overhead_us)
+        self.meter.count(status, model_us, overhead_us)
 
 
 @dataclass(eq=False)

@@ -23,6 +23,7 @@ from include.local_sagemaker.runner.crew import Crew, Plan, home
 from include.local_sagemaker.runner.deployment import Event, step
 from include.local_sagemaker.runner.image import Images
 from include.local_sagemaker.runner.invoke import Route
+from include.local_sagemaker.runner.meters import Meter, Meters
 from include.local_sagemaker.runner.strays import stop_strays
 from include.local_sagemaker.store import Document, Resource
 
@@ -62,6 +63,8 @@ class Hosting:
         self._endpoints: dict[str, Endpoint] = {}
         #: endpoints by name, for invocations
         self.routes: dict[str, Route] = {}
+        #: what has become of invocations, for CloudWatch
+        self.meters = Meters()
         self._writer = CaptureWriter(self._buffers)
 
     async def start(self) -> None:
@@ -102,7 +105,7 @@ class Hosting:
     # Rolling out.
 
     async def _roll_out(self, endpoint: Endpoint, plan: Plan) -> None:
-        newcomer = endpoint.newcomer = Crew(self._context, self._images, endpoint.route.name, plan)
+        newcomer = endpoint.newcomer = self._crew(endpoint, plan)
         try:
             await newcomer.launch()
         except ContainerError as error:
@@ -120,6 +123,7 @@ class Hosting:
             await self._writer.write(buffers_of(former))
             endpoint.former.remove(former)
             await self._clear(endpoint.route.name, former.plan.generation)
+            self.meters.forget(self._meters_in_use())
 
     async def _scale(self, endpoint: Endpoint, plan: Plan) -> None:
         if endpoint.crew is None:
@@ -185,7 +189,7 @@ class Hosting:
         await (self._scale if is_scaling else self._roll_out)(endpoint, rollout)
 
     async def _serve_again(self, endpoint: Endpoint, plan: Plan) -> None:
-        crew = endpoint.crew = Crew(self._context, self._images, endpoint.route.name, plan)
+        crew = endpoint.crew = self._crew(endpoint, plan)
         pause_s = 1.0
         while True:
             try:
@@ -217,6 +221,13 @@ class Hosting:
 
     def _crews(self) -> list[Crew]:
         return [crew for endpoint in self._endpoints.values() for crew in endpoint.crews]
+
+    def _crew(self, endpoint: Endpoint, plan: Plan) -> Crew:
+        return Crew(self._context, self._images, endpoint.route.name, plan, self.meters)
+
+    def _meters_in_use(self) -> set[Meter]:
+        variants = (variant for crew in self._crews() for variant in crew.fleet.variants.values())
+        return {variant.counters.meter for variant in variants}
 
     def _buffers(self) -> list[CaptureBuffer]:
         return [buffer for crew in self._crews() for buffer in buffers_of(crew)]

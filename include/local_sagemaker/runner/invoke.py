@@ -174,16 +174,17 @@ async def _ask(route: Route, variant: Variant, request: bytes, body: bytes) -> A
             async with asyncio.timeout(TIMEOUT_S):
                 return await target.client.exchange(request, body)
         except TimeoutError:
-            variant.counters.count(500, int(TIMEOUT_S * 1_000_000), 0)
+            variant.counters.count(500, int(TIMEOUT_S * 1_000_000), None)
             raise _model_error(route, 0, _TIMED_OUT) from None
         except ContainerUnreachableError as error:
             if not error.is_unread:
-                variant.counters.count(500, 0, 0)
+                variant.counters.count(500, None, None)
                 raise _model_error(route, 0, f"{error} See its log.") from error
             # Until its watcher has found it sick or started it again.
             target.is_healthy = False
         finally:
             target.in_flight -= 1
+    variant.counters.count(503, None, None)
     raise InvokeError(
         "ServiceUnavailable",
         503,

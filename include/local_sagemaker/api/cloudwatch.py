@@ -1,0 +1,190 @@
+"""CloudWatch metrics: what became of the invocations of endpoints, in the namespace AWS/SageMaker.
+
+There is nothing to write: the metrics are the service's own counters, as runner/meters.py says.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from include.local_sagemaker.api.registry import operation
+from include.local_sagemaker.context import Context
+from include.local_sagemaker.errors import AwsError, ValidationException
+from include.local_sagemaker.runner.meters import METRICS, MINUTE_S, Distribution
+
+NAMESPACE = "AWS/SageMaker"
+ENDPOINT, VARIANT = "EndpointName", "VariantName"
+#: periods shorter than a minute that CloudWatch knows, in seconds
+SHORT_PERIODS = frozenset({1, 5, 10, 20, 30})
+#: most points that GetMetricStatistics answers with, and metrics of one page of ListMetrics
+DATAPOINTS = 1440
+PAGE = 500
+PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,10})?|100)")
+
+Series = dict[datetime, Distribution]
+
+
+class InvalidParameterValueException(AwsError):  # noqa: N818 (the code's name)
+    """A value that CloudWatch does not take."""
+
+    code = "InvalidParameterValueException"
+
+
+class InvalidParameterCombinationException(AwsError):  # noqa: N818 (the code's name)
+    """Values that CloudWatch does not take together."""
+
+    code = "InvalidParameterCombinationException"
+
+
+@operation("cloudwatch", "GetMetricData", ignored=("MaxDatapoints", "LabelOptions", "NextToken"))
+async def get_metric_data(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Answer with one series of points for each query; mathematical expressions are refused."""
+    start, end = _span(parameters)
+    is_rising = parameters.get("ScanBy") == "TimestampAscending"
+    results = []
+    for query in parameters["MetricDataQueries"]:
+        if "MetricStat" not in query:
+            raise ValidationException(
+                f"The query {query['Id']} is an expression; the local SageMaker reads metrics only, "
+                "by MetricStat."
+            )
+        if query.get("ReturnData", True):
+            results.append(_result(context, query, start, end, is_rising=is_rising))
+    return {"MetricDataResults": results, "Messages": []}
+
+
+@operation("cloudwatch", "GetMetricStatistics")
+async def get_metric_statistics(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Answer with the statistics of one metric, a point for each period that has data."""
+    start, end = _span(parameters)
+    plain, extended = parameters.get("Statistics", []), parameters.get("ExtendedStatistics", [])
+    if not plain and not extended:
+        raise InvalidParameterCombinationException("Must specify either Statistics or ExtendedStatistics.")
+    if (end - start).total_seconds() / parameters["Period"] > DATAPOINTS:
+        raise InvalidParameterCombinationException(
+            f"You have requested more than {DATAPOINTS} datapoints. Take a longer period or a shorter time."
+        )
+    unit = _unit(parameters)
+    points = []
+    for at, values in _series(context, parameters, parameters["Period"], start, end).items():
+        point = {"Timestamp": at, "Unit": unit, **{name: statistic(values, name) for name in plain}}
+        if extended:
+            point["ExtendedStatistics"] = {name: statistic(values, name) for name in extended}
+        points.append(point)
+    return {"Label": parameters["MetricName"], "Datapoints": points}
+
+
+@operation("cloudwatch", "ListMetrics", ignored=("RecentlyActive", "IncludeLinkedAccounts", "OwningAccount"))
+async def list_metrics(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Answer with one page of the metrics that endpoints have, by endpoint, variant and name."""
+    found = [metric for metric in _metrics(context) if _is_wanted(metric, parameters)]
+    token = parameters.get("NextToken", "0")
+    if not token.isdecimal():
+        raise InvalidParameterValueException(f"NextToken {token!r} is none of this operation's.")
+    begin = int(token)
+    more = str(begin + PAGE) if begin + PAGE < len(found) else None
+    return {"Metrics": found[begin : begin + PAGE], "NextToken": more}
+
+
+def statistic(values: Distribution, name: str) -> float:
+    """A statistic by CloudWatch's name: Sum, p99, ...; `values` must have some."""
+    match name:
+        case "SampleCount":
+            return float(values.count)
+        case "Sum":
+            return values.total
+        case "Average":
+            return values.total / values.count
+        case "Minimum":
+            return values.low
+        case "Maximum":
+            return values.high
+    found = PERCENTILE.fullmatch(name)
+    if found is None:
+        raise InvalidParameterValueException(
+            f"The statistic {name!r} is not emulated. There are SampleCount, Sum, Average, Minimum, Maximum, "
+            "and percentiles such as p99."
+        )
+    return values.percentile(float(found.group(1)))
+
+
+def _result(
+    context: Context, query: Mapping[str, Any], start: datetime, end: datetime, *, is_rising: bool
+) -> dict[str, Any]:
+    asked = query["MetricStat"]
+    series = _series(context, asked["Metric"], asked["Period"], start, end)
+    moments = sorted(series, reverse=not is_rising)
+    return {
+        "Id": query["Id"],
+        "Label": query.get("Label", asked["Metric"].get("MetricName")),
+        "Timestamps": moments,
+        "Values": [statistic(series[at], asked["Stat"]) for at in moments],
+        "StatusCode": "Complete",
+    }
+
+
+def _span(parameters: Mapping[str, Any]) -> tuple[datetime, datetime]:
+    start, end = parameters["StartTime"], parameters["EndTime"]
+    if start >= end:
+        raise ValidationException(f"StartTime {start} must be before EndTime {end}.")
+    return start, end
+
+
+def _series(
+    context: Context, metric: Mapping[str, Any], period: int, start: datetime, end: datetime
+) -> Series:
+    """The values of a metric by the beginning of each period that has some.
+
+    As CloudWatch does, a period of minutes begins on a whole minute, and an unknown metric is one without
+    points.
+    """
+    if period not in SHORT_PERIODS and period % MINUTE_S:
+        raise InvalidParameterValueException(
+            f"The period {period} is none of {sorted(SHORT_PERIODS)} nor a multiple of {MINUTE_S} seconds."
+        )
+    grain = MINUTE_S if period % MINUTE_S == 0 else period
+    begin = math.floor(start.timestamp() / grain) * grain
+    found: dict[int, Distribution] = {}
+    for at, values in _values(context, metric, begin, end.timestamp()):
+        found.setdefault(begin + (at - begin) // period * period, Distribution()).merge(values)
+    return {datetime.fromtimestamp(at, UTC): found[at] for at in sorted(found) if found[at].count}
+
+
+def _values(
+    context: Context, metric: Mapping[str, Any], begin: float, end: float
+) -> Iterator[tuple[int, Distribution]]:
+    dimensions = {item["Name"]: item["Value"] for item in metric.get("Dimensions", [])}
+    kept = METRICS.get(metric.get("MetricName", ""))
+    if metric.get("Namespace") != NAMESPACE or kept is None or dimensions.keys() != {ENDPOINT, VARIANT}:
+        return
+    meter = context.hosting.meters.find(dimensions[ENDPOINT], dimensions[VARIANT])
+    if meter is not None:
+        yield from ((at, kept.of(tally)) for at, tally in meter.tallies(begin, end))
+
+
+def _unit(parameters: Mapping[str, Any]) -> str:
+    kept = METRICS.get(parameters["MetricName"])
+    return kept.unit if kept else "None"
+
+
+def _metrics(context: Context) -> Iterator[dict[str, Any]]:
+    for endpoint, variant in context.hosting.meters:
+        dimensions = [{"Name": ENDPOINT, "Value": endpoint}, {"Name": VARIANT, "Value": variant}]
+        for name in METRICS:
+            yield {"Namespace": NAMESPACE, "MetricName": name, "Dimensions": dimensions}
+
+
+def _is_wanted(metric: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool:
+    has = {item["Name"]: item["Value"] for item in metric["Dimensions"]}
+    return (
+        metric["Namespace"] == parameters.get("Namespace", metric["Namespace"])
+        and metric["MetricName"] == parameters.get("MetricName", metric["MetricName"])
+        and all(
+            item["Name"] in has and has[item["Name"]] == item.get("Value", has[item["Name"]])
+            for item in parameters.get("Dimensions", [])
+        )
+    )
