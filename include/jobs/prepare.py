@@ -9,7 +9,7 @@ from include.jobs import partitions
 from include.jobs.contract import Step, run
 from include.jobs.manifest import write_manifest
 from include.jobs.tables import write_table
-from include.ml.labels import class_text
+from include.ml.labels import places
 from include.ml.refusal import Refused
 from include.ml.splitting import is_known
 
@@ -57,7 +57,7 @@ def known_labels(step: Step, rows: pd.DataFrame) -> pd.DataFrame:
     features = step.module("features")
     label = rows[features.LABEL]
     known = rows[is_known(label, rows["known_time"], step.end)]
-    text = np.asarray(class_text(known[features.LABEL], features.CLASSES), dtype=object)
+    text = np.array(features.CLASSES, dtype=object)[places(known[features.LABEL], features.CLASSES)]
     return known[["event_id", "known_time"]].assign(label=pd.Series(text, index=known.index, dtype="str"))[
         ["event_id", "label", "known_time"]
     ]

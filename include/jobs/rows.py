@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from include.jobs.inference import Arrays
+from include.ml.labels import places
 from include.ml.refusal import Refused
 
 
@@ -50,7 +51,7 @@ def read_rows(folder: Path, features: ModuleType) -> Rows:
     frame = pd.concat([pd.read_parquet(part, columns=wanted) for part in parts], ignore_index=True)
     if frame.empty:
         raise Refused(f"{folder} holds no rows. Fetch a longer period, or check the split of the cycle.")
-    labels = _labels(frame[features.LABEL], features.CLASSES)
+    labels = places(frame[features.LABEL], features.CLASSES)
     return Rows(to_columns(frame, features.SIGNATURE), labels, frame["event_id"].astype(str).to_numpy(object))
 
 
@@ -62,23 +63,3 @@ def to_columns(frame: pd.DataFrame, kinds: Mapping[str, str]) -> Arrays:
         else frame[name].astype(object).where(frame[name].notna(), "").astype(str).to_numpy(object)
         for name, kind in kinds.items()
     }
-
-
-def _labels(values: pd.Series, classes: Sequence[str]) -> np.ndarray:
-    """Places of the labels in `classes`; whole numbers are told by their digits, 1.0 being "1"."""
-    if values.isna().any():
-        raise Refused(
-            f"{int(values.isna().sum())} of {len(values)} rows have no {values.name}. "
-            "The transform step must leave out rows without a label."
-        )
-    is_number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-    if pd.api.types.is_bool_dtype(values) or (is_number and (values % 1 == 0).all()):
-        values = values.astype("int64")
-    places = pd.Index(classes).get_indexer(pd.Index(values.astype(str)))
-    if (places < 0).any():
-        strange = sorted(set(values[places < 0].astype(str)))[:5]
-        raise Refused(
-            f"The label {values.name} has the value(s) {', '.join(strange)}, which are none of CLASSES "
-            f"({', '.join(classes)}) in features.py. Clean them, or add them to CLASSES."
-        )
-    return places

@@ -1,16 +1,17 @@
-"""Labels as the texts of their classes, whatever type a table keeps them in."""
+"""Labels as the classes that they name, whatever type a table keeps them in."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from include.ml.refusal import Refused
 
 
-def class_text(labels: pd.Series, classes: Sequence[str]) -> list[str]:
-    """Each label as one of `classes`; a whole number is told by its digits.
+def places(labels: pd.Series, classes: Sequence[str]) -> np.ndarray:
+    """Place of each label in `classes`; a whole number is told by its digits, 1.0 and True being "1".
 
     Parameters
     ----------
@@ -19,24 +20,34 @@ def class_text(labels: pd.Series, classes: Sequence[str]) -> list[str]:
     classes
         The texts of all classes.
 
+    Returns
+    -------
+    Integers from 0 to len(classes) - 1, of the labels' length.
+
     Raises
     ------
     Refused
-        A label is none of the classes.
+        A label is missing, or none of the classes.
 
     Examples
     --------
-    >>> class_text(pd.Series([1.0, 0.0, True], dtype=object), ["0", "1"])
-    ['1', '0', '1']
+    >>> places(pd.Series([1.0, 0.0, True], dtype=object), ["0", "1"]).tolist()
+    [1, 0, 1]
     """
-    texts = [_text(label) for label in labels]
+    codes, values = pd.factorize(labels)
+    missing = int((codes < 0).sum())
+    if missing:
+        raise Refused(
+            f"{missing} of {len(labels)} rows have no {labels.name}. The step before must leave them out."
+        )
+    texts = [_text(value) for value in values.tolist()]
     strange = sorted(set(texts) - set(classes))[:5]
     if strange:
         raise Refused(
             f"The label {labels.name} has the value(s) {', '.join(strange)}, which are none of CLASSES "
             f"({', '.join(classes)}). Clean them, or add them to CLASSES in features.py."
         )
-    return texts
+    return np.array([classes.index(text) for text in texts], dtype=np.intp)[codes]
 
 
 def _text(label: object) -> str:
