@@ -18,12 +18,14 @@
     and `known_time` (UTC; when the label became known, missing when there will be none).
 `features.py`
     `SIGNATURE: dict[str, str]`: columns that a client sends, in CSV order, each "number" or "string".
-    `build(tables) -> DataFrame`: the cleaned tables of one interval as one row per fact, with `event_id`,
-    `event_time`, `known_time`, the signature's columns and the label (missing where there is none).
     `combine(columns) -> dict[str, ndarray]`: from a dict of the signature's arrays, the combined attributes.
     Called for a table in training and for a single row in serving, so it takes arrays of any length and
     missing values. `COMBINED`: names of what it adds, in order.
     `LABEL`: name of the label. `CLASSES`: its values as text; for a binary task the positive one comes last.
+    Serving imports this module, so it imports neither pandas nor scikit-learn.
+`joining.py`
+    `build(tables) -> DataFrame`: the cleaned tables of one interval as one row per fact, with `event_id`,
+    `event_time`, `known_time`, the signature's columns and the label (missing where there is none).
 `estimator.py`
     The model that is trained; see there.
 

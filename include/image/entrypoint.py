@@ -39,6 +39,9 @@ def main(arguments: list[str]) -> int:
             "process", f"Cannot start: {role!r} is none of {', '.join(PLACES)}. Name the role first."
         )
     signal.signal(signal.SIGTERM, _stop)
+    # OpenMP reads it when it is loaded, after this. Threads that spin while they wait take the cores from
+    # whatever else runs: on a busy machine a training took four times as long
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         root = _code(role)
         step = _step(role, arguments, root)

@@ -77,7 +77,8 @@ def feature_rows(step: Step, partition: Partition) -> pd.DataFrame:
         if not path.is_file():
             raise Refused(f"The partition {partition.interval} has no {path.name}. Run clean again for it.")
         tables[name] = read_table(path)
-    rows: pd.DataFrame = features.build(tables).sort_values(["event_time", "event_id"], ignore_index=True)
+    built = step.module("joining").build(tables)
+    rows: pd.DataFrame = built.sort_values(["event_time", "event_id"], ignore_index=True)
     combined = features.combine(columns_of(rows, features.SIGNATURE))
     numbers = {name: np.asarray(combined[name], dtype=float) for name in features.COMBINED}
     return pd.concat([rows, pd.DataFrame(numbers, index=rows.index)], axis=1)

@@ -53,7 +53,8 @@ def work(step: Step) -> Mapping[str, float]:
     train = read_rows(step.required("train"), features)
     validation = read_rows(step.required("validation"), features)
     require_classes(train, features)
-    with threadpool_limits(threads):
+    # many small products of matrices: handing them to a second thread costs more than it saves
+    with threadpool_limits({"openmp": threads, "blas": 1}):
         fitted = fit(step, features, train, estimator.pipeline(step.parameters))
         fitted, measured = judge(fitted, features, validation)
         write(step.output, fitted)

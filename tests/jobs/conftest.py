@@ -48,6 +48,9 @@ CLASSES = ("0", "1")
 def combine(columns):
     temp = columns["temp"]
     return {"is_cold": np.where(np.isnan(temp), np.nan, temp < 0)}
+""",
+    "joining.py": """
+from include.cycles.ice.features import LABEL, SIGNATURE
 def build(tables):
     names = ["event_id", "event_time", "known_time", *SIGNATURE, LABEL]
     return tables["readings"][names]

@@ -46,22 +46,28 @@ def evaluated(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def connection(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HTTPConnection]:
-    """A connection to a server of the trained model, with the code that is beside the model."""
+def server(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int]]:
+    """Process id and port of a server of the trained model, with the code that is beside the model."""
     base = tmp_path_factory.mktemp("serve")
     (base / "model").symlink_to(trained / "model")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     process = side.start(base, "serve", SAGEMAKER_BIND_TO_PORT=str(port), FLYWHEEL_SERVE_HOST="127.0.0.1")
-    client = HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         wait_for(port)
-        yield client
+        yield process.pid, port
     finally:
-        client.close()
         process.terminate()
         process.communicate(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def connection(server: tuple[int, int]) -> Iterator[HTTPConnection]:
+    """A connection to the server."""
+    client = HTTPConnection("127.0.0.1", server[1], timeout=30)
+    yield client
+    client.close()
 
 
 def wait_for(port: int) -> None:
@@ -161,6 +167,21 @@ def test_the_report_stands_alone(evaluated: Path):
     assert "<script" not in page
     assert 'src="' not in page
     assert "The challenger" in page
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux tells what a process has loaded")
+def test_serving_loads_onnxruntime_and_neither_pandas_nor_scikit_learn(
+    server: tuple[int, int], connection: HTTPConnection
+):
+    """A server that has predicted holds no compiled part of a library that it can do without."""
+    assert ask(connection, as_csv(), CSV)[0] == 200
+    loaded = Path(f"/proc/{server[0]}/maps").read_text()
+    needed = {name for name in ("numpy", "onnxruntime") if f"/site-packages/{name}/" in loaded}
+    spared = [
+        name for name in ("pandas", "sklearn", "scipy", "pyarrow") if f"/site-packages/{name}/" in loaded
+    ]
+    assert needed == {"numpy", "onnxruntime"}
+    assert spared == []
 
 
 def test_an_unknown_category_is_answered_and_named(connection: HTTPConnection):

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    # not at run time: serving needs no pandas
-    import pandas as pd
 
 SIDE = 8
 #: grey values reach from 0 to this
@@ -26,8 +21,3 @@ CLASSES: tuple[str, ...] = tuple(str(digit) for digit in range(10))
 def combine(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The attributes that only several columns together tell: how much of the image is ink, 0 to 1."""
     return {"ink_share": np.mean([columns[name] for name in PIXELS], axis=0) / DARKEST}
-
-
-def build(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row per image of one cleaned partition: event id, times, the signature's columns and the label."""
-    return tables["digits"][["event_id", "event_time", "known_time", *SIGNATURE, LABEL]]
