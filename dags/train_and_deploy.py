@@ -19,9 +19,11 @@ job that runs is attached to, one that has completed is reused, one that has fai
 a task stops its job, unless another run waits for it too.
 
 ### Backfills
-Work in any order, but an interval needs the cleaned data of all before it; a task that misses some says
-what to run. A backfill never moves production back: an older version is recorded in the history and not
-deployed.
+Work in any order, and several at once: **transform** waits for the cleaned data of all intervals before its
+own, **evaluate** for the decision about the one before, in the triggerer and without holding a worker. If
+nothing happens to a missing interval for five minutes, the task fails and says what to run. A backfill
+backwards needs as many active runs as intervals, since each waits for the one that comes after it. A
+backfill never moves production back: an older version is recorded in the history and not deployed.
 """
 
 from airflow.sdk import DAG
@@ -49,8 +51,8 @@ for cycle in find_cycles().values():
         schedule=CycleTimetable.of(cycle),
         start_date=cycle.start,
         catchup=False,
-        # Decisions follow the order of the data; jobs that other runs share are attached to.
-        max_active_runs=1,
+        # Data and models are made side by side; transform and evaluate wait for the intervals before them.
+        max_active_runs=3,
         default_args=params.DEFAULT_ARGS,
         params={
             "interval_start": params.interval_start(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from flywheel.exceptions import HistoryIncomplete, OutputMissing
@@ -108,7 +109,7 @@ def cleaned(
         else:
             partitions.append(found)
     if missing:
-        raise HistoryIncomplete(_incomplete(cycle, interval, missing))
+        raise HistoryIncomplete(incomplete(cycle, interval, missing, "cleaned", timedelta()))
     return partitions
 
 
@@ -127,15 +128,25 @@ def find_cleaned(hook: SageMaker, cycle: Cycle, interval: Interval, settings: Se
     return Partition(interval, record.key, manifest) if manifest else None
 
 
-def _incomplete(cycle: Cycle, interval: Interval, missing: list[Interval]) -> str:
+def incomplete(
+    cycle: Cycle, interval: Interval, missing: list[Interval], need: str, patience: timedelta
+) -> str:
+    """What to tell about intervals that are missing, and on which nobody works."""
     first, last = missing[0].start, missing[-1].start
     return (
-        f"The interval {interval} of cycle {cycle.name} needs every interval before it, but there is no "
-        f"cleaned data, by the code and settings of now, of: {', '.join(map(str, missing))}. Run\n"
+        f"The interval {interval} of cycle {cycle.name} needs every interval before it, but, by the code, "
+        f"data and settings of now, these are not {need}: {', '.join(map(str, missing))}; nor has anything "
+        f"happened to them for {patience}. Run\n"
         f"    airflow backfill create --dag-id {cycle.name}_train_and_deploy "
         f"--from-date {first:%Y-%m-%d} --to-date {last:%Y-%m-%d} --reprocess-behavior completed\n"
-        "and then clear this task."
+        "and then clear this task. If a backfill of it is queued behind this run, give that more "
+        "--max-active-runs, or backfill forwards."
     )
+
+
+def content_digest(partitions: list[Partition]) -> str:
+    """What a list of partitions is, wherever they are."""
+    return digest([[str(p.interval), p.manifest["digest"]] for p in partitions])
 
 
 def put_manifest_file(hook: SageMaker, cycle: Cycle, partitions: list[Partition], settings: Settings) -> str:

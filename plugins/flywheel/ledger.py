@@ -27,7 +27,7 @@ ATTEMPTS = 50
 class Entry:
     """One line of the ledger. Times are ISO 8601 in UTC."""
 
-    kind: Literal["decision", "promotion"]
+    kind: Literal["decision", "promotion", "rejection", "rollback"]
     at: str
     #: dag_id and run_id of the run that wrote it
     by: Mapping[str, str]
@@ -44,6 +44,12 @@ class Entry:
     reasons: list[str]
     #: ARN of the model package; a decision has none yet
     version: str | None = None
+    #: decision: whether a person is asked before it is carried out
+    needs_approval: bool = False
+    #: rollback: ARN of the version that was in production
+    replaces: str | None = None
+    #: rollback: end of the newest data decided about when it was made; dates it among the promotions
+    effective: str | None = None
     #: given by the ledger, from 1
     number: int = 0
 
@@ -54,18 +60,49 @@ class Entry:
 
 
 def champion_as_of(entries: list[Entry], moment: datetime, *, inclusive: bool) -> Entry | None:
-    """The promotion with the latest data end before `moment` (`inclusive`: up to it).
+    """The promotion with the latest data end before `moment` (`inclusive`: up to it), rollbacks respected.
 
     Of several for the same data the last one counts: it was decided knowing the others.
     """
-    promoted = [e for e in entries if e.kind == "promotion"]
-    known = [e for e in promoted if e.end < moment or (inclusive and e.end == moment)]
-    return max(known, key=lambda e: (e.end, e.number), default=None)
+
+    def is_known(entry: Entry) -> bool:
+        when = datetime.fromisoformat(entry.effective) if entry.effective else entry.end
+        return when < moment or (inclusive and when == moment)
+
+    return production([entry for entry in entries if is_known(entry)])
 
 
 def production(entries: list[Entry]) -> Entry | None:
-    """The promotion that the endpoint should serve: the latest data end of all."""
-    return max((e for e in entries if e.kind == "promotion"), key=lambda e: (e.end, e.number), default=None)
+    """The promotion that the endpoint should serve: the latest data end of all that were not rolled back."""
+    rollbacks = [e for e in entries if e.kind == "rollback"]
+    standing = [
+        e for e in entries if e.kind == "promotion" and not any(_is_withdrawn(e, by) for by in rollbacks)
+    ]
+    return max(standing, key=lambda e: (e.end, e.number), default=None)
+
+
+def _is_withdrawn(promotion: Entry, rollback: Entry) -> bool:
+    """Whether a rollback went back behind a promotion; one that came after it stands."""
+    is_newer = promotion.end > rollback.end
+    is_other = promotion.end == rollback.end and promotion.version != rollback.version
+    return promotion.number < rollback.number and (is_newer or is_other)
+
+
+def last_decision(entries: list[Entry], data_end: datetime) -> Entry | None:
+    """The decision that counts for an interval: the last one about its data."""
+    found = [e for e in entries if e.kind == "decision" and e.end == data_end]
+    return found[-1] if found else None
+
+
+def is_concluded(entries: list[Entry], decision: Entry) -> bool:
+    """Whether nothing is to come of a decision any more: it was carried out, rejected, or to do nothing."""
+    if not decision.verdict.get("promote"):
+        return True
+    about = [e for e in entries if e.kind != "decision" and e.end == decision.end]
+    promoted = [e for e in about if e.kind == "promotion"]
+    is_carried_out = bool(promoted) and _same(promoted[-1], decision)
+    outcomes = [e for e in about if e.kind in {"promotion", "rejection"}]
+    return is_carried_out or any(e.number > decision.number for e in outcomes)
 
 
 class Ledger:

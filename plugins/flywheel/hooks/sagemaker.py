@@ -114,6 +114,13 @@ class SageMaker:
                 return None
             raise
 
+    def jobs(self, kind: JobKind, contains: str) -> Iterator[dict[str, Any]]:
+        """Summaries of all jobs of a kind whose name contains something, the newest first."""
+        verb = kind.describe.replace("describe_", "list_") + "s"
+        field = kind.name_field.replace("Name", "Summaries")
+        for page in self.api.get_paginator(verb).paginate(NameContains=contains):
+            yield from page[field]
+
     def own(self, arn: str, task: str, attempt: str) -> None:
         """Write on a job that an attempt of a task waits for it."""
         self.api.add_tags(ResourceArn=arn, Tags=[{"Key": f"{OWNER_TAG}{task}", "Value": attempt}])

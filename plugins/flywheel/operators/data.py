@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from airflow.sdk import Context
 
-from flywheel.history import Partition, cleaned, fetch_sources, own_partition, put_manifest_file
-from flywheel.keys import digest
+from flywheel.history import (
+    Partition,
+    cleaned,
+    content_digest,
+    fetch_sources,
+    own_partition,
+    put_manifest_file,
+)
 from flywheel.names import Interval
 from flywheel.operators.job import JobOperator
+from flywheel.operators.ordered import OrderedOperator
 from flywheel.requests import Source
 from flywheel.work import Input, Work
 
@@ -34,10 +41,14 @@ class CleanOperator(JobOperator):
         return Work({"fetch": Input(Source(fetched["uri"]), fetched["digest"])})
 
 
-class TransformOperator(JobOperator):
-    """Join and combine attributes, and split by time into train, validation and holdout."""
+class TransformOperator(OrderedOperator):
+    """Join and combine attributes, and split by time into train, validation and holdout.
+
+    Waits for the cleaned data of the intervals before.
+    """
 
     step = "transform"
+    need = "cleaned"
 
     def work(self, context: Context, interval: Interval) -> Work:
         """One list of all cleaned partitions, none of them later than the interval."""
@@ -58,6 +69,5 @@ class PrepareOperator(JobOperator):
 def list_of(operator: JobOperator, partitions: list[Partition]) -> Work:
     """One input for all partitions, however many: a list of their files."""
     uri = put_manifest_file(operator.hook, operator.cycle, partitions, operator.settings)
-    content = digest([[str(p.interval), p.manifest["digest"]] for p in partitions])
     operator.log.info("Reading %d cleaned intervals by %s", len(partitions), uri)
-    return Work({"clean": Input(Source(uri, "ManifestFile"), content)})
+    return Work({"clean": Input(Source(uri, "ManifestFile"), content_digest(partitions))})

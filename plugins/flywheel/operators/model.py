@@ -14,6 +14,7 @@ from flywheel.links import ReportLink, object_url
 from flywheel.names import Interval
 from flywheel.operators.base import Result
 from flywheel.operators.job import JobOperator
+from flywheel.operators.ordered import OrderedOperator
 from flywheel.requests import Job, Request, Source, training
 from flywheel.work import Attached, Input, Work
 
@@ -49,10 +50,14 @@ class TrainOperator(JobOperator):
         return {"digest": attached.key, "counts": {}, "metrics": metrics, "model_uri": uri}
 
 
-class EvaluateOperator(JobOperator):
-    """Compare challenger, champion and baselines on the holdout that none of them has seen."""
+class EvaluateOperator(OrderedOperator):
+    """Compare challenger, champion and baselines on the holdout that none of them has seen.
+
+    Waits for the decision about the interval before: until then it is open who the champion is.
+    """
 
     step = "evaluate"
+    need = "decided"
     operator_extra_links = (*JobOperator.operator_extra_links, ReportLink())
 
     def work(self, context: Context, interval: Interval) -> Work:

@@ -1,0 +1,224 @@
+"""What an interval waits for, judged by real outputs, a real ledger and real jobs."""
+# ruff: noqa: ANN401 - the service's test class and contexts have no types
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import TaskDeferred
+
+from flywheel.exceptions import HistoryIncomplete
+from flywheel.history import clean_record, fetch_record
+from flywheel.intervals import history, starting_at
+from flywheel.ledger import Entry, Ledger
+from flywheel.names import Interval, output_uri, split_uri
+from flywheel.operators import EvaluateOperator, TrainOperator, TransformOperator
+from flywheel.order import Order
+from flywheel.triggers.order import TurnTrigger
+from include.cycles.cycle import Cycle
+from include.settings import Settings
+
+NEVER = timedelta()
+LONG_AGO = "2013-01-01T00:00:00+00:00"
+
+
+class World:
+    """What runs of a cycle would have left, without their jobs."""
+
+    def __init__(self, service: Any, cycle: Cycle, settings: Settings, attempt: Any) -> None:
+        self.service, self.cycle, self.settings, self.attempt = service, cycle, settings, attempt
+        self.ledger = Ledger(service.s3, settings.bucket, cycle.name)
+        hook = TransformOperator(task_id="transform", cycle=cycle).hook
+        self.order = Order(hook, cycle, settings, NEVER)
+        self.january, self.february, self.march = self.months = list(history(cycle, self.month(3)))
+
+    def month(self, number: int) -> Interval:
+        """One month of 2013."""
+        return starting_at(self.cycle, f"2013-{number:02d}-01")
+
+    def clean(self, interval: Interval) -> dict[str, Any]:
+        """Fetch and clean; the result of clean."""
+        fetched = fetch_record(self.cycle, interval, self.settings)
+        self.put("fetch", interval, fetched.key)
+        return self.put("clean", interval, clean_record(self.cycle, interval, "d-fetch", self.settings).key)
+
+    def put(self, step: str, interval: Interval, key: str) -> dict[str, Any]:
+        """An output with its manifest; the step's result."""
+        uri = output_uri(self.settings.bucket, self.cycle.name, step, interval, key)
+        manifest = {"key": key, "files": [], "digest": f"d-{step}"}
+        place = {"Bucket": self.settings.bucket, "Key": f"{split_uri(uri)[1]}manifest.json"}
+        self.service.s3.put_object(**place, Body=json.dumps(manifest).encode())
+        return {"uri": uri, "key": key, "digest": f"d-{step}"}
+
+    def decide(self, interval: Interval, *, promote: bool = True, run: str = "run", **params: Any) -> Entry:
+        """Go through the operators' own keys up to the decision, which is returned."""
+        context = self.attempt(run, **params)
+        context.results["clean"] = self.clean(interval)
+        for operator in (TransformOperator, TrainOperator, EvaluateOperator):
+            made = operator(task_id=operator.step, cycle=self.cycle)
+            record = made._record(context, interval, made.work(context, interval))
+            made._put_code(record)
+            result = self.put(operator.step, interval, record.key)
+            if operator is TrainOperator:
+                result["model_uri"] = f"{result['uri']}model.tar.gz"
+            context.results[operator.step] = result
+        train, results = context.results["train"], context.results
+        return self.ledger.decide(
+            Entry(
+                kind="decision",
+                at=LONG_AGO,
+                by={},
+                interval=interval.iso,
+                key=train["key"],
+                model_uri=train["model_uri"],
+                transform_uri=results["transform"]["uri"],
+                evaluation_uri=results["evaluate"]["uri"],
+                data_end=interval.end.isoformat(),
+                verdict={"promote": promote},
+                reasons=[],
+            )
+        )
+
+    def promote(self, decision: Entry) -> Entry:
+        """Carry a decision out."""
+        arn = f"arn:{decision.key}"
+        return self.ledger.promote(replace(decision, kind="promotion", version=arn), decision)
+
+    def awaited(self, need: Any, interval: Interval) -> Interval | None:
+        """What an interval waits for, with all the patience there is."""
+        order = Order(self.order.hook, self.cycle, self.settings, timedelta(days=36500))
+        return order.awaited(need, interval, time.time())
+
+
+@pytest.fixture
+def world(service: Any, cycle: Cycle, installed: Settings, attempt: Any) -> World:
+    """A cycle in which nothing has happened yet."""
+    return World(service, cycle, installed, attempt)
+
+
+def test_the_first_interval_waits_for_nothing(world: World):
+    """There is none before it."""
+    assert world.awaited("cleaned", world.january) is None
+    assert world.awaited("decided", world.january) is None
+
+
+def test_transform_waits_for_the_first_that_is_not_cleaned(world: World):
+    """Whichever of those before it comes last."""
+    world.clean(world.february)
+    assert world.awaited("cleaned", world.march) == world.january
+    world.clean(world.january)
+    assert world.awaited("cleaned", world.march) is None
+
+
+def test_evaluate_waits_for_the_first_that_is_not_decided(world: World):
+    """A run that works backwards lets the others go first."""
+    assert world.awaited("decided", world.march) == world.january
+    world.promote(world.decide(world.january))
+    assert world.awaited("decided", world.march) == world.february
+    world.promote(world.decide(world.february))
+    assert world.awaited("decided", world.march) is None
+
+
+def test_a_decision_that_is_not_carried_out_yet_is_waited_for(world: World):
+    """Who the champion is, is open until then."""
+    decision = world.decide(world.january)
+    assert world.awaited("decided", world.february) == world.january
+    world.promote(decision)
+    assert world.awaited("decided", world.february) is None
+
+
+def test_a_decision_to_keep_what_there_is_needs_nothing_more(world: World):
+    """There is nothing to carry out."""
+    world.decide(world.january, promote=False)
+    assert world.awaited("decided", world.february) is None
+
+
+def test_a_decision_by_other_code_or_settings_is_waited_for(world: World):
+    """It would be made differently today, and with it the champion."""
+    world.promote(world.decide(world.january))
+    other = Order(world.order.hook, world.cycle, replace(world.settings, threads=7), timedelta(days=1))
+    assert other.awaited("decided", world.february, time.time()) == world.january
+
+
+def test_a_decision_against_another_champion_is_waited_for(world: World):
+    """February was judged before January got another version."""
+    world.promote(world.decide(world.january))
+    world.decide(world.february, promote=False)
+    assert world.awaited("decided", world.march) is None
+    world.promote(world.decide(world.january, run="again", force=True))
+    assert world.awaited("decided", world.march) == world.february
+
+
+def test_a_forced_decision_counts(world: World):
+    """It was made from the same, only once more."""
+    world.promote(world.decide(world.january, force=True))
+    assert world.awaited("decided", world.february) is None
+
+
+def test_a_hole_is_named_with_what_to_run(world: World):
+    """Nobody works on it, so waiting would be in vain."""
+    world.promote(world.decide(world.january))
+    with pytest.raises(HistoryIncomplete, match="not decided: 2013-02-01_2013-03-01") as caught:
+        world.order.awaited("decided", world.march, since=0)
+    assert "backfill create --dag-id flights_train_and_deploy --from-date 2013-02-01" in str(caught.value)
+
+
+def test_an_interval_whose_decision_awaits_a_person_is_no_hole(world: World):
+    """However long that takes."""
+    decision = world.decide(world.january)
+    world.ledger.decide(replace(decision, needs_approval=True, evaluation_uri=f"{decision.evaluation_uri}x/"))
+    assert world.order.awaited("decided", world.february, since=0) == world.january
+
+
+def test_an_interval_with_a_running_job_is_no_hole(world: World, probe: Any, attempt: Any, tmp_path: Any):
+    """SageMaker knows it, whoever has started it."""
+    with pytest.raises(HistoryIncomplete):
+        world.order.awaited("cleaned", world.february, since=0)
+    operator = probe(do="wait", until=str(tmp_path / "go"), nonce=str(tmp_path), deferrable=True)
+    with pytest.raises(TaskDeferred):
+        operator.execute(attempt())
+    assert world.order.awaited("cleaned", world.february, since=0) == world.january
+    operator.on_kill()
+
+
+def test_a_step_waits_in_the_triggerer(world: World, attempt: Any):
+    """It holds no worker, and starts no job."""
+    context = attempt(interval_start="2013-02-01", task_id="evaluate")
+    with pytest.raises(TaskDeferred) as deferred:
+        EvaluateOperator(task_id="evaluate", cycle=world.cycle).execute(context)
+    _, kwargs = deferred.value.trigger.serialize()
+    assert (kwargs["need"], kwargs["interval"]) == ("decided", world.february.iso)
+    assert list(deferred.value.kwargs) == ["since"]
+
+
+@pytest.mark.parametrize("patience_s", [0.0, 3600.0])
+def test_the_trigger_fires_when_the_waiting_is_over(world: World, patience_s: float):
+    """Be it that the interval was cleaned, or that it is a hole; the task looks for itself."""
+    arguments = {
+        "cycle": "flights",
+        "interval": world.february.iso,
+        "need": "cleaned",
+        "since": time.time(),
+        "patience_s": patience_s,
+        "aws_conn_id": world.settings.aws_conn_id,
+        "poll_interval_s": 0.1,
+    }
+    trigger = TurnTrigger(**arguments)
+    assert trigger.serialize() == ("flywheel.triggers.order.TurnTrigger", arguments)
+    trigger._cycle = lambda: world.cycle
+
+    async def fire() -> Any:
+        waiting = asyncio.ensure_future(anext(trigger.run()))
+        if patience_s:
+            await asyncio.sleep(0.5)
+            assert not waiting.done()
+            await asyncio.to_thread(world.clean, world.january)
+        return await asyncio.wait_for(waiting, 60)
+
+    assert asyncio.run(fire()).payload == {}
