@@ -55,6 +55,40 @@ class Compute:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Rollout:
+    """How a new version takes over an endpoint that serves already: by a canary, whose metrics decide.
+
+    An alarm fires when what was measured is above its limit; a limit of None is no alarm.
+    """
+
+    #: share of the invocations that the new version gets at first; 0 replaces the old one without a trial
+    canary_share: float = 0.1
+    #: how long it is watched. AWS has metrics by the minute and a minute late: 300 is the least there
+    bake_s: float = 600.0
+    #: before the end of the bake, an alarm counts from so many of the canary's invocations on
+    minimum_invocations: int = 20
+    #: what happens when there were fewer in the whole bake, and no alarm
+    too_few: Literal["go on", "roll back"] = "go on"
+    #: share of the canary's invocations that end with 5XX
+    error_rate_limit: float | None = 0.02
+    #: by how much its share of 4XX may be above the champion's, which has the same clients
+    client_error_gain_limit: float | None = 0.05
+    #: the model's latency
+    latency_p99_limit_ms: float | None = 1000.0
+    latency_mean_limit_ms: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no canary."""
+        if not 0 <= self.canary_share < 1:
+            raise ValueError(f"canary_share={self.canary_share} must be at least 0 and less than 1.")
+        if self.bake_s < 0 or self.minimum_invocations < 0:
+            raise ValueError(
+                f"bake_s={self.bake_s} and minimum_invocations={self.minimum_invocations} "
+                "must not be negative."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cycle:
     """One model's continuous cycle: fetch, clean, transform, train, evaluate, deploy, score, monitor."""
 
@@ -83,6 +117,7 @@ class Cycle:
     processing: Compute = Compute()
     training: Compute = Compute()
     serving: Compute = Compute(instance_type="ml.m5.large")
+    rollout: Rollout = Rollout()
 
     def __post_init__(self) -> None:
         """Refuse what no run could work with."""

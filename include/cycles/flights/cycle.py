@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from include.cycles.cycle import Cycle, PythonSource, Split
+from include.cycles.cycle import Cycle, PythonSource, Rollout, Split
 
 CYCLE = Cycle(
     name="flights",
@@ -17,4 +17,6 @@ CYCLE = Cycle(
     split=Split(holdout=timedelta(days=7), validation=timedelta(days=4)),
     metric="roc_auc",
     quarantine_limit_share=0.02,
+    # The local service has metrics by the second; see Rollout.bake_s for AWS.
+    rollout=Rollout(bake_s=3),
 )
