@@ -89,6 +89,40 @@ class Rollout:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Promotion:
+    """When a challenger replaces the champion; gains and floors are in the unit of the cycle's metric."""
+
+    #: what the lower bound of the gain over the champion must exceed
+    minimum_gain: float = 0.0
+    #: no slice's gain over the champion may surely be below this; a negative floor tolerates a small loss
+    slice_floor: float = -0.02
+    #: other floors, by column of SLICES in estimator.py
+    slice_floors: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    #: of the two-sided intervals: equal models are promoted in half of the rest
+    confidence: float = 0.95
+    #: draws of the bootstrap
+    repetitions: int = 2000
+    seed: int = 0
+    #: events of one stretch of this length (in UTC) share what no column tells, and are drawn as one; None
+    #: where rows are independent
+    block: timedelta | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what gives no interval."""
+        if not 0 < self.confidence < 1 or self.repetitions < 100:  # noqa: PLR2004 - tails of less are chance
+            raise ValueError(
+                f"Promotion: confidence={self.confidence} must lie between 0 and 1, and "
+                f"repetitions={self.repetitions} be at least 100, or there is no interval to decide by."
+            )
+        if self.block is not None and self.block < timedelta(seconds=1):
+            raise ValueError(f"Promotion: a block of {self.block} is too short; use whole seconds, or None.")
+
+    def floor(self, column: str) -> float:
+        """The floor of a column's slices."""
+        return self.slice_floors.get(column, self.slice_floor)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cycle:
     """One model's continuous cycle: fetch, clean, transform, train, evaluate, deploy, score, monitor."""
 
@@ -110,8 +144,8 @@ class Cycle:
     metric: Literal["roc_auc", "accuracy"]
     #: a clean step that quarantines a larger share of its rows than this fails
     quarantine_limit_share: float = 0.05
-    #: by how much a challenger's metric must beat the best baseline's, in the metric's own unit
-    minimum_gain: float = 0.0
+    #: what it takes to replace the champion
+    promotion: Promotion = Promotion()
     #: extra hyperparameters of the training job, by name
     hyperparameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     processing: Compute = Compute()

@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from include.jobs import contract, inference, model_files
+from include.jobs import contract, inference, judgement, model_files
 from include.jobs.contract import Step
 from include.jobs.inference import Model
+from include.jobs.judgement import Comparison, Estimates
 from include.jobs.manifest import write_json, write_manifest
 from include.jobs.rows import Rows, read_rows
-from include.ml import evaluation, reports
-from include.ml.decision import decide
+from include.ml import evaluation, plots, reports
+from include.ml.comparison import Answers
 from include.ml.evaluation import Estimate
 from include.ml.importance import permutation_importance
 from include.ml.refusal import Refused
@@ -29,8 +30,6 @@ BASELINES = {"constant": model_files.CONSTANT, "linear": model_files.LINEAR}
 #: the registry's names of our metrics, where they differ
 REGISTRY_NAMES = {"roc_auc": "auc", "f1_score": "f1"}
 
-Estimates = dict[str, dict[str, Estimate]]
-
 
 def main() -> None:
     """Run as a processing job."""
@@ -38,22 +37,31 @@ def main() -> None:
 
 
 def work(step: Step) -> Mapping[str, float]:
-    """Score all models, decide, write; returns the metrics of the last log line."""
+    """Score all models, compare, decide, write; returns the metrics of the last log line."""
     features = step.module("features")
     rows = read_rows(step.required("holdout"), features)
     with tempfile.TemporaryDirectory() as place:
         models = read_models(step, Path(place))
-        scores = {name: score(model, rows, features.CLASSES, name) for name, model in models.items()}
+        answers = {
+            name: Answers(score(model, rows, features.CLASSES, name), model.signature.threshold)
+            for name, model in models.items()
+        }
+    holdout = judgement.read_holdout(step, rows)
     estimates = {
-        name: evaluation.bootstrap(rows.labels, found, threshold=models[name].signature.threshold)
-        for name, found in scores.items()
+        name: evaluation.bootstrap(
+            rows.labels, found.probabilities, threshold=found.threshold, clusters=holdout.clusters
+        )
+        for name, found in answers.items()
     }
-    verdict = judge(step, estimates)
-    document = finite(describe(step, rows, models["challenger"], scores["challenger"], estimates))
-    write_json(step.output / "verdict.json", finite(verdict))
+    compared = judgement.compare(step, rows, holdout, answers)
+    verdict = finite(judgement.judge(step, estimates, compared))
+    document = finite(
+        describe(step, rows, models["challenger"], answers=answers, estimates=estimates, compared=compared)
+    )
+    write_json(step.output / "verdict.json", verdict)
     write_json(step.output / "evaluation.json", document)
     write_golden(step.output / "golden.jsonl", rows, models["challenger"])
-    write_report(step, rows, verdict, document, scores)
+    write_report(step, rows, verdict, document, answers)
     value = estimates["challenger"][step.description.metric].value
     told = {step.description.metric: value, "promote": int(verdict["promote"])}
     write_manifest(step, counts={"rows_in": len(rows), "rows_out": len(rows)}, metrics=told)
@@ -93,44 +101,38 @@ def score(model: Model, rows: Rows, classes: tuple[str, ...], name: str) -> np.n
     return inference.spread(found, model.signature.classes, classes)
 
 
-def judge(step: Step, estimates: Estimates) -> dict[str, Any]:
-    """The content of verdict.json."""
-    cycle = step.description
-    found = {name: each[cycle.metric] for name, each in estimates.items()}
-    champion = found.get("champion")
-    baselines = {name: found[name] for name in BASELINES}
-    verdict = decide(cycle.metric, cycle.minimum_gain, found["challenger"], champion, baselines)
-    return {
-        "promote": verdict.promote,
-        "reasons": list(verdict.reasons),
-        "metric": cycle.metric,
-        "challenger": _bounds(found["challenger"]),
-        "champion": _bounds(champion) if champion else None,
-        "baselines": {name: _bounds(each) for name, each in baselines.items()},
-    }
-
-
-def _bounds(estimate: Estimate) -> dict[str, float]:
-    return {"value": estimate.value, "low": estimate.low, "high": estimate.high}
-
-
 def describe(
-    step: Step, rows: Rows, model: Model, probabilities: np.ndarray, estimates: Estimates
+    step: Step,
+    rows: Rows,
+    model: Model,
+    *,
+    answers: Mapping[str, Answers],
+    estimates: Estimates,
+    compared: Comparison,
 ) -> dict[str, Any]:
     """The content of evaluation.json: the registry's own part, and what the report shows."""
     classes, metric = step.module("features").CLASSES, step.description.metric
     groups = {name: rows.columns[name] for name in step.module("estimator").SLICES}
-    is_true, scores = judged_scores(rows, probabilities)
+    ours, threshold = answers["challenger"].probabilities, answers["challenger"].threshold
+    calibrations = {
+        name: evaluation.calibration(*judged_scores(rows, found.probabilities))
+        for name, found in answers.items()
+    }
     return {
         f"{step.description.task}_classification_metrics": registry_metrics(
-            rows, probabilities, estimates["challenger"], model.signature.threshold, classes
+            rows, ours, estimates["challenger"], threshold, classes
         ),
         "rows": len(rows),
         "models": {
             name: {key: asdict(each) for key, each in found.items()} for name, found in estimates.items()
         },
-        "slices": evaluation.slices(rows.labels, probabilities, groups, metric),
-        "calibration": evaluation.calibration(is_true, scores),
+        "gain": {
+            name: {rival: asdict(each) for rival, each in found.items()}
+            for name, found in compared.gains.items()
+        },
+        "slices": evaluation.slices(rows.labels, ours, groups, metric, threshold=threshold),
+        "calibration": calibrations["challenger"],
+        "calibrations": calibrations,
         "importance": permutation_importance(
             lambda columns: inference.spread(model.probabilities(columns), model.signature.classes, classes),
             rows.columns,
@@ -186,9 +188,7 @@ def write_golden(path: Path, rows: Rows, model: Model) -> None:
     for index, place in enumerate(places):
         instance = {name: _plain(values[index]) for name, values in columns.items()}
         event_id = str(rows.event_ids[place])
-        lines.append(
-            {"event_id": event_id, "row": instance, "label": labels[index], "score": scores[index]}
-        )
+        lines.append({"event_id": event_id, "row": instance, "label": labels[index], "score": scores[index]})
     path.write_text("".join(json.dumps(line, allow_nan=False) + "\n" for line in lines))
 
 
@@ -204,15 +204,21 @@ def write_report(
     rows: Rows,
     verdict: Mapping[str, Any],
     document: Mapping[str, Any],
-    scores: Mapping[str, np.ndarray],
+    answers: Mapping[str, Answers],
 ) -> None:
     """Write report.html."""
-    plots = [reports.calibration_plot(document["calibration"])]
+    drawn = [plots.gain(verdict)]
+    if verdict["slices"]:
+        drawn.append(plots.slices(verdict["slices"], verdict["metric"]))
     if step.description.task == "binary":
-        curves = {name: evaluation.roc_curve(rows.labels, found[:, 1]) for name, found in scores.items()}
-        plots.insert(0, reports.curves_plot(curves))
+        curves = {
+            name: evaluation.roc_curve(rows.labels, found.probabilities[:, 1])
+            for name, found in answers.items()
+        }
+        drawn.append(plots.curves(curves))
+    drawn.append(plots.calibration(document["calibrations"]))
     title = f"{step.cycle}: evaluation of {step.start:%Y-%m-%d} to {step.end:%Y-%m-%d}"
-    (step.output / "report.html").write_text(reports.page(title, verdict, document, plots))
+    (step.output / "report.html").write_text(reports.page(title, verdict, document, drawn))
 
 
 def finite(value: Any) -> Any:  # noqa: ANN401 - any JSON

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from include.ml import resampling
+
 #: probabilities are kept this far from 0 and 1 before their logarithm is taken
 SMALLEST = 1e-7
-#: resamples computed at once; bounds the memory to 8 bytes x this x rows
-CHUNK = 50
 
 
 @dataclass(frozen=True)
@@ -56,39 +56,30 @@ def bootstrap(
     probabilities: np.ndarray,
     *,
     threshold: float = 0.5,
+    clusters: np.ndarray | None = None,
     resamples: int = 500,
     seed: int = 0,
 ) -> dict[str, Estimate]:
-    """Every metric with its percentile interval (Efron and Tibshirani 1993, chapter 13).
+    """Every metric with its 95 % interval; `clusters` as in `resampling.counts`.
 
-    The same seed draws the same rows, so that two models on one holdout are resampled in pairs.
+    The same seed draws the same rows, whichever model is measured.
     """
     values = metrics(labels, probabilities, threshold)
     parts = [
         weighted(labels, probabilities, weights, threshold)
-        for weights in resampled(len(labels), resamples, seed)
+        for weights in resampling.counts(labels, clusters, resamples, seed)
     ]
+    n_clusters = None if clusters is None else len(np.unique(clusters))
     return {
-        name: _estimate(value, np.concatenate([part[name] for part in parts]))
+        name: _estimate(value, np.concatenate([part[name] for part in parts]), n_clusters)
         for name, value in values.items()
     }
 
 
-def _estimate(value: float, drawn: np.ndarray) -> Estimate:
+def _estimate(value: float, drawn: np.ndarray, clusters: int | None) -> Estimate:
+    low, high = resampling.interval(value, drawn, 0.95, clusters)
     drawn = drawn[np.isfinite(drawn)]
-    if not len(drawn):
-        return Estimate(value, float("nan"), float("nan"), float("nan"))
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return Estimate(value, float(low), float(high), float(drawn.std()))
-
-
-def resampled(rows: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """How often each row is drawn, in chunks of shape (up to CHUNK, rows)."""
-    generator = np.random.default_rng(seed)
-    for start in range(0, resamples, CHUNK):
-        count = min(CHUNK, resamples - start)
-        drawn = generator.integers(0, rows, (count, rows))
-        yield np.stack([np.bincount(each, minlength=rows) for each in drawn]).astype(float)
+    return Estimate(value, low, high, float(drawn.std()) if len(drawn) else float("nan"))
 
 
 def weighted(
@@ -182,6 +173,8 @@ def slices(
     probabilities: np.ndarray,
     groups: Mapping[str, np.ndarray],
     metric: str,
+    *,
+    threshold: float = 0.5,
     least_rows: int = 50,
 ) -> list[dict[str, object]]:
     """The metric for each value of each column, where there are at least `least_rows` rows of it."""
@@ -190,7 +183,7 @@ def slices(
         for value in np.unique(values):
             chosen = values == value
             if chosen.sum() >= least_rows:
-                score = metrics(labels[chosen], probabilities[chosen])[metric]
+                score = metrics(labels[chosen], probabilities[chosen], threshold)[metric]
                 name = str(value)
                 found.append({"column": column, "value": name, "rows": int(chosen.sum()), metric: score})
     return found

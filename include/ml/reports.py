@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
-
-import numpy as np
-from matplotlib import rc_context
-from matplotlib.figure import Figure
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1c2733 }
@@ -18,6 +13,7 @@ table { border-collapse: collapse; margin: 1rem 0 } caption { text-align: left; 
 th, td { padding: .25rem .75rem; border-bottom: 1px solid #d5dbe1; text-align: left }
 td.number { text-align: right; font-variant-numeric: tabular-nums } svg { max-width: 100%; height: auto }
 .verdict { border-left: .4rem solid #2d6cdf; padding: .5rem 1rem; background: #f2f6fc }
+figure { margin: 1rem 0 }
 """
 
 
@@ -37,14 +33,12 @@ def page(title: str, verdict: Mapping[str, Any], evaluation: Mapping[str, Any], 
     reasons = "".join(f"<li>{escape(reason)}</li>" for reason in verdict["reasons"])
     parts = [
         f'<div class="verdict"><strong>{outcome}.</strong><ul>{reasons}</ul></div>',
-        (
-            f"<p>All models were scored by the same code on the same {evaluation['rows']} holdout rows. "
-            "Brackets are 95 % bootstrap intervals.</p>"
-        ),
+        f"<p>{escape(_method(verdict['rule'], evaluation['rows']))}</p>",
+        _table("Gain of the challenger over each rival", _gains(evaluation["gain"])),
         _metrics(evaluation["models"]),
         *(f"<figure>{plot}</figure>" for plot in plots),
-        _table("Slices", evaluation["slices"]),
-        _table("Calibration of the challenger", evaluation["calibration"]),
+        _slices(verdict, evaluation["slices"]),
+        *(_table(f"Calibration: {name}", bins) for name, bins in evaluation["calibrations"].items()),
         _table(
             "Permutation importance: loss when a column is shuffled",
             [{"column": name, "loss": value} for name, value in evaluation["importance"].items()],
@@ -56,13 +50,49 @@ def page(title: str, verdict: Mapping[str, Any], evaluation: Mapping[str, Any], 
     )
 
 
+def _method(rule: Mapping[str, Any], rows: int) -> str:
+    """How the numbers came about."""
+    drawn = "rows, class by class,"
+    if rule["block_s"]:
+        drawn = f"blocks of {rule['block_s'] / 3600:g} hours, because their rows share what no column tells,"
+    return (
+        f"All models were scored by the same code on the same {rows} holdout rows. Brackets hold intervals "
+        f"from a bootstrap of {drawn} and those of gains are paired: {rule['confidence']:.0%}, "
+        f"{rule['repetitions']} draws."
+    )
+
+
+def _gains(gains: Mapping[str, Mapping[str, Mapping[str, float | None]]]) -> list[dict[str, object]]:
+    return [
+        {"metric": metric, **{f"over {rival}": _interval(found) for rival, found in rivals.items()}}
+        for metric, rivals in gains.items()
+    ]
+
+
+def _interval(found: Mapping[str, float | None]) -> str:
+    return f"{_shown(found['value'])} [{_shown(found['low'])}, {_shown(found['high'])}]"
+
+
+def _slices(verdict: Mapping[str, Any], slices: Sequence[Mapping[str, object]]) -> str:
+    """The challenger's metric in each slice, with its gain over the champion where there is one."""
+    over = {(each["column"], each["value"]): each for each in verdict["slices"]}
+    rows = []
+    for each in slices:
+        row, found = dict(each), over.get((each["column"], each["value"]))
+        if over:
+            row["gain over champion"] = _interval(found["gain"]) if found else "too few rows"
+            row["floor"] = found["floor"] if found else ""
+            row["judged"] = ("under its floor" if found["is_under_floor"] else "held") if found else ""
+        rows.append(row)
+    return _table("Slices", rows)
+
+
 def _metrics(models: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
     rows = []
     for metric in next(iter(models.values())):
         row: dict[str, object] = {"metric": metric}
         for name, values in models.items():
-            found = values[metric]
-            row[name] = f"{_shown(found['value'])} [{_shown(found['low'])}, {_shown(found['high'])}]"
+            row[name] = _interval(values[metric])
         rows.append(row)
     return _table("Metrics", rows)
 
@@ -88,36 +118,3 @@ def _shown(value: float | None) -> str:
     if value is None:
         return "none"
     return f"{value:.4f}" if isinstance(value, float) else str(value)
-
-
-def _svg(figure: Figure) -> str:
-    text = io.StringIO()
-    # a fixed salt and no date: the same evaluation gives the same page
-    with rc_context({"svg.hashsalt": "flywheel", "svg.fonttype": "none"}):
-        figure.savefig(text, format="svg", metadata={"Date": None}, bbox_inches="tight")
-    return text.getvalue()[text.getvalue().index("<svg") :]
-
-
-def curves_plot(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> str:
-    """ROC curves by model name, each as false and true positive rates; an SVG element."""
-    figure = Figure(figsize=(5, 4))
-    axes = figure.subplots()
-    for name, (false, true) in curves.items():
-        axes.plot(false, true, label=name)
-    axes.plot([0, 1], [0, 1], color="#999", linestyle=":", label="chance")
-    axes.set(xlabel="false positive rate", ylabel="true positive rate", title="ROC curve")
-    axes.legend()
-    return _svg(figure)
-
-
-def calibration_plot(bins: Sequence[Mapping[str, float]]) -> str:
-    """Observed share against mean score; an SVG element."""
-    figure = Figure(figsize=(5, 4))
-    axes = figure.subplots()
-    axes.plot([0, 1], [0, 1], color="#999", linestyle=":", label="perfect")
-    axes.plot(
-        [each["score"] for each in bins], [each["share"] for each in bins], marker="o", label="challenger"
-    )
-    axes.set(xlabel="mean score", ylabel="observed share", title="Calibration")
-    axes.legend()
-    return _svg(figure)

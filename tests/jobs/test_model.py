@@ -150,12 +150,17 @@ def test_golden_rows_are_answered_alike_online(evaluated: Path, connection: HTTP
     )
 
 
-def test_the_same_model_as_champion_is_not_worse(evaluated: Path):
-    """A model compared with itself has the same metric and interval, and passes if it beats the baselines."""
+def test_the_same_model_as_champion_stays_champion(evaluated: Path):
+    """A model compared with itself has the same metric and interval, gains nothing, and is not promoted."""
     verdict = json.loads((evaluated / "verdict.json").read_text())
     document = json.loads((evaluated / "evaluation.json").read_text())
     assert verdict["challenger"] == verdict["champion"]
-    assert verdict["promote"] is (verdict["challenger"]["value"] > verdict["baselines"]["linear"]["value"])
+    assert verdict["promote"] is False
+    assert verdict["gain"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+    assert {each["column"] for each in verdict["slices"]} == {"origin", "carrier"}
+    assert verdict["rule"]["block_s"] == 86400
+    assert set(document["gain"]["roc_auc"]) == {"champion", "constant", "linear"}
+    assert set(document["calibrations"]) == {"challenger", "champion", "constant", "linear"}
     assert set(document["binary_classification_metrics"]) >= {"auc", "f1", "accuracy", "confusion_matrix"}
     assert next(iter(document["importance"])) in {"temp_f", "carrier"}
 
@@ -163,7 +168,7 @@ def test_the_same_model_as_champion_is_not_worse(evaluated: Path):
 def test_the_report_stands_alone(evaluated: Path):
     """The page has its plots inside, no script, and refers to nothing outside."""
     page = (evaluated / "report.html").read_text()
-    assert page.count("<svg") == 2
+    assert page.count("<svg") == 4
     assert "<script" not in page
     assert 'src="' not in page
     assert "The challenger" in page

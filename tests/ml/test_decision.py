@@ -4,32 +4,76 @@ from __future__ import annotations
 
 import pytest
 
+from include.ml.comparison import Gain
 from include.ml.decision import decide
-from include.ml.evaluation import Estimate
+from include.ml.slices import SliceGain
 
-
-def value(number: float) -> Estimate:
-    """A metric with some interval."""
-    return Estimate(number, number - 0.02, number + 0.02, 0.01)
+SURE, UNSURE, LOSS = Gain(0.03, 0.01, 0.05), Gain(0.03, -0.01, 0.07), Gain(-0.03, -0.05, -0.025)
+NOTHING, UNDEFINED = Gain(0.0, 0.0, 0.0), Gain(float("nan"), float("nan"), float("nan"))
 
 
 @pytest.mark.parametrize(
-    ("challenger", "champion", "gain", "promote"),
+    ("champion", "minimum_gain", "constant", "linear", "promote"),
     [
-        (0.70, None, 0.0, True),
-        (0.60, None, 0.0, False),
-        (0.65, None, 0.1, False),
-        (0.70, 0.69, 0.0, True),
-        (0.70, 0.70, 0.0, True),
-        (0.70, 0.71, 0.0, False),
-        (0.60, 0.50, 0.0, False),
+        (None, 0.0, SURE, UNSURE, True),
+        (None, 0.0, UNSURE, SURE, False),
+        (None, 0.0, SURE, LOSS, False),
+        (None, 0.0, SURE, NOTHING, False),
+        (SURE, 0.0, SURE, SURE, True),
+        (SURE, 0.01, SURE, SURE, False),
+        (SURE, 0.0, SURE, LOSS, False),
+        (SURE, 0.0, UNSURE, SURE, False),
+        (UNSURE, 0.0, SURE, SURE, False),
+        (UNSURE, -0.02, SURE, SURE, True),
+        (NOTHING, 0.0, SURE, SURE, False),
+        (UNDEFINED, 0.0, SURE, SURE, False),
+        (None, 0.0, UNDEFINED, UNDEFINED, False),
     ],
 )
-def test_the_rule(challenger: float, champion: float | None, gain: float, *, promote: bool):
-    """Better than the best baseline by the gain, and not worse than the champion."""
-    baselines = {"constant": value(0.5), "linear": value(0.6)}
-    held = value(champion) if champion is not None else None
-    found = decide("roc_auc", gain, value(challenger), held, baselines)
-    assert found.promote is promote
-    assert len(found.reasons) == 2
-    assert "(linear, 0.6000 [0.5800, 0.6200])" in found.reasons[0]
+def test_the_rule(champion: Gain | None, minimum_gain: float, constant: Gain, linear: Gain, *, promote: bool):
+    """Surely above the champion and the constant, above the linear baseline; a tie keeps the champion."""
+    found = decide("roc_auc", minimum_gain, champion, {"constant": constant, "linear": linear})
+    assert promote is found.promote
+
+
+def test_a_slice_under_its_floor_keeps_the_champion_and_is_named():
+    """Of two slices under their floors the worst is named, with its rows, gain and floor."""
+    slices = [
+        SliceGain("origin", "JFK", 500, LOSS, floor=-0.02),
+        SliceGain("carrier", "UA", 90, Gain(-0.2, -0.3, -0.1), floor=-0.02),
+        SliceGain("carrier", "B6", 400, SURE, floor=-0.02),
+    ]
+    found = decide("roc_auc", 0.0, SURE, {"constant": SURE}, slices)
+    expected = (
+        "2 of 3 slices fall under their floor, worst is carrier=UA (90 rows): "
+        "roc_auc -0.2000 [-0.3000, -0.1000] against its floor of -0.0200."
+    )
+    assert (found.promote, found.reasons[1]) == (False, expected)
+
+
+def test_a_slice_that_is_only_perhaps_worse_does_not_veto():
+    """A loss on few rows, whose interval reaches above the floor, is named and does not veto."""
+    tiny = SliceGain("carrier", "OO", 55, Gain(-0.2, -0.45, 0.05), floor=-0.02)
+    found = decide("roc_auc", 0.0, SURE, {"constant": SURE}, [tiny])
+    assert found.promote
+    assert "the worst is carrier=OO (55 rows)" in found.reasons[1]
+
+
+def test_the_reasons_have_the_numbers():
+    """Every comparison is told with value, interval and what was required."""
+    found = decide("roc_auc", 0.005, SURE, {"constant": SURE, "linear": LOSS})
+    assert found.reasons == (
+        (
+            "The challenger's gain over the champion in roc_auc on the same rows is +0.0300 "
+            "[+0.0100, +0.0500]; required are more than +0.0050, which its lower bound clears."
+        ),
+        "No slice is big enough to be judged on its own.",
+        (
+            "The challenger beats the constant baseline in roc_auc: the gain is +0.0300 [+0.0100, +0.0500], "
+            "the lower bound of which must be above 0."
+        ),
+        (
+            "The challenger does not beat the linear baseline in roc_auc: the gain is -0.0300 "
+            "[-0.0500, -0.0250], the value of which must be above 0."
+        ),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from include.cycles.cycle import Cycle, PythonSource, Rollout, Split
+from include.cycles.cycle import Cycle, Promotion, PythonSource, Rollout, Split
 
 CYCLE = Cycle(
     name="flights",
@@ -16,6 +16,9 @@ CYCLE = Cycle(
     source=PythonSource(),
     split=Split(holdout=timedelta(days=7), validation=timedelta(days=4)),
     metric="roc_auc",
+    # Weather and the delays it starts last through a day: a week of flights is rather seven draws than
+    # six thousand.
+    promotion=Promotion(block=timedelta(days=1)),
     quarantine_limit_share=0.02,
     # The local service has metrics by the second; see Rollout.bake_s for AWS.
     rollout=Rollout(bake_s=3),
