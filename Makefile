@@ -3,13 +3,16 @@ PYTHON ?= python3
 VENV := .venv/bin/python
 STACK := $(VENV) -m include.stack
 .DEFAULT_GOAL := help
-.PHONY: help run status down test test-all cycle-test lint lock bench environment dev-environment
+.PHONY: help run replay status down test test-all lint lock bench environment dev-environment
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 run: environment ## set up, start everything, turn the flights cycle, stay up until Ctrl-C
 	@exec $(STACK) run
+
+replay: environment ## turn the year 2013 of flights month by month, and report what retraining was worth
+	@exec $(STACK) replay $(if $(CYCLE),--cycle $(CYCLE)) $(if $(INTERVALS),--intervals $(INTERVALS))
 
 status: environment ## tell what runs and what is in production; JSON=1 for programs
 	@exec $(STACK) status $(if $(JSON),--json)
@@ -19,7 +22,7 @@ down: environment ## stop everything that `make run` started
 
 test: dev-environment ## the fast tests on two processes, then one whole cycle in a real Airflow
 	$(VENV) -m pytest -n 2 -m "not airflow and not long"
-	$(VENV) -m pytest -m airflow
+	$(VENV) -m pytest -m "airflow and not long"
 
 test-all: dev-environment ## every test there is
 	$(VENV) -m pytest -n 2 -m "not airflow"

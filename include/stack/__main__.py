@@ -1,4 +1,4 @@
-"""`python -m include.stack run|up|status|exec|down`: what the Makefile's targets call."""
+"""`python -m include.stack run|replay|up|status|exec|down`: what the Makefile's targets call."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import sys
 from include.settings import PROJECT, Settings
 from include.stack.environment import read_env_file, stack_environment
 from include.stack.errors import StackError
+from include.stack.replay import replay
 from include.stack.run import run
 from include.stack.stack import Stack
 from include.stack.status import print_status, status
@@ -47,6 +48,10 @@ def _run(settings: Settings, terminal: Terminal, options: argparse.Namespace) ->
     return run(settings, terminal, stays=not options.exit_when_done)
 
 
+def _replay(settings: Settings, terminal: Terminal, options: argparse.Namespace) -> int:
+    return replay(settings, terminal, name=options.cycle, count=options.intervals)
+
+
 def _status(settings: Settings, terminal: Terminal, options: argparse.Namespace) -> int:
     found = status(settings)
     if options.json:
@@ -69,6 +74,10 @@ def _parser() -> argparse.ArgumentParser:
         "--exit-when-done", action="store_true", help="return after the results; the services go on"
     )
     turn.set_defaults(command=_run)
+    year = commands.add_parser("replay", help="backfill a cycle from its start, and compare its models")
+    year.add_argument("--cycle", default="flights", help="name of the cycle")
+    year.add_argument("--intervals", type=int, help="how many, from the first; all if not given")
+    year.set_defaults(command=_replay)
     tell = commands.add_parser("status", help="what runs, and what is in production")
     tell.add_argument("--json", action="store_true", help="for programs")
     tell.set_defaults(command=_status)

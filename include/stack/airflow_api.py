@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import datetime
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import httpx
 
@@ -57,6 +58,29 @@ class AirflowApi:
         answer = self._send("POST", f"/dags/{dag_id}/dagRuns", body)
         if answer.status_code != httpx.codes.CONFLICT:
             _checked(answer)
+
+    def backfill(self, dag_id: str, first: datetime, last: datetime) -> None:
+        """Make a run for each interval that starts from `first` to `last` and has none that succeeded."""
+        body = {
+            "dag_id": dag_id,
+            "from_date": first.isoformat(),
+            "to_date": last.isoformat(),
+            "reprocess_behavior": "failed",
+        }
+        # Airflow refuses a backfill that has nothing to do
+        if self._ask("POST", "/backfills/dry_run", body)["backfills"]:
+            self._ask("POST", "/backfills", body)
+
+    def is_backfilling(self, dag_id: str) -> bool:
+        """Whether a backfill of a DAG is under way."""
+        found = self._ask("GET", f"/backfills?dag_id={dag_id}&limit=1&order_by=-id")["backfills"]
+        return any(backfill["completed_at"] is None for backfill in found)
+
+    def runs_from(self, dag_id: str, first: datetime, last: datetime) -> list[dict[str, Any]]:
+        """The runs whose logical date, the start of their interval, is from `first` to `last`."""
+        dates = {"logical_date_gte": first.isoformat(), "logical_date_lte": last.isoformat()}
+        query = urlencode({**dates, "limit": 100, "order_by": "logical_date"})
+        return list(self._ask("GET", f"/dags/{dag_id}/dagRuns?{query}")["dag_runs"])
 
     def clear_failed(self, dag_id: str, run_id: str) -> None:
         """Let a failed run go on with the tasks that failed and those after them."""

@@ -38,7 +38,7 @@ def run(settings: Settings, terminal: Terminal, *, stays: bool) -> int:
         signal.signal(number, _stop)
     stack = Stack(settings, terminal)
     try:
-        _start(settings, terminal, stack)
+        start(settings, terminal, stack)
         _turn(settings, terminal, stack)
         if stays:
             terminal.say()
@@ -53,7 +53,7 @@ def run(settings: Settings, terminal: Terminal, *, stays: bool) -> int:
     return 0
 
 
-def _start(settings: Settings, terminal: Terminal, stack: Stack) -> None:
+def start(settings: Settings, terminal: Terminal, stack: Stack) -> None:
     """Bring the services up, all or none."""
     terminal.say(f"Flywheel in {settings.home}")
     try:
@@ -70,7 +70,7 @@ def _turn(settings: Settings, terminal: Terminal, stack: Stack) -> None:
     password = installation_secrets(home_of(settings)).password
     api = AirflowApi(airflow_url(settings), ADMIN, password)
     try:
-        driver = Driver(api, terminal, home_of(settings).airflow / "logs", lambda: _keep(stack))
+        driver = Driver(api, terminal, home_of(settings).airflow / "logs", lambda: keep(stack))
         driver.turn(FIRST_TURNS)
         results = collect(settings, api, FIRST_TURNS)
     except StackError:
@@ -98,7 +98,8 @@ def _print_example(settings: Settings, results: Sequence[RunResult], terminal: T
     terminal.say(python_example(settings, endpoint, body))
 
 
-def _keep(stack: Stack) -> None:
+def keep(stack: Stack) -> None:
+    """Start again what died; raise if somebody took the services down."""
     if not stack.is_wanted():
         raise StackError("The services were stopped from elsewhere (`make down`). Run again to go on.")
     stack.heal()

@@ -1,0 +1,120 @@
+"""`make replay`: a year turned month by month, and what retraining was worth."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flywheel.exceptions import FlywheelError
+from flywheel.intervals import history, newest_complete
+from flywheel.ledger import Ledger
+from flywheel.names import Interval
+from include.cycles.cycle import Cycle, find_cycles
+from include.settings import Settings
+from include.stack.airflow_api import AirflowApi
+from include.stack.aws import client, read_json
+from include.stack.backfill import Backfill
+from include.stack.errors import StackError
+from include.stack.home import ADMIN, home_of, installation_secrets
+from include.stack.replay_job import ReplayJob
+from include.stack.replay_story import story_of
+from include.stack.run import keep, start
+from include.stack.stack import Stack
+from include.stack.terminal import Terminal
+from include.stack.turn import Driver
+from include.stack.urls import airflow_url
+
+#: the first interval makes the first model, the second one judges it
+LEAST = 2
+MODELS = ("champion", "frozen", "linear", "constant")
+
+
+def replay(settings: Settings, terminal: Terminal, *, name: str, count: int | None) -> int:
+    """Backfill both DAGs over a cycle's first `count` intervals, or all; compare, print, write the report.
+
+    The services stay up. Called again, it repeats nothing that is done.
+    """
+    cycle = _cycle(name)
+    intervals = _intervals(cycle, count)
+    stack = Stack(settings, terminal)
+    start(settings, terminal, stack)
+    api = AirflowApi(airflow_url(settings), ADMIN, installation_secrets(home_of(settings)).password)
+    driver = Driver(api, terminal, home_of(settings).airflow / "logs", lambda: keep(stack))
+    try:
+        document = _turn(settings, driver, cycle, intervals)
+    except FlywheelError as error:
+        raise StackError(str(error)) from error
+    finally:
+        api.close()
+    _print(document, terminal)
+    terminal.say()
+    terminal.say(f"  The report, with plots: {_report(settings, cycle)}")
+    return 0
+
+
+def _turn(settings: Settings, driver: Driver, cycle: Cycle, intervals: list[Interval]) -> dict[str, Any]:
+    """Run what is missing, and compare; the content of replay.json."""
+    trainings = Backfill(driver, f"{cycle.name}_train_and_deploy", intervals).complete()
+    scorings = Backfill(driver, f"{cycle.name}_score_and_monitor", intervals).complete()
+    s3 = client(settings, "s3")
+    entries = Ledger(s3, settings.bucket, cycle.name).entries()
+    story = story_of(driver.api, intervals, entries, trainings, scorings)
+    job = ReplayJob(settings, cycle, Interval(intervals[0].start, intervals[-1].end), driver.heal)
+    driver.terminal.say()
+    with driver.terminal.timed("comparison"):
+        uri = job.run(story)
+    job.fetch(uri, "replay.html", _report(settings, cycle))
+    return read_json(s3, f"{uri}replay.json")
+
+
+def _cycle(name: str) -> Cycle:
+    cycles = find_cycles()
+    if name not in cycles:
+        raise StackError(f"There is no cycle {name!r}. Known: {', '.join(cycles)}.")
+    return cycles[name]
+
+
+def _intervals(cycle: Cycle, count: int | None) -> list[Interval]:
+    """The cycle's intervals from its start; a source that goes on is replayed up to now."""
+    intervals = list(history(cycle, newest_complete(cycle, datetime.now(UTC))))
+    if count is not None and not LEAST <= count <= len(intervals):
+        raise StackError(
+            f"{count} intervals cannot be replayed: {cycle.name} has {len(intervals)}, and the first one's "
+            "model needs a second one to be judged by. Ask for a number between."
+        )
+    return intervals[:count]
+
+
+def _report(settings: Settings, cycle: Cycle) -> Path:
+    return settings.home / "reports" / f"replay-{cycle.name}.html"
+
+
+def _print(document: dict[str, Any], terminal: Terminal) -> None:
+    """The same tables as in the report."""
+    metric = document["metric"]
+    rows = [[metric, "rows", "version", *MODELS]]
+    for month in document["months"]:
+        values = [_estimate(month["models"][model]) for model in MODELS]
+        rows.append([month["interval"][0][:10], f"{month['rows']:,}", month["version"], *values])
+    terminal.say()
+    terminal.table(rows)
+    terminal.say()
+    for each in document["decisions"]:
+        outcome = "promoted" if each["promoted"] else "refused "
+        told = " ".join(each["reasons"])
+        terminal.say(f"  {each['interval'][0][:10]}  {each['version']:<12} {outcome}  {told}")
+    terminal.say()
+    steps = document["seconds"]["steps"]
+    rows = [["step", "tasks", "seconds", "each"]]
+    for name, each in steps.items():
+        mean = each["seconds"] / each["tasks"]
+        rows.append([name, str(each["tasks"]), f"{each['seconds']:.1f}", f"{mean:.1f}"])
+    terminal.table(rows)
+    terminal.say(
+        f"  from the first task's start to the last one's end: {document['seconds']['wall_s']:.0f} s"
+    )
+
+
+def _estimate(found: dict[str, float]) -> str:
+    return f"{found['value']:.4f} [{found['low']:.4f}, {found['high']:.4f}]"
