@@ -35,7 +35,7 @@ if MARK not in os.environ.get("AIRFLOW_HOME", ""):
         AIRFLOW__LOGGING__LOGGING_LEVEL="WARNING",
     )
 
-from include.cycles.cycle import Cycle, PythonSource, Split  # noqa: E402 - after the environment
+from include.cycles.cycle import Cycle, PythonSource, Rollout, Split  # noqa: E402 - after the environment
 from include.settings import Settings, settings  # noqa: E402 - after the environment
 
 
@@ -53,6 +53,7 @@ def cycle() -> Cycle:
         split=Split(holdout=timedelta(days=7), validation=timedelta(days=4)),
         metric="roc_auc",
         hyperparameters={"depth": "3"},
+        rollout=Rollout(bake_s=0.5),
     )
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
 from typing import Any
 
 from airflow.sdk import Context, conf
 from airflow.sdk.exceptions import AirflowSkipException
 
+from flywheel.endpoints import Endpoint
 from flywheel.exceptions import DeploymentFailed, JobTimedOut
 from flywheel.jobs import ENDPOINT
 from flywheel.keys import digest
@@ -16,8 +19,12 @@ from flywheel.ledger import Entry, production
 from flywheel.names import Interval, job_name
 from flywheel.operators.base import CycleOperator, Result
 from flywheel.operators.job import FIRST_POLL_S, POLL_GROWTH
+from flywheel.outcome import Outcome
+from flywheel.readings import judged
 from flywheel.requests import endpoint_config, model
+from flywheel.rollout import Move, Seen, next_move
 from flywheel.triggers.job import JobEndedTrigger
+from flywheel.triggers.rollout import BakeTrigger
 from flywheel.work import task_digest
 
 
@@ -32,11 +39,27 @@ class ServingOperator(CycleOperator):
         return name
 
 
+@dataclass
+class Progress:
+    """How far one attempt has come; all of it can be written as JSON, for the time of a deferral."""
+
+    #: the configuration that is to serve in the end
+    final: str
+    #: seconds since 1970 at which to give up
+    deadline: float | None
+    #: what the endpoint was told to serve last
+    asked: str | None = None
+    #: what the canary's metrics said
+    judgement: str = "no trial"
+
+
 class DeployOperator(ServingOperator):
-    """Bring the promoted version into service on the cycle's endpoint.
+    """Bring the promoted version into service on the cycle's endpoint, and take it back if it does worse.
 
     Skipped unless this run's version is the ledger's newest: production only moves forward, whichever kind of
-    run this is and in whichever order runs come.
+    run this is and in whichever order runs come. How the version takes over is `flywheel.rollout`'s rule and
+    the cycle's `rollout`: what to do next is read from the endpoint itself each time, so that a retry goes on
+    where the attempt before it was ended.
 
     :param deferrable: wait in the triggerer, holding no worker
     """
@@ -51,23 +74,124 @@ class DeployOperator(ServingOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.deferrable = deferrable
+        self._progress: Progress | None = None
+
+    @cached_property
+    def endpoint(self) -> Endpoint:
+        """The cycle's endpoint."""
+        return Endpoint(self.hook, self.cycle.name)
 
     def execute(self, context: Context) -> Result:
-        """Make model and configuration, let the endpoint have them, and wait until it serves them."""
+        """Make model and configuration, and let the endpoint have them."""
         interval, registered = self.interval(context), self.result_of(context, "register")
         self._check_gate(context, registered)
         model_name = self.put_model(registered["uri"], interval)
-        config = self._put_config(model_name, interval)
-        self._turn_to(config)
         timeout = self.execution_timeout
         deadline = time.time() + timeout.total_seconds() if timeout else None
-        if self.deferrable and ENDPOINT.is_active(self._describe()):
-            self._defer(context, config, deadline)
-        return self._finish(context, config, deadline)
+        return self._go_on(context, Progress(self._put_config(model_name, interval), deadline))
 
-    def resume(self, context: Context, event: Mapping[str, Any], config: str) -> Result:  # noqa: ARG002 - its word does not count
+    def resume(self, context: Context, event: Mapping[str, Any], progress: Mapping[str, Any]) -> Result:  # noqa: ARG002 - its word does not count
         """Go on after the trigger fired: the endpoint is asked again."""
-        return self._finish(context, config, time.time())
+        return self._go_on(context, Progress(**progress))
+
+    def on_kill(self) -> None:
+        """Give the endpoint back to the champion, if this version's canary is on trial there."""
+        if self._progress is not None:
+            self.hook.forget_clients()
+            self.endpoint.abandon(self._progress.final)
+
+    # The rollout
+
+    def _go_on(self, context: Context, progress: Progress) -> Result:
+        """Make one move after the other until the version serves, or must not."""
+        self._progress = progress
+        place = f"s3://{self.settings.bucket}/{self.cycle.name}/rollouts/"
+        outcome, pause = Outcome(self.hook, place, context, progress.final), FIRST_POLL_S
+        while True:
+            seen = self.endpoint.look()
+            move = self._next(seen, progress, outcome)
+            if move is Move.DONE:
+                return self._done(context, progress)
+            if move is Move.FAIL:
+                raise DeploymentFailed(_failed(self.cycle.name, progress.final, seen, outcome.refusal))
+            if move in {Move.WAIT, Move.BAKE}:
+                self._wait(context, seen, progress, pause)
+                pause = min(pause * POLL_GROWTH, self.settings.poll_interval_s)
+            else:
+                self._make(move, context, seen, progress)
+                pause = FIRST_POLL_S
+
+    def _next(self, seen: Seen, progress: Progress, outcome: Outcome) -> Move:
+        """The next move; for a canary that has baked it depends on how it was judged."""
+        rule = partial(next_move, seen, self.cycle.rollout, final=progress.final, asked=progress.asked)
+        move = rule(is_refused=bool(outcome.refusal))
+        if move is not Move.BAKE or seen.canary is None:
+            return move
+        judgement = judged(self.hook, self.cycle.name, seen.canary, self.cycle.rollout)
+        if judgement.is_good is None:
+            return move
+        progress.judgement = judgement.text
+        self.log.info("%s", judgement.text)
+        outcome.keep(seen.canary, judgement)
+        return Move.REPLACE if judgement.is_good else rule(is_refused=True)
+
+    def _make(self, move: Move, context: Context, seen: Seen, progress: Progress) -> None:
+        """Tell SageMaker what comes next."""
+        if move not in {Move.MUTE, Move.RETURN}:
+            self._check_overtaken(context)
+        self.log.info("Endpoint %s serves %s: %s", self.cycle.name, seen.config or "nothing", move.name)
+        if move is Move.DELETE:
+            self.endpoint.delete()
+        elif move is Move.MUTE and seen.canary is not None:
+            self.endpoint.mute(seen.canary)
+        else:
+            progress.asked = self._config_after(move, context, seen, progress.final)
+            (self.endpoint.create if move is Move.CREATE else self.endpoint.update)(progress.asked)
+
+    def _config_after(self, move: Move, context: Context, seen: Seen, final: str) -> str:
+        """What the endpoint is to serve after a move."""
+        if move is Move.RETURN and seen.canary is not None:
+            return seen.canary.champion
+        if move is Move.START and seen.config is not None:
+            share = self.cycle.rollout.canary_share
+            return self.endpoint.put_canary(
+                self.cycle.name, self.interval(context), seen.config, final, share
+            )
+        return final
+
+    def _wait(self, context: Context, seen: Seen, progress: Progress, pause: float) -> None:
+        """Wait a little, or in the triggerer until there is something to do."""
+        if progress.deadline is not None and time.time() > progress.deadline:
+            raise JobTimedOut(
+                f"The endpoint {self.cycle.name} is still {seen.status} with {seen.config} after the task's "
+                f"execution_timeout of {self.execution_timeout}. A retry goes on from there."
+            )
+        if self.deferrable:
+            self._defer(context, seen, progress)
+        time.sleep(pause)
+
+    def _defer(self, context: Context, seen: Seen, progress: Progress) -> None:
+        common: dict[str, Any] = {
+            "aws_conn_id": self.aws_conn_id,
+            "poll_interval_s": self.settings.poll_interval_s,
+            "deadline": progress.deadline,
+        }
+        trigger: JobEndedTrigger | BakeTrigger
+        if seen.is_active:
+            task, attempt = task_digest(context["ti"]), str(context["ti"].id)
+            trigger = JobEndedTrigger(
+                kind=ENDPOINT.name, job=self.cycle.name, task=task, attempt=attempt, **common
+            )
+        else:
+            trigger = BakeTrigger(
+                endpoint=self.cycle.name,
+                final=progress.final,
+                rollout=asdict(self.cycle.rollout),
+                **common,
+            )
+        self.defer(trigger=trigger, method_name="resume", kwargs={"progress": asdict(progress)})
+
+    # What is around it
 
     def _check_gate(self, context: Context, registered: Result) -> None:
         """Skip the deployment of what is not, or no longer, to be in production."""
@@ -79,6 +203,18 @@ class DeployOperator(ServingOperator):
         if champion is None or champion.number != registered["promotion"]:
             raise AirflowSkipException(f"Not deployed: production is {_told(champion)}, which is newer.")
 
+    def _check_overtaken(self, context: Context) -> None:
+        """Fail, and leave no canary behind, when another version became production while this ran."""
+        champion = production(self.ledger.entries())
+        if champion is None or champion.number == self.result_of(context, "register")["promotion"]:
+            return
+        if self._progress is not None:
+            self.endpoint.abandon(self._progress.final)
+        raise DeploymentFailed(
+            f"While this ran, {_told(champion)} became production. Clear `deploy` of its run "
+            f"{champion.by.get('run_id')}, in case its deployment came before this one."
+        )
+
     def _put_config(self, model_name: str, interval: Interval) -> str:
         identity = digest(endpoint_config("", self.cycle, model_name, self.settings))
         name = job_name(self.cycle.name, "endpoint", interval, identity)
@@ -86,66 +222,16 @@ class DeployOperator(ServingOperator):
         self.hook.create_once("create_endpoint_config", request)
         return name
 
-    def _turn_to(self, config: str) -> None:
-        """Create the endpoint or update it; nothing if it serves this configuration already."""
-        name = self.cycle.name
-        found = self._settled(None)
-        if found is not None and found["EndpointStatus"] == "Failed":
-            # An endpoint that never came into service cannot be updated.
-            self.log.info("Deleting the endpoint %s, which has failed: %s", name, found.get("FailureReason"))
-            self.hook.api.delete_endpoint(EndpointName=name)
-            found = self._settled(None)
-        if found is None:
-            self.hook.create_once("create_endpoint", {"EndpointName": name, "EndpointConfigName": config})
-            self.log.info("Creating the endpoint %s with %s", name, config)
-        elif found["EndpointConfigName"] == config:
-            self.log.info("The endpoint %s serves %s already", name, config)
-        else:
-            self.hook.api.update_endpoint(EndpointName=name, EndpointConfigName=config)
-            self.log.info("Updating the endpoint %s from %s to %s", name, found["EndpointConfigName"], config)
-
-    def _settled(self, deadline: float | None) -> dict[str, Any] | None:
-        """The endpoint's description once nothing is under way there; None if there is no endpoint."""
-        pause = FIRST_POLL_S
-        while (found := self.hook.find(ENDPOINT, self.cycle.name)) and ENDPOINT.is_active(found):
-            if deadline is not None and time.time() > deadline:
-                raise JobTimedOut(
-                    f"The endpoint {self.cycle.name} is still {found['EndpointStatus']} after the task's "
-                    f"execution_timeout of {self.execution_timeout}. A retry waits on."
-                )
-            time.sleep(pause)
-            pause = min(pause * POLL_GROWTH, self.settings.poll_interval_s)
-        return found
-
-    def _describe(self) -> dict[str, Any]:
-        return self.hook.describe(ENDPOINT, self.cycle.name)
-
-    def _defer(self, context: Context, config: str, deadline: float | None) -> None:
-        trigger = JobEndedTrigger(
-            kind=ENDPOINT.name,
-            job=self.cycle.name,
-            task=task_digest(context["ti"]),
-            attempt=str(context["ti"].id),
-            aws_conn_id=self.aws_conn_id,
-            poll_interval_s=self.settings.poll_interval_s,
-            deadline=deadline,
-        )
-        self.defer(trigger=trigger, method_name="resume", kwargs={"config": config})
-
-    def _finish(self, context: Context, config: str, deadline: float | None) -> Result:
-        """Judge the endpoint by what it serves: a rollback leaves it in service, with the old model."""
-        registered = self.result_of(context, "register")
-        found = self._settled(deadline)
-        if found is None or not ENDPOINT.is_ok(found) or found["EndpointConfigName"] != config:
-            raise DeploymentFailed(_failed(self.cycle.name, config, found))
-        champion = production(self.ledger.entries())
-        if champion is not None and champion.number != registered["promotion"]:
-            raise DeploymentFailed(
-                f"While this ran, {_told(champion)} became production. Clear `deploy` of its run "
-                f"{champion.by.get('run_id')}, in case its deployment came before this one."
-            )
-        self.log.info("The endpoint %s is in service with %s", self.cycle.name, config)
-        return {**registered, "step": self.step, "endpoint": self.cycle.name, "config": config}
+    def _done(self, context: Context, progress: Progress) -> Result:
+        self._check_overtaken(context)
+        self.log.info("The endpoint %s is in service with %s", self.cycle.name, progress.final)
+        return {
+            **self.result_of(context, "register"),
+            "step": self.step,
+            "endpoint": self.cycle.name,
+            "config": progress.final,
+            "rollout": progress.judgement,
+        }
 
 
 def _told(champion: Entry | None) -> str:
@@ -154,11 +240,16 @@ def _told(champion: Entry | None) -> str:
     return f"{champion.version} (data up to {champion.data_end}, entry {champion.number} of the ledger)"
 
 
-def _failed(endpoint: str, config: str, found: Mapping[str, Any] | None) -> str:
-    if found is None:
+def _failed(endpoint: str, final: str, seen: Seen, refusal: str) -> str:
+    logs = f"The containers' logs are in the group /aws/sagemaker/Endpoints/{endpoint}."
+    if seen.status is None:
         return f"The endpoint {endpoint} was deleted meanwhile. Clear the task to make it again."
+    if refusal:
+        return (
+            f"Rolled back: {refusal} The endpoint {endpoint} serves {seen.config} again, not {final}. {logs} "
+            "Clear the task to try again, or correct the version and run the next interval."
+        )
     return (
-        f"The endpoint {endpoint} should serve {config}, but is {found['EndpointStatus']} with "
-        f"{found['EndpointConfigName']}: {found.get('FailureReason', 'SageMaker gives no reason')}. "
-        f"The containers' logs are in the group /aws/sagemaker/Endpoints/{endpoint}."
+        f"The endpoint {endpoint} should serve {final}, but is {seen.status} with {seen.config}: "
+        f"{seen.reason or 'SageMaker gives no reason'}. {logs}"
     )

@@ -1,10 +1,14 @@
-"""A model server that answers every JSON line with what the model's archive says, or refuses to start."""
+"""A model server that answers every JSON line with what the model's archive says, or refuses to start.
+
+An answer with `status` is an error, one with `seconds` takes so long.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -22,11 +26,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Give the same answer to every line."""
+        time.sleep(answer.get("seconds", 0))
         lines = self.rfile.read(int(self.headers["Content-Length"])).splitlines()
         self._reply("".join(f"{json.dumps(answer)}\n" for _ in lines).encode())
 
     def _reply(self, body: bytes) -> None:
-        self.send_response(200)
+        self.send_response(200 if self.path == "/ping" else answer.get("status", 200))
         self.send_header("Content-Type", "application/jsonlines")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
