@@ -27,6 +27,11 @@ members of the request that are checked and otherwise make no difference here.
 `InvokeEndpoint` of sagemaker-runtime is carried out besides, on a path of its own (api/runtime.py). Without
 effect there: `TargetContainerHostname`, `EnableExplanations`, `InferenceComponentName`, `SessionId`,
 `PrefixAwareId`. `GET /endpoints/<name>/metrics` answers with an endpoint's counters and latencies as JSON.
+
+CloudWatch has the metrics of endpoints alone: the namespace AWS/SageMaker with the dimensions EndpointName
+and VariantName, in periods from one second on (15 minutes back) or one minute on (a day back). They are
+counted in memory: a restart of the service forgets them. It is asked by JSON or query; the CBOR protocol is
+refused.
 """
 
 

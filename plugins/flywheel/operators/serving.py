@@ -26,6 +26,7 @@ from flywheel.rollout import Move, Seen, next_move
 from flywheel.triggers.job import JobEndedTrigger
 from flywheel.triggers.rollout import BakeTrigger
 from flywheel.work import task_digest
+from include.cycles.cycle import Rollout
 
 
 class ServingOperator(CycleOperator):
@@ -61,6 +62,7 @@ class DeployOperator(ServingOperator):
     the cycle's `rollout`: what to do next is read from the endpoint itself each time, so that a retry goes on
     where the attempt before it was ended.
 
+    :param rollout: how versions take over; by default the cycle's own way
     :param deferrable: wait in the triggerer, holding no worker
     """
 
@@ -69,11 +71,13 @@ class DeployOperator(ServingOperator):
     def __init__(
         self,
         *,
+        rollout: Rollout | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,  # noqa: ANN401 - BaseOperator's own
     ) -> None:
         super().__init__(**kwargs)
         self.deferrable = deferrable
+        self.rollout = rollout or self.cycle.rollout
         self._progress: Progress | None = None
 
     @cached_property
@@ -123,11 +127,11 @@ class DeployOperator(ServingOperator):
 
     def _next(self, seen: Seen, progress: Progress, outcome: Outcome) -> Move:
         """The next move; for a canary that has baked it depends on how it was judged."""
-        rule = partial(next_move, seen, self.cycle.rollout, final=progress.final, asked=progress.asked)
+        rule = partial(next_move, seen, self.rollout, final=progress.final, asked=progress.asked)
         move = rule(is_refused=bool(outcome.refusal))
         if move is not Move.BAKE or seen.canary is None:
             return move
-        judgement = judged(self.hook, self.cycle.name, seen.canary, self.cycle.rollout)
+        judgement = judged(self.hook, self.cycle.name, seen.canary, self.rollout)
         if judgement.is_good is None:
             return move
         progress.judgement = judgement.text
@@ -153,7 +157,7 @@ class DeployOperator(ServingOperator):
         if move is Move.RETURN and seen.canary is not None:
             return seen.canary.champion
         if move is Move.START and seen.config is not None:
-            share = self.cycle.rollout.canary_share
+            share = self.rollout.canary_share
             return self.endpoint.put_canary(
                 self.cycle.name, self.interval(context), seen.config, final, share
             )
@@ -186,7 +190,7 @@ class DeployOperator(ServingOperator):
             trigger = BakeTrigger(
                 endpoint=self.cycle.name,
                 final=progress.final,
-                rollout=asdict(self.cycle.rollout),
+                rollout=asdict(self.rollout),
                 **common,
             )
         self.defer(trigger=trigger, method_name="resume", kwargs={"progress": asdict(progress)})

@@ -105,7 +105,7 @@ class Deployments:
 
     def operator(self, rollout: Rollout = QUICK, **more: Any) -> DeployOperator:
         """The operator of one attempt."""
-        made = DeployOperator(task_id="deploy", cycle=replace(self.cycle, rollout=rollout), **more)
+        made = DeployOperator(task_id="deploy", cycle=self.cycle, rollout=rollout, **more)
         made._cached_logger = logging.getLogger("flywheel.task")
         return made
 
