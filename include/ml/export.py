@@ -80,9 +80,10 @@ def _by_index(pipeline: Pipeline, order: list[str]) -> Pipeline:
 
 
 def _parts(estimator: Any) -> Iterator[Any]:  # noqa: ANN401 - any estimator of scikit-learn, which has no types
-    """The fitted estimator and those that it averages."""
+    """The fitted estimator, those that it averages, and the steps of pipelines among them."""
     yield estimator
-    for part in getattr(estimator, "estimators_", []):
+    steps = [step for _, step in getattr(estimator, "steps", [])]
+    for part in [*getattr(estimator, "estimators_", []), *steps]:
         yield from _parts(part)
 
 
