@@ -3,7 +3,8 @@
 ### Steps
 fetch, clean, transform, train and evaluate are SageMaker jobs; their logs are in their tasks' logs,
 their outputs behind the link *Outputs*. **decide** records in the ledger whether the challenger is
-promoted, and why. **register** makes it a version in the registry and, if so decided, promotes it.
+promoted, and why; **approve** asks a person first, if the run is told to. **register** makes it a
+version in the registry and, if so decided, promotes it.
 **deploy** is skipped unless this run's version is the newest one promoted; **verify** then compares the
 live endpoint with the offline model.
 
@@ -12,6 +13,8 @@ live endpoint with the offline model.
   run started by hand the newest complete one. The first line of each task's log names it.
 - **Run every job again**: also what has completed before.
 - **Deploy**: off, to decide and register only.
+- **Ask for approval**: before a promotion, wait for a person's word in *Required Actions*; without one
+  within a day, the version is rejected.
 
 ### Running again
 Every job is named by what goes into it: code, data, parameters, libraries. Clear any task at any time: a
@@ -30,6 +33,7 @@ from airflow.sdk import DAG
 
 from flywheel import params
 from flywheel.operators import (
+    ApproveOperator,
     CleanOperator,
     DecideOperator,
     DeployOperator,
@@ -58,6 +62,7 @@ for cycle in find_cycles().values():
             "interval_start": params.interval_start(),
             "force": params.force(),
             "deploy": params.deploy(),
+            "approval": params.approval(),
         },
         tags=["flywheel", cycle.name],
     ):
@@ -67,8 +72,10 @@ for cycle in find_cycles().values():
         train = TrainOperator(task_id="train", cycle=cycle)
         evaluate = EvaluateOperator(task_id="evaluate", cycle=cycle)
         decide = DecideOperator(task_id="decide", cycle=cycle)
+        approve = ApproveOperator(task_id="approve", cycle=cycle, params={"reason": params.answer()})
         register = RegisterOperator(task_id="register", cycle=cycle)
         deploy = DeployOperator(task_id="deploy", cycle=cycle)
         verify = VerifyOperator(task_id="verify", cycle=cycle)
 
-        fetch >> clean >> transform >> train >> evaluate >> decide >> register >> deploy >> verify
+        fetch >> clean >> transform >> train >> evaluate >> decide >> approve >> register
+        register >> deploy >> verify

@@ -8,6 +8,7 @@ Light on purpose: the ledger, which programs without Airflow read too, raises fr
     │   ├── HistoryIncomplete       an earlier interval was never cleaned
     │   ├── NoChampion              nothing was promoted early enough for this interval
     │   ├── PromotionLost           another run promoted for the same data first
+    │   ├── RollbackRefused         there is no such version to go back to
     │   ├── OutputMissing           a job completed but its outputs are not what its manifest says
     │   ├── JobFailed               SageMaker says Failed
     │   ├── JobStopped              SageMaker says Stopped
@@ -41,6 +42,10 @@ class NoChampion(Verdict):
 
 class PromotionLost(Verdict):
     """Another run promoted a version for the same data end after this run had decided."""
+
+
+class RollbackRefused(Verdict):
+    """Production cannot go back to the version that was asked for."""
 
 
 class OutputMissing(Verdict):

@@ -74,14 +74,16 @@ def champion_as_of(entries: list[Entry], moment: datetime, *, inclusive: bool) -
 
 def production(entries: list[Entry]) -> Entry | None:
     """The promotion that the endpoint should serve: the latest data end of all that were not rolled back."""
-    rollbacks = [e for e in entries if e.kind == "rollback"]
-    standing = [
-        e for e in entries if e.kind == "promotion" and not any(_is_withdrawn(e, by) for by in rollbacks)
-    ]
+    standing = [e for e in entries if e.kind == "promotion" and not is_withdrawn(entries, e)]
     return max(standing, key=lambda e: (e.end, e.number), default=None)
 
 
-def _is_withdrawn(promotion: Entry, rollback: Entry) -> bool:
+def is_withdrawn(entries: list[Entry], promotion: Entry) -> bool:
+    """Whether production was rolled back from a promotion."""
+    return any(_goes_behind(e, promotion) for e in entries if e.kind == "rollback")
+
+
+def _goes_behind(rollback: Entry, promotion: Entry) -> bool:
     """Whether a rollback went back behind a promotion; one that came after it stands."""
     is_newer = promotion.end > rollback.end
     is_other = promotion.end == rollback.end and promotion.version != rollback.version
@@ -105,6 +107,12 @@ def is_concluded(entries: list[Entry], decision: Entry) -> bool:
     return is_carried_out or any(e.number > decision.number for e in outcomes)
 
 
+def rejection_of(entries: list[Entry], decision: Entry) -> Entry | None:
+    """Who rejected what a decision called for, if that was the last word about it."""
+    outcomes = [e for e in entries if e.kind in {"promotion", "rejection"} and _same(e, decision)]
+    return outcomes[-1] if outcomes and outcomes[-1].kind == "rejection" else None
+
+
 class Ledger:
     """The ledger of one cycle in one bucket.
 
@@ -124,12 +132,12 @@ class Ledger:
     def decide(self, entry: Entry) -> Entry:
         """Append a decision, unless this very decision was recorded before; return the recorded one."""
 
-        def known(entries: list[Entry]) -> Entry | None:
+        def propose(entries: list[Entry]) -> Entry:
             # A later decision about other evidence for the same data outdates it: then it is made anew.
-            last = [e for e in entries if e.kind == "decision" and e.data_end == entry.data_end][-1:]
-            return next((e for e in last if _same(e, entry)), None)
+            last = last_decision(entries, entry.end)
+            return last if last and _same(last, entry) else entry
 
-        return self._append(entry, known)
+        return self.append(propose)
 
     def promote(self, entry: Entry, decision: Entry) -> Entry:
         """Append a promotion that `decision` called for, once; return the recorded one.
@@ -137,23 +145,34 @@ class Ledger:
         :raises PromotionLost: since `decision`, another version was promoted for the same data end
         """
 
-        def known(entries: list[Entry]) -> Entry | None:
+        def propose(entries: list[Entry]) -> Entry:
             rivals = [e for e in entries if e.kind == "promotion" and e.data_end == entry.data_end]
-            mine = [e for e in rivals if _same(e, entry)]
-            if mine and mine[-1] == rivals[-1]:
-                return mine[-1]
+            if rivals and _same(rivals[-1], entry):
+                return rivals[-1]
             if rivals and rivals[-1].number > decision.number:
                 raise PromotionLost(_lost(self._cycle, entry, decision, rivals[-1]))
-            return None
+            return entry
 
-        return self._append(entry, known)
+        return self.append(propose)
 
-    def _append(self, entry: Entry, known: Callable[[list[Entry]], Entry | None]) -> Entry:
-        """Write `entry` under the next free number, after asking `known` about each state it was read in."""
+    def reject(self, entry: Entry, decision: Entry) -> Entry:
+        """Append that a person rejected what `decision` called for, once; return the recorded one."""
+
+        def propose(entries: list[Entry]) -> Entry:
+            return rejection_of(entries, decision) or entry
+
+        return self.append(propose)
+
+    def append(self, propose: Callable[[list[Entry]], Entry]) -> Entry:
+        """Write what `propose` makes of the entries so far, under the next free number.
+
+        Asked again whenever another writer was faster. What it finds among them is recorded already.
+        """
         for _ in range(ATTEMPTS):
             entries = self.entries()
-            if (found := known(entries)) is not None:
-                return found
+            entry = propose(entries)
+            if entry in entries:
+                return entry
             numbered = replace(entry, number=entries[-1].number + 1 if entries else 1)
             if self._put(numbered):
                 return numbered

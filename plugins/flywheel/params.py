@@ -49,3 +49,46 @@ def deploy() -> Param:
         description="Bring the version into service if it is promoted and the newest. Off: only decide and "
         "register.",
     )
+
+
+def approval() -> Param:
+    """Whether a person is asked before a promotion."""
+    return Param(
+        default=False,
+        type="boolean",
+        title="Ask for approval",
+        description="Before a version is promoted, wait for a person who has seen the evidence. Off: what "
+        "was decided is done.",
+    )
+
+
+def to_version() -> Param:
+    """Which version production goes back to."""
+    return Param(
+        None,
+        type=["null", "string"],
+        title="To version",
+        description="ARN or number of a version that was in production. Empty: the last good one before the "
+        "current.",
+    )
+
+
+def reason() -> Param:
+    """Why production goes back; there is no default."""
+    return Param(
+        type="string",
+        minLength=3,
+        title="Reason",
+        description="Why production goes back; kept in the ledger and in the registry.",
+    )
+
+
+def answer() -> Param:
+    """Why a person approves or rejects."""
+    return Param(
+        None,
+        type=["null", "string"],
+        title="Reason",
+        description="Why you approve or reject; kept in the ledger.",
+        source="task",
+    )

@@ -1,13 +1,16 @@
 """One operator per step of the cycle, in the order of the cycle."""
 
+from flywheel.operators.approval import ApproveOperator
 from flywheel.operators.data import CleanOperator, FetchOperator, PrepareOperator, TransformOperator
 from flywheel.operators.model import EvaluateOperator, TrainOperator
 from flywheel.operators.promotion import DecideOperator, RegisterOperator
+from flywheel.operators.rollback import RollBackOperator
 from flywheel.operators.scoring import BatchTransformOperator, MonitorOperator
 from flywheel.operators.serving import DeployOperator
 from flywheel.operators.verify import VerifyOperator
 
 __all__ = [
+    "ApproveOperator",
     "BatchTransformOperator",
     "CleanOperator",
     "DecideOperator",
@@ -17,6 +20,7 @@ __all__ = [
     "MonitorOperator",
     "PrepareOperator",
     "RegisterOperator",
+    "RollBackOperator",
     "TrainOperator",
     "TransformOperator",
     "VerifyOperator",

@@ -36,17 +36,27 @@ class CycleOperator(BaseOperator):
 
     :param cycle: the cycle's description
     :param aws_conn_id: connection that decides where jobs run; by default the setting's
+    :param results_from: which task has a step's result, where it is not the step's own: its result holds
+        those of all steps it stands for, by their names
     """
 
     #: the step's name in keys, places and results
     step: ClassVar[str]
     ui_color = "#eef4fb"
 
-    def __init__(self, *, cycle: Cycle, aws_conn_id: str | None = None, **kwargs: Any) -> None:  # noqa: ANN401 - BaseOperator's own
+    def __init__(
+        self,
+        *,
+        cycle: Cycle,
+        aws_conn_id: str | None = None,
+        results_from: Mapping[str, str] | None = None,
+        **kwargs: Any,  # noqa: ANN401 - BaseOperator's own
+    ) -> None:
         kwargs.setdefault("retry_policy", FAIL_ON_VERDICTS)
         super().__init__(**kwargs)
         self.cycle = cycle
         self.aws_conn_id = aws_conn_id or settings().aws_conn_id
+        self.results_from = dict(results_from or {})
         #: addresses for the page, by the name of the link; known once the step's outputs are
         self.links: dict[str, str] = {}
 
@@ -71,13 +81,14 @@ class CycleOperator(BaseOperator):
 
     def result_of(self, context: Context, step: str) -> Result:
         """What an earlier step of this run handed on."""
-        result = context["ti"].xcom_pull(task_ids=step)
+        task = self.results_from.get(step, step)
+        result = context["ti"].xcom_pull(task_ids=task)
         if not isinstance(result, Mapping):
             raise FlywheelError(
-                f"Step {self.step} needs the result of the task {step!r}, which has none in this run. "
-                f"Clear {step!r}: marking it a success by hand makes no result."
+                f"Step {self.step} needs the result of the task {task!r}, which has none in this run. "
+                f"Clear {task!r}: marking it a success by hand makes no result."
             )
-        return dict(result)
+        return dict(result if task == step else result[step])
 
     def publish(self, context: Context, links: Mapping[str, str]) -> None:
         """Show links on the task's page from now on."""

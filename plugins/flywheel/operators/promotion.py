@@ -1,4 +1,4 @@
-"""The steps that decide about a version: decide and register."""
+"""The steps that decide about a version: decide and register; approve, between them, is in approval.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Literal
 from airflow.sdk import Context
 
 from flywheel.exceptions import OutputMissing
-from flywheel.ledger import Entry
+from flywheel.ledger import Entry, is_withdrawn
 from flywheel.names import Interval
 from flywheel.operators.base import CycleOperator, Result
 from flywheel.requests import model_package
@@ -41,6 +41,7 @@ class DecideOperator(CycleOperator):
             "uri": uri,
             "promote": verdict["promote"],
             "decision": asdict(decision),
+            "evidence": evidence(decision),
         }
 
     def _entry(self, context: Context, interval: Interval, verdict: Mapping[str, Any]) -> Entry:
@@ -57,6 +58,7 @@ class DecideOperator(CycleOperator):
             data_end=interval.end.isoformat(),
             verdict=dict(verdict),
             reasons=list(verdict["reasons"]),
+            needs_approval=bool(verdict["promote"] and context["params"].get("approval")),
         )
 
 
@@ -67,15 +69,10 @@ class RegisterOperator(CycleOperator):
 
     def execute(self, context: Context) -> Result:
         """A rejected challenger is registered too, as Rejected: the registry shows every attempt."""
-        decided = self.result_of(context, "decide")
+        decided = self.result_of(context, "approve")
         decision = Entry(**decided["decision"])
         version = self._version(context, decision, "Approved" if decided["promote"] else "Rejected")
-        number = None
-        if decided["promote"]:
-            at = datetime.now(UTC).isoformat(timespec="seconds")
-            wanted = replace(decision, kind="promotion", version=version, at=at)
-            number = self.ledger.promote(wanted, decision).number
-            self.log.info("Promoted %s by entry %d of the ledger", version, number)
+        number = self._promote(decided, decision, version) if decided["promote"] else None
         return {
             "cycle": self.cycle.name,
             "step": self.step,
@@ -85,6 +82,22 @@ class RegisterOperator(CycleOperator):
             "version": version,
             "promotion": number,
         }
+
+    def _promote(self, decided: Result, decision: Entry, version: str) -> int:
+        """Write the promotion, or find it written; its number."""
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        reasons = [*decision.reasons, *decided["approval"]]
+        wanted = replace(decision, kind="promotion", version=version, at=at, reasons=reasons)
+        promotion = self.ledger.promote(wanted, decision)
+        if is_withdrawn(self.ledger.entries(), promotion):
+            self.log.warning("%s was rolled back: promoted once, it does not come back by itself", version)
+            self._set_approval(version, "Rejected")
+        else:
+            self.log.info("Promoted %s by entry %d of the ledger", version, promotion.number)
+        return promotion.number
+
+    def _set_approval(self, version: str, approval: Literal["Approved", "Rejected"]) -> None:
+        self.hook.api.update_model_package(ModelPackageArn=version, ModelApprovalStatus=approval)
 
     def _version(self, context: Context, decision: Entry, approval: Literal["Approved", "Rejected"]) -> str:
         """The ARN of the model's version, made unless there is one."""
@@ -108,7 +121,7 @@ class RegisterOperator(CycleOperator):
             return arn
         arn = found["ModelPackageArn"]
         if found["ModelApprovalStatus"] != approval:
-            self.hook.api.update_model_package(ModelPackageArn=arn, ModelApprovalStatus=approval)
+            self._set_approval(arn, approval)
         self.log.info("%s is registered already, now as %s", arn, approval)
         return arn
 
@@ -130,3 +143,16 @@ class RegisterOperator(CycleOperator):
         start, end = decision.interval
         keys = {f"{s}_key": self.result_of(context, s)["key"] for s in ("transform", "train", "evaluate")}
         return {**keys, "interval_start": start, "interval_end": end, "run_id": decision.by["run_id"]}
+
+
+def evidence(decision: Entry) -> str:
+    """What a person should see before approving, as a table in Markdown."""
+    verdict = decision.verdict
+    rows = {"challenger": verdict.get("challenger"), "champion": verdict.get("champion")}
+    rows |= {f"baseline: {name}": value for name, value in (verdict.get("baselines") or {}).items()}
+    lines = [f"| model | {verdict.get('metric', 'metric')} | 95 % interval |", "|---|---|---|"]
+    for name, value in rows.items():
+        if value:
+            lines.append(f"| {name} | {value['value']:.4f} | {value['low']:.4f} to {value['high']:.4f} |")
+    told = "\n".join(f"- {reason}" for reason in decision.reasons)
+    return f"Data up to {decision.data_end[:10]}.\n\n{told}\n\n" + "\n".join(lines)

@@ -3,101 +3,18 @@
 
 from __future__ import annotations
 
-import io
-import json
-import tarfile
-import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import AirflowSkipException
 
 from flywheel.exceptions import DeploymentFailed, OutputMissing, PredictionsDiffer
 from flywheel.operators import DecideOperator, DeployOperator, RegisterOperator, VerifyOperator
-from include.cycles.cycle import Cycle
-from include.settings import Settings
 
-ANSWER = {"label": "1", "score": 0.75}
-JANUARY, FEBRUARY, MARCH = "2013-01-01", "2013-02-01", "2013-03-01"
+FEBRUARY = "2013-02-01"
 
 
-@dataclass
-class Run:
-    """The last steps of one run, after an evaluation whose outputs are there."""
-
-    service: Any
-    bucket: str
-    cycle: Cycle
-    attempt: Any
-    start: str
-
-    def evaluated(self, *, promote: bool = True, answer: Any = ANSWER, name: str = "one") -> Any:
-        """The context after an evaluation."""
-        place = f"s3://{self.bucket}/{self.start}/{name}/"
-        reasons = ["It beats the baselines."]
-        self.put(place, "verdict.json", json.dumps({"promote": promote, "reasons": reasons}).encode())
-        self.put(place, "golden.jsonl", json.dumps({"row": {"a": 1}, **ANSWER}).encode())
-        self.put(place, "model.tar.gz", archive("answer.json", json.dumps(answer).encode()))
-        context = self.attempt(f"run {self.start} {name}", interval_start=self.start, deploy=True)
-        step = {"key": f"{self.start}-{name}", "uri": place, "job": "j"}
-        train = {**step, "model_uri": f"{place}model.tar.gz"}
-        context.results.update(transform=step, train=train, evaluate=step)
-        return context
-
-    def put(self, place: str, name: str, body: bytes) -> None:
-        """Write an object of the evaluation."""
-        key = place.removeprefix(f"s3://{self.bucket}/") + name
-        self.service.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
-
-    def registered(self, **changes: Any) -> Any:
-        """The context after decide and register."""
-        context = self.evaluated(**changes)
-        for operator in (DecideOperator, RegisterOperator):
-            self.do(operator, context)
-        return context
-
-    def do(self, operator: Any, context: Any) -> Any:
-        """Do one step, and keep its result for the next ones."""
-        context.results[operator.step] = operator(task_id=operator.step, cycle=self.cycle).execute(context)
-        return context.results[operator.step]
-
-    def at(self, start: str) -> Run:
-        """The same for another interval."""
-        return replace(self, start=start)
-
-
-def archive(name: str, content: bytes) -> bytes:
-    """A tar.gz with one file."""
-    body = io.BytesIO()
-    with tarfile.open(fileobj=body, mode="w:gz") as tar:
-        entry = tarfile.TarInfo(name)
-        entry.size = len(content)
-        tar.addfile(entry, io.BytesIO(content))
-    return body.getvalue()
-
-
-@pytest.fixture
-def run(
-    service: Any, installed: Settings, cycle: Cycle, attempt: Any, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Run]:
-    """January's run of a cycle with a name, and so an endpoint, of its own."""
-    monkeypatch.setattr(ExecutorSafeguard, "test_mode", True)
-    own = replace(cycle, name=f"c{uuid.uuid4().hex[:10]}")
-    yield Run(service, installed.bucket, own, attempt, JANUARY)
-    endpoints = service.sagemaker.list_endpoints(NameContains=own.name)["Endpoints"]
-    for endpoint in endpoints:
-        service.sagemaker.delete_endpoint(EndpointName=endpoint["EndpointName"])
-
-
-def config_of(run: Run) -> str:
-    """The configuration the endpoint serves."""
-    return str(run.service.sagemaker.describe_endpoint(EndpointName=run.cycle.name)["EndpointConfigName"])
-
-
-def test_a_decision_is_recorded_once(run: Run):
+def test_a_decision_is_recorded_once(run: Any):
     """Clearing the task gives the same number."""
     context = run.evaluated()
     first = run.do(DecideOperator, context)
@@ -106,7 +23,7 @@ def test_a_decision_is_recorded_once(run: Run):
     assert first["decision"]["data_end"] == "2013-02-01T00:00:00+00:00"
 
 
-def test_a_missing_verdict_is_named(run: Run):
+def test_a_missing_verdict_is_named(run: Any):
     """The evaluation left nothing to decide by."""
     context = run.evaluated()
     context.results["evaluate"] = {**context.results["evaluate"], "uri": f"s3://{run.bucket}/nowhere/"}
@@ -114,7 +31,7 @@ def test_a_missing_verdict_is_named(run: Run):
         run.do(DecideOperator, context)
 
 
-def test_a_version_is_registered_once_with_its_evidence(run: Run):
+def test_a_version_is_registered_once_with_its_evidence(run: Any):
     """The registry knows where it comes from."""
     context = run.registered()
     first = context.results["register"]
@@ -125,7 +42,7 @@ def test_a_version_is_registered_once_with_its_evidence(run: Run):
     assert found["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"].endswith("evaluation.json")
 
 
-def test_a_rejected_challenger_is_registered_but_not_promoted(run: Run):
+def test_a_rejected_challenger_is_registered_but_not_promoted(run: Any):
     """Nor is it deployed: the task is skipped with the reason."""
     context = run.registered(promote=False)
     version = context.results["register"]["version"]
@@ -136,16 +53,16 @@ def test_a_rejected_challenger_is_registered_but_not_promoted(run: Run):
         run.do(DeployOperator, context)
 
 
-def test_a_promoted_version_is_served_and_verified(run: Run):
+def test_a_promoted_version_is_served_and_verified(run: Any):
     """The endpoint answers as offline."""
     context = run.registered()
     deployed = run.do(DeployOperator, context)
     assert deployed["endpoint"] == run.cycle.name
-    assert config_of(run) == deployed["config"]
+    assert run.served() == deployed["config"]
     assert run.do(VerifyOperator, context)["counts"] == {"rows": 1}
 
 
-def test_deploying_again_changes_nothing(run: Run):
+def test_deploying_again_changes_nothing(run: Any):
     """The endpoint serves this configuration already."""
     context = run.registered()
     first = run.do(DeployOperator, context)
@@ -155,25 +72,25 @@ def test_deploying_again_changes_nothing(run: Run):
     assert after == before
 
 
-def test_a_newer_version_takes_the_endpoint_over(run: Run):
+def test_a_newer_version_takes_the_endpoint_over(run: Any):
     """By an update, under the same name."""
     old = run.do(DeployOperator, run.registered())
     new = run.at(FEBRUARY).do(DeployOperator, run.at(FEBRUARY).registered())
     assert old["config"] != new["config"]
-    assert config_of(run) == new["config"]
+    assert run.served() == new["config"]
 
 
-def test_a_backfill_of_an_older_interval_leaves_production_alone(run: Run):
+def test_a_backfill_of_an_older_interval_leaves_production_alone(run: Any):
     """It is promoted in the history, and skipped with the reason."""
     newest = run.at(FEBRUARY).do(DeployOperator, run.at(FEBRUARY).registered())
     context = run.registered()
     assert context.results["register"]["promotion"] is not None
     with pytest.raises(AirflowSkipException, match="which is newer"):
         run.do(DeployOperator, context)
-    assert config_of(run) == newest["config"]
+    assert run.served() == newest["config"]
 
 
-def test_a_run_can_be_told_not_to_deploy(run: Run):
+def test_a_run_can_be_told_not_to_deploy(run: Any):
     """It decides and registers all the same."""
     context = run.registered()
     context["params"]["deploy"] = False
@@ -181,16 +98,16 @@ def test_a_run_can_be_told_not_to_deploy(run: Run):
         run.do(DeployOperator, context)
 
 
-def test_an_endpoint_that_does_not_start_fails_the_task_with_the_reason(run: Run):
+def test_an_endpoint_that_does_not_start_fails_the_task_with_the_reason(run: Any):
     """And a later version that does start is served after all."""
     with pytest.raises(DeploymentFailed, match="is Failed with"):
         run.do(DeployOperator, run.registered(answer=None))
     deployed = run.at(FEBRUARY).do(DeployOperator, run.at(FEBRUARY).registered())
-    assert config_of(run) == deployed["config"]
+    assert run.served() == deployed["config"]
 
 
 @pytest.mark.parametrize("answer", [{"label": "0", "score": 0.75}, {"label": "1", "score": 0.7501}])
-def test_a_different_answer_fails_the_verification(run: Run, answer: dict[str, Any]):
+def test_a_different_answer_fails_the_verification(run: Any, answer: dict[str, Any]):
     """The row, both answers and the tolerance are named."""
     context = run.registered(answer=answer)
     run.do(DeployOperator, context)
@@ -200,7 +117,7 @@ def test_a_different_answer_fails_the_verification(run: Run, answer: dict[str, A
         run.do(VerifyOperator, context)
 
 
-def test_an_evaluation_without_golden_rows_verifies_nothing(run: Run):
+def test_an_evaluation_without_golden_rows_verifies_nothing(run: Any):
     """That is no success."""
     context = run.registered()
     run.do(DeployOperator, context)

@@ -1,0 +1,62 @@
+"""The step that takes production back to an earlier version: roll_back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import Context
+
+from flywheel.ledger import Entry
+from flywheel.operators.base import CycleOperator, Result
+from flywheel.rollback import promotion_of, rollback
+
+
+class RollBackOperator(CycleOperator):
+    """Record in the ledger that production goes back, to which version, by whom and why.
+
+    Its result stands for those of `register` and `evaluate`, so that deploy and verify do with the earlier
+    version what they did when it was new.
+    """
+
+    step = "roll_back"
+
+    def execute(self, context: Context) -> Result:
+        """Append the entry once for a run, and reject in the registry what is withdrawn."""
+        params, ti = context["params"], context["ti"]
+        by = {"dag_id": ti.dag_id, "run_id": ti.run_id}
+        user = getattr(context["dag_run"], "triggering_user_name", None)
+        if user:
+            by["user"] = user
+
+        def propose(entries: list[Entry]) -> Entry:
+            return rollback(entries, params["to_version"], params["reason"], by)
+
+        entry = self.ledger.append(propose)
+        self.log.info(
+            "Entry %d: back from %s to %s. %s", entry.number, entry.replaces, entry.version, entry.reasons[0]
+        )
+        self.hook.api.update_model_package(
+            ModelPackageArn=entry.replaces,
+            ModelApprovalStatus="Rejected",
+            ApprovalDescription=f"Rolled back: {entry.reasons[0]}"[:1024],
+        )
+        return self._result(entry)
+
+    def _result(self, entry: Entry) -> Result:
+        promotion = promotion_of(self.ledger.entries(), entry)
+        told: dict[str, Any] = {"cycle": self.cycle.name, "interval": entry.interval, "key": entry.key}
+        return {
+            **told,
+            "step": self.step,
+            "version": entry.version,
+            "replaces": entry.replaces,
+            "entry": entry.number,
+            "register": {
+                **told,
+                "step": "register",
+                "uri": entry.model_uri,
+                "version": entry.version,
+                "promotion": promotion.number,
+            },
+            "evaluate": {**told, "step": "evaluate", "uri": entry.evaluation_uri},
+        }

@@ -1,0 +1,121 @@
+"""The last steps of a run, after an evaluation whose outputs are there, against the real service."""
+# ruff: noqa: ANN401 - contexts, clients and results have no types
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import tarfile
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from airflow.sdk.bases.operator import ExecutorSafeguard
+
+from flywheel.ledger import Entry, Ledger
+from flywheel.operators import ApproveOperator, DecideOperator, RegisterOperator
+from include.cycles.cycle import Cycle, Rollout
+from include.settings import Settings
+
+ANSWER = {"label": "1", "score": 0.75}
+JANUARY = "2013-01-01"
+
+
+@dataclass
+class Run:
+    """The last steps of one run, after an evaluation whose outputs are there."""
+
+    service: Any
+    bucket: str
+    cycle: Cycle
+    attempt: Any
+    start: str
+
+    def evaluated(self, *, promote: bool = True, answer: Any = ANSWER, name: str = "one") -> Any:
+        """The context after an evaluation."""
+        place = f"s3://{self.bucket}/{self.start}/{name}/"
+        verdict = {
+            "promote": promote,
+            "reasons": ["It beats the baselines."],
+            "metric": "roc_auc",
+            "challenger": {"value": 0.71234, "low": 0.7, "high": 0.72},
+            "champion": None,
+            "baselines": {"constant": {"value": 0.5, "low": 0.5, "high": 0.5}},
+        }
+        self.put(place, "verdict.json", json.dumps(verdict).encode())
+        self.put(place, "golden.jsonl", json.dumps({"row": {"a": 1}, **ANSWER}).encode())
+        self.put(place, "model.tar.gz", archive("answer.json", json.dumps(answer).encode()))
+        context = self.attempt(f"run {self.start} {name}", interval_start=self.start, deploy=True)
+        step = {"key": f"{self.start}-{name}", "uri": place, "job": "j"}
+        train = {**step, "model_uri": f"{place}model.tar.gz"}
+        context.results.update(transform=step, train=train, evaluate=step)
+        return context
+
+    def put(self, place: str, name: str, body: bytes) -> None:
+        """Write an object of the evaluation."""
+        key = place.removeprefix(f"s3://{self.bucket}/") + name
+        self.service.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
+
+    def registered(self, **changes: Any) -> Any:
+        """The context after decide and register."""
+        context = self.evaluated(**changes)
+        for operator in (DecideOperator, ApproveOperator, RegisterOperator):
+            self.do(operator, context)
+        return context
+
+    def do(self, operator: Any, context: Any) -> Any:
+        """Do one step, and keep its result for the next ones."""
+        made = self.make(operator)
+        context.results[operator.step] = made.execute(context)
+        return context.results[operator.step]
+
+    def make(self, operator: Any, **given: Any) -> Any:
+        """An operator of the cycle."""
+        made = operator(task_id=operator.step, cycle=self.cycle, **given)
+        # Airflow's own logger writes to the task's log, where a test cannot look.
+        made._cached_logger = logging.getLogger("flywheel.task")
+        return made
+
+    def entries(self) -> list[Entry]:
+        """The cycle's ledger."""
+        return Ledger(self.service.s3, self.bucket, self.cycle.name).entries()
+
+    def approval_of(self, version: str) -> str:
+        """What the registry says of a version."""
+        found = self.service.sagemaker.describe_model_package(ModelPackageName=version)
+        return str(found["ModelApprovalStatus"])
+
+    def served(self) -> str:
+        """The configuration the endpoint serves."""
+        found = self.service.sagemaker.describe_endpoint(EndpointName=self.cycle.name)
+        return str(found["EndpointConfigName"])
+
+    def at(self, start: str) -> Run:
+        """The same for another interval."""
+        return replace(self, start=start)
+
+
+def archive(name: str, content: bytes) -> bytes:
+    """A tar.gz with one file."""
+    body = io.BytesIO()
+    with tarfile.open(fileobj=body, mode="w:gz") as tar:
+        entry = tarfile.TarInfo(name)
+        entry.size = len(content)
+        tar.addfile(entry, io.BytesIO(content))
+    return body.getvalue()
+
+
+@pytest.fixture
+def run(
+    service: Any, installed: Settings, cycle: Cycle, attempt: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Run]:
+    """January's run of a cycle with a name, and so an endpoint, of its own."""
+    monkeypatch.setattr(ExecutorSafeguard, "test_mode", True)
+    own = replace(cycle, name=f"c{uuid.uuid4().hex[:10]}", rollout=Rollout(bake_s=0.5))
+    yield Run(service, installed.bucket, own, attempt, JANUARY)
+    endpoints = service.sagemaker.list_endpoints(NameContains=own.name)["Endpoints"]
+    for endpoint in endpoints:
+        service.sagemaker.delete_endpoint(EndpointName=endpoint["EndpointName"])
