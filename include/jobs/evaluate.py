@@ -43,7 +43,7 @@ def work(step: Step) -> Mapping[str, float]:
     with tempfile.TemporaryDirectory() as place:
         models = read_models(step, Path(place))
         answers = {
-            name: Answers(score(model, rows, features.CLASSES, name), model.signature.threshold)
+            name: Answers(score(model, rows, features.CLASSES, name), threshold(name, model))
             for name, model in models.items()
         }
     holdout = judgement.read_holdout(step, rows)
@@ -101,6 +101,11 @@ def score(model: Model, rows: Rows, classes: tuple[str, ...], name: str) -> np.n
     return inference.spread(found, model.signature.classes, classes)
 
 
+def threshold(name: str, model: Model) -> float:
+    """From which probability on the model says yes; nobody chose one for a baseline, so it is one half."""
+    return 0.5 if name in BASELINES else model.signature.threshold
+
+
 def describe(
     step: Step,
     rows: Rows,
@@ -113,14 +118,14 @@ def describe(
     """The content of evaluation.json: the registry's own part, and what the report shows."""
     classes, metric = step.module("features").CLASSES, step.description.metric
     groups = {name: rows.columns[name] for name in step.module("estimator").SLICES}
-    ours, threshold = answers["challenger"].probabilities, answers["challenger"].threshold
+    ours, limit = answers["challenger"].probabilities, answers["challenger"].threshold
     calibrations = {
         name: evaluation.calibration(*judged_scores(rows, found.probabilities))
         for name, found in answers.items()
     }
     return {
         f"{step.description.task}_classification_metrics": registry_metrics(
-            rows, ours, estimates["challenger"], threshold, classes
+            rows, ours, estimates["challenger"], limit, classes
         ),
         "rows": len(rows),
         "models": {
@@ -130,7 +135,7 @@ def describe(
             name: {rival: asdict(each) for rival, each in found.items()}
             for name, found in compared.gains.items()
         },
-        "slices": evaluation.slices(rows.labels, ours, groups, metric, threshold=threshold),
+        "slices": evaluation.slices(rows.labels, ours, groups, metric, threshold=limit),
         "calibration": calibrations["challenger"],
         "calibrations": calibrations,
         "importance": permutation_importance(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -13,7 +13,7 @@ table { border-collapse: collapse; margin: 1rem 0 } caption { text-align: left; 
 th, td { padding: .25rem .75rem; border-bottom: 1px solid #d5dbe1; text-align: left }
 td.number { text-align: right; font-variant-numeric: tabular-nums } svg { max-width: 100%; height: auto }
 .verdict { border-left: .4rem solid #2d6cdf; padding: .5rem 1rem; background: #f2f6fc }
-figure { margin: 1rem 0 }
+figure { margin: 1rem 0 } .beside { display: flex; flex-wrap: wrap; gap: 2rem; align-items: start }
 """
 
 
@@ -38,7 +38,7 @@ def page(title: str, verdict: Mapping[str, Any], evaluation: Mapping[str, Any], 
         _metrics(evaluation["models"]),
         *(f"<figure>{plot}</figure>" for plot in plots),
         _slices(verdict, evaluation["slices"]),
-        *(_table(f"Calibration: {name}", bins) for name, bins in evaluation["calibrations"].items()),
+        _beside(_table(f"Calibration: {name}", bins) for name, bins in evaluation["calibrations"].items()),
         _table(
             "Permutation importance: loss when a column is shuffled",
             [{"column": name, "loss": value} for name, value in evaluation["importance"].items()],
@@ -60,6 +60,10 @@ def _method(rule: Mapping[str, Any], rows: int) -> str:
         f"from a bootstrap of {drawn} and those of gains are paired: {rule['confidence']:.0%}, "
         f"{rule['repetitions']} draws."
     )
+
+
+def _beside(parts: Iterable[str]) -> str:
+    return f'<div class="beside">{"".join(parts)}</div>'
 
 
 def _gains(gains: Mapping[str, Mapping[str, Mapping[str, float | None]]]) -> list[dict[str, object]]:

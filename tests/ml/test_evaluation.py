@@ -94,3 +94,9 @@ def test_the_roc_curve_has_the_area():
     false, true = roc_curve(LABELS, SCORES)
     assert (false[0], true[0], false[-1], true[-1]) == (0, 0, 1, 1)
     assert np.trapezoid(true, false) == pytest.approx(metrics(LABELS, BINARY)["roc_auc"])
+
+
+def test_calibration_keeps_equal_scores_together():
+    """A constant model has one bin, whatever the order of its rows."""
+    found = calibration(LABELS == 1, np.full(400, 0.3))
+    assert found == [{"rows": 400, "score": pytest.approx(0.3), "share": pytest.approx(LABELS.mean())}]
