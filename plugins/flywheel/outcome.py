@@ -1,15 +1,30 @@
-"""What is kept of a trial's outcome: the evidence, and the memory of a version that was refused."""
+"""What a deployment knows of itself: how far an attempt has come, and how a trial ended."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from airflow.sdk import Context
 
 from flywheel.hooks.sagemaker import SageMaker
 from flywheel.keys import canonical
-from flywheel.rollout import Canary, Judgement
+from flywheel.rollout import Canary, Judgement, Seen
 from flywheel.work import task_digest
+
+
+@dataclass
+class Progress:
+    """How far one attempt has come; all of it can be written as JSON, for the time of a deferral."""
+
+    #: the configuration that is to serve in the end
+    final: str
+    #: seconds since 1970 at which to give up
+    deadline: float | None
+    #: what the endpoint was told to serve last
+    asked: str | None = None
+    #: what the canary's metrics said
+    judgement: str = "no trial"
 
 
 class Outcome:
@@ -38,3 +53,19 @@ class Outcome:
         record |= {"canary": canary.config, "champion": canary.champion, "final": canary.final}
         self._hook.put_once(self.uri, canonical(record).encode())
         self.refusal = "" if judgement.is_good else judgement.text
+
+
+def failure(endpoint: str, final: str, seen: Seen, refusal: str) -> str:
+    """Why a deployment has failed, with what to do."""
+    logs = f"The containers' logs are in the group /aws/sagemaker/Endpoints/{endpoint}."
+    if seen.status is None:
+        return f"The endpoint {endpoint} was deleted meanwhile. Clear the task to make it again."
+    if refusal:
+        return (
+            f"Rolled back: {refusal} The endpoint {endpoint} serves {seen.config} again, not {final}. {logs} "
+            "Clear the task to try again, or correct the version and run the next interval."
+        )
+    return (
+        f"The endpoint {endpoint} should serve {final}, but is {seen.status} with {seen.config}: "
+        f"{seen.reason or 'SageMaker gives no reason'}. {logs}"
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cached_property, partial
 from typing import Any
 
@@ -12,14 +12,14 @@ from airflow.sdk import Context, conf
 from airflow.sdk.exceptions import AirflowSkipException
 
 from flywheel.endpoints import Endpoint
-from flywheel.exceptions import DeploymentFailed, JobTimedOut
+from flywheel.exceptions import DeploymentFailed, JobTimedOut, Verdict
 from flywheel.jobs import ENDPOINT
 from flywheel.keys import digest
 from flywheel.ledger import Entry, production
 from flywheel.names import Interval, job_name
 from flywheel.operators.base import CycleOperator, Result
 from flywheel.operators.job import FIRST_POLL_S, POLL_GROWTH
-from flywheel.outcome import Outcome
+from flywheel.outcome import Outcome, Progress, failure
 from flywheel.readings import judged
 from flywheel.requests import endpoint_config, model
 from flywheel.rollout import Move, Seen, next_move
@@ -38,20 +38,6 @@ class ServingOperator(CycleOperator):
         name = job_name(self.cycle.name, "model", interval, identity)
         self.hook.create_once("create_model", model(name, model_uri, self.settings))
         return name
-
-
-@dataclass
-class Progress:
-    """How far one attempt has come; all of it can be written as JSON, for the time of a deferral."""
-
-    #: the configuration that is to serve in the end
-    final: str
-    #: seconds since 1970 at which to give up
-    deadline: float | None
-    #: what the endpoint was told to serve last
-    asked: str | None = None
-    #: what the canary's metrics said
-    judgement: str = "no trial"
 
 
 class DeployOperator(ServingOperator):
@@ -107,8 +93,17 @@ class DeployOperator(ServingOperator):
     # The rollout
 
     def _go_on(self, context: Context, progress: Progress) -> Result:
-        """Make one move after the other until the version serves, or must not."""
+        """Roll out; where no other attempt will go on, leave no canary behind."""
         self._progress = progress
+        try:
+            return self._roll_out(context, progress)
+        except Exception as error:
+            if isinstance(error, Verdict) or context["ti"].try_number > context["ti"].max_tries:
+                self.endpoint.abandon(progress.final)
+            raise
+
+    def _roll_out(self, context: Context, progress: Progress) -> Result:
+        """Make one move after the other until the version serves, or must not."""
         place = f"s3://{self.settings.bucket}/{self.cycle.name}/rollouts/"
         outcome, pause = Outcome(self.hook, place, context, progress.final), FIRST_POLL_S
         while True:
@@ -117,7 +112,7 @@ class DeployOperator(ServingOperator):
             if move is Move.DONE:
                 return self._done(context, progress)
             if move is Move.FAIL:
-                raise DeploymentFailed(_failed(self.cycle.name, progress.final, seen, outcome.refusal))
+                raise DeploymentFailed(failure(self.cycle.name, progress.final, seen, outcome.refusal))
             if move in {Move.WAIT, Move.BAKE}:
                 self._wait(context, seen, progress, pause)
                 pause = min(pause * POLL_GROWTH, self.settings.poll_interval_s)
@@ -208,12 +203,10 @@ class DeployOperator(ServingOperator):
             raise AirflowSkipException(f"Not deployed: production is {_told(champion)}, which is newer.")
 
     def _check_overtaken(self, context: Context) -> None:
-        """Fail, and leave no canary behind, when another version became production while this ran."""
+        """Fail when another version became production while this ran."""
         champion = production(self.ledger.entries())
         if champion is None or champion.number == self.result_of(context, "register")["promotion"]:
             return
-        if self._progress is not None:
-            self.endpoint.abandon(self._progress.final)
         raise DeploymentFailed(
             f"While this ran, {_told(champion)} became production. Clear `deploy` of its run "
             f"{champion.by.get('run_id')}, in case its deployment came before this one."
@@ -242,18 +235,3 @@ def _told(champion: Entry | None) -> str:
     if champion is None:
         return "nothing"
     return f"{champion.version} (data up to {champion.data_end}, entry {champion.number} of the ledger)"
-
-
-def _failed(endpoint: str, final: str, seen: Seen, refusal: str) -> str:
-    logs = f"The containers' logs are in the group /aws/sagemaker/Endpoints/{endpoint}."
-    if seen.status is None:
-        return f"The endpoint {endpoint} was deleted meanwhile. Clear the task to make it again."
-    if refusal:
-        return (
-            f"Rolled back: {refusal} The endpoint {endpoint} serves {seen.config} again, not {final}. {logs} "
-            "Clear the task to try again, or correct the version and run the next interval."
-        )
-    return (
-        f"The endpoint {endpoint} should serve {final}, but is {seen.status} with {seen.config}: "
-        f"{seen.reason or 'SageMaker gives no reason'}. {logs}"
-    )

@@ -24,7 +24,7 @@ from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import TaskDeferred
 
 from flywheel.endpoints import Endpoint
-from flywheel.exceptions import DeploymentFailed
+from flywheel.exceptions import DeploymentFailed, JobTimedOut
 from flywheel.ledger import Entry
 from flywheel.names import Interval
 from flywheel.operators import DeployOperator
@@ -35,7 +35,9 @@ from include.settings import Settings
 OLD, NEW = {"label": "old"}, {"label": "new"}
 BROKEN, SLOW = {"label": "new", "status": 500}, {"label": "new", "seconds": 0.1}
 SHARE = 0.2
-QUICK = Rollout(canary_share=SHARE, bake_s=1.5, minimum_invocations=5)
+QUICK = Rollout(canary_share=SHARE, bake_s=2, minimum_invocations=1)
+#: a trial that ends by an alarm, or by what the test does
+ENDLESS = Rollout(canary_share=SHARE, bake_s=600, minimum_invocations=5)
 PATIENCE_S = 60
 
 
@@ -175,7 +177,7 @@ def old(deployments: Deployments) -> str:
 
 def killed_in_trial(deployments: Deployments, context: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """End an attempt as a power cut would, while its canary is on trial."""
-    operator = deployments.operator()
+    operator = deployments.operator(ENDLESS)
 
     def wait(_context: Any, seen: Any, *_: Any) -> None:
         if seen.canary is not None and not seen.is_active:
@@ -210,7 +212,7 @@ def test_a_version_that_fails_is_rolled_back_and_the_alarm_is_named(deployments:
     with deployments.load() as load:
         load.more(200, "old")
         with pytest.raises(DeploymentFailed, match=r"Rolled back: Alarm error_rate_limit: 1 share of 5XX"):
-            deployments.deploy(deployments.promoted(2, BROKEN))
+            deployments.deploy(deployments.promoted(2, BROKEN), ENDLESS)
         failed = load.seen[424, ""]
         load.more(200, "old")
     assert set(load.seen) == {(200, "old"), (424, "")}
@@ -224,7 +226,7 @@ def test_a_version_that_is_slow_is_rolled_back_without_a_failed_request(deployme
     with deployments.load() as load:
         load.more(200, "old")
         with pytest.raises(DeploymentFailed, match=r"Alarm latency_p99_limit_ms: \d"):
-            deployments.deploy(deployments.promoted(2, SLOW), replace(QUICK, latency_p99_limit_ms=90.0))
+            deployments.deploy(deployments.promoted(2, SLOW), replace(ENDLESS, latency_p99_limit_ms=90.0))
     assert set(load.seen) == {(200, "old"), (200, "new")}
     assert deployments.config == old
 
@@ -240,9 +242,32 @@ def test_a_version_that_does_not_start_leaves_the_old_one(deployments: Deploymen
     assert len(deployments.trials) == 1
 
 
+@pytest.mark.parametrize("ending", ["does not start again", "is late"])
+def test_a_deployment_that_fails_in_its_trial_gives_the_endpoint_back(
+    deployments: Deployments, old: str, monkeypatch: pytest.MonkeyPatch, ending: str
+):
+    """A canary was good, but its version cannot take over; or the last attempt's time was up."""
+    operator, context = deployments.operator(ENDLESS), deployments.promoted(2, NEW)
+    original, key = operator._wait, f"{deployments.cycle.name}/2/model.tar.gz"
+    context["ti"].try_number = context["ti"].max_tries + 1
+
+    def wait(context: Any, seen: Any, progress: Any, pause: float) -> None:
+        if seen.canary is not None and not seen.is_active:
+            progress.deadline = 0.0 if ending == "is late" else None
+            operator.rollout = replace(ENDLESS, bake_s=0)
+            body = archive(None)  # type: ignore[arg-type]  # a model that refuses to start
+            deployments.service.s3.put_object(Bucket=deployments.bucket, Key=key, Body=body)
+        original(context, seen, progress, pause)
+
+    monkeypatch.setattr(operator, "_wait", wait)
+    with pytest.raises((DeploymentFailed, JobTimedOut), match=r"The model has no answer|still InService"):
+        operator.execute(context)
+    assert deployments.config == old
+
+
 def test_a_trial_without_requests_says_so(deployments: Deployments, old: str):
     """And goes on, or not, as the cycle wants it."""
-    strict = replace(QUICK, bake_s=0.2, too_few="roll back")
+    strict = replace(QUICK, bake_s=0.2, minimum_invocations=5, too_few="roll back")
     with pytest.raises(DeploymentFailed, match="had only 0 invocations"):
         deployments.deploy(deployments.promoted(2, NEW), strict)
     assert deployments.config == old
@@ -279,7 +304,7 @@ def test_a_rollback_is_finished_by_the_retry_of_a_killed_attempt(
         load.more(200, "old")
         monkeypatch.setattr(Endpoint, verb, dying)
         with pytest.raises(KilledError):
-            deployments.deploy(context)
+            deployments.deploy(context, ENDLESS)
     monkeypatch.setattr(Endpoint, verb, original)
     for attempt in (context.retried(), context.retried()):
         with pytest.raises(DeploymentFailed, match="Alarm error_rate_limit"):
@@ -294,7 +319,7 @@ def test_a_killed_task_gives_the_endpoint_back(
     deployments: Deployments, old: str, monkeypatch: pytest.MonkeyPatch
 ):
     """When Airflow ends it and it can still say a word."""
-    operator = deployments.operator()
+    operator = deployments.operator(ENDLESS)
 
     def wait(_context: Any, seen: Any, *_: Any) -> None:
         if seen.canary is not None and not seen.is_active:
@@ -337,8 +362,8 @@ def test_an_overtaken_deployment_leaves_no_canary(
 
 def test_a_deferred_deployment_wakes_for_each_move(deployments: Deployments, old: str):
     """Its triggers go through Airflow's database, and the result is the same."""
-    operator, context, triggers = deployments.operator(deferrable=True), deployments.promoted(2, NEW), []
-    call, told = operator.execute, {}
+    context, triggers, rollout = deployments.promoted(2, NEW), [], ENDLESS
+    call, told = deployments.operator(rollout, deferrable=True).execute, {}
     while True:
         try:
             result = call(context, **told)
@@ -348,10 +373,13 @@ def test_a_deferred_deployment_wakes_for_each_move(deployments: Deployments, old
             trigger = type(deferred.trigger)(**json.loads(json.dumps(arguments)))
             assert trigger.serialize() == (path, arguments)
             triggers.append(trigger)
+            if isinstance(trigger, BakeTrigger):
+                rollout = replace(ENDLESS, bake_s=0)
+                trigger.rollout["bake_s"] = 0
             event = asyncio.run(asyncio.wait_for(anext(aiter(trigger.run())), PATIENCE_S))
             kwargs = json.loads(json.dumps(deferred.kwargs))
-            operator = deployments.operator(deferrable=True)
-            call, told = operator.resume, {"event": event.payload, **kwargs}
+            call = deployments.operator(rollout, deferrable=True).resume
+            told = {"event": event.payload, **kwargs}
     assert deployments.config == result["config"] != old
     assert [type(each) for each in triggers].count(BakeTrigger) == 1
     assert len(triggers) >= 2
