@@ -12,7 +12,7 @@ run: environment ## set up, start everything, turn the flights cycle, stay up un
 	@exec $(STACK) run
 
 replay: environment ## turn the year 2013 of flights month by month, and report what retraining was worth
-	@exec $(STACK) replay $(if $(CYCLE),--cycle $(CYCLE)) $(if $(INTERVALS),--intervals $(INTERVALS))
+	@exec $(STACK) replay $(if $(CYCLE),--cycle $(CYCLE)) $(if $(INTERVALS),--intervals $(INTERVALS)) $(if $(AGAIN),--again)
 
 status: environment ## tell what runs and what is in production; JSON=1 for programs
 	@exec $(STACK) status $(if $(JSON),--json)

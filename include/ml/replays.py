@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 
 from include.ml.reports import STYLE
 
+#: dates and numbers stay on one line
+NARROW = "td:not(:last-child) { white-space: nowrap }"
 #: how each model is called and drawn
 LINES = {
     "champion": ("champion of the interval", "#2d6cdf", "-"),
@@ -43,7 +45,7 @@ def page(title: str, document: Mapping[str, Any]) -> str:
     ]
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f"<style>{STYLE}</style></head><body><h1>{escape(title)}</h1>{''.join(parts)}</body></html>\n"
+        f"<style>{STYLE}{NARROW}</style></head><body><h1>{escape(title)}</h1>{''.join(parts)}</body></html>\n"
     )
 
 
@@ -70,7 +72,9 @@ def _quality(metric: str, months: Sequence[Mapping[str, Any]]) -> str:
         row["champion is"] = month["version"]
         row |= {name: _estimate(month["models"][name]) for name in LINES}
         rows.append(row)
-    caption = f"{metric} on each interval's rows, which no model beside them was trained on, [95 % interval]"
+    caption = (
+        f"{metric} on each interval's own rows, later than all that the models learnt from [95 % interval]"
+    )
     return _table(caption, rows)
 
 
@@ -86,8 +90,7 @@ def _decision(found: Mapping[str, Any]) -> dict[str, object]:
 
 def _seconds(seconds: Mapping[str, Any]) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = [
-        {"step": name, "tasks": each["tasks"], "seconds": round(each["seconds"], 1)}
-        for name, each in seconds["steps"].items()
+        {**each, "seconds": round(each["seconds"], 1)} for each in seconds["steps"]
     ]
     wall = {"step": "from the first task's start to the last one's end", "tasks": "", "seconds": ""}
     return [*rows, {**wall, "seconds": round(seconds["wall_s"], 1)}]
@@ -109,19 +112,19 @@ def quality_plot(metric: str, months: Sequence[Mapping[str, Any]]) -> str:
             names, values, yerr=bars, label=label, color=color, linestyle=style, marker="o", capsize=3
         )
     axes.set(ylabel=metric, title="Quality of what was in production, and of what could have been")
-    axes.tick_params(axis="x", rotation=45)
+    axes.tick_params(axis="x", rotation=90)
     axes.legend()
     return _svg(figure)
 
 
-def seconds_plot(steps: Mapping[str, Mapping[str, float]]) -> str:
+def seconds_plot(steps: Sequence[Mapping[str, Any]]) -> str:
     """Mean seconds of a task, by step; an SVG element."""
     figure = Figure(figsize=(9, 3))
     axes = figure.subplots()
-    means = [each["seconds"] / each["tasks"] for each in steps.values()]
-    axes.bar(list(steps), means, color="#2d6cdf")
+    means = [each["seconds"] / each["tasks"] for each in steps]
+    axes.bar([each["step"] for each in steps], means, color="#2d6cdf")
     axes.set(ylabel="seconds per task", title="Where the time went")
-    axes.tick_params(axis="x", rotation=45)
+    axes.tick_params(axis="x", rotation=90)
     return _svg(figure)
 
 

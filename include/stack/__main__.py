@@ -49,7 +49,7 @@ def _run(settings: Settings, terminal: Terminal, options: argparse.Namespace) ->
 
 
 def _replay(settings: Settings, terminal: Terminal, options: argparse.Namespace) -> int:
-    return replay(settings, terminal, name=options.cycle, count=options.intervals)
+    return replay(settings, terminal, name=options.cycle, count=options.intervals, again=options.again)
 
 
 def _status(settings: Settings, terminal: Terminal, options: argparse.Namespace) -> int:
@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     year = commands.add_parser("replay", help="backfill a cycle from its start, and compare its models")
     year.add_argument("--cycle", default="flights", help="name of the cycle")
     year.add_argument("--intervals", type=int, help="how many, from the first; all if not given")
+    year.add_argument("--again", action="store_true", help="make the runs that succeeded once more")
     year.set_defaults(command=_replay)
     tell = commands.add_parser("status", help="what runs, and what is in production")
     tell.add_argument("--json", action="store_true", help="for programs")

@@ -17,6 +17,8 @@ ANSWER_TIMEOUT_S = 30.0
 #: how often a request is repeated that found nobody, as while the api-server is started again
 ATTEMPTS = 20
 PAUSE_S = 1.0
+#: runs of a backfill at a time; Airflow would take ten, and let the DAG's own limit not count
+BACKFILL_RUNS = 3
 
 
 class AirflowApi:
@@ -59,13 +61,17 @@ class AirflowApi:
         if answer.status_code != httpx.codes.CONFLICT:
             _checked(answer)
 
-    def backfill(self, dag_id: str, first: datetime, last: datetime) -> None:
-        """Make a run for each interval that starts from `first` to `last` and has none that succeeded."""
+    def backfill(self, dag_id: str, first: datetime, last: datetime, *, again: bool = False) -> None:
+        """Make a run for each interval that starts from `first` to `last` and has none that succeeded.
+
+        :param again: also for those that have one
+        """
         body = {
             "dag_id": dag_id,
             "from_date": first.isoformat(),
             "to_date": last.isoformat(),
-            "reprocess_behavior": "failed",
+            "max_active_runs": BACKFILL_RUNS,
+            "reprocess_behavior": "completed" if again else "failed",
         }
         # Airflow refuses a backfill that has nothing to do
         if self._ask("POST", "/backfills/dry_run", body)["backfills"]:

@@ -20,8 +20,10 @@ Run = dict[str, Any]
 class Backfill:
     """All runs of one DAG over consecutive intervals, made or gone on with."""
 
-    def __init__(self, driver: Driver, dag_id: str, intervals: Sequence[Interval]) -> None:
-        self.driver, self.dag_id, self.intervals = driver, dag_id, intervals
+    def __init__(
+        self, driver: Driver, dag_id: str, intervals: Sequence[Interval], *, again: bool = False
+    ) -> None:
+        self.driver, self.dag_id, self.intervals, self.again = driver, dag_id, intervals, again
 
     def complete(self) -> list[Run]:
         """Run what has not succeeded yet, and return every interval's run, in order of time.
@@ -34,10 +36,11 @@ class Backfill:
         first, last = self.intervals[0].start, self.intervals[-1].start
         self.driver.terminal.say()
         self.driver.terminal.say(f"{self.dag_id}, {first:%Y-%m-%d} to {self.intervals[-1].end:%Y-%m-%d}")
-        before = {start for start, run in self._runs().items() if run["state"] == "success"}
+        runs = {} if self.again else self._runs()
+        before = {start for start, run in runs.items() if run["state"] == "success"}
         if before:
             self.driver.terminal.say(f"  {len(before)} of {len(self.intervals)} intervals done before")
-        self.driver.api.backfill(self.dag_id, first, last)
+        self.driver.api.backfill(self.dag_id, first, last, again=self.again)
         return self._follow(before)
 
     def _await_other(self) -> None:

@@ -30,10 +30,11 @@ LEAST = 2
 MODELS = ("champion", "frozen", "linear", "constant")
 
 
-def replay(settings: Settings, terminal: Terminal, *, name: str, count: int | None) -> int:
+def replay(settings: Settings, terminal: Terminal, *, name: str, count: int | None, again: bool) -> int:
     """Backfill both DAGs over a cycle's first `count` intervals, or all; compare, print, write the report.
 
-    The services stay up. Called again, it repeats nothing that is done.
+    The services stay up. Called again, it repeats nothing that is done; with `again`, as after a change of
+    the code, it makes every run once more, and a run repeats the jobs whose keys have changed.
     """
     cycle = _cycle(name)
     intervals = _intervals(cycle, count)
@@ -42,7 +43,7 @@ def replay(settings: Settings, terminal: Terminal, *, name: str, count: int | No
     api = AirflowApi(airflow_url(settings), ADMIN, installation_secrets(home_of(settings)).password)
     driver = Driver(api, terminal, home_of(settings).airflow / "logs", lambda: keep(stack))
     try:
-        document = _turn(settings, driver, cycle, intervals)
+        document = _turn(settings, driver, cycle, intervals, again=again)
     except FlywheelError as error:
         raise StackError(str(error)) from error
     finally:
@@ -53,10 +54,12 @@ def replay(settings: Settings, terminal: Terminal, *, name: str, count: int | No
     return 0
 
 
-def _turn(settings: Settings, driver: Driver, cycle: Cycle, intervals: list[Interval]) -> dict[str, Any]:
+def _turn(
+    settings: Settings, driver: Driver, cycle: Cycle, intervals: list[Interval], *, again: bool
+) -> dict[str, Any]:
     """Run what is missing, and compare; the content of replay.json."""
-    trainings = Backfill(driver, f"{cycle.name}_train_and_deploy", intervals).complete()
-    scorings = Backfill(driver, f"{cycle.name}_score_and_monitor", intervals).complete()
+    trainings = Backfill(driver, f"{cycle.name}_train_and_deploy", intervals, again=again).complete()
+    scorings = Backfill(driver, f"{cycle.name}_score_and_monitor", intervals, again=again).complete()
     s3 = client(settings, "s3")
     entries = Ledger(s3, settings.bucket, cycle.name).entries()
     story = story_of(driver.api, intervals, entries, trainings, scorings)
@@ -105,11 +108,10 @@ def _print(document: dict[str, Any], terminal: Terminal) -> None:
         told = " ".join(each["reasons"])
         terminal.say(f"  {each['interval'][0][:10]}  {each['version']:<12} {outcome}  {told}")
     terminal.say()
-    steps = document["seconds"]["steps"]
     rows = [["step", "tasks", "seconds", "each"]]
-    for name, each in steps.items():
+    for each in document["seconds"]["steps"]:
         mean = each["seconds"] / each["tasks"]
-        rows.append([name, str(each["tasks"]), f"{each['seconds']:.1f}", f"{mean:.1f}"])
+        rows.append([each["step"], str(each["tasks"]), f"{each['seconds']:.1f}", f"{mean:.1f}"])
     terminal.table(rows)
     terminal.say(
         f"  from the first task's start to the last one's end: {document['seconds']['wall_s']:.0f} s"

@@ -77,7 +77,7 @@ def _seconds(api: AirflowApi, runs: Sequence[Run]) -> dict[str, Any]:
             of = steps.setdefault(f"{kind}: {task['task_id']}", {"tasks": 0, "seconds": 0.0})
             of["tasks"] += 1
             of["seconds"] += task["duration"]
-    return {"wall_s": _wall(runs), "steps": steps}
+    return {"wall_s": _wall(runs), "steps": [{"step": name, **of} for name, of in steps.items()]}
 
 
 def _wall(runs: Sequence[Mapping[str, Any]]) -> float:

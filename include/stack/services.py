@@ -111,7 +111,12 @@ def _api_server(settings: Settings) -> Service:
         name="api-server",
         arguments=("-m", "airflow", "api-server"),
         port=(settings.airflow_port, "FLYWHEEL_AIRFLOW_PORT"),
-        is_ready=lambda: "metadatabase" in airflow_health(settings),
+        # Airflow makes the application that tasks talk to at the first request to it, which takes seconds:
+        # the first task would pay for that
+        is_ready=lambda: (
+            "metadatabase" in airflow_health(settings)
+            and is_answering(f"{airflow_url(settings)}/execution/health")
+        ),
         stop_timeout_s=10,
     )
 

@@ -29,7 +29,7 @@ STORY = {
     "decisions": [
         {"interval": [side.START, side.END], "version": "flights/1", "promoted": True, "reasons": ["<good>"]}
     ],
-    "seconds": {"wall_s": 12.5, "steps": {"training: train": {"tasks": 2, "seconds": 9.0}}},
+    "seconds": {"wall_s": 12.5, "steps": [{"step": "training: train", "tasks": 2, "seconds": 9.0}]},
 }
 
 
