@@ -115,13 +115,18 @@ def stack(signature: Signature, combine: Combine, columns: Arrays) -> tuple[np.n
     """
     every = {**columns, **combine(columns)}
     rows = len(every[signature.columns[0].name])
-    numbers = np.empty((rows, len(signature.numbers)), dtype=np.float32)
-    strings = np.empty((rows, len(signature.strings)), dtype=object)
-    for index, name in enumerate(signature.numbers):
-        numbers[:, index] = every[name]
-    for index, name in enumerate(signature.strings):
-        strings[:, index] = every[name]
-    return numbers, strings
+    return (
+        _side_by_side([every[name] for name in signature.numbers], rows, np.float32),
+        _side_by_side([every[name] for name in signature.strings], rows, object),
+    )
+
+
+def _side_by_side(columns: Sequence[np.ndarray], rows: int, kind: type) -> np.ndarray:
+    """One row-major array of columns; a single call of NumPy, since each costs as much as a row's values."""
+    if not columns:
+        return np.empty((rows, 0), dtype=kind)
+    joined = np.concatenate(columns, dtype=kind, casting="unsafe")
+    return np.ascontiguousarray(joined.reshape(len(columns), rows).T)
 
 
 def to_arrays(signature: Signature, columns: Sequence[Sequence[Any]]) -> Arrays:

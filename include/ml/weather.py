@@ -61,7 +61,7 @@ def wet_bulb_c(temperature_c: ArrayLike, humidity_pct: ArrayLike) -> Floats:
         temperature * np.arctan(0.151977 * np.sqrt(humidity + 8.313659))
         + np.arctan(temperature + humidity)
         - np.arctan(humidity - 1.676331)
-        + 0.00391838 * humidity**1.5 * np.arctan(0.023101 * humidity)
+        + 0.00391838 * humidity * np.sqrt(humidity) * np.arctan(0.023101 * humidity)
         - 4.686035
     )
 
@@ -80,5 +80,6 @@ def frost_point_c(dew_point_c: ArrayLike) -> Floats:
     [-8.9, 0.0, 5.0]
     """
     dew_point = np.asarray(dew_point_c, dtype=float)
-    ratio = np.log(vapour_pressure_hpa(dew_point) / 6.112)
+    # the logarithm of Magnus' formula over water
+    ratio = 17.62 * dew_point / (243.12 + dew_point)
     return np.asarray(np.where(dew_point < 0.0, 272.62 * ratio / (22.46 - ratio), dew_point))

@@ -58,14 +58,14 @@ def combine(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     precip = np.asarray(columns["precip_in"], dtype=float)
     wet_bulb = wet_bulb_c(temp_c, humid)
     saturated = vapour_pressure_hpa(temp_c)
-    unknown = np.isnan(wet_bulb) | np.isnan(precip)
     angle = np.radians(np.asarray(columns["wind_dir_deg"], dtype=float) - RUNWAY_AXIS_DEG)
     departure = np.asarray(columns["scheduled_departure_min"], dtype=float)
     arrival = np.asarray(columns["scheduled_arrival_min"], dtype=float)
     return {
         "wet_bulb_c": wet_bulb,
         "frost_point_depression_c": temp_c - frost_point_c(dewp_c),
-        "is_freezing_and_wet": np.where(unknown, np.nan, (wet_bulb < 0.0) & (precip > 0.0)),
+        # 1 above zero, 0 up to it, NaN for NaN
+        "is_freezing_and_wet": np.heaviside(-wet_bulb, 0.0) * np.heaviside(precip, 0.0),
         "vapour_pressure_deficit_hpa": saturated * (1.0 - humid / 100.0),
         "crosswind_share": np.abs(np.sin(angle)),
         "scheduled_duration_min": np.mod(arrival - departure, 1440.0),
