@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import io
 import tarfile
+import threading
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +15,8 @@ from pathlib import Path
 from flywheel.exceptions import Verdict
 from include.settings import PROJECT
 
+#: the parser of Python 3.11 counts its depth for all threads together, and triggers look in threads
+_PARSING = threading.Lock()
 #: steps whose code is another module's than their name says
 MODULES = {"batch_transform": "serve"}
 
@@ -91,7 +94,9 @@ def _imported(path: Path, root: Path) -> Iterator[Path]:
 
 def _imported_names(path: Path) -> Iterator[str]:
     """Absolute names of what a file imports from include; the last part may be a name inside a module."""
-    for node in ast.walk(ast.parse(path.read_bytes(), filename=str(path))):
+    with _PARSING:
+        tree = ast.parse(path.read_bytes(), filename=str(path))
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:

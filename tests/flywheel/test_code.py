@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,10 @@ def digest_of_step(project: Path) -> str:
     """The digest as a new process would see it."""
     step_digest.cache_clear()
     return step_digest("clean", "one", project)
+
+
+def test_digests_can_be_computed_in_several_threads():
+    """As the triggerer does; the parser itself cannot."""
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(lambda _: step_digest.__wrapped__("evaluate", "flights"), range(16)))
+    assert len(found) == 1

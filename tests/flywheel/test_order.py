@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import TaskDeferred
 from flywheel.exceptions import HistoryIncomplete
 from flywheel.history import clean_record, fetch_record
 from flywheel.intervals import history, starting_at
-from flywheel.ledger import Entry, Ledger
+from flywheel.ledger import Entry, Ledger, champion_as_of, production
 from flywheel.names import Interval, output_uri, split_uri
 from flywheel.operators import EvaluateOperator, TrainOperator, TransformOperator
 from flywheel.order import Order
@@ -222,3 +222,47 @@ def test_the_trigger_fires_when_the_waiting_is_over(world: World, patience_s: fl
         return await asyncio.wait_for(waiting, 60)
 
     assert asyncio.run(fire()).payload == {}
+
+
+def test_clearing_an_old_interval_leaves_production_alone(world: World):
+    """Its decision is the recorded one; nothing is appended, and the endpoint's version stays."""
+    for month in world.months:
+        world.promote(world.decide(month))
+    before = world.ledger.entries()
+    again = world.decide(world.january, run="cleared")
+    world.promote(again)
+    assert world.ledger.entries() == before
+    assert production(before).data_end == world.march.end.isoformat()
+
+
+def test_forcing_an_old_interval_leaves_production_alone(world: World):
+    """Even a new model of old data is only promoted into the history."""
+    for month in world.months:
+        newest = world.promote(world.decide(month))
+    forced = world.promote(world.decide(world.january, run="again", force=True))
+    entries = world.ledger.entries()
+    assert production(entries) == newest
+    assert champion_as_of(entries, world.january.end, inclusive=True) == forced
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_any_order_of_runs_gives_the_same_decisions(world: World, order: tuple[int, ...]):
+    """Each goes as soon as it need not wait; keys, decisions and champion do not depend on who came first."""
+    for month in world.months:
+        world.clean(month)
+    waiting = [world.months[index] for index in order]
+    while waiting:
+        month = next(m for m in waiting if world.awaited("decided", m) is None)
+        decision = world.decide(month, promote=month != world.february)
+        if decision.verdict["promote"]:
+            world.promote(decision)
+        waiting.remove(month)
+    entries = world.ledger.entries()
+    assert [(e.kind, e.data_end[:10]) for e in entries] == [
+        ("decision", "2013-02-01"),
+        ("promotion", "2013-02-01"),
+        ("decision", "2013-03-01"),
+        ("decision", "2013-04-01"),
+        ("promotion", "2013-04-01"),
+    ]
+    assert all(world.order.is_settled(world.months[:count], entries) for count in (1, 2, 3))
