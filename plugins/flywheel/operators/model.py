@@ -43,7 +43,8 @@ class TrainOperator(JobOperator):
     def outcome(self, attached: Attached, description: Mapping[str, Any]) -> Result:
         """The model's place; its digest is its key, as the bytes of a fitted model are no stable identity."""
         uri: str = description["ModelArtifacts"]["S3ModelArtifacts"]
-        if not self.hook.sizes(uri):
+        # A job of the same name may have written to another bucket, before the setting was changed.
+        if not uri.startswith(attached.uri) or not self.hook.sizes(uri):
             raise OutputMissing(f"The model {uri} of {attached.job} is gone. Clear the task to train again.")
         values = description.get("FinalMetricDataList", [])
         metrics = {metric["MetricName"]: metric["Value"] for metric in values}

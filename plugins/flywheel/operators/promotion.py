@@ -150,9 +150,16 @@ def evidence(decision: Entry) -> str:
     verdict = decision.verdict
     rows = {"challenger": verdict.get("challenger"), "champion": verdict.get("champion")}
     rows |= {f"baseline: {name}": value for name, value in (verdict.get("baselines") or {}).items()}
+    rows |= {"gain over the champion": verdict.get("gain")}
     lines = [f"| model | {verdict.get('metric', 'metric')} | 95 % interval |", "|---|---|---|"]
     for name, value in rows.items():
         if value:
-            lines.append(f"| {name} | {value['value']:.4f} | {value['low']:.4f} to {value['high']:.4f} |")
+            middle, low, high = (_number(value[part]) for part in ("value", "low", "high"))
+            lines.append(f"| {name} | {middle} | {low} to {high} |")
     told = "\n".join(f"- {reason}" for reason in decision.reasons)
     return f"Data up to {decision.data_end[:10]}.\n\n{told}\n\n" + "\n".join(lines)
+
+
+def _number(value: float | None) -> str:
+    """A number for people; an undefined one is null in JSON."""
+    return "undefined" if value is None else f"{value:.4f}"

@@ -43,7 +43,7 @@ class Run:
             "metric": "roc_auc",
             "challenger": {"value": 0.71234, "low": 0.7, "high": 0.72},
             "champion": None,
-            "baselines": {"constant": {"value": 0.5, "low": 0.5, "high": 0.5}},
+            "baselines": {"constant": {"value": 0.5, "low": None, "high": None}},
         }
         self.put(place, "verdict.json", json.dumps(verdict).encode())
         self.put(place, "golden.jsonl", json.dumps({"row": {"a": 1}, **ANSWER}).encode())

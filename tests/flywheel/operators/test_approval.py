@@ -89,7 +89,7 @@ def test_the_evidence_is_in_the_form(run: Any):
     operator = run.make(ApproveOperator)
     operator.render_template_fields({**context, "task": operator})
     assert "| challenger | 0.7123 | 0.7000 to 0.7200 |" in operator.body
-    assert "| baseline: constant | 0.5000 | 0.5000 to 0.5000 |" in operator.body
+    assert "| baseline: constant | 0.5000 | undefined to undefined |" in operator.body
     assert "- It beats the baselines." in operator.body
     assert run.cycle.name in operator.subject
 
