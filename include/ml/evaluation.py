@@ -71,13 +71,15 @@ def bootstrap(
     ]
     n_clusters = None if clusters is None else len(np.unique(clusters))
     return {
-        name: _estimate(value, np.concatenate([part[name] for part in parts]), n_clusters)
+        name: _estimate(name, value, np.concatenate([part[name] for part in parts]), n_clusters)
         for name, value in values.items()
     }
 
 
-def _estimate(value: float, drawn: np.ndarray, clusters: int | None) -> Estimate:
-    low, high = resampling.interval(value, drawn, 0.95, clusters)
+def _estimate(name: str, value: float, drawn: np.ndarray, clusters: int | None) -> Estimate:
+    bounds = resampling.interval(value, drawn, 0.95, clusters)
+    # a stretched interval can reach beyond what the metric can be
+    low, high = np.clip(bounds, 0.0, np.inf if name.endswith("_loss") else 1.0).tolist()
     drawn = drawn[np.isfinite(drawn)]
     return Estimate(value, low, high, float(drawn.std()) if len(drawn) else float("nan"))
 

@@ -100,3 +100,11 @@ def test_calibration_keeps_equal_scores_together():
     """A constant model has one bin, whatever the order of its rows."""
     found = calibration(LABELS == 1, np.full(400, 0.3))
     assert found == [{"rows": 400, "score": pytest.approx(0.3), "share": pytest.approx(LABELS.mean())}]
+
+
+def test_intervals_of_clusters_stay_where_the_metric_can_be():
+    """Few blocks make wide intervals, which end at 0 and 1 all the same; undefined bounds stay undefined."""
+    found = bootstrap(LABELS, BINARY, threshold=0.95, clusters=np.arange(400) // 100)
+    assert all(0 <= each.low <= each.high <= 1 for name, each in found.items() if name != "log_loss")
+    alone = bootstrap(LABELS, BINARY, clusters=np.zeros(400))
+    assert np.isnan(alone["roc_auc"].low)
