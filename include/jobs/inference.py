@@ -125,7 +125,7 @@ def _side_by_side(columns: Sequence[np.ndarray], rows: int, kind: type) -> np.nd
     """One row-major array of columns; a single call of NumPy, since each costs as much as a row's values."""
     if not columns:
         return np.empty((rows, 0), dtype=kind)
-    joined = np.concatenate(columns, dtype=kind, casting="unsafe")
+    joined: np.ndarray = np.concatenate(columns, dtype=kind, casting="unsafe")
     return np.ascontiguousarray(joined.reshape(len(columns), rows).T)
 
 
