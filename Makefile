@@ -42,6 +42,7 @@ bench: dev-environment ## measure what is claimed: see benchmarks/README.md
 	$(VENV) benchmarks/plain_cycle.py --keep .flywheel/benchmark
 	$(VENV) benchmarks/online.py .flywheel/benchmark/train/model
 	$(VENV) benchmarks/memory.py
+	$(VENV) benchmarks/quality.py .flywheel/benchmark/quality
 
 environment:
 	@$(PYTHON) scripts/environment.py

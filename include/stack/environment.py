@@ -16,6 +16,8 @@ from include.stack.urls import airflow_url, sagemaker_url
 
 #: Airflow hides a connection's password wherever it stands in a log, so it is a text that stands nowhere else
 ACCESS_KEY, SECRET_KEY = "local", "any-key-will-do"
+#: a job on this machine is often done in seconds, and asking costs next to nothing
+LOCAL_POLL_INTERVAL_S = "0.5"
 
 
 def read_env_file(path: Path) -> dict[str, str]:
@@ -56,6 +58,7 @@ def stack_environment(settings: Settings, environment: Mapping[str, str] = os.en
         **_flywheel(settings),
         **_airflow(settings),
         **_connection(settings, environment),
+        **_polling(settings, environment),
     }
 
 
@@ -72,6 +75,14 @@ def _connection(settings: Settings, environment: Mapping[str, str]) -> dict[str,
     if not uses_local_sagemaker(settings, environment):
         return {}
     return {aws_connection_variable(settings): json.dumps(local_connection(settings))}
+
+
+def _polling(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
+    """How often tasks ask for their jobs, where nobody has said so."""
+    name = f"{PREFIX}POLL_INTERVAL_S"
+    is_said = name in environment or settings.poll_interval_s != Settings.poll_interval_s
+    is_local = uses_local_sagemaker(settings, environment)
+    return {name: LOCAL_POLL_INTERVAL_S} if is_local and not is_said else {}
 
 
 def _airflow(settings: Settings) -> dict[str, str]:

@@ -18,7 +18,18 @@ from include.settings import PROJECT
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600)]
 
-TRAINING = ["fetch", "clean", "transform", "train", "evaluate", "decide", "register", "deploy", "verify"]
+TRAINING = [
+    "fetch",
+    "clean",
+    "transform",
+    "train",
+    "evaluate",
+    "decide",
+    "approve",
+    "register",
+    "deploy",
+    "verify",
+]
 SCORING = ["fetch", "clean", "prepare", "batch_transform", "monitor"]
 RUNS = ("digits_train_and_deploy=2013-01-01", "digits_score_and_monitor=2013-02-01")
 

@@ -57,6 +57,19 @@ def test_jobs_run_on_this_machine_unless_the_user_says_where(settings: Settings)
     assert stack_environment(settings, given)["AIRFLOW_CONN_AWS_DEFAULT"] == "aws://"
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "0.5"),
+        ({"FLYWHEEL_POLL_INTERVAL_S": "5.0"}, "5.0"),
+        ({"AIRFLOW_CONN_AWS_DEFAULT": "aws://"}, "5.0"),
+    ],
+)
+def test_jobs_on_this_machine_are_asked_more_often(settings: Settings, given: dict[str, str], expected: str):
+    """Unless somebody has said how often."""
+    assert stack_environment(settings, given)["FLYWHEEL_POLL_INTERVAL_S"] == expected
+
+
 def test_secrets_are_made_once_and_for_their_owner_only(settings: Settings):
     """A second start finds the keys of the first; nobody else can read them."""
     home = home_of(settings)
