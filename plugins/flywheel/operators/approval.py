@@ -51,7 +51,7 @@ class ApproveOperator(CycleOperator, HITLOperator):
         if not decided["promote"] or is_done or not (is_asked or rejection):
             self.log.info("Nobody is asked: the decision is passed on")
             return self._result(decided, [])
-        if rejection and not is_asked:
+        if rejection and (not is_asked or rejection.by == _by(context)):
             self.log.info("Rejected before: %s", " ".join(rejection.reasons))
             return {**self._result(decided, rejection.reasons), "promote": False}
         return dict(HITLOperator.execute(self, context))  # parks the task by an exception
@@ -68,14 +68,19 @@ class ApproveOperator(CycleOperator, HITLOperator):
         return {**self._result(decided, told), "promote": False}
 
     def _reject(self, context: Context, decision: Entry, told: list[str]) -> None:
-        by = {"dag_id": context["ti"].dag_id, "run_id": context["ti"].run_id}
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        wanted = replace(decision, kind="rejection", at=at, by=by, reasons=told, number=0)
+        wanted = replace(decision, kind="rejection", at=at, by=_by(context), reasons=told, number=0)
         entry = self.ledger.reject(wanted, decision)
         self.log.info("Entry %d of the ledger: rejected", entry.number)
 
     def _result(self, decided: Result, told: list[str]) -> Result:
         return {**decided, "step": self.step, "approval": told}
+
+
+def _by(context: Context) -> dict[str, str]:
+    """Who asked. A retry is the same, so that it does not ask again; a cleared task is not."""
+    ti = context["ti"]
+    return {"dag_id": ti.dag_id, "run_id": ti.run_id, "clearing": str(ti.max_tries)}
 
 
 def _told(answer: Mapping[str, Any]) -> str:

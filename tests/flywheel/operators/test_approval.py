@@ -137,10 +137,19 @@ def test_what_was_rejected_can_be_approved_when_asked_again(run: Any, forms: lis
     """The last word counts."""
     respond(run, decided(run), answer("Reject"))
     context = decided(run)
+    context["ti"].max_tries += 1
     park(run, context)
     respond(run, context, answer("Approve"))
     assert len(forms) == 1
     assert production(run.entries()).model_uri.endswith("/one/model.tar.gz")
+
+
+def test_a_retry_does_not_ask_again_what_was_rejected(run: Any, forms: list[dict[str, Any]]):
+    """The worker died after the answer was recorded."""
+    context = decided(run)
+    respond(run, context, answer("Reject"))
+    assert run.do(ApproveOperator, context)["promote"] is False
+    assert forms == []
 
 
 def test_what_was_carried_out_is_not_asked_again(run: Any, forms: list[dict[str, Any]]):
