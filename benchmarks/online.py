@@ -8,6 +8,7 @@ at once on one machine, and take turns. Compare the ratios, never single numbers
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
@@ -135,7 +136,11 @@ def example(model: Path) -> dict[str, object]:
 
 def main() -> None:
     """Start both, check that they answer alike, take turns, print."""
-    model = Path(sys.argv[1]).resolve()
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("model", type=Path, help="what a training job left: model.tar.gz, unpacked")
+    model = parser.parse_args().model.resolve()
     request = request_for(example(model))
     ports = free_port(), free_port()
     with tempfile.TemporaryDirectory() as base:

@@ -1,15 +1,11 @@
-"""An Airflow of its own for every test process, set before anything imports airflow; and the real service."""
+"""The real service, a cycle of the tests' own, and what operators need of Airflow."""
 # ruff: noqa: ANN401 - boto3 clients, XComs and the service's test class have no types
 
 from __future__ import annotations
 
-import atexit
 import importlib.util
 import json
 import logging
-import os
-import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -19,24 +15,10 @@ from typing import Any
 
 import pytest
 
+from include.cycles.cycle import Cycle, PythonSource, Rollout, Split
+from include.settings import Settings, settings
+
 ROOT = Path(__file__).resolve().parents[2]
-
-#: another for every process of pytest-xdist; the folders' conftests may both be read by one
-MARK = f"flywheel-airflow-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}-"
-if MARK not in os.environ.get("AIRFLOW_HOME", ""):
-    HOME = tempfile.mkdtemp(prefix=MARK)
-    atexit.register(shutil.rmtree, HOME, ignore_errors=True)
-    os.environ.update(
-        AIRFLOW_HOME=HOME,
-        AIRFLOW__CORE__DAGS_FOLDER=str(ROOT / "dags"),
-        AIRFLOW__CORE__PLUGINS_FOLDER=str(ROOT / "plugins"),
-        AIRFLOW__CORE__LOAD_EXAMPLES="False",
-        AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{HOME}/airflow.db",
-        AIRFLOW__LOGGING__LOGGING_LEVEL="WARNING",
-    )
-
-from include.cycles.cycle import Cycle, PythonSource, Rollout, Split  # noqa: E402 - after the environment
-from include.settings import Settings, settings  # noqa: E402 - after the environment
 
 
 @pytest.fixture
