@@ -119,9 +119,9 @@ def test_an_input_inside_an_output_is_uploaded_with_it(lab: Lab):
     lab.put(data__a_csv="1\n")
     lab.process(
         "place",
-        f"echo 2 > {BASE}/work/b.csv",
-        ProcessingInputs=[source("data", "s3://lab/data/", f"{BASE}/work")],
-        ProcessingOutputConfig=target("out", "s3://lab/out", f"{BASE}/work"),
+        f"echo 2 > {BASE}/both/b.csv",
+        ProcessingInputs=[source("data", "s3://lab/data/", f"{BASE}/both")],
+        ProcessingOutputConfig=target("out", "s3://lab/out", f"{BASE}/both"),
     )
     assert lab.processed("place")["ProcessingJobStatus"] == "Completed"
     assert lab.keys("out/") == ["out/a.csv", "out/b.csv"]
