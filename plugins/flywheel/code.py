@@ -58,10 +58,15 @@ def step_digest(step: str, cycle: str, root: Path = PROJECT) -> str:
     That is the module of the step and the cycle's package, with all they import from include/.
     Cached for the life of the process: a task lives shortly, and its code should not change under it.
     """
+    return digest_of(step_files(step, cycle, root), root)
+
+
+def step_files(step: str, cycle: str, root: Path = PROJECT) -> set[Path]:
+    """The files that `step_digest` is the digest of."""
     module = root / "include/jobs" / f"{MODULES.get(step, step)}.py"
     if not module.is_file():
         raise Verdict(f"Step {step} has no code: {module.relative_to(root)} is missing.")
-    return digest_of(closure([module, *_sources(root / "include/cycles" / cycle)], root), root)
+    return closure([module, *_sources(root / "include/cycles" / cycle)], root)
 
 
 def closure(files: Iterable[Path], root: Path = PROJECT) -> set[Path]:
