@@ -1,4 +1,4 @@
-"""`python -m include.stack run|replay|up|status|exec|down`: what the Makefile's targets call."""
+"""`python -m include.stack run|replay|reproduce|compare-keys|up|status|exec|down`: what make calls."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import json
 import os
 import subprocess
 import sys
+from typing import Any
 
 from include.settings import PROJECT, Settings
 from include.stack.environment import read_env_file, stack_environment
 from include.stack.errors import StackError
 from include.stack.replay import replay
+from include.stack.reproduce import TOLERANCE, compare_keys, reproduce
 from include.stack.run import run
 from include.stack.stack import Stack
 from include.stack.status import print_status, status
@@ -52,6 +54,14 @@ def _replay(settings: Settings, terminal: Terminal, options: argparse.Namespace)
     return replay(settings, terminal, name=options.cycle, count=options.intervals, again=options.again)
 
 
+def _reproduce(settings: Settings, terminal: Terminal, options: argparse.Namespace) -> int:
+    return reproduce(settings, terminal, named=options.run, tolerance=options.tolerance)
+
+
+def _compare_keys(settings: Settings, terminal: Terminal, options: argparse.Namespace) -> int:
+    return compare_keys(settings, terminal, first=options.first, second=options.second)
+
+
 def _status(settings: Settings, terminal: Terminal, options: argparse.Namespace) -> int:
     found = status(settings)
     if options.json:
@@ -79,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     year.add_argument("--intervals", type=int, help="how many, from the first; all if not given")
     year.add_argument("--again", action="store_true", help="make the runs that succeeded once more")
     year.set_defaults(command=_replay)
+    _add_record_commands(commands)
     tell = commands.add_parser("status", help="what runs, and what is in production")
     tell.add_argument("--json", action="store_true", help="for programs")
     tell.set_defaults(command=_status)
@@ -92,6 +103,20 @@ def _parser() -> argparse.ArgumentParser:
     down = commands.add_parser("down", help="stop the services")
     down.set_defaults(command=_down)
     return parser
+
+
+def _add_record_commands(commands: Any) -> None:  # noqa: ANN401 - argparse keeps the type to itself
+    """The commands about what was recorded."""
+    again = commands.add_parser("reproduce", help="train a recorded model again, and compare the answers")
+    again.add_argument("run", help="a training job, <cycle>/<interval>, or the beginning of a key")
+    again.add_argument(
+        "--tolerance", type=float, default=TOLERANCE, help="largest difference of a probability"
+    )
+    again.set_defaults(command=_reproduce)
+    keys = commands.add_parser("compare-keys", help="name what differs between two keys")
+    keys.add_argument("first", help="as for reproduce, of any step")
+    keys.add_argument("second", help="the other")
+    keys.set_defaults(command=_compare_keys)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,177 @@
+"""A recorded training made again by the real local service, with its inputs as they were and changed."""
+# ruff: noqa: ANN401 - boto3 clients and the service's test class have no types
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flywheel.code import archive, archive_files, digest_of
+from flywheel.keys import KeyRecord, canonical, key_record
+from flywheel.names import Interval, job_name, output_uri
+from flywheel.requests import Job, Source, training
+from include.cycles.cycle import Cycle, find_cycles
+from include.jobs import contract, manifest
+from include.settings import Settings
+from include.stack.__main__ import main
+from tests.jobs import model_side as side
+
+ROOT = Path(__file__).resolve().parents[2]
+MONTH = Interval(datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 2, 1, tzinfo=UTC))
+SETTINGS = Settings(bucket="reproduced", threads=1)
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """One local SageMaker with the project's own image."""
+    spec = importlib.util.spec_from_file_location(
+        "stack_test_service", ROOT / "tests/local_sagemaker/conftest.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    place = tmp_path_factory.mktemp("service")
+    made = module.Service(place / "root", place / "log")
+    made.start()
+    made.s3.create_bucket(Bucket=SETTINGS.bucket)
+    yield made
+    made.close()
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A training that was recorded."""
+
+    job: str
+    record: KeyRecord
+    transform: str
+
+
+def put(service: Any, uri: str, body: bytes) -> None:
+    """Write an object."""
+    service.s3.put_object(Bucket=SETTINGS.bucket, Key=uri.split("/", 3)[3], Body=body)
+
+
+def transformed(service: Any, folder: Path, cycle: Cycle) -> tuple[str, str]:
+    """A transform's output as its job leaves it; place and digest."""
+    uri = output_uri(SETTINGS.bucket, cycle.name, "transform", MONTH, "ab" * 32)
+    output = folder / "processing/output"
+    for seed, (name, rows) in enumerate({"train": 600, "validation": 200, "holdout": 200}.items()):
+        side.write_part(output / name, side.flights(rows, seed))
+    told = {"cycle": cycle.name, "start": side.START, "end": side.END, "key": "ab" * 32}
+    written = manifest.write_manifest(
+        contract.step_from("transform", told, folder), counts={"rows_in": 1000, "rows_out": 1000}
+    )
+    for path in output.rglob("*"):
+        if path.is_file():
+            put(service, uri + path.relative_to(output).as_posix(), path.read_bytes())
+    return uri, written["digest"]
+
+
+@pytest.fixture(scope="module")
+def trained(service: Any, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A small training of the flights cycle, started and recorded as its operator does it."""
+    cycle = find_cycles()["flights"]
+    uri, digest = transformed(service, tmp_path_factory.mktemp("transform"), cycle)
+    record = key_record(
+        step="train",
+        cycle=cycle,
+        interval=MONTH,
+        inputs={"train": digest, "validation": digest},
+        parameters={},
+        settings=SETTINGS,
+    )
+    files = archive_files(cycle.name)
+    job = Job(
+        name=job_name(cycle.name, "train", MONTH, record.key),
+        step="train",
+        cycle=cycle,
+        interval=MONTH,
+        key=record.key,
+        code_uri=f"s3://{SETTINGS.bucket}/code/{digest_of(files)}.tar.gz",
+        output_uri=output_uri(SETTINGS.bucket, cycle.name, "train", MONTH, record.key),
+        settings=SETTINGS,
+    )
+    put(service, job.code_uri, archive(files))
+    keep(service, record)
+    channels = {name: Source(f"{uri}{name}/") for name in ("train", "validation")}
+    service.sagemaker.create_training_job(**training(job, channels))
+    while (found := service.sagemaker.describe_training_job(TrainingJobName=job.name))[
+        "TrainingJobStatus"
+    ] == "InProgress":
+        time.sleep(0.2)
+    assert found["TrainingJobStatus"] == "Completed", found
+    return Trained(job.name, record, uri)
+
+
+def keep(service: Any, record: KeyRecord) -> None:
+    """Write a key's record."""
+    uri = f"s3://{SETTINGS.bucket}/{record.cycle}/keys/{record.key}.json"
+    put(service, uri, canonical(record.content).encode())
+
+
+@pytest.fixture(autouse=True)
+def connected(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command's environment leads to the service."""
+    extra = {"region_name": "us-east-1", "endpoint_url": service.url}
+    connection = {"conn_type": "aws", "login": "local", "password": "local", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+    monkeypatch.setenv("FLYWHEEL_BUCKET", SETTINGS.bucket)
+    monkeypatch.setenv("FLYWHEEL_THREADS", "1")
+
+
+def jobs(service: Any) -> int:
+    """How many trainings there were."""
+    return len(service.sagemaker.list_training_jobs()["TrainingJobSummaries"])
+
+
+def test_a_recorded_training_is_reproduced(trained: Trained, capsys: pytest.CaptureFixture[str]):
+    """Trained again from its record, the model gives the same answers; a key's beginning names it."""
+    assert main(["reproduce", trained.record.key[:16]]) == 0
+    said = capsys.readouterr().out
+    assert "Every input is as it was recorded." in said
+    assert "Reproduced: largest difference 0.0 over 200 rows of the holdout" in said
+
+
+def test_a_changed_input_is_named_and_stops_it(
+    service: Any, trained: Trained, capsys: pytest.CaptureFixture[str]
+):
+    """The file of the transform is named, nothing is trained, and the exit code says so."""
+    name = "train/2013-01-01_2013-02-01.parquet"
+    place = {"Bucket": SETTINGS.bucket, "Key": (trained.transform + name).split("/", 3)[3]}
+    before, body = jobs(service), service.s3.get_object(**place)["Body"].read()
+    service.s3.put_object(**place, Body=body + b"!")
+    try:
+        assert main(["reproduce", trained.job]) == 1
+    finally:
+        service.s3.put_object(**place, Body=body)
+    said = capsys.readouterr()
+    assert f"changed: {name} differs" in said.out
+    assert "Not trained again" in said.err
+    assert jobs(service) == before
+
+
+def test_two_keys_are_compared_by_their_records(
+    service: Any, trained: Trained, capsys: pytest.CaptureFixture[str]
+):
+    """What differs is named, and nothing else."""
+    other = replace(trained.record, threads=2)
+    keep(service, other)
+    assert main(["compare-keys", trained.job, other.key]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2:] == ["  threads: 1 and 2"]
+
+
+def test_what_nothing_is_called_is_refused(capsys: pytest.CaptureFixture[str]):
+    """The error tells what can be given."""
+    assert main(["reproduce", "ffffffffffff"]) == 1
+    assert "no key begins with 'ffffffffffff'" in capsys.readouterr().err
