@@ -16,9 +16,10 @@ BLUE, RED, GREY = "#2d6cdf", "#c0392b", "#999999"
 COLOURS = {"challenger": BLUE, "champion": "#d97706", "linear": "#4b8b3b", "constant": GREY}
 
 
-def _svg(figure: Figure) -> str:
+def svg(figure: Figure) -> str:
+    """A figure as an element of an HTML page."""
     text = io.StringIO()
-    # a fixed salt and no date: the same evaluation gives the same page
+    # a fixed salt and no date: the same figures give the same page
     with rc_context({"svg.hashsalt": "flywheel", "svg.fonttype": "none"}):
         figure.savefig(text, format="svg", metadata={"Date": None}, bbox_inches="tight")
     return text.getvalue()[text.getvalue().index("<svg") :]
@@ -39,7 +40,7 @@ def gain(verdict: Mapping[str, Any]) -> str:
         axes.legend(loc="best")
     _rows(axes, [f"over {name}" for name in found])
     axes.set(xlabel=f"gain in {verdict['metric']}", title="Gain of the challenger on the same rows")
-    return _svg(figure)
+    return svg(figure)
 
 
 def slices(found: Sequence[Mapping[str, Any]], metric: str) -> str:
@@ -52,7 +53,7 @@ def slices(found: Sequence[Mapping[str, Any]], metric: str) -> str:
     axes.axvline(0, color=GREY, linewidth=1)
     _rows(axes, [f"{each['column']}={each['value']} ({each['rows']})" for each in found])
     axes.set(xlabel=f"gain over the champion in {metric}", title="Slices, the worst first; red: the floor")
-    return _svg(figure)
+    return svg(figure)
 
 
 def _bar(axes: Axes, place: int, found: Mapping[str, float | None], colour: str) -> None:
@@ -78,7 +79,7 @@ def curves(found: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> str:
     axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="chance")
     axes.set(xlabel="false positive rate", ylabel="true positive rate", title="ROC curve")
     axes.legend()
-    return _svg(figure)
+    return svg(figure)
 
 
 def calibration(found: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
@@ -91,4 +92,4 @@ def calibration(found: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
         axes.plot(scores, shares, marker="o", markersize=4, label=name, color=COLOURS.get(name))
     axes.set(xlabel="mean score", ylabel="observed share", title="Calibration")
     axes.legend()
-    return _svg(figure)
+    return svg(figure)

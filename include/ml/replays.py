@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from include.ml.plots import svg
 from include.ml.reports import STYLE
 
 #: dates and numbers stay on one line
@@ -114,7 +113,7 @@ def quality_plot(metric: str, months: Sequence[Mapping[str, Any]]) -> str:
     axes.set(ylabel=metric, title="Quality of what was in production, and of what could have been")
     axes.tick_params(axis="x", rotation=90)
     axes.legend()
-    return _svg(figure)
+    return svg(figure)
 
 
 def seconds_plot(steps: Sequence[Mapping[str, Any]]) -> str:
@@ -125,15 +124,7 @@ def seconds_plot(steps: Sequence[Mapping[str, Any]]) -> str:
     axes.bar([each["step"] for each in steps], means, color="#2d6cdf")
     axes.set(ylabel="seconds per task", title="Where the time went")
     axes.tick_params(axis="x", rotation=90)
-    return _svg(figure)
-
-
-def _svg(figure: Figure) -> str:
-    text = io.StringIO()
-    # a fixed salt and no date: the same replay gives the same page
-    with rc_context({"svg.hashsalt": "flywheel", "svg.fonttype": "none"}):
-        figure.savefig(text, format="svg", metadata={"Date": None}, bbox_inches="tight")
-    return text.getvalue()[text.getvalue().index("<svg") :]
+    return svg(figure)
 
 
 def _table(caption: str, rows: Sequence[Mapping[str, object]]) -> str:
