@@ -3,16 +3,22 @@ PYTHON ?= python3
 VENV := .venv/bin/python
 STACK := $(VENV) -m include.stack
 .DEFAULT_GOAL := help
-.PHONY: help run replay status down test test-all lint lock bench environment dev-environment
+.PHONY: help run replay reproduce compare-keys status down test test-all lint lock bench environment dev-environment
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 run: environment ## set up, start everything, turn the flights cycle, stay up until Ctrl-C
 	@exec $(STACK) run
 
 replay: environment ## turn the year 2013 of flights month by month, and report what retraining was worth
 	@exec $(STACK) replay $(if $(CYCLE),--cycle $(CYCLE)) $(if $(INTERVALS),--intervals $(INTERVALS)) $(if $(AGAIN),--again)
+
+reproduce: environment ## train a recorded model again and compare the answers: RUN=job, key or cycle/interval
+	@exec $(STACK) reproduce "$(RUN)" $(if $(TOLERANCE),--tolerance $(TOLERANCE))
+
+compare-keys: environment ## name what differs between two steps' keys: A=... B=...
+	@exec $(STACK) compare-keys "$(A)" "$(B)"
 
 status: environment ## tell what runs and what is in production; JSON=1 for programs
 	@exec $(STACK) status $(if $(JSON),--json)

@@ -37,6 +37,10 @@ class Records:
 
     def key(self, named: str) -> tuple[str, str]:
         """Cycle and key of what `named` names: a training job, `<cycle>/<interval>`, or a key's beginning."""
+        if not named:
+            raise StackError(
+                "Nothing is named: give a training job, <cycle>/<interval>, or a key's beginning."
+            )
         cycle, _, interval = named.partition("/")
         if interval:
             return cycle, self._decided(cycle, interval)

@@ -14,14 +14,16 @@ from typing import Any
 
 import pytest
 
-from flywheel.code import archive, archive_files, digest_of
+from flywheel.code import archive, archive_files, digest_of, step_files
 from flywheel.keys import KeyRecord, canonical, key_record
 from flywheel.names import Interval, job_name, output_uri
 from flywheel.requests import Job, Source, training
 from include.cycles.cycle import Cycle, find_cycles
 from include.jobs import contract, manifest
-from include.settings import Settings
+from include.settings import PROJECT, Settings
 from include.stack.__main__ import main
+from include.stack.records import code_uri, file_digests
+from include.stack.reproduce import Recorded, _notes
 from tests.jobs import model_side as side
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -158,6 +160,34 @@ def test_a_changed_input_is_named_and_stops_it(
     assert f"changed: {name} differs" in said.out
     assert "Not trained again" in said.err
     assert jobs(service) == before
+
+
+def test_a_changed_code_archive_stops_it(service: Any, trained: Trained, capsys: pytest.CaptureFixture[str]):
+    """An archive with other files than its name and the record say is not run."""
+    description = service.sagemaker.describe_training_job(TrainingJobName=trained.job)
+    uri = code_uri(description)
+    assert uri is not None
+    files = archive_files("flights")
+    put(service, uri, archive(files[1:]))
+    try:
+        assert main(["reproduce", trained.job]) == 1
+    finally:
+        put(service, uri, archive(files))
+    assert "is not the one that was recorded" in capsys.readouterr().err
+
+
+def test_what_is_otherwise_in_the_project_of_now_is_named(service: Any, trained: Trained):
+    """A file of the code, the threads and the image, each by its name."""
+    description = service.sagemaker.describe_training_job(TrainingJobName=trained.job)
+    recorded = Recorded(key=trained.record.key, record=trained.record.content, description=description)
+    code = file_digests(step_files("train", "flights"), PROJECT)
+    assert _notes(SETTINGS, recorded, code) == []
+    changed = {**code, "include/ml/evaluation.py": "ab" * 32}
+    assert _notes(replace(SETTINGS, threads=2, image_uri="flywheel:2"), recorded, changed) == [
+        "include/ml/evaluation.py differs",
+        "threads: 1 and 2 (then and now)",
+        "image: flywheel:local and flywheel:2 (then and now)",
+    ]
 
 
 def test_two_keys_are_compared_by_their_records(
