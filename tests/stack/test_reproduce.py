@@ -7,7 +7,7 @@ import importlib.util
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,15 @@ import pytest
 
 from flywheel.code import archive, archive_files, digest_of, step_files
 from flywheel.keys import KeyRecord, canonical, key_record
+from flywheel.ledger import Entry
 from flywheel.names import Interval, job_name, output_uri
 from flywheel.requests import Job, Source, training
 from include.cycles.cycle import Cycle, find_cycles
 from include.jobs import contract, manifest
 from include.settings import PROJECT, Settings
 from include.stack.__main__ import main
-from include.stack.records import code_uri, file_digests
+from include.stack.errors import StackError
+from include.stack.records import Records, code_uri, file_digests
 from include.stack.reproduce import Recorded, _notes
 from tests.jobs import model_side as side
 
@@ -199,6 +201,29 @@ def test_two_keys_are_compared_by_their_records(
     assert main(["compare-keys", trained.job, other.key]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[2:] == ["  threads: 1 and 2"]
+
+
+def test_the_ledger_knows_an_intervals_training(service: Any, trained: Trained):
+    """`<cycle>/<interval>` is the training that was decided about; another interval is refused by name."""
+    entry = Entry(
+        kind="decision",
+        at="2013-02-01T00:00:00+00:00",
+        by={},
+        interval=MONTH.iso,
+        key=trained.record.key,
+        model_uri="",
+        transform_uri=trained.transform,
+        evaluation_uri="",
+        data_end=side.END,
+        verdict={},
+        reasons=[],
+        number=1,
+    )
+    put(service, f"s3://{SETTINGS.bucket}/flights/ledger/00000001.json", canonical(asdict(entry)).encode())
+    records = Records(SETTINGS)
+    assert records.key(f"flights/{MONTH}") == ("flights", trained.record.key)
+    with pytest.raises(StackError, match=f"no decision about 2014.*It has: {MONTH}"):
+        records.key("flights/2014-01-01_2014-02-01")
 
 
 def test_what_nothing_is_called_is_refused(capsys: pytest.CaptureFixture[str]):
