@@ -130,6 +130,9 @@ class Cycle:
     name: str
     #: one sentence for people
     description: str
+    #: for the model card: what the model is to be used for, and where it is not to be trusted
+    intended_uses: str = "What the description says, on records like those that it was trained on."
+    limits: str = "Evaluated on one stretch of time after its training rows; no other population was tested."
     #: the kind of model
     task: Literal["binary", "multiclass"]
     #: cron expression in UTC; an interval reaches from one tick to the next

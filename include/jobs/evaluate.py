@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from include.jobs import contract, inference, judgement, model_files
+from include.jobs import card, contract, inference, judgement, model_files
 from include.jobs.contract import Step
 from include.jobs.inference import Model
 from include.jobs.judgement import Comparison, Estimates
@@ -42,6 +42,7 @@ def work(step: Step) -> Mapping[str, float]:
     rows = read_rows(step.required("holdout"), features)
     with tempfile.TemporaryDirectory() as place:
         models = read_models(step, Path(place))
+        trained = card.read_trained(Path(place) / "challenger")
         answers = {
             name: Answers(score(model, rows, features.CLASSES, name), threshold(name, model))
             for name, model in models.items()
@@ -62,6 +63,7 @@ def work(step: Step) -> Mapping[str, float]:
     write_json(step.output / "evaluation.json", document)
     write_golden(step.output / "golden.jsonl", rows, models["challenger"])
     write_report(step, rows, verdict, document, answers)
+    card.write(step, trained, models["challenger"].signature, verdict, document)
     value = estimates["challenger"][step.description.metric].value
     told = {step.description.metric: value, "promote": int(verdict["promote"])}
     write_manifest(step, counts={"rows_in": len(rows), "rows_out": len(rows)}, metrics=told)

@@ -34,16 +34,21 @@ def page(title: str, verdict: Mapping[str, Any], evaluation: Mapping[str, Any], 
     parts = [
         f'<div class="verdict"><strong>{outcome}.</strong><ul>{reasons}</ul></div>',
         f"<p>{escape(_method(verdict['rule'], evaluation['rows']))}</p>",
-        _table("Gain of the challenger over each rival", _gains(evaluation["gain"])),
-        _metrics(evaluation["models"]),
+        table("Gain of the challenger over each rival", gains(evaluation["gain"])),
+        metrics(evaluation["models"]),
         *(f"<figure>{plot}</figure>" for plot in plots),
-        _slices(verdict, evaluation["slices"]),
-        _beside(_table(f"Calibration: {name}", bins) for name, bins in evaluation["calibrations"].items()),
-        _table(
+        slices(verdict, evaluation["slices"]),
+        _beside(table(f"Calibration: {name}", bins) for name, bins in evaluation["calibrations"].items()),
+        table(
             "Permutation importance: loss when a column is shuffled",
             [{"column": name, "loss": value} for name, value in evaluation["importance"].items()],
         ),
     ]
+    return whole(title, parts)
+
+
+def whole(title: str, parts: Iterable[str]) -> str:
+    """A page of its own, from its heading and its parts in HTML."""
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f"<style>{STYLE}</style></head><body><h1>{escape(title)}</h1>{''.join(parts)}</body></html>\n"
@@ -66,7 +71,8 @@ def _beside(parts: Iterable[str]) -> str:
     return f'<div class="beside">{"".join(parts)}</div>'
 
 
-def _gains(gains: Mapping[str, Mapping[str, Mapping[str, float | None]]]) -> list[dict[str, object]]:
+def gains(gains: Mapping[str, Mapping[str, Mapping[str, float | None]]]) -> list[dict[str, object]]:
+    """Gains as rows: a metric each, with a column for every rival."""
     return [
         {"metric": metric, **{f"over {rival}": _interval(found) for rival, found in rivals.items()}}
         for metric, rivals in gains.items()
@@ -77,7 +83,7 @@ def _interval(found: Mapping[str, float | None]) -> str:
     return f"{_shown(found['value'])} [{_shown(found['low'])}, {_shown(found['high'])}]"
 
 
-def _slices(verdict: Mapping[str, Any], slices: Sequence[Mapping[str, object]]) -> str:
+def slices(verdict: Mapping[str, Any], slices: Sequence[Mapping[str, object]]) -> str:
     """The challenger's metric in each slice, with its gain over the champion where there is one."""
     over = {(each["column"], each["value"]): each for each in verdict["slices"]}
     rows = []
@@ -88,20 +94,22 @@ def _slices(verdict: Mapping[str, Any], slices: Sequence[Mapping[str, object]]) 
             row["floor"] = found["floor"] if found else ""
             row["judged"] = ("under its floor" if found["is_under_floor"] else "held") if found else ""
         rows.append(row)
-    return _table("Slices", rows)
+    return table("Slices", rows)
 
 
-def _metrics(models: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+def metrics(models: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+    """Every metric of every model, with its interval."""
     rows = []
     for metric in next(iter(models.values())):
         row: dict[str, object] = {"metric": metric}
         for name, values in models.items():
             row[name] = _interval(values[metric])
         rows.append(row)
-    return _table("Metrics", rows)
+    return table("Metrics", rows)
 
 
-def _table(caption: str, rows: Sequence[Mapping[str, object]]) -> str:
+def table(caption: str, rows: Sequence[Mapping[str, object]]) -> str:
+    """Rows as a table, with the names of the first as its head."""
     if not rows:
         return f"<p>{escape(caption)}: too few rows to tell.</p>"
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in rows[0])

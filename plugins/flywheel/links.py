@@ -59,7 +59,13 @@ class ReportLink(FlywheelLink):
     name = "Report"
 
 
-LINKS: tuple[FlywheelLink, ...] = (OutputsLink(), JobLogLink(), ReportLink())
+class ModelCardLink(FlywheelLink):
+    """To the version's model card."""
+
+    name = "Model card"
+
+
+LINKS: tuple[FlywheelLink, ...] = (OutputsLink(), JobLogLink(), ReportLink(), ModelCardLink())
 
 
 def object_url(place: Place, uri: str) -> str:

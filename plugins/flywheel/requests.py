@@ -219,9 +219,10 @@ def model_package(
     evaluation_uri: str,
     approval: Literal["Approved", "Rejected"],
     properties: Mapping[str, str],
+    card: Mapping[str, str] | None = None,
     settings: Settings,
 ) -> Request:
-    """CreateModelPackage: a version of the cycle's model, with its evidence."""
+    """CreateModelPackage: a version of the cycle's model, with its evidence and its card, if any."""
     instances = [cycle.serving.instance_type]
     return {
         "ModelPackageGroupName": cycle.name,
@@ -240,4 +241,5 @@ def model_package(
             }
         },
         "CustomerMetadataProperties": dict(properties),
+        **({"ModelCard": dict(card)} if card else {}),
     }

@@ -281,3 +281,32 @@ def test_a_payload_and_a_parquet_file_give_the_same_arrays(tmp_path: Path, train
     online = inference.to_arrays(signature, parse(as_csv(), CSV, signature.columns))
     for name, values in offline.items():
         np.testing.assert_array_equal(online[name], values)
+
+
+def test_the_model_card_keeps_the_registrys_schema(evaluated: Path):
+    """Its keys, the kinds of its metrics and the lengths of its texts are those of the published schema."""
+    card = json.loads((evaluated / "model_card.json").read_text())
+    assert set(card) == {
+        *("model_overview", "intended_uses", "training_details", "evaluation_details"),
+        *("business_details", "additional_information"),
+    }
+    custom = card["additional_information"]["custom_details"]
+    assert custom["labels known by"] == "2013-02-01T00:00:00+00:00"
+    assert all(isinstance(text, str) and len(text) <= 1024 for text in custom.values())
+    groups = {each["name"]: each["metric_data"] for each in card["evaluation_details"][0]["metric_groups"]}
+    assert {"challenger", "champion", "constant", "linear", "gain over champion", "slices"} <= set(groups)
+    kinds = {"number": float, "string": str, "matrix": list}
+    for metric in (each for group in groups.values() for each in group):
+        assert set(metric) <= {"name", "type", "value", "notes", "x_axis_name", "y_axis_name"}
+        assert isinstance(metric["value"], kinds[metric["type"]])
+    for metric in card["training_details"]["training_job_details"]["user_provided_training_metrics"]:
+        assert isinstance(metric["value"], (int, float))
+
+
+def test_the_model_card_stands_alone(evaluated: Path):
+    """The page says the same to people, without a script or another file."""
+    page = (evaluated / "model_card.html").read_text()
+    assert "<script" not in page
+    assert 'src="' not in page
+    assert "Intended uses" in page
+    assert "holdout sha256" in page

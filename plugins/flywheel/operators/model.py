@@ -10,7 +10,7 @@ from airflow.sdk import Context
 from flywheel.exceptions import OutputMissing
 from flywheel.jobs import TRAINING
 from flywheel.ledger import Entry, champion_as_of
-from flywheel.links import ReportLink, object_url
+from flywheel.links import ModelCardLink, ReportLink, object_url
 from flywheel.names import Interval
 from flywheel.operators.base import Result
 from flywheel.operators.job import JobOperator
@@ -59,7 +59,7 @@ class EvaluateOperator(OrderedOperator):
 
     step = "evaluate"
     need = "decided"
-    operator_extra_links = (*JobOperator.operator_extra_links, ReportLink())
+    operator_extra_links = (*JobOperator.operator_extra_links, ReportLink(), ModelCardLink())
 
     def work(self, context: Context, interval: Interval) -> Work:
         """The holdout, the challenger, and the champion as of the interval where there is one."""
@@ -82,5 +82,6 @@ class EvaluateOperator(OrderedOperator):
         return champion
 
     def extra_links(self, attached: Attached) -> dict[str, str]:
-        """The report with its plots."""
-        return {"Report": object_url(self.hook, f"{attached.uri}report.html")}
+        """The report with its plots, and the model card."""
+        pages = {"Report": "report.html", "Model card": "model_card.html"}
+        return {name: object_url(self.hook, f"{attached.uri}{page}") for name, page in pages.items()}

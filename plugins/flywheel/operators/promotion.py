@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from airflow.sdk import Context
 
 from flywheel.exceptions import OutputMissing
 from flywheel.ledger import Entry, is_withdrawn
+from flywheel.links import ModelCardLink, ReportLink, object_url
 from flywheel.names import Interval
 from flywheel.operators.base import CycleOperator, Result
+from flywheel.registry import Approval, lineage, model_card, set_approval
 from flywheel.requests import model_package
 
 
@@ -66,12 +68,14 @@ class RegisterOperator(CycleOperator):
     """Make the model a version of the cycle's group; promote it in the ledger if that was the decision."""
 
     step = "register"
+    operator_extra_links = (ReportLink(), ModelCardLink())
 
     def execute(self, context: Context) -> Result:
         """A rejected challenger is registered too, as Rejected: the registry shows every attempt."""
         decided = self.result_of(context, "approve")
         decision = Entry(**decided["decision"])
         version = self._version(context, decision, "Approved" if decided["promote"] else "Rejected")
+        self._link(context, decision)
         number = self._promote(decided, decision, version) if decided["promote"] else None
         return {
             "cycle": self.cycle.name,
@@ -91,15 +95,28 @@ class RegisterOperator(CycleOperator):
         promotion = self.ledger.promote(wanted, decision)
         if is_withdrawn(self.ledger.entries(), promotion):
             self.log.warning("%s was rolled back: promoted once, it does not come back by itself", version)
-            self._set_approval(version, "Rejected")
+            set_approval(self.hook.api, version, "Rejected")
         else:
             self.log.info("Promoted %s by entry %d of the ledger", version, promotion.number)
         return promotion.number
 
-    def _set_approval(self, version: str, approval: Literal["Approved", "Rejected"]) -> None:
-        self.hook.api.update_model_package(ModelPackageArn=version, ModelApprovalStatus=approval)
+    def _link(self, context: Context, decision: Entry) -> None:
+        pages = {"Report": "report.html", "Model card": "model_card.html"}
+        links = {n: object_url(self.hook, f"{decision.evaluation_uri}{page}") for n, page in pages.items()}
+        self.publish(context, links)
 
-    def _version(self, context: Context, decision: Entry, approval: Literal["Approved", "Rejected"]) -> str:
+    def _card(self, decision: Entry, approval: Approval) -> dict[str, str] | None:
+        uri = f"{decision.evaluation_uri}model_card.json"
+        content = self.hook.read_json(uri)
+        if content is None:
+            self.log.warning("There is no %s: the version gets no model card", uri)
+            return None
+        made = content["additional_information"]["custom_details"]
+        made |= {"decided at": decision.at, "decided by": f"{decision.by['dag_id']}, {decision.by['run_id']}"}
+        content["model_overview"]["model_artifact"] = [decision.model_uri]
+        return model_card(content, approval)
+
+    def _version(self, context: Context, decision: Entry, approval: Approval) -> str:
         """The ARN of the model's version, made unless there is one."""
         wanted = model_package(
             self.cycle,
@@ -107,6 +124,7 @@ class RegisterOperator(CycleOperator):
             evaluation_uri=f"{decision.evaluation_uri}evaluation.json",
             approval=approval,
             properties=self._properties(context, decision),
+            card=self._card(decision, approval),
             settings=self.settings,
         )
         group = {
@@ -120,8 +138,7 @@ class RegisterOperator(CycleOperator):
             self.log.info("Registered %s as %s", arn, approval)
             return arn
         arn = found["ModelPackageArn"]
-        if found["ModelApprovalStatus"] != approval:
-            self._set_approval(arn, approval)
+        set_approval(self.hook.api, arn, approval)
         self.log.info("%s is registered already, now as %s", arn, approval)
         return arn
 
@@ -139,10 +156,16 @@ class RegisterOperator(CycleOperator):
         return None
 
     def _properties(self, context: Context, decision: Entry) -> dict[str, str]:
-        """Where the version comes from: every key can be looked up below `keys/`."""
+        """Where the version comes from: every key can be looked up below `keys/`; its digests are here."""
         start, end = decision.interval
-        keys = {f"{s}_key": self.result_of(context, s)["key"] for s in ("transform", "train", "evaluate")}
-        return {**keys, "interval_start": start, "interval_end": end, "run_id": decision.by["run_id"]}
+        told = {"interval_start": start, "interval_end": end, "run_id": decision.by["run_id"]}
+        for step in ("transform", "train", "evaluate"):
+            key = self.result_of(context, step)["key"]
+            record = self.hook.read_json(f"s3://{self.settings.bucket}/{self.cycle.name}/keys/{key}.json")
+            told |= {f"{step}_key": key, **lineage(record, step)}
+            if step == "transform" and record:
+                told["known_until"] = record["parameters"].get("known-until", end)
+        return told
 
 
 def evidence(decision: Entry) -> str:

@@ -6,8 +6,9 @@ from typing import Any
 
 from airflow.sdk import Context
 
-from flywheel.ledger import Entry
+from flywheel.ledger import Entry, is_withdrawn
 from flywheel.operators.base import CycleOperator, Result
+from flywheel.registry import set_approval
 from flywheel.rollback import promotion_of, rollback
 
 
@@ -35,12 +36,19 @@ class RollBackOperator(CycleOperator):
         self.log.info(
             "Entry %d: back from %s to %s. %s", entry.number, entry.replaces, entry.version, entry.reasons[0]
         )
-        self.hook.api.update_model_package(
-            ModelPackageArn=entry.replaces,
-            ModelApprovalStatus="Rejected",
-            ApprovalDescription=f"Rolled back: {entry.reasons[0]}"[:1024],
-        )
+        self._follow(entry)
         return self._result(entry)
+
+    def _follow(self, entry: Entry) -> None:
+        """Make the registry say what the ledger does of what is withdrawn, and of what production is."""
+        entries, why = self.ledger.entries(), f"Rolled back: {entry.reasons[0]}"
+        promoted = [each for each in entries if each.kind == "promotion" and each.version]
+        standing = {each.version for each in promoted if not is_withdrawn(entries, each)}
+        for version in sorted(
+            {each.version for each in promoted if each.version} - standing - {entry.version}
+        ):
+            set_approval(self.hook.api, version, "Rejected", why)
+        set_approval(self.hook.api, str(entry.version), "Approved")
 
     def _result(self, entry: Entry) -> Result:
         promotion = promotion_of(self.ledger.entries(), entry)

@@ -46,6 +46,8 @@ class Run:
             "baselines": {"constant": {"value": 0.5, "low": None, "high": None}},
         }
         self.put(place, "verdict.json", json.dumps(verdict).encode())
+        card = {"model_overview": {}, "additional_information": {"custom_details": {}}}
+        self.put(place, "model_card.json", json.dumps(card).encode())
         self.put(place, "golden.jsonl", json.dumps({"row": {"a": 1}, **ANSWER}).encode())
         self.put(place, "model.tar.gz", archive("answer.json", json.dumps(answer).encode()))
         context = self.attempt(f"run {self.start} {name}", interval_start=self.start, deploy=True)

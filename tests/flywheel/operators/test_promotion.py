@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -40,6 +41,10 @@ def test_a_version_is_registered_once_with_its_evidence(run: Any):
     assert found["ModelApprovalStatus"] == "Approved"
     assert found["CustomerMetadataProperties"]["train_key"] == "2013-01-01-one"
     assert found["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"].endswith("evaluation.json")
+    assert found["ModelCard"]["ModelCardStatus"] == "Approved"
+    content = json.loads(found["ModelCard"]["ModelCardContent"])
+    assert content["model_overview"]["model_artifact"][0].endswith("model.tar.gz")
+    assert "decided by" in content["additional_information"]["custom_details"]
 
 
 def test_a_rejected_challenger_is_registered_but_not_promoted(run: Any):
