@@ -8,6 +8,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
+# It asks every module that is loaded for each name it knows. Some of Airflow's warn when they are asked, so
+# it comes before them; in a job's container there is no Airflow.
+import skops.io  # noqa: F401
+
 ROOT = Path(__file__).resolve().parents[1]
 
 #: another for every process of pytest-xdist
