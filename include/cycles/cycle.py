@@ -14,6 +14,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
+from include.cycles.monitoring import Monitoring
+
 NAME = re.compile(r"[a-z][a-z0-9]{0,15}")
 
 
@@ -155,6 +157,8 @@ class Cycle:
     training: Compute = Compute()
     serving: Compute = Compute(instance_type="ml.m5.large")
     rollout: Rollout = Rollout()
+    #: how the model in production is watched, and when it is retrained
+    monitoring: Monitoring = field(default_factory=Monitoring)
 
     def __post_init__(self) -> None:
         """Refuse what no run could work with."""
