@@ -14,6 +14,7 @@ from pathlib import Path
 
 import uvicorn
 
+from include.local_sagemaker.migrations import SchemaError
 from include.local_sagemaker.server import Application
 from include.local_sagemaker.service import Options, RootTakenError, build, lock_root, running
 
@@ -130,7 +131,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with lock_root(options.root), listener:
             asyncio.run(serve(chosen, listener))
-    except RootTakenError as error:
+    except (RootTakenError, SchemaError) as error:
         print(error, file=sys.stderr)  # noqa: T201 (its interface)
         return USAGE_ERROR
     return 0

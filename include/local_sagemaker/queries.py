@@ -13,6 +13,7 @@ FILTERS = (
 SETTINGS = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA foreign_keys = ON")
 VERSION = "PRAGMA user_version"
 MIGRATION = "BEGIN IMMEDIATE; {statements} PRAGMA user_version = {number}; COMMIT;"
+COPY = "VACUUM INTO :path"
 BEGIN = "BEGIN IMMEDIATE"
 COMMIT = "COMMIT"
 ROLLBACK = "ROLLBACK"

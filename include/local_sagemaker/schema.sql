@@ -1,5 +1,6 @@
--- The tables of store.py. A block is run once, in order; PRAGMA user_version counts the blocks that have run.
--- Never change a block that was released: add another.
+-- The tables of store.py, in steps; see migrations.py. Every database has had the first ones: never change a step
+-- that was released (a test knows them), add another with the next number at the end. What a step may need besides
+-- new tables: ALTER TABLE ... ADD COLUMN ... DEFAULT ..., UPDATE. No PRAGMA, no BEGIN: a step is one transaction.
 
 -- migration 1
 CREATE TABLE resource (

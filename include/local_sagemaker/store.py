@@ -17,9 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from include.local_sagemaker import queries
-
-SCHEMA = Path(__file__).parent / "schema.sql"
+from include.local_sagemaker import migrations, queries
 
 Document = dict[str, Any]
 
@@ -78,7 +76,11 @@ class Store:
         self._connection.row_factory = sqlite3.Row
         for statement in queries.SETTINGS:
             self._connection.execute(statement)
-        self._migrate(path)
+        try:
+            migrations.migrate(self._connection, path)
+        except BaseException:
+            self._connection.close()
+            raise
 
     def close(self) -> None:
         """Close the database; further calls fail."""
@@ -176,18 +178,6 @@ class Store:
                 self._connection.execute(queries.ROLLBACK)
                 raise
             self._connection.execute(queries.COMMIT)
-
-    def _migrate(self, path: Path) -> None:
-        blocks = SCHEMA.read_text(encoding="utf-8").split("-- migration ")[1:]
-        version = self._connection.execute(queries.VERSION).fetchone()[0]
-        if version > len(blocks):
-            raise ValueError(
-                f"Cannot open {path}: it has schema {version}, this program knows up to {len(blocks)}. "
-                "It was written by a newer version: use that one, or another directory."
-            )
-        for number, block in enumerate(blocks[version:], start=version + 1):
-            statements = block.partition("\n")[2]
-            self._connection.executescript(queries.MIGRATION.format(statements=statements, number=number))
 
 
 def _row(resource: Resource) -> dict[str, Any]:

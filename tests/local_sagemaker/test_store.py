@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -108,17 +107,6 @@ def test_what_was_kept_is_there_after_another_start(tmp_path: Path):
     second = Store(path)
     assert (second.get("thing", "a"), second.tags("arn:a")) == (resource("a"), {"k": "v"})
     second.close()
-
-
-def test_a_store_of_a_newer_program_is_refused(tmp_path: Path):
-    """Going back must not damage what the newer one wrote."""
-    path = tmp_path / "store.sqlite"
-    Store(path).close()
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA user_version = 99")
-    connection.close()
-    with pytest.raises(ValueError, match="newer version"):
-        Store(path)
 
 
 def test_deletion_takes_the_tags_along(store: Store):
