@@ -39,7 +39,7 @@ def migrate(connection: sqlite3.Connection, path: Path, steps: list[str] | None 
         raise SchemaError(
             f"Cannot open {path}: it has schema {version}, and this program knows only up to {len(steps)}. A "
             "newer version of the program has written it. Use that one, or another root; or put the copy "
-            f"of before ({_copy(path, len(steps)).name}, if it is there) in its place: what came after is lost."
+            f"of before ({_copy(path, len(steps)).name}, if there is one) in its place: later data is lost."
         )
     if 0 < version < len(steps):
         _keep_copy(connection, path, version)

@@ -21,7 +21,7 @@ STEPS = blocks(migrations.SCHEMA.read_text())
 RELEASED = ["9079256d56745bb0f7b4854df949f93f40c24ca3b57901610509caca289683b5"]
 FIRST = "CREATE TABLE thing (name TEXT NOT NULL); INSERT INTO thing VALUES ('kept');"
 SECOND = "ALTER TABLE thing ADD COLUMN size INTEGER NOT NULL DEFAULT 3; CREATE INDEX by_size ON thing (size);"
-BROKEN = "CREATE TABLE half (name TEXT); INSERT INTO thing VALUES ('half', 1); INSERT INTO nowhere VALUES (1);"
+BROKEN = "CREATE TABLE half (name TEXT); INSERT INTO thing VALUES ('half', 1); DELETE FROM nowhere;"
 
 
 def opened(path: Path) -> sqlite3.Connection:
