@@ -11,16 +11,13 @@ Needs no Airflow: other programs read it too.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from flywheel.exceptions import FlywheelError, PromotionLost
-
-#: how often an append may lose the race for a number before something else must be wrong
-ATTEMPTS = 50
+from flywheel.exceptions import PromotionLost
+from flywheel.journal import Journal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,21 +110,15 @@ def rejection_of(entries: list[Entry], decision: Entry) -> Entry | None:
     return outcomes[-1] if outcomes and outcomes[-1].kind == "rejection" else None
 
 
-class Ledger:
+class Ledger(Journal[Entry]):
     """The ledger of one cycle in one bucket.
 
     :param s3: a boto3 client for S3
     """
 
     def __init__(self, s3: Any, bucket: str, cycle: str) -> None:  # noqa: ANN401 - boto3 makes its clients' types at run time
-        self._s3, self._bucket, self._cycle = s3, bucket, cycle
-        self._prefix = f"{cycle}/ledger/"
-
-    def entries(self) -> list[Entry]:
-        """Every entry, by number."""
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix)
-        keys = sorted(item["Key"] for page in pages for item in page.get("Contents", []))
-        return [self._read(key) for key in keys]
+        super().__init__(s3, bucket, f"{cycle}/ledger/", kind=Entry, called=f"ledger of {cycle}")
+        self._cycle = cycle
 
     def decide(self, entry: Entry) -> Entry:
         """Append a decision, unless this very decision was recorded before; return the recorded one."""
@@ -162,49 +153,6 @@ class Ledger:
             return rejection_of(entries, decision) or entry
 
         return self.append(propose)
-
-    def append(self, propose: Callable[[list[Entry]], Entry]) -> Entry:
-        """Write what `propose` makes of the entries so far, under the next free number.
-
-        Asked again whenever another writer was faster. What it finds among them is recorded already.
-        """
-        for _ in range(ATTEMPTS):
-            entries = self.entries()
-            entry = propose(entries)
-            if entry in entries:
-                return entry
-            numbered = replace(entry, number=entries[-1].number + 1 if entries else 1)
-            if self._put(numbered):
-                return numbered
-        raise FlywheelError(
-            f"The ledger of {self._cycle} gave no free number in {ATTEMPTS} attempts. "
-            f"Look at s3://{self._bucket}/{self._prefix}: something writes there all the time."
-        )
-
-    def _put(self, entry: Entry) -> bool:
-        """Write an entry if its number is free."""
-        body = json.dumps(asdict(entry), indent=1, ensure_ascii=False).encode()
-        key = f"{self._prefix}{entry.number:08d}.json"
-        try:
-            self._s3.put_object(
-                Bucket=self._bucket, Key=key, Body=body, ContentType="application/json", IfNoneMatch="*"
-            )
-        except self._s3.exceptions.ClientError as error:
-            # S3 answers 412 when the object is there, 409 when both are being written at this instant.
-            if error.response["Error"]["Code"] in {"PreconditionFailed", "ConditionalRequestConflict"}:
-                return False
-            raise
-        return True
-
-    def _read(self, key: str) -> Entry:
-        body = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
-        try:
-            return Entry(**json.loads(body))
-        except (ValueError, TypeError) as error:
-            raise FlywheelError(
-                f"s3://{self._bucket}/{key} is no entry of a ledger ({error}). "
-                "Restore the object: entries are never rewritten."
-            ) from error
 
 
 def _same(one: Entry, other: Entry) -> bool:
