@@ -42,9 +42,9 @@ def version(path: Path):
 
 
 def test_released_steps_stay_as_they_are():
-    """A changed step would leave old databases without the change: add a step, and its digest here."""
+    """A changed step would leave old databases without the change: add a step; pin it with a release."""
     found = [hashlib.sha256(" ".join(step.split()).encode()).hexdigest() for step in STEPS]
-    assert found == RELEASED
+    assert found[: len(RELEASED)] == RELEASED
 
 
 def test_an_older_database_is_brought_forward_with_its_data(tmp_path: Path):
