@@ -38,6 +38,21 @@ ON CONFLICT (arn, key) DO UPDATE SET value = excluded.value
 DELETE_TAG = "DELETE FROM tag WHERE arn = :arn AND key = :key"
 DELETE_TAGS_OF = "DELETE FROM tag WHERE arn = :arn"
 
+PUT_POINT = """
+INSERT INTO metric_point (namespace, metric, dimensions, at, unit, low, high, content)
+VALUES (:namespace, :metric, :dimensions, :at, :unit, :low, :high, :content)
+"""
+POINTS = """
+SELECT * FROM metric_point
+WHERE namespace = :namespace AND metric = :metric AND dimensions = :dimensions
+  AND at >= :begin AND at < :end
+ORDER BY at, number
+"""
+SERIES = (
+    "SELECT DISTINCT namespace, metric, dimensions FROM metric_point ORDER BY namespace, metric, dimensions"
+)
+FORGET_POINTS = "DELETE FROM metric_point WHERE at < :before"
+
 _LIST = """
 SELECT * FROM resource
 WHERE kind = :kind

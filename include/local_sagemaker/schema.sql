@@ -27,3 +27,17 @@ CREATE TABLE tag (
     value TEXT NOT NULL,
     PRIMARY KEY (arn, key)
 ) WITHOUT ROWID;
+
+-- migration 2
+CREATE TABLE metric_point (
+    number     INTEGER PRIMARY KEY,
+    namespace  TEXT NOT NULL,
+    metric     TEXT NOT NULL,
+    dimensions TEXT NOT NULL,       -- JSON object, keys sorted
+    at         REAL NOT NULL,       -- seconds since 1970, UTC
+    unit       TEXT NOT NULL,
+    low        REAL NOT NULL,
+    high       REAL NOT NULL,
+    content    TEXT NOT NULL        -- JSON: [[value, times], ...], or {"count", "total"} of a statistic set
+);
+CREATE INDEX metric_point_by_series ON metric_point (namespace, metric, dimensions, at);

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -157,6 +157,22 @@ class Store:
         """Take tags away; keys that are not there do not matter."""
         with self._transaction() as connection:
             connection.executemany(queries.DELETE_TAG, [{"arn": arn, "key": key} for key in keys])
+
+    def put_points(self, rows: Iterable[Mapping[str, Any]], forget_before: float) -> None:
+        """Keep points of metrics (rows of `metric_point`), and forget those that are too old."""
+        with self._transaction() as connection:
+            connection.executemany(queries.PUT_POINT, rows)
+            connection.execute(queries.FORGET_POINTS, {"before": forget_before})
+
+    def points(self, **series: Any) -> list[dict[str, Any]]:  # noqa: ANN401 (the parameters of POINTS)
+        """The points of one series (namespace, metric, dimensions) from `begin` on and before `end`."""
+        with self._lock:
+            return [dict(row) for row in self._connection.execute(queries.POINTS, series)]
+
+    def series(self) -> list[tuple[str, str, str]]:
+        """Namespace, metric and dimensions of all series that have points."""
+        with self._lock:
+            return [tuple(row) for row in self._connection.execute(queries.SERIES)]
 
     def _put_tags(self, arn: str, tags: Mapping[str, str]) -> None:
         rows = [{"arn": arn, "key": key, "value": value} for key, value in tags.items()]

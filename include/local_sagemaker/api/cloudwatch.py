@@ -1,19 +1,26 @@
-"""CloudWatch metrics: what became of the invocations of endpoints, in the namespace AWS/SageMaker.
+"""CloudWatch metrics: what became of the invocations of endpoints, and what was put by PutMetricData.
 
-There is nothing to write: the metrics are the service's own counters, as runner/meters.py says.
+The namespace AWS/SageMaker has the service's own counters, as runner/meters.py says; all others are what
+metric_data.py keeps.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from include.local_sagemaker.api import metric_data
+from include.local_sagemaker.api.metric_data import (
+    InvalidParameterCombinationException,
+    InvalidParameterValueException,
+)
 from include.local_sagemaker.api.registry import operation
 from include.local_sagemaker.context import Context
-from include.local_sagemaker.errors import AwsError, ValidationException
+from include.local_sagemaker.errors import ValidationException
 from include.local_sagemaker.runner.meters import METRICS, MINUTE_S, Distribution
 
 NAMESPACE = "AWS/SageMaker"
@@ -26,18 +33,6 @@ PAGE = 500
 PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,10})?|100)")
 
 Series = dict[datetime, Distribution]
-
-
-class InvalidParameterValueException(AwsError):  # noqa: N818 (the code's name)
-    """A value that CloudWatch does not take."""
-
-    code = "InvalidParameterValueException"
-
-
-class InvalidParameterCombinationException(AwsError):  # noqa: N818 (the code's name)
-    """Values that CloudWatch does not take together."""
-
-    code = "InvalidParameterCombinationException"
 
 
 @operation("cloudwatch", "GetMetricData", ignored=("MaxDatapoints", "LabelOptions", "NextToken"))
@@ -68,7 +63,7 @@ async def get_metric_statistics(context: Context, parameters: dict[str, Any]) ->
         raise InvalidParameterCombinationException(
             f"You have requested more than {DATAPOINTS} datapoints. Take a longer period or a shorter time."
         )
-    unit = _unit(parameters)
+    unit = _unit(context, parameters)
     points = []
     for at, values in _series(context, parameters, parameters["Period"], start, end).items():
         point = {"Timestamp": at, "Unit": unit, **{name: statistic(values, name) for name in plain}}
@@ -80,7 +75,7 @@ async def get_metric_statistics(context: Context, parameters: dict[str, Any]) ->
 
 @operation("cloudwatch", "ListMetrics", ignored=("RecentlyActive", "IncludeLinkedAccounts", "OwningAccount"))
 async def list_metrics(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Answer with one page of the metrics that endpoints have, by endpoint, variant and name."""
+    """Answer with one page of the metrics there are: those of endpoints, then what was put."""
     found = [metric for metric in _metrics(context) if _is_wanted(metric, parameters)]
     token = parameters.get("NextToken", "0")
     if not token.isdecimal():
@@ -157,16 +152,21 @@ def _series(
 def _values(
     context: Context, metric: Mapping[str, Any], begin: float, end: float
 ) -> Iterator[tuple[int, Distribution]]:
+    if metric.get("Namespace") != NAMESPACE:
+        yield from metric_data.kept(context.store, metric, begin, end)
+        return
     dimensions = {item["Name"]: item["Value"] for item in metric.get("Dimensions", [])}
     kept = METRICS.get(metric.get("MetricName", ""))
-    if metric.get("Namespace") != NAMESPACE or kept is None or dimensions.keys() != {ENDPOINT, VARIANT}:
+    if kept is None or dimensions.keys() != {ENDPOINT, VARIANT}:
         return
     meter = context.hosting.meters.find(dimensions[ENDPOINT], dimensions[VARIANT])
     if meter is not None:
         yield from ((at, kept.of(tally)) for at, tally in meter.tallies(begin, end))
 
 
-def _unit(parameters: Mapping[str, Any]) -> str:
+def _unit(context: Context, parameters: Mapping[str, Any]) -> str:
+    if parameters["Namespace"] != NAMESPACE:
+        return metric_data.unit(context.store, parameters)
     kept = METRICS.get(parameters["MetricName"])
     return kept.unit if kept else "None"
 
@@ -176,6 +176,9 @@ def _metrics(context: Context) -> Iterator[dict[str, Any]]:
         dimensions = [{"Name": ENDPOINT, "Value": endpoint}, {"Name": VARIANT, "Value": variant}]
         for name in METRICS:
             yield {"Namespace": NAMESPACE, "MetricName": name, "Dimensions": dimensions}
+    for namespace, name, text in context.store.series():
+        found = [{"Name": key, "Value": value} for key, value in json.loads(text).items()]
+        yield {"Namespace": namespace, "MetricName": name, "Dimensions": found}
 
 
 def _is_wanted(metric: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool:

@@ -1,0 +1,137 @@
+"""CloudWatch's PutMetricData: points of anybody's own metrics, kept in the store for fifteen days."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from include.local_sagemaker.api.registry import operation
+from include.local_sagemaker.context import Context
+from include.local_sagemaker.errors import AwsError
+from include.local_sagemaker.runner.meters import Distribution
+from include.local_sagemaker.store import Store
+
+DAY_S = 24 * 3600
+#: how old and how far ahead of the clock a point may be, and how long it is kept, in seconds
+PAST_S, FUTURE_S, KEPT_S = 14 * DAY_S, 2 * 3600, 15 * DAY_S
+#: values of one datum
+VALUES = 150
+RESERVED = "AWS/"
+
+
+class InvalidParameterValueException(AwsError):  # noqa: N818 (the code's name)
+    """A value that CloudWatch does not take."""
+
+    code = "InvalidParameterValueException"
+
+
+class InvalidParameterCombinationException(AwsError):  # noqa: N818 (the code's name)
+    """Values that CloudWatch does not take together."""
+
+    code = "InvalidParameterCombinationException"
+
+
+@operation(
+    "cloudwatch",
+    "PutMetricData",
+    ignored=("StrictEntityValidation", "MetricData.StorageResolution", "EntityMetricData.Entity"),
+)
+def put_metric_data(context: Context, parameters: dict[str, Any]) -> None:
+    """Keep points of metrics in a namespace of one's own; on the disk when it answers."""
+    namespace, now = parameters["Namespace"], time.time()
+    if namespace.startswith(RESERVED):
+        raise InvalidParameterValueException(
+            f"The value {namespace} for parameter Namespace is invalid: names that begin with {RESERVED} are "
+            "the services' own."
+        )
+    data = [
+        *parameters.get("MetricData", []),
+        *(datum for item in parameters.get("EntityMetricData", []) for datum in item.get("MetricData", [])),
+    ]
+    rows = [_row(namespace, datum, now) for datum in data]
+    context.store.put_points(rows, now - KEPT_S)
+
+
+def dimensions_of(metric: Mapping[str, Any]) -> str:
+    """A metric's dimensions as the store has them."""
+    found = {item["Name"]: item.get("Value", "") for item in metric.get("Dimensions", [])}
+    return json.dumps(found, sort_keys=True)
+
+
+def kept(
+    store: Store, metric: Mapping[str, Any], begin: float, end: float
+) -> Iterator[tuple[int, Distribution]]:
+    """The points of a metric by the second they belong to."""
+    series = {
+        "namespace": metric.get("Namespace", ""),
+        "metric": metric.get("MetricName", ""),
+        "dimensions": dimensions_of(metric),
+    }
+    for row in store.points(**series, begin=begin, end=end):
+        yield int(row["at"]), _distribution(row)
+
+
+def unit(store: Store, metric: Mapping[str, Any]) -> str:
+    """The unit in which the points of a metric were last put."""
+    series = (metric.get("Namespace", ""), metric.get("MetricName", ""), dimensions_of(metric))
+    names = dict(zip(("namespace", "metric", "dimensions"), series, strict=True))
+    rows = store.points(**names, begin=0.0, end=time.time() + FUTURE_S)
+    return str(rows[-1]["unit"]) if rows else "None"
+
+
+def _distribution(row: Mapping[str, Any]) -> Distribution:
+    content, found = json.loads(row["content"]), Distribution()
+    if isinstance(content, dict):
+        # a statistic set does not say what lies between its bounds; CloudWatch answers percentiles of it
+        # only where there is nothing between
+        return Distribution(content["count"], content["total"], row["low"], row["high"])
+    for value, times in content:
+        found.add(value, times)
+    return found
+
+
+def _row(namespace: str, datum: Mapping[str, Any], now: float) -> dict[str, Any]:
+    name = datum["MetricName"]
+    at = datum.get("Timestamp", datetime.fromtimestamp(now, UTC)).timestamp()
+    if not now - PAST_S <= at <= now + FUTURE_S:
+        raise InvalidParameterValueException(
+            f"The Timestamp of {name} must be at most two weeks old and at most two hours ahead."
+        )
+    return {
+        "namespace": namespace,
+        "metric": name,
+        "dimensions": dimensions_of(datum),
+        "at": at,
+        "unit": datum.get("Unit", "None"),
+        **_content(name, datum),
+    }
+
+
+def _content(name: str, datum: Mapping[str, Any]) -> dict[str, Any]:
+    if sum(member in datum for member in ("Value", "Values", "StatisticValues")) != 1:
+        raise InvalidParameterCombinationException(
+            f"Give exactly one of Value, Values and StatisticValues for {name}."
+        )
+    if "StatisticValues" in datum:
+        given = datum["StatisticValues"]
+        _check(name, list(given.values()))
+        content = {"count": given["SampleCount"], "total": given["Sum"]}
+        return {"low": given["Minimum"], "high": given["Maximum"], "content": json.dumps(content)}
+    found = datum["Values"] if "Values" in datum else [datum["Value"]]
+    counts = datum.get("Counts", [1.0] * len(found))
+    if len(counts) != len(found) or not 0 < len(found) <= VALUES:
+        raise InvalidParameterValueException(
+            f"{name} has {len(found)} Values and {len(counts)} Counts. Give up to {VALUES}, one count each."
+        )
+    _check(name, [*found, *counts])
+    pairs = list(zip(found, counts, strict=True))
+    return {"low": min(found), "high": max(found), "content": json.dumps(pairs)}
+
+
+def _check(name: str, numbers: list[float]) -> None:
+    if not all(math.isfinite(number) for number in numbers):
+        raise InvalidParameterValueException(f"A value of {name} is no finite number.")
