@@ -1,0 +1,205 @@
+"""Answers are judged by the labels of a moment, once each, against what was promised of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from include.ml.judging import (
+    Standard,
+    cutoffs,
+    judged_at,
+    known_at,
+    measured,
+    once_each,
+    quality_at,
+    slice_scores,
+)
+
+START, END = datetime(2013, 2, 1, tzinfo=UTC), datetime(2013, 3, 1, tzinfo=UTC)
+STANDARD = Standard(
+    metric="roc_auc", classes=("0", "1"), matured_share=0.9, quality_drop=0.03, repetitions=200
+)
+REFERENCE = {"value": 0.8, "low": 0.78, "high": 0.82}
+
+
+def window(rows: int, strength: float = 1.0, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Answers whose scores tell the truth the better the greater `strength`, and their labels."""
+    generator = np.random.default_rng(seed)
+    truth = generator.integers(0, 2, rows)
+    score = 1 / (1 + np.exp(-(strength * (2 * truth - 1) + generator.normal(size=rows))))
+    times = pd.date_range(START, END, periods=rows + 1)[:rows]
+    ids = [f"e{i:05d}" for i in range(rows)]
+    predictions = pd.DataFrame(
+        {
+            "event_id": ids,
+            "event_time": times,
+            "source": "batch",
+            "label": np.where(score >= 0.5, "1", "0"),
+            "score": score,
+        }
+    )
+    known = times + pd.Timedelta(hours=2)
+    labels = pd.DataFrame({"event_id": ids, "label": truth.astype(str), "known_time": known, "version": 0})
+    return predictions, labels
+
+
+def judge(
+    predictions: pd.DataFrame,
+    labels: pd.DataFrame,
+    standard: Standard = STANDARD,
+    reference: Mapping[str, float | None] | None = REFERENCE,
+) -> dict[str, Any]:
+    """The entry at two days after the window's end."""
+    return quality_at(predictions, labels, END + timedelta(days=2), standard=standard, reference=reference)
+
+
+def test_an_entry_has_the_metric_of_scikit_learn():
+    """Value, rows and coverage are those of the labelled events."""
+    predictions, labels = window(600)
+    found = judge(predictions, labels.iloc[:570])
+    truth = labels["label"].iloc[:570].astype(int)
+    assert found["value"] == pytest.approx(roc_auc_score(truth, predictions["score"].iloc[:570]))
+    assert (found["judged"], found["coverage"], found["metric"]) == (570, 0.95, "roc_auc")
+    assert found["low"] < found["value"] < found["high"]
+    assert found["reference"] == REFERENCE
+    assert found["cutoff"] == "2013-03-03T00:00:00+00:00"
+
+
+def test_a_weak_model_is_worse_only_by_enough_labels():
+    """The same loss counts from the matured share on; until then what is missing may be the better part."""
+    predictions, labels = window(2000, strength=0.2)
+    assert judge(predictions, labels)["is_worse"]
+    assert not judge(predictions, labels.iloc[:1799])["is_worse"]
+    assert judge(predictions, labels.iloc[:1800])["is_worse"]
+
+
+def test_a_loss_that_chance_explains_is_none():
+    """With a few rows the upper bound reaches what was promised."""
+    predictions, labels = window(40, strength=0.4, seed=1)
+    found = judge(predictions, labels)
+    assert found["value"] < REFERENCE["value"] - STANDARD.quality_drop < found["high"]
+    assert not found["is_worse"]
+
+
+def test_the_drop_that_is_allowed_is_allowed():
+    """A model surely below its evaluation, but by less than the rule's drop, is not worse."""
+    predictions, labels = window(4000, strength=1.0)
+    found = judge(predictions, labels)
+    promised = {"value": found["high"] + 0.02, "low": None, "high": None}
+    assert not judge(predictions, labels, reference=promised)["is_worse"]
+    tight = replace(STANDARD, quality_drop=0.01)
+    assert judge(predictions, labels, reference=promised, standard=tight)["is_worse"]
+
+
+def test_without_an_evaluation_nothing_is_worse():
+    """A champion that was never evaluated is measured, not judged."""
+    predictions, labels = window(500, strength=0.1)
+    found = judge(predictions, labels, reference=None)
+    assert (found["reference"], found["is_worse"]) == (None, False)
+    assert found["value"] is not None
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_what_is_undefined_is_null(rows: int):
+    """Without rows, or with rows of one class, there is no ranking."""
+    predictions, labels = window(rows)
+    found = judge(predictions, labels)
+    assert (found["value"], found["low"], found["high"], found["is_worse"]) == (None, None, None, False)
+    assert found["coverage"] == (1.0 if rows else None)
+
+
+def test_accuracy_is_of_what_was_said():
+    """The label counts, not the score: thresholds differ between models."""
+    predictions, labels = window(300)
+    truth = labels["label"].to_numpy(copy=True)
+    truth[:30] = np.where(truth[:30] == "1", "0", "1")
+    standard = replace(STANDARD, metric="accuracy")
+    found = judge(predictions.assign(label=truth, score=0.5), labels, standard=standard)
+    assert found["value"] == pytest.approx(0.9)
+
+
+def test_multiclass_answers_are_judged_by_accuracy():
+    """Any number of classes."""
+    predictions, labels = window(3)
+    three = replace(STANDARD, metric="accuracy", classes=("a", "b", "c"))
+    answers = predictions.assign(label=["a", "b", "c"])
+    assert judge(answers, labels.assign(label=["a", "b", "b"]), standard=three)["value"] == pytest.approx(
+        2 / 3
+    )
+
+
+def test_of_several_labels_the_last_known_counts():
+    """A correction holds from when it was known, whatever the order of rows."""
+    labels = pd.DataFrame(
+        {
+            "event_id": ["a", "a", "b"],
+            "label": ["1", "0", "1"],
+            "known_time": pd.to_datetime([END + timedelta(days=1), START, END], utc=True),
+            "version": [1, 0, 0],
+        }
+    )
+    before = known_at(labels, END).set_index("event_id")["truth"].to_dict()
+    after = known_at(labels, END + timedelta(days=1)).set_index("event_id")["truth"].to_dict()
+    assert (before, after) == ({"a": "0", "b": "1"}, {"a": "1", "b": "1"})
+
+
+def test_each_event_is_judged_once_by_its_batch_answer():
+    """Online answers stand in only where the batch has none."""
+    predictions = pd.DataFrame(
+        {"event_id": ["b", "a", "a"], "source": ["online", "online", "batch"], "score": [0.3, 0.2, 0.1]}
+    )
+    found = once_each(predictions)
+    assert found[["event_id", "source", "score"]].to_numpy().tolist() == [
+        ["a", "batch", 0.1],
+        ["b", "online", 0.3],
+    ]
+
+
+def test_the_order_of_rows_changes_nothing():
+    """Files may come in any order."""
+    predictions, labels = window(300)
+    shuffled = predictions.sample(frac=1, random_state=1), labels.sample(frac=1, random_state=2)
+    assert judge(*shuffled) == judge(predictions, labels)
+
+
+def test_blocks_that_share_a_cause_widen_the_interval():
+    """When all rows of a day err together, a bootstrap of single rows promises too much."""
+    predictions, labels = window(1400)
+    bad_day = predictions["event_time"].dt.day_of_year % 2 == 0
+    answers = predictions.assign(score=predictions["score"].where(~bad_day, 1 - predictions["score"]))
+    judged = judged_at(answers, labels, END + timedelta(days=1))
+    _, low, high = measured(judged, STANDARD)
+    _, wide_low, wide_high = measured(judged, replace(STANDARD, block_s=86_400))
+    assert wide_high - wide_low > 2 * (high - low)
+
+
+def test_a_window_is_judged_again_where_labels_changed():
+    """At its end always, and at later ends by which a label or a correction came."""
+    ends = [END + timedelta(days=day) for day in range(5)]
+    known = pd.Series(
+        [START, END, END + timedelta(hours=1), END + timedelta(days=3), END + timedelta(days=30)]
+    )
+    assert cutoffs(known, ends) == [ends[0], ends[1], ends[3]]
+    assert cutoffs(pd.Series([], dtype="datetime64[us, UTC]"), ends) == ends[:1]
+
+
+def test_slices_come_worst_first_and_only_with_enough_rows():
+    """Ninety-nine rows are too few, and a slice of one class has no ranking and comes last."""
+    predictions, labels = window(1000)
+    group = np.array(["good"] * 400 + ["bad"] * 401 + ["few"] * 99 + ["one"] * 100, dtype=object)
+    score = np.where(group == "bad", 1 - predictions["score"], predictions["score"])
+    truth = np.where(group == "one", "0", labels["label"])
+    judged = predictions.assign(score=score, truth=truth)
+    found = slice_scores(judged, {"kind": group}, STANDARD)
+    assert [each["value"] for each in found] == ["bad", "good", "one"]
+    assert [each["rows"] for each in found] == [401, 400, 100]
+    assert found[0]["score"] < 0.5 < found[1]["score"]
+    assert found[2] == {"column": "kind", "value": "one", "rows": 100, "metric": "roc_auc", "score": None}
