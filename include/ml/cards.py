@@ -72,9 +72,9 @@ def document(facts: Facts) -> dict[str, Any]:
 def page(facts: Facts) -> str:
     """The same for people, as one HTML page that needs nothing else."""
     evaluation, verdict = facts.evaluation, facts.verdict
-    title = f"Model card: {facts.cycle}, {facts.lineage['data interval']}"
+    title = f"Model card: {facts.cycle}, {facts.lineage['data interval'].replace('T00:00:00+00:00', '')}"
     reasons = "".join(f"<li>{escape(reason)}</li>" for reason in verdict["reasons"])
-    features = [{"feature": name} for name in facts.features]
+    features = f"<p><strong>{len(facts.features)} features:</strong> {escape(', '.join(facts.features))}.</p>"
     parts = [
         f"<p>{escape(facts.purpose)}</p>",
         f'<div class="verdict"><strong>{_outcome(verdict)}.</strong><ul>{reasons}</ul></div>',
@@ -84,7 +84,7 @@ def page(facts: Facts) -> str:
         reports.table("Lineage", _pairs(facts.lineage)),
         reports.table("Hyperparameters", _pairs(facts.hyperparameters) or [{"name": "the cycle's defaults"}]),
         reports.table("Training", _pairs(facts.training)),
-        reports.table(f"Features: {len(features)}", features),
+        features,
         f"<h2>Quality on {evaluation['rows']} holdout rows</h2>",
         reports.metrics(evaluation["models"]),
         reports.table("Gain of the challenger over each rival", reports.gains(evaluation["gain"])),

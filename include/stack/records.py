@@ -107,10 +107,11 @@ class Records:
         entries = Ledger(self.s3, self.settings.bucket, cycle).entries()
         decided = [entry for entry in entries if entry.kind == "decision"]
         known = {str(Interval.from_iso(entry.interval)): entry.key for entry in decided}
-        if interval not in known:
+        named = [each for each in known if each == interval or each.startswith(f"{interval}_")]
+        if len(named) != 1:
             intervals = ", ".join(sorted(known)) or "none"
             raise StackError(f"The ledger of {cycle} has no decision about {interval}. It has: {intervals}.")
-        return known[interval]
+        return known[named[0]]
 
     def _beginning(self, named: str) -> tuple[str, str]:
         """The one key that begins with `named`."""

@@ -204,7 +204,7 @@ def test_two_keys_are_compared_by_their_records(
 
 
 def test_the_ledger_knows_an_intervals_training(service: Any, trained: Trained):
-    """`<cycle>/<interval>` is the training that was decided about; another interval is refused by name."""
+    """`<cycle>/<interval>` is the training that was decided about, also by its first day; others are refused."""
     entry = Entry(
         kind="decision",
         at="2013-02-01T00:00:00+00:00",
@@ -222,6 +222,7 @@ def test_the_ledger_knows_an_intervals_training(service: Any, trained: Trained):
     put(service, f"s3://{SETTINGS.bucket}/flights/ledger/00000001.json", canonical(asdict(entry)).encode())
     records = Records(SETTINGS)
     assert records.key(f"flights/{MONTH}") == ("flights", trained.record.key)
+    assert records.key("flights/2013-01-01") == ("flights", trained.record.key)
     with pytest.raises(StackError, match=f"no decision about 2014.*It has: {MONTH}"):
         records.key("flights/2014-01-01_2014-02-01")
 
