@@ -204,7 +204,7 @@ def test_two_keys_are_compared_by_their_records(
 
 
 def test_the_ledger_knows_an_intervals_training(service: Any, trained: Trained):
-    """`<cycle>/<interval>` is the training that was decided about, also by its first day; others are refused."""
+    """`<cycle>/<interval>` is the training decided about, also by its first day; others are refused."""
     entry = Entry(
         kind="decision",
         at="2013-02-01T00:00:00+00:00",
