@@ -10,6 +10,7 @@ import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,8 @@ class Shelf:
 
 def compare(step: Step, month: Mapping[str, Any], frozen: str, shelf: Shelf) -> dict[str, Any]:
     """What is known of one interval, with the cycle's metric for every model on the same rows."""
-    columns, labels = labelled(step, step.required("prepared") / month["prepared"])
+    end = contract.parse_time("end", month["interval"][1])
+    columns, labels = labelled(step, step.required("prepared") / month["prepared"], end)
     beside = shelf.models(month["champion"])
     models = {"champion": beside["model"], "frozen": shelf.models(frozen)["model"]}
     models |= {name: beside[name] for name in BASELINES}
@@ -107,15 +109,16 @@ def judge(model: Model, columns: Arrays, labels: np.ndarray, metric: str, step: 
     return asdict(found[metric])
 
 
-def labelled(step: Step, folder: Path) -> tuple[Arrays, np.ndarray]:
-    """The prepared rows whose label was known by their interval's end, and the places of their labels."""
+def labelled(step: Step, folder: Path, end: datetime) -> tuple[Arrays, np.ndarray]:
+    """The prepared rows whose label was known by `end` of their interval, and the places of their labels."""
     features = step.module("features")
     columns = ["event_id", *features.SIGNATURE]
     files = sorted((folder / "rows").glob("*.parquet"))
     if not files:
         raise Refused(f"{folder} holds no rows/*.parquet. Run score_and_monitor for its interval again.")
     rows = pd.concat([read_table(path, columns) for path in files], ignore_index=True)
-    known = read_table(folder / "labels/labels.parquet", ["event_id", "label"])
+    labels = read_table(folder / "labels/labels.parquet", ["event_id", "label", "known_time"])
+    known = labels[labels["known_time"] <= end]
     judged = rows.merge(known, on="event_id", how="inner", validate="one_to_one")
     places = pd.Index(features.CLASSES).get_indexer(pd.Index(judged["label"].astype(str)))
     if (places < 0).any() or not len(places):

@@ -1,4 +1,4 @@
-"""prepare: the interval's own rows as records to score, as features to watch, and as known labels."""
+"""prepare: the interval's own rows as records to score, as features to watch, and their labels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from include.jobs.manifest import write_manifest
 from include.jobs.tables import write_table
 from include.ml.labels import places
 from include.ml.refusal import Refused
-from include.ml.splitting import is_known
 
 #: records in one file to score; the files are scored side by side
 BATCH_ROWS = 65_536
@@ -26,7 +25,7 @@ def prepare(step: Step) -> dict[str, int]:
         chunk = rows.iloc[first : first + BATCH_ROWS]
         write_batch(step, f"part-{number:05d}.csv", chunk[["event_id", *features.SIGNATURE]])
         write_table(step.output / "rows" / f"part-{number:05d}.parquet", chunk[watched])
-    n_labels = write_table(step.output / "labels/labels.parquet", known_labels(step, rows))
+    n_labels = write_table(step.output / "labels/labels.parquet", all_labels(step, rows))
     counts = {"rows_in": len(rows), "rows_out": len(rows)}
     write_manifest(
         step, counts=counts | {"rows_quarantined": 0, "rows_duplicate": 0}, metrics={"labels": n_labels}
@@ -52,15 +51,16 @@ def write_batch(step: Step, name: str, rows: pd.DataFrame) -> None:
     rows.to_csv(path, header=False, index=False, lineterminator="\n", encoding="utf-8")
 
 
-def known_labels(step: Step, rows: pd.DataFrame) -> pd.DataFrame:
-    """Event id, label as a class's text, and when it was known, for labels known by the interval's end."""
+def all_labels(step: Step, rows: pd.DataFrame) -> pd.DataFrame:
+    """Event id, label as a class's text, and when it was known, of every label that the data holds.
+
+    Some became known after the interval's end: whoever judges takes those known by a cut-off.
+    """
     features = step.module("features")
-    label = rows[features.LABEL]
-    known = rows[is_known(label, rows["known_time"], step.end)]
+    known = rows[rows[features.LABEL].notna() & rows["known_time"].notna()]
     text = np.array(features.CLASSES, dtype=object)[places(known[features.LABEL], features.CLASSES)]
-    return known[["event_id", "known_time"]].assign(label=pd.Series(text, index=known.index, dtype="str"))[
-        ["event_id", "label", "known_time"]
-    ]
+    labels = pd.Series(text, index=known.index, dtype="str")
+    return pd.DataFrame({"event_id": known["event_id"], "label": labels, "known_time": known["known_time"]})
 
 
 def main() -> None:

@@ -40,7 +40,7 @@ def places(labels: pd.Series, classes: Sequence[str]) -> np.ndarray:
         raise Refused(
             f"{missing} of {len(labels)} rows have no {labels.name}. The step before must leave them out."
         )
-    texts = [_text(value) for value in values.tolist()]
+    texts = [as_text(value) for value in values.tolist()]
     strange = sorted(set(texts) - set(classes))[:5]
     if strange:
         raise Refused(
@@ -50,6 +50,7 @@ def places(labels: pd.Series, classes: Sequence[str]) -> np.ndarray:
     return np.array([classes.index(text) for text in texts], dtype=np.intp)[codes]
 
 
-def _text(label: object) -> str:
+def as_text(label: object) -> str:
+    """A label as text; a whole number by its digits."""
     is_whole = isinstance(label, bool | int | float) and float(label).is_integer()
     return str(int(label)) if is_whole else str(label)  # type: ignore[call-overload]

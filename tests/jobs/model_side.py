@@ -51,7 +51,15 @@ def write_code(folder: Path, cycle: str = "flights") -> None:
     folder.mkdir(parents=True)
     include = ROOT / "include"
     with tarfile.open(folder / "code.tar.gz", "w:gz") as tar:
-        for path in ("__init__.py", "jobs", "ml", "cycles/__init__.py", "cycles/cycle.py", f"cycles/{cycle}"):
+        for path in (
+            "__init__.py",
+            "jobs",
+            "ml",
+            "cycles/__init__.py",
+            "cycles/cycle.py",
+            "cycles/monitoring.py",
+            f"cycles/{cycle}",
+        ):
             tar.add(include / path, f"include/{path}")
 
 

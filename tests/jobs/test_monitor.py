@@ -45,7 +45,7 @@ def test_records_are_the_event_and_the_signature(prepared: Container):
 
 
 def test_rows_and_labels_are_those_of_the_interval(prepared: Container):
-    """Rows to watch hold the combined attributes; labels are those known by the interval's end."""
+    """Rows to watch hold the combined attributes; there is a label for each, with the time it was known."""
     rows, labels = prepared.table("rows/part-00000.parquet"), prepared.table("labels/labels.parquet")
     assert list(rows.columns) == ["event_id", "event_time", "station", "country", "temp", "is_cold"]
     assert labels["label"].tolist() == ["1"] * 12 + ["0"] * 12
