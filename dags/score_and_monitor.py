@@ -2,9 +2,10 @@
 
 ### Steps
 fetch and clean are the same jobs as in training: whichever DAG comes second reuses them. **prepare**
-makes the records ready and collects the labels known by now. **batch_transform** scores them with the
-champion as of the interval's start, which has seen none of them. **monitor** compares the data with the
-champion's baseline, and its predictions with the labels. Results are behind each task's link *Outputs*.
+makes the records ready. **batch_transform** scores them with the champion as of the interval's start,
+which has seen none of them. **collect** joins these answers, and those that the endpoint gave meanwhile,
+with what has become known of the events. **monitor** compares the data with the champion's baseline, and
+its predictions with the labels. Results are behind each task's link *Outputs*.
 
 ### Params
 - **Start of the interval**: which interval to work on. Empty: the one the run was scheduled for; for a
@@ -24,6 +25,7 @@ from flywheel import params
 from flywheel.operators import (
     BatchTransformOperator,
     CleanOperator,
+    CollectOperator,
     FetchOperator,
     MonitorOperator,
     PrepareOperator,
@@ -48,6 +50,7 @@ for cycle in find_cycles().values():
         clean = CleanOperator(task_id="clean", cycle=cycle)
         prepare = PrepareOperator(task_id="prepare", cycle=cycle)
         batch_transform = BatchTransformOperator(task_id="batch_transform", cycle=cycle)
+        collect = CollectOperator(task_id="collect", cycle=cycle)
         monitor = MonitorOperator(task_id="monitor", cycle=cycle)
 
-        fetch >> clean >> prepare >> batch_transform >> monitor
+        fetch >> clean >> prepare >> batch_transform >> collect >> monitor

@@ -53,6 +53,11 @@ class Monitoring:
     budget_period: timedelta = timedelta(days=365)
     #: columns that no capture, sample or report may hold; the model may still use them
     private: tuple[str, ...] = ()
+    #: how long before its event a request for it may reach the endpoint
+    request_lead: timedelta = timedelta(days=1)
+    #: how long after the end of an event's window; None: at any time, as when traffic of the past is sent
+    #: again. A window reads all traffic in between, so where none is sent again a day is better
+    request_lag: timedelta | None = None
     #: how long captured requests are kept; None: for ever
     retention: timedelta | None = timedelta(days=90)
     #: groups for the bias metrics

@@ -30,7 +30,7 @@ TRAINING = [
     "deploy",
     "verify",
 ]
-SCORING = ["fetch", "clean", "prepare", "batch_transform", "monitor"]
+SCORING = ["fetch", "clean", "prepare", "batch_transform", "collect", "monitor"]
 RUNS = ("digits_train_and_deploy=2013-01-01", "digits_score_and_monitor=2013-02-01")
 
 Run = dict[str, Any]
@@ -140,5 +140,5 @@ def test_both_dags_fetch_and_clean_by_the_same_code(runs: list[Run], service: An
     jobs = service.sagemaker.list_processing_jobs(MaxResults=100)["ProcessingJobSummaries"]
     assert {job["ProcessingJobStatus"] for job in jobs} == {"Completed"}
     steps = sorted(job["ProcessingJobName"].split("-")[1] for job in jobs)
-    assert steps == sorted([*TRAINING[:3], "evaluate", "fetch", "clean", "prepare", "monitor"])
+    assert steps == sorted([*TRAINING[:3], "evaluate", "fetch", "clean", "prepare", "collect", "monitor"])
     assert [run["results"]["fetch"]["reused"] for run in runs] == [False, False]

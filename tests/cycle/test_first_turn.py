@@ -74,7 +74,7 @@ def test_every_step_of_the_cycle_ran(results: list[RunResult]):
         "deploy",
         "verify",
     }
-    scoring = {"fetch", "clean", "prepare", "batch_transform", "monitor"}
+    scoring = {"fetch", "clean", "prepare", "batch_transform", "collect", "monitor"}
     assert [set(result.seconds) for result in results] == [training, training, scoring]
 
 

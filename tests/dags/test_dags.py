@@ -21,7 +21,7 @@ CHAINS = {
         *("fetch", "clean", "transform", "train", "evaluate"),
         *("decide", "approve", "register", "deploy", "verify"),
     ],
-    "score_and_monitor": ["fetch", "clean", "prepare", "batch_transform", "monitor"],
+    "score_and_monitor": ["fetch", "clean", "prepare", "batch_transform", "collect", "monitor"],
     "roll_back": ["roll_back", "deploy", "verify"],
 }
 EVERY_DAG = [f"{cycle}_{kind}" for cycle in CYCLES for kind in CHAINS]

@@ -1,6 +1,7 @@
 """One operator per step of the cycle, in the order of the cycle."""
 
 from flywheel.operators.approval import ApproveOperator
+from flywheel.operators.collecting import CollectOperator
 from flywheel.operators.data import CleanOperator, FetchOperator, PrepareOperator, TransformOperator
 from flywheel.operators.model import EvaluateOperator, TrainOperator
 from flywheel.operators.promotion import DecideOperator, RegisterOperator
@@ -13,6 +14,7 @@ __all__ = [
     "ApproveOperator",
     "BatchTransformOperator",
     "CleanOperator",
+    "CollectOperator",
     "DecideOperator",
     "DeployOperator",
     "EvaluateOperator",

@@ -58,11 +58,13 @@ class MonitorOperator(JobOperator):
     def work(self, context: Context, interval: Interval) -> Work:
         """What was prepared, what was predicted, and the baseline of the model that predicted it."""
         prepared, scored = self.result_of(context, "prepare"), self.result_of(context, "batch_transform")
+        collected = self.result_of(context, "collect")
         baseline = f"{champion_of(self, interval).transform_uri}baseline/"
         return Work(
             {
                 "prepared": Input(Source(prepared["uri"]), prepared["digest"]),
                 "scored": Input(Source(scored["uri"]), scored["digest"]),
+                "collected": Input(Source(collected["uri"]), collected["digest"]),
                 # The place of a transform's output holds its key.
                 "baseline": Input(Source(baseline), baseline),
             }

@@ -1,0 +1,43 @@
+"""The steps that bring predictions and their ground truth together: collect and mature."""
+
+from __future__ import annotations
+
+from airflow.sdk import Context
+
+from flywheel.names import Interval
+from flywheel.operators.job import JobOperator
+from flywheel.operators.scoring import champion_of
+from flywheel.requests import Source
+from flywheel.traffic import as_input, captured_files, captured_root, truth_files, truth_root
+from flywheel.work import Input, Work
+
+
+class CollectOperator(JobOperator):
+    """Bring together what was predicted for the window's events and what has become known of them."""
+
+    step = "collect"
+
+    def work(self, context: Context, interval: Interval) -> Work:
+        """The batch answers, what the endpoint captured, and every label that can be seen now.
+
+        Labels keep the time at which they became known, so that seeing more of them than a window did
+        changes nothing about what was known at its end.
+        """
+        prepared, scored = self.result_of(context, "prepare"), self.result_of(context, "batch_transform")
+        inputs = {
+            "prepared": Input(Source(prepared["uri"]), prepared["digest"]),
+            "scored": Input(Source(scored["uri"]), scored["digest"]),
+            **self._traffic(interval),
+        }
+        return Work(inputs, {"model": champion_of(self, interval).model_uri})
+
+    def _traffic(self, window: Interval) -> dict[str, Input]:
+        """The lists of capture files and of ground-truth files; none for what there is none of."""
+        where = (self.hook, self.settings, self.cycle)
+        found = {
+            "captured": (captured_root(self.settings, self.cycle), captured_files(*where, window)),
+            "truth": (truth_root(self.settings, self.cycle), truth_files(*where, window)),
+        }
+        for name, (root, files) in found.items():
+            self.log.info("%s: %d files below %s", name, len(files), root)
+        return {name: as_input(*where, root, files) for name, (root, files) in found.items() if files}
