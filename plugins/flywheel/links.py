@@ -65,7 +65,19 @@ class ModelCardLink(FlywheelLink):
     name = "Model card"
 
 
-LINKS: tuple[FlywheelLink, ...] = (OutputsLink(), JobLogLink(), ReportLink(), ModelCardLink())
+class DecisionLink(FlywheelLink):
+    """To the record of a decision about retraining."""
+
+    name = "Decision"
+
+
+LINKS: tuple[FlywheelLink, ...] = (
+    OutputsLink(),
+    JobLogLink(),
+    ReportLink(),
+    ModelCardLink(),
+    DecisionLink(),
+)
 
 
 def object_url(place: Place, uri: str) -> str:

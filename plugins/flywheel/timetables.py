@@ -9,6 +9,7 @@ from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction
 from airflow.timetables.interval import CronDataIntervalTimetable
 from pendulum import DateTime, instance
 
+from flywheel.intervals import window_schedule
 from include.cycles.cycle import Cycle
 
 
@@ -28,8 +29,13 @@ class CycleTimetable(CronDataIntervalTimetable):
 
     @classmethod
     def of(cls, cycle: Cycle) -> CycleTimetable:
-        """The timetable of a cycle."""
+        """The timetable of a cycle's trainings."""
         return cls(cycle.schedule, end=cycle.end)
+
+    @classmethod
+    def of_windows(cls, cycle: Cycle) -> CycleTimetable:
+        """The timetable of the windows in which a cycle is watched."""
+        return cls(window_schedule(cycle), end=cycle.end)
 
     def serialize(self) -> dict[str, Any]:
         """What the scheduler is told."""

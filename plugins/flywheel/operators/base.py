@@ -13,6 +13,7 @@ from flywheel.hooks.sagemaker import SageMaker
 from flywheel.intervals import run_interval
 from flywheel.ledger import Ledger
 from flywheel.names import Interval
+from flywheel.watch import Requests
 from include.cycles.cycle import Cycle
 from include.settings import Settings, settings
 
@@ -36,6 +37,7 @@ class CycleOperator(BaseOperator):
 
     :param cycle: the cycle's description
     :param aws_conn_id: connection that decides where jobs run; by default the setting's
+    :param schedule: cron expression of the run's intervals; by default the cycle's
     :param results_from: which task has a step's result, where it is not the step's own: its result holds
         those of all steps it stands for, by their names
     """
@@ -49,6 +51,7 @@ class CycleOperator(BaseOperator):
         *,
         cycle: Cycle,
         aws_conn_id: str | None = None,
+        schedule: str | None = None,
         results_from: Mapping[str, str] | None = None,
         **kwargs: Any,  # noqa: ANN401 - BaseOperator's own
     ) -> None:
@@ -56,6 +59,7 @@ class CycleOperator(BaseOperator):
         super().__init__(**kwargs)
         self.cycle = cycle
         self.aws_conn_id = aws_conn_id or settings().aws_conn_id
+        self.schedule = schedule
         self.results_from = dict(results_from or {})
         #: addresses for the page, by the name of the link; known once the step's outputs are
         self.links: dict[str, str] = {}
@@ -75,9 +79,14 @@ class CycleOperator(BaseOperator):
         """The cycle's record of decisions and promotions."""
         return Ledger(self.hook.s3, self.settings.bucket, self.cycle.name)
 
+    @property
+    def requests(self) -> Requests:
+        """The log of monitoring's requests for retraining."""
+        return Requests(self.hook.s3, self.settings.bucket, self.cycle.name)
+
     def interval(self, context: Context) -> Interval:
         """The interval of this run."""
-        return run_interval(context, self.cycle)
+        return run_interval(context, self.cycle, schedule=self.schedule, requests=self.requests.entries)
 
     def result_of(self, context: Context, step: str) -> Result:
         """What an earlier step of this run handed on."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowSkipException
 
+from flywheel.asking import Request
+from flywheel.exceptions import IntervalError
 from flywheel.history import (
     Partition,
     cleaned,
@@ -12,7 +15,9 @@ from flywheel.history import (
     own_partition,
     put_manifest_file,
 )
+from flywheel.intervals import BY_ASSET, run_requests
 from flywheel.names import Interval
+from flywheel.operators.base import Result
 from flywheel.operators.job import JobOperator
 from flywheel.operators.ordered import OrderedOperator
 from flywheel.requests import Source
@@ -20,9 +25,37 @@ from flywheel.work import Input, Work
 
 
 class FetchOperator(JobOperator):
-    """Take the interval's data from its source, as Parquet."""
+    """Take the interval's data from its source, as Parquet.
+
+    As the first step it tells what a run that monitoring asked for answers, and skips one that has nothing
+    new to answer.
+    """
 
     step = "fetch"
+
+    def execute(self, context: Context) -> Result:
+        """Look at what was asked for, if anything was; then do the step's job."""
+        if context["dag_run"].run_type == BY_ASSET:
+            self._check_requests(context)
+        return super().execute(context)
+
+    def _check_requests(self, context: Context) -> None:
+        """Skip the run if another one has answered since, or nobody has asked."""
+        try:
+            requests = run_requests(context["dag_run"], self.cycle, self.requests.entries())
+        except IntervalError as error:
+            raise AirflowSkipException(str(error)) from error
+        ours = {"dag_id": context["ti"].dag_id, "run_id": context["ti"].run_id}
+        decisions = [e for e in self.ledger.entries() if e.kind == "decision" and dict(e.by) != ours]
+        answer = next((e for e in decisions if e.end >= requests[-1].end), None)
+        if answer is not None:
+            raise AirflowSkipException(
+                f"Nothing new is asked for: entry {answer.number} of the ledger, by {answer.by['run_id']}, "
+                f"is a decision about data up to {answer.data_end}."
+            )
+        for request in requests:
+            if all(entry.end < request.end for entry in decisions):
+                self.log.info("Request %d, of window %s: %s", request.number, *told(request))
 
     def work(self, context: Context, interval: Interval) -> Work:  # noqa: ARG002 - nothing comes before it
         """The objects of a source in S3; any other source the cycle's own package knows."""
@@ -64,6 +97,11 @@ class PrepareOperator(JobOperator):
     def work(self, context: Context, interval: Interval) -> Work:
         """The interval's own cleaned partition; scoring needs no history."""
         return list_of(self, [own_partition(self.hook, interval, self.result_of(context, "clean"))])
+
+
+def told(request: Request) -> tuple[str, str]:
+    """The window of a request, and its reasons, for the log."""
+    return str(Interval.from_iso(request.window)), " ".join(request.reasons)
 
 
 def list_of(operator: JobOperator, partitions: list[Partition]) -> Work:

@@ -1,0 +1,169 @@
+"""The steps that decide whether the model is retrained, and ask for it: decide and request_retraining."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.sdk import Asset, Context
+from airflow.sdk.exceptions import AirflowSkipException
+
+from flywheel.asking import Request, is_open
+from flywheel.deciding import Deciding
+from flywheel.exceptions import OutputMissing
+from flywheel.intervals import retrain_uri
+from flywheel.links import DecisionLink, object_url
+from flywheel.names import Interval
+from flywheel.operators.base import CycleOperator, Result
+from flywheel.retraining import Json
+from flywheel.watch import now
+from include.cycles.cycle import Cycle
+
+
+def retrain_asset(cycle: Cycle) -> Asset:
+    """The asset whose events ask `train_and_deploy` for a new model."""
+    return Asset(retrain_uri(cycle))
+
+
+class WatchingOperator(CycleOperator):
+    """A step that reads and writes the records of monitoring."""
+
+    operator_extra_links = (DecisionLink(),)
+
+    def deciding(self, context: Context) -> Deciding:
+        """The cycle's records, on behalf of this run."""
+        by = {"dag_id": context["ti"].dag_id, "run_id": context["ti"].run_id}
+        return Deciding(self.hook.s3, self.settings.bucket, self.cycle, by)
+
+
+class DecideRetrainingOperator(WatchingOperator):
+    """Record what was found in the window, and by the cycle's rule whether the model is to be retrained.
+
+    Decides again about later windows that were watched before this one, since the rule looks back; that asks
+    for nothing.
+    """
+
+    step = "decide"
+
+    def execute(self, context: Context) -> Result:
+        """The evidence becomes a watch record, and what the rule makes of it a decision."""
+        window, monitored = self.interval(context), self.result_of(context, "monitor")
+        deciding = self.deciding(context)
+        record = deciding.watch(window, self._found(context, monitored))
+        is_backfill = context["dag_run"].run_type == "backfill"
+        decided = deciding.decide(window, is_backfill=is_backfill)
+        self._tell(decided.decision)
+        again = list(deciding.decide_again(window))
+        for each in again:
+            self.log.info("Decided again about %s: %s", Interval.from_iso(each.decision["window"]), each.uri)
+        self.publish(context, {"Decision": object_url(self.hook, decided.uri)})
+        return {
+            "cycle": self.cycle.name,
+            "step": self.step,
+            "interval": window.iso,
+            "key": monitored["key"],
+            "uri": decided.uri,
+            "record": record,
+            "decision": decided.decision,
+            "again": [each.uri for each in again],
+        }
+
+    def _found(self, context: Context, monitored: Result) -> Json:
+        """What monitor found, and what mature found about earlier windows, if labels came late."""
+        evidence_uri = f"{monitored['uri']}evidence.json"
+        evidence = self.hook.read_json(evidence_uri)
+        if evidence is None:
+            raise OutputMissing(f"The job {monitored['job']} left no {evidence_uri}. Clear `monitor`.")
+        return {
+            "key": monitored["key"],
+            "monitor_uri": monitored["uri"],
+            "evidence": evidence,
+            "matured": self._matured(context),
+        }
+
+    def _matured(self, context: Context) -> list[Json]:
+        result = context["ti"].xcom_pull(task_ids="mature")
+        if not isinstance(result, Mapping):
+            return []  # it was skipped: no labels came late
+        uri = f"{result['uri']}matured.json"
+        matured = self.hook.read_json(uri)
+        if matured is None:
+            raise OutputMissing(f"The job {result['job']} left no {uri}. Clear `mature`.")
+        return list(matured["quality"])
+
+    def _tell(self, decision: Json) -> None:
+        """Say in the task's log what was decided, and why."""
+        alarms, asks = decision["alarms"], decision["emission"]
+        self.log.info("Retraining is %s.", "due" if decision["due"] else "not due")
+        self.log.info(
+            "%d of %d windows alarmed, %d are needed of the last %d",
+            *(alarms[name] for name in ("alarmed", "watched", "needed", "of")),
+        )
+        for missing in alarms["missing"]:
+            self.log.warning("Nobody has watched %s: it counts as no alarm", missing)
+        for reason in decision["reasons"]:
+            self.log.info("For it: %s", reason)
+        for reason in decision["against"]:
+            self.log.info("Against it: %s", reason)
+        self.log.info("%s: %s", "It is asked for" if asks["is_emitted"] else "Not asked for", asks["why"])
+
+
+class RequestRetrainingOperator(WatchingOperator):
+    """Ask `train_and_deploy` for a new model, by a request in S3 and an event of the cycle's asset.
+
+    Skipped, and so without an event, where the decision was not to ask, or somebody was faster.
+    """
+
+    step = "request_retraining"
+
+    def __init__(self, *, cycle: Cycle, **kwargs: Any) -> None:  # noqa: ANN401 - BaseOperator's own
+        super().__init__(cycle=cycle, outlets=[retrain_asset(cycle)], **kwargs)
+
+    def execute(self, context: Context) -> Result:
+        """Record the request; the event follows when the task has succeeded."""
+        decided = self.result_of(context, "decide")
+        decision = decided["decision"]
+        if not decision["emission"]["is_emitted"]:
+            raise AirflowSkipException(f"Nothing is asked for: {decision['emission']['why']}")
+        window, deciding = Interval.from_iso(decided["interval"]), self.deciding(context)
+        wanted = self._request(decided, deciding)
+        past = deciding.past(window)
+        if any(end >= wanted.end for end in past.trainings):
+            raise AirflowSkipException(f"The training up to {wanted.data_end} has been decided meanwhile.")
+        asked = deciding.requests.ask(wanted, lambda request: is_open(request, past, past.trainings))
+        if not asked.is_ours:
+            raise AirflowSkipException(f"Request {asked.request.number} is open already.")
+        self._emit(context, asked.request)
+        self.publish(context, {"Decision": object_url(self.hook, decided["uri"])})
+        return {
+            "cycle": self.cycle.name,
+            "step": self.step,
+            "interval": decided["interval"],
+            "key": decided["key"],
+            "uri": decided["uri"],
+            "request": asked.request.number,
+        }
+
+    def _request(self, decided: Result, deciding: Deciding) -> Request:
+        decision = decided["decision"]
+        return Request(
+            at=now(),
+            by=deciding.by,
+            window=decided["interval"],
+            decision_uri=decided["uri"],
+            reasons=decision["reasons"],
+            train_interval=decision["train_interval"],
+            data_end=decision["train_interval"][1],
+        )
+
+    def _emit(self, context: Context, request: Request) -> None:
+        """Give the event what Airflow's page shows of it; who answers reads the log of requests."""
+        train = Interval.from_iso(request.train_interval)
+        self.log.info("Request %d: train for %s", request.number, train)
+        context["outlet_events"][retrain_asset(self.cycle)].extra = {
+            "request": request.number,
+            "window": str(Interval.from_iso(request.window)),
+            "train_interval": str(train),
+            "reasons": " ".join(request.reasons),
+            "decision_uri": request.decision_uri,
+        }

@@ -1,0 +1,62 @@
+"""Evidence by hand, as docs/monitoring.md describes it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from flywheel.names import Interval
+
+
+def month(number: int) -> Interval:
+    """A month of 2013."""
+    starts = [datetime(2013 + (n - 1) // 12, (n - 1) % 12 + 1, 1, tzinfo=UTC) for n in (number, number + 1)]
+    return Interval(*starts)
+
+
+def quality(cutoff: datetime, *, judged: int = 20_000, is_worse: bool = False) -> dict[str, Any]:
+    """One entry of `quality`."""
+    value = 0.6 if is_worse else 0.7
+    return {
+        "cutoff": cutoff.isoformat(),
+        "metric": "roc_auc",
+        "judged": judged,
+        "coverage": 1.0,
+        "value": value,
+        "low": value - 0.01,
+        "high": value + 0.01,
+        "reference": {"value": 0.7, "low": 0.69, "high": 0.71},
+        "is_worse": is_worse,
+    }
+
+
+def evidence(
+    window: Interval,
+    *,
+    alarm: bool = False,
+    data_end: datetime | None = None,
+    broken: bool = False,
+    judged: int | None = 20_000,
+) -> dict[str, Any]:
+    """One `evidence.json`; the champion's data end with January unless told otherwise."""
+    end = data_end or datetime(2013, 2, 1, tzinfo=UTC)
+    fault = {"feature": "temp", "check": "missing_column_check", "description": "the column is missing"}
+    return {
+        "version": 1,
+        "window": window.iso,
+        "rows": 20_000,
+        "champion": {
+            "version": f"arn:flights/{end:%Y-%m-%d}",
+            "data_end": end.isoformat(),
+            "evaluation_uri": "s3://b/e/",
+        },
+        "broken": [fault] if broken else [],
+        "features": [],
+        "separability": None,
+        "predictions": None,
+        "quality": [] if judged is None else [quality(window.end, judged=judged)],
+        "estimate": None,
+        "bias": [],
+        "slices": [],
+        "alarm": {"is_alarm": alarm, "reasons": ["temp has drifted"] if alarm else []},
+    }
