@@ -12,7 +12,7 @@ HOUR_S, DAY_S = 3_600, 86_400
 #: from labels that follow at once to labels that take a quarter of a year
 AGES_S: tuple[int, ...] = (
     *(HOUR_S * hours for hours in (1, 3, 6, 12)),
-    *(DAY_S * days for days in (1, 2, 7, 14, 30, 60, 90)),
+    *(DAY_S * days for days in (1, 2, 3, 7, 14, 30, 60, 90)),
 )
 
 

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from include.ml.coverage import by_age
 from include.ml.labels import as_text
 from include.ml.records import MalformedError, member, parse_moment, parse_object, text_of
 
-#: ages of an event, in seconds, at which the share of known labels is told
-AGES_S = tuple(3600 * hours for hours in (1, 3, 6, 12, 24, 48, 72, 168, 336, 720, 1440, 2160))
 COLUMNS = ("event_id", "label", "known_time")
 
 
@@ -141,14 +139,10 @@ def coverage(events: pd.DataFrame, history: pd.DataFrame, end: datetime) -> dict
         End of the window, after which a first label is late.
     """
     first = history[history["version"] == 0].merge(events, on="event_id", how="inner", validate="one_to_one")
-    age_s = (first["known_time"] - first["event_time"]).dt.total_seconds().to_numpy()
-    shares = [
-        float(np.mean(age_s <= age)) * len(first) / len(events) if len(first) else 0.0 for age in AGES_S
-    ]
     return {
         "events": len(events),
         "labelled": len(first),
         "late": int((first["known_time"] > end).sum()),
         "corrected": int(history.loc[history["version"] > 0, "event_id"].nunique()),
-        "by_age": [{"age_s": age, "share": share} for age, share in zip(AGES_S, shares, strict=True)],
+        "by_age": by_age(events, history),
     }

@@ -13,6 +13,7 @@ import pandas as pd
 
 from include.ml import comparison, resampling
 from include.ml.comparison import Answers, Statistic
+from include.ml.ground_truth import labels_at
 from include.ml.labels import places
 
 #: a slice of fewer judged rows tells more of chance than of the model
@@ -57,26 +58,9 @@ def once_each(predictions: pd.DataFrame) -> pd.DataFrame:
     return ordered.drop_duplicates("event_id").drop(columns="rank").reset_index(drop=True)
 
 
-def known_at(labels: pd.DataFrame, cutoff: datetime) -> pd.DataFrame:
-    """The label of each event as it was known at `cutoff`: of several known by then the last version.
-
-    Parameters
-    ----------
-    labels
-        Columns `event_id`, `label`, `known_time` and `version` (0 for the first, then the corrections).
-
-    Returns
-    -------
-    Columns `event_id` and `truth`, one row for each event that had a label.
-    """
-    known = labels[labels["known_time"] <= pd.Timestamp(cutoff)].sort_values("version", kind="stable")
-    last = known.drop_duplicates("event_id", keep="last")
-    return last[["event_id", "label"]].rename(columns={"label": "truth"}).reset_index(drop=True)
-
-
 def judged_at(predictions: pd.DataFrame, labels: pd.DataFrame, cutoff: datetime) -> pd.DataFrame:
     """The answers to events that had a label at `cutoff`, with it as `truth`, in the order of event ids."""
-    known = known_at(labels, cutoff)
+    known = labels_at(labels, cutoff)[["event_id", "label"]].rename(columns={"label": "truth"})
     return predictions.merge(known, on="event_id", how="inner", validate="one_to_one").sort_values(
         "event_id", kind="stable", ignore_index=True
     )

@@ -16,7 +16,6 @@ from include.ml.judging import (
     Standard,
     cutoffs,
     judged_at,
-    known_at,
     measured,
     once_each,
     quality_at,
@@ -138,17 +137,17 @@ def test_multiclass_answers_are_judged_by_accuracy():
 
 def test_of_several_labels_the_last_known_counts():
     """A correction holds from when it was known, whatever the order of rows."""
+    predictions, _ = window(2)
     labels = pd.DataFrame(
         {
-            "event_id": ["a", "a", "b"],
+            "event_id": ["e00000", "e00000", "e00001"],
             "label": ["1", "0", "1"],
             "known_time": pd.to_datetime([END + timedelta(days=1), START, END], utc=True),
             "version": [1, 0, 0],
         }
     )
-    before = known_at(labels, END).set_index("event_id")["truth"].to_dict()
-    after = known_at(labels, END + timedelta(days=1)).set_index("event_id")["truth"].to_dict()
-    assert (before, after) == ({"a": "0", "b": "1"}, {"a": "1", "b": "1"})
+    found = [judged_at(predictions, labels, END + timedelta(days=day))["truth"].tolist() for day in (0, 1)]
+    assert found == [["0", "1"], ["1", "1"]]
 
 
 def test_each_event_is_judged_once_by_its_batch_answer():
