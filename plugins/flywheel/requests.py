@@ -142,7 +142,7 @@ def _channel(name: str, source: Source) -> Request:
 
 
 def transform(job: Job, model_name: str, batch_uri: str) -> Request:
-    """CreateTransformJob: event id and features in; event id, label and score out."""
+    """CreateTransformJob: event id and features in; event id, label and score out; captured as lists."""
     return {
         "TransformJobName": job.name,
         "ModelName": model_name,
@@ -162,6 +162,10 @@ def transform(job: Job, model_name: str, batch_uri: str) -> Request:
         "TransformResources": {
             "InstanceType": job.cycle.serving.instance_type,
             "InstanceCount": job.cycle.serving.instance_count,
+        },
+        # The lists name the records and answers by the hour, and hold none of their data.
+        "DataCaptureConfig": {
+            "DestinationS3Uri": f"s3://{job.settings.bucket}/{job.cycle.name}/captured-batch"
         },
         # The model never sees the event id; the answer is joined to it by SageMaker.
         "DataProcessing": {"InputFilter": "$[1:]", "JoinSource": "Input", "OutputFilter": "$[0,-2,-1]"},
@@ -186,7 +190,7 @@ def _container(model_uri: str, settings: Settings) -> Request:
 
 
 def endpoint_config(name: str, cycle: Cycle, model_name: str, settings: Settings) -> Request:
-    """CreateEndpointConfig: one variant, and every request and answer captured."""
+    """CreateEndpointConfig: one variant, and every request and answer captured, unless they are private."""
     return {
         "EndpointConfigName": name,
         "ProductionVariants": [
@@ -202,7 +206,7 @@ def endpoint_config(name: str, cycle: Cycle, model_name: str, settings: Settings
             "EnableCapture": True,
             "InitialSamplingPercentage": 100,
             "DestinationS3Uri": f"s3://{settings.bucket}/{cycle.name}/captured",
-            "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+            "CaptureOptions": [{"CaptureMode": mode} for mode in _captured_modes(cycle)],
             # Without the list SageMaker captures everything as base64.
             "CaptureContentTypeHeader": {
                 "CsvContentTypes": ["text/csv"],
@@ -210,6 +214,11 @@ def endpoint_config(name: str, cycle: Cycle, model_name: str, settings: Settings
             },
         },
     }
+
+
+def _captured_modes(cycle: Cycle) -> list[str]:
+    """Requests and answers; answers alone where a column is private, since requests hold all columns."""
+    return ["Output"] if cycle.monitoring.private else ["Input", "Output"]
 
 
 def model_package(

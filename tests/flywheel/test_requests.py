@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import botocore.session
@@ -13,6 +14,7 @@ from flywheel import requests
 from flywheel.names import Interval
 from flywheel.requests import Job, Source
 from include.cycles.cycle import Cycle
+from include.cycles.monitoring import Monitoring
 from include.settings import Settings
 
 MODEL = botocore.session.get_session().get_service_model("sagemaker")
@@ -124,3 +126,16 @@ def test_everything_that_an_endpoint_answers_is_captured_as_text(cycle: Cycle):
     capture = requests.endpoint_config("c", cycle, "m", SETTINGS)["DataCaptureConfig"]
     assert capture["InitialSamplingPercentage"] == 100
     assert "application/jsonlines" in capture["CaptureContentTypeHeader"]["JsonContentTypes"]
+
+
+def test_private_columns_are_not_captured(cycle: Cycle):
+    """A request holds all columns, so of a cycle with private ones only answers are captured."""
+    private = replace(cycle, monitoring=Monitoring(private=("tailnum",)))
+    modes = {
+        name: [option["CaptureMode"] for option in request["DataCaptureConfig"]["CaptureOptions"]]
+        for name, request in (
+            ("open", requests.endpoint_config("c", cycle, "m", SETTINGS)),
+            ("private", requests.endpoint_config("c", private, "m", SETTINGS)),
+        )
+    }
+    assert modes == {"open": ["Input", "Output"], "private": ["Output"]}

@@ -49,7 +49,7 @@ def captured(service: Any) -> list[dict[str, Any]]:
 def test_invocations_appear_in_s3(service: Any):
     """Input, output, inference id and time of each invocation, soon after it; errors are not captured."""
     deploy(service, "flights", variant("first"), DataCaptureConfig=config())
-    ask(service, "flights", "x,1", InferenceId="flight-7")
+    ask(service, "flights", "x,1", InferenceId="flight-7", CustomAttributes="event_time=2013-03-01T00:00:00Z")
     ask(service, "flights", "yy,2")
     with pytest.raises(ClientError):
         ask(service, "flights", "status 400 no")
@@ -59,7 +59,8 @@ def test_invocations_appear_in_s3(service: Any):
     assert set(by_input) == {"x,1", "yy,2"}
     assert by_input["x,1"]["captureData"]["endpointOutput"]["data"] == "3,x\n"
     assert by_input["x,1"]["eventMetadata"]["inferenceId"] == "flight-7"
-    assert "inferenceId" not in by_input["yy,2"]["eventMetadata"]
+    assert by_input["x,1"]["eventMetadata"]["customAttributes"] == ["event_time=2013-03-01T00:00:00Z"]
+    assert not {"inferenceId", "customAttributes"} & set(by_input["yy,2"]["eventMetadata"])
     described = service.sagemaker.describe_endpoint(EndpointName="flights")["DataCaptureConfig"]
     assert (described["CaptureStatus"], described["CurrentSamplingPercentage"]) == ("Started", 100)
 

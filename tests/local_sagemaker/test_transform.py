@@ -4,6 +4,7 @@
 import gzip
 import json
 from collections.abc import Callable
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -294,3 +295,25 @@ def test_a_job_survives_the_service(service: Any):
 
     assert described["TransformJobStatus"] == "Completed"
     assert outputs(service, "endure") == {f"part-{number}.out": f"4,x{number}\n" for number in range(8)}
+
+
+def test_what_was_transformed_is_captured_by_name(service: Any):
+    """Input and output lists name the objects of files that were transformed, by the hour of the job."""
+    put(service, a="x,1\n", sub__b="zzz,3\n", bad="status 400 no\n")
+    described, _ = run(service, "listed", DataCaptureConfig={"DestinationS3Uri": "s3://out-data/c/"})
+
+    assert described["TransformJobStatus"] == "Failed"
+    hour = f"{described['TransformStartTime'].astimezone(UTC):%Y/%m/%d/%H}"
+    lists = {name: json.loads(text) for name, text in outputs(service, "c").items()}
+    assert lists == {
+        f"input/{hour}/listed.jsonl": [{"prefix": "s3://in-data/batch/"}, "a", "sub/b"],
+        f"output/{hour}/listed.jsonl": [{"prefix": "s3://out-data/listed/"}, "a.out", "sub/b.out"],
+    }
+
+
+def test_without_a_capture_config_nothing_is_captured(service: Any):
+    """Only the outputs are there."""
+    put(service, a="x,1\n")
+    run(service, "quiet")
+    found = service.s3.list_objects_v2(Bucket="out-data")["Contents"]
+    assert [item["Key"] for item in found] == ["quiet/a.out"]

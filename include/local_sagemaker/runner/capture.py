@@ -84,6 +84,8 @@ class Invocation:
     answer: bytes
     answer_type: str
     inference_id: str | None
+    #: the header X-Amzn-SageMaker-Custom-Attributes
+    custom_attributes: str | None = None
 
 
 def record(config: CaptureConfig, event: Invocation) -> bytes:
@@ -93,7 +95,9 @@ def record(config: CaptureConfig, event: Invocation) -> bytes:
         data["endpointInput"] = _part(config, "INPUT", event.given, event.given_type)
     if "Output" in config.modes:
         data["endpointOutput"] = _part(config, "OUTPUT", event.answer, event.answer_type)
-    metadata = {"eventId": str(uuid.uuid4())}
+    metadata: dict[str, Any] = {"eventId": str(uuid.uuid4())}
+    if event.custom_attributes is not None:
+        metadata["customAttributes"] = [event.custom_attributes]
     if event.inference_id is not None:
         metadata["inferenceId"] = event.inference_id
     metadata["inferenceTime"] = event.time.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -39,6 +39,7 @@ LIMITED = {
 }
 TARGET_VARIANT = b"x-amzn-sagemaker-target-variant"
 INFERENCE_ID = b"x-amzn-sagemaker-inference-id"
+CUSTOM_ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes"
 VARIANT = b"x-amzn-invoked-production-variant"
 OK = range(200, 300)
 #: states of an endpoint that has a fleet; while it has none yet, the service has just been started
@@ -219,10 +220,9 @@ def _capture(variant: Variant, headers: Mapping[bytes, bytes], body: bytes, answ
     if buffer is None or not buffer.config.takes():
         return
     given_type = headers.get(b"content-type", b"").decode("latin-1")
-    inference_id = headers[INFERENCE_ID].decode("latin-1") if INFERENCE_ID in headers else None
-    buffer.add(
-        Invocation(datetime.now(UTC), body, given_type, answer.body, answer.content_type, inference_id)
-    )
+    given = (headers.get(name) for name in (INFERENCE_ID, CUSTOM_ATTRIBUTES))
+    texts = [None if value is None else value.decode("latin-1") for value in given]
+    buffer.add(Invocation(datetime.now(UTC), body, given_type, answer.body, answer.content_type, *texts))
 
 
 def targets(route: Route) -> list[Target]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from include.local_sagemaker.errors import AwsError
 from include.local_sagemaker.lifecycle import Outcome, Phase, State
-from include.local_sagemaker.runner import channels, failures, model_data, upload
+from include.local_sagemaker.runner import batch_capture, channels, failures, model_data, upload
 from include.local_sagemaker.runner.channels import Source
 from include.local_sagemaker.runner.failures import JobError
 from include.local_sagemaker.runner.isolation import Isolation
@@ -79,7 +79,10 @@ class TransformJobs:
         """The outputs of all files that were transformed, also of a job in which others failed."""
         if state.outcome is not Outcome.STOPPED:
             output = job.document["TransformOutput"]["S3OutputPath"]
-            upload.folder(_folder(job) / "output", output, job.context.objects, "TransformOutput")
+            objects = job.context.objects
+            put = upload.folder(_folder(job) / "output", output, objects, "TransformOutput")
+            if state.started is not None:
+                batch_capture.write(job.name, job.document, put, state.started, objects)
         return {}
 
     def describe(self, document: Document, state: State, at: float) -> Document:

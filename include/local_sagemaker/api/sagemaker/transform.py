@@ -22,7 +22,8 @@ PAYLOAD_LIMIT_MB = 100
     "sagemaker",
     "CreateTransformJob",
     ignored=(
-        "DataCaptureConfig",
+        "DataCaptureConfig.KmsKeyId",
+        "DataCaptureConfig.GenerateInferenceId",
         "ExperimentConfig",
         "TransformOutput.KmsKeyId",
         "TransformResources.InstanceType",
