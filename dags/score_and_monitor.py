@@ -1,4 +1,4 @@
-"""Scores the records of one interval with the model that was in production when it began, and watches both.
+"""Scores the records of one window with the model that was in production when it began, and watches both.
 
 ### Steps
 fetch and clean are the same jobs as in training: whichever DAG comes second reuses them. **prepare**
@@ -19,9 +19,12 @@ reads "the latest": a backfill gives what the scheduled run would have given. Th
 has no champion and is skipped.
 """
 
+from typing import Any
+
 from airflow.sdk import DAG
 
 from flywheel import params
+from flywheel.intervals import window_schedule
 from flywheel.operators import (
     BatchTransformOperator,
     CleanOperator,
@@ -34,11 +37,12 @@ from flywheel.timetables import CycleTimetable
 from include.cycles.cycle import find_cycles
 
 for cycle in find_cycles().values():
+    watched: dict[str, Any] = {"cycle": cycle, "schedule": window_schedule(cycle)}
     with DAG(
         dag_id=f"{cycle.name}_score_and_monitor",
         description=cycle.description,
         doc_md=f"{cycle.description}\n\n{__doc__}",
-        schedule=CycleTimetable.of(cycle),
+        schedule=CycleTimetable.of_windows(cycle),
         start_date=cycle.start,
         catchup=False,
         max_active_runs=4,
@@ -46,11 +50,11 @@ for cycle in find_cycles().values():
         params={"interval_start": params.interval_start(), "force": params.force()},
         tags=["flywheel", cycle.name],
     ):
-        fetch = FetchOperator(task_id="fetch", cycle=cycle)
-        clean = CleanOperator(task_id="clean", cycle=cycle)
-        prepare = PrepareOperator(task_id="prepare", cycle=cycle)
-        batch_transform = BatchTransformOperator(task_id="batch_transform", cycle=cycle)
-        collect = CollectOperator(task_id="collect", cycle=cycle)
-        monitor = MonitorOperator(task_id="monitor", cycle=cycle)
+        fetch = FetchOperator(task_id="fetch", **watched)
+        clean = CleanOperator(task_id="clean", **watched)
+        prepare = PrepareOperator(task_id="prepare", **watched)
+        batch_transform = BatchTransformOperator(task_id="batch_transform", **watched)
+        collect = CollectOperator(task_id="collect", **watched)
+        monitor = MonitorOperator(task_id="monitor", **watched)
 
         fetch >> clean >> prepare >> batch_transform >> collect >> monitor

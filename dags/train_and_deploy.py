@@ -8,6 +8,11 @@ version in the registry and, if so decided, promotes it.
 **deploy** is skipped unless this run's version is the newest one promoted; **verify** then compares the
 live endpoint with the offline model.
 
+### When it runs
+On the cycle's timetable; by hand; and when monitoring asks for it by the asset `flywheel://<cycle>/retrain`.
+Such a run trains for the interval of the request, and **fetch** tells in its log who asked and why. It is
+skipped if the interval was trained for meanwhile. The run's page shows the event with its reasons.
+
 ### Params
 - **Start of the interval**: which interval to work on. Empty: the one the run was scheduled for; for a
   run started by hand the newest complete one. The first line of each task's log names it.
@@ -29,7 +34,7 @@ backwards needs as many active runs as intervals, since each waits for the one t
 backfill never moves production back: an older version is recorded in the history and not deployed.
 """
 
-from airflow.sdk import DAG
+from airflow.sdk import DAG, AssetOrTimeSchedule
 
 from flywheel import params
 from flywheel.operators import (
@@ -43,6 +48,7 @@ from flywheel.operators import (
     TrainOperator,
     TransformOperator,
     VerifyOperator,
+    retrain_asset,
 )
 from flywheel.timetables import CycleTimetable
 from include.cycles.cycle import find_cycles
@@ -52,7 +58,10 @@ for cycle in find_cycles().values():
         dag_id=f"{cycle.name}_train_and_deploy",
         description=cycle.description,
         doc_md=f"{cycle.description}\n\n{__doc__}",
-        schedule=CycleTimetable.of(cycle),
+        schedule=AssetOrTimeSchedule(
+            timetable=CycleTimetable.of(cycle),  # type: ignore[arg-type] # any timetable of a plugin will do
+            assets=[retrain_asset(cycle)],
+        ),
         start_date=cycle.start,
         catchup=False,
         # Data and models are made side by side; transform and evaluate wait for the intervals before them.

@@ -5,6 +5,11 @@ from flywheel.operators.collecting import CollectOperator
 from flywheel.operators.data import CleanOperator, FetchOperator, PrepareOperator, TransformOperator
 from flywheel.operators.model import EvaluateOperator, TrainOperator
 from flywheel.operators.promotion import DecideOperator, RegisterOperator
+from flywheel.operators.retraining import (
+    DecideRetrainingOperator,
+    RequestRetrainingOperator,
+    retrain_asset,
+)
 from flywheel.operators.rollback import RollBackOperator
 from flywheel.operators.scoring import BatchTransformOperator, MonitorOperator
 from flywheel.operators.serving import DeployOperator
@@ -16,14 +21,17 @@ __all__ = [
     "CleanOperator",
     "CollectOperator",
     "DecideOperator",
+    "DecideRetrainingOperator",
     "DeployOperator",
     "EvaluateOperator",
     "FetchOperator",
     "MonitorOperator",
     "PrepareOperator",
     "RegisterOperator",
+    "RequestRetrainingOperator",
     "RollBackOperator",
     "TrainOperator",
     "TransformOperator",
     "VerifyOperator",
+    "retrain_asset",
 ]
