@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,16 +16,28 @@ def final(definitions: Sequence[Mapping[str, str]], events: Iterable[Event]) -> 
     The value is the expression's first group, or all that it matched if it has none. What is no number is
     passed over, as is a metric that never came.
     """
-    patterns = [(item["Name"], re.compile(item["Regex"])) for item in definitions]
     last: dict[str, dict[str, Any]] = {}
+    for event, name, value in _found(definitions, events):
+        at = datetime.fromtimestamp(event.timestamp / 1000, UTC)
+        last[name] = {"MetricName": name, "Value": value, "Timestamp": at}
+    return [last[item["Name"]] for item in definitions if item["Name"] in last]
+
+
+def values(definitions: Sequence[Mapping[str, str]], events: Iterable[Event]) -> Iterator[tuple[str, float]]:
+    """Every value of every metric in the order it was written, with the metric's name."""
+    return ((name, value) for _, name, value in _found(definitions, events))
+
+
+def _found(
+    definitions: Sequence[Mapping[str, str]], events: Iterable[Event]
+) -> Iterator[tuple[Event, str, float]]:
+    patterns = [(item["Name"], re.compile(item["Regex"])) for item in definitions]
     for event in events:
         for name, pattern in patterns:
             for match in pattern.finditer(event.message):
                 value = _number(match.group(1 if pattern.groups else 0))
                 if value is not None:
-                    at = datetime.fromtimestamp(event.timestamp / 1000, UTC)
-                    last[name] = {"MetricName": name, "Value": value, "Timestamp": at}
-    return [last[name] for name, _ in patterns if name in last]
+                    yield event, name, value
 
 
 def broken(definitions: Sequence[Mapping[str, str]]) -> str | None:

@@ -14,6 +14,7 @@ import shutil
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -74,6 +75,11 @@ class Supervisor:
         self._watched: dict[tuple[str, str], Watch] = {}
         self._threads: dict[Watch, threading.Thread] = {}
         self._is_closing = False
+        self._listeners: list[Callable[[], None]] = []
+
+    def on_end(self, listener: Callable[[], None]) -> None:
+        """Have `listener` called whenever a job has ended; it must return at once."""
+        self._listeners.append(listener)
 
     def start(self) -> None:
         """Take up every job that the store says has not ended."""
@@ -161,6 +167,8 @@ class Supervisor:
                 self._threads.pop(watch, None)
                 self._watched.pop((watch.kind.kind, watch.name), None)
             self._admit()
+            for listener in self._listeners:
+                listener()
 
     def _advance(self, watch: Watch) -> None:
         """Carry out the next instruction, or wait for the container."""
@@ -177,7 +185,7 @@ class Supervisor:
                     watch.kind.prepare(job)
                     return lifecycle.Prepared(at=time.time()), members
                 case Instruction.LAUNCH:
-                    watch.process = adopt(job.workspace) or start(watch.kind.spec(job))
+                    watch.process = adopt(job.workspace) or start(watch.kind.spec(job), self._context.forks)
                 case Instruction.TERMINATE if watch.process is not None:
                     watch.process.terminate()
                     watch.kill_at = time.monotonic() + watch.kind.spec(job).stop_grace_s

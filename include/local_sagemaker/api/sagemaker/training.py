@@ -36,7 +36,7 @@ IGNORED = (
 @operation("sagemaker", "CreateTrainingJob", ignored=IGNORED)
 def create_training_job(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Queue a training job: the image's `train` runs in a process with its channels at /opt/ml/input/data."""
-    _check(parameters)
+    check(parameters)
     # SageMaker's own default
     parameters.setdefault("StoppingCondition", {}).setdefault("MaxRuntimeInSeconds", 86_400)
     return {"TrainingJobArn": jobs.create(context, TRAINING, parameters)}
@@ -65,7 +65,7 @@ def stop_training_job(context: Context, parameters: dict[str, Any]) -> None:
     jobs.stop(context, TRAINING, parameters["TrainingJobName"])
 
 
-def _check(parameters: dict[str, Any]) -> None:
+def check(parameters: dict[str, Any]) -> None:
     """Refuse what would be done differently here than on AWS."""
     for name, why in REFUSED.items():
         if name in parameters:
