@@ -1,0 +1,164 @@
+"""The features of a window: how each is distributed now and was before, and in the last windows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from html import escape
+from itertools import pairwise
+
+from include.ml import drawing
+from include.ml.window_report import words
+from include.ml.window_report.findings import ordered, share, weight
+from include.ml.window_report.words import Content
+
+#: bounds of the shades of a cell, in shares of the distance that counts as drift
+SHADES = (0.25, 0.5, 1.0, 2.0, 4.0)
+TESTS = {"ks": '<abbr title="Kolmogorov-Smirnov">KS</abbr>', "tv": "total variation"}
+NOT_SHOWN = "Not drawn: the window's distributions do not hold it."
+PRIVATE = "Private: its values are not shown."
+
+#: the two rows of the strip that are no features
+PREDICTIONS, TOGETHER = "The predictions", "All features together"
+
+
+def cards(evidence: Content, entries: Mapping[str, Content], private: Collection[str]) -> str:
+    """One card for each feature, by importance times distance; those that stayed are folded away."""
+    features = ordered(evidence["features"])
+    made = {f["name"]: card(f, entries.get(f["name"]), features, private) for f in features}
+    moved = "".join(made[f["name"]] for f in features if f["is_drifted"])
+    stayed = "".join(made[f["name"]] for f in features if not f["is_drifted"])
+    parts = [f'<div class="grid">{moved}</div>'] if moved else []
+    if stayed:
+        n = sum(not f["is_drifted"] for f in features)
+        title = f"{words.count(n, 'feature')} that {'has' if n == 1 else 'have'} not moved"
+        is_open = "" if moved else " open"
+        parts.append(
+            f'<details{is_open}><summary>{title}</summary><div class="grid">{stayed}</div></details>'
+        )
+    return "".join(parts)
+
+
+def card(
+    feature: Content, entry: Content | None, features: Sequence[Content], private: Collection[str]
+) -> str:
+    """A feature's distribution now before that of the baseline, with its numbers in words."""
+    name = feature["name"]
+    is_moved = feature["is_drifted"]
+    badge = '<span class="badge alarm">▲ moved</span>' if is_moved else '<span class="badge">stayed</span>'
+    picture, more = f'<p class="soft">{PRIVATE if name in private else NOT_SHOWN}</p>', ""
+    if entry and name not in private:
+        picture = drawing.distribution(entry, f"{name}: baseline and current")
+        more = numbers(entry)
+    said = [
+        f"{_test(feature['test'])} distance <b>{words.number(feature['distance'])}</b>",
+        f"importance <b>{words.percent(share([feature], features))}</b>",
+        words.chance(feature.get("p_value")),
+    ]
+    css = "card moved" if is_moved else "card"
+    return (
+        f'<section class="{css}"><div class="head"><h3>{escape(name)}</h3>{badge}</div>'
+        f'<p class="facts">{" · ".join(each for each in said if each)}</p>{picture}{more}</section>'
+    )
+
+
+def _test(name: str) -> str:
+    return TESTS.get(name, escape(name))
+
+
+def numbers(entry: Content) -> str:
+    """A distribution's numbers as a table, folded away."""
+    rows = "".join(
+        f"<tr><td>{escape(name)}<td>{words.percent(before)}<td>{words.percent(now)}"
+        for name, before, now in zip(_names(entry), entry["baseline"], entry["current"], strict=True)
+    )
+    head = '<tr><th scope="col">values<th scope="col">baseline<th scope="col">current'
+    return f"<details><summary>Numbers</summary><table>{head}{rows}</table></details>"
+
+
+def _names(entry: Content) -> list[str]:
+    if entry["kind"] != "number":
+        return [str(value) for value in entry["values"]]
+    edges = [words.number(edge) for edge in entry["edges"]]
+    names = [f"{low} to {high}" for low, high in pairwise(edges)]
+    if len(entry["baseline"]) == len(names):
+        return names
+    return [f"below {edges[0]}", *names, f"above {edges[-1]}"]
+
+
+def strip(windows: Sequence[Content], limits: Mapping[str, float]) -> str:
+    """Every feature over the last windows, the newest at the right: a shade and a number for each.
+
+    Parameters
+    ----------
+    windows
+        Evidence by window, the oldest first.
+    limits
+        `distance`: what counts as drift.
+    """
+    newest = windows[-1]
+    features = ordered(newest["features"])
+    heads = "".join(f'<th scope="col"><span>{escape(words.short(w["window"]))}</span>' for w in windows)
+    top = max((weight(feature) for feature in features), default=0.0)
+    rows = [_alarms(windows)]
+    rows += [_row(f["name"], _bar(weight(f), top), _found(windows, f["name"]), limits) for f in features]
+    rows.append(_row(PREDICTIONS, "", [each.get("predictions") for each in windows], limits))
+    rows.append(_separability(windows))
+    caption = (
+        "Distance from the baseline of each window's own champion. The darker, the further beyond what "
+        f"counts as drift ({words.number(limits['distance'])}); <b>framed</b>: has drifted; "
+        "&ndash;: not compared."
+    )
+    return (
+        f'<div class="wide"><table class="strip"><caption class="soft">{caption}</caption><thead><tr>'
+        f'<th scope="col">feature<th scope="col">importance &times; distance{heads}</thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _found(windows: Sequence[Content], name: str) -> list[Content | None]:
+    return [next((f for f in each["features"] if f["name"] == name), None) for each in windows]
+
+
+def _row(name: str, bar: str, found: Sequence[Content | None], limits: Mapping[str, float]) -> str:
+    limit = limits["distance"] or 1.0
+    values = [each["distance"] if each else None for each in found]
+    cells = [_cell(v, (v or 0.0) / limit, each) for v, each in zip(values, found, strict=True)]
+    return f'<tr><th scope="row">{escape(name)}<td>{bar}{"".join(cells)}'
+
+
+def _cell(value: float | None, level: float, found: Content | None) -> str:
+    if found is None or value is None:
+        return '<td class="none">&ndash;'
+    shade = sum(level >= bound for bound in SHADES)
+    css = f"h{shade}{' drifted' if found['is_drifted'] else ''}"
+    return f'<td class="{css}">{value:.2f}'.replace(">0.", ">.")
+
+
+def _separability(windows: Sequence[Content]) -> str:
+    """The classifier's area under the curve; its shade goes by its own limit, from 0.5 on."""
+    cells = []
+    for each in windows:
+        found = each.get("separability") or {}
+        value, limit = found.get("value"), found.get("limit")
+        level = 0.0 if value is None or limit is None else (value - 0.5) / max(limit - 0.5, 1e-9)
+        cells.append(_cell(value, level, found or None))
+    return f'<tr><th scope="row">{TOGETHER} <span class="soft">(AUC)</span><td>{"".join(cells)}'
+
+
+def _alarms(windows: Sequence[Content]) -> str:
+    """Which windows alarmed."""
+    cells = []
+    for each in windows:
+        if each["broken"]:
+            cells.append('<td class="broken">✕<span class="hidden"> broken upstream</span>')
+        elif each["alarm"]["is_alarm"]:
+            cells.append('<td class="alarm">▲<span class="hidden"> alarm</span>')
+        else:
+            cells.append('<td class="quiet">·<span class="hidden"> no alarm</span>')
+    return f'<tr class="alarms"><th scope="row">Alarm (▲), broken upstream (✕)<td>{"".join(cells)}'
+
+
+def _bar(value: float, largest: float) -> str:
+    """How heavy a feature's move is, beside the heaviest."""
+    width = 100 * value / largest if largest else 0
+    return f'<i style="width:{width:.3g}%"></i>' if width >= 0.5 else ""  # noqa: PLR2004 - less is not seen

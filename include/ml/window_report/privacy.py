@@ -1,0 +1,38 @@
+"""Takes out of a window's report what columns marked private would show."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from include.ml.window_report.words import Content
+
+HIDDEN = "The column is private: what it holds is not shown."
+
+
+def without_private(evidence: Content, private: Collection[str]) -> dict[str, Any]:
+    """Evidence without values of private columns; that such a column moved, and how far, is no value.
+
+    Parameters
+    ----------
+    evidence
+        The content of evidence.json.
+    private
+        Names of columns.
+    """
+    broken = [_described(each, "feature", "description", private) for each in evidence["broken"]]
+    return {
+        **evidence,
+        "broken": broken,
+        "bias": [each for each in evidence["bias"] if each["facet"]["column"] not in private],
+        "slices": [each for each in evidence["slices"] if each["column"] not in private],
+    }
+
+
+def violations_without(found: Sequence[Content], private: Collection[str]) -> list[dict[str, Any]]:
+    """Violations whose descriptions quote nothing of private columns."""
+    return [_described(each, "feature_name", "description", private) for each in found]
+
+
+def _described(found: Content, name: str, text: str, private: Collection[str]) -> dict[str, Any]:
+    return {**found, text: HIDDEN} if found[name] in private else dict(found)

@@ -1,0 +1,152 @@
+"""How numbers, times and findings are said in the report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+#: seconds of the units in which ages are said, the largest first
+UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+#: a month is no shorter
+MONTH_DAYS = 28
+
+Content = Mapping[str, Any]
+
+
+def percent(share: float | None) -> str:
+    """A share in per cent.
+
+    >>> percent(0.243), percent(0.0002), percent(None)
+    ('24 %', '0.02 %', 'unknown')
+    """
+    if share is None:
+        return "unknown"
+    value = share * 100
+    small = 0 < abs(value) < 1
+    return f"{value:.1g} %" if small else f"{value:.0f} %"
+
+
+def number(value: float | None) -> str:
+    """A number as short as tells it apart.
+
+    >>> number(1234567), number(0.70449), number(29.8), number(None)
+    ('1,234,567', '0.704', '29.8', 'undefined')
+    """
+    if value is None or math.isnan(value):
+        return "undefined"
+    if float(value).is_integer():
+        return f"{int(value):,}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"  # noqa: PLR2004 - four digits are enough
+
+
+def metric(value: float | None) -> str:
+    """A metric to three places, so that those of two windows can be compared.
+
+    >>> metric(0.7), metric(None)
+    ('0.700', 'undefined')
+    """
+    return "undefined" if value is None else f"{value:.3f}"
+
+
+def interval(found: Content) -> str:
+    """A value with the bounds of its interval, where it has some.
+
+    >>> interval({"value": 0.7, "low": 0.69, "high": 0.71})
+    '0.700 [0.690, 0.710]'
+    """
+    low, high = found.get("low"), found.get("high")
+    bounds = "" if low is None or high is None else f" [{metric(low)}, {metric(high)}]"
+    return metric(found.get("value")) + bounds
+
+
+def chance(p_value: float | None) -> str:
+    """How likely chance alone would bring about a distance.
+
+    >>> chance(1e-30), chance(0.034)
+    ('p < 1e-9', 'p = 0.034')
+    """
+    if p_value is None:
+        return ""
+    return "p < 1e-9" if p_value < 1e-9 else f"p = {p_value:.2g}"  # noqa: PLR2004 - smaller ones say no more
+
+
+def age(seconds: float) -> str:
+    """A length of time in its largest unit.
+
+    >>> age(7200), age(86400 * 1.5), age(90), age(0)
+    ('2 h', '1.5 d', '1.5 min', '0 s')
+    """
+    for size, unit in UNITS:
+        if abs(seconds) >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} s"
+
+
+def count(n: int, one: str, many: str = "") -> str:
+    """A number with its noun.
+
+    >>> count(1, "feature"), count(1200, "row")
+    ('1 feature', '1,200 rows')
+    """
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def moment(text: str) -> str:
+    """A time in UTC, without its clock where that is midnight.
+
+    >>> moment("2013-02-01T00:00:00+00:00"), moment("2013-02-01T06:30:00+00:00")
+    ('1 Feb 2013', '1 Feb 2013 06:30 UTC')
+    """
+    time = datetime.fromisoformat(text).astimezone(UTC)
+    clock = f"{time:%H:%M}"
+    return f"{time.day} {time:%b %Y}" + ("" if clock == "00:00" else f" {clock} UTC")
+
+
+def window(pair: Sequence[str]) -> str:
+    """A window in words.
+
+    >>> window(["2013-02-01T00:00:00+00:00", "2013-03-01T00:00:00+00:00"])
+    'February 2013'
+    >>> window(["2013-02-01T00:00:00+00:00", "2013-02-02T00:00:00+00:00"])
+    '1 Feb 2013 to 2 Feb 2013'
+    """
+    start, end = (datetime.fromisoformat(text).astimezone(UTC) for text in pair)
+    is_month = (start.day, start.hour, end.day, end.hour) == (1, 0, 1, 0)
+    if is_month and MONTH_DAYS <= (end - start).days <= MONTH_DAYS + 3:
+        return f"{start:%B %Y}"
+    return f"{moment(pair[0])} to {moment(pair[1])}"
+
+
+def short(pair: Sequence[str]) -> str:
+    """The head of a window's column: as much of its start as its length calls for.
+
+    >>> short(["2013-02-01T00:00:00+00:00", "2013-03-01T00:00:00+00:00"])
+    'Feb 2013'
+    >>> short(["2013-02-01T06:00:00+00:00", "2013-02-01T12:00:00+00:00"])
+    '1 Feb 06:00'
+    """
+    start, end = (datetime.fromisoformat(text).astimezone(UTC) for text in pair)
+    days = (end - start).total_seconds() / 86_400
+    if days >= MONTH_DAYS:
+        return f"{start:%b %Y}"
+    return f"{start.day} {start:%b}" + (f" {start:%H:%M}" if days < 1 else "")
+
+
+def version(arn: str) -> str:
+    """A version's short name: the end of its ARN.
+
+    >>> version("arn:aws:sagemaker:us-east-1:000000000000:model-package/flights/3")
+    'flights/3'
+    """
+    return arn.rpartition("model-package/")[2] or arn
+
+
+def place(uri: str) -> str:
+    """An address relative to the report, which lies four folders below its bucket.
+
+    >>> place("s3://flywheel/flights/monitor/2013-02-01_2013-03-01/ab/evidence.json")
+    '../../../../flights/monitor/2013-02-01_2013-03-01/ab/evidence.json'
+    """
+    return "../../../../" + uri.partition("://")[2].partition("/")[2]
