@@ -9,6 +9,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from flywheel.exceptions import NoChampion, OutputMissing
+from flywheel.intervals import starting_at
 from flywheel.jobs import TRANSFORM
 from flywheel.ledger import Entry, champion_as_of
 from flywheel.names import Interval
@@ -56,17 +57,19 @@ class MonitorOperator(JobOperator):
     step = "monitor"
 
     def work(self, context: Context, interval: Interval) -> Work:
-        """What was prepared, what was predicted, and the baseline of the model that predicted it."""
+        """What was prepared and predicted, and the predicting model's baseline and own evaluation."""
         prepared, scored = self.result_of(context, "prepare"), self.result_of(context, "batch_transform")
         collected = self.result_of(context, "collect")
-        baseline = f"{champion_of(self, interval).transform_uri}baseline/"
+        champion = champion_of(self, interval)
+        baseline = f"{champion.transform_uri}baseline/"
         return Work(
             {
                 "prepared": Input(Source(prepared["uri"]), prepared["digest"]),
                 "scored": Input(Source(scored["uri"]), scored["digest"]),
                 "collected": Input(Source(collected["uri"]), collected["digest"]),
-                # The place of a transform's output holds its key.
+                # The place of a step's output holds its key.
                 "baseline": Input(Source(baseline), baseline),
+                "evaluated": Input(Source(champion.evaluation_uri), champion.evaluation_uri),
             }
         )
 
@@ -74,15 +77,18 @@ class MonitorOperator(JobOperator):
 def champion_of(operator: CycleOperator, interval: Interval) -> Entry:
     """The version that was in production when an interval began.
 
-    :raises AirflowSkipException: the first interval, which nothing can have been trained before
+    :raises AirflowSkipException: a window that begins before the first training interval ends
     :raises NoChampion: any other without one
     """
     champion = champion_as_of(operator.ledger.entries(), interval.start, inclusive=True)
     if champion is not None:
         return champion
     cycle = operator.cycle
-    if interval.start <= cycle.start:
-        raise AirflowSkipException(f"{interval} is the first of {cycle.name}: no model was before it.")
+    first = starting_at(cycle, cycle.start.isoformat())
+    if interval.start < first.end:
+        raise AirflowSkipException(
+            f"No model was before {interval}: the first of {cycle.name} is of {first}."
+        )
     raise NoChampion(
         f"No version of {cycle.name} was promoted on data up to {interval.start.isoformat()}, so there is "
         f"nothing to score {interval} with. Run {cycle.name}_train_and_deploy for an earlier interval first."

@@ -1,0 +1,242 @@
+"""Watch records, decisions and requests in real objects, and what is decided from them."""
+# ruff: noqa: ANN401 - boto3 clients and JSON have no types
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from flywheel.asking import Request
+from flywheel.deciding import Deciding
+from flywheel.exceptions import FlywheelError
+from flywheel.ledger import Entry, Ledger
+from flywheel.names import Interval
+from flywheel.watch import Requests, Snapshot, WatchLog
+from include.cycles.cycle import Cycle
+from include.cycles.monitoring import Monitoring
+from include.settings import Settings
+from tests.flywheel.watching import evidence, month, quality
+
+BY = {"dag_id": "flights_score_and_monitor", "run_id": "one"}
+
+
+@pytest.fixture
+def log(service: Any, installed: Settings) -> WatchLog:
+    """An empty log in a bucket of its own."""
+    return WatchLog(service.s3, installed.bucket, "flights")
+
+
+@pytest.fixture
+def deciding(service: Any, installed: Settings, cycle: Cycle) -> Deciding:
+    """A run that decides about a cycle that asks after two of three windows, with a training in January."""
+    watched = replace(cycle, monitoring=Monitoring(alarms=2, windows=3))
+    train(service, installed, 1)
+    return Deciding(service.s3, installed.bucket, watched, BY)
+
+
+def train(service: Any, installed: Settings, number: int) -> None:
+    """A training for a month comes to a decision."""
+    end = month(number).end.isoformat()
+    entry = Entry(
+        kind="decision",
+        at=end,
+        by={"dag_id": "flights_train_and_deploy", "run_id": f"train {number}"},
+        interval=month(number).iso,
+        key=f"{number}",
+        model_uri=f"s3://b/{number}/",
+        transform_uri="s3://b/",
+        evaluation_uri=f"s3://b/{number}/",
+        data_end=end,
+        verdict={"promote": True},
+        reasons=[],
+    )
+    Ledger(service.s3, installed.bucket, "flights").decide(entry)
+
+
+def found(number: int, key: str = "k", **given: Any) -> dict[str, Any]:
+    """What monitor found in a month."""
+    return {"key": key, "monitor_uri": "s3://b/", "evidence": evidence(month(number), **given), "matured": []}
+
+
+def dated(record: dict[str, Any], second: int) -> dict[str, Any]:
+    """A record with the time of its writing."""
+    at = datetime(2026, 1, 1, 0, 0, second, tzinfo=UTC).isoformat()
+    return {**record, "at": at, "by": BY}
+
+
+def request(window: int, run: str) -> Request:
+    """A run's request for a month."""
+    return Request(
+        at="2026-01-01T00:00:00+00:00",
+        by={**BY, "run_id": run},
+        window=month(window).iso,
+        decision_uri="s3://b/d.json",
+        reasons=[],
+        train_interval=month(window).iso,
+        data_end=month(window).end.isoformat(),
+    )
+
+
+# What is written
+
+
+def test_the_record_that_was_written_last_counts(log: WatchLog):
+    """Also one that had been outdated by another."""
+    first, second = found(2, "a"), found(2, "b", alarm=True)
+    places = [log.put_record(month(2), dated(each, n)) for n, each in enumerate((first, second, first))]
+    assert [place.rpartition("/")[2] for place in places] == ["a.json", "b.json", "a-2.json"]
+    counted = Snapshot(log).record(month(2))
+    assert counted is not None
+    assert counted[0] == places[2]
+
+
+def test_the_same_record_is_written_once(log: WatchLog):
+    """Whoever writes it, and when."""
+    assert log.put_record(month(2), dated(found(2), 1)) == log.put_record(month(2), dated(found(2), 2))
+    assert len(log.keys()) == 1
+
+
+def test_concurrent_writers_of_one_decision_write_one(log: WatchLog):
+    """Both find it written."""
+    decision = {"window": month(2).iso, "due": True}
+    with ThreadPoolExecutor(8) as pool:
+        places = set(pool.map(lambda n: log.put_decision(month(2), dated(decision, n)), range(8)))
+    assert len(places) == 1
+    assert len(log.keys()) == 1
+
+
+def test_windows_of_hours_are_found_by_their_folders(log: WatchLog):
+    """They come in the order of time, which is not that of their names."""
+    times = [datetime(2013, 1, 1, hour, tzinfo=UTC) for hour in (0, 6, 12)]
+    windows = [Interval(*pair) for pair in itertools.pairwise(times)]
+    for window in windows:
+        log.put_record(window, dated({**found(2), "evidence": evidence(window)}, 1))
+    assert Snapshot(log).windows() == windows
+
+
+def test_what_later_windows_found_out_counts_for_the_earlier_one(log: WatchLog):
+    """Labels that came late are in the record of the window they came in."""
+    log.put_record(month(2), dated(found(2, judged=None), 1))
+    late = {"window": month(2).iso, "monitor_key": "k", **quality(month(3).end, judged=7)}
+    log.put_record(month(3), dated({**found(3), "matured": [late]}, 2))
+    finding = Snapshot(log).findings(month(2).start)[month(2)]
+    assert finding.judged(month(2).end) is None
+    assert finding.judged(month(3).end) == late
+
+
+def test_what_is_no_record_is_named(log: WatchLog, service: Any, installed: Settings):
+    """Somebody wrote there by hand."""
+    key = f"flights/watch/{month(2)}/k.json"
+    service.s3.put_object(Bucket=installed.bucket, Key=key, Body=json.dumps([]).encode())
+    with pytest.raises(FlywheelError, match=r"k\.json is no record of monitoring"):
+        Snapshot(log).record(month(2))
+
+
+# What is decided
+
+
+def decide(deciding: Deciding, number: int, *, is_backfill: bool = False, **given: Any) -> dict[str, Any]:
+    """Watch a month and decide about it, and again about later ones."""
+    deciding.watch(month(number), found(number, **given))
+    decided = deciding.decide(month(number), is_backfill=is_backfill)
+    list(deciding.decide_again(month(number)))
+    return decided.decision
+
+
+def test_two_alarms_ask(deciding: Deciding):
+    """The first one waits for a second."""
+    assert decide(deciding, 2, alarm=True)["emission"]["is_emitted"] is False
+    second = decide(deciding, 3, alarm=True)
+    assert second["due"] is True
+    assert second["emission"]["is_emitted"] is True
+    assert second["train_interval"] == month(3).iso
+
+
+def test_a_backfill_decides_the_same_and_asks_for_nothing(deciding: Deciding):
+    """What it says of the windows is what the run of then would have said."""
+    decide(deciding, 2, alarm=True, is_backfill=True)
+    second = decide(deciding, 3, alarm=True, is_backfill=True)
+    assert second["due"] is True
+    assert second["emission"] == {
+        "is_emitted": False,
+        "why": "A backfill records its decisions and asks for nothing.",
+    }
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_decisions_do_not_depend_on_the_order_of_windows(deciding: Deciding, seed: int):
+    """Watched shuffled, every window ends with the decision it has forwards."""
+    alarms = {2: True, 3: True, 4: False, 5: True, 6: True}
+    months = list(alarms)
+    random.Random(seed).shuffle(months)  # noqa: S311 - any order will do
+    for number in months:
+        decide(deciding, number, alarm=alarms[number])
+    snapshot = Snapshot(deciding.log)
+    last = {number: snapshot.decision(month(number)) for number in alarms}
+    due = {number: bool(each and each[1]["due"]) for number, each in last.items()}
+    assert due == {2: False, 3: True, 4: False, 5: True, 6: True}
+    assert all(each and each[1]["alarms"]["missing"] == [] for each in last.values())
+
+
+def test_a_window_that_is_watched_late_makes_later_decisions_again_without_asking(deciding: Deciding):
+    """March saw February missing; then it turns out that both alarmed."""
+    assert decide(deciding, 3, alarm=True)["alarms"]["missing"] == [str(month(2))]
+    late = decide(deciding, 2, alarm=True)
+    assert late["emission"]["is_emitted"] is False
+    march = Snapshot(deciding.log).decision(month(3))
+    assert march is not None
+    assert march[1]["due"] is True
+    assert march[1]["emission"]["is_emitted"] is False
+    assert "Decided again" in march[1]["emission"]["why"]
+    assert march[1]["alarms"]["missing"] == []
+
+
+def test_deciding_again_changes_nothing_where_nothing_has_changed(deciding: Deciding):
+    """Clearing the task writes nothing new."""
+    for _ in range(2):
+        decide(deciding, 2, alarm=True)
+        decide(deciding, 3, alarm=True)
+    assert len(deciding.log.keys()) == 4
+
+
+def test_a_decision_after_the_training_is_the_same_but_asks_for_nothing(
+    deciding: Deciding, service: Any, installed: Settings
+):
+    """The judgement looks at the windows, the emission at the moment."""
+    decide(deciding, 2, alarm=True)
+    before = decide(deciding, 3, alarm=True)
+    train(service, installed, 3)
+    after = decide(deciding, 3, alarm=True)
+    moment = {"emission", "at"}
+    assert {n: v for n, v in after.items() if n not in moment} == {
+        n: v for n, v in before.items() if n not in moment
+    }
+    assert "has been decided already" in after["emission"]["why"]
+
+
+# What is asked for
+
+
+def test_of_two_requests_at_once_one_is_recorded(service: Any, installed: Settings):
+    """The others are told whose it is."""
+    requests = Requests(service.s3, installed.bucket, "flights")
+    with ThreadPoolExecutor(6) as pool:
+        asked = list(pool.map(lambda n: requests.ask(request(3, f"run {n}"), lambda _: True), range(6)))
+    assert [each.is_ours for each in asked].count(True) == 1
+    assert len(requests.entries()) == 1
+
+
+def test_a_request_that_is_closed_does_not_stand_in_the_way(service: Any, installed: Settings):
+    """The next one has the next number."""
+    requests = Requests(service.s3, installed.bucket, "flights")
+    requests.ask(request(3, "one"), lambda _: True)
+    asked = requests.ask(request(4, "two"), lambda _: False)
+    assert (asked.is_ours, asked.request.number) == (True, 2)
+    assert requests.ask(request(4, "two"), lambda _: True) == asked
