@@ -10,6 +10,7 @@ from typing import Any
 from croniter import croniter  # type: ignore[import-untyped]  # it ships no types
 
 from flywheel.hooks.sagemaker import SageMaker
+from flywheel.intervals import window_schedule
 from flywheel.keys import canonical, digest
 from flywheel.names import Interval, split_uri
 from flywheel.requests import Source
@@ -65,7 +66,7 @@ def truth_files(hook: SageMaker, settings: Settings, cycle: Cycle, window: Inter
 
 def horizon(cycle: Cycle, window: Interval) -> datetime:
     """Until when labels of a window are waited for: as many windows more as its decisions look at."""
-    ticks, end = croniter(cycle.monitoring.schedule or cycle.schedule, window.end), window.end
+    ticks, end = croniter(window_schedule(cycle), window.end), window.end
     for _ in range(cycle.monitoring.windows):
         end = ticks.get_next(datetime)
     return end

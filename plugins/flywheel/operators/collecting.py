@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowSkipException
 
+from flywheel.lateness import Lateness
 from flywheel.names import Interval
 from flywheel.operators.job import JobOperator
 from flywheel.operators.scoring import champion_of
@@ -41,3 +43,36 @@ class CollectOperator(JobOperator):
         for name, (root, files) in found.items():
             self.log.info("%s: %d files below %s", name, len(files), root)
         return {name: as_input(*where, root, files) for name, (root, files) in found.items() if files}
+
+
+class MatureOperator(JobOperator):
+    """Judge earlier windows of the same champion again, if labels came after they were watched.
+
+    Skipped where no ground truth has come since, which is told by the lists that the windows' collects read.
+    """
+
+    step = "mature"
+
+    def work(self, context: Context, interval: Interval) -> Work:  # noqa: ARG002 - nothing of this run is read
+        """The predictions of the windows before, and the labels that were delivered by the window's end.
+
+        :raises AirflowSkipException: there is nothing new
+        """
+        version = champion_of(self, interval).version
+        late = Lateness(self.hook, self.settings, self.cycle)
+        found = late.windows(interval, version)
+        files = late.truth(interval, [each.window for each in found])
+        if not files:
+            raise AirflowSkipException(
+                f"No labels have come late: nothing before {interval} is judged again."
+            )
+        where = (self.hook, self.settings, self.cycle)
+        root = f"s3://{self.settings.bucket}/{self.cycle.name}/collect/"
+        self.log.info("Judging %s again", ", ".join(str(each.window) for each in found))
+        return Work(
+            {
+                "plan": late.put_plan(interval, found),
+                "earlier": as_input(*where, root, [file for each in found for file in each.files]),
+                "truth": as_input(*where, truth_root(self.settings, self.cycle), files),
+            }
+        )
