@@ -49,6 +49,9 @@ def combine(columns):
     temp = columns["temp"]
     return {"is_cold": np.where(np.isnan(temp), np.nan, temp < 0)}
 """,
+    "estimator.py": """
+SLICES = ("station",)
+""",
     "joining.py": """
 from include.cycles.ice.features import LABEL, SIGNATURE
 def build(tables):
