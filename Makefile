@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv/bin/python
 STACK := $(VENV) -m include.stack
 .DEFAULT_GOAL := help
-.PHONY: help run replay reproduce compare-keys status down test test-all lint lock bench environment dev-environment
+.PHONY: help run replay watch reproduce compare-keys status down test test-all lint lock bench environment dev-environment
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -13,6 +13,9 @@ run: environment ## set up, start everything, turn the flights cycle, stay up un
 
 replay: environment ## turn the year 2013 of flights month by month, and report what retraining was worth
 	@exec $(STACK) replay $(if $(CYCLE),--cycle $(CYCLE)) $(if $(INTERVALS),--intervals $(INTERVALS)) $(if $(AGAIN),--again)
+
+watch: environment ## watch the year 2013 of flights month by month, and retrain when monitoring asks for it
+	@exec $(STACK) watch $(if $(CYCLE),--cycle $(CYCLE)) $(if $(WINDOWS),--windows $(WINDOWS))
 
 reproduce: environment ## train a recorded model again and compare the answers: RUN=job, key or cycle/interval
 	@exec $(STACK) reproduce "$(RUN)" $(if $(TOLERANCE),--tolerance $(TOLERANCE))

@@ -1,4 +1,4 @@
-"""`python -m include.stack run|replay|reproduce|compare-keys|up|status|exec|down`: what make calls."""
+"""`python -m include.stack run|replay|watch|reproduce|compare-keys|up|status|exec|down`: what make calls."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from include.stack.run import run
 from include.stack.stack import Stack
 from include.stack.status import print_status, status
 from include.stack.terminal import Terminal
+from include.stack.watch import watch
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -52,6 +53,10 @@ def _run(settings: Settings, terminal: Terminal, options: argparse.Namespace) ->
 
 def _replay(settings: Settings, terminal: Terminal, options: argparse.Namespace) -> int:
     return replay(settings, terminal, name=options.cycle, count=options.intervals, again=options.again)
+
+
+def _watch(settings: Settings, terminal: Terminal, options: argparse.Namespace) -> int:
+    return watch(settings, terminal, name=options.cycle, count=options.windows)
 
 
 def _reproduce(settings: Settings, terminal: Terminal, options: argparse.Namespace) -> int:
@@ -89,6 +94,12 @@ def _parser() -> argparse.ArgumentParser:
     year.add_argument("--intervals", type=int, help="how many, from the first; all if not given")
     year.add_argument("--again", action="store_true", help="make the runs that succeeded once more")
     year.set_defaults(command=_replay)
+    loop = commands.add_parser("watch", help="watch a cycle window by window; retrain when monitoring asks")
+    loop.add_argument("--cycle", default="flights", help="name of the cycle")
+    loop.add_argument(
+        "--windows", type=int, help="how many, from the first with a champion; all if not given"
+    )
+    loop.set_defaults(command=_watch)
     _add_record_commands(commands)
     tell = commands.add_parser("status", help="what runs, and what is in production")
     tell.add_argument("--json", action="store_true", help="for programs")

@@ -54,6 +54,11 @@ class AirflowApi:
         found = self._found("GET", f"/dags/{dag_id}/dagRuns?limit={limit}&order_by=-run_after")
         return list(found["dag_runs"]) if found else []
 
+    def events(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """The events of assets that started a run."""
+        path = f"/dags/{dag_id}/dagRuns/{_quoted(run_id)}/upstreamAssetEvents"
+        return list(self._ask("GET", path)["asset_events"])
+
     def trigger(self, dag_id: str, run_id: str, conf: dict[str, Any]) -> None:
         """Start a run; that there is one of this id already is fine."""
         body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from flywheel.exceptions import FlywheelError
-from flywheel.intervals import history, newest_complete
+from flywheel.intervals import history, newest_complete, window_schedule
 from flywheel.ledger import Ledger
 from flywheel.names import Interval
-from include.cycles.cycle import Cycle, find_cycles
+from include.cycles.cycle import Cycle
 from include.settings import Settings
 from include.stack.airflow_api import AirflowApi
 from include.stack.aws import client, read_json
@@ -22,7 +22,7 @@ from include.stack.replay_story import story_of
 from include.stack.run import keep, start
 from include.stack.stack import Stack
 from include.stack.terminal import Terminal
-from include.stack.turn import Driver
+from include.stack.turn import Driver, cycle_named
 from include.stack.urls import airflow_url
 
 #: the first interval makes the first model, the second one judges it
@@ -36,7 +36,12 @@ def replay(settings: Settings, terminal: Terminal, *, name: str, count: int | No
     The services stay up. Called again, it repeats nothing that is done; with `again`, as after a change of
     the code, it makes every run once more, and a run repeats the jobs whose keys have changed.
     """
-    cycle = _cycle(name)
+    cycle = cycle_named(name)
+    if window_schedule(cycle) != cycle.schedule:
+        raise StackError(
+            f"{name} is watched in windows of their own ({window_schedule(cycle)!r}), and a replay compares "
+            "models by training intervals. Use `make watch` for it."
+        )
     intervals = _intervals(cycle, count)
     stack = Stack(settings, terminal)
     start(settings, terminal, stack)
@@ -69,13 +74,6 @@ def _turn(
         uri = job.run(story)
     job.fetch(uri, "replay.html", _report(settings, cycle))
     return read_json(s3, f"{uri}replay.json")
-
-
-def _cycle(name: str) -> Cycle:
-    cycles = find_cycles()
-    if name not in cycles:
-        raise StackError(f"There is no cycle {name!r}. Known: {', '.join(cycles)}.")
-    return cycles[name]
 
 
 def _intervals(cycle: Cycle, count: int | None) -> list[Interval]:

@@ -9,7 +9,7 @@ import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
 from flywheel.exceptions import FlywheelError
-from flywheel.intervals import starting_at
+from flywheel.intervals import starting_at, window_schedule
 from flywheel.ledger import Ledger, production
 from flywheel.names import Interval
 from include.cycles.cycle import Cycle, find_cycles
@@ -123,7 +123,8 @@ def _interval(run: dict[str, Any], cycle: Cycle) -> str:
     asked = (run["conf"] or {}).get("interval_start")
     try:
         if asked:
-            return str(starting_at(cycle, asked))
+            is_window = run["dag_id"] == f"{cycle.name}_score_and_monitor"
+            return str(starting_at(cycle, asked, window_schedule(cycle) if is_window else None))
         return str(Interval.from_iso([run["data_interval_start"], run["data_interval_end"]]))
     except (FlywheelError, TypeError):
         return str(run["dag_run_id"])

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from include.cycles.cycle import Cycle, find_cycles
 from include.stack.airflow_api import AirflowApi
 from include.stack.errors import StackError
 from include.stack.terminal import Terminal
@@ -40,6 +41,10 @@ class Turn:
     kind: str
     #: first day of the interval
     interval_start: str
+    #: command whose run it is
+    made_by: str = "first_turn"
+    #: id of a run that Airflow made by itself
+    given_id: str | None = None
 
     @property
     def dag_id(self) -> str:
@@ -49,7 +54,7 @@ class Turn:
     @property
     def run_id(self) -> str:
         """Always the same, so that a second `make run` finds the run of the first."""
-        return f"first_turn__{self.interval_start}"
+        return self.given_id or f"{self.made_by}__{self.interval_start}"
 
 
 #: what `make run` shows of the cycle: two trainings, and the month after scored with the champion
@@ -61,9 +66,21 @@ FIRST_TURNS = (
 
 
 class Driver:
-    """Starts runs, or goes on with those that are there, and shows their tasks until they end."""
+    """Starts runs, or goes on with those that are there, and shows their tasks until they end.
 
-    def __init__(self, api: AirflowApi, terminal: Terminal, logs: Path, heal: Callable[[], None]) -> None:
+    :param is_brief: show what runs, and leave it to the caller to tell what came out
+    """
+
+    def __init__(
+        self,
+        api: AirflowApi,
+        terminal: Terminal,
+        logs: Path,
+        heal: Callable[[], None],
+        *,
+        is_brief: bool = False,
+    ) -> None:
+        self.is_brief = is_brief
         self.api = api
         self.terminal = terminal
         #: Airflow's directory of task logs
@@ -93,17 +110,21 @@ class Driver:
 
     def _one(self, turn: Turn) -> None:
         run = self.api.run(turn.dag_id, turn.run_id)
-        self.terminal.say()
-        self.terminal.say(f"{turn.dag_id}, interval from {turn.interval_start}")
+        self._say()
+        self._say(f"{turn.dag_id}, interval from {turn.interval_start}")
         if run is None:
             self.api.trigger(turn.dag_id, turn.run_id, {"interval_start": turn.interval_start})
         elif run["state"] == "success":
-            self.terminal.say("  done before")
+            self._say("  done before")
             return
         elif run["state"] == "failed":
-            self.terminal.say("  failed before; going on with the tasks that failed")
+            self._say("  failed before; going on with the tasks that failed")
             self.api.clear_failed(turn.dag_id, turn.run_id)
         self._follow(turn)
+
+    def _say(self, text: str = "") -> None:
+        if not self.is_brief:
+            self.terminal.say(text)
 
     def _follow(self, turn: Turn) -> None:
         shown: set[tuple[str, int]] = set()
@@ -128,7 +149,7 @@ class Driver:
             if task["state"] in ENDED and attempt not in shown:
                 shown.add(attempt)
                 sign = SIGNS.get(task["state"], task["state"])
-                self.terminal.say(f"  {task['task_id']:<16} {sign:<8}{_seconds(task)}")
+                self._say(f"  {task['task_id']:<16} {sign:<8}{_seconds(task)}")
         busy = [task for task in tasks if task["state"] not in ENDED and task["start_date"]]
         if busy:
             self.terminal.show("  " + ", ".join(f"{t['task_id']} {t['state']} {_since(t)}" for t in busy))
@@ -149,6 +170,14 @@ class Driver:
             f"{end}\nIts log: {self.logs / place}\n"
             "Once the cause is gone, run again: the run goes on with the tasks that failed."
         )
+
+
+def cycle_named(name: str) -> Cycle:
+    """The cycle of a name that a user gave."""
+    cycles = find_cycles()
+    if name not in cycles:
+        raise StackError(f"There is no cycle {name!r}. Known: {', '.join(cycles)}.")
+    return cycles[name]
 
 
 def _ended(task: dict[str, Any]) -> str:
