@@ -1,0 +1,156 @@
+"""Which capture files and ground-truth files concern a window, in a real S3; and which windows are late."""
+# ruff: noqa: ANN401 - boto3 clients and the service's test class have no types
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from flywheel.hooks.sagemaker import SageMaker
+from flywheel.lateness import Lateness
+from flywheel.names import Interval
+from flywheel.traffic import as_input, captured_files, captured_root, horizon, identity, truth_files
+from flywheel.watch import WatchLog
+from include.cycles.cycle import Cycle
+from include.cycles.monitoring import Monitoring
+from include.settings import Settings
+
+MARCH, APRIL = (
+    Interval(datetime(2013, month, 1, tzinfo=UTC), datetime(2013, month + 1, 1, tzinfo=UTC))
+    for month in (3, 4)
+)
+#: puts an object below the cycle's place
+Put = Callable[..., None]
+
+
+@pytest.fixture
+def hook(installed: Settings) -> SageMaker:
+    """What the connection leads to."""
+    return SageMaker(installed.aws_conn_id)
+
+
+@pytest.fixture
+def put(service: Any, installed: Settings) -> Put:
+    """Puts objects below the cycle's place."""
+
+    def write(*names: str, body: bytes = b"{}\n") -> None:
+        for name in names:
+            service.s3.put_object(Bucket=installed.bucket, Key=f"flights/{name}", Body=body)
+
+    return write
+
+
+def with_rule(cycle: Cycle, **rule: Any) -> Cycle:
+    """The cycle with another rule of monitoring."""
+    return replace(cycle, monitoring=Monitoring(**rule))
+
+
+def captured(*names: str) -> list[str]:
+    """Names of capture files of the flights' endpoint."""
+    return [f"captured/flights/{name}.jsonl" for name in names]
+
+
+def test_captures_are_listed_from_a_windows_start_on(
+    hook: SageMaker, installed: Settings, cycle: Cycle, put: Put
+):
+    """Of every variant, by the hour; a request may come a day before its event, and at any time after it."""
+    early, lead = "champion/2013/02/27/23/a", "champion/2013/02/28/00/a"
+    inside, late = "canary-1/2013/03/09/08/a", "champion/2026/11/21/08/a"
+    put(*captured(early, lead, inside, late), "captured/other/champion/2013/03/09/08/a.jsonl")
+    put("captured/flights/champion/2013/03/09/08/notes.txt")
+    found = [file.name for file in captured_files(hook, installed, cycle, MARCH)]
+    assert found == [f"flights/{name}.jsonl" for name in (inside, lead, late)]
+
+
+def test_a_lag_bounds_the_captures(hook: SageMaker, installed: Settings, cycle: Cycle, put: Put):
+    """Where no traffic is sent again, nothing long after the window is read."""
+    put(*captured("champion/2013/04/01/11/a", "champion/2013/04/01/12/a", "champion/2013/05/01/00/a"))
+    bounded = with_rule(cycle, request_lag=timedelta(hours=12))
+    found = [file.name for file in captured_files(hook, installed, bounded, MARCH)]
+    assert found == ["flights/champion/2013/04/01/11/a.jsonl"]
+
+
+def test_truth_is_listed_up_to_the_horizon(hook: SageMaker, installed: Settings, cycle: Cycle, put: Put):
+    """From the window's start to the end of the last window that may look at its labels."""
+    names = ["2013/02/28/23/a", "2013/03/01/00/a", "2013/05/31/23/a", "2013/06/01/00/a"]
+    put(*(f"truth/{name}.jsonl" for name in names))
+    bounded = with_rule(cycle, alarms=1, windows=2)
+    found = [file.name for file in truth_files(hook, installed, bounded, MARCH)]
+    assert horizon(bounded, MARCH) == datetime(2013, 6, 1, tzinfo=UTC)
+    assert found == ["2013/03/01/00/a.jsonl", "2013/05/31/23/a.jsonl"]
+
+
+def test_a_listing_is_told_by_names_and_contents(
+    hook: SageMaker, installed: Settings, cycle: Cycle, put: Put
+):
+    """The same files have the same identity; another content of the same size has not."""
+    put(*captured("champion/2013/03/09/08/a"))
+    first = captured_files(hook, installed, cycle, MARCH)
+    put(*captured("champion/2013/03/09/08/a"), body=b"[]\n")
+    second = captured_files(hook, installed, cycle, MARCH)
+    assert identity(first) != identity(second)
+    given = as_input(hook, installed, cycle, captured_root(installed, cycle), first)
+    listed = json.loads(hook.read(given.source.uri) or b"")
+    assert listed == [
+        {"prefix": f"s3://{installed.bucket}/flights/captured/"},
+        "flights/champion/2013/03/09/08/a.jsonl",
+    ]
+
+
+@pytest.fixture
+def watched(hook: SageMaker, installed: Settings, cycle: Cycle, put: Put) -> Lateness:
+    """March was collected with one ground-truth file and watched."""
+    put("truth/2013/03/09/08/a.jsonl")
+    seen = identity(truth_files(hook, installed, cycle, MARCH))
+    put("keys/ck.json", body=json.dumps({"inputs": {"truth": seen}}).encode())
+    put("keys/mk.json", body=json.dumps({"inputs": {"collected": "content"}}).encode())
+    files = [{"name": name, "sha256": "0", "bytes": 1} for name in ("predictions.parquet", "labels.parquet")]
+    manifest = {"key": "ck", "digest": "content", "files": files}
+    put(f"collect/{MARCH}/ck/manifest.json", body=json.dumps(manifest).encode())
+    other = json.dumps({**manifest, "key": "other", "digest": "other"}).encode()
+    put(f"collect/{MARCH}/aa/manifest.json", body=other)
+    evidence = {"champion": {"version": "arn"}, "quality": [{"reference": {"value": 0.7}}]}
+    record = {"key": "mk", "monitor_uri": "s3://", "evidence": evidence, "matured": []}
+    log = WatchLog(hook.s3, installed.bucket, cycle.name)
+    log.put_record(MARCH, {**record, "at": "2013-04-01T00:00:00+00:00", "by": {}})
+    return Lateness(hook, installed, cycle)
+
+
+def test_nothing_is_late_where_no_truth_came(watched: Lateness):
+    """The list of ground truth is what the window's collect had read."""
+    assert watched.windows(APRIL, "arn") == []
+    assert watched.truth(APRIL, []) == []
+
+
+def test_truth_that_came_later_makes_a_window_late(watched: Lateness, put: Put):
+    """With the collect that its monitor has read, and what its quality was compared with."""
+    put("truth/2013/04/20/08/b.jsonl", "truth/2013/05/02/08/c.jsonl")
+    (late,) = watched.windows(APRIL, "arn")
+    assert (late.window, late.monitor_key, late.reference) == (MARCH, "mk", {"value": 0.7})
+    assert [file.name for file in late.files] == [
+        f"{MARCH}/ck/predictions.parquet",
+        f"{MARCH}/ck/labels.parquet",
+    ]
+    # what was delivered after April is for the windows after it
+    names = [file.name for file in watched.truth(APRIL, [MARCH])]
+    assert names == ["2013/03/09/08/a.jsonl", "2013/04/20/08/b.jsonl"]
+
+
+def test_windows_of_another_champion_are_left_alone(watched: Lateness, put: Put):
+    """Their quality says nothing about the model that is watched now."""
+    put("truth/2013/04/20/08/b.jsonl")
+    assert watched.windows(APRIL, "another") == []
+
+
+def test_the_plan_tells_all_ends(watched: Lateness, hook: SageMaker, put: Put):
+    """The job judges at the ends of all windows, also of those that are not late themselves."""
+    put("truth/2013/04/20/08/b.jsonl")
+    given = watched.put_plan(APRIL, watched.windows(APRIL, "arn"))
+    plan = hook.read_json(f"{given.source.uri}plan.json") or {}
+    assert [each["window"] for each in plan["windows"]] == [MARCH.iso]
+    assert plan["ends"] == [f"2013-0{month}-01T00:00:00+00:00" for month in (2, 3, 4, 5)]
