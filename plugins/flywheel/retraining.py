@@ -30,8 +30,9 @@ class Finding:
     data_end: datetime
     is_alarm: bool
     reasons: tuple[str, ...]
-    #: faults upstream: they alert, and never retrain
-    broken: tuple[str, ...]
+    #: why the window gives no alarm whatever it found: faults upstream, which alert and never retrain, or
+    #: too few rows
+    held_back: str | None
     #: entries of `quality`, by their cut-off
     quality: tuple[Json, ...]
     #: where the record is
@@ -51,7 +52,7 @@ class Finding:
             data_end=_time(champion["data_end"]),
             is_alarm=alarm["is_alarm"],
             reasons=tuple(alarm["reasons"]),
-            broken=tuple(_fault(each) for each in evidence["broken"]),
+            held_back=alarm["held_back"],
             quality=tuple(quality),
             record=record,
         )
@@ -63,15 +64,15 @@ class Finding:
 
     def alarms(self, cutoff: datetime) -> bool:
         """Whether the window asks for retraining, by what could be known at a time."""
-        if self.broken:
+        if self.held_back is not None:
             return False
         judged = self.judged(cutoff)
         return self.is_alarm or bool(judged and judged["is_worse"])
 
     def why(self, cutoff: datetime) -> str:
         """What it found, in one sentence or some."""
-        if self.broken:
-            return f"broken upstream: {'; '.join(self.broken)}"
+        if self.held_back is not None:
+            return f"held back: {self.held_back}"
         judged, reasons = self.judged(cutoff), list(self.reasons)
         if judged and judged["is_worse"] and not self.is_alarm:
             reasons.append(f"{judged['metric']} has fallen to {judged['value']:.4f} by labels that came late")
@@ -130,8 +131,8 @@ def _counted(findings: Mapping[Interval, Finding], past: Past, newest: Finding) 
 
 def _few_alarms(rule: Monitoring, window: Interval, newest: Finding, alarmed: list[Finding]) -> list[str]:
     """Why the alarms do not suffice, if they do not."""
-    if newest.broken:
-        return [f"The window is {newest.why(window.end)}. A retrained model would learn the fault."]
+    if newest.held_back is not None:
+        return [f"The newest window is {newest.why(window.end)}."]
     if newest not in alarmed:
         return ["The newest window gives no alarm."]
     if len(alarmed) < rule.alarms:
@@ -184,7 +185,7 @@ def _alarms(
         "needed": rule.alarms,
         "of": rule.windows,
         "missing": [str(window) for window in missing],
-        "broken": [str(each.window) for each in counted if each.broken],
+        "held_back": [str(each.window) for each in counted if each.held_back is not None],
     }
 
 
@@ -202,10 +203,6 @@ def _told(rule: Monitoring) -> Json:
     names = ("alarms", "windows", "minimum_new_labels", "budget")
     spans = {f"{name}_s": getattr(rule, name).total_seconds() for name in ("cool_down", "budget_period")}
     return {name: value for name, value in asdict(rule).items() if name in names} | spans
-
-
-def _fault(broken: Mapping[str, Any]) -> str:
-    return f"{broken['feature']}: {broken['description']}"
 
 
 def _time(text: str) -> datetime:

@@ -65,7 +65,7 @@ def test_a_decision_tells_why():
         "needed": 2,
         "of": 3,
         "missing": [],
-        "broken": [],
+        "held_back": [],
     }
     assert found["rule"]["minimum_new_labels"] == 1000
     assert found["train_interval"] == month(3).iso
@@ -97,8 +97,10 @@ def test_a_broken_window_alerts_and_never_retrains():
     """A model that learnt the fault would be worse than the one that meets it."""
     found = decide(*watched("aab"))
     assert found["due"] is False
-    assert "the column is missing" in found["against"][0]
-    assert found["alarms"]["broken"] == [str(month(4))]
+    assert found["against"] == [
+        "The newest window is held back: broken upstream: temp (missing_column_check)."
+    ]
+    assert found["alarms"]["held_back"] == [str(month(4))]
     assert decide(*watched("bba"))["alarms"]["alarmed"] == 1
 
 

@@ -58,5 +58,9 @@ def evidence(
         "estimate": None,
         "bias": [],
         "slices": [],
-        "alarm": {"is_alarm": alarm, "reasons": ["temp has drifted"] if alarm else []},
+        "alarm": {
+            "is_alarm": alarm and not broken,
+            "reasons": ["temp has drifted"] if alarm else [],
+            "held_back": "broken upstream: temp (missing_column_check)" if broken else None,
+        },
     }
