@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from include.local_sagemaker.runner.forks import Forks
     from include.local_sagemaker.runner.hosting import Hosting
     from include.local_sagemaker.runner.supervisor import Supervisor
     from include.local_sagemaker.s3.objects import ObjectStore
@@ -39,6 +40,8 @@ class Context:
     objects: ObjectStore
     #: all resources of SageMaker
     store: Store
+    #: what forks processes whose imports are done already
+    forks: Forks | None = field(default=None, repr=False)
     #: what starts, watches and stops jobs
     supervisor: Supervisor = field(default=UNSET, repr=False)
     #: what carries on tuning jobs and pipelines

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from include.local_sagemaker import api
 from include.local_sagemaker.context import Context
+from include.local_sagemaker.runner.forks import Forks
 from include.local_sagemaker.runner.hosting import Hosting
+from include.local_sagemaker.runner.image import Images
 from include.local_sagemaker.runner.supervisor import Supervisor
 from include.local_sagemaker.s3 import files
 from include.local_sagemaker.s3.objects import ObjectStore
@@ -69,6 +71,7 @@ def build(options: Options) -> Context:
         job_limit=options.jobs,
         objects=ObjectStore(options.root / "s3"),
         store=Store(options.root / "sagemaker.sqlite"),
+        forks=Forks(Images(options.images)),
     )
     # each part sees the ones before it
     context = replace(context, supervisor=Supervisor(context))
@@ -81,6 +84,8 @@ async def running(context: Context) -> AsyncIterator[None]:
     """Start the parts that have a life of their own, and stop them in the reverse order."""
     async with AsyncExitStack() as ends:
         ends.callback(context.store.close)
+        if context.forks is not None:
+            ends.callback(context.forks.close)
         await asyncio.to_thread(context.supervisor.start)
         ends.push_async_callback(asyncio.to_thread, context.supervisor.close)
         await asyncio.to_thread(context.conductor.start)

@@ -13,6 +13,7 @@ from typing import Any
 
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.runner import health, logs
+from include.local_sagemaker.runner.forks import Forks
 from include.local_sagemaker.runner.image import Image
 from include.local_sagemaker.runner.jobs import variables
 from include.local_sagemaker.runner.ports import PORT_VARIABLE, free_port
@@ -39,6 +40,8 @@ class ContainerSpec:
     #: /opt/ml is its folder `ml`
     workspace: Path
     log_path: Path
+    #: what forks it, where its image has a zygote
+    forks: Forks | None = None
 
 
 def container_spec(
@@ -47,7 +50,11 @@ def container_spec(
     """The `serve` process of a container definition (Image, Environment, ...) in a workspace."""
     environment = image.variables({**variables(context), **definition.get("Environment", {})})
     return ContainerSpec(
-        argv=image.command("serve"), environment=environment, workspace=workspace, log_path=log_path
+        argv=image.command("serve"),
+        environment=environment,
+        workspace=workspace,
+        log_path=log_path,
+        forks=context.forks,
     )
 
 
@@ -142,7 +149,7 @@ def _start(spec: ContainerSpec, port: int) -> Process:
     new.write_text(json.dumps({"port": port}), encoding="utf-8")
     new.replace(note)
     environment = {**spec.environment, PORT_VARIABLE: str(port)}
-    return start(ProcessSpec(spec.argv, environment, spec.workspace, spec.log_path))
+    return start(ProcessSpec(spec.argv, environment, spec.workspace, spec.log_path), spec.forks)
 
 
 def _ending(process: Process) -> str:

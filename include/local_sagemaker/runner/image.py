@@ -9,6 +9,9 @@ An image is described by an `image.toml`:
     train = ["{python}", "-u", "{dir}/entrypoint.py", "train"]
     [environment]                             # set in every process of the image
     MPLBACKEND = "Agg"
+    [preload]                                 # optional; see forks.py
+    modules = ["pandas"]                      # what a zygote imports before it forks the image's processes
+    free = ["FLYWHEEL_*"]                     # variables that no import of these reads, as shell patterns
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from __future__ import annotations
 import os
 import sys
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -51,6 +54,10 @@ class Image:
     environment: Mapping[str, str]
     #: seconds between SIGTERM and SIGKILL when a job of it is stopped
     stop_grace_s: float = STOP_GRACE_S
+    #: modules that are imported once and then forked with
+    preload: tuple[str, ...] = ()
+    #: patterns of variables that may differ between forks of one process
+    preload_free: tuple[str, ...] = ()
 
     def command(
         self, role: str, entrypoint: Sequence[str] | None = None, arguments: Sequence[str] | None = None
@@ -81,6 +88,9 @@ class Images:
 
     def __init__(self, paths: Iterable[Path]) -> None:
         self._images = [read(path) for path in paths]
+
+    def __iter__(self) -> Iterator[Image]:
+        return iter(self._images)
 
     def resolve(self, uri: str) -> Image:
         """The image that `uri` means; UnknownImageError names the patterns that are known."""
@@ -121,7 +131,17 @@ def _image(folder: Path, found: dict[str, Any]) -> Image:
         name: _fill(str(value), python, folder) for name, value in found.get("environment", {}).items()
     }
     grace = float(found.get("stop_grace_s", STOP_GRACE_S))
-    return Image(folder, tuple(_words(found["uri"])), python, entry_points, environment, grace)
+    preload = found.get("preload", {})
+    return Image(
+        folder,
+        tuple(_words(found["uri"])),
+        python,
+        entry_points,
+        environment,
+        grace,
+        tuple(_words(preload["modules"])) if preload else (),
+        tuple(_words(preload["free"])) if "free" in preload else (),
+    )
 
 
 def _words(value: object) -> list[str]:

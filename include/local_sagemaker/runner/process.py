@@ -10,6 +10,7 @@ and `run` (the records).
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import select
@@ -19,12 +20,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from include.local_sagemaker.runner import shim
+from include.local_sagemaker.runner.forks import Forks
 from include.local_sagemaker.runner.image import STOP_GRACE_S
 from include.local_sagemaker.runner.isolation import Isolation, available, wrap
 
@@ -32,6 +34,8 @@ from include.local_sagemaker.runner.isolation import Isolation, available, wrap
 LOST = -int(signal.SIGKILL)
 #: how often the end is looked for where the system cannot tell of it
 POLL_S = 0.02
+#: how long a shim may take to record itself
+RECORD_S = 10.0
 #: variable that tells a process its folder where it cannot be shown at /opt/ml
 BASE_DIR = "SAGEMAKER_BASE_DIR"
 
@@ -59,17 +63,21 @@ class ProcessSpec:
     stop_grace_s: float = STOP_GRACE_S
 
 
-def start(spec: ProcessSpec) -> Process:
+def start(spec: ProcessSpec, forks: Forks | None = None) -> Process:
     """Start a process; returns when it can be adopted. One that runs in the workspace already is returned.
 
-    LaunchError if it could not be started at all; a program that is not found is an exit status, 127.
+    It is forked from a process of `forks` that has done its imports, where there is one. LaunchError if it
+    could not be started at all; a program that is not found is an exit status, 127.
     """
-    running = adopt(spec.workspace)
-    if running is not None and running.is_alive():
-        return running
     run = spec.workspace / "run"
-    shutil.rmtree(run, ignore_errors=True)
-    isolation = _prepare(spec, run)
+    running = _running(spec.workspace, run)
+    if running is not None:
+        return running
+    isolation, environment = _prepare(spec, run)
+    if forks is not None and forks.launch(spec.argv, environment, spec.workspace, isolation.value):
+        forked = adopt(spec.workspace)
+        if forked is not None:
+            return forked
     command = [sys.executable, "-I", "-S", str(Path(shim.__file__)), str(run)]
     child = subprocess.Popen(  # noqa: S603 (running what it is given is its purpose)
         wrap(isolation, spec.workspace, command),
@@ -80,6 +88,35 @@ def start(spec: ProcessSpec) -> Process:
         cwd="/",
     )
     return _launched(child, spec.workspace)
+
+
+def _running(workspace: Path, run: Path) -> Process | None:
+    """The living process of a workspace; else None, and the records of the last one are gone."""
+    with ExitStack() as ends:
+        with suppress(FileNotFoundError):
+            lock = ends.enter_context((run / "lock").open("rb+"))
+            # a shim that somebody started just before he was killed holds it; it records itself at once
+            deadline = time.monotonic() + RECORD_S
+            while not _locked(lock):
+                running = adopt(workspace)
+                if running is not None and running.is_alive():
+                    return running
+                if time.monotonic() > deadline:
+                    raise LaunchError(f"A process is being started in {workspace} and does not come up.")
+                time.sleep(POLL_S)
+        running = adopt(workspace)
+        if running is not None and running.is_alive():
+            return running
+        shutil.rmtree(run, ignore_errors=True)
+    return None
+
+
+def _locked(lock: BinaryIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def adopt(workspace: Path) -> Process | None:
@@ -150,7 +187,7 @@ class Process:
                 return
 
 
-def _prepare(spec: ProcessSpec, run: Path) -> Isolation:
+def _prepare(spec: ProcessSpec, run: Path) -> tuple[Isolation, dict[str, str]]:
     isolation = spec.isolation or available(spec.workspace)
     if isolation is Isolation.OVERLAY and not (spec.workspace / "linked").is_dir():
         isolation = Isolation.BIND
@@ -173,7 +210,7 @@ def _prepare(spec: ProcessSpec, run: Path) -> Isolation:
     path = run / "spec.json"
     path.touch(mode=0o600)  # the environment may hold secrets
     path.write_text(json.dumps(document), encoding="utf-8")
-    return isolation
+    return isolation, environment
 
 
 def _launched(child: subprocess.Popen[bytes], workspace: Path) -> Process:

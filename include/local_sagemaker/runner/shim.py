@@ -4,6 +4,8 @@ It reads `spec.json` there and writes `process.json` (its own pid and when it st
 has ended, `exit.json`. Every line of output goes to the log as `<milliseconds since 1970> <line>`, in
 UTF-8, with bytes that are none replaced. SIGTERM is passed on to the whole process group; SIGUSR1 means
 SIGKILL for it. Standard library only, and little of it: this is on the way of every job's start.
+
+zygote.py does the same in a process it has forked, with `spawn` replaced: the process is then a fork, too.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 
 #: lines longer than this are cut in two, bytes
 LINE_LIMIT = 262_144
@@ -22,16 +25,21 @@ LINE_LIMIT = 262_144
 DRAIN_S = 0.5
 
 
-def main(folder: str) -> int:
-    """Run what `spec.json` says; return 0 once its exit status is recorded."""
+def main(folder: str, spawn: Callable[[dict[str, object], int], int] | None = None) -> int:
+    """Run what `spec.json` says; return 0 once its exit status is recorded.
+
+    `spawn` starts the process of a specification with its output to a descriptor, and returns its pid.
+    """
     lock = os.open(f"{folder}/lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return 3  # another one runs this workspace already: there must be one alone
+    if not os.path.samestat(os.fstat(lock), os.stat(f"{folder}/lock")):  # noqa: PTH116
+        return 3  # the folder was made anew meanwhile, for another one
     with open(f"{folder}/spec.json", encoding="utf-8") as file:  # noqa: PTH123 (pathlib costs time at the start)
         spec = json.load(file)
-    runner = Runner(spec)
+    runner = Runner(spec, spawn or posix_spawn)
     signal.signal(signal.SIGTERM, lambda *_: runner.signal(signal.SIGTERM))
     signal.signal(signal.SIGUSR1, lambda *_: runner.signal(signal.SIGKILL))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -47,8 +55,8 @@ def main(folder: str) -> int:
 class Runner:
     """The process, its group and its output."""
 
-    def __init__(self, spec: dict[str, object]) -> None:
-        self.spec = spec
+    def __init__(self, spec: dict[str, object], spawn: Callable[[dict[str, object], int], int]) -> None:
+        self.spec, self.spawn = spec, spawn
         self.log = os.open(str(spec["log_path"]), os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o644)
         self.pid = 0
         self.pending = b""
@@ -67,7 +75,7 @@ class Runner:
             self.line(str(note).encode())
         reader, writer = os.pipe()
         try:
-            self.pid = self.spawn(writer)
+            self.pid = self.spawn(self.spec, writer)
         except OSError as error:
             words = self.spec["argv"]
             self.line(f"Cannot start {words[0]}: {error.strerror}.".encode())  # type: ignore[index]
@@ -76,28 +84,6 @@ class Runner:
         if self.stop is not None:
             self.signal(self.stop)
         return self.wait(reader)
-
-    def spawn(self, output: int) -> int:
-        """Start the process in a group of its own, with its output to one pipe, and return its pid."""
-        if self.spec["cwd"]:
-            os.chdir(str(self.spec["cwd"]))
-        argv: list[str] = self.spec["argv"]  # type: ignore[assignment]
-        environment: dict[str, str] = self.spec["environment"]  # type: ignore[assignment]
-        os.environ["PATH"] = environment.get("PATH", os.defpath)  # posix_spawnp looks in the caller's
-        null = os.open(os.devnull, os.O_RDONLY)
-        return os.posix_spawnp(
-            argv[0],
-            argv,
-            environment,
-            file_actions=[
-                (os.POSIX_SPAWN_DUP2, null, 0),
-                (os.POSIX_SPAWN_DUP2, output, 1),
-                (os.POSIX_SPAWN_DUP2, output, 2),
-            ],
-            setpgroup=0,
-            setsigmask=[],
-            setsigdef=[signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGXFSZ],
-        )
 
     def wait(self, reader: int) -> int:
         """Copy output to the log until the process has ended; nothing of its group is left then."""
@@ -152,6 +138,29 @@ class Runner:
         )
         with contextlib.suppress(OSError):
             os.write(self.log, text)
+
+
+def posix_spawn(spec: dict[str, object], output: int) -> int:
+    """Start a process in a group of its own, with its output to one pipe, and return its pid."""
+    if spec["cwd"]:
+        os.chdir(str(spec["cwd"]))
+    argv: list[str] = spec["argv"]  # type: ignore[assignment]
+    environment: dict[str, str] = spec["environment"]  # type: ignore[assignment]
+    os.environ["PATH"] = environment.get("PATH", os.defpath)  # posix_spawnp looks in the caller's
+    null = os.open(os.devnull, os.O_RDONLY)
+    return os.posix_spawnp(
+        argv[0],
+        argv,
+        environment,
+        file_actions=[
+            (os.POSIX_SPAWN_DUP2, null, 0),
+            (os.POSIX_SPAWN_DUP2, output, 1),
+            (os.POSIX_SPAWN_DUP2, output, 2),
+        ],
+        setpgroup=0,
+        setsigmask=[],
+        setsigdef=[signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGXFSZ],
+    )
 
 
 def started(pid: int) -> str:

@@ -185,7 +185,9 @@ class Supervisor:
                     watch.kind.prepare(job)
                     return lifecycle.Prepared(at=time.time()), members
                 case Instruction.LAUNCH:
-                    watch.process = adopt(job.workspace) or start(watch.kind.spec(job))
+                    watch.process = adopt(job.workspace) or start(
+                        watch.kind.spec(job), self._context.forks
+                    )
                 case Instruction.TERMINATE if watch.process is not None:
                     watch.process.terminate()
                     watch.kill_at = time.monotonic() + watch.kind.spec(job).stop_grace_s
