@@ -21,6 +21,8 @@ from include.local_sagemaker.service import Options, RootTakenError, build, lock
 USAGE_ERROR = 2
 #: the project's own job image, which is there when no other is named
 IMAGE = Path(__file__).resolve().parent.parent / "image" / "image.toml"
+#: images that are always there, behind those that are named
+ALWAYS = tuple(sorted((Path(__file__).resolve().parent / "images").glob("*/image.toml")))
 
 
 def options_from(arguments: Sequence[str]) -> Options:
@@ -48,7 +50,7 @@ def options_from(arguments: Sequence[str]) -> Options:
             f"--host {given.host} can be reached from other machines, and this service runs whatever code "
             "it is given without asking who gives it. Use 127.0.0.1, and a tunnel (ssh -L) from elsewhere."
         )
-    images = tuple(image.resolve() for image in given.image or [IMAGE])
+    images = (*(image.resolve() for image in given.image or [IMAGE]), *ALWAYS)
     return Options(
         root=given.root.resolve(), host=given.host, port=given.port, images=images, jobs=given.jobs
     )

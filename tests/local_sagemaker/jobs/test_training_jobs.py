@@ -260,7 +260,6 @@ def test_a_missing_job_is_a_validation_exception(lab: Lab):
 @pytest.mark.parametrize(
     ("request_", "words"),
     [
-        ({"HyperParameters": {"sagemaker_program": "train.py"}}, "script mode"),
         ({"InputDataConfig": [channel("train", "s3://lab/x") | {"InputMode": "Pipe"}]}, "Pipe"),
         ({"InputDataConfig": [channel("a", "s3://lab/x"), channel("a", "s3://lab/x")]}, "unique"),
         (

@@ -12,8 +12,6 @@ from include.local_sagemaker.errors import ValidationException
 from include.local_sagemaker.runner import metrics
 from include.local_sagemaker.runner.supervisor import TRAINING
 
-#: hyperparameters by which the framework images are told to run a user's script
-SCRIPT_MODE = ("sagemaker_program", "sagemaker_submit_directory")
 #: members of a request that mean more than this service does, and what to do instead
 REFUSED = {
     "CheckpointConfig": "checkpoints are not synchronised. Leave it out.",
@@ -81,7 +79,6 @@ def check(parameters: dict[str, Any]) -> None:
     groups = parameters["ResourceConfig"].get("InstanceGroups", [])
     counts = [group["InstanceCount"] for group in groups]
     jobs.refuse_many(sum(counts) if counts else parameters["ResourceConfig"].get("InstanceCount", 1))
-    _check_script(parameters.get("HyperParameters", {}))
     if problem := metrics.broken(algorithm.get("MetricDefinitions", [])):
         raise ValidationException(problem)
     names = [channel["ChannelName"] for channel in parameters.get("InputDataConfig", [])]
@@ -89,15 +86,6 @@ def check(parameters: dict[str, Any]) -> None:
         raise ValidationException(f"Channel names must be unique; InputDataConfig has {', '.join(names)}.")
     for channel in parameters.get("InputDataConfig", []):
         _check_channel(channel, channel.get("InputMode", algorithm["TrainingInputMode"]))
-
-
-def _check_script(hyperparameters: dict[str, str]) -> None:
-    for name in SCRIPT_MODE:
-        if name in hyperparameters:
-            raise ValidationException(
-                f"The hyperparameter {name} asks for script mode, which is not emulated here. "
-                "Give an image that holds or finds its own code."
-            )
 
 
 def _check_channel(channel: dict[str, Any], mode: str) -> None:

@@ -1,0 +1,1 @@
+"""Images that every local SageMaker knows: what runs in their containers, and nothing of the service."""

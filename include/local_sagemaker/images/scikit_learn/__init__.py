@@ -1,0 +1,1 @@
+"""The framework image of scikit-learn: script mode in training and serving."""
