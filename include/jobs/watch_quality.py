@@ -47,7 +47,7 @@ def watch_quality(step: Step) -> dict[str, Any]:
     """
     window = read_window(step)
     judged = judging.judged_at(window.predictions, window.labels, window.cutoffs[-1])
-    metrics = write_quality(step, judged)
+    metrics = write_quality(step, judged, judging.blocks(judged["event_time"], window.standard.block_s))
     rows = read_columns(step, judged)
     return {
         "quality": entries(step, window, window.predictions),
@@ -102,10 +102,10 @@ def estimated(step: Step, predictions: pd.DataFrame) -> dict[str, Any] | None:
     return estimate(calibration, predictions["score"].to_numpy(float), is_positive, cycle.metric)
 
 
-def write_quality(step: Step, judged: pd.DataFrame) -> dict[str, float]:
+def write_quality(step: Step, judged: pd.DataFrame, clusters: np.ndarray | None) -> dict[str, float]:
     """Write model_quality.json in Model Monitor's schema; the metrics by name."""
     features, task = step.module("features"), step.description.task
-    quality = model_quality(judged, features.CLASSES, task)
+    quality = model_quality(judged, features.CLASSES, task, clusters)
     quality["dataset"] |= {"start_time": step.start.isoformat(), "end_time": step.end.isoformat()}
     write_json(step.output / "model_quality.json", quality)
     values = quality[f"{task}_classification_metrics"]

@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from sklearn import metrics
+
+from include.ml import comparison, evaluation, resampling
+from include.ml.comparison import Answers
 
 #: resamples behind a standard deviation
-RESAMPLES = 100
+RESAMPLES = 200
 SEED = 0
+BOTH = 2
+CURVE = "receiver_operating_characteristic_curve"
 
-Metric = Callable[[NDArray[Any], NDArray[Any], NDArray[np.float64]], float]
-
-BINARY: dict[str, Metric] = {
-    "accuracy": lambda y, label, _: float(metrics.accuracy_score(y, label)),
-    "precision": lambda y, label, _: float(metrics.precision_score(y, label, zero_division=0)),
-    "recall": lambda y, label, _: float(metrics.recall_score(y, label, zero_division=0)),
-    "f1": lambda y, label, _: float(metrics.f1_score(y, label, zero_division=0)),
-    "auc": lambda y, _, score: float(metrics.roc_auc_score(y, score)),
-}
-MULTICLASS: dict[str, Metric] = {
-    "accuracy": lambda y, label, _: float(metrics.accuracy_score(y, label)),
-    "weighted_f1": lambda y, label, _: float(metrics.f1_score(y, label, average="weighted", zero_division=0)),
-}
+#: metrics by name, shape (draws,), from counts of rows, shape (draws, n)
+Measure = Callable[[np.ndarray], dict[str, np.ndarray]]
 
 
-def model_quality(scored: pd.DataFrame, classes: Sequence[str], task: str) -> dict[str, Any]:
+def model_quality(
+    scored: pd.DataFrame, classes: Sequence[str], task: str, clusters: np.ndarray | None = None
+) -> dict[str, Any]:
     """Metrics with standard deviations by resampling; without rows, or with one class, those that exist.
 
     Parameters
@@ -40,6 +34,8 @@ def model_quality(scored: pd.DataFrame, classes: Sequence[str], task: str) -> di
         Texts of the classes; of two the last is the positive one.
     task
         "binary" or "multiclass".
+    clusters
+        What rows that share an unseen cause have in common, shape (n,); None when rows are independent.
 
     Examples
     --------
@@ -47,34 +43,87 @@ def model_quality(scored: pd.DataFrame, classes: Sequence[str], task: str) -> di
     >>> model_quality(rows, ["0", "1"], "binary")["binary_classification_metrics"]["auc"]["value"]
     1.0
     """
-    places = {text: place for place, text in enumerate(classes)}
-    truth = scored["truth"].map(places).to_numpy(dtype=int)
-    label = scored["label"].map(places).to_numpy(dtype=int)
-    score = scored["score"].to_numpy(dtype=float)
-    chosen = BINARY if task == "binary" else MULTICLASS
-    values: dict[str, Any] = {
-        name: found
-        for name, metric in chosen.items()
-        if (found := _with_deviation(metric, truth, label, score, needs_both=name == "auc")) is not None
-    }
+    values: dict[str, Any] = {}
     if len(scored):
-        matrix = metrics.confusion_matrix(truth, label, labels=range(len(classes)))
+        places = {text: place for place, text in enumerate(classes)}
+        truth = scored["truth"].map(places).to_numpy(dtype=int)
+        said = scored["label"].map(places).to_numpy(dtype=int)
+        is_ranked = task == "binary" and len(np.unique(truth)) == BOTH
+        score = scored["score"].to_numpy(dtype=float) if is_ranked else None
+        drawn = resampling.counts(truth, clusters, RESAMPLES, SEED)
+        values |= _with_deviations(
+            _measure(truth, said, classes=len(classes), score=score, task=task), drawn, len(truth)
+        )
+        if score is not None:
+            false, true = evaluation.roc_curve(truth, score)
+            values[CURVE] = {"false_positive_rates": false.tolist(), "true_positive_rates": true.tolist()}
+        matrix = evaluation.confusion(truth, said, len(classes)).tolist()
         values["confusion_matrix"] = {
-            row: dict(zip(classes, counts.tolist(), strict=True))
-            for row, counts in zip(classes, matrix, strict=True)
+            name: dict(zip(classes, row, strict=True)) for name, row in zip(classes, matrix, strict=True)
         }
     return {"version": 0.0, "dataset": {"item_count": len(scored)}, f"{task}_classification_metrics": values}
 
 
-def _with_deviation(
-    metric: Metric, truth: NDArray[Any], label: NDArray[Any], score: NDArray[np.float64], *, needs_both: bool
-) -> dict[str, float] | None:
-    if not len(truth) or (needs_both and len(set(truth.tolist())) == 1):
-        return None
-    random = np.random.default_rng(SEED)
-    samples = []
-    for _ in range(RESAMPLES):
-        rows = random.integers(0, len(truth), len(truth))
-        if not needs_both or len(set(truth[rows].tolist())) > 1:
-            samples.append(metric(truth[rows], label[rows], score[rows]))
-    return {"value": metric(truth, label, score), "standard_deviation": float(np.std(samples))}
+def _measure(
+    truth: np.ndarray, said: np.ndarray, *, classes: int, score: np.ndarray | None, task: str
+) -> Measure:
+    """Every metric as a function of how often each row counts; the area only where there is a ranking."""
+    cells = np.eye(classes**2)[truth * classes + said]
+    area = None
+    if score is not None:
+        area = comparison.statistic("roc_auc", truth, Answers(np.column_stack([1 - score, score])))
+
+    def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
+        matrices = (weights @ cells).reshape(len(weights), classes, classes)
+        found = _binary(matrices) if task == "binary" else _multiclass(matrices)
+        return found if area is None else {**found, "auc": area(weights)}
+
+    return measure
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """One count by another; 0 of nothing, as Model Monitor's metrics have it."""
+    found: np.ndarray = np.divide(part, whole, out=np.zeros_like(part, dtype=float), where=whole > 0)
+    return found
+
+
+def _binary(matrices: np.ndarray) -> dict[str, np.ndarray]:
+    (negative, false_positive), (false_negative, positive) = np.moveaxis(matrices, 0, -1)
+    false_positive_rate = _ratio(false_positive, false_positive + negative)
+    recall = _ratio(positive, positive + false_negative)
+    return {
+        "accuracy": _ratio(positive + negative, matrices.sum(axis=(1, 2))),
+        "precision": _ratio(positive, positive + false_positive),
+        "recall": recall,
+        "f1": _ratio(2 * positive, 2 * positive + false_positive + false_negative),
+        "true_positive_rate": recall,
+        "false_positive_rate": false_positive_rate,
+        "true_negative_rate": _ratio(negative, negative + false_positive),
+        "false_negative_rate": _ratio(false_negative, positive + false_negative),
+    }
+
+
+def _multiclass(matrices: np.ndarray) -> dict[str, np.ndarray]:
+    """Accuracy, and the means of each class's metrics weighted by its rows."""
+    hits = np.diagonal(matrices, axis1=1, axis2=2)
+    rows, said = matrices.sum(axis=2), matrices.sum(axis=1)
+    shares = rows / rows.sum(axis=1, keepdims=True)
+    each = {
+        "weighted_precision": _ratio(hits, said),
+        "weighted_recall": _ratio(hits, rows),
+        "weighted_f1": _ratio(2 * hits, rows + said),
+    }
+    means = {name: np.asarray((shares * values).sum(axis=1)) for name, values in each.items()}
+    return {"accuracy": _ratio(hits.sum(axis=1), rows.sum(axis=1)), **means}
+
+
+def _with_deviations(measure: Measure, drawn: Iterable[np.ndarray], rows: int) -> dict[str, dict[str, float]]:
+    """Values with deviations; a draw of whole clusters can lack a class, and tells nothing of an area."""
+    parts = [measure(weights) for weights in drawn]
+    return {
+        name: {
+            "value": float(value[0]),
+            "standard_deviation": float(np.nanstd(np.concatenate([part[name] for part in parts]))),
+        }
+        for name, value in measure(np.ones((1, rows))).items()
+    }
