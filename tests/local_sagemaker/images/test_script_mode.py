@@ -178,6 +178,7 @@ def test_functions_of_the_user_come_before_the_defaults(lab: Lab):
         (source(other_py=""), ["ClientError: There is no fit.py", "other.py"]),
         (b"no archive", ["ClientError: Cannot unpack"]),
     ],
+    ids=["script", "name", "archive"],
 )
 def test_a_failure_says_why(lab: Lab, packed: bytes, words: list[str]):
     """The script's own last words, or what is wrong with the archive."""
