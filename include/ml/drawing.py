@@ -166,9 +166,13 @@ def _gauge(x: float, shares: Sequence[float], word: str) -> str:
     for css, share, inset in zip(CLASSES, shares, (0, 6), strict=False):
         y = _height(share)
         parts.append(box(x + inset, y, TAIL_WIDTH - 2 * inset, BOTTOM - y, css))
-    parts.append(text(middle, TOP - 3, f"{shares[-1]:.0%}", "tick", "middle"))
+    parts.append(text(middle, TOP - 3, _share(shares[-1]), "tick", "middle"))
     parts.append(text(middle, BOTTOM + 14, word, "tick", "middle"))
     return "".join(parts)
+
+
+def _share(share: float) -> str:
+    return f"{share:.1%}" if 0 < share < 0.01 else f"{share:.0%}"  # noqa: PLR2004 - 0 % would be wrong
 
 
 def _ticks(low: float, high: float, left: float, right: float) -> list[str]:
@@ -207,7 +211,7 @@ def texts(entry: Mapping[str, Any], title: str, sides: Sequence[str] = ("baselin
         parts.append(box(110, y, shares[0] * scale, 11, "base"))
         if len(shares) > 1:
             parts.append(box(110, y + 3.5, shares[1] * scale, 4, "now"))
-        values = " → ".join(f"{each:.0%}" for each in shares)
+        values = " → ".join(map(_share, shares))
         parts.append(text(RIGHT, y + 9, values, "tick", "end"))
         said.append(f"{name} {values}")
     return drawing(title, f"{' → '.join(sides)}: {'; '.join(said)}.", "".join(parts), height=height)

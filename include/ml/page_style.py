@@ -30,7 +30,7 @@ code { font-size: .85em; overflow-wrap: anywhere }
 .grid { display: grid; gap: .9rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 18rem), 1fr)) }
 .beside { display: grid; gap: .9rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr));
   align-items: start }
-.wide { overflow-x: auto } svg { display: block; width: 100%; height: auto }
+.wide { overflow-x: auto; position: relative } svg { display: block; width: 100%; height: auto }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .25rem 0 }
 caption { text-align: left; font-weight: 600; padding-bottom: .25rem }
 th, td { padding: .2rem .7rem .2rem 0; border-bottom: 1px solid var(--edge); text-align: left;

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from include.ml import drawing
 from include.ml.window_report import words
-from include.ml.window_report.findings import ordered, share, weight
+from include.ml.window_report.findings import ordered, share, status, weight
 from include.ml.window_report.words import Content
 
 #: bounds of the shades of a cell, in shares of the distance that counts as drift
@@ -51,18 +51,26 @@ def card(
         more = numbers(entry)
     said = [
         f"{_test(feature['test'])} distance <b>{words.number(feature['distance'])}</b>",
-        f"importance <b>{words.percent(share([feature], features))}</b>",
-        words.chance(feature.get("p_value")),
+        _importance(feature, features),
+        escape(words.chance(feature.get("p_value"))),
     ]
+    facts = " · ".join(f"<span>{each}</span>" for each in said if each)
     css = "card moved" if is_moved else "card"
     return (
         f'<section class="{css}"><div class="head"><h3>{escape(name)}</h3>{badge}</div>'
-        f'<p class="facts">{" · ".join(each for each in said if each)}</p>{picture}{more}</section>'
+        f'<p class="facts">{facts}</p>{picture}{more}</section>'
     )
 
 
 def _test(name: str) -> str:
     return TESTS.get(name, escape(name))
+
+
+def _importance(feature: Content, features: Sequence[Content]) -> str:
+    """A combined attribute has none of its own: the columns that it is made of hold it."""
+    if feature.get("importance") is None:
+        return "importance: in what it is made of"
+    return f"importance <b>{words.percent(share([feature], features))}</b>"
 
 
 def numbers(entry: Content) -> str:
@@ -146,16 +154,14 @@ def _separability(windows: Sequence[Content]) -> str:
 
 
 def _alarms(windows: Sequence[Content]) -> str:
-    """Which windows alarmed."""
-    cells = []
-    for each in windows:
-        if each["broken"]:
-            cells.append('<td class="broken">✕<span class="hidden"> broken upstream</span>')
-        elif each["alarm"]["is_alarm"]:
-            cells.append('<td class="alarm">▲<span class="hidden"> alarm</span>')
-        else:
-            cells.append('<td class="quiet">·<span class="hidden"> no alarm</span>')
-    return f'<tr class="alarms"><th scope="row">Alarm (▲), broken upstream (✕)<td>{"".join(cells)}'
+    """Which windows alarmed, and which were held back."""
+    found = [status(each) for each in windows]
+    cells = [
+        f'<td class="{each.css}">{each.sign}<span class="hidden"> {escape(each.name)}</span>'
+        for each in found
+    ]
+    signs = ", ".join(dict.fromkeys(f"{each.sign} {each.name.lower()}" for each in found))
+    return f'<tr class="alarms"><th scope="row">{escape(signs)}<td>{"".join(cells)}'
 
 
 def _bar(value: float, largest: float) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from include.ml.window_report import words
 from include.ml.window_report.words import Content
@@ -22,15 +24,17 @@ class Status:
 
 
 BROKEN = Status("Broken upstream", "broken", "✕")
+HELD_BACK = Status("Not judged", "held", "?")
 ALARM = Status("Alarm", "alarm", "▲")
 QUIET = Status("No alarm", "quiet", "✓")
 
 
 def status(evidence: Content) -> Status:
     """The window in one word."""
-    if evidence["broken"]:
-        return BROKEN
-    return ALARM if evidence["alarm"]["is_alarm"] else QUIET
+    alarm = evidence["alarm"]
+    if alarm["held_back"] is not None:
+        return BROKEN if evidence["broken"] else HELD_BACK
+    return ALARM if alarm["is_alarm"] else QUIET
 
 
 def weight(feature: Content) -> float:
@@ -85,19 +89,36 @@ def _names(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def broken_words(evidence: Content) -> str:
-    """What is wrong upstream."""
-    found = evidence["broken"]
-    names = _names(list(dict.fromkeys(each["feature"] for each in found)))
-    return (
-        f"The data is broken upstream ({words.count(len(found), 'fault')}: {names}). "
-        "That is to be repaired where it comes from; it never leads to retraining."
-    )
+def held_back_words(evidence: Content) -> str:
+    """Why the window alarms nobody, whatever was found.
+
+    >>> fault = {"feature": "temp", "check": "missing_column_check"}
+    >>> held_back_words({"broken": [fault], "alarm": {"held_back": "broken upstream: temp"}})
+    'Broken upstream: temp. That is to be repaired where it comes from, and never leads to retraining.'
+    """
+    why = evidence["alarm"]["held_back"]
+    first = f"{why[:1].upper()}{why[1:].rstrip('.')}."
+    if not evidence["broken"]:
+        return f"{first} The window is not judged."
+    return f"{first} That is to be repaired where it comes from, and never leads to retraining."
 
 
 def quality_of(evidence: Content) -> Content | None:
     """What was known of a window's quality at last; None before any label had come."""
-    return max(evidence["quality"], key=lambda each: each["cutoff"], default=None)
+    return max(evidence["quality"], key=lambda each: datetime.fromisoformat(each["cutoff"]), default=None)
+
+
+def as_of(evidence: Content, moment: str) -> dict[str, Any]:
+    """Evidence with its quality as it was known at a time; as it became known later, where it was not yet.
+
+    >>> late = {"cutoff": "2013-04-01T00:00:00+00:00"}
+    >>> soon = {"cutoff": "2013-03-01T00:00:00+00:00"}
+    >>> as_of({"quality": [late, soon]}, "2013-03-01T00:00:00+00:00")["quality"] == [soon]
+    True
+    """
+    end = datetime.fromisoformat(moment)
+    known = [each for each in evidence["quality"] if datetime.fromisoformat(each["cutoff"]) <= end]
+    return {**evidence, "quality": known or evidence["quality"]}
 
 
 def quality_words(evidence: Content) -> str:
@@ -162,5 +183,5 @@ def decision_words(decision: Content | None) -> str:
 
 def summary(evidence: Content, decision: Content | None) -> list[str]:
     """The window in sentences, what matters most first."""
-    first = [broken_words(evidence)] if evidence["broken"] else []
+    first = [held_back_words(evidence)] if evidence["alarm"]["held_back"] is not None else []
     return [*first, drift_words(evidence), quality_words(evidence), decision_words(decision)]

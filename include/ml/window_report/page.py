@@ -30,8 +30,12 @@ class Report:
 
 def page(report: Report) -> str:
     """The whole page: words first, then what moved, how good the model is, and what was decided."""
-    evidence = privacy.without_private(report.evidence, report.private)
-    story = report.story
+    story = {
+        **report.story,
+        "decision": privacy.decision_without(report.story["decision"], report.private),
+    }
+    known = findings.as_of(report.evidence, story["window"][1])
+    evidence = privacy.without_private(known, report.private)
     windows = [*story["windows"][:-1], evidence]
     title = f"{story['cycle']}: {words.window(story['window'])}"
     parts = [
@@ -41,9 +45,9 @@ def page(report: Report) -> str:
         predicted(report, evidence),
         "<h2>The last windows</h2>",
         features.strip(windows, report.limits),
-        details.judged(evidence, windows, report.limits["matured_share"], story.get("coverage")),
+        details.judged(evidence, windows, report.limits["matured_share"], story["coverage"]),
         details.checked(evidence, privacy.violations_without(report.violations, report.private)),
-        details.rule(story.get("decision")),
+        details.rule(story["decision"]),
         details.provenance(story, evidence),
     ]
     return page_style.whole(title, parts, STYLE)
@@ -53,7 +57,7 @@ def head(title: str, evidence: Content, story: Content) -> str:
     """The title, the window in one word, and the summary in sentences."""
     found = findings.status(evidence)
     champion = evidence["champion"]
-    first, *others = findings.summary(evidence, story.get("decision"))
+    first, *others = findings.summary(evidence, story["decision"])
     about = (
         f"{words.count(evidence['rows'], 'row')} against {escape(words.version(champion['version']))}, "
         f"which was trained on data up to {words.moment(champion['data_end'])}"
@@ -97,7 +101,7 @@ def _quality(evidence: Content) -> str:
 
 def decided(story: Content) -> str:
     """What was decided, with the reasons for and against."""
-    decision = story.get("decision")
+    decision = story["decision"]
     if decision is None:
         return '<section class="card"><h3>No decision is recorded</h3></section>'
     title = "Retraining is due" if decision["due"] else "No retraining is due"
@@ -139,7 +143,8 @@ def predicted(report: Report, evidence: Content) -> str:
     made = ""
     if found and entry:
         css = " moved" if found["is_drifted"] else ""
-        said = f"distance <b>{words.number(found['distance'])}</b> {words.chance(found.get('p_value'))}"
+        chance = escape(words.chance(found.get("p_value")))
+        said = f"distance <b>{words.number(found['distance'])}</b> {chance}"
         picture = drawing.distribution(entry, "Predicted scores: baseline and current")
         made = (
             f'<section class="card{css}"><h3>Predictions</h3><p class="facts">{said}</p>{picture}'

@@ -36,3 +36,19 @@ def violations_without(found: Sequence[Content], private: Collection[str]) -> li
 
 def _described(found: Content, name: str, text: str, private: Collection[str]) -> dict[str, Any]:
     return {**found, text: HIDDEN} if found[name] in private else dict(found)
+
+
+def decision_without(decision: Content | None, private: Collection[str]) -> Content | None:
+    """A decision whose texts quote nothing of private columns: a fault is told as `column: description`."""
+    if decision is None or not private:
+        return decision
+
+    def told(text: str) -> str:
+        return HIDDEN if any(f"{name}: " in text for name in private) else text
+
+    return {
+        **decision,
+        "reasons": [told(text) for text in decision["reasons"]],
+        "against": [told(text) for text in decision["against"]],
+        "evidence": {n: {**each, "why": told(each["why"])} for n, each in decision["evidence"].items()},
+    }

@@ -66,7 +66,7 @@ def said_of(evidence: Content, matured_share: float) -> str:
     """A window's quality in words."""
     found, estimate = quality_of(evidence), evidence.get("estimate") or {}
     if found and found["value"] is not None:
-        is_matured = found["coverage"] >= matured_share
+        is_matured = (found["coverage"] or 0.0) >= matured_share
         return words.interval(found) + ("" if is_matured else ", not matured")
     if estimate.get("value") is not None:
         return f"estimate {words.metric(estimate['value'])}"
@@ -145,7 +145,7 @@ def _judged(place: int, found: Content | None, scale: Scale, matured_share: floa
     if not found or found["value"] is None:
         return ""
     x, y = scale.x(place), scale.y(found["value"])
-    css = "judged" if found["coverage"] >= matured_share else "judged young"
+    css = "judged" if (found["coverage"] or 0.0) >= matured_share else "judged young"
     bar = ""
     if found.get("low") is not None and found.get("high") is not None:
         bar = drawing.line(x, scale.y(found["low"]), x, scale.y(found["high"]), css)

@@ -7,6 +7,7 @@ STYLE = """
   border: 1px solid var(--edge); border-radius: 1rem }
 .badge.alarm { color: var(--moved); border-color: currentcolor }
 .badge.broken { color: var(--bad); border-color: currentcolor }
+.held .summary { border-left-color: var(--soft) }
 .badge.quiet { color: var(--good); border-color: currentcolor } h1 + .badge { font-size: 1rem }
 .summary { margin: .8rem 0; border-left: .4rem solid var(--good) }
 .alarm .summary { border-left-color: var(--moved) } .broken .summary { border-left-color: var(--bad) }
@@ -18,6 +19,7 @@ STYLE = """
 .tile span { font-size: .87rem } ul { margin: .2rem 0 .6rem; padding-left: 1.2rem } li { margin: .15rem 0 }
 .dots { letter-spacing: .25em } .dots b { color: var(--moved) }
 .facts { font-size: .87rem; color: var(--soft) }
+.facts span { white-space: nowrap }
 .facts b { color: var(--ink) } .card.moved { border-top: 3px solid var(--moved); padding-top: .75rem }
 .card details table { font-size: .85rem } .small { max-width: 30rem } .beside > .card { min-width: 0 }
 .legend { font-size: .87rem; color: var(--soft); max-width: none; line-height: 1.9 }

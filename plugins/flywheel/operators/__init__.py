@@ -5,6 +5,7 @@ from flywheel.operators.collecting import CollectOperator, MatureOperator
 from flywheel.operators.data import CleanOperator, FetchOperator, PrepareOperator, TransformOperator
 from flywheel.operators.model import EvaluateOperator, TrainOperator
 from flywheel.operators.promotion import DecideOperator, RegisterOperator
+from flywheel.operators.reporting import ReportOperator
 from flywheel.operators.retraining import (
     DecideRetrainingOperator,
     RequestRetrainingOperator,
@@ -29,6 +30,7 @@ __all__ = [
     "MonitorOperator",
     "PrepareOperator",
     "RegisterOperator",
+    "ReportOperator",
     "RequestRetrainingOperator",
     "RollBackOperator",
     "TrainOperator",

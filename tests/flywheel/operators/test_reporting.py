@@ -1,0 +1,139 @@
+"""What the report of a window is made from, read from real records in the real service."""
+# ruff: noqa: ANN401 - contexts and results have no types
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from flywheel.exceptions import OutputMissing
+from flywheel.names import Interval, split_uri
+from flywheel.operators import ReportOperator
+from flywheel.watch import WatchLog, now
+from include.cycles.cycle import Cycle
+from include.settings import Settings
+from tests.ml import windows as example
+
+BY = {"dag_id": "d", "run_id": "r"}
+
+
+def month(number: int) -> Interval:
+    """One month of 2013."""
+    return Interval(datetime(2013, number, 1, tzinfo=UTC), datetime(2013, number + 1, 1, tzinfo=UTC))
+
+
+def evidence(number: int) -> dict[str, Any]:
+    """The evidence of a month."""
+    interval = month(number)
+    quality = {**example.quality(), "cutoff": interval.iso[1]}
+    champion = {"version": "v", "data_end": month(2).iso[1], "evaluation_uri": "s3://b/evaluate/"}
+    return example.evidence(window=interval.iso, quality=[quality], champion=champion)
+
+
+class Place:
+    """Where a window's steps have left their results."""
+
+    def __init__(self, service: Any, bucket: str, cycle: Cycle, attempt: Any) -> None:
+        self.s3, self.bucket, self.log = service.s3, bucket, WatchLog(service.s3, bucket, cycle.name)
+        self.attempt, self.operator = attempt, ReportOperator(task_id="report", cycle=cycle)
+
+    def put(self, name: str, content: Any) -> None:
+        """Write a JSON object."""
+        self.s3.put_object(Bucket=self.bucket, Key=name, Body=json.dumps(content).encode())
+
+    def read(self, uri: str) -> Any:
+        """Read a JSON object."""
+        bucket, key = split_uri(uri)
+        return json.loads(self.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+
+    def watch(self, number: int, matured: list[dict[str, Any]] | None = None) -> str:
+        """Record a month; the record's URI."""
+        record = {
+            "key": f"k{number}",
+            "monitor_uri": f"s3://{self.bucket}/m{number}/",
+            "evidence": evidence(number),
+            "matured": matured or [],
+            "at": now(),
+            "by": BY,
+        }
+        return self.log.put_record(month(number), record)
+
+    def context(self, number: int, record: str, *, run: str = "one") -> Any:
+        """The context after decide, in a run of its own."""
+        self.put(f"m{number}/evidence.json", evidence(number))
+        self.put(f"c{number}/coverage.json", {"events": 10, "labelled": 9, "by_age": []})
+        made = self.attempt(run, interval_start=f"2013-{number:02d}-01")
+        step = {"digest": f"d{number}", "job": "j"}
+        made.results["monitor"] = {**step, "uri": f"s3://{self.bucket}/m{number}/"}
+        made.results["collect"] = {**step, "uri": f"s3://{self.bucket}/c{number}/"}
+        decision = {**example.decision(), "window": month(number).iso, "at": now(), "by": {"run_id": run}}
+        made.results["decide"] = {"decision": decision, "uri": "s3://b/decision.json", "record": record}
+        return made
+
+    def story(self, number: int, record: str, **given: Any) -> tuple[str, Any]:
+        """The folder of a month's story, and the story."""
+        work = self.operator.work(self.context(number, record, **given), month(number))
+        uri = work.inputs["story"].source.uri
+        return uri, self.read(f"{uri}story.json")
+
+
+@pytest.fixture
+def place(service: Any, installed: Settings, cycle: Cycle, attempt: Any) -> Place:
+    """A bucket of the test's own."""
+    return Place(service, installed.bucket, cycle, attempt)
+
+
+def test_the_story_tells_the_windows_up_to_its_own(place: Place):
+    """In order of time, and none that came after."""
+    records = {number: place.watch(number) for number in (4, 6, 3, 5)}
+    _, told = place.story(5, records[5])
+    assert [each["window"] for each in told["windows"]] == [month(n).iso for n in (3, 4, 5)]
+    assert told["coverage"]["labelled"] == 9
+    assert told["decision"]["due"] is True
+
+
+def test_the_same_story_has_the_same_place(place: Place):
+    """Who made it and when is no part of it, so a report is made once."""
+    record = place.watch(3)
+    assert place.story(3, record, run="one")[0] == place.story(3, record, run="two")[0]
+
+
+def test_quality_is_told_as_it_was_known_at_the_windows_end(place: Place):
+    """Labels that came late count from the window on in which they were found."""
+    late = {**example.quality(value=0.6), "window": month(3).iso, "cutoff": month(4).iso[1]}
+    later = {**example.quality(value=0.5), "window": month(3).iso, "cutoff": month(5).iso[1]}
+    place.watch(3)
+    record = place.watch(4, [late])
+    place.watch(5, [later])
+    _, told = place.story(4, record)
+    assert [each["quality"][0]["value"] for each in told["windows"]] == [0.6, 0.7]
+
+
+def test_everything_the_report_is_made_from_has_an_address(place: Place):
+    """Records, files and the champion's own pages."""
+    record = place.watch(3)
+    _, told = place.story(3, record)
+    places = {each["what"]: each["uri"] for each in told["provenance"]}
+    assert places["watch record"] == record
+    assert places["decision"] == "s3://b/decision.json"
+    assert places["evidence"].endswith("/m3/evidence.json")
+    assert places["the champion's model card"] == "s3://b/evaluate/model_card.html"
+
+
+def test_a_window_without_collect_tells_no_coverage(place: Place):
+    """A DAG may lack the step."""
+    context = place.context(3, place.watch(3))
+    del context.results["collect"]
+    work = place.operator.work(context, month(3))
+    assert place.read(f"{work.inputs['story'].source.uri}story.json")["coverage"] is None
+
+
+def test_evidence_that_is_gone_is_named(place: Place):
+    """Somebody removed monitor's output."""
+    context = place.context(3, place.watch(3))
+    place.s3.delete_object(Bucket=place.bucket, Key="m3/evidence.json")
+    with pytest.raises(OutputMissing, match="Clear `monitor`"):
+        place.operator.work(context, month(3))

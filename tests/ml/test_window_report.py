@@ -1,0 +1,307 @@
+"""The report of a window: what it says first, what it shows, and what it must not."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from include.ml.window_report import findings
+from include.ml.window_report.page import Report, page
+from tests.ml import windows as example
+
+LIMITS = {"distance": 0.1, "matured_share": 0.9}
+VOID = {"meta", "br"}
+#: HTML lets their end be left out
+OPEN = {"td", "th", "tr", "li"}
+
+
+class Reader(HTMLParser):
+    """Reads a page: its words, its elements with their attributes, and whether they nest."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self._inside: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self._inside == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Remember an element."""
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID | OPEN:
+            self._inside.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Remember an element that holds nothing."""
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        """Every end is that of the element opened last."""
+        if tag not in OPEN:
+            assert self._inside.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        """Keep what a person reads; style is none of it."""
+        if self._inside[-1:] != ["style"]:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        """All words of the page."""
+        return re.sub(r"\s+", " ", "".join(self.words))
+
+    def tags(self) -> set[str]:
+        """The kinds of elements."""
+        return {tag for tag, _ in self.elements}
+
+
+def made(
+    evidence: dict[str, Any] | None = None,
+    *,
+    entries: list[dict[str, Any]] | None = None,
+    private: frozenset[str] = frozenset(),
+    violations: list[dict[str, Any]] | None = None,
+    **changes: Any,  # noqa: ANN401 - any part of the story
+) -> str:
+    """The page of a window after two others."""
+    own = evidence if evidence is not None else example.evidence(2)
+    entries = [example.entry("temp")] if entries is None else entries
+    report = Report(
+        story=example.story([example.evidence(0), example.evidence(1), own], **changes),
+        evidence=own,
+        distributions={"features": entries, "predictions": example.entry("score")},
+        violations=violations or [],
+        limits=LIMITS,
+        private=private,
+    )
+    return page(report)
+
+
+def test_the_summary_tells_what_moved_what_it_weighs_and_what_was_decided():
+    """The first sentences are the whole story."""
+    features = [example.feature(f"f{n}", 0.3, 0.08) for n in range(3)]
+    features += [example.feature(f"g{n}", 0.02, 0.76 / 28) for n in range(28)]
+    said = findings.summary(example.evidence(features=features), example.decision())
+    assert said[0] == (
+        "3 of 31 features have moved (f0, f1, f2): together they carry 24 % of the model's importance."
+    )
+    assert said[1].startswith("roc_auc is 0.700 [0.690, 0.710] on 980 labels (98 % of the window)")
+    assert said[2] == "2 of the last 3 windows alarmed: retraining was asked for."
+
+
+def test_a_due_retraining_that_was_not_asked_for_says_why():
+    """A backfilled window is no silent one."""
+    decision = {**example.decision(), "emission": {"is_emitted": False, "why": "this is a backfill"}}
+    assert "was not asked for now. This is a backfill." in findings.decision_words(decision)
+
+
+def test_a_decision_against_retraining_names_what_stood_against_it():
+    """Enough alarms are not all it takes."""
+    assert findings.decision_words(example.decision(due=False)).endswith("The cool-down lasts.")
+
+
+@pytest.mark.parametrize(
+    ("broken", "why", "word"),
+    [
+        (["temp"], "broken upstream: temp (missing_column_check)", "Broken upstream"),
+        ([], "40 rows are too few to judge by; the rule asks for 500", "Not judged"),
+    ],
+)
+def test_a_window_that_was_held_back_says_so_first(broken: list[str], why: str, word: str):
+    """A fault is to be repaired, and too few rows tell nothing; the page says so before anything else."""
+    faults = [{"feature": name, "check": "c", "description": "It is gone."} for name in broken]
+    alarm = {"is_alarm": False, "reasons": ["temp has drifted"], "held_back": why}
+    own = example.evidence(2, broken=faults, alarm=alarm)
+    assert why[1:] in findings.summary(own, None)[0]
+    assert findings.status(own).name == word
+    assert word in Reader(made(own, decision=None)).text
+
+
+def test_a_harmless_violation_does_not_hold_the_window_back():
+    """A column more than the baseline has is no fault that matters."""
+    extra = {
+        "feature": "new",
+        "check": "extra_column_check",
+        "description": "The baseline has no such column.",
+    }
+    own = example.evidence(2, broken=[extra])
+    assert findings.status(own).name == "Alarm"
+
+
+def test_forty_features_and_twenty_four_windows_stay_under_300_kb():
+    """The largest page that is promised."""
+    names = [f"feature_with_a_long_name_{n}" for n in range(40)]
+    all_features = [example.feature(name, 0.5, 0.025) for name in names]
+    days = [example.evidence(n, all_features) for n in range(24)]
+    report = Report(
+        story=example.story(days),
+        evidence=days[-1],
+        distributions={"features": [example.entry(n) for n in names], "predictions": example.entry("score")},
+        violations=[
+            {"feature_name": n, "constraint_check_type": "baseline_drift_check", "description": "x" * 99}
+            for n in names
+        ],
+        limits=LIMITS,
+    )
+    text = page(report)
+    assert text.count("<svg") >= 42
+    assert len(text.encode()) < 300_000
+
+
+def test_nothing_is_loaded_and_nothing_runs():
+    """No script, no picture, no address of another place, and a policy that forbids them."""
+    found = Reader(made())
+    assert found.tags().isdisjoint({"script", "img", "link", "iframe", "object", "form"})
+    links = [attrs["href"] for _, attrs in found.elements if "href" in attrs]
+    assert links == ["../../../../flights/monitor/w/k/evidence.json"]
+    assert not any(name.startswith("on") or name == "src" for _, attrs in found.elements for name in attrs)
+    assert 'http-equiv="Content-Security-Policy" content="default-src \'none\'' in made()
+    assert "url(" not in made()
+
+
+HOSTILE = '"><script>alert(1)</script><b onclick=x>&'
+
+
+def test_hostile_names_and_values_stay_text():
+    """Whatever the data calls itself is shown as it is, and never becomes an element."""
+    text_entry = {
+        "name": HOSTILE,
+        "kind": "text",
+        "values": [HOSTILE, "UA"],
+        "baseline": [0.4, 0.6],
+        "current": [0.9, 0.1],
+    }
+    own = example.evidence(
+        2,
+        [example.feature(HOSTILE, 0.5, 0.2) | {"test": HOSTILE}],
+        slices=[{"column": HOSTILE, "value": HOSTILE, "rows": 5, "metric": HOSTILE, "score": None}],
+        bias=[{"facet": {"column": HOSTILE, "values": [HOSTILE]}, "metric": HOSTILE, "value": None}],
+        broken=[{"feature": HOSTILE, "check": HOSTILE, "description": HOSTILE}],
+        champion={"version": HOSTILE, "data_end": example.START.isoformat(), "evaluation_uri": HOSTILE},
+        quality=[example.quality(2) | {"metric": HOSTILE}],
+        estimate={"metric": HOSTILE, "value": 0.5, "calibration_error": None},
+    )
+    decision = example.decision(due=False)
+    decision |= {"reasons": [HOSTILE], "against": [HOSTILE], "evidence": {}, "rule": {HOSTILE: HOSTILE}}
+    decision["emission"]["why"] = HOSTILE
+    text = made(
+        own,
+        entries=[text_entry],
+        violations=[{"feature_name": HOSTILE, "constraint_check_type": HOSTILE, "description": HOSTILE}],
+        decision=decision,
+        cycle=HOSTILE,
+        provenance=[{"what": HOSTILE, "uri": f"s3://b/{HOSTILE}", "digest": HOSTILE}],
+        promotions=[{"number": 1, "version": HOSTILE, "data_end": example.START.isoformat()}],
+    )
+    found = Reader(text)
+    assert "script" not in found.tags()
+    assert not any("onclick" in attrs for _, attrs in found.elements)
+    assert found.text.count(HOSTILE) >= 20
+
+
+def test_features_are_sorted_by_importance_times_distance():
+    """A far move of what does not matter stands behind a near one of what does."""
+    features = [
+        example.feature("far", 0.9, 0.001),
+        example.feature("near", 0.2, 0.5),
+        example.feature("unknown", 0.5, None),
+    ]
+    text = made(example.evidence(2, features), entries=[])
+    places = [text.index(f"<h3>{name}</h3>") for name in ("near", "far", "unknown")]
+    assert places == sorted(places)
+
+
+def test_every_drawing_has_a_title_and_words_for_its_numbers():
+    """Who sees no picture hears what is in it."""
+    drawings = re.findall(r"<svg.*?</svg>", made(), flags=re.DOTALL)
+    assert len(drawings) >= 4
+    for drawn in drawings:
+        assert re.search(r'role="img"><title>[^<]+</title><desc>[^<]+\d[^<]*</desc>', drawn)
+
+
+def test_private_columns_show_that_they_moved_and_nothing_of_what_they_hold():
+    """Not in a drawing, a table, a slice, a group, a violation or a reason."""
+    secret = {
+        "name": "tailnum",
+        "kind": "text",
+        "values": ["N12345"],
+        "baseline": [0.5],
+        "current": [1.0],
+    }
+    own = example.evidence(
+        2,
+        [example.feature("tailnum", 0.5, 0.2)],
+        slices=[{"column": "tailnum", "value": "N12345", "rows": 5, "metric": "roc_auc", "score": 0.7}],
+        bias=[{"facet": {"column": "tailnum", "values": ["N12345"]}, "metric": "DI", "value": 1.0}],
+        broken=[{"feature": "tailnum", "check": "c", "description": "1 new value: N12345."}],
+    )
+    quoting = "The window is broken upstream: tailnum: 1 new value: N12345."
+    decision = example.decision(due=False) | {"reasons": [quoting], "against": [quoting]}
+    decision["evidence"] = {"w": {"is_alarm": False, "why": "tailnum: 1 new value: N12345", "quality": None}}
+    violation = {
+        "feature_name": "tailnum",
+        "constraint_check_type": "categorical_values_check",
+        "description": "1 new value: N12345.",
+    }
+    given = {"entries": [secret], "violations": [violation], "decision": decision}
+    assert made(own, **given).count("N12345") >= 6
+    hidden = made(own, **given, private=frozenset({"tailnum"}))
+    assert "N12345" not in hidden
+    assert "tailnum" in hidden
+
+
+def test_an_estimate_is_called_one_and_drawn_hollow():
+    """Before labels come nothing is shown as known."""
+    own = example.evidence(2, quality=[])
+    text = made(own)
+    assert "No label is known yet. By an estimate from the model's own scores" in Reader(text).text
+    assert "roc_auc, an estimate" in text
+    assert '<polygon points="' in text.split("Quality over time")[1]
+    chart = re.search(r"<title>Quality over time.*?</svg>", text, re.DOTALL)
+    assert chart is not None
+    assert chart.group().count("<circle") == 2
+
+
+def test_quality_on_few_labels_is_marked_as_young():
+    """A solid mark is a promise that enough labels are known."""
+    text = made(example.evidence(2, quality=[example.quality(2, coverage=0.4)]))
+    assert len(re.findall(r'<circle [^>]*class="judged young"', text)) == 1
+
+
+def test_quality_is_what_was_known_at_the_windows_end():
+    """Labels that came later do not change what was decided by."""
+    later = {**example.quality(5, value=0.4), "cutoff": example.window(9)[1]}
+    own = example.evidence(2, quality=[later, example.quality(2)])
+    assert "roc_auc is 0.700" in Reader(made(own)).text
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"features": []},
+        {"features": [example.feature("a", None, None)]},
+        {"quality": [], "estimate": None},
+        {"quality": [example.quality(2, value=None)], "estimate": {"metric": "m", "value": None}},
+        {"separability": None, "predictions": None},
+    ],
+)
+def test_what_is_undefined_is_told_as_such(changes: dict[str, Any]):
+    """No number is made up, and no page is missing, where monitor could not tell."""
+    found = Reader(made(example.evidence(2, **changes), decision=None, coverage=None, promotions=[]))
+    assert "nan" not in found.text
+    assert "No decision" in found.text
+
+
+@pytest.mark.parametrize("name", ["drawing", "window_report.words", "window_report.findings"])
+def test_examples_run(name: str):
+    """Each module has examples, and each gives what it says."""
+    result = doctest.testmod(importlib.import_module(f"include.ml.{name}"))
+    assert result.attempted > 0
+    assert result.failed == 0
