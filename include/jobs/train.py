@@ -158,9 +158,9 @@ def write_onnx(folder: Path, fitted: Fitted, features: ModuleType, validation: R
 
 
 def copy_code(target: Path, cycle: str) -> None:
-    """Put the running code beside the model: the shared jobs and functions, and the cycle's own package."""
+    """Put the running code beside the model: what cycles share, and the cycle's own package."""
     package = ROOT / "include"
-    files = [package / "__init__.py", package / "cycles/__init__.py", package / "cycles/cycle.py"]
+    files = [package / "__init__.py", *sorted((package / "cycles").glob("*.py"))]
     for folder in ("jobs", "ml", f"cycles/{cycle}"):
         files += sorted((package / folder).rglob("*.py"))
     for path in files:
