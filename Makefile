@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv/bin/python
 STACK := $(VENV) -m include.stack
 .DEFAULT_GOAL := help
-.PHONY: help run replay watch reproduce compare-keys status down test test-all lint lock bench environment dev-environment
+.PHONY: help run replay traffic watch reproduce compare-keys status down test test-all lint lock bench environment dev-environment
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -16,6 +16,10 @@ replay: environment ## turn the year 2013 of flights month by month, and report 
 
 watch: environment ## watch the year 2013 of flights month by month, and retrain when monitoring asks for it
 	@exec $(STACK) watch $(if $(CYCLE),--cycle $(CYCLE)) $(if $(WINDOWS),--windows $(WINDOWS))
+
+traffic: environment ## send an interval's records to the live endpoint, then their labels: INTERVAL=2013-03 RATE=200
+	@exec $(STACK) traffic --interval "$(INTERVAL)" $(if $(CYCLE),--cycle $(CYCLE)) $(if $(RATE),--rate $(RATE)) \
+		$(if $(ROWS),--rows $(ROWS)) $(if $(UNTIL),--until $(UNTIL)) $(if $(AGAIN),--again)
 
 reproduce: environment ## train a recorded model again and compare the answers: RUN=job, key or cycle/interval
 	@exec $(STACK) reproduce "$(RUN)" $(if $(TOLERANCE),--tolerance $(TOLERANCE))

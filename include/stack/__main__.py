@@ -1,4 +1,4 @@
-"""`python -m include.stack run|replay|watch|reproduce|compare-keys|up|status|exec|down`: what make calls."""
+"""`python -m include.stack run|replay|watch|traffic|reproduce|compare-keys|up|status|exec|down`: what make calls."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from typing import Any
 
 from include.settings import PROJECT, Settings
@@ -18,6 +19,7 @@ from include.stack.run import run
 from include.stack.stack import Stack
 from include.stack.status import print_status, status
 from include.stack.terminal import Terminal
+from include.stack.traffic import Plan, traffic
 from include.stack.watch import watch
 
 
@@ -57,6 +59,19 @@ def _replay(settings: Settings, terminal: Terminal, options: argparse.Namespace)
 
 def _watch(settings: Settings, terminal: Terminal, options: argparse.Namespace) -> int:
     return watch(settings, terminal, name=options.cycle, count=options.windows)
+
+
+def _traffic(settings: Settings, terminal: Terminal, options: argparse.Namespace) -> int:
+    plan = Plan(
+        cycle=options.cycle,
+        interval=options.interval,
+        rate=options.rate,
+        connections=options.connections,
+        rows=options.rows,
+        until=options.until,
+        again=options.again,
+    )
+    return traffic(settings, terminal, plan)
 
 
 def _reproduce(settings: Settings, terminal: Terminal, options: argparse.Namespace) -> int:
@@ -100,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         "--windows", type=int, help="how many, from the first with a champion; all if not given"
     )
     loop.set_defaults(command=_watch)
+    _add_traffic(commands)
     _add_record_commands(commands)
     tell = commands.add_parser("status", help="what runs, and what is in production")
     tell.add_argument("--json", action="store_true", help="for programs")
@@ -114,6 +130,31 @@ def _parser() -> argparse.ArgumentParser:
     down = commands.add_parser("down", help="stop the services")
     down.set_defaults(command=_down)
     return parser
+
+
+def _add_traffic(commands: Any) -> None:  # noqa: ANN401 - argparse keeps the type to itself
+    """The command that stands for clients."""
+    send = commands.add_parser(
+        "traffic", help="send an interval's records to the endpoint, then their labels"
+    )
+    send.add_argument("--cycle", default="flights", help="name of the cycle")
+    send.add_argument(
+        "--interval", required=True, help="start of what score_and_monitor has run for: 2013-03"
+    )
+    send.add_argument(
+        "--rate", type=float, help="requests a second; as fast as they are answered if not given"
+    )
+    send.add_argument("--connections", type=int, default=4, help="how many clients send side by side")
+    send.add_argument("--rows", type=int, help="only so many, from the first")
+    send.add_argument("--until", type=_moment, help="deliver only labels known by then: 2013-04-01")
+    send.add_argument("--again", action="store_true", help="send what was sent before once more")
+    send.set_defaults(command=_traffic)
+
+
+def _moment(text: str) -> datetime:
+    """A date or time, in UTC unless it says otherwise."""
+    found = datetime.fromisoformat(text)
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
 
 
 def _add_record_commands(commands: Any) -> None:  # noqa: ANN401 - argparse keeps the type to itself
