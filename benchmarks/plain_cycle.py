@@ -96,7 +96,7 @@ def main(root: Path) -> dict[str, float]:
     rows = timed("transform", lambda base: processing("transform", base, partitions))
     parts = {"train": rows / "train", "validation": rows / "validation"}
     model = timed("train", lambda base: training(base, parts))
-    tried = {"holdout": rows / "holdout", "challenger": model}
+    tried = {"train": rows / "train", "holdout": rows / "holdout", "challenger": model}
     evaluated = timed("evaluate", lambda base: processing("evaluate", base, tried))
     timed("verify", lambda _: verify(root / "train/model", evaluated / "golden.jsonl"))
     return seconds

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from include.jobs import card, contract, inference, judgement, model_files
+from include.jobs import card, contract, inference, judgement, model_files, reference
 from include.jobs.contract import Step
 from include.jobs.inference import Model
 from include.jobs.judgement import Comparison, Estimates
@@ -64,6 +64,14 @@ def work(step: Step) -> Mapping[str, float]:
     write_golden(step.output / "golden.jsonl", rows, models["challenger"])
     write_report(step, rows, verdict, document, answers)
     card.write(step, trained, models["challenger"].signature, verdict, document)
+    reference.write_reference(step)
+    reference.write_monitoring(
+        step,
+        document["importance"],
+        rows.labels,
+        answers["challenger"].probabilities,
+        judgement.event_seconds(step.required("holdout")),
+    )
     value = estimates["challenger"][step.description.metric].value
     told = {step.description.metric: value, "promote": int(verdict["promote"])}
     write_manifest(step, counts={"rows_in": len(rows), "rows_out": len(rows)}, metrics=told)
@@ -122,7 +130,7 @@ def describe(
     groups = {name: rows.columns[name] for name in step.module("estimator").SLICES}
     ours, limit = answers["challenger"].probabilities, answers["challenger"].threshold
     calibrations = {
-        name: evaluation.calibration(*judged_scores(rows, found.probabilities))
+        name: evaluation.calibration(*reference.judged(rows.labels, found.probabilities))
         for name, found in answers.items()
     }
     return {
@@ -147,13 +155,6 @@ def describe(
             metric,
         ),
     }
-
-
-def judged_scores(rows: Rows, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What a score promises and whether it came true: the positive class, or the label of several classes."""
-    if probabilities.shape[1] == 2:  # noqa: PLR2004 - two classes
-        return rows.labels == 1, probabilities[:, 1]
-    return probabilities.argmax(axis=1) == rows.labels, probabilities.max(axis=1)
 
 
 def registry_metrics(

@@ -1,21 +1,61 @@
-"""monitor: the interval's rows against the champion's baseline, its predictions against known labels."""
+"""monitor: a window's data and answers against the champion's baseline, and whether that is an alarm."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from include.jobs.contract import Step, run
-from include.jobs.manifest import write_manifest
+from include.jobs.manifest import write_json, write_manifest
 from include.jobs.watch_data import watch_data
 from include.jobs.watch_quality import watch_quality
+from include.ml.alarms import AlarmRule, alarm
+
+#: what the job is told of the champion, by the names in evidence.json
+CHAMPION = {
+    "version": "champion-version",
+    "data_end": "champion-data-end",
+    "evaluation_uri": "champion-evaluation-uri",
+}
 
 
 def monitor(step: Step) -> dict[str, float]:
-    """Write statistics, constraints, violations and model quality."""
-    drifted, n_rows = watch_data(step)
-    quality = watch_quality(step)
+    """Write what was found of data and quality, and evidence.json, which holds it together."""
+    data, quality = watch_data(step), watch_quality(step)
+    metrics = {**data.pop("metrics"), **quality.pop("metrics")}
+    n_rows = data["rows"]
+    evidence = {
+        "version": 1,
+        "window": [step.start.isoformat(), step.end.isoformat()],
+        "champion": {name: step.parameters.get(parameter) for name, parameter in CHAMPION.items()},
+        **data,
+        **quality,
+        "alarm": judge(step, data, quality),
+    }
+    write_json(step.output / "evidence.json", evidence)
     counts = {"rows_in": n_rows, "rows_out": n_rows, "rows_quarantined": 0, "rows_duplicate": 0}
-    metrics = {**drifted, **quality["metrics"]}
+    metrics["alarm"] = int(evidence["alarm"]["is_alarm"])
     write_manifest(step, counts=counts, metrics=metrics)
     return {"rows_in": n_rows, **metrics}
+
+
+def judge(step: Step, data: dict[str, Any], quality: dict[str, Any]) -> dict[str, Any]:
+    """The `alarm` of evidence.json, by the cycle's rule."""
+    rules = step.description.monitoring
+    rule = AlarmRule(
+        minimum_rows=rules.minimum_rows,
+        minimum_importance=rules.minimum_importance,
+        separability_limit=rules.separability_limit,
+        matured_share=rules.matured_share,
+    )
+    return alarm(
+        rule,
+        rows=data["rows"],
+        broken=data["broken"],
+        features=data["features"],
+        separability=data["separability"],
+        predictions=data["predictions"],
+        quality=quality["quality"],
+    )
 
 
 def main() -> None:

@@ -7,16 +7,17 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-import pandas as pd
+import pyarrow as pa
 
 from include.jobs import partitions
+from include.jobs.columns import columns_of, read_batches
 from include.jobs.contract import Step, parse_time, run
 from include.jobs.manifest import write_json, write_manifest
-from include.jobs.tables import read_chunks, write_table
+from include.jobs.tables import write_table
 from include.ml.constraints import suggest
 from include.ml.refusal import Refused
 from include.ml.splitting import PARTS, by_time, is_known
-from include.ml.statistics import Histograms, Profile, baseline_statistics
+from include.ml.statistics import Bounds, Profile
 
 
 def transform(step: Step) -> dict[str, int]:
@@ -71,23 +72,23 @@ def refuse_empty(step: Step, rows: Counter[str], until: datetime) -> None:
 
 def write_baseline(step: Step) -> None:
     """Write statistics.json and constraints.json over the training part, in two passes over its files."""
-    features = step.module("features")
-    columns = [*features.SIGNATURE, *features.COMBINED]
+    features, rule = step.module("features"), step.description.monitoring
+    names = [*features.SIGNATURE, *features.COMBINED]
     files = sorted((step.output / "train").glob("*.parquet"))
-    profile = Profile()
-    for frame in _frames(files, columns):
-        profile.add(frame)
-    fine = Histograms(profile.fine_edges())
-    for frame in _frames(files, columns):
-        fine.add(frame)
-    found = baseline_statistics(profile, fine)
+    bounds = Bounds()
+    for batch in _batches(files, names):
+        bounds.add(columns_of(batch, names))
+    profile = Profile(bounds.edges(), private=rule.private)
+    for batch in _batches(files, names):
+        profile.add(columns_of(batch, names), batch.num_rows)
+    found = profile.statistics()
     write_json(step.output / "baseline/statistics.json", found)
-    write_json(step.output / "baseline/constraints.json", suggest(found))
+    write_json(step.output / "baseline/constraints.json", suggest(found, rule.minimum_distance))
 
 
-def _frames(files: list[Path], columns: list[str]) -> Iterator[pd.DataFrame]:
+def _batches(files: list[Path], columns: list[str]) -> Iterator[pa.RecordBatch]:
     for path in files:
-        yield from read_chunks(path, columns)
+        yield from read_batches(path, columns)
 
 
 def main() -> None:

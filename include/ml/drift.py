@@ -1,27 +1,81 @@
-"""How far rows have moved from a baseline, and which of its constraints they break."""
+"""How far rows have moved from a baseline, and whether chance would bring that about.
+
+A feature has drifted if the effect is large enough to matter, and surely no chance: significance alone says
+nothing, since with enough rows any two months differ.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
-from include.ml.constraints import body, completeness
+from include.ml.constraints import body
 
-#: with fewer present values a distance tells more about chance than about drift
-MIN_PRESENT = 500
-#: values quoted in a description
-QUOTED = 5
+#: categories of which fewer are expected are counted together, or the chi-squared distribution does not hold
+EXPECTED = 5
 
-Violation = dict[str, str]
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """When a feature has drifted."""
+
+    #: from this distance on, 0 to 1 ...
+    minimum_distance: float
+    #: ... if chance brings that about in fewer than this share of windows, over all features together
+    significance: float
+    #: values that there must be on both sides
+    minimum_rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Movement:
+    """How far one feature has moved."""
+
+    name: str
+    test: Literal["ks", "tv"]
+    #: Kolmogorov-Smirnov distance of numbers, total variation of texts, 0 to 1
+    distance: float
+    #: what chance would bring about in every second window or so; the rest of the distance is the effect
+    by_chance: float = 0.0
+    #: corrected for the number of features
+    p_value: float
+    is_drifted: bool = False
+
+
+@dataclass(frozen=True)
+class Side:
+    """The counts of one side of a comparison."""
+
+    counts: NDArray[np.int64]
+    #: by how many times its rows are worth less than independent ones (see include/ml/clusters.py)
+    design_effect: float = field(default=1.0)
+
+    @property
+    def worth(self) -> float:
+        """Number of independent rows that would tell as much."""
+        return float(self.counts.sum() / self.design_effect)
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """Counts over their sum."""
+        return np.asarray(self.counts / self.counts.sum(), dtype=np.float64)
 
 
 def bucket_edges(feature: Mapping[str, Any]) -> NDArray[np.float64]:
     """The bounds of a number's buckets in statistics.json, n + 1 for n buckets."""
     buckets = body(feature)["distribution"]["kll"]["buckets"]
     return np.array([buckets[0]["lower_bound"], *(bucket["upper_bound"] for bucket in buckets)])
+
+
+def bucket_counts(feature: Mapping[str, Any]) -> NDArray[np.int64]:
+    """The counts of a baseline's buckets, with none below the first and above the last one."""
+    buckets = body(feature)["distribution"]["kll"]["buckets"]
+    return np.array([0, *(int(bucket["count"]) for bucket in buckets), 0])
 
 
 def kolmogorov_smirnov(baseline: NDArray[np.int64], current: NDArray[np.int64]) -> float:
@@ -45,127 +99,175 @@ def kolmogorov_smirnov(baseline: NDArray[np.int64], current: NDArray[np.int64]) 
     return float(np.abs(shares[0] - shares[1]).max())
 
 
-def total_variation(baseline: Mapping[str, int], current: Mapping[str, int]) -> float:
-    """Half the sum of all differences between two distributions of categories, 0 to 1.
+def kolmogorov_smirnov_p(distance: float, baseline: float, current: float) -> float:
+    """How often chance brings about such a distance, by Kolmogorov's asymptotic distribution.
+
+    Over buckets the distance is never larger than over single values, so the true chance is smaller still.
 
     Examples
     --------
-    >>> total_variation({"UA": 50, "B6": 50}, {"UA": 20, "B6": 60, "AA": 20})
+    >>> round(kolmogorov_smirnov_p(0.05, 20_000, 1_000), 3)
+    0.017
+    """
+    return float(special.kolmogorov(distance * np.sqrt(baseline * current / (baseline + current))))
+
+
+def total_variation(baseline: Side, current: Side) -> float:
+    """Half the sum of all differences between two distributions over the same categories, 0 to 1.
+
+    Examples
+    --------
+    >>> total_variation(Side(np.array([50, 50, 0])), Side(np.array([20, 60, 20])))
     0.3
     """
-    totals = sum(baseline.values()), sum(current.values())
-    names = sorted(baseline.keys() | current.keys())
-    gaps = (abs(baseline.get(n, 0) / totals[0] - current.get(n, 0) / totals[1]) for n in names)
-    return round(sum(gaps) / 2, 12)
+    return round(float(np.abs(baseline.shares - current.shares).sum() / 2), 12)
 
 
-def distances(
-    baseline: Mapping[str, Any], current: Mapping[str, Any], counts: Mapping[str, NDArray[np.int64]]
-) -> dict[str, float]:
-    """Distance of every feature that both statistics have, by name: Kolmogorov-Smirnov or total variation.
+def total_variation_by_chance(baseline: Side, current: Side) -> float:
+    """The mean total variation of two samples of one distribution: many categories differ by chance alone.
+
+    Half the sum of the mean absolute values of normal differences.
+
+    Examples
+    --------
+    >>> side = Side(np.full(100, 5))
+    >>> round(total_variation_by_chance(side, side), 2)
+    0.25
+    """
+    share, rows = _pooled(baseline, current), 1 / baseline.worth + 1 / current.worth
+    return float(np.sqrt(2 / np.pi * share * (1 - share) * rows).sum() / 2)
+
+
+def total_variation_p(baseline: Side, current: Side) -> float:
+    """How often chance brings about such counts, by the chi-squared test of homogeneity.
+
+    Rare categories are counted as one. A side's design effect divides its rows (Rao and Scott 1981, first
+    order).
+
+    Examples
+    --------
+    >>> total_variation_p(Side(np.array([50, 50])), Side(np.array([50, 50])))
+    1.0
+    """
+    share = _pooled(baseline, current)
+    order = np.argsort(share, kind="stable")
+    few = order[np.cumsum(share[order]) * min(baseline.worth, current.worth) < EXPECTED]
+    rare = np.union1d(few, np.flatnonzero(share * min(baseline.worth, current.worth) < EXPECTED))
+    common = np.setdiff1d(np.arange(len(share)), rare)
+    gaps = np.append(
+        (baseline.shares - current.shares)[common], (baseline.shares - current.shares)[rare].sum()
+    )
+    weights = np.append(share[common], share[rare].sum())
+    held = weights > 0
+    rows = baseline.worth * current.worth / (baseline.worth + current.worth)
+    statistic = rows * float((gaps[held] ** 2 / weights[held]).sum())
+    return float(special.chdtrc(held.sum() - 1, statistic)) if held.sum() > 1 else 1.0
+
+
+def _pooled(baseline: Side, current: Side) -> NDArray[np.float64]:
+    rows = baseline.worth + current.worth
+    return (baseline.shares * baseline.worth + current.shares * current.worth) / rows
+
+
+def of_numbers(name: str, baseline: Side, current: Side) -> Movement:
+    """The movement of a column of numbers, by counts in common buckets."""
+    distance = kolmogorov_smirnov(baseline.counts, current.counts)
+    chance = kolmogorov_smirnov_p(distance, baseline.worth, current.worth)
+    return Movement(name=name, test="ks", distance=distance, p_value=chance)
+
+
+def of_texts(
+    name: str,
+    baseline: Mapping[str, int],
+    current: Mapping[str, int],
+    design_effects: tuple[float, float] = (1, 1),
+) -> Movement:
+    """The movement of a column of texts, by their counts; new ones count like all others."""
+    every = sorted(baseline.keys() | current.keys())
+    before, now = (
+        Side(np.array([counts.get(value, 0) for value in every]), effect)
+        for counts, effect in zip((baseline, current), design_effects, strict=True)
+    )
+    return Movement(
+        name=name,
+        test="tv",
+        distance=total_variation(before, now),
+        by_chance=total_variation_by_chance(before, now),
+        p_value=total_variation_p(before, now),
+    )
+
+
+def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """P-values corrected for their number by Holm's method (1979).
+
+    It holds however the features depend on each other, as Bonferroni's does, and misses less.
+
+    Examples
+    --------
+    >>> holm(np.array([0.01, 0.04, 0.03])).round(2).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    order = np.argsort(p_values, kind="stable")
+    scaled = p_values[order] * np.arange(len(p_values), 0, -1)
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1)
+    return corrected
+
+
+def judge(found: Collection[Movement], rule: Rule) -> list[Movement]:
+    """Correct the p-values for each other, and say which features have drifted.
+
+    Of a text's distance, the part that chance alone brings about is not taken for an effect.
+    """
+    every = list(found)
+    corrected = holm(np.array([each.p_value for each in every])).tolist()
+    return [
+        replace(each, p_value=p_value, is_drifted=_is_large(each, rule) and p_value < rule.significance)
+        for each, p_value in zip(every, corrected, strict=True)
+    ]
+
+
+def _is_large(found: Movement, rule: Rule) -> bool:
+    return found.distance - found.by_chance >= rule.minimum_distance
+
+
+def movements(
+    baseline: Mapping[str, Any],
+    current: Mapping[str, Any],
+    counts: Mapping[str, NDArray[np.int64]],
+    rule: Rule,
+    *,
+    without: Collection[str] = (),
+    design_effects: Mapping[str, tuple[float, float]] | None = None,
+) -> list[Movement]:
+    """How far every feature has moved that both statistics hold enough values of, in the baseline's order.
 
     Parameters
     ----------
     baseline, current
-        Contents of statistics.json.
+        Contents of statistics.json. A private feature has no distribution there, and is left out.
     counts
-        For numbers, the current values in the baseline's buckets, as `statistics.histogram` counts them.
-
-    Returns
-    -------
-    Distances from 0 to 1; features with fewer than MIN_PRESENT values on a side are left out.
+        For numbers, the current values in the baseline's buckets, as `binning.histogram` counts them.
+    without
+        Features that are broken: a fault upstream is no drift.
+    design_effects
+        By feature, of the baseline and of the current rows; without one, rows count as independent.
     """
-    found = {}
-    now = {feature["name"]: feature for feature in current["features"]}
+    now, effects = {feature["name"]: feature for feature in current["features"]}, design_effects or {}
+    found = []
     for before in baseline["features"]:
         name = before["name"]
-        if name not in now or min(_present(before), _present(now[name])) < MIN_PRESENT:
+        if name in without or name not in now or is_text(before) != is_text(now[name]):
             continue
-        if _is_text(before) and _is_text(now[name]):
-            found[name] = total_variation(categories(before), categories(now[name]))
-        elif name in counts and not _is_text(now[name]):
-            buckets = body(before)["distribution"]["kll"]["buckets"]
-            inside = np.array([0, *(int(bucket["count"]) for bucket in buckets), 0])
-            found[name] = kolmogorov_smirnov(inside, counts[name])
-    return found
-
-
-def violations(
-    constraints: Mapping[str, Any], current: Mapping[str, Any], moved: Mapping[str, float]
-) -> list[Violation]:
-    """The contents of constraint_violations.json: what the current rows break, in the order of the features.
-
-    Parameters
-    ----------
-    constraints
-        Contents of the baseline's constraints.json.
-    current
-        Contents of the current rows' statistics.json.
-    moved
-        Distances from the baseline, as `distances` gives them.
-
-    Examples
-    --------
-    >>> from include.ml.constraints import suggest
-    >>> from include.ml.statistics import describe_frames
-    >>> import pandas as pd
-    >>> rules = suggest(describe_frames([pd.DataFrame({"sky": ["clear", "grey"], "temp": [3.5, 4.0]})]))
-    >>> now = describe_frames([pd.DataFrame({"sky": ["clear", "red"]})])
-    >>> [found["constraint_check_type"] for found in violations(rules, now, {})]
-    ['categorical_values_check', 'missing_column_check']
-    """
-    now = {feature["name"]: feature for feature in current["features"]}
-    config = constraints["monitoring_config"]
-    found: list[Violation] = []
-    for rule in constraints["features"]:
-        found += _broken(rule, now.get(rule["name"]), config, moved.get(rule["name"]))
-    known = {rule["name"] for rule in constraints["features"]}
-    found += [
-        _violation(name, "extra_column_check", "The baseline has no such column.")
-        for name in now
-        if name not in known
-    ]
-    return found
-
-
-def _broken(
-    rule: Mapping[str, Any], now: Mapping[str, Any] | None, config: Mapping[str, Any], distance: float | None
-) -> Iterator[Violation]:
-    name = rule["name"]
-    if now is None:
-        yield _violation(name, "missing_column_check", "The baseline has this column, the rows have not.")
-        return
-    # a column without a value has no type of its own
-    if _present(now) and not _fits(rule["inferred_type"], now["inferred_type"]):
-        text = f"The baseline has {rule['inferred_type']} values, the rows have {now['inferred_type']}."
-        yield _violation(name, "data_type_check", text)
-        return
-    share = completeness(now)
-    if share < rule["completeness"]:
-        text = f"{share:.1%} of the rows have a value; the constraint asks for {rule['completeness']:.1%}."
-        yield _violation(name, "completeness_check", text)
-    yield from _outside(rule, now, config)
-    threshold = config["distribution_constraints"]["comparison_threshold"]
-    if distance is not None and distance > threshold:
-        kind = "Total variation" if _is_text(now) else "Kolmogorov-Smirnov"
-        text = f"{kind} distance {distance:.3f} from the baseline exceeds {threshold}."
-        yield _violation(name, "baseline_drift_check", text)
-
-
-def _outside(
-    rule: Mapping[str, Any], now: Mapping[str, Any], config: Mapping[str, Any]
-) -> Iterator[Violation]:
-    if rule.get("num_constraints", {}).get("is_non_negative") and body(now).get("min", 0.0) < 0:
-        text = f"The smallest value is {body(now)['min']:g}; the baseline has none below 0."
-        yield _violation(rule["name"], "range_check", text)
-    if "string_constraints" not in rule or not _present(now):
-        return
-    new = {v: n for v, n in categories(now).items() if v not in set(rule["string_constraints"]["domains"])}
-    share = 1 - sum(new.values()) / _present(now)
-    if share < config["domain_content_threshold"]:
-        quoted = ", ".join(sorted(new, key=lambda value: (-new[value], value))[:QUOTED])
-        text = f"{len(new)} new values, in {1 - share:.1%} of the rows: {quoted}."
-        yield _violation(rule["name"], "categorical_values_check", text)
+        if min(present(before), present(now[name])) < max(rule.minimum_rows, 1):
+            continue
+        pair = effects.get(name, (1.0, 1.0))
+        if is_text(before) and categories(before):
+            found.append(of_texts(name, categories(before), categories(now[name]), pair))
+        elif not is_text(before) and body(before)["distribution"]["kll"]["buckets"]:
+            inside = bucket_counts(before)
+            found.append(of_numbers(name, Side(inside, pair[0]), Side(counts[name], pair[1])))
+    return judge(found, rule)
 
 
 def categories(feature: Mapping[str, Any]) -> dict[str, int]:
@@ -173,18 +275,11 @@ def categories(feature: Mapping[str, Any]) -> dict[str, int]:
     return {b["value"]: b["count"] for b in body(feature)["distribution"]["categorical"]["buckets"]}
 
 
-def _fits(expected: str, found: str) -> bool:
-    """Whole numbers fit a column of fractions, and nothing else fits another type."""
-    return expected == found or (expected, found) == ("Fractional", "Integral")
-
-
-def _present(feature: Mapping[str, Any]) -> int:
+def present(feature: Mapping[str, Any]) -> int:
+    """Rows that have a value."""
     return int(body(feature)["common"]["num_present"])
 
 
-def _is_text(feature: Mapping[str, Any]) -> bool:
+def is_text(feature: Mapping[str, Any]) -> bool:
+    """Whether it is a feature of texts."""
     return bool(feature["inferred_type"] == "String")
-
-
-def _violation(name: str, check: str, description: str) -> Violation:
-    return {"feature_name": name, "constraint_check_type": check, "description": description}

@@ -102,7 +102,7 @@ class Order:
         rows = made["digest"] if made else ""
         yield decision.key, self._record("train", interval, {"train": rows, "validation": rows})
         champion = champion_as_of(entries, interval.end, inclusive=False)
-        inputs = {"holdout": rows, "challenger": decision.model_uri}
+        inputs = {"train": rows, "holdout": rows, "challenger": decision.model_uri}
         if champion:
             inputs["champion"] = champion.model_uri
         yield _key_in(decision.evaluation_uri), self._record("evaluate", interval, inputs)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from include.cycles.flights.features import SIGNATURE
+from include.cycles.flights.features import COMBINED, SIGNATURE, combine
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTRY_POINT = ROOT / "include/image/entrypoint.py"
@@ -100,9 +100,17 @@ def train(base: Path, train_rows: pd.DataFrame, validation_rows: pd.DataFrame) -
     return run(base, "train")
 
 
+def with_combined(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows with their combined attributes, as transform writes them."""
+    numbers = [name for name, kind in SIGNATURE.items() if kind == "number"]
+    made = combine({name: frame[name].to_numpy(float) for name in numbers})
+    return frame.assign(**{name: made[name] for name in COMBINED})
+
+
 def evaluate(base: Path, holdout: pd.DataFrame, **models: Path) -> tuple[int, str]:
     """Run an evaluation of model folders by role; its results are at `base`/processing/output."""
     write_part(base / "processing/input/holdout", holdout)
+    write_part(base / "processing/input/train", with_combined(flights(1500)))
     write_code(base / "processing/input/code")
     for role, model in models.items():
         (base / "processing/input" / role).mkdir()

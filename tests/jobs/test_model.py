@@ -310,3 +310,14 @@ def test_the_model_card_stands_alone(evaluated: Path):
     assert 'src="' not in page
     assert "Intended uses" in page
     assert "holdout sha256" in page
+
+
+def test_evaluation_leaves_what_watching_needs(evaluated: Path):
+    """Importance by column, the scores' distribution, a calibration, and a sample of the training rows."""
+    left = json.loads((evaluated / "monitoring.json").read_text())
+    assert set(left["importance"]) == set(features.SIGNATURE)
+    assert sum(left["predictions"]["counts"]) == left["rows"] == len(HOLDOUT)
+    assert left["calibration"]["rows"] == len(HOLDOUT)
+    sample = pd.read_parquet(evaluated / "reference.parquet")
+    assert list(sample.columns) == ["event_time", *features.SIGNATURE, *features.COMBINED]
+    assert len(sample) == 1500

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,25 +11,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 
+from include.ml.binning import BUCKETS, SAMPLED, Thinned, histogram, quantile_edges
 from include.ml.constraints import suggest
-from include.ml.drift import bucket_edges, distances, violations
-from include.ml.statistics import BUCKETS, Histograms, Profile, describe_frames, histogram
+from include.ml.drift import Rule, bucket_edges, movements, of_numbers, of_texts
+from include.ml.drift import Side as Counted
+from include.ml.statistics import Profile, describe_frames
+from include.ml.summaries import CATEGORIES, OTHERS, columns_of
+from include.ml.violations import faults, violations
 
+RULE = Rule(minimum_distance=0.1, significance=0.01, minimum_rows=500)
 BASELINE = pd.DataFrame({"temp": np.linspace(0.5, 99.5, 1000), "sky": ["clear", "grey"] * 500})
 
 
 def compare(now: pd.DataFrame, baseline: pd.DataFrame = BASELINE) -> list[tuple[str, str]]:
     """The breaks that the current rows make, as feature and kind."""
-    before, current = describe_frames([baseline]), describe_frames([now])
-    counts = {
-        feature["name"]: histogram(now[feature["name"]].dropna().to_numpy(), bucket_edges(feature))
-        for feature in before["features"]
-        if feature["name"] in now
-        and pd.api.types.is_numeric_dtype(now[feature["name"]])
-        and feature["inferred_type"] != "String"
-    }
-    found = violations(suggest(before), current, distances(before, current, counts))
-    return [(each["feature_name"], each["constraint_check_type"]) for each in found]
+    return [(each["feature_name"], each["constraint_check_type"]) for each in found(now, baseline)]
+
+
+def found(now: pd.DataFrame, baseline: pd.DataFrame = BASELINE) -> list[dict[str, str]]:
+    """The violations of rows that pass by once, counted in the baseline's buckets."""
+    before = describe_frames([baseline])
+    numbers = [each for each in before["features"] if each["inferred_type"] != "String"]
+    profile = Profile({each["name"]: bucket_edges(each) for each in numbers})
+    profile.add(columns_of(now), len(now))
+    current = profile.statistics()
+    moved = movements(before, current, profile.counts(), RULE)
+    return violations(suggest(before), current, moved)
 
 
 def test_the_same_rows_break_nothing():
@@ -83,17 +92,87 @@ def test_the_distance_is_close_to_the_exact_one():
     """Over buckets the Kolmogorov-Smirnov distance misses the exact one by no more than a bucket's share."""
     random = np.random.default_rng(0)
     before, now = random.normal(0, 1, 5000), random.normal(0.5, 1.3, 5000)
-    baseline = describe_frames([pd.DataFrame({"x": before})])
-    current = describe_frames([pd.DataFrame({"x": now})])
-    counts = {"x": histogram(now, bucket_edges(baseline["features"][0]))}
-    exact = ks_2samp(before, now).statistic
-    assert distances(baseline, current, counts)["x"] == pytest.approx(exact, abs=1 / BUCKETS)
+    edges = quantile_edges(before)
+    counts = [Counted(histogram(values, edges)) for values in (before, now)]
+    exact = ks_2samp(before, now)
+    measured = of_numbers("x", *counts)
+    assert exact.statistic - 1 / BUCKETS <= measured.distance <= exact.statistic
+
+
+def test_a_repeated_highest_value_has_a_bucket_of_its_own():
+    """Visibility is 10 miles nine times of ten: that it is 9 now is seen, though the range is the same."""
+    before = np.append(np.full(900, 10.0), np.linspace(0, 9.9, 100))
+    edges = quantile_edges(before)
+    now = np.where(before == 10.0, 9.95, before)
+    counts = [Counted(histogram(values, edges)) for values in (before, now)]
+    assert of_numbers("visibility", *counts).distance == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize("outlier", [1e3, 1e9])
+def test_one_outlier_does_not_blunt_the_buckets(outlier: float):
+    """However far away a single value lies, all buckets hold about the same share."""
+    values = np.append(np.linspace(0, 1, 10_000), outlier)
+    counts = histogram(values, quantile_edges(values))
+    assert counts[1:-1].max() <= 502
+    assert counts.sum() == len(values)
+
+
+def test_bounds_do_not_depend_on_how_rows_are_cut():
+    """Every k-th value is held, wherever a file ends."""
+    values = np.random.default_rng(3).normal(size=3 * SAMPLED)
+    whole, parts = Thinned(), Thinned()
+    whole.add(values)
+    for part in np.split(values, [7, 1000, 60_001, 60_002, 140_000]):
+        parts.add(part)
+    assert whole.held.tolist() == parts.held.tolist()
+    assert SAMPLED / 2 <= len(whole.held) <= SAMPLED
 
 
 def test_counts_outside_the_edges_are_kept():
     """A histogram has a place for values below and above, so that none is lost."""
+    profile = Profile({"x": quantile_edges(np.array([3.0, 3.0]))})
+    profile.add({"x": np.array([2.0, 3.0, 4.0, 5.0, np.nan])}, 5)
+    assert profile.counts()["x"].tolist() == [1, 1, 2]
+    buckets = profile.statistics()["features"][0]["numerical_statistics"]["distribution"]["kll"]["buckets"]
+    assert [bucket["count"] for bucket in buckets] == [1, 1, 2]
+
+
+def test_texts_without_end_are_counted_in_bounded_memory():
+    """Past so many texts further ones share a count; those of the baseline keep theirs."""
+    profile = Profile(known={"id": ["last"]})
+    profile.add(columns_of(pd.DataFrame({"id": [f"{n}" for n in range(CATEGORIES + 50)]})), CATEGORIES + 50)
+    profile.add(columns_of(pd.DataFrame({"id": ["last"]})), 1)
+    counts = profile.columns["id"].categories
+    assert (len(counts), counts[OTHERS], counts["last"]) == (CATEGORIES + 2, 50, 1)
+
+
+def test_a_private_column_shows_counts_only():
+    """Neither values nor range of a private column are written, nor constraints that tell them."""
+    frame = BASELINE.assign(name=["Ann", "Bob"] * 500)
+    told = describe_frames([frame], private=["temp", "name"])
+    text = json.dumps([told, suggest(told)])
+    assert not any(value in text for value in ("Ann", "Bob", "99.5", "0.5,"))
+    present = {
+        each["name"]: (each.get("numerical_statistics") or each["string_statistics"])["common"]
+        for each in told["features"]
+    }
+    assert present["name"] == present["temp"] == {"num_present": 1000, "num_missing": 0}
+    assert [each["inferred_type"] for each in suggest(told)["features"]] == ["Fractional", "String", "String"]
+
+
+def test_many_categories_do_not_pass_for_a_large_effect():
+    """Of 500 rows over 100 airports more than a tenth of the distance is chance, and not taken for drift."""
+    random = np.random.default_rng(1)
+    before = dict(enumerate(random.multinomial(20_000, np.full(100, 0.01)).tolist()))
+    now = dict(enumerate(random.multinomial(500, np.full(100, 0.01)).tolist()))
+    measured = of_texts("dest", {str(k): n for k, n in before.items()}, {str(k): n for k, n in now.items()})
+    assert measured.distance > RULE.minimum_distance
+    assert measured.distance == pytest.approx(measured.by_chance, abs=0.03)
+    assert measured.p_value > 0.01
+
+
+def test_no_rows_are_one_fault():
+    """A window without rows is a fault upstream, not a missing column for each feature."""
     profile = Profile()
-    profile.add(pd.DataFrame({"x": [3.0, 3.0]}))
-    counted = Histograms(profile.fine_edges())
-    counted.add(pd.DataFrame({"x": [2.0, 3.0, 4.0, 5.0]}))
-    assert counted.counts["x"].tolist() == [1, 1, 2]
+    told = faults(violations(suggest(describe_frames([BASELINE])), profile.statistics(), []))
+    assert [(each["feature"], each["check"]) for each in told] == [("", "empty_window_check")]

@@ -62,9 +62,13 @@ class EvaluateOperator(OrderedOperator):
     operator_extra_links = (*JobOperator.operator_extra_links, ReportLink(), ModelCardLink())
 
     def work(self, context: Context, interval: Interval) -> Work:
-        """The holdout, the challenger, and the champion as of the interval where there is one."""
+        """The holdout, the challenger, and the champion as of the interval where there is one.
+
+        The training rows are sampled for those who will watch the model; no model is judged by them.
+        """
         transformed, trained = self.result_of(context, "transform"), self.result_of(context, "train")
         inputs = {
+            "train": Input(Source(f"{transformed['uri']}train/"), transformed["digest"]),
             "holdout": Input(Source(f"{transformed['uri']}holdout/"), transformed["digest"]),
             "challenger": Input(model_folder(trained["model_uri"]), trained["model_uri"]),
         }

@@ -70,7 +70,12 @@ class MonitorOperator(JobOperator):
                 # The place of a step's output holds its key.
                 "baseline": Input(Source(baseline), baseline),
                 "evaluated": Input(Source(champion.evaluation_uri), champion.evaluation_uri),
-            }
+            },
+            {
+                "champion-version": champion.version or "",
+                "champion-data-end": champion.data_end,
+                "champion-evaluation-uri": champion.evaluation_uri,
+            },
         )
 
 
