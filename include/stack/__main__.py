@@ -1,4 +1,4 @@
-"""`python -m include.stack run|replay|watch|traffic|reproduce|compare-keys|up|status|exec|down`: what make calls."""
+"""`python -m include.stack <command>`: what make calls; without a command it tells which there are."""
 
 from __future__ import annotations
 
