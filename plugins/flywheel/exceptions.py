@@ -14,6 +14,7 @@ Light on purpose: the ledger, which programs without Airflow read too, raises fr
     │   ├── JobStopped              SageMaker says Stopped
     │   ├── DeploymentFailed        the endpoint did not come into service, or serves an older version
     │   └── PredictionsDiffer       the live endpoint answers otherwise than the offline model
+    ├── JobLost                     SageMaker itself failed under the job: a retry starts the next generation
     └── JobTimedOut                 the task's deadline passed; its job was stopped, a retry may succeed
 """
 
@@ -66,6 +67,10 @@ class DeploymentFailed(Verdict):
 
 class PredictionsDiffer(Verdict):
     """The endpoint's predictions are not those of the offline model."""
+
+
+class JobLost(FlywheelError):  # noqa: N818 - named like its siblings, for what happened
+    """A job ended as Failed by a fault of SageMaker's own, not by what it was asked to do."""
 
 
 class JobTimedOut(FlywheelError):  # noqa: N818 - named like its siblings, for what happened

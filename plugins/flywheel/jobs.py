@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from flywheel.exceptions import FlywheelError, JobFailed, JobStopped
+from flywheel.exceptions import FlywheelError, JobFailed, JobLost, JobStopped
 
 ACTIVE = frozenset({"InProgress", "Stopping"})
 STOPPED = frozenset({"Stopped"})
+#: how SageMaker begins the reason of a failure that is its own: the same request may succeed the next time
+OWN_FAULTS = ("InternalServerError", "CapacityError")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +76,7 @@ def judge(kind: JobKind, name: str, description: Mapping[str, Any]) -> None:
     """Say by SageMaker's own word whether a job that ended did what it was asked.
 
     :raises JobStopped: somebody, or its time limit, stopped it
+    :raises JobLost: SageMaker itself failed under it
     :raises JobFailed: anything else that is no success
     """
     status = kind.status(description)
@@ -84,6 +87,8 @@ def judge(kind: JobKind, name: str, description: Mapping[str, Any]) -> None:
     text = f"The {kind.name} {name} ended as {status}: {why.rstrip('.')}."
     if status in kind.stopped:
         raise JobStopped(f"{text} Clear the task to run it again.")
+    if str(description.get("FailureReason", "")).startswith(OWN_FAULTS):
+        raise JobLost(f"{text} It is run again if the task has a retry left.")
     raise JobFailed(f"{text} Its log is above; after the cause is removed, clear the task to run it again.")
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import botocore.session
 import pytest
 
-from flywheel.exceptions import FlywheelError, JobFailed, JobStopped
+from flywheel.exceptions import FlywheelError, JobFailed, JobLost, JobStopped, Verdict
 from flywheel.jobs import ENDPOINT, KINDS, PROCESSING, TRAINING, TRANSFORM, JobKind, judge, kind_named
 
 MODEL = botocore.session.get_session().get_service_model("sagemaker")
@@ -44,6 +44,15 @@ def test_only_success_is_success(kind: JobKind, status: str):
     expected = JobStopped if status == "Stopped" else JobFailed
     with pytest.raises(expected, match=f"ended as {status}: AlgorithmError: no rows"):
         judge(kind, "j", described)
+
+
+@pytest.mark.parametrize("kind", [PROCESSING, TRAINING, TRANSFORM], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("fault", ["InternalServerError: try again", "CapacityError: no instance"])
+def test_a_fault_of_sagemakers_own_is_no_verdict(kind: JobKind, fault: str):
+    """A machine that went down under a job says nothing of the job: its task may try again."""
+    with pytest.raises(JobLost, match=fault) as raised:
+        judge(kind, "j", {kind.status_field: "Failed", "FailureReason": fault})
+    assert not isinstance(raised.value, Verdict)
 
 
 def test_a_judgement_tells_what_the_container_said_first():
