@@ -1,0 +1,302 @@
+"""A mixed load on a service that is killed again and again, and what must be true of it after each restart.
+
+Every client notes what it asks for before it asks, and what was acknowledged. After a restart a thing that
+was acknowledged must be there; of what was asked for and not acknowledged, all or nothing.
+"""
+# ruff: noqa: ANN401, S311 (boto3 makes its clients at run time; the load must be the same again for a seed)
+
+from __future__ import annotations
+
+import hashlib
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+
+from tests.local_sagemaker import serving
+from tests.local_sagemaker.serving import until
+
+BUCKET, ENDPOINT, ROLE = "crash", "steady", "arn:aws:iam::000000000000:role/crash"
+KEYS, PARTS = 12, 3
+#: jobs that may be unfinished before no more are created
+WAITING = 12
+PART_BYTES = 5 * 1024 * 1024
+#: the job of the load: one line for each run, then a result
+JOB = """
+import os, sys, time
+base = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
+with open(os.environ["MARK"], "a") as file:
+    file.write("run\\n")
+time.sleep(float(os.environ["NAP"]))
+with open(f"{base}/processing/output/result", "w") as file:
+    file.write(os.environ["MARK"])
+"""
+#: forked from a zygote where there is one already, started anew where there is none
+IMAGE = """
+uri = ["crash:*"]
+[entry_points]
+process = ["{python}", "-I", "-S", "-u", "{dir}/job.py"]
+[preload]
+modules = ["json"]
+free = ["MARK", "NAP"]
+"""
+
+
+class Lost(Exception):  # noqa: N818 (what a client is told by a dead service)
+    """The service went away before it answered."""
+
+
+@contextmanager
+def answered() -> Iterator[None]:
+    """Turn the ways of a connection to break into Lost; any answer of the service is none of them."""
+    try:
+        yield
+    except ClientError:
+        raise
+    except (BotoCoreError, HTTPClientError, ConnectionError, OSError) as error:
+        raise Lost(str(error)) from error
+
+
+class Objects:
+    """Puts, deletions and multipart uploads; each key has one writer, so its history is a line."""
+
+    def __init__(self) -> None:
+        #: by key: digests (None: no object) that may be found
+        self.possible: dict[str, set[str | None]] = {}
+
+    def write(self, s3: Any, dice: random.Random, writer: int) -> None:
+        """Write one object of this writer's, or delete it."""
+        key = f"{'folder/' * dice.randrange(3)}{writer}-{dice.randrange(KEYS)}"
+        possible = self.possible.setdefault(key, {None})
+        if dice.random() < 0.15:
+            possible.add(None)
+            with answered():
+                s3.delete_object(Bucket=BUCKET, Key=key)
+            possible.intersection_update({None})
+            return
+        body = dice.randbytes(dice.choice([0, 10, 1000, 300_000]))
+        self._put(key, body, lambda: s3.put_object(Bucket=BUCKET, Key=key, Body=body))
+
+    def upload(self, s3: Any, dice: random.Random) -> None:
+        """Put an object in parts."""
+        key, body = f"large-{dice.randrange(PARTS)}", dice.randbytes(PART_BYTES + 1000)
+
+        def put() -> None:
+            upload = s3.create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"]
+            pieces = (body[:PART_BYTES], body[PART_BYTES:])
+            parts = []
+            for number, piece in enumerate(pieces, start=1):
+                part = s3.upload_part(Bucket=BUCKET, Key=key, UploadId=upload, PartNumber=number, Body=piece)
+                parts.append({"PartNumber": number, "ETag": part["ETag"]})
+            s3.complete_multipart_upload(
+                Bucket=BUCKET, Key=key, UploadId=upload, MultipartUpload={"Parts": parts}
+            )
+
+        self._put(key, body, put)
+
+    def _put(self, key: str, body: bytes, put: Callable[[], Any]) -> None:
+        digest = hashlib.md5(body, usedforsecurity=False).hexdigest()
+        possible = self.possible.setdefault(key, {None})
+        possible.add(digest)
+        with answered():
+            put()
+        possible.intersection_update({digest})
+
+    def check(self, s3: Any) -> None:
+        """Every key holds what was acknowledged last, or, whole, what was asked for since."""
+        listed = {}
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
+            listed |= {item["Key"]: item for item in page.get("Contents", [])}
+        assert listed.keys() <= self.possible.keys()
+        for key, possible in self.possible.items():
+            found: str | None = None
+            if key in listed:
+                answer = s3.get_object(Bucket=BUCKET, Key=key)
+                with answer["Body"] as stream:
+                    body = stream.read()
+                assert len(body) == listed[key]["Size"]
+                found = hashlib.md5(body, usedforsecurity=False).hexdigest()
+                tag = answer["ETag"].strip('"')
+                assert tag == found or ("-" in tag and key.startswith("large-")), key
+            assert found in possible, f"{key} holds {found}, and was acknowledged as {possible}"
+            possible.intersection_update({found})
+
+
+class Jobs:
+    """Processing jobs that leave a mark for each time they run."""
+
+    def __init__(self, marks: Path) -> None:
+        self._marks = marks
+        marks.mkdir()
+        self.asked: list[str] = []
+        self.acknowledged: set[str] = set()
+        self.ended: dict[str, str] = {}
+
+    def create(self, sagemaker: Any, dice: random.Random) -> None:
+        """Create one job, with tags."""
+        if len(self.asked) - len(self.ended) > WAITING:
+            time.sleep(0.05)
+            return
+        name = f"job-{len(self.asked)}"
+        self.asked.append(name)
+        with answered():
+            sagemaker.create_processing_job(
+                ProcessingJobName=name,
+                AppSpecification={"ImageUri": "crash:1"},
+                RoleArn=ROLE,
+                ProcessingResources={
+                    "ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
+                },
+                Environment={"MARK": str(self._marks / name), "NAP": f"{dice.uniform(0, 0.3):.3f}"},
+                ProcessingOutputConfig={
+                    "Outputs": [
+                        {
+                            "OutputName": "result",
+                            "S3Output": {
+                                "S3Uri": f"s3://{BUCKET}-results/{name}",
+                                "LocalPath": "/opt/ml/processing/output",
+                                "S3UploadMode": "EndOfJob",
+                            },
+                        }
+                    ]
+                },
+                Tags=[{"Key": "name", "Value": name}],
+            )
+        self.acknowledged.add(name)
+
+    def check(self, sagemaker: Any) -> None:
+        """What was created is known, with its tags, and an end is final."""
+        for name in list(self.asked):
+            if name in self.ended:
+                continue
+            found = self._find(sagemaker, name)
+            assert found is not None or name not in self.acknowledged, f"{name} is lost"
+            if found is None:
+                self.ended[name] = "never was"
+            elif found["ProcessingJobStatus"] not in {"InProgress", "Stopping"}:
+                assert found["ProcessingJobStatus"] == "Completed", found
+                tags = sagemaker.list_tags(ResourceArn=found["ProcessingJobArn"])["Tags"]
+                assert tags == [{"Key": "name", "Value": name}]
+                self.ended[name] = "Completed"
+
+    def finish(self, service: Any) -> None:
+        """All jobs come to their end, each has run once, and its result is there."""
+
+        def is_over() -> bool:
+            self.check(service.sagemaker)
+            return len(self.ended) == len(self.asked)
+
+        until(is_over, "the end of all jobs", 120)
+        for name, end in self.ended.items():
+            mark = self._marks / name
+            runs = mark.read_text().count("run") if mark.exists() else 0
+            found = self._find(service.sagemaker, name)
+            assert (name, runs, found is not None) == (name, int(end == "Completed"), end == "Completed")
+        done = {f"{name}/result" for name, end in self.ended.items() if end == "Completed"}
+        pages = service.s3.get_paginator("list_objects_v2").paginate(Bucket=f"{BUCKET}-results")
+        assert {item["Key"] for page in pages for item in page.get("Contents", [])} == done
+
+    @staticmethod
+    def _find(sagemaker: Any, name: str) -> dict[str, Any] | None:
+        try:
+            found: dict[str, Any] = sagemaker.describe_processing_job(ProcessingJobName=name)
+        except ClientError as error:
+            assert "Could not find" in str(error), error  # noqa: PT017 (the code is that of every other mistake)
+            return None
+        return found
+
+
+class Hosted:
+    """An endpoint that is invoked and updated, and never lost."""
+
+    def __init__(self, service: Any) -> None:
+        serving.make_model(service, "one")
+        serving.make_model(service, "two")
+        serving.deploy(service, ENDPOINT, serving.variant("one"))
+        service.sagemaker.create_endpoint_config(
+            EndpointConfigName="other", ProductionVariants=[serving.variant("two")]
+        )
+        #: configurations the endpoint may come to serve
+        self.possible = {ENDPOINT}
+        self.answers = 0
+
+    def invoke(self, runtime: Any) -> None:
+        """Ask for an answer; a service that has just come up may say that it is not ready."""
+        try:
+            with answered():
+                found = runtime.invoke_endpoint(EndpointName=ENDPOINT, Body=b"a,b\n", ContentType="text/csv")
+                assert found["Body"].read() == b"3,a\n"
+            self.answers += 1
+        except ClientError as error:
+            assert error.response["Error"]["Code"] == "ServiceUnavailable", error  # noqa: PT017 (only some are wrong)
+
+    def update(self, sagemaker: Any) -> None:
+        """Have it serve the other configuration, if no update is under way."""
+        wanted = ({ENDPOINT, "other"} - self.possible or {ENDPOINT}).pop()
+        with answered():
+            if sagemaker.describe_endpoint(EndpointName=ENDPOINT)["EndpointStatus"] != "InService":
+                return
+        self.possible.add(wanted)
+        with answered():
+            sagemaker.update_endpoint(EndpointName=ENDPOINT, EndpointConfigName=wanted)
+        self.possible.intersection_update({wanted})
+
+    def check(self, service: Any) -> None:
+        """It comes into service with what it was told last, and answers."""
+        serving.in_service(service, ENDPOINT)
+        found = service.sagemaker.describe_endpoint(EndpointName=ENDPOINT)["EndpointConfigName"]
+        assert found in self.possible
+        self.possible.intersection_update({found})
+        assert serving.ask(service, ENDPOINT, "a,b\n") == "3,a\n"
+
+
+class Load:
+    """Clients that ask without pause until the service is gone."""
+
+    def __init__(self, service: Any, marks: Path) -> None:
+        service.s3.create_bucket(Bucket=BUCKET)
+        service.s3.create_bucket(Bucket=f"{BUCKET}-results")
+        self.objects, self.jobs, self.hosted = Objects(), Jobs(marks), Hosted(service)
+        self.failures: list[BaseException] = []
+
+    def start(self, service: Any, dice: random.Random) -> list[threading.Thread]:
+        """One thread for each kind of request."""
+        clients = {name: service.client(name) for name in ("s3", "sagemaker", "sagemaker-runtime")}
+        works = [
+            lambda d: self.objects.write(clients["s3"], d, 0),
+            lambda d: self.objects.write(clients["s3"], d, 1),
+            lambda d: self.objects.upload(clients["s3"], d),
+            lambda d: self.jobs.create(clients["sagemaker"], d),
+            lambda _: self.hosted.invoke(clients["sagemaker-runtime"]),
+        ]
+        if dice.random() < 0.2:
+            works.append(lambda _: self.hosted.update(clients["sagemaker"]))
+        threads = [
+            threading.Thread(target=self._work, args=(work, random.Random(dice.random()))) for work in works
+        ]
+        for thread in threads:
+            thread.start()
+        return threads
+
+    def _work(self, work: Callable[[random.Random], None], dice: random.Random) -> None:
+        # not without end: a round's jobs have to fit into the time between two kills
+        for _ in range(30):
+            try:
+                work(dice)
+            except Lost:
+                return
+            except BaseException as error:  # noqa: BLE001 - told by the test
+                self.failures.append(error)
+                return
+
+    def check(self, service: Any) -> None:
+        """What must be true after each restart."""
+        assert self.failures == []
+        self.objects.check(service.s3)
+        self.jobs.check(service.sagemaker)
+        self.hosted.check(service)

@@ -1,0 +1,75 @@
+"""A service that is killed at random instants under load keeps every promise it made."""
+# ruff: noqa: ANN401, S311 (boto3 makes its clients at run time; the same instants again for a seed)
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.local_sagemaker import serving
+from tests.local_sagemaker.crash.load import IMAGE, JOB, Load
+from tests.local_sagemaker.serving import until
+
+SEED = 2013
+
+
+@pytest.fixture
+def service(start_service: Callable[..., Any], tmp_path: Path) -> Any:
+    """A service with room for three jobs, with the load's image and the echo model's."""
+    (tmp_path / "job.py").write_text(JOB)
+    (tmp_path / "image.toml").write_text(IMAGE)
+    echo = serving.image(tmp_path / "echo")
+    return start_service("--jobs", "3", "--image", str(tmp_path / "image.toml"), "--image", str(echo))
+
+
+def start_in_vain(service: Any, delay_s: float) -> None:
+    """Start the service and kill it in the middle of taking up what it finds."""
+    arguments = ["--root", str(service.root), "--port", service.url.rpartition(":")[2], *service.options]
+    with service.log.open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "include.local_sagemaker", *arguments], stdout=log, stderr=log
+        )
+    time.sleep(delay_s)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def kill_under_load(service: Any, load: Load, kills: int, seed: int) -> None:
+    """Kill it so often, at instants that the seed decides, and check after each restart."""
+    dice = random.Random(seed)
+    done = 0
+    while done < kills:
+        threads = load.start(service, dice)
+        time.sleep(dice.uniform(0.0, 0.8))
+        service.kill()
+        done += 1
+        for thread in threads:
+            thread.join()
+        if dice.random() < 0.2 and done < kills:
+            start_in_vain(service, dice.uniform(0.2, 2.0))
+            done += 1
+        service.start()
+        load.check(service)
+
+
+@pytest.mark.parametrize(
+    "kills", [5, pytest.param(200, marks=[pytest.mark.long, pytest.mark.timeout(3600)])], ids=str
+)
+def test_nothing_that_was_acknowledged_is_lost(service: Any, tmp_path: Path, kills: int):
+    """Objects are whole, jobs end exactly once, the endpoint serves, and nothing is left over at the end."""
+    load = Load(service, tmp_path / "marks")
+    kill_under_load(service, load, kills, SEED + kills)
+    load.jobs.finish(service)
+    load.objects.check(service.s3)
+    assert load.hosted.answers > 0
+    assert "Completed" in load.jobs.ended.values()
+    until(lambda: not list(service.root.glob("jobs/*/*")), "the removal of all workspaces")
+    assert list((service.root / "s3/.state/tmp").iterdir()) == []
