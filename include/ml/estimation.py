@@ -11,12 +11,14 @@ does the estimate, however wrong they have become. It is no measurement, and ala
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy import optimize, special
 
 from include.ml import evaluation, resampling
+from include.ml.judging import number
 
 #: maps fitted to resampled holdouts, behind an interval of the estimate
 DRAWS = 100
@@ -26,6 +28,8 @@ FOLDS = 5
 SEED = 0
 #: logits of scores that differ by less are taken for equal when a map is fitted
 WIDTH = 0.02
+#: the same, when an estimate is made
+FINE_WIDTH = 0.001
 #: a, b and c of the map that leaves scores as they are
 IDENTITY = np.array([1.0, 1.0, 0.0])
 
@@ -146,7 +150,7 @@ def calibration_error(
     )
     n_clusters = None if clusters is None else len(np.unique(clusters))
     low, high = np.clip(resampling.interval(value, drawn, 0.95, n_clusters), 0, 1).tolist()
-    return {"value": value, "low": _number(min(low, value)), "high": _number(max(high, value))}
+    return {"value": value, "low": number(min(low, value)), "high": number(max(high, value))}
 
 
 def _unseen(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray | None) -> np.ndarray:
@@ -187,50 +191,61 @@ def estimate(
     if not len(scores):
         return None
     numbers = [calibration["a"], calibration["b"], calibration["c"]]
-    order = np.argsort(scores, kind="stable")
-    ordered = np.asarray(scores, dtype=float)[order]
-    said = None if is_positive is None else np.asarray(is_positive, dtype=bool)[order]
+    answers = _Answers.of(np.asarray(scores, dtype=float), is_positive)
     chosen = _area if metric == "roc_auc" else _accuracy
-    value = chosen(calibrated(numbers, ordered), ordered, said)
-    drawn = np.array([chosen(calibrated(draw, ordered), ordered, said) for draw in calibration["draws"]])
+    value = chosen(calibrated(numbers, answers.scores), answers)
+    drawn = np.array([chosen(calibrated(draw, answers.scores), answers) for draw in calibration["draws"]])
     low, high = resampling.interval(value, drawn, 0.95, calibration["clusters"])
-    error, probabilities = calibration["calibration_error"], calibrated(numbers, ordered)
+    error, probabilities = calibration["calibration_error"], calibrated(numbers, answers.scores)
     return {
         "method": "confidence",
         "metric": metric,
-        "value": _number(value),
-        "low": _number(max(low, 0.0)),
-        "high": _number(min(high, 1.0)),
-        "accuracy": _number(_accuracy(probabilities, ordered, said)),
-        "positive_share": None if said is None else float(probabilities.mean()),
-        "rows": len(ordered),
+        "value": number(value),
+        "low": number(max(low, 0.0)),
+        "high": number(min(high, 1.0)),
+        "accuracy": number(_accuracy(probabilities, answers)),
+        "positive_share": None if is_positive is None else float(answers.rows @ probabilities / len(scores)),
+        "rows": len(scores),
         "calibration_error": error["value"],
         "calibration_error_low": error["low"],
         "calibration_error_high": error["high"],
     }
 
 
-def _accuracy(probabilities: np.ndarray, _: np.ndarray, is_positive: np.ndarray | None) -> float:
+@dataclass(frozen=True)
+class _Answers:
+    """The answers by their scores, which ascend: all but equal ones are one, so that many cost no more."""
+
+    scores: np.ndarray
+    #: how many answers have each score
+    rows: np.ndarray
+    #: how many of those say what the score is the probability of; the others say the opposite
+    said: np.ndarray
+
+    @classmethod
+    def of(cls, scores: np.ndarray, is_positive: np.ndarray | None) -> _Answers:
+        inside = np.clip(scores, evaluation.SMALLEST, 1 - evaluation.SMALLEST)
+        steps = np.round(special.logit(inside) / FINE_WIDTH)
+        _, member, rows = np.unique(steps, return_inverse=True, return_counts=True)
+        said = rows if is_positive is None else np.bincount(member, is_positive.astype(float))
+        return cls(np.bincount(member, scores) / rows, rows.astype(float), said.astype(float))
+
+
+def _accuracy(probabilities: np.ndarray, answers: _Answers) -> float:
     """The mean probability that what was said is right."""
-    right = probabilities if is_positive is None else np.where(is_positive, probabilities, 1 - probabilities)
-    return float(right.mean())
+    right = answers.said @ probabilities + (answers.rows - answers.said) @ (1 - probabilities)
+    return float(right / answers.rows.sum())
 
 
-def _area(probabilities: np.ndarray, ordered: np.ndarray, _: np.ndarray | None) -> float:
+def _area(probabilities: np.ndarray, answers: _Answers) -> float:
     """The expected share of pairs in order: each row is positive by its probability, else negative.
 
-    Rows come in the order of their scores; equal scores count half, and no row makes a pair with itself.
+    Equal scores count half, and no row makes a pair with itself.
     """
-    positive, negative = probabilities, 1 - probabilities
-    starts = np.flatnonzero(np.append(True, np.diff(ordered) != 0))
-    positives, negatives = np.add.reduceat(positive, starts), np.add.reduceat(negative, starts)
-    below = np.cumsum(negatives) - negatives
-    alone = positive @ negative
+    positive, negative = answers.rows * probabilities, answers.rows * (1 - probabilities)
+    below = np.cumsum(negative) - negative
+    alone = positive @ (1 - probabilities)
     pairs = positive.sum() * negative.sum() - alone
     if pairs <= 0:
         return float("nan")
-    return float((positives @ (below + negatives / 2) - alone / 2) / pairs)
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+    return float((positive @ (below + negative / 2) - alone / 2) / pairs)
