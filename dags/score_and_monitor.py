@@ -2,21 +2,27 @@
 
 ### Steps
 fetch and clean are the same jobs as in training: whichever DAG comes second reuses them. **prepare**
-makes the records ready. **batch_transform** scores them with the champion as of the interval's start,
+makes the records ready. **batch_transform** scores them with the champion as of the window's start,
 which has seen none of them. **collect** joins these answers, and those that the endpoint gave meanwhile,
 with what has become known of the events. **monitor** compares the data with the champion's baseline, and
-its predictions with the labels. Results are behind each task's link *Outputs*.
+its predictions with the labels; **mature** does the latter again for earlier windows whose labels came
+late. **decide** records both, and by the cycle's rule whether the model is to be retrained: its log tells
+the reasons, the link *Decision* shows the record. **report** shows the window on one page. If retraining is
+due, **request_retraining** asks `train_and_deploy` for it by the asset `flywheel://<cycle>/retrain`; else
+it is skipped. Results are behind each task's link *Outputs*.
 
 ### Params
-- **Start of the interval**: which interval to work on. Empty: the one the run was scheduled for; for a
+- **Start of the interval**: which window to work on. Empty: the one the run was scheduled for; for a
   run started by hand the newest complete one. The first line of each task's log names it.
 - **Run every job again**: also what has completed before.
 
 ### Running again, and backfills
 Every job is named by what goes into it: code, data, parameters, libraries. Clear any task at any time: a
 job that runs is attached to, one that has completed is reused, one that has failed is run again. Nothing
-reads "the latest": a backfill gives what the scheduled run would have given. The cycle's first interval
-has no champion and is skipped.
+reads "the latest": a backfill gives what the scheduled run would have given. It records its decisions and
+asks for nothing: only the newest window does, and only while no other request is open. Where a window is
+watched after later ones, the decisions about those are made again. Windows before the first training has
+its data have no champion and are skipped.
 """
 
 from typing import Any
@@ -29,9 +35,14 @@ from flywheel.operators import (
     BatchTransformOperator,
     CleanOperator,
     CollectOperator,
+    DecideRetrainingOperator,
+    ExpireOperator,
     FetchOperator,
+    MatureOperator,
     MonitorOperator,
     PrepareOperator,
+    ReportOperator,
+    RequestRetrainingOperator,
 )
 from flywheel.timetables import CycleTimetable
 from include.cycles.cycle import find_cycles
@@ -56,5 +67,14 @@ for cycle in find_cycles().values():
         batch_transform = BatchTransformOperator(task_id="batch_transform", **watched)
         collect = CollectOperator(task_id="collect", **watched)
         monitor = MonitorOperator(task_id="monitor", **watched)
+        mature = MatureOperator(task_id="mature", **watched)
+        # mature is skipped where no labels came late; where there is no champion, so is everything
+        rule = "none_failed_min_one_success"
+        decide = DecideRetrainingOperator(task_id="decide", trigger_rule=rule, **watched)
+        report = ReportOperator(task_id="report", **watched)
+        # removes old captures, whatever becomes of the window
+        ExpireOperator(task_id="expire", **watched)
+        request_retraining = RequestRetrainingOperator(task_id="request_retraining", **watched)
 
-        fetch >> clean >> prepare >> batch_transform >> collect >> monitor
+        fetch >> clean >> prepare >> batch_transform >> collect >> monitor >> mature
+        [monitor, mature] >> decide >> [report, request_retraining]

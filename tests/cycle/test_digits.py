@@ -30,7 +30,9 @@ TRAINING = [
     "deploy",
     "verify",
 ]
-SCORING = ["fetch", "clean", "prepare", "batch_transform", "collect", "monitor"]
+SCORING = ["fetch", "clean", "prepare", "batch_transform", "collect", "monitor", "decide", "report"]
+#: steps for which a quiet window without late labels has nothing to do
+NEEDLESS = ["mature", "request_retraining"]
 RUNS = ("digits_train_and_deploy=2013-01-01", "digits_score_and_monitor=2013-02-01")
 
 Run = dict[str, Any]
@@ -98,7 +100,7 @@ def test_every_step_succeeds(runs: list[Run]):
     assert [run["state"] for run in runs] == ["success", "success"]
     assert [run["tasks"] for run in runs] == [
         dict.fromkeys(TRAINING, "success"),
-        dict.fromkeys(SCORING, "success"),
+        dict.fromkeys(SCORING, "success") | dict.fromkeys(NEEDLESS, "skipped"),
     ]
 
 
@@ -135,10 +137,21 @@ def test_the_next_interval_is_scored_by_a_model_that_had_not_seen_it(runs: list[
     assert metrics["accuracy"] > 0.8
 
 
+def test_the_window_was_decided_about(runs: list[Run]):
+    """One window of the same images is no reason to retrain, and the record says why."""
+    decision = runs[1]["results"]["decide"]["decision"]
+    assert decision["due"] is False
+    assert decision["against"]
+    assert decision["alarms"]["watched"] == 1
+    assert decision["emission"] == {"is_emitted": False, "why": "Nothing is due."}
+
+
 def test_both_dags_fetch_and_clean_by_the_same_code(runs: list[Run], service: Any):  # noqa: ANN401 - the service's test class
     """The jobs are the cycle's own: two of fetch and clean, for two intervals, each completed once."""
     jobs = service.sagemaker.list_processing_jobs(MaxResults=100)["ProcessingJobSummaries"]
     assert {job["ProcessingJobStatus"] for job in jobs} == {"Completed"}
     steps = sorted(job["ProcessingJobName"].split("-")[1] for job in jobs)
-    assert steps == sorted([*TRAINING[:3], "evaluate", "fetch", "clean", "prepare", "collect", "monitor"])
+    assert steps == sorted(
+        [*TRAINING[:3], "evaluate", "fetch", "clean", "prepare", "collect", "monitor", "report"]
+    )
     assert [run["results"]["fetch"]["reused"] for run in runs] == [False, False]

@@ -21,8 +21,21 @@ CHAINS = {
         *("fetch", "clean", "transform", "train", "evaluate"),
         *("decide", "approve", "register", "deploy", "verify"),
     ],
-    "score_and_monitor": ["fetch", "clean", "prepare", "batch_transform", "collect", "monitor"],
+    "score_and_monitor": [
+        *("fetch", "clean", "prepare", "batch_transform", "collect"),
+        *("monitor", "mature", "decide", "report", "request_retraining", "expire"),
+    ],
     "roll_back": ["roll_back", "deploy", "verify"],
+}
+#: the tasks that more than one task follows, or none
+BRANCHES = {
+    "score_and_monitor": {
+        "monitor": {"mature", "decide"},
+        "decide": {"report", "request_retraining"},
+        "report": set(),
+        # it waits for nothing, and nothing waits for it
+        "request_retraining": set(),
+    }
 }
 EVERY_DAG = [f"{cycle}_{kind}" for cycle in CYCLES for kind in CHAINS]
 #: those that are about the interval of their run
@@ -56,13 +69,22 @@ def test_parsing_imports_nothing_heavy():
 
 
 @pytest.mark.parametrize("dag_id", EVERY_DAG)
-def test_the_graph_is_one_chain(bag: DagBag, dag_id: str):
-    """The steps follow each other in the order of the cycle."""
-    dag = bag.dags[dag_id]
-    chain = CHAINS[dag_id.partition("_")[2]]
-    assert [task.task_id for task in dag.topological_sort()] == chain
+def test_the_graph_reads_as_the_cycle(bag: DagBag, dag_id: str):
+    """The steps follow each other in the order of the cycle, with the branches that there are."""
+    dag, kind = bag.dags[dag_id], dag_id.partition("_")[2]
+    chain = CHAINS[kind]
+    assert sorted(task.task_id for task in dag.topological_sort()) == sorted(chain)
     following = dict(zip(chain, [{name} for name in chain[1:]] + [set()], strict=True))
-    assert {task.task_id: task.downstream_task_ids for task in dag.tasks} == following
+    expected = following | BRANCHES.get(kind, {})
+    assert {task.task_id: task.downstream_task_ids for task in dag.tasks} == expected
+
+
+@pytest.mark.parametrize("cycle", CYCLES)
+def test_a_window_is_decided_about_whether_labels_came_late_or_not(bag: DagBag, cycle: str):
+    """But not where nothing was scored: then everything is skipped."""
+    rules = {task.task_id: task.trigger_rule.value for task in bag.dags[f"{cycle}_score_and_monitor"].tasks}
+    assert rules.pop("decide") == "none_failed_min_one_success"
+    assert set(rules.values()) == {"all_success"}
 
 
 @pytest.mark.parametrize("dag_id", EVERY_DAG)
