@@ -170,10 +170,24 @@ def run(name: str, work: Callable[[Step], Mapping[str, float]]) -> None:
     `work` writes the step's files and its manifest, and returns the metrics of the last log line.
     """
     try:
-        metrics = work(read_step(name))
+        step = read_step(name)
+        metrics = work(step)
     except Refused as refusal:
         refuse(str(refusal), training=name == "train")
+    explore(step)
     print(metric_line(metrics), flush=True)
+
+
+def explore(step: Step) -> None:
+    """Put a profile of a step's tables beside them, for people; the step does not depend on it."""
+    if step.is_training:
+        return
+    # By its name: what is imported is part of every step's key, and how a page looks must not be.
+    module = importlib.import_module("include.jobs.explore")
+    try:
+        module.write(step)
+    except Exception as error:  # noqa: BLE001 - data is not to be lost for a page about it
+        print(f"There is no profile of the outputs: {error!r}", flush=True)
 
 
 def metric_line(metrics: Mapping[str, float]) -> str:

@@ -6,7 +6,8 @@ for distributions, so that one style sheet serves light and dark.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
@@ -20,7 +21,7 @@ TAIL = 0.002
 #: categories drawn one by one
 CATEGORIES = 8
 #: letters of a category's name
-NAME_LETTERS = 16
+NAME_LETTERS = 14
 
 WIDTH, HEIGHT = 320, 132
 #: where numbers are drawn: left, right, top and bottom
@@ -34,6 +35,8 @@ CLASSES = ("base", "now")
 Array = NDArray[np.float64]
 #: shares in equal steps, below them and above them
 Spread = tuple[Array, float, float]
+#: how a place on an axis is said
+Label = Callable[[float], str]
 
 
 def drawing(
@@ -126,6 +129,7 @@ def rebinned(entry: Mapping[str, Any], side: str, grid: Array) -> Spread:
 def numbers(entry: Mapping[str, Any], title: str, sides: Sequence[str] = ("baseline", "current")) -> str:
     """Distributions of a number on the same axes: the first filled, the second as a line before it."""
     low, high = common_range(entry, sides)
+    label = _time if entry["kind"] == "time" else _number
     grid = np.linspace(low, high, STEPS + 1)
     found = {side: rebinned(entry, side, grid) for side in sides}
     outside = [(below, above) for _, below, above in found.values()]
@@ -142,8 +146,8 @@ def numbers(entry: Mapping[str, Any], title: str, sides: Sequence[str] = ("basel
         if tails[place]:
             parts.append(_gauge(x, [each[place] for each in outside], word))
     parts.append(line(left, BOTTOM, right, BOTTOM, "axis"))
-    parts += _ticks(low, high, left, right)
-    return drawing(title, _said(found, low, high), "".join(parts))
+    parts += _ticks(low, high, left, right, label)
+    return drawing(title, _said(found, low, high, label), "".join(parts))
 
 
 def _height(share: float) -> float:
@@ -175,28 +179,32 @@ def _share(share: float) -> str:
     return f"{share:.1%}" if 0 < share < 0.01 else f"{share:.0%}"  # noqa: PLR2004 - 0 % would be wrong
 
 
-def _ticks(low: float, high: float, left: float, right: float) -> list[str]:
+def _ticks(low: float, high: float, left: float, right: float, label: Label) -> list[str]:
     """The range's ends and middle."""
     y = BOTTOM + 14
     return [
-        text(left, y, _number(low), "tick"),
-        text((left + right) / 2, y, _number((low + high) / 2), "tick", "middle"),
-        text(right, y, _number(high), "tick", "end"),
+        text(left, y, label(low), "tick"),
+        text((left + right) / 2, y, label((low + high) / 2), "tick", "middle"),
+        text(right, y, label(high), "tick", "end"),
     ]
 
 
-def _said(found: Mapping[str, Spread], low: float, high: float) -> str:
+def _said(found: Mapping[str, Spread], low: float, high: float, label: Label) -> str:
     """A distribution of numbers in words: its quarters, and what lies outside."""
     said = []
     for side, (shares, below, above) in found.items():
         quarters = [float(part.sum()) for part in np.array_split(shares, 4)]
         inside = ", ".join(f"{each:.0%}" for each in quarters)
         said.append(f"{side}: {below:.0%} below, {inside} in the quarters of the range, {above:.0%} above")
-    return f"Range {_number(low)} to {_number(high)}. {'; '.join(said)}."
+    return f"Range {label(low)} to {label(high)}. {'; '.join(said)}."
 
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"  # noqa: PLR2004 - four digits are enough
+
+
+def _time(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%d %b %Y}"
 
 
 def texts(entry: Mapping[str, Any], title: str, sides: Sequence[str] = ("baseline", "current")) -> str:
@@ -251,10 +259,11 @@ def distribution(entry: Mapping[str, Any], title: str, sides: Sequence[str] = ("
     Parameters
     ----------
     entry
-        `kind` "number" with `edges`, or "text" with `values`; for each side a list of shares.
+        `kind` "number" or "time" (in seconds since 1970, UTC) with `edges`, or "text" with `values`; for each
+        side a list of shares.
     title
         What the drawing is called.
     sides
         Which lists are drawn, at most two.
     """
-    return (numbers if entry["kind"] == "number" else texts)(entry, title, sides)
+    return (texts if entry["kind"] == "text" else numbers)(entry, title, sides)

@@ -71,12 +71,19 @@ class DecisionLink(FlywheelLink):
     name = "Decision"
 
 
+class ProfileLink(FlywheelLink):
+    """To the profile of the tables that the step wrote: distributions, missing values, examples."""
+
+    name = "Profile"
+
+
 LINKS: tuple[FlywheelLink, ...] = (
     OutputsLink(),
     JobLogLink(),
     ReportLink(),
     ModelCardLink(),
     DecisionLink(),
+    ProfileLink(),
 )
 
 

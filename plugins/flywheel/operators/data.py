@@ -20,11 +20,12 @@ from flywheel.names import Interval
 from flywheel.operators.base import Result
 from flywheel.operators.job import JobOperator
 from flywheel.operators.ordered import OrderedOperator
+from flywheel.operators.tables import TableOperator
 from flywheel.requests import Source
 from flywheel.work import Input, Work
 
 
-class FetchOperator(JobOperator):
+class FetchOperator(TableOperator):
     """Take the interval's data from its source, as Parquet.
 
     As the first step it tells what a run that monitoring asked for answers, and skips one that has nothing
@@ -63,7 +64,7 @@ class FetchOperator(JobOperator):
         return Work({name: Input(Source(uri), uri) for name, uri in sources.items()})
 
 
-class CleanOperator(JobOperator):
+class CleanOperator(TableOperator):
     """Validate, unify and deduplicate what was fetched; bad rows go to quarantine."""
 
     step = "clean"
@@ -74,7 +75,7 @@ class CleanOperator(JobOperator):
         return Work({"fetch": Input(Source(fetched["uri"]), fetched["digest"])})
 
 
-class TransformOperator(OrderedOperator):
+class TransformOperator(TableOperator, OrderedOperator):
     """Join and combine attributes, and split by time into train, validation and holdout.
 
     Waits for the cleaned data of the intervals before.
@@ -89,7 +90,7 @@ class TransformOperator(OrderedOperator):
         return list_of(self, cleaned(self.hook, self.cycle, interval, self.settings, own=own))
 
 
-class PrepareOperator(JobOperator):
+class PrepareOperator(TableOperator):
     """Make the interval's records ready for scoring, and collect the labels known by its end."""
 
     step = "prepare"

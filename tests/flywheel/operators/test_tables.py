@@ -1,0 +1,24 @@
+"""The link to the profile of a step's tables."""
+
+from __future__ import annotations
+
+import pytest
+
+from flywheel.operators import CleanOperator, FetchOperator, PrepareOperator, TransformOperator
+from flywheel.operators.tables import TableOperator
+from flywheel.work import Attached
+from include.cycles.cycle import Cycle
+from include.settings import Settings
+
+
+@pytest.mark.parametrize("kind", [FetchOperator, CleanOperator, TransformOperator, PrepareOperator])
+def test_steps_that_write_tables_link_to_their_profile(
+    kind: type[TableOperator], cycle: Cycle, installed: Settings
+):
+    """It lies beside the step's outputs, and Airflow knows the link."""
+    operator = kind(task_id=kind.step, cycle=cycle)
+    uri = f"s3://{installed.bucket}/flights/{kind.step}/w/k/"
+    attached = Attached(job="j", key="k", uri=uri, interval=[], attempt="a", task="t")
+    links = operator.extra_links(attached)
+    assert links["Profile"].endswith(f"/{installed.bucket}/flights/{kind.step}/w/k/profile.html")
+    assert set(links) <= {link.name for link in operator.operator_extra_links}
