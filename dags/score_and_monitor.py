@@ -9,7 +9,8 @@ its predictions with the labels; **mature** does the latter again for earlier wi
 late. **decide** records both, and by the cycle's rule whether the model is to be retrained: its log tells
 the reasons, the link *Decision* shows the record. **report** shows the window on one page. If retraining is
 due, **request_retraining** asks `train_and_deploy` for it by the asset `flywheel://<cycle>/retrain`; else
-it is skipped. Results are behind each task's link *Outputs*.
+it is skipped. **expire** forgets captured traffic that is older than the cycle keeps it. Results are behind
+each task's link *Outputs*.
 
 ### Params
 - **Start of the interval**: which window to work on. Empty: the one the run was scheduled for; for a
@@ -72,9 +73,10 @@ for cycle in find_cycles().values():
         rule = "none_failed_min_one_success"
         decide = DecideRetrainingOperator(task_id="decide", trigger_rule=rule, **watched)
         report = ReportOperator(task_id="report", **watched)
-        # removes old captures, whatever becomes of the window
-        ExpireOperator(task_id="expire", **watched)
         request_retraining = RequestRetrainingOperator(task_id="request_retraining", **watched)
 
         fetch >> clean >> prepare >> batch_transform >> collect >> monitor >> mature
         [monitor, mature] >> decide >> [report, request_retraining]
+
+        # forgets old captured traffic, whatever becomes of the window: waits for nothing
+        ExpireOperator(task_id="expire", **watched)

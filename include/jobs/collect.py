@@ -101,9 +101,7 @@ class Online:
     def read(self) -> pd.DataFrame:
         """The first answer to each event."""
         rows: dict[str, tuple[Any, ...]] = {}
-        hides = bool(
-            set(self.step.description.monitoring.private) & set(self.step.module("features").SIGNATURE)
-        )
+        hides = hides_requests(self.step)
         with Merged(self.step.output / "merged") as merged:
             for variant, capture in read_captures(self.step, self.faults):
                 if not self._is_ours(capture):
@@ -147,6 +145,16 @@ class Online:
         """For coverage.json."""
         online = self.seen - sum(self.lost.values())
         return {"online": online, "repeated": self.repeated, "of_other_windows": self.outside}
+
+
+def hides_requests(step: Step) -> bool:
+    """Whether merged records tell nothing of requests: they outlive the captures that they are copies of.
+
+    So it is where captures are forgotten after a time, and where a column is private, which captures of the
+    time before it was may still hold.
+    """
+    rule = step.description.monitoring
+    return rule.retention is not None or bool(rule.private)
 
 
 def _frame(rows: list[tuple[Any, ...]]) -> pd.DataFrame:

@@ -51,11 +51,18 @@ def captured_files(hook: SageMaker, settings: Settings, cycle: Cycle, window: In
     """
     root, rule = captured_root(settings, cycle), cycle.monitoring
     first = window.start - rule.request_lead
+    if rule.retention is not None:
+        first = max(first, kept_from(rule.retention))
     end = None if rule.request_lag is None else window.end + rule.request_lag
-    variants = _folders(hook, f"{root}{cycle.name}/")
+    variants = folders(hook, f"{root}{cycle.name}/")
     return [
         each for name in variants for each in files_by_hour(hook, root, f"{cycle.name}/{name}", first, end)
     ]
+
+
+def kept_from(retention: timedelta) -> datetime:
+    """From when on captured files are there, and still will be while a job reads them."""
+    return datetime.now(UTC) - retention + min(timedelta(hours=1), retention / 10)
 
 
 def truth_files(hook: SageMaker, settings: Settings, cycle: Cycle, window: Interval) -> list[File]:
@@ -101,7 +108,7 @@ def _ceiling(moment: datetime) -> datetime:
     return hour if hour == moment else hour + timedelta(hours=1)
 
 
-def _folders(hook: SageMaker, uri: str) -> list[str]:
+def folders(hook: SageMaker, uri: str) -> list[str]:
     """Names of the folders at a URI, each with its closing slash."""
     bucket, prefix = split_uri(uri)
     pages = hook.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")

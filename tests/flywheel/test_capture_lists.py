@@ -63,16 +63,26 @@ def test_captures_are_listed_from_a_windows_start_on(
     inside, late = "canary-1/2013/03/09/08/a", "champion/2026/11/21/08/a"
     put(*captured(early, lead, inside, late), "captured/other/champion/2013/03/09/08/a.jsonl")
     put("captured/flights/champion/2013/03/09/08/notes.txt")
-    found = [file.name for file in captured_files(hook, installed, cycle, MARCH)]
+    kept = with_rule(cycle, retention=None)
+    found = [file.name for file in captured_files(hook, installed, kept, MARCH)]
     assert found == [f"flights/{name}.jsonl" for name in (inside, lead, late)]
 
 
 def test_a_lag_bounds_the_captures(hook: SageMaker, installed: Settings, cycle: Cycle, put: Put):
     """Where no traffic is sent again, nothing long after the window is read."""
     put(*captured("champion/2013/04/01/11/a", "champion/2013/04/01/12/a", "champion/2013/05/01/00/a"))
-    bounded = with_rule(cycle, request_lag=timedelta(hours=12))
+    bounded = with_rule(cycle, request_lag=timedelta(hours=12), retention=None)
     found = [file.name for file in captured_files(hook, installed, bounded, MARCH)]
     assert found == ["flights/champion/2013/04/01/11/a.jsonl"]
+
+
+def test_what_is_about_to_expire_is_not_read(hook: SageMaker, installed: Settings, cycle: Cycle, put: Put):
+    """A job that has begun must not lose a file under its hands."""
+    short = with_rule(cycle, retention=timedelta(days=2))
+    hours = [datetime.now(UTC) - timedelta(hours=age) for age in (60, 48, 40, 1)]
+    put(*captured(*(f"champion/{hour:%Y/%m/%d/%H}/a" for hour in hours)))
+    found = [file.name for file in captured_files(hook, installed, short, MARCH)]
+    assert found == [f"flights/champion/{hour:%Y/%m/%d/%H}/a.jsonl" for hour in hours[2:]]
 
 
 def test_truth_is_listed_up_to_the_horizon(hook: SageMaker, installed: Settings, cycle: Cycle, put: Put):
@@ -89,10 +99,11 @@ def test_a_listing_is_told_by_names_and_contents(
     hook: SageMaker, installed: Settings, cycle: Cycle, put: Put
 ):
     """The same files have the same identity; another content of the same size has not."""
+    kept = with_rule(cycle, retention=None)
     put(*captured("champion/2013/03/09/08/a"))
-    first = captured_files(hook, installed, cycle, MARCH)
+    first = captured_files(hook, installed, kept, MARCH)
     put(*captured("champion/2013/03/09/08/a"), body=b"[]\n")
-    second = captured_files(hook, installed, cycle, MARCH)
+    second = captured_files(hook, installed, kept, MARCH)
     assert identity(first) != identity(second)
     given = as_input(hook, installed, cycle, captured_root(installed, cycle), first)
     listed = json.loads(hook.read(given.source.uri) or b"")

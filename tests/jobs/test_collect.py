@@ -147,12 +147,30 @@ def test_answers_to_events_of_other_windows_are_left_out(job: Container, put: Li
     assert (found["events"], found["labelled"], found["answers"]["of_other_windows"]) == (25, 24, 1)
 
 
-def test_merged_records_are_captures_with_ground_truth(job: Container, put: Lines):
+@pytest.fixture
+def rule(job: Container, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Gives the cycle another rule of monitoring."""
+    assert job
+
+    def change(**rule: Any) -> None:  # noqa: ANN401 - the fields of Monitoring
+        module = importlib.import_module("include.cycles.ice.cycle")
+        monkeypatch.setattr(module, "CYCLE", replace(module.CYCLE, monitoring=Monitoring(**rule)))
+
+    return change
+
+
+def merged(job: Container) -> list[dict[str, Any]]:
+    """The merged records."""
+    return [json.loads(line) for line in (job.output / "merged/part-00000.jsonl").read_text().splitlines()]
+
+
+def test_merged_records_are_captures_with_ground_truth(job: Container, put: Lines, rule: Callable[..., None]):
     """Matched on the inference id, or on SageMaker's event id where the client gave none."""
+    rule(retention=None)
     put(captured(), [capture(event(3)), capture(None), capture("no-label")])
     put("truth/2020/01/02/09/a.jsonl", [truth("sagemaker-gave-it", "0")])
     collected(job)
-    lines = [json.loads(line) for line in (job.output / "merged/part-00000.jsonl").read_text().splitlines()]
+    lines = merged(job)
     assert [line["groundTruthData"] for line in lines] == [
         {"data": "1", "encoding": "CSV"},
         {"data": "0", "encoding": "CSV"},
@@ -217,16 +235,15 @@ def test_encodings(job: Container, put: Lines):
     assert online.to_numpy().tolist() == [[event(3), "1", 0.75], [event(4), "0", 0.1]]
 
 
-def test_private_columns_stay_out_of_merged_records(
-    job: Container, put: Lines, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("given", [{"private": ("station",), "retention": None}, {}])
+def test_merged_records_do_not_outlive_requests(
+    job: Container, put: Lines, rule: Callable[..., None], given: dict[str, Any]
 ):
-    """What was captured before a column became private is merged without the request."""
-    module = importlib.import_module("include.cycles.ice.cycle")
-    monitoring = Monitoring(private=("station",))
-    monkeypatch.setattr(module, "CYCLE", replace(module.CYCLE, monitoring=monitoring))
+    """Requests with a private column, and those that are to be forgotten, are merged by their answers."""
+    rule(**given)
     put(captured(), [capture(event(3))])
     collected(job)
-    (line,) = (json.loads(line) for line in (job.output / "merged/part-00000.jsonl").read_text().splitlines())
+    (line,) = merged(job)
     assert set(line["captureData"]) == {"endpointOutput"}
 
 

@@ -1,7 +1,7 @@
 """One operator per step of the cycle, in the order of the cycle."""
 
 from flywheel.operators.approval import ApproveOperator
-from flywheel.operators.collecting import CollectOperator, MatureOperator
+from flywheel.operators.collecting import CollectOperator, ExpireOperator, MatureOperator
 from flywheel.operators.data import CleanOperator, FetchOperator, PrepareOperator, TransformOperator
 from flywheel.operators.model import EvaluateOperator, TrainOperator
 from flywheel.operators.promotion import DecideOperator, RegisterOperator
@@ -25,6 +25,7 @@ __all__ = [
     "DecideRetrainingOperator",
     "DeployOperator",
     "EvaluateOperator",
+    "ExpireOperator",
     "FetchOperator",
     "MatureOperator",
     "MonitorOperator",

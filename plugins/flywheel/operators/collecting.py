@@ -1,20 +1,25 @@
-"""The steps that bring predictions and their ground truth together: collect and mature."""
+"""The steps about captured traffic and ground truth: collect, mature and expire."""
 
 from __future__ import annotations
+
+from datetime import UTC, datetime
 
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from flywheel.lateness import Lateness
 from flywheel.names import Interval
+from flywheel.operators.base import CycleOperator, Result
 from flywheel.operators.job import JobOperator
 from flywheel.operators.scoring import champion_of
+from flywheel.operators.tables import TableOperator
 from flywheel.requests import Source
+from flywheel.retention import Expiry
 from flywheel.traffic import as_input, captured_files, captured_root, truth_files, truth_root
 from flywheel.work import Input, Work
 
 
-class CollectOperator(JobOperator):
+class CollectOperator(TableOperator):
     """Bring together what was predicted for the window's events and what has become known of them."""
 
     step = "collect"
@@ -76,3 +81,27 @@ class MatureOperator(JobOperator):
                 "truth": as_input(*where, truth_root(self.settings, self.cycle), files),
             }
         )
+
+
+class ExpireOperator(CycleOperator):
+    """Remove captured traffic that is older than the cycle keeps it, whatever the interval of the run."""
+
+    step = "expire"
+
+    def execute(self, context: Context) -> Result:
+        """Delete files of hours that are over for long enough; ground truth and all else stays.
+
+        :raises AirflowSkipException: captured traffic is kept for ever
+        """
+        retention = self.cycle.monitoring.retention
+        if retention is None:
+            raise AirflowSkipException(f"Captured traffic of {self.cycle.name} is kept for ever.")
+        count = Expiry(self.hook, self.settings, self.cycle, datetime.now(UTC)).remove()
+        self.log.info("Removed %d captured files older than %s", count, retention)
+        return {
+            "cycle": self.cycle.name,
+            "step": self.step,
+            "interval": self.interval(context).iso,
+            "uri": captured_root(self.settings, self.cycle),
+            "counts": {"removed": count},
+        }
