@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from include.jobs.contract import Step, run
@@ -39,7 +40,12 @@ def monitor(step: Step) -> dict[str, float]:
 
 
 def judge(step: Step, data: dict[str, Any], quality: dict[str, Any]) -> dict[str, Any]:
-    """The `alarm` of evidence.json, by the cycle's rule."""
+    """The `alarm` of evidence.json, by the cycle's rule and what could be known at the window's end.
+
+    What labels told later counts from then on, for whoever decides later: so that a window says the same
+    whenever it is watched.
+    """
+    known = [each for each in quality["quality"] if datetime.fromisoformat(each["cutoff"]) <= step.end]
     rules = step.description.monitoring
     rule = AlarmRule(
         minimum_rows=rules.minimum_rows,
@@ -54,7 +60,7 @@ def judge(step: Step, data: dict[str, Any], quality: dict[str, Any]) -> dict[str
         features=data["features"],
         separability=data["separability"],
         predictions=data["predictions"],
-        quality=quality["quality"],
+        quality=known,
     )
 
 
