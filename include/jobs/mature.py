@@ -12,10 +12,11 @@ import pandas as pd
 
 from include.jobs.contract import Step, parse_time, run
 from include.jobs.manifest import write_json, write_manifest
+from include.jobs.standards import read_standard
 from include.jobs.tables import read_table
 from include.jobs.traffic import read_truth
 from include.ml.ground_truth import COLUMNS, label_history, labels_at
-from include.ml.judging import Standard, cutoffs, once_each, quality_at
+from include.ml.judging import cutoffs, once_each, quality_at
 from include.ml.refusal import Refused
 
 
@@ -35,7 +36,7 @@ class Earlier:
 
 def mature(step: Step) -> dict[str, float]:
     """Write matured.json: the quality of each window at each cut-off by which its labels had changed."""
-    (windows, ends), truth = read_plan(step), read_truth(step)
+    (windows, ends), truth, standard = read_plan(step), read_truth(step), read_standard(step)
     quality: list[dict[str, Any]] = []
     rows = 0
     for earlier in windows:
@@ -46,7 +47,7 @@ def mature(step: Step) -> dict[str, float]:
         labels = Labels(read_table(folder / "labels.parquet"), truth.labels, predictions["event_id"])
         for cutoff in labels.changed([end for end in ends if end >= own_end]):
             found = quality_at(
-                predictions, labels.now, cutoff, standard=standard_of(step), reference=earlier.reference
+                predictions, labels.now, cutoff, standard=standard, reference=earlier.reference
             )
             quality.append({"window": earlier.window, "monitor_key": earlier.monitor_key, **found})
     write_json(step.output / "matured.json", {"quality": quality, "malformed": truth.faults.told()})
@@ -62,20 +63,6 @@ def read_plan(step: Step) -> tuple[list[Earlier], list[datetime]]:
         return [Earlier(**each) for each in told["windows"]], [parse_time("end", end) for end in told["ends"]]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise Refused(f"plan.json cannot be read ({error!r}). Clear the task, which writes it.") from error
-
-
-def standard_of(step: Step) -> Standard:
-    """By what monitoring judges the cycle's models."""
-    cycle = step.description
-    block = cycle.promotion.block
-    return Standard(
-        metric=cycle.metric,
-        classes=tuple(step.module("features").CLASSES),
-        matured_share=cycle.monitoring.matured_share,
-        quality_drop=cycle.monitoring.quality_drop,
-        block_s=None if block is None else int(block.total_seconds()),
-        seed=cycle.promotion.seed,
-    )
 
 
 class Labels:

@@ -30,7 +30,7 @@ TRAINING = [
     "deploy",
     "verify",
 ]
-SCORING = ["fetch", "clean", "prepare", "batch_transform", "collect", "monitor", "decide", "report"]
+SCORING = ["fetch", "clean", "prepare", "batch_transform", "collect", "monitor", "decide", "report", "expire"]
 #: steps for which a quiet window without late labels has nothing to do
 NEEDLESS = ["mature", "request_retraining"]
 RUNS = ("digits_train_and_deploy=2013-01-01", "digits_score_and_monitor=2013-02-01")

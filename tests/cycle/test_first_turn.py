@@ -76,7 +76,7 @@ def test_every_step_of_the_cycle_ran(results: list[RunResult]):
     }
     scoring = {
         *("fetch", "clean", "prepare", "batch_transform", "collect"),
-        *("monitor", "mature", "decide", "report", "request_retraining"),
+        *("monitor", "mature", "decide", "report", "request_retraining", "expire"),
     }
     assert [set(result.seconds) for result in results] == [training, training, scoring]
 
