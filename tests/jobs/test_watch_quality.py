@@ -187,3 +187,11 @@ def test_an_evaluation_without_the_metric_is_refused(window: Window):
     window.evaluated["evaluation.json"] = {"models": {}}
     with pytest.raises(Refused, match="does not tell its roc_auc"):
         window.watch()
+
+
+def test_a_damaged_evaluation_is_refused(window: Window):
+    """The message names the file and the step that writes it."""
+    window.watch()
+    (window.step.input("evaluated") / "evaluation.json").write_text("{")
+    with pytest.raises(Refused, match=r"evaluation.json cannot be read.*Run its evaluate again"):
+        watch_quality(window.step)
