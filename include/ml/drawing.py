@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ STEPS = 28
 TAIL = 0.002
 #: categories drawn one by one
 CATEGORIES = 8
+#: edges of a number up to which its buckets are drawn one by one
+FEW_EDGES = 6
 #: letters of a category's name
 NAME_LETTERS = 14
 
@@ -78,9 +81,12 @@ def path(points: Sequence[tuple[float, float]], css: str, *, is_closed: bool = F
 def spread(entry: Mapping[str, Any], side: str) -> tuple[Array, Array, float, float]:
     """Edges, shares between them, and the shares below the first and above the last one.
 
-    Shares may come with those two at their ends, or without.
+    Shares may come with those two at their ends, or without. A last bucket that holds one value alone, and so
+    has no width, is given that of the one before.
     """
-    edges, shares = np.asarray(entry["edges"], float), np.asarray(entry[side], float)
+    edges, shares = np.array(entry["edges"], float), np.asarray(entry[side], float)
+    if len(edges) > 2 and edges[-1] == edges[-2]:  # noqa: PLR2004 - a bucket before the last one
+        edges[-1] += edges[-2] - edges[-3]
     if len(shares) == len(edges) + 1:
         return edges, shares[1:-1], float(shares[0]), float(shares[-1])
     return edges, shares, 0.0, 0.0
@@ -99,7 +105,8 @@ def common_range(entry: Mapping[str, Any], sides: Sequence[str]) -> tuple[float,
         last = min(int(np.searchsorted(reached, 1 - TAIL)), len(edges) - 1)
         lows.append(float(edges[first]))
         highs.append(float(edges[last]))
-    ends = float(entry["edges"][0]), float(entry["edges"][-1])
+    edges = spread(entry, sides[0])[0]
+    ends = float(edges[0]), float(edges[-1])
     low, high = (min(lows), max(highs)) if lows else ends
     return (low, high) if low < high else (low - 0.5, low + 0.5)
 
@@ -249,6 +256,31 @@ def top(entry: Mapping[str, Any], sides: Sequence[str]) -> list[tuple[str, list[
     return [*shown, ("all others", rest)] if max(rest) > TAIL / 2 else shown
 
 
+def ranges(edges: Sequence[float]) -> list[str]:
+    """Names of buckets that reach from one edge to the next, without that.
+
+    >>> ranges([0.0, 1.0, 2.5, 2.5])
+    ['0 to <1', '1 to <2.5', '2.5']
+    """
+    said = [_number(edge) for edge in edges]
+    pairs = list(pairwise(said))
+    names = [f"{low} to <{high}" for low, high in pairs[:-1]]
+    low, high = pairs[-1]
+    return [*names, low if low == high else f"{low} to {high}"]
+
+
+def few(entry: Mapping[str, Any], sides: Sequence[str]) -> dict[str, Any]:
+    """A number of few buckets as categories, in the order of their values."""
+    names, made = ranges(entry["edges"]), {}
+    for side in sides:
+        _, inside, below, above = spread(entry, side)
+        made[side] = [below, *inside.tolist(), above]
+    values = [f"below {_number(entry['edges'][0])}", *names, f"above {_number(entry['edges'][-1])}"]
+    is_met = [any(made[side][place] > 0 for side in sides) for place in range(len(values))]
+    kept = {side: [v for v, met in zip(made[side], is_met, strict=True) if met] for side in sides}
+    return {"kind": "text", "values": [v for v, met in zip(values, is_met, strict=True) if met], **kept}
+
+
 def _shortened(name: str) -> str:
     return name if len(name) <= NAME_LETTERS else name[: NAME_LETTERS - 1] + "…"
 
@@ -266,4 +298,6 @@ def distribution(entry: Mapping[str, Any], title: str, sides: Sequence[str] = ("
     sides
         Which lists are drawn, at most two.
     """
+    if entry["kind"] == "number" and len(entry["edges"]) <= FEW_EDGES:
+        entry = few(entry, sides)
     return (texts if entry["kind"] == "text" else numbers)(entry, title, sides)

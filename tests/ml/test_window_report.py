@@ -305,3 +305,38 @@ def test_examples_run(name: str):
     result = doctest.testmod(importlib.import_module(f"include.ml.{name}"))
     assert result.attempted > 0
     assert result.failed == 0
+
+
+def test_a_far_move_that_chance_may_have_made_is_not_called_drift():
+    """Weather of one month is few draws: distance alone moves nothing."""
+    far = example.feature("pressure", 0.39, 0.2) | {"is_drifted": False, "p_value": 0.2}
+    text = made(example.evidence(2, [far, example.feature("wind")]))
+    assert "None of 2 features has moved." in text
+    assert text.count('<span class="badge">may be chance</span>') == 1
+    assert text.count('<span class="badge">stayed</span>') == 1
+
+
+def test_a_text_of_many_values_is_told_by_those_that_changed_most():
+    """Thousands of categories would fill the page."""
+    n = 3000
+    values = [f"N{place}" for place in range(n)]
+    entry = {"name": "temp", "kind": "text", "values": values, "baseline": [1 / n] * n}
+    entry["current"] = [0.5, *[0.5 / (n - 1)] * (n - 1)]
+    text = made(entries=[entry])
+    assert len(text.encode()) < 60_000
+    assert "<td>N0<td>0.03 %<td>50 %" in text
+    assert "and 2,976 more, which changed less" in text
+
+
+def test_a_number_of_two_values_is_drawn_as_two_bars():
+    """Spread over an axis, zeros and ones would look like neither."""
+    entry = {
+        "name": "temp",
+        "kind": "number",
+        "edges": [0.0, 1.0, 1.0],
+        "baseline": [0.0, 0.9, 0.1, 0.0],
+        "current": [0.0, 0.2, 0.8, 0.0],
+    }
+    drawn = re.search(r"<title>temp: baseline and current.*?</svg>", made(entries=[entry]), re.DOTALL)
+    assert drawn is not None
+    assert "0 to &lt;1 90% → 20%; 1 10% → 80%" in drawn.group()

@@ -10,6 +10,28 @@ from include.ml import reports
 from include.ml.window_report import findings, quality, words
 from include.ml.window_report.words import Content
 
+SLICE = ("column", "value", "rows", "metric", "score")
+#: what Clarify's abbreviations stand for
+BIAS = {
+    "CI": "class imbalance",
+    "DPL": "difference in proportions of labels",
+    "KL": "Kullback-Leibler divergence of labels",
+    "JS": "Jensen-Shannon divergence of labels",
+    "LP": "Lp-norm of labels",
+    "TVD": "total variation distance of labels",
+    "KS": "Kolmogorov-Smirnov distance of labels",
+    "DPPL": "difference in positive proportions of predicted labels",
+    "DI": "disparate impact",
+    "DCA": "difference in conditional acceptance",
+    "DCR": "difference in conditional rejection",
+    "SD": "specificity difference",
+    "RD": "recall difference",
+    "DAR": "difference in acceptance rates",
+    "DRR": "difference in rejection rates",
+    "AD": "accuracy difference",
+    "TE": "treatment equality",
+}
+
 
 def judged(evidence: Content, windows: Sequence[Content], share: float, coverage: Content | None) -> str:
     """Quality over time, and how many labels are known."""
@@ -50,6 +72,7 @@ def checked(evidence: Content, violations: Sequence[Content]) -> str:
         {
             "group": f"{each['facet']['column']} in {', '.join(map(str, each['facet']['values']))}",
             "metric": each["metric"],
+            "": BIAS.get(each["metric"], ""),
             "value [95 % interval]": words.interval(each),
         }
         for each in evidence["bias"]
@@ -63,7 +86,7 @@ def checked(evidence: Content, violations: Sequence[Content]) -> str:
         for each in violations
     ]
     tables = {
-        "Slices": [dict(each) for each in evidence["slices"]],
+        "Slices": [{name: each[name] for name in SLICE} for each in evidence["slices"]],
         "Bias, by Clarify's formulas": bias,
         "Violated constraints": checks,
     }
@@ -82,10 +105,15 @@ def rule(decision: Content | None) -> str:
     if decision is None:
         return ""
     told = [
-        {"rule": name.replace("_", " "), "": _told(name, value)} for name, value in decision["rule"].items()
+        {"rule": name.removesuffix("_s").replace("_", " "), "": _told(name, value)}
+        for name, value in decision["rule"].items()
     ]
     seen = [
-        {"window": name, "alarm": "yes" if each["is_alarm"] else "no", "why": each["why"]}
+        {
+            "window": name.replace("_", " to "),
+            "alarm": "yes" if each["is_alarm"] else "no",
+            "why": each["why"],
+        }
         for name, each in decision["evidence"].items()
     ]
     facts = {"labels new since the champion": "new_labels", "trainings in the period": "trainings_in_period"}

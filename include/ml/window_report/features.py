@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from html import escape
-from itertools import pairwise
 
 from include.ml import drawing
 from include.ml.window_report import words
@@ -14,6 +13,8 @@ from include.ml.window_report.words import Content
 #: bounds of the shades of a cell, in shares of the distance that counts as drift
 SHADES = (0.25, 0.5, 1.0, 2.0, 4.0)
 TESTS = {"ks": '<abbr title="Kolmogorov-Smirnov">KS</abbr>', "tv": "total variation"}
+#: rows of a table of numbers: as many as a number's distribution has
+ROWS = 24
 NOT_SHOWN = "Not drawn: the window's distributions do not hold it."
 PRIVATE = "Private: its values are not shown."
 
@@ -21,10 +22,26 @@ PRIVATE = "Private: its values are not shown."
 PREDICTIONS, TOGETHER = "The predictions", "All features together"
 
 
-def cards(evidence: Content, entries: Mapping[str, Content], private: Collection[str]) -> str:
-    """One card for each feature, by importance times distance; those that stayed are folded away."""
+def cards(evidence: Content, entries: Mapping[str, Content], private: Collection[str], limit: float) -> str:
+    """One card for each feature, by importance times distance; those that stayed are folded away.
+
+    Parameters
+    ----------
+    evidence
+        The content of evidence.json.
+    entries
+        Distributions by the feature's name.
+    private
+        Features whose values are not shown.
+    limit
+        Distance from which on a feature may have drifted.
+    """
     features = ordered(evidence["features"])
-    made = {f["name"]: card(f, entries.get(f["name"]), features, private) for f in features}
+    made = {}
+    for each in features:
+        entry = None if each["name"] in private else entries.get(each["name"])
+        absent = PRIVATE if each["name"] in private else NOT_SHOWN
+        made[each["name"]] = card(each, features, badge(each, limit), shown(each, entry, absent))
     moved = "".join(made[f["name"]] for f in features if f["is_drifted"])
     stayed = "".join(made[f["name"]] for f in features if not f["is_drifted"])
     parts = [f'<div class="grid">{moved}</div>'] if moved else []
@@ -38,27 +55,33 @@ def cards(evidence: Content, entries: Mapping[str, Content], private: Collection
     return "".join(parts)
 
 
-def card(
-    feature: Content, entry: Content | None, features: Sequence[Content], private: Collection[str]
-) -> str:
-    """A feature's distribution now before that of the baseline, with its numbers in words."""
-    name = feature["name"]
-    is_moved = feature["is_drifted"]
-    badge = '<span class="badge alarm">▲ moved</span>' if is_moved else '<span class="badge">stayed</span>'
-    picture, more = f'<p class="soft">{PRIVATE if name in private else NOT_SHOWN}</p>', ""
-    if entry and name not in private:
-        picture = drawing.distribution(entry, f"{name}: baseline and current")
-        more = numbers(entry)
+def badge(feature: Content, limit: float) -> str:
+    """A feature in one word; one that is far, but no further than chance may bring it, has not moved."""
+    if feature["is_drifted"]:
+        return '<span class="badge alarm">▲ moved</span>'
+    is_far = (feature["distance"] or 0.0) >= limit
+    return f'<span class="badge">{"may be chance" if is_far else "stayed"}</span>'
+
+
+def shown(feature: Content, entry: Content | None, absent: str) -> str:
+    """A feature's distribution now before that of the baseline, and its numbers."""
+    if entry is None:
+        return f'<p class="soft">{absent}</p>'
+    return drawing.distribution(entry, f"{feature['name']}: baseline and current") + numbers(entry)
+
+
+def card(feature: Content, features: Sequence[Content], badge: str, content: str) -> str:
+    """A feature, with what is known of it in words."""
     said = [
         f"{_test(feature['test'])} distance <b>{words.number(feature['distance'])}</b>",
         _importance(feature, features),
         escape(words.chance(feature.get("p_value"))),
     ]
     facts = " · ".join(f"<span>{each}</span>" for each in said if each)
-    css = "card moved" if is_moved else "card"
+    css = "card moved" if feature["is_drifted"] else "card"
     return (
-        f'<section class="{css}"><div class="head"><h3>{escape(name)}</h3>{badge}</div>'
-        f'<p class="facts">{facts}</p>{picture}{more}</section>'
+        f'<section class="{css}"><div class="head"><h3>{escape(feature["name"])}</h3>{badge}</div>'
+        f'<p class="facts">{facts}</p>{content}</section>'
     )
 
 
@@ -74,23 +97,28 @@ def _importance(feature: Content, features: Sequence[Content]) -> str:
 
 
 def numbers(entry: Content) -> str:
-    """A distribution's numbers as a table, folded away."""
+    """A distribution's numbers as a table, folded away; of many categories those that changed most."""
+    found = list(zip(_names(entry), entry["baseline"], entry["current"], strict=True))
+    found = [row for row in found if row[1] or row[2]]
+    more = max(len(found) - ROWS, 0)
+    if more:
+        found = sorted(found, key=lambda row: -abs(row[1] - row[2]))[:ROWS]
     rows = "".join(
         f"<tr><td>{escape(name)}<td>{words.percent(before)}<td>{words.percent(now)}"
-        for name, before, now in zip(_names(entry), entry["baseline"], entry["current"], strict=True)
+        for name, before, now in found
     )
     head = '<tr><th scope="col">values<th scope="col">baseline<th scope="col">current'
-    return f"<details><summary>Numbers</summary><table>{head}{rows}</table></details>"
+    left = f'<p class="soft">and {more:,} more, which changed less</p>' if more else ""
+    return f"<details><summary>Numbers</summary><table>{head}{rows}</table>{left}</details>"
 
 
 def _names(entry: Content) -> list[str]:
     if entry["kind"] != "number":
         return [str(value) for value in entry["values"]]
-    edges = [words.number(edge) for edge in entry["edges"]]
-    names = [f"{low} to {high}" for low, high in pairwise(edges)]
+    names, edges = drawing.ranges(entry["edges"]), entry["edges"]
     if len(entry["baseline"]) == len(names):
         return names
-    return [f"below {edges[0]}", *names, f"above {edges[-1]}"]
+    return [f"below {words.number(edges[0])}", *names, f"above {words.number(edges[-1])}"]
 
 
 def strip(windows: Sequence[Content], limits: Mapping[str, float]) -> str:
@@ -114,7 +142,7 @@ def strip(windows: Sequence[Content], limits: Mapping[str, float]) -> str:
     caption = (
         "Distance from the baseline of each window's own champion. The darker, the further beyond what "
         f"counts as drift ({words.number(limits['distance'])}); <b>framed</b>: has drifted; "
-        "&ndash;: not compared."
+        "dark without a frame: chance may have brought it there; &ndash;: not compared."
     )
     return (
         f'<div class="wide"><table class="strip"><caption class="soft">{caption}</caption><thead><tr>'

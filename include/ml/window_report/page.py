@@ -40,7 +40,7 @@ def page(report: Report) -> str:
     title = f"{story['cycle']}: {words.window(story['window'])}"
     parts = [
         head(title, evidence, story),
-        f'<div class="beside">{decided(story)}{tiles(evidence, windows)}</div>',
+        f'<div class="rows">{tiles(evidence, windows)}{decided(story)}</div>',
         moved(report, evidence),
         predicted(report, evidence),
         "<h2>The last windows</h2>",
@@ -134,7 +134,8 @@ def moved(report: Report, evidence: Content) -> str:
         '<span class="key now"></span>this window <span class="key now drifted"></span>this window, moved. '
         "Sorted by importance &times; distance.</p>"
     )
-    return f"<h2>Features</h2>{legend}{features.cards(evidence, entries, report.private)}"
+    cards = features.cards(evidence, entries, report.private, report.limits["distance"])
+    return f"<h2>Features</h2>{legend}{cards}"
 
 
 def predicted(report: Report, evidence: Content) -> str:
@@ -145,7 +146,8 @@ def predicted(report: Report, evidence: Content) -> str:
         css = " moved" if found["is_drifted"] else ""
         chance = escape(words.chance(found.get("p_value")))
         said = f"distance <b>{words.number(found['distance'])}</b> {chance}"
-        picture = drawing.distribution(entry, "Predicted scores: baseline and current")
+        drawn = drawing.distribution(entry, "Predictions: baseline and current")
+        picture = f'<div class="small">{drawn}</div>'
         made = (
             f'<section class="card{css}"><h3>Predictions</h3><p class="facts">{said}</p>{picture}'
             f"{features.numbers(entry)}</section>"

@@ -15,6 +15,8 @@ WIDTH, HEIGHT = 960.0, 250.0
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 950.0, 24.0, 206.0
 #: names of windows that fit below the axis
 NAMES = 12
+#: ages that fit below theirs
+AGES = 6
 
 
 class Scale:
@@ -162,12 +164,13 @@ def _line(windows: Sequence[Content], scale: Scale) -> str:
 def coverage(by_age: Sequence[Content]) -> str:
     """Share of the events with a label, by the label's age; the ages at equal steps."""
     points, parts = [], []
-    step = (drawing.RIGHT - 40) / max(len(by_age), 1)
+    step, every = (drawing.RIGHT - 40) / max(len(by_age), 1), -(-len(by_age) // AGES)
     for place, each in enumerate(by_age):
         x, y = 36 + step * (place + 0.5), drawing.BOTTOM - (drawing.BOTTOM - 20) * each["share"]
         points.append((x, y))
         parts.append(f'<circle cx="{x:.4g}" cy="{y:.4g}" r="4" class="judged"/>')
-        parts.append(drawing.text(x, drawing.BOTTOM + 14, words.age(each["age_s"]), "tick", "middle"))
+        if place % every == 0:
+            parts.append(drawing.text(x, drawing.BOTTOM + 14, words.age(each["age_s"]), "tick", "middle"))
     for share in (0.0, 0.5, 1.0):
         y = drawing.BOTTOM - (drawing.BOTTOM - 20) * share
         parts.insert(0, drawing.line(34, y, drawing.RIGHT, y, "grid"))

@@ -12,7 +12,8 @@ STYLE = """
 .summary { margin: .8rem 0; border-left: .4rem solid var(--good) }
 .alarm .summary { border-left-color: var(--moved) } .broken .summary { border-left-color: var(--bad) }
 .stack { display: flex; flex-wrap: wrap; gap: .9rem; align-items: flex-start } .stack > * { max-width: 100% }
-.summary p { max-width: none } .lead { font-size: 1.25rem; line-height: 1.4; font-weight: 600 }
+.summary p { max-width: none } .rows { display: grid; gap: .9rem }
+.lead { font-size: 1.25rem; line-height: 1.4; font-weight: 600 }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: 1rem }
 .tile > * { display: block }
 .tile b { font-size: 1.7rem; line-height: 1.2; font-variant-numeric: tabular-nums }
@@ -21,7 +22,8 @@ STYLE = """
 .facts { font-size: .87rem; color: var(--soft) }
 .facts span { white-space: nowrap }
 .facts b { color: var(--ink) } .card.moved { border-top: 3px solid var(--moved); padding-top: .75rem }
-.card details table { font-size: .85rem } .small { max-width: 30rem } .beside > .card { min-width: 0 }
+.card details table { font-size: .85rem } .small { max-width: 30rem }
+.wide td:first-child { white-space: nowrap } .beside > .card { min-width: 0 }
 .legend { font-size: .87rem; color: var(--soft); max-width: none; line-height: 1.9 }
 .key { display: inline-block; width: 1.3em; height: .8em; margin: 0 .35em 0 .8em; border-radius: 2px }
 .key:first-child { margin-left: 0 } .key.base { background: var(--base) }
