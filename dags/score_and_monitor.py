@@ -32,6 +32,7 @@ from airflow.sdk import DAG
 
 from flywheel import params
 from flywheel.intervals import window_schedule
+from flywheel.notifiers import DriftNotifier
 from flywheel.operators import (
     BatchTransformOperator,
     CleanOperator,
@@ -71,7 +72,9 @@ for cycle in find_cycles().values():
         mature = MatureOperator(task_id="mature", **watched)
         # mature is skipped where no labels came late; where there is no champion, so is everything
         rule = "none_failed_min_one_success"
-        decide = DecideRetrainingOperator(task_id="decide", trigger_rule=rule, **watched)
+        decide = DecideRetrainingOperator(
+            task_id="decide", trigger_rule=rule, on_success_callback=DriftNotifier(), **watched
+        )
         report = ReportOperator(task_id="report", **watched)
         request_retraining = RequestRetrainingOperator(task_id="request_retraining", **watched)
 

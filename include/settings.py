@@ -42,6 +42,8 @@ class Settings:
     threads: int = 2
     #: how often a waiting task asks for its job's state, in seconds
     poll_interval_s: float = 5.0
+    #: who is told of failures and drift: a webhook's URL, or the ARN of an SNS topic; empty: nobody
+    alert_to: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what no service could be started with."""
@@ -58,6 +60,12 @@ class Settings:
         for name in ("threads", "poll_interval_s"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{PREFIX}{name.upper()}={getattr(self, name)} must be more than 0.")
+
+        if self.alert_to and not self.alert_to.startswith(("https://", "http://", "arn:")):
+            raise ValueError(
+                f"{PREFIX}ALERT_TO={self.alert_to!r} is neither a URL nor the ARN of an SNS topic: "
+                "begin it with https://, http:// or arn:."
+            )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:

@@ -7,6 +7,8 @@ from typing import Any
 
 from airflow.sdk import Param
 
+from flywheel.notifiers import FailureNotifier
+
 #: for every task: a broken connection is worth another try, a verdict is not (see `FAIL_ON_VERDICTS`)
 DEFAULT_ARGS: dict[str, Any] = {
     "retries": 2,
@@ -14,6 +16,8 @@ DEFAULT_ARGS: dict[str, Any] = {
     "retry_exponential_backoff": 2,
     # attempts are counted on when a task is cleared, and the delay would be minutes
     "max_retry_delay": timedelta(seconds=60),
+    # after the last retry; tells nobody unless FLYWHEEL_ALERT_TO says whom
+    "on_failure_callback": FailureNotifier(),
 }
 
 
