@@ -80,6 +80,15 @@ def test_a_weak_model_is_worse_only_by_enough_labels():
     assert judge(predictions, labels.iloc[:1800])["is_worse"]
 
 
+@pytest.mark.parametrize(("strength", "least", "most"), [(0.8, 0, 1), (0.5, 95, 100)])
+def test_a_window_alarms_for_a_loss_and_not_for_chance(strength: float, least: int, most: int):
+    """Of a hundred windows of 500 rows: none while the model is as good as it was, most when it is not."""
+    promised = measured(judged_at(*window(20_000, 0.8, seed=999), END + timedelta(days=1)), STANDARD)[0]
+    reference = {"value": promised, "low": None, "high": None}
+    found = [judge(*window(500, strength, seed), reference=reference)["is_worse"] for seed in range(100)]
+    assert least <= sum(found) <= most
+
+
 def test_a_loss_that_chance_explains_is_none():
     """With a few rows the upper bound reaches what was promised."""
     predictions, labels = window(40, strength=0.4, seed=1)
