@@ -8,6 +8,7 @@ import ipaddress
 import logging
 import signal
 import socket
+import sqlite3
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,14 @@ import uvicorn
 
 from include.local_sagemaker.migrations import SchemaError
 from include.local_sagemaker.server import Application
-from include.local_sagemaker.service import Options, RootTakenError, build, lock_root, running
+from include.local_sagemaker.service import (
+    Options,
+    RootTakenError,
+    RootUnusableError,
+    build,
+    lock_root,
+    running,
+)
 
 USAGE_ERROR = 2
 #: the project's own job image, which is there when no other is named
@@ -90,8 +98,11 @@ class Server(uvicorn.Server):
 
 
 async def serve(options: Options, listener: socket.socket) -> None:
-    """Serve until SIGTERM or SIGINT."""
-    context = build(options)
+    """Serve until SIGTERM or SIGINT; RootUnusableError if there is nothing to serve from."""
+    try:
+        context = build(options)
+    except (OSError, sqlite3.Error) as error:
+        raise RootUnusableError(options.root, error) from error
     config = uvicorn.Config(
         Application(context),
         lifespan="off",
@@ -133,7 +144,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with lock_root(options.root), listener:
             asyncio.run(serve(chosen, listener))
-    except (RootTakenError, SchemaError) as error:
+    except (RootTakenError, RootUnusableError, SchemaError) as error:
         print(error, file=sys.stderr)  # noqa: T201 (its interface)
         return USAGE_ERROR
     return 0

@@ -11,9 +11,16 @@ from anyio import to_thread
 from botocore.exceptions import UnknownServiceError
 from botocore.model import OperationModel, OperationNotFoundError, ServiceModel
 
+from include.local_sagemaker import storage
 from include.local_sagemaker.api.registry import OPERATIONS, Operation
 from include.local_sagemaker.context import Context
-from include.local_sagemaker.errors import AwsError, InternalFailure, UnknownOperation, ValidationException
+from include.local_sagemaker.errors import (
+    AwsError,
+    InternalFailure,
+    StorageFailure,
+    UnknownOperation,
+    ValidationException,
+)
 from include.local_sagemaker.protocol import answers, failures, models, requests, routing, validation
 from include.local_sagemaker.protocol.checked import CheckedBody
 from include.local_sagemaker.protocol.http import HttpRequest, HttpResponse
@@ -31,8 +38,11 @@ async def dispatch(context: Context, request: HttpRequest) -> HttpResponse:
         return await _answer(context, request, route, form)
     except AwsError as error:
         return _failure(error, request, route)
-    except Exception:
+    except Exception as error:
         log.exception("Request %s failed: %s %s", request.id, request.method, request.path)
+        told = storage.explained(error, context.root)
+        if told is not None:
+            return _failure(StorageFailure(told), request, route)
         message = f"The local SageMaker failed; its log has the reason at request {request.id}."
         return _failure(InternalFailure(message), request, route)
 

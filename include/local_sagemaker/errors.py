@@ -10,6 +10,7 @@
     ├── SerializationException  a body that is no valid document of the protocol (400)
     ├── EntityTooLarge          a body longer than the operation takes (413)
     ├── AccessDenied            the request is not signed by a known key (403)
+    ├── StorageFailure          the disk below the service's root cannot be written (507)
     └── InternalFailure         a mistake of this service (500)
 
 S3 and the runtime have their own tables of codes, in s3/errors.py and next to InvokeEndpoint.
@@ -87,6 +88,13 @@ class InternalFailure(AwsError):
 
     code = "InternalFailure"
     status = 500
+
+
+class StorageFailure(AwsError):
+    """The disk below the service's root cannot be written. Clients do not repeat it by themselves."""
+
+    code = "InsufficientStorage"
+    status = 507
 
 
 class EntityTooLarge(AwsError):

@@ -6,11 +6,11 @@ import asyncio
 import fcntl
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from include.local_sagemaker import api
+from include.local_sagemaker import api, storage
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.runner.forks import Forks
 from include.local_sagemaker.runner.hosting import Hosting
@@ -41,12 +41,24 @@ class RootTakenError(Exception):
     """Another service works in the same directory."""
 
 
+class RootUnusableError(Exception):
+    """The directory cannot be read or written."""
+
+    def __init__(self, root: Path, error: Exception) -> None:
+        advice = storage.explained(error, root) or f"{root} cannot be used: {error}. Give another --root."
+        super().__init__(f"Cannot start: {advice}")
+
+
 @contextmanager
 def lock_root(root: Path) -> Iterator[None]:
     """Hold the directory for this process; the operating system lets go of it, however the process ends."""
-    files.make_folder(root)
     path = root / "service.lock"
-    with path.open("a+") as file:
+    with ExitStack() as ends:
+        try:
+            files.make_folder(root)
+            file = ends.enter_context(path.open("a+"))
+        except OSError as error:
+            raise RootUnusableError(root, error) from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -190,10 +190,12 @@ class Store:
             self._connection.execute(queries.BEGIN)
             try:
                 yield self._connection
+                self._connection.execute(queries.COMMIT)
             except BaseException:
-                self._connection.execute(queries.ROLLBACK)
+                # a full disk ends a transaction by itself, sometimes
+                if self._connection.in_transaction:
+                    self._connection.execute(queries.ROLLBACK)
                 raise
-            self._connection.execute(queries.COMMIT)
 
 
 def _row(resource: Resource) -> dict[str, Any]:

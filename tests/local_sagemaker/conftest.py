@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,9 @@ REGION = "us-east-1"
 class Service:
     """One local SageMaker on a free port, with its state in a temporary directory."""
 
-    def __init__(self, root: Path, log: Path, *options: str) -> None:
-        self.root, self.log, self.options = root, log, options
+    def __init__(self, root: Path, log: Path, *options: str, prefix: Sequence[str] = ()) -> None:
+        """Know what to start; `prefix` are words before the command, which must become it."""
+        self.root, self.log, self.options, self.prefix = root, log, options, prefix
         self.process: subprocess.Popen[bytes] | None = None
         self.url = ""
         self._clients: dict[str, Any] = {}
@@ -36,7 +37,7 @@ class Service:
         begin = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "include.local_sagemaker", *arguments],
+                [*self.prefix, sys.executable, "-m", "include.local_sagemaker", *arguments],
                 cwd=PROJECT,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

@@ -21,6 +21,8 @@ from collections.abc import Callable
 
 #: lines longer than this are cut in two, bytes
 LINE_LIMIT = 262_144
+#: room of a record, bytes
+RECORD_BYTES = 256
 #: how long output is read after the process has ended, for children that keep the pipe open
 DRAIN_S = 0.5
 
@@ -43,6 +45,7 @@ def main(folder: str, spawn: Callable[[dict[str, object], int], int] | None = No
     signal.signal(signal.SIGTERM, lambda *_: runner.signal(signal.SIGTERM))
     signal.signal(signal.SIGUSR1, lambda *_: runner.signal(signal.SIGKILL))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    reserve(folder, "exit.json")
     record(folder, "process.json", {"pid": os.getpid(), "started": started(os.getpid())})
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 1)  # the service waits for the end of this pipe: from here on it can find the process
@@ -177,10 +180,19 @@ def started(pid: int) -> str:
         return answer.read().strip()
 
 
+def reserve(folder: str, name: str) -> None:
+    """Take the room that a record will need: how a job ended must not be lost for a full disk."""
+    with open(f"{folder}/{name}.new", "wb") as file:  # noqa: PTH123
+        file.write(b" " * RECORD_BYTES)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def record(folder: str, name: str, content: dict[str, object]) -> None:
-    """Write a record durably: whole or not at all."""
-    with open(f"{folder}/{name}.new", "w", encoding="utf-8") as file:  # noqa: PTH123
-        json.dump(content, file)
+    """Write a record durably: whole or not at all, into the room that was reserved for it, if it was."""
+    descriptor = os.open(f"{folder}/{name}.new", os.O_CREAT | os.O_WRONLY, 0o644)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(json.dumps(content).ljust(RECORD_BYTES))
         file.flush()
         os.fsync(file.fileno())
     os.replace(f"{folder}/{name}.new", f"{folder}/{name}")  # noqa: PTH105

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import sqlite3
 import threading
 import time
 from collections import deque
@@ -19,7 +20,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from include.local_sagemaker import lifecycle
+from include.local_sagemaker import lifecycle, storage
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.lifecycle import Instruction, Phase, State, Stop
 from include.local_sagemaker.runner import failures, jobs
@@ -37,6 +38,8 @@ log = logging.getLogger(__name__)
 TRAINING, PROCESSING, TRANSFORM = TrainingJobs(), ProcessingJobs(), TransformJobs()
 KINDS: dict[str, JobKind] = {kind.kind: kind for kind in (TRAINING, PROCESSING, TRANSFORM)}
 TERMINAL = {"Completed", "Failed", "Stopped"}
+#: how often a change of a job's state is tried again where the disk refuses it
+RETRY_S = 1.0
 #: how long `close` waits for threads that are in the middle of a step
 CLOSE_TIMEOUT_S = 10.0
 
@@ -106,7 +109,7 @@ class Supervisor:
         """Ask for a job's end; the answer does not wait for it."""
         watch = self._watched.get((kind, name))
         if watch is not None:
-            self._apply(watch, lifecycle.StopRequested(at=time.time()))
+            self._apply(watch, lifecycle.StopRequested(at=time.time()), is_patient=False)
             watch.wake()
 
     def close(self) -> None:
@@ -233,7 +236,14 @@ class Supervisor:
             return lifecycle.GraceExpired(at=time.time()), {}
         return None
 
-    def _apply(self, watch: Watch, event: lifecycle.Event, members: dict[str, Any] | None = None) -> None:
+    def _apply(
+        self,
+        watch: Watch,
+        event: lifecycle.Event,
+        members: dict[str, Any] | None = None,
+        *,
+        is_patient: bool = True,
+    ) -> None:
         """Change the job's state durably, and queue the instructions that come with it."""
         instructions: tuple[Instruction, ...] = ()
 
@@ -249,9 +259,24 @@ class Supervisor:
                 modified=event.at,
             )
 
-        with watch.lock:
+        while True:
+            with watch.lock:
+                if self._kept(watch, change, is_patient=is_patient):
+                    watch.inbox.extend(instructions)
+                    return
+            time.sleep(RETRY_S)
+
+    def _kept(self, watch: Watch, change: Callable[[Resource], Resource], *, is_patient: bool) -> bool:
+        """Put a change into the store; False if the disk refuses it and that is to be waited out."""
+        try:
             self._store.change(watch.kind.kind, watch.name, change)
-            watch.inbox.extend(instructions)
+        except sqlite3.Error as error:
+            told = storage.explained(error, self._context.root)
+            if told is None or self._is_closing or not is_patient:
+                raise
+            log.warning("The job %s waits for the disk: %s", watch.name, told)
+            return False
+        return True
 
     def _resource(self, watch: Watch) -> Resource:
         resource = self._store.get(watch.kind.kind, watch.name)
