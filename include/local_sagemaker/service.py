@@ -20,6 +20,7 @@ from include.local_sagemaker.s3 import files
 from include.local_sagemaker.s3.objects import ObjectStore
 from include.local_sagemaker.store import Store
 from include.local_sagemaker.workflows.conductor import Conductor
+from include.local_sagemaker.workflows.pipelines import PipelineExecutions
 from include.local_sagemaker.workflows.tuning_jobs import TuningJobs
 
 
@@ -87,7 +88,7 @@ def build(options: Options) -> Context:
     )
     # each part sees the ones before it
     context = replace(context, supervisor=Supervisor(context))
-    context = replace(context, conductor=Conductor(context, (TuningJobs(),)))
+    context = replace(context, conductor=Conductor(context, (PipelineExecutions(), TuningJobs())))
     return replace(context, hosting=Hosting(context))
 
 

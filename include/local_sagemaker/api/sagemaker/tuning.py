@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from dataclasses import replace
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from include.local_sagemaker.api.registry import operation
 from include.local_sagemaker.api.sagemaker import tuning_requests
 from include.local_sagemaker.api.sagemaker.listing import listed, moment, pairs
+from include.local_sagemaker.api.sagemaker.paging import page
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.errors import ResourceInUse, ValidationException
 from include.local_sagemaker.runner.supervisor import TERMINAL
@@ -18,8 +18,6 @@ from include.local_sagemaker.workflows import trials
 from include.local_sagemaker.workflows.tuning_jobs import KIND
 
 NOUN = "HyperParameterTuningJob"
-#: page size when MaxResults is not given
-PAGE = 10
 IGNORED = (
     "HyperParameterTuningJobConfig.TuningJobCompletionCriteria.ConvergenceDetected",
     "TrainingJobDefinition.HyperParameterTuningResourceConfig.AllocationStrategy",
@@ -131,10 +129,8 @@ def list_training_jobs_for_tuning_job(context: Context, parameters: dict[str, An
         found = [one for one in found if "FinalHyperParameterTuningJobObjectiveMetric" in one]
     is_descending = parameters.get("SortOrder", "Ascending") == "Descending"
     found.sort(key=lambda one: _rank(one, order), reverse=is_descending)
-    begin, size = _begin(parameters.get("NextToken")), parameters.get("MaxResults", PAGE)
-    token = base64.urlsafe_b64encode(str(begin + size).encode()).decode()
-    page = found[begin : begin + size]
-    return {"TrainingJobSummaries": page, "NextToken": token if begin + size < len(found) else None}
+    summaries, token = page(found, parameters)
+    return {"TrainingJobSummaries": summaries, "NextToken": token}
 
 
 def find(context: Context, name: str) -> Resource:
@@ -158,10 +154,3 @@ def _rank(summary: dict[str, Any], order: str) -> tuple[Any, str]:
             return summary["FinalHyperParameterTuningJobObjectiveMetric"]["Value"], name
         case _:
             return name, name
-
-
-def _begin(token: str | None) -> int:
-    try:
-        return 0 if token is None else int(base64.urlsafe_b64decode(token))
-    except ValueError as error:
-        raise ValidationException("Invalid NextToken: give it back as the last page had it.") from error

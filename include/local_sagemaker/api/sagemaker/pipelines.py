@@ -1,0 +1,136 @@
+"""Pipelines: create, update, describe, list, delete."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from include.local_sagemaker.api.registry import operation
+from include.local_sagemaker.api.sagemaker.listing import moment, pairs
+from include.local_sagemaker.api.sagemaker.paging import page
+from include.local_sagemaker.context import Context
+from include.local_sagemaker.errors import ResourceNotFound, ValidationException
+from include.local_sagemaker.store import Query, Resource, TakenError
+from include.local_sagemaker.workflows.definitions import Definition
+
+KIND = "pipeline"
+GIVEN = ("PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismConfiguration")
+SUMMARY = (
+    *("PipelineArn", "PipelineName", "PipelineDisplayName", "PipelineDescription", "RoleArn"),
+    *("CreationTime", "LastModifiedTime", "LastExecutionTime"),
+)
+
+
+@operation("sagemaker", "CreatePipeline")
+def create_pipeline(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Keep a pipeline; its definition must be one that can be carried out."""
+    name, now = parameters["PipelineName"], time.time()
+    arn = context.arn("sagemaker", f"{KIND}/{name}")
+    text = _definition(context, parameters)
+    if text is None:
+        raise ValidationException("Give PipelineDefinition or PipelineDefinitionS3Location.")
+    document = {key: parameters[key] for key in GIVEN if key in parameters} | {
+        "PipelineName": name,
+        "PipelineArn": arn,
+        "PipelineDefinition": text,
+        "PipelineStatus": "Active",
+        "CreationTime": moment(now),
+        "LastModifiedTime": moment(now),
+    }
+    document.setdefault("PipelineDisplayName", name)
+    resource = Resource(
+        kind=KIND,
+        name=name,
+        arn=arn,
+        status="Active",
+        created=now,
+        modified=now,
+        document=document,
+        state={"token": parameters["ClientRequestToken"]},
+    )
+    try:
+        context.store.insert(resource, pairs(parameters.get("Tags")))
+    except TakenError as error:
+        if find(context, name).state.get("token") != parameters["ClientRequestToken"]:
+            raise ValidationException(
+                "Pipeline names must be unique within an AWS account and region. Pipeline with name "
+                f"({name}) already exists."
+            ) from error
+    return {"PipelineArn": arn}
+
+
+@operation("sagemaker", "UpdatePipeline")
+def update_pipeline(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Replace a pipeline's definition or what is said of it; executions go on with what they began with."""
+    found, now = find(context, parameters["PipelineName"]), time.time()
+    changes = {key: parameters[key] for key in GIVEN if key in parameters}
+    text = _definition(context, parameters)
+    if text is not None:
+        changes["PipelineDefinition"] = text
+
+    def change(resource: Resource) -> Resource:
+        document = {**resource.document, **changes, "LastModifiedTime": moment(now)}
+        return replace(resource, document=document, modified=now)
+
+    context.store.change(KIND, found.name, change)
+    return {"PipelineArn": found.arn}
+
+
+@operation("sagemaker", "DescribePipeline", ignored=("PipelineVersionId",))
+def describe_pipeline(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Answer with a pipeline and its definition."""
+    described = find(context, parameters["PipelineName"]).document
+    last = described.get("LastExecutionTime")
+    found = {key: value for key, value in described.items() if key != "LastExecutionTime"}
+    return {**found, "LastRunTime": last}
+
+
+@operation("sagemaker", "ListPipelines")
+def list_pipelines(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Answer with one page of pipelines, by the beginning of their names and the time of their creation."""
+    query = Query(
+        created_after=_seconds(parameters, "CreatedAfter"),
+        created_before=_seconds(parameters, "CreatedBefore"),
+        sort_by="name" if parameters.get("SortBy") == "Name" else "created",
+        is_descending=parameters.get("SortOrder", "Descending") == "Descending",
+    )
+    prefix = parameters.get("PipelineNamePrefix", "")
+    found = [one for one in context.store.search(KIND, query) if one.name.startswith(prefix)]
+    shown, token = page(found, parameters)
+    summaries = [{key: one.document[key] for key in SUMMARY if key in one.document} for one in shown]
+    return {"PipelineSummaries": summaries, "NextToken": token}
+
+
+@operation("sagemaker", "DeletePipeline", ignored=("ClientRequestToken",))
+def delete_pipeline(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Forget a pipeline; its executions stay."""
+    found = find(context, parameters["PipelineName"])
+    context.store.delete(KIND, found.name)
+    return {"PipelineArn": found.arn}
+
+
+def find(context: Context, name_or_arn: str) -> Resource:
+    """A pipeline by its name or ARN."""
+    name = name_or_arn.rpartition(f":{KIND}/")[2]
+    found: Resource | None = context.store.get(KIND, name)
+    if found is None:
+        raise ResourceNotFound(f"Pipeline '{context.arn('sagemaker', f'{KIND}/{name}')}' does not exist.")
+    return found
+
+
+def _definition(context: Context, parameters: Mapping[str, Any]) -> str | None:
+    """The checked definition of a request, which may lie in S3."""
+    text: str | None = parameters.get("PipelineDefinition")
+    place = parameters.get("PipelineDefinitionS3Location")
+    if place is not None:
+        text = context.objects.path(place["Bucket"], place["ObjectKey"]).read_text(encoding="utf-8")
+    if text is not None:
+        Definition.read(text)
+    return text
+
+
+def _seconds(parameters: Mapping[str, Any], name: str) -> float | None:
+    value = parameters.get(name)
+    return None if value is None else float(value.timestamp())

@@ -1,0 +1,82 @@
+"""Experiments, trials and components are kept, changed, found and deleted."""
+# ruff: noqa: ANN401 (boto3 makes its clients at run time)
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+
+@pytest.fixture
+def client(sagemaker: Any) -> Any:
+    """A client, with the trials t1 and t2 of the experiment `delays`, and a component of t1."""
+    made = sagemaker.sagemaker
+    made.create_experiment(
+        ExperimentName="delays", Description="late or not", Tags=[{"Key": "k", "Value": "v"}]
+    )
+    for name in ("t1", "t2"):
+        made.create_trial(TrialName=name, ExperimentName="delays")
+    made.create_trial_component(
+        TrialComponentName="fit",
+        Parameters={"depth": {"NumberValue": 7.0}, "loss": {"StringValue": "log"}},
+        Status={"PrimaryStatus": "InProgress"},
+    )
+    made.associate_trial_component(TrialComponentName="fit", TrialName="t1")
+    return made
+
+
+def names(summaries: list[dict[str, Any]], noun: str) -> list[str]:
+    """The names in a page."""
+    return [one[f"{noun}Name"] for one in summaries]
+
+
+def test_trials_and_components_are_found_by_what_they_belong_to(client: Any):
+    """By experiment, by trial, by component."""
+    listed = client.list_trials(ExperimentName="delays", SortBy="Name", SortOrder="Ascending")
+    assert names(listed["TrialSummaries"], "Trial") == ["t1", "t2"]
+    assert names(client.list_trials(TrialComponentName="fit")["TrialSummaries"], "Trial") == ["t1"]
+    for asked, expected in (({"TrialName": "t1"}, ["fit"]), ({"TrialName": "t2"}, []), ({}, ["fit"])):
+        found = client.list_trial_components(**asked)["TrialComponentSummaries"]
+        assert names(found, "TrialComponent") == expected
+    assert names(client.list_experiments(MaxResults=1)["ExperimentSummaries"], "Experiment") == ["delays"]
+
+
+def test_a_component_is_completed(client: Any, sagemaker: Any):
+    """Parameters and artifacts are added and taken away; a restart changes nothing."""
+    client.update_trial_component(
+        TrialComponentName="fit",
+        Status={"PrimaryStatus": "Completed"},
+        Parameters={"rate": {"NumberValue": 0.5}},
+        ParametersToRemove=["loss"],
+        OutputArtifacts={"model": {"Value": "s3://lab/m.tar.gz"}},
+    )
+    sagemaker.restart()
+    found = client.describe_trial_component(TrialComponentName="fit")
+    assert found["Parameters"] == {"depth": {"NumberValue": 7.0}, "rate": {"NumberValue": 0.5}}
+    assert found["Status"] == {"PrimaryStatus": "Completed"}
+    assert found["OutputArtifacts"]["model"]["Value"] == "s3://lab/m.tar.gz"
+    search = {"Filters": [{"Name": "Parameters.rate.NumberValue", "Operator": "LessThan", "Value": "1"}]}
+    [result] = client.search(Resource="ExperimentTrialComponent", SearchExpression=search)["Results"]
+    assert result["TrialComponent"]["TrialComponentName"] == "fit"
+
+
+def test_what_has_parts_is_not_deleted(client: Any):
+    """From the component up, each can go when nothing holds it."""
+    for call, words in (
+        (lambda: client.delete_experiment(ExperimentName="delays"), "still has trials"),
+        (lambda: client.delete_trial(TrialName="t1"), "still has components"),
+        (lambda: client.delete_trial_component(TrialComponentName="fit"), "is part of t1"),
+        (lambda: client.create_experiment(ExperimentName="delays"), "already exists"),
+    ):
+        with pytest.raises(ClientError, match=words) as caught:
+            call()
+        assert caught.value.response["Error"]["Code"] == "ValidationException"
+    client.disassociate_trial_component(TrialComponentName="fit", TrialName="t1")
+    client.delete_trial_component(TrialComponentName="fit")
+    for name in ("t1", "t2"):
+        client.delete_trial(TrialName=name)
+    client.delete_experiment(ExperimentName="delays")
+    with pytest.raises(client.exceptions.ResourceNotFound):
+        client.describe_experiment(ExperimentName="delays")
