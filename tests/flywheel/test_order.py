@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
-from flywheel.exceptions import HistoryIncomplete
+from flywheel.asking import Request
+from flywheel.exceptions import FlywheelError, HistoryIncomplete
 from flywheel.history import clean_record, fetch_record
 from flywheel.intervals import history, starting_at
 from flywheel.ledger import Entry, Ledger, champion_as_of, production
@@ -21,6 +22,7 @@ from flywheel.names import Interval, output_uri, split_uri
 from flywheel.operators import EvaluateOperator, TrainOperator, TransformOperator
 from flywheel.order import Order
 from flywheel.triggers.order import TurnTrigger
+from flywheel.watch import Requests
 from include.cycles.cycle import Cycle
 from include.settings import Settings
 
@@ -195,6 +197,41 @@ def test_a_step_waits_in_the_triggerer(world: World, attempt: Any):
     _, kwargs = deferred.value.trigger.serialize()
     assert (kwargs["need"], kwargs["interval"]) == ("decided", world.february.iso)
     assert list(deferred.value.kwargs) == ["since"]
+
+
+def asked(world: World, attempt: Any) -> Any:
+    """The context of a run that monitoring asked for, for March."""
+    wanted = Request(
+        at=LONG_AGO,
+        by={},
+        window=world.march.iso,
+        decision_uri="s3://b/d.json",
+        reasons=[],
+        train_interval=world.march.iso,
+        data_end=world.march.end.isoformat(),
+    )
+    Requests(world.service.s3, world.settings.bucket, world.cycle.name).ask(wanted, lambda _: True)
+    context = attempt(task_id="evaluate")
+    context["dag_run"].run_type = "asset_triggered"
+    context["dag_run"].consumed_asset_events = []
+    return context
+
+
+def test_a_run_that_was_asked_for_does_not_wait_for_what_was_never_trained(world: World, attempt: Any):
+    """Where a cycle is trained only when it has to be, the months between have no decision, and get none."""
+    evaluate = EvaluateOperator(task_id="evaluate", cycle=world.cycle, patience=NEVER)
+    # It goes on to its own work, for which this context has no results of the steps before.
+    with pytest.raises(FlywheelError, match="needs the result of the task 'transform'"):
+        evaluate.proceed(asked(world, attempt), {}, since=0)
+    with pytest.raises(HistoryIncomplete):
+        evaluate.proceed(attempt(interval_start="2013-03-01"), {}, since=0)
+
+
+def test_a_run_that_was_asked_for_needs_the_cleaned_data_all_the_same(world: World, attempt: Any):
+    """A model of data with a gap would be another one."""
+    transform = TransformOperator(task_id="transform", cycle=world.cycle, patience=NEVER)
+    with pytest.raises(HistoryIncomplete):
+        transform.proceed(asked(world, attempt), {}, since=0)
 
 
 @pytest.mark.parametrize("patience_s", [0.0, 3600.0])

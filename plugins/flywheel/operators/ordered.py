@@ -8,15 +8,23 @@ from typing import Any, ClassVar
 
 from airflow.sdk import Context
 
+from flywheel.exceptions import HistoryIncomplete
+from flywheel.intervals import BY_ASSET
 from flywheel.names import Interval
 from flywheel.operators.base import Result
 from flywheel.operators.job import JobOperator
 from flywheel.order import PATIENCE, Need, Order
 from flywheel.triggers.order import TurnTrigger
 
+#: the same for a run that monitoring asked for, which goes on where a hole is only undecided
+PATIENCE_OF_ASKED = timedelta(seconds=30)
+
 
 class OrderedOperator(JobOperator):
     """A step that waits its turn, in the triggerer, so that it holds no worker the others may need.
+
+    A run that monitoring asked for waits for those before it that somebody works on, but not for the others:
+    where a cycle is trained when it has to be, intervals between two trainings are never decided about.
 
     :param patience: how long nothing may happen to a missing interval before it counts as a hole
     """
@@ -33,21 +41,29 @@ class OrderedOperator(JobOperator):
 
     def proceed(self, context: Context, event: Any, since: float) -> Result:  # noqa: ANN401, ARG002 - its word does not count
         """Do the step's job if it is its turn; else wait on."""
-        interval = self.interval(context)
-        order = Order(self.hook, self.cycle, self.settings, self.patience)
-        awaited = order.awaited(self.need, interval, since)
+        interval, is_asked = self.interval(context), context["dag_run"].run_type == BY_ASSET
+        patience = min(self.patience, PATIENCE_OF_ASKED) if is_asked else self.patience
+        try:
+            awaited = Order(self.hook, self.cycle, self.settings, patience).awaited(
+                self.need, interval, since
+            )
+        except HistoryIncomplete as error:
+            if not is_asked or self.need != "decided":
+                raise
+            self.log.info("Going on without the decisions that are missing: %s", error)
+            awaited = None
         if awaited is not None:
             self.log.info("Waiting until %s is %s; a hole if nothing happens to it", awaited, self.need)
-            self._defer_turn(interval, since)
+            self._defer_turn(interval, since, patience)
         return super().execute(context)
 
-    def _defer_turn(self, interval: Interval, since: float) -> None:
+    def _defer_turn(self, interval: Interval, since: float, patience: timedelta) -> None:
         trigger = TurnTrigger(
             cycle=self.cycle.name,
             interval=interval.iso,
             need=self.need,
             since=since,
-            patience_s=self.patience.total_seconds(),
+            patience_s=patience.total_seconds(),
             aws_conn_id=self.aws_conn_id,
             poll_interval_s=self.settings.poll_interval_s,
         )
