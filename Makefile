@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv/bin/python
 STACK := $(VENV) -m include.stack
 .DEFAULT_GOAL := help
-.PHONY: help run replay traffic watch reproduce compare-keys status down test test-all lint lock bench environment dev-environment
+.PHONY: help run replay traffic watch reproduce compare-keys status down test test-all lint lock bench environment dev-environment compose-up compose-down image image-push
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,18 @@ status: environment ## tell what runs and what is in production; JSON=1 for prog
 
 down: environment ## stop everything that `make run` started
 	@exec $(STACK) down
+
+compose-up: ## Airflow on Celery and the local SageMaker in Docker; WORKERS=3 for more workers
+	@$(PYTHON) scripts/compose.py up $(if $(WORKERS),--workers $(WORKERS))
+
+compose-down: ## stop what compose-up started; what was made stays
+	@$(PYTHON) scripts/compose.py down
+
+image: ## build the job image, flywheel:local
+	@$(PYTHON) scripts/compose.py image $(if $(TAG),--tag $(TAG))
+
+image-push: ## build the job image for SageMaker and bring it to ECR: REPOSITORY=..., TAG=...
+	@$(PYTHON) scripts/compose.py push --repository "$(REPOSITORY)" $(if $(TAG),--tag $(TAG))
 
 test: dev-environment ## the fast tests on two processes, then one whole cycle in a real Airflow
 	$(VENV) -m pytest -n 2 -m "not airflow and not long"

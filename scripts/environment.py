@@ -140,7 +140,8 @@ def compile_locks() -> None:
     if not has_uv():
         raise SetupError("uv could not be installed, and only uv resolves for all Pythons at once.")
     # the development lock is constrained by requirements.txt, so that one comes first
-    names = ("requirements-bootstrap", "requirements", "requirements-production", "requirements-dev")
+    kinds = ("-bootstrap", "", "-production", "-image", "-dev")
+    names = [f"requirements{kind}" for kind in kinds]
     command = [str(INTERPRETER), "-m", "uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes"]
     command += ["--python-version", "3.11", "--custom-compile-command", "make lock", "--no-emit-index-url"]
     for name in names:

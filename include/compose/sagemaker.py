@@ -34,27 +34,27 @@ async def relay(hosts: Sequence[str], port: int) -> asyncio.Server:
 
     async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            inner = await asyncio.open_connection(LOOPBACK, port)
+            inner, outer = await asyncio.open_connection(LOOPBACK, port)
         except OSError:
             writer.close()  # the client sees what it would see without a relay: nobody is there
             return
-        await asyncio.gather(_copy(reader, inner[1]), _copy(inner[0], writer))
+        try:
+            await asyncio.gather(_copy(reader, outer), _copy(inner, writer))
+        finally:
+            for each in (outer, writer):
+                each.close()
 
     return await asyncio.start_server(connection, hosts, port)
 
 
 async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    """Copy until one side has ended, and tell the other that it has."""
-    try:
+    """Copy until one side has ended, and tell the other; answers may still come the other way."""
+    with contextlib.suppress(OSError):  # a side that went away: the other hears of it below
         while piece := await source.read(PIECE_BYTES):
             target.write(piece)
             await target.drain()
-    except OSError:
-        pass  # a client that went away; the other direction hears of it by the closing
-    finally:
-        with contextlib.suppress(OSError):
-            target.close()
-            await target.wait_closed()
+    with contextlib.suppress(OSError):
+        target.write_eof()
 
 
 async def ready(url: str, service: asyncio.subprocess.Process) -> bool:

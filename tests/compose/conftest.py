@@ -88,10 +88,7 @@ class Compose:
 @pytest.fixture(scope="session")
 def images() -> None:
     """The public images: pulled, or where there is no registry, stand-ins for them."""
-    if (
-        shutil.which("docker") is None
-        or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode
-    ):
+    if subprocess.run([DOCKER, "info"], capture_output=True, check=False).returncode:
         pytest.skip("needs a running Docker daemon")
     missing = [name for name in PUBLIC if _lacks(name)]
     if not all(_can_pull(name) for name in missing):
@@ -112,8 +109,9 @@ def _can_pull(image: str) -> bool:
 
 
 @pytest.fixture(scope="session")
-def stack(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
     """Everything up and healthy; nothing is left behind."""
+    request.getfixturevalue("images")
     env_file = tmp_path_factory.mktemp("compose") / "env"
     ports = [_free_port(), _free_port()]
     env_file.write_text(f"FLYWHEEL_AIRFLOW_PORT={ports[0]}\nFLYWHEEL_SAGEMAKER_PORT={ports[1]}\n")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import boto3
 import pytest
@@ -24,9 +25,10 @@ TROUBLE = {
 }
 TURN_TIMEOUT_S = 2400.0
 LOOK_INTERVAL_S = 0.2
+Answer = TypeVar("Answer")
 
 
-def client(stack: Compose, service: str) -> Any:
+def client(stack: Compose, service: str) -> Any:  # noqa: ANN401 - boto3 makes its types at run time
     """A client of the local SageMaker, by the port that is published."""
     url = f"http://127.0.0.1:{stack.sagemaker_port}"
     keys = {"aws_access_key_id": "local", "aws_secret_access_key": "any"}
@@ -58,7 +60,7 @@ def trouble(stack: Compose) -> dict[str, str]:
     return made
 
 
-def _ask(question: Any) -> Any:
+def _ask(question: Callable[[], Answer]) -> Answer | None:
     """An answer, or None while Airflow has no database."""
     try:
         return question()
