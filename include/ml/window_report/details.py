@@ -49,7 +49,7 @@ def judged(evidence: Content, windows: Sequence[Content], share: float, coverage
     table = f'<details><summary>Numbers</summary><div class="wide">{reports.table("Quality", rows)}</div>'
     return (
         f"<h2>Quality</h2><p>{text}</p>{legend}"
-        f'<div class="card wide"><div class="chart">{picture}</div></div>{table}</details>'
+        f'<div class="card wide newest"><div class="chart">{picture}</div></div>{table}</details>'
         f"{covered(coverage)}"
     )
 

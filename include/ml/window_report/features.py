@@ -145,7 +145,7 @@ def strip(windows: Sequence[Content], limits: Mapping[str, float]) -> str:
         "dark without a frame: chance may have brought it there; &ndash;: not compared."
     )
     return (
-        f'<div class="wide"><table class="strip"><caption class="soft">{caption}</caption><thead><tr>'
+        f'<p class="soft">{caption}</p><div class="wide newest"><table class="strip"><thead><tr>'
         f'<th scope="col">feature<th scope="col">importance &times; distance{heads}</thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )

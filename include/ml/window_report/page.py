@@ -109,15 +109,19 @@ def decided(story: Content) -> str:
     asked = "It was asked for" if emission.get("is_emitted") else "Nothing was asked for"
     why = f"<p>{asked}: {escape(str(emission.get('why', 'no reason was recorded')))}</p>"
     lists = _listed("For it", decision["reasons"]) + _listed("Against it", decision["against"])
-    return f'<section class="card"><h3>{title}</h3>{_dots(decision["alarms"])}{lists}{why}</section>'
+    return f'<section class="card"><h3>{title}</h3>{_dots(decision)}{lists}{why}</section>'
 
 
-def _dots(alarms: Content) -> str:
-    """M of N as dots."""
-    full, empty = alarms["alarmed"], max(alarms["watched"] - alarms["alarmed"], 0)
-    absent = max(alarms["of"] - alarms["watched"], 0)
-    said = f"{full} of {alarms['watched']} windows alarmed; it takes {alarms['needed']} of {alarms['of']}"
-    signs = f"<b>{'▲' * full}</b>{'○' * empty}{'&ndash;' * absent}"
+def _dots(decision: Content) -> str:
+    """M of N: a sign for each window, the newest at the right; windows that are not counted have none."""
+    alarms = decision["alarms"]
+    said = (
+        f"{alarms['alarmed']} of {words.count(alarms['watched'], 'window')} alarmed; "
+        f"it takes {alarms['needed']} of {alarms['of']}"
+    )
+    signs = "".join(
+        "<b>▲</b>" if each["is_alarm"] else "○" for _, each in sorted(decision["evidence"].items())
+    )
     return f'<p><span class="dots" aria-hidden="true">{signs}</span> {said}</p>'
 
 

@@ -1,5 +1,6 @@
 """The style of the report of a window, beside that of all pages."""
 
+#: .newest begins at its right end, where the newest window is, on a screen too narrow for all
 STYLE = """
 .head { display: flex; flex-wrap: wrap; gap: .3rem .8rem; align-items: center;
   justify-content: space-between }
@@ -42,15 +43,17 @@ circle.judged { fill: var(--now); stroke: var(--now); stroke-width: 2 } circle.y
 line.young { stroke-dasharray: 4 3 }
 polygon.estimate { fill: var(--card); stroke: var(--moved); stroke-width: 1.8 }
 line.estimate { stroke: var(--moved); stroke-width: 1.5; stroke-dasharray: 3 3 }
+.newest { direction: rtl } .newest > * { direction: ltr }
+.newest > table { margin: 0 auto 0 0 }
 .strip { border-collapse: separate; border-spacing: 2px; font-size: .8rem }
-.strip caption { font-weight: 400; max-width: 75ch } .strip th, .strip td { border: 0; padding: .1rem .35rem }
+.strip th, .strip td { border: 0; padding: .1rem .35rem }
 .strip tbody th { font-weight: 400; white-space: nowrap; position: sticky; left: 0; background: var(--paper) }
 .strip thead th:nth-child(2) { width: 9rem; min-width: 6rem }
 .strip i { display: block; height: .8rem; background: var(--now); border-radius: 2px }
 .strip thead th { vertical-align: bottom }
 .strip thead span { writing-mode: vertical-rl; transform: rotate(180deg); font-weight: 400;
   white-space: nowrap }
-.strip td:nth-child(n+3) { text-align: center; min-width: 2.5rem; border-radius: 3px;
+.strip td:nth-child(n+3) { text-align: center; min-width: 2.3rem; border-radius: 3px; padding: .1rem 0;
   border: 2px solid transparent }
 .strip td.drifted { border-color: var(--ink); font-weight: 700 }
 .strip .none, .strip .quiet { color: var(--soft) }
