@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 CHAMPION_TAG, FINAL_TAG = "flywheel:champion", "flywheel:final"
 VARIANT_PREFIX = "canary-"
 #: members of a configuration that a canary takes over from the champion's
-KEPT = ("DataCaptureConfig", "KmsKeyId", "ExecutionRoleArn", "VpcConfig", "EnableNetworkIsolation")
+KEPT = ("KmsKeyId", "ExecutionRoleArn", "VpcConfig", "EnableNetworkIsolation")
 
 
 class Endpoint:
@@ -111,6 +111,8 @@ class Endpoint:
             "EndpointConfigName": name,
             "ProductionVariants": [*variants, tried],
             **{member: old[member] for member in KEPT if member in old},
+            # Both answer the same requests, of which nothing may be captured that has become private since.
+            **{member: new[member] for member in ("DataCaptureConfig",) if member in new},
             "Tags": [{"Key": CHAMPION_TAG, "Value": champion}, {"Key": FINAL_TAG, "Value": final}],
         }
         self.hook.create_once("create_endpoint_config", request)
