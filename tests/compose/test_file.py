@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -124,3 +125,24 @@ def test_nothing_is_privileged():
     assert {"privileged", "cap_add", "security_opt", "devices", "pid"} & set(keys(SERVICES)) == set()
     mounts = [volume for service in SERVICES.values() for volume in service.get("volumes", [])]
     assert {mount.split(":")[0] for mount in mounts} == set(FILE["volumes"])
+
+
+@pytest.mark.parametrize("name", ["airflow-policy", "jobs-policy"])
+def test_a_policy_gives_no_more_than_it_must(name: str):
+    """No action is a pattern, and an action on everything is one that AWS lets nobody narrow."""
+    policy = json.loads((PROJECT / f"docs/aws/{name}.json").read_text())
+    on_all = set()
+    for statement in policy["Statement"]:
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        assert [action for action in actions if "*" in action] == []
+        if statement["Resource"] == "*":
+            on_all |= {action for action in actions if not action.startswith("sagemaker:List")}
+    assert on_all <= {"cloudwatch:GetMetricData", "cloudwatch:PutMetricData", "ecr:GetAuthorizationToken"}
+
+
+def test_the_values_for_kubernetes_name_this_airflow():
+    """The chart's values are YAML, for the version that the lock has."""
+    values = yaml.safe_load((PROJECT / "docs/kubernetes/values.yaml").read_text())
+    lock = (PROJECT / "requirements-production.txt").read_text()
+    assert f"apache-airflow=={values['airflowVersion']} " in lock
+    assert "celery==5.6.3 " in lock
