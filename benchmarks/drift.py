@@ -1,0 +1,174 @@
+"""A million rows of 20 columns against a stored baseline, beside SciPy's exact test of every column.
+
+Ours is what `monitor` does with the rows: one pass over the Parquet file for statistics and counts in the
+baseline's buckets, then distances, corrected p-values and violations. SciPy's is `ks_2samp` for each of 15
+columns of numbers and `chi2_contingency` for each of 5 columns of texts, over both whole tables. Each runs in
+a process of its own; the memory is the peak above what the process holds when it has imported everything.
+
+    python benchmarks/drift.py [--rows 1000000] [--repeat 3]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+from scipy.stats import chi2_contingency, ks_2samp
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from include.jobs import columns  # noqa: E402 - after the path
+from include.jobs.tables import write_table  # noqa: E402
+from include.ml import constraints, drift, violations  # noqa: E402
+from include.ml.statistics import Bounds, Profile  # noqa: E402
+
+NUMBERS, TEXTS, CATEGORIES = 15, 5, 50
+#: share of the numbers that is missing
+MISSING = 0.01
+NAMES = [f"number_{i}" for i in range(NUMBERS)] + [f"text_{i}" for i in range(TEXTS)]
+RULE = drift.Rule(minimum_distance=0.1, significance=0.01, minimum_rows=500)
+
+
+def table(rows: int, seed: int, shift: float) -> pd.DataFrame:
+    """Normal numbers with some missing, and texts; the first number is shifted."""
+    generator = np.random.default_rng(seed)
+    frame = {}
+    for place in range(NUMBERS):
+        values = generator.normal(shift if place == 0 else 0.0, 1.0, rows)
+        values[generator.random(rows) < MISSING] = np.nan
+        frame[f"number_{place}"] = values
+    for place in range(TEXTS):
+        codes = generator.integers(0, CATEGORIES, rows)
+        frame[f"text_{place}"] = pd.Categorical.from_codes(codes, [f"value {i}" for i in range(CATEGORIES)])
+    return pd.DataFrame(frame).astype({f"text_{i}": "str" for i in range(TEXTS)})
+
+
+def prepare(folder: Path, rows: int) -> None:
+    """Write both tables, and the baseline's statistics and constraints as transform does."""
+    for name, seed, shift in (("baseline", 0, 0.0), ("current", 1, 0.3)):
+        write_table(folder / f"{name}.parquet", table(rows, seed, shift))
+    bounds = Bounds()
+    for batch in columns.read_batches(folder / "baseline.parquet"):
+        bounds.add(columns.columns_of(batch, NAMES))
+    profile = Profile(bounds.edges())
+    for batch in columns.read_batches(folder / "baseline.parquet"):
+        profile.add(columns.columns_of(batch, NAMES), batch.num_rows)
+    found = profile.statistics()
+    (folder / "statistics.json").write_text(json.dumps(found))
+    (folder / "constraints.json").write_text(json.dumps(constraints.suggest(found)))
+
+
+def read(folder: Path) -> int:
+    """Only read the current rows, batch by batch."""
+    return sum(batch.num_rows for batch in columns.read_batches(folder / "current.parquet"))
+
+
+def ours(folder: Path) -> int:
+    """One pass, and the judgement; the number of features that have drifted."""
+    before = json.loads((folder / "statistics.json").read_text())
+    rules = json.loads((folder / "constraints.json").read_text())
+    features = {feature["name"]: feature for feature in before["features"]}
+    edges = {name: drift.bucket_edges(each) for name, each in features.items() if not drift.is_text(each)}
+    known = {name: list(drift.categories(each)) for name, each in features.items() if drift.is_text(each)}
+    profile = Profile(edges, known)
+    path = folder / "current.parquet"
+    sample = columns.Sample(columns.count_rows([path]), 5000)
+    for batch in columns.read_batches(path):
+        profile.add(columns.columns_of(batch, NAMES), batch.num_rows)
+        sample.add(batch)
+    sample.frame()
+    now = profile.statistics()
+    moved = drift.movements(before, now, profile.counts(), RULE)
+    violations.violations(rules, now, moved)
+    return sum(each.is_drifted for each in moved)
+
+
+def exact(folder: Path) -> int:
+    """SciPy's tests of whole columns, one column in memory at a time; features with p < 0.05."""
+    found = 0
+    for name in NAMES:
+        sides = [
+            pq.read_table(folder / f"{side}.parquet", columns=[name])[name].to_pandas()
+            for side in ("baseline", "current")
+        ]
+        if name.startswith("number"):
+            p_value = ks_2samp(*(side.dropna() for side in sides)).pvalue
+        else:
+            p_value = chi2_contingency([side.value_counts().sort_index().to_numpy() for side in sides])[1]
+        found += p_value < 0.05  # noqa: PLR2004 - the usual level
+    return int(found)
+
+
+WORK: dict[str, Callable[[Path], int]] = {"read": read, "ours": ours, "exact": exact}
+
+
+def resident_mib(name: str) -> float:
+    """A line of this process's memory status, such as VmHWM, the peak."""
+    line = next(each for each in Path("/proc/self/status").read_text().splitlines() if each.startswith(name))
+    return int(line.split()[1]) / 1024
+
+
+def child(name: str, folder: Path) -> None:
+    """Do one kind of work and print what it took."""
+    at_rest, began, spent = resident_mib("VmRSS"), time.perf_counter(), time.process_time()
+    found = WORK[name](folder)
+    seconds, cpu_s = time.perf_counter() - began, time.process_time() - spent
+    print(json.dumps({"s": seconds, "cpu_s": cpu_s, "mib": resident_mib("VmHWM") - at_rest, "found": found}))
+
+
+def measure(name: str, folder: Path, repeat: int) -> dict[str, float]:
+    """The fastest of several runs, each in a process of its own."""
+    command = [sys.executable, __file__, "--child", name, "--folder", str(folder)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    runs = [
+        json.loads(
+            subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
+        )
+        for _ in range(repeat)
+    ]
+    return dict(min(runs, key=lambda run: run["cpu_s"]))
+
+
+def main() -> None:
+    """Measure all three, and print them with their ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--child", choices=WORK, help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        child(options.child, options.folder)
+        return
+    with TemporaryDirectory() as place:
+        prepare(Path(place), options.rows)
+        took = {name: measure(name, Path(place), options.repeat) for name in WORK}
+    print(f"{options.rows:,} rows, {NUMBERS} columns of numbers and {TEXTS} of texts")
+    for name, each in took.items():
+        print(
+            f"{name:<6} {each['s']:7.2f} s  {each['cpu_s']:7.2f} s of CPU  {each['mib']:7.0f} MiB at the peak"
+        )
+    beyond = {
+        "s": took["ours"]["cpu_s"] - took["read"]["cpu_s"],
+        "mib": took["ours"]["mib"] - took["read"]["mib"],
+    }
+    print(f"ours beyond reading: {beyond['s']:.2f} s of CPU, {beyond['mib']:.0f} MiB")
+    print(
+        f"exact over ours: {took['exact']['cpu_s'] / took['ours']['cpu_s']:.1f} times the CPU, "
+        f"{took['exact']['mib'] / took['ours']['mib']:.1f} times the memory"
+    )
+
+
+if __name__ == "__main__":
+    main()
