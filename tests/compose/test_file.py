@@ -7,9 +7,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import botocore.session
 import pytest
 import yaml
+from botocore import xform_name
 
+from flywheel.jobs import PROCESSING, TRAINING, TRANSFORM
 from include.settings import PROJECT
 
 TEXT = (PROJECT / "docker-compose.yml").read_text()
@@ -18,6 +21,7 @@ SERVICES: dict[str, dict[str, Any]] = FILE["services"]
 AIRFLOW = sorted(
     name for name, service in SERVICES.items() if "AIRFLOW__CORE__EXECUTOR" in service.get("environment", {})
 )
+JOBS = (PROCESSING, TRAINING, TRANSFORM)
 #: one command and its end
 SHORT = {"airflow-init", "flywheel"}
 #: must be the same in every container of Airflow, or tasks, logs or connections are refused
@@ -138,6 +142,19 @@ def test_a_policy_gives_no_more_than_it_must(name: str):
         if statement["Resource"] == "*":
             on_all |= {action for action in actions if not action.startswith("sagemaker:List")}
     assert on_all <= {"cloudwatch:GetMetricData", "cloudwatch:PutMetricData", "ecr:GetAuthorizationToken"}
+
+
+def test_airflow_may_do_what_its_operators_do():
+    """Every operation of SageMaker that the plugin's code names is in Airflow's policy."""
+    model = botocore.session.get_session().get_service_model("sagemaker")
+    text = "".join(path.read_text() for path in (PROJECT / "plugins").rglob("*.py"))
+    named = {name for name in model.operation_names if re.search(rf"\b{xform_name(name)}\b", text)}
+    by_kind = {
+        f"{verb}{kind.name.split()[0].title()}Job" for kind in JOBS for verb in ("Create", "Describe", "Stop")
+    }
+    policy = (PROJECT / "docs/aws/airflow-policy.json").read_text()
+    assert {name for name in named | by_kind if f'"sagemaker:{name}"' not in policy} == set()
+    assert {"CreateModel", "UpdateEndpoint"} <= named
 
 
 def test_the_values_for_kubernetes_name_this_airflow():
