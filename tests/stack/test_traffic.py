@@ -15,8 +15,10 @@ from typing import Any
 import pandas as pd
 import pytest
 from airflow.sdk.bases.operator import ExecutorSafeguard
+from airflow.sdk.exceptions import AirflowSkipException
 
 from flywheel import requests
+from flywheel.intervals import starting_at
 from flywheel.ledger import Entry, Ledger
 from flywheel.names import split_uri
 from flywheel.operators import (
@@ -24,10 +26,12 @@ from flywheel.operators import (
     CleanOperator,
     CollectOperator,
     FetchOperator,
+    MatureOperator,
     PrepareOperator,
     TrainOperator,
     TransformOperator,
 )
+from flywheel.watch import WatchLog
 from include.cycles.cycle import find_cycles
 from include.settings import Settings, settings
 from include.stack.__main__ import main
@@ -35,7 +39,7 @@ from tests.flywheel.conftest import Attempt
 
 ROOT = Path(__file__).resolve().parents[2]
 CYCLE = find_cycles()["digits"]
-JANUARY, FEBRUARY = "2013-01-01", "2013-02-01"
+JANUARY, FEBRUARY, MARCH = "2013-01-01", "2013-02-01", "2013-03-01"
 BUCKET = "traffic"
 pytestmark = pytest.mark.timeout(300)
 
@@ -160,6 +164,27 @@ def sent(service: Any, scored: dict[str, Any]) -> int:
     return count
 
 
+@pytest.fixture(scope="module")
+def watched(service: Any, scored: dict[str, Any], sent: int) -> dict[str, Any]:
+    """February watched with the labels delivered so far; the result of its collect."""
+    assert sent
+    result = collected(scored)
+    body = json.dumps({"inputs": {"collected": result["digest"]}}).encode()
+    service.s3.put_object(Bucket=BUCKET, Key="digits/keys/mk.json", Body=body)
+    evidence = {"champion": {"version": "arn"}, "quality": [{"reference": {"value": 0.9}}]}
+    record = {"key": "mk", "monitor_uri": "s3://", "evidence": evidence, "matured": []}
+    moment = {"at": "2013-03-01T00:00:00+00:00", "by": {}}
+    WatchLog(service.s3, BUCKET, CYCLE.name).put_record(starting_at(CYCLE, FEBRUARY), {**record, **moment})
+    return result
+
+
+def matured() -> dict[str, Any]:
+    """The result of mature in March's run."""
+    context = Attempt(f"run {MARCH}", interval_start=MARCH)
+    result: dict[str, Any] = MatureOperator(task_id="mature", cycle=CYCLE).execute(context)
+    return result
+
+
 def test_every_record_is_captured_as_an_event(service: Any, sent: int):
     """Each once, with its id and its time in February."""
     found = lines(service, "captured")
@@ -181,9 +206,9 @@ def test_labels_are_delivered_as_they_became_known(service: Any, sent: int):
     assert {time.replace(minute=0, second=0, microsecond=0) for time in known} == set(hours)
 
 
-def test_collect_joins_batch_and_online_answers(service: Any, scored: dict[str, Any], sent: int):
+def test_collect_joins_batch_and_online_answers(service: Any, watched: dict[str, Any], sent: int):
     """The same model answered both, so that it said the same; merged records have their labels."""
-    result = collected(scored)
+    result = watched
     rows = pd.read_parquet(io.BytesIO(output(service, result, "predictions.parquet")))
     assert rows["source"].value_counts().to_dict() == {"batch": sent, "online": sent}
     pairs = rows.pivot_table(index="event_id", columns="source", values="score")
@@ -197,6 +222,13 @@ def test_collect_joins_batch_and_online_answers(service: Any, scored: dict[str, 
     }
     merged = output(service, result, "merged/part-00000.jsonl").splitlines()
     assert len(merged) == sent
+
+
+def test_nothing_is_judged_again_while_no_labels_come(watched: dict[str, Any]):
+    """The ground truth is what February's collect has read."""
+    assert watched
+    with pytest.raises(AirflowSkipException, match="No labels have come late"):
+        matured()
 
 
 def test_a_second_run_repeats_nothing(service: Any, sent: int, capsys: pytest.CaptureFixture[str]):
@@ -227,6 +259,20 @@ def test_a_correction_makes_another_collect(service: Any, scored: dict[str, Any]
     assert versions[["label", "version"]].to_numpy().tolist() == [[label, 0], [other, 1]]
     assert versions["known_time"].iloc[1] == pd.Timestamp("2013-03-09T09:00:00Z")
     assert json.loads(output(service, result, "coverage.json"))["corrected"] == 1
+
+
+def test_the_correction_judges_february_again_in_march(service: Any, watched: dict[str, Any], sent: int):
+    """With one answer judged anew at the end of March; what was known before changes nothing."""
+    before = json.loads(output(service, watched, "coverage.json"))
+    (entry,) = json.loads(output(service, matured(), "matured.json"))["quality"]
+    assert (entry["window"][0][:10], entry["monitor_key"], entry["cutoff"][:10]) == (
+        FEBRUARY,
+        "mk",
+        "2013-04-01",
+    )
+    assert (entry["judged"], entry["coverage"], entry["metric"]) == (before["labelled"], 1.0, "accuracy")
+    assert entry["judged"] == sent
+    assert 0.5 < entry["value"] < 1.0
 
 
 @pytest.mark.parametrize(
