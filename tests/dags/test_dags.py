@@ -201,4 +201,5 @@ def test_a_dag_survives_serialization(bag: DagBag, dag_id: str):
     read = DagSerialization.deserialize_dag(json.loads(json.dumps(written)))
     assert sorted(read.task_dict) == sorted(CHAINS[dag_id.partition("_")[2]])
     links = {task.task_id: {link.name for link in task.operator_extra_links} for task in read.tasks}
-    assert links.get("fetch", {"Outputs", "Job log"}) == {"Outputs", "Job log"}
+    of_tables = {"Outputs", "Job log", "Profile"}
+    assert links.get("fetch", of_tables) == of_tables
