@@ -191,6 +191,8 @@ def _container(model_uri: str, settings: Settings) -> Request:
 
 def endpoint_config(name: str, cycle: Cycle, model_name: str, settings: Settings) -> Request:
     """CreateEndpointConfig: one variant, and every request and answer captured, unless they are private."""
+    # A request holds all columns.
+    modes = ["Output"] if cycle.monitoring.private else ["Input", "Output"]
     return {
         "EndpointConfigName": name,
         "ProductionVariants": [
@@ -206,7 +208,7 @@ def endpoint_config(name: str, cycle: Cycle, model_name: str, settings: Settings
             "EnableCapture": True,
             "InitialSamplingPercentage": 100,
             "DestinationS3Uri": f"s3://{settings.bucket}/{cycle.name}/captured",
-            "CaptureOptions": [{"CaptureMode": mode} for mode in _captured_modes(cycle)],
+            "CaptureOptions": [{"CaptureMode": mode} for mode in modes],
             # Without the list SageMaker captures everything as base64.
             "CaptureContentTypeHeader": {
                 "CsvContentTypes": ["text/csv"],
@@ -214,11 +216,6 @@ def endpoint_config(name: str, cycle: Cycle, model_name: str, settings: Settings
             },
         },
     }
-
-
-def _captured_modes(cycle: Cycle) -> list[str]:
-    """Requests and answers; answers alone where a column is private, since requests hold all columns."""
-    return ["Output"] if cycle.monitoring.private else ["Input", "Output"]
 
 
 def model_package(
