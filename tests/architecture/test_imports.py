@@ -40,7 +40,14 @@ FORBIDDEN = {
         "include.settings",
     ],
     "include/stack": ["pandas", "sklearn", "airflow", "include.jobs", "include.ml"],
-    "include/compose": ["pandas", "sklearn", "airflow", "include.jobs", "include.ml", "include.local_sagemaker"],
+    "include/compose": [
+        "pandas",
+        "sklearn",
+        "airflow",
+        "include.jobs",
+        "include.ml",
+        "include.local_sagemaker",
+    ],
 }
 #: the same, with what is allowed after all
 ALLOWED = {"include/ml": ["include.ml"]}

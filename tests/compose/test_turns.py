@@ -136,6 +136,22 @@ def test_the_endpoint_answers_after_one_more_restart(stack: Compose):
     )
     after = sagemaker.describe_endpoint(EndpointName="flights")
     assert after["EndpointConfigName"] == before["EndpointConfigName"]
+    golden = _golden_row(stack)
+    answer = client(stack, "sagemaker-runtime").invoke_endpoint(
+        EndpointName="flights", ContentType="application/json", Body=json.dumps(golden["row"])
+    )
+    (prediction,) = json.load(answer["Body"])["predictions"]
+    assert prediction["score"] == pytest.approx(golden["score"], abs=1e-6)
+
+
+def _golden_row(stack: Compose) -> dict[str, Any]:
+    """One row of the evaluation, with what the model answered offline."""
+    s3 = client(stack, "s3")
+    entry = json.load(s3.get_object(Bucket="flywheel", Key="flights/ledger/00000001.json")["Body"])
+    bucket, _, prefix = entry["evaluation_uri"].removeprefix("s3://").partition("/")
+    lines = s3.get_object(Bucket=bucket, Key=f"{prefix.rstrip('/')}/golden.jsonl")["Body"].iter_lines()
+    found: dict[str, Any] = json.loads(next(lines))
+    return found
 
 
 @pytest.mark.long
