@@ -21,7 +21,8 @@ def read_batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[p
     """The rows of a Parquet file in batches; texts stay in the dictionaries they are stored in."""
     schema = pq.read_schema(path)
     texts = [field.name for field in schema if _is_string(field.type)]
-    with pq.ParquetFile(path, read_dictionary=texts) as file:
+    # pre-buffering would hold the whole file, which is made for stores that are far away
+    with pq.ParquetFile(path, read_dictionary=texts, pre_buffer=False) as file:
         yield from file.iter_batches(batch_size=BATCH_ROWS, columns=columns, use_threads=False)
 
 
