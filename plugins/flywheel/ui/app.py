@@ -1,0 +1,99 @@
+"""The application below `/flywheel`: the page, its files, and the JSON that it shows.
+
+Every address asks for a user of Airflow, and those about a cycle for the right to see its DAGs. All of them
+only read: what the page's buttons do, Airflow's own REST API does, in the user's own name.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from html import escape
+from pathlib import Path
+from typing import Annotated, Any
+
+from airflow.api_fastapi.core_api.security import get_user
+from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.responses import FileResponse, HTMLResponse, Response
+
+from flywheel.ui import rights
+from flywheel.ui.readers import Reader, reader
+from include.cycles.cycle import Cycle, find_cycles
+
+STATIC = Path(__file__).parent / "static"
+#: types of the page's files by ending; nothing else is served
+TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+#: nothing from anywhere but here, no script and no style that is no file, no frame around but Airflow's
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "frame-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
+)
+User = Annotated[Any, Depends(get_user)]
+
+
+def make_application() -> FastAPI:
+    """The application, to be mounted by Airflow."""
+    app = FastAPI(
+        title="Flywheel", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(get_user)]
+    )
+    app.middleware("http")(_harden)
+    app.get("/")(page)
+    app.get("/cycles/{name}")(page)
+    app.get("/static/{name:path}")(static)
+    app.get("/api/cycles")(cycles)
+    return app
+
+
+async def _harden(request: Request, call_next: Any) -> Response:  # noqa: ANN401 - starlette's own type
+    """What every answer says to the browser."""
+    response: Response = await call_next(request)
+    response.headers.setdefault("Content-Security-Policy", POLICY)
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def page(request: Request) -> HTMLResponse:
+    """The page itself: an empty frame that its scripts fill."""
+    return HTMLResponse(_shell().replace("{root}", escape(request.scope["root_path"], quote=True)))
+
+
+def static(name: str) -> FileResponse:
+    """One of the page's files."""
+    path = _files().get(name)
+    if path is None:
+        raise HTTPException(404, f"The page has no file {name!r}.")
+    return FileResponse(path, media_type=TYPES[path.suffix], headers={"Cache-Control": "private, max-age=60"})
+
+
+@lru_cache(maxsize=1)
+def _shell() -> str:
+    return (STATIC / "page.html").read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=1)
+def _files() -> dict[str, Path]:
+    return {p.relative_to(STATIC).as_posix(): p for p in STATIC.rglob("*") if p.suffix in TYPES}
+
+
+def cycles(user: User, read: Annotated[Reader, Depends(reader)]) -> dict[str, Any]:
+    """A card for each cycle that the user may see."""
+    seen = [cycle for cycle in find_cycles().values() if rights.may_see(user, cycle)]
+    return {
+        "user": user.get_name(),
+        "cycles": [about(cycle, user) | {"parts": read.card(cycle)} for cycle in seen],
+        "hidden": len(find_cycles()) - len(seen),
+    }
+
+
+def about(cycle: Cycle, user: Any) -> dict[str, Any]:  # noqa: ANN401 - the auth manager's own type
+    """What is known of a cycle without reading anything."""
+    return {
+        "name": cycle.name,
+        "description": cycle.description,
+        "metric": cycle.metric,
+        "task": cycle.task,
+        "schedule": cycle.schedule,
+        "dags": rights.dags(cycle),
+        "may": rights.actions(user, cycle),
+    }

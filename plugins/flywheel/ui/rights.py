@@ -1,0 +1,39 @@
+"""What a user may see and do of a cycle: Airflow's own word about its DAGs, asked for at each request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
+
+from include.cycles.cycle import Cycle
+
+
+def dags(cycle: Cycle) -> dict[str, str]:
+    """The cycle's DAGs by what they are for."""
+    return {
+        "train": f"{cycle.name}_train_and_deploy",
+        "score": f"{cycle.name}_score_and_monitor",
+        "roll_back": f"{cycle.name}_roll_back",
+    }
+
+
+def may_see(user: Any, cycle: Cycle) -> bool:  # noqa: ANN401 - the auth manager's own type
+    """Whether the page shows a cycle: to whoever may read the DAGs that made what it shows, and their runs."""
+    named = dags(cycle)
+    entities = (None, DagAccessEntity.RUN, DagAccessEntity.XCOM)
+    return all(_may(user, "GET", named[of], entity) for of in ("train", "score") for entity in entities)
+
+
+def actions(user: Any, cycle: Cycle) -> dict[str, bool]:  # noqa: ANN401 - the auth manager's own type
+    """Which of the page's buttons Airflow would obey; it is Airflow that judges again when one is pressed."""
+    named = dags(cycle)
+    told = {action: _may(user, "POST", dag, DagAccessEntity.RUN) for action, dag in named.items()}
+    return told | {"answer": _may(user, "PUT", named["train"], DagAccessEntity.HITL_DETAIL)}
+
+
+def _may(user: Any, method: Any, dag_id: str, entity: DagAccessEntity | None) -> bool:  # noqa: ANN401 - Airflow's types
+    return get_auth_manager().is_authorized_dag(
+        method=method, access_entity=entity, details=DagDetails(id=dag_id), user=user
+    )

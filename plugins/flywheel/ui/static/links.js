@@ -1,0 +1,23 @@
+// Links into Airflow, which must not open in this frame, and addresses of Airflow's pages.
+import { airflowRoot } from "./api.js";
+import { h } from "./dom.js";
+
+const quote = encodeURIComponent;
+export const dagPage = (dag) => `${airflowRoot}/dags/${quote(dag)}`;
+export const runPage = (dag, run) => `${dagPage(dag)}/runs/${quote(run)}`;
+export const taskPage = (dag, run, task) => `${runPage(dag, run)}/tasks/${quote(task)}`;
+
+/** A link to a page of Airflow itself. */
+export const ui = (href, text, attributes = {}) => h("a", { href, "data-ui": true, ...attributes }, text);
+export const run = (by, text) => (by?.run_id ? ui(runPage(by.dag_id, by.run_id), text ?? by.run_id) : null);
+
+/** Airflow's frame forbids its pages to leave it; so its router is told where to go, as a click of its own would. */
+export function follow() {
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-ui]");
+    if (!link || window.parent === window || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    window.parent.history.pushState({}, "", link.getAttribute("href"));
+    window.parent.dispatchEvent(new PopStateEvent("popstate", { state: {} }));
+  });
+}

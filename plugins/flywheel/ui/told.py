@@ -1,0 +1,120 @@
+"""Ledger entries and watch records as the page tells them: short names, one sentence, no addresses of S3."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from flywheel.exceptions import FlywheelError
+from flywheel.ledger import Entry, is_withdrawn
+from flywheel.names import split_uri
+from flywheel.retraining import Finding, Json
+
+#: later than anything that could become known
+FOREVER = datetime.max.replace(tzinfo=UTC)
+#: parts of a verdict that the page shows
+VERDICT = ("promote", "metric", "challenger", "champion", "baselines", "gain")
+#: parts of a decision about retraining that the page shows
+DECISION = (
+    "due",
+    "reasons",
+    "against",
+    "alarms",
+    "new_labels",
+    "trainings_in_period",
+    "rule",
+    "emission",
+    "at",
+    "by",
+)
+
+
+def short(version: str | None) -> str | None:
+    """`flights/3` for the ARN of a model package."""
+    return version.rpartition("model-package/")[2] if version else None
+
+
+def place(uri: str) -> str | None:
+    """What a step wrote, as the page addresses it: `<step>/<interval>/<key>` below its cycle; None if it is none."""
+    try:
+        parts = split_uri(uri)[1].rstrip("/").split("/")
+    except FlywheelError:
+        return None
+    return "/".join(parts[1:]) if len(parts) == 4 else None  # noqa: PLR2004 - cycle, step, interval, key
+
+
+def entry(entries: list[Entry], each: Entry) -> Json:
+    """One line of the ledger."""
+    return {
+        "number": each.number,
+        "kind": each.kind,
+        "at": each.at,
+        "by": dict(each.by),
+        "interval": each.interval,
+        "data_end": each.data_end,
+        "version": short(each.version),
+        "arn": each.version,
+        "replaces": short(each.replaces),
+        "reasons": each.reasons,
+        "verdict": {name: each.verdict.get(name) for name in VERDICT} if each.verdict else None,
+        "is_withdrawn": each.kind == "promotion" and is_withdrawn(entries, each),
+        "evaluation": place(each.evaluation_uri),
+        "says": sentence(each),
+    }
+
+
+def sentence(each: Entry) -> str:
+    """What an entry says, for people."""
+    name = short(each.version) or f"The model of the data up to {each.data_end[:10]}"
+    why = " ".join(each.reasons)
+    if each.kind == "decision":
+        word = "is to be promoted" if each.verdict.get("promote") else "is not to be promoted"
+        return f"{name} {word}. {why}"
+    if each.kind == "rollback":
+        return f"Production went back from {short(each.replaces)} to {name}. {why}"
+    return f"{name} was {'promoted' if each.kind == 'promotion' else 'rejected'}. {why}"
+
+
+def finding(found: Finding) -> Json:
+    """What one window showed, by all that has become known of it."""
+    judged = found.judged(FOREVER)
+    return {
+        "window": found.window.iso,
+        "name": str(found.window),
+        "champion": short(found.version),
+        "data_end": found.data_end.isoformat(),
+        "is_alarm": found.alarms(FOREVER),
+        "why": found.why(FOREVER),
+        "held_back": found.held_back,
+        "quality": judged,
+        "judgements": len(found.quality),
+    }
+
+
+def features(evidence: Json) -> list[Json]:
+    """Each feature's drift in a window, the weightiest first."""
+    names = ("name", "test", "distance", "p_value", "importance", "is_drifted")
+    return [{name: each.get(name) for name in names} for each in evidence["features"]]
+
+
+def decision(record: Json | None) -> Json | None:
+    """A decision about retraining, in short."""
+    if record is None:
+        return None
+    told = {name: record.get(name) for name in DECISION}
+    return told | {"says": _decided(record)}
+
+
+def _decided(record: Json) -> str:
+    end = record["window"][1][:10]
+    if not record["due"]:
+        return f"After the window up to {end}: retraining is not due. {' '.join(record['against'])}"
+    asked = "It was asked for." if record["emission"]["is_emitted"] else record["emission"]["why"]
+    return f"After the window up to {end}: retraining is due. {' '.join(record['reasons'])} {asked}"
+
+
+def last(*told: Sequence[Json | None]) -> Json | None:
+    """Of several things that have an `at`, the latest."""
+    found = [each for group in told for each in group if each]
+    return max(found, key=lambda each: datetime.fromisoformat(each["at"]), default=None)
