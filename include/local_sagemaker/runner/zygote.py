@@ -69,7 +69,10 @@ def main(words: list[str]) -> list[str] | None:
     made = {name: value for name, value in os.environ.items() if before.get(name) != value}
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # shims are reaped by the kernel
     control.settimeout(float(words[1]))
-    control.send(json.dumps({"ready": time.perf_counter() - began}).encode())
+    try:
+        control.send(json.dumps({"ready": time.perf_counter() - began}).encode())
+    except OSError:
+        return None  # the service has gone meanwhile
     try:
         _serve(control, shim, pristine, made)
     except Job as job:
