@@ -15,11 +15,12 @@ from include.local_sagemaker.context import Context
 from include.local_sagemaker.runner.forks import Forks
 from include.local_sagemaker.runner.hosting import Hosting
 from include.local_sagemaker.runner.image import Images
-from include.local_sagemaker.runner.supervisor import Supervisor
+from include.local_sagemaker.runner.supervisor import PROCESSING, TRAINING, Supervisor
 from include.local_sagemaker.s3 import files
 from include.local_sagemaker.s3.objects import ObjectStore
 from include.local_sagemaker.store import Store
-from include.local_sagemaker.workflows.conductor import Conductor
+from include.local_sagemaker.workflows.conductor import Conductor, WorkKind
+from include.local_sagemaker.workflows.live_outputs import LiveOutputs
 from include.local_sagemaker.workflows.pipelines import PipelineExecutions
 from include.local_sagemaker.workflows.tuning_jobs import TuningJobs
 
@@ -88,7 +89,12 @@ def build(options: Options) -> Context:
     )
     # each part sees the ones before it
     context = replace(context, supervisor=Supervisor(context))
-    context = replace(context, conductor=Conductor(context, (PipelineExecutions(), TuningJobs())))
+    kinds: tuple[WorkKind, ...] = (
+        PipelineExecutions(),
+        TuningJobs(),
+        *(LiveOutputs(kind.kind) for kind in (TRAINING, PROCESSING)),
+    )
+    context = replace(context, conductor=Conductor(context, kinds))
     return replace(context, hosting=Hosting(context))
 
 

@@ -36,6 +36,8 @@ class Source:
     uri: str
     #: S3Prefix or ManifestFile
     data_type: str = "S3Prefix"
+    #: (index, count): which share of the objects, one of `count` in turn
+    shard: tuple[int, int] = (0, 1)
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Item:
 def materialize(source: Source, objects: ObjectStore, folder: Path, *, is_linked: bool) -> int:
     """Put a source's objects into `folder` and return how many; JobError if there are none."""
     count = 0
-    for item in find(source, objects):
+    for item in _shared(source, objects):
         target = folder / item.relative
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -62,9 +64,24 @@ def materialize(source: Source, objects: ObjectStore, folder: Path, *, is_linked
                 "another object's key is a folder of this one's path. Rename one of them."
             ) from error
         count += 1
-    if not count:
+    if not count and not source.shard[0]:
         raise _missing(source, source.uri)
     return count
+
+
+def feed(source: Source, objects: ObjectStore, folder: Path) -> None:
+    """Put a source's objects into `folder`, which no job sees, under names in their order."""
+    count = 0
+    for count, item in enumerate(_shared(source, objects), start=1):
+        place(item.info.path, folder / f"{count:08d}", is_linked=True)
+    if not count and not source.shard[0]:
+        raise _missing(source, source.uri)
+
+
+def _shared(source: Source, objects: ObjectStore) -> Iterator[Item]:
+    """The objects of a source's share."""
+    index, count = source.shard
+    return (item for number, item in enumerate(find(source, objects)) if number % count == index)
 
 
 def find(source: Source, objects: ObjectStore) -> Iterator[Item]:

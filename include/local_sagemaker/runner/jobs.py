@@ -44,12 +44,17 @@ class Job:
         except UnknownImageError as error:
             raise JobError(f"ClientError: {error}") from error
 
+    def isolation(self) -> Isolation:
+        """How a container will see its workspace."""
+        self.workspace.parent.mkdir(parents=True, exist_ok=True)
+        return available(self.workspace.parent)
+
     def clear(self) -> Isolation:
         """Make the workspace new, and tell how the container will see it."""
         shutil.rmtree(self.workspace, ignore_errors=True)
         for name in ("ml", "linked"):
             (self.workspace / name).mkdir(parents=True)
-        return available(self.workspace.parent)
+        return self.isolation()
 
 
 class JobKind(Protocol):

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from include.local_sagemaker.lifecycle import Outcome, Phase, State
-from include.local_sagemaker.runner import channels, failures, upload
+from include.local_sagemaker.runner import channels, failures, hosts, upload
 from include.local_sagemaker.runner.channels import Source
 from include.local_sagemaker.runner.failures import JobError
+from include.local_sagemaker.runner.hosts import Cluster, Host
 from include.local_sagemaker.runner.isolation import Isolation
 from include.local_sagemaker.runner.jobs import Document, Job, reason, status, variables
 from include.local_sagemaker.runner.process import ProcessSpec
-from include.local_sagemaker.runner.training import resourceconfig
 
 BASE = PurePosixPath("/opt/ml")
 #: members of the description that are no part of the request
@@ -31,29 +31,32 @@ class ProcessingJobs:
         """Write the configuration, bring the inputs, make the outputs' folders."""
         request = job.document
         job.image(request["AppSpecification"]["ImageUri"])
-        isolation = job.clear()
-        for name in ("config", "output", "processing"):
-            (job.ml / name).mkdir(parents=True)
-        instance_type = request["ProcessingResources"]["ClusterConfig"]["InstanceType"]
+        job.clear()
+        found = cluster_of(job)
         echoed = {name: value for name, value in request.items() if name not in ADDED}
-        files = {"processingjobconfig.json": echoed, "resourceconfig.json": resourceconfig(instance_type)}
-        for name, content in files.items():
-            (job.ml / "config" / name).write_text(json.dumps(content), encoding="utf-8")
         outputs = [inside(place["LocalPath"]) for _, place in _outputs(request)]
-        for path in outputs:
-            (job.ml / path).mkdir(parents=True, exist_ok=True)
-        for item in request.get("ProcessingInputs", []):
-            self._bring(job, item, isolation, outputs)
+        for host in found.hosts:
+            for name in ("config", "output", "processing"):
+                (host.ml / name).mkdir(parents=True)
+            files = {"processingjobconfig.json": echoed, "resourceconfig.json": found.resourceconfig(host)}
+            for name, content in files.items():
+                text = json.dumps(content, default=str)
+                (host.ml / "config" / name).write_text(text, encoding="utf-8")
+            for path in outputs:
+                (host.ml / path).mkdir(parents=True, exist_ok=True)
+            for item in request.get("ProcessingInputs", []):
+                self._bring(job, host, item, outputs)
 
-    def _bring(self, job: Job, item: Document, isolation: Isolation, outputs: list[PurePosixPath]) -> None:
+    def _bring(self, job: Job, host: Host, item: Document, outputs: list[PurePosixPath]) -> None:
         place = item["S3Input"]
         path = inside(place["LocalPath"])
         # what an output holds is uploaded from the upper layer alone, so inputs within one are copied there
         is_output = any(path.is_relative_to(output) or output.is_relative_to(path) for output in outputs)
-        is_linked = isolation is Isolation.OVERLAY and not is_output
-        folder = job.workspace / ("linked" if is_linked else "ml") / path
+        is_linked = host.isolation is Isolation.OVERLAY and not is_output
+        folder = host.workspace / ("linked" if is_linked else "ml") / path
         folder.mkdir(parents=True, exist_ok=True)
-        source = Source(f"input {item['InputName']}", place["S3Uri"], place["S3DataType"])
+        shard = host.shard(place.get("S3DataDistributionType"))
+        source = Source(f"input {item['InputName']}", place["S3Uri"], place["S3DataType"], shard)
         channels.materialize(source, job.context.objects, folder, is_linked=is_linked)
 
     def spec(self, job: Job) -> ProcessSpec:
@@ -69,20 +72,21 @@ class ProcessingJobs:
             "PROCESSING_JOB_ARN": job.document["ProcessingJobArn"],
             **job.document.get("Environment", {}),
         }
-        return ProcessSpec(
+        container = ProcessSpec(
             argv, image.variables(given), job.workspace, job.log, stop_grace_s=image.stop_grace_s
         )
+        return hosts.spec(job, cluster_of(job), container)
 
     def said(self, job: Job) -> str:
-        """What is in /opt/ml/output/message."""
-        return failures.said(job.ml / "output/message")
+        """What is in /opt/ml/output/message, of the first instance that has it."""
+        said = (failures.said(host.ml / "output/message") for host in cluster_of(job).hosts)
+        return next((text for text in said if text), "")
 
     def upload(self, job: Job, state: State) -> Document:
         """The outputs if the job completed, and its exit message in any case."""
         if state.outcome is Outcome.COMPLETED:
             for name, place in _outputs(job.document):
-                folder: Path = job.ml / inside(place["LocalPath"])
-                upload.folder(folder, place["S3Uri"], job.context.objects, f"output {name}")
+                _put(job, name, place)
         message = self.said(job)
         return {"ExitMessage": message} if message else {}
 
@@ -100,6 +104,26 @@ class ProcessingJobs:
         if state.phase is Phase.ENDED:
             described["ProcessingEndTime"] = now
         return described
+
+
+def cluster_of(job: Job) -> Cluster:
+    """The instances of a processing job."""
+    config = job.document["ProcessingResources"]["ClusterConfig"]
+    return hosts.cluster(job, [(hosts.GROUP, config["InstanceType"], config["InstanceCount"])])
+
+
+def put_continuous(job: Job) -> None:
+    """Put what the outputs with S3UploadMode Continuous hold by now."""
+    for name, place in _outputs(job.document):
+        if place["S3UploadMode"] == "Continuous":
+            _put(job, name, place)
+
+
+def _put(job: Job, name: str, place: Document) -> None:
+    # one instance after the other: of two files of one name the last instance's stays
+    for host in cluster_of(job).hosts:
+        folder: Path = host.ml / inside(place["LocalPath"])
+        upload.folder(folder, place["S3Uri"], job.context.objects, f"output {name}")
 
 
 def inside(local_path: str) -> PurePosixPath:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from include.local_sagemaker.lifecycle import Outcome, Phase, State, Stop
-from include.local_sagemaker.runner import channels, failures, logs, metrics, upload
+from include.local_sagemaker.runner import channels, checkpoints, failures, hosts, logs, metrics, upload
 from include.local_sagemaker.runner.channels import Source
+from include.local_sagemaker.runner.hosts import Cluster, Host
 from include.local_sagemaker.runner.isolation import Isolation
 from include.local_sagemaker.runner.jobs import Document, Job, reason, status, variables
 from include.local_sagemaker.runner.process import ProcessSpec
 
-HOST = "algo-1"
 #: by phase: SecondaryStatus, and what it tells
 SECONDARY = {
     Phase.QUEUED: ("Starting", "Preparing the instances for training"),
@@ -36,22 +37,22 @@ class TrainingJobs:
     noun = "TrainingJob"
 
     def prepare(self, job: Job) -> None:
-        """Write the configuration and bring the channels."""
+        """Write the configuration and bring the channels, for every instance."""
         request = job.document
         job.image(request["AlgorithmSpecification"]["TrainingImage"])
-        isolation = job.clear()
-        for name in ("input/config", "input/data", "model", "output/data", "checkpoints"):
-            (job.ml / name).mkdir(parents=True)
-        for name, content in configuration(request).items():
-            (job.ml / "input/config" / name).write_text(json.dumps(content), encoding="utf-8")
-        is_linked = isolation is Isolation.OVERLAY
-        base = job.workspace / ("linked" if is_linked else "ml")
-        for channel in request.get("InputDataConfig", []):
-            folder = base / "input/data" / channel["ChannelName"]
-            folder.mkdir(parents=True)
-            place = channel["DataSource"]["S3DataSource"]
-            source = Source(f"channel {channel['ChannelName']}", place["S3Uri"], place["S3DataType"])
-            channels.materialize(source, job.context.objects, folder, is_linked=is_linked)
+        job.clear()
+        found = cluster_of(job)
+        for host in found.hosts:
+            for name in ("input/config", "input/data", "model", "output/data", "checkpoints"):
+                (host.ml / name).mkdir(parents=True)
+            files = {**configuration(request), "resourceconfig.json": found.resourceconfig(host)}
+            for name, content in files.items():
+                (host.ml / "input/config" / name).write_text(json.dumps(content), encoding="utf-8")
+            for channel in request.get("InputDataConfig", []):
+                if channel["ChannelName"] not in found.pipes:
+                    _bring(job, host, channel)
+            checkpoints.restore(job, host)
+        hosts.bring_pipes(job, found)
 
     def spec(self, job: Job) -> ProcessSpec:
         """`<image> train`, or the request's own entry point."""
@@ -66,13 +67,15 @@ class TrainingJobs:
             "TRAINING_JOB_ARN": job.document["TrainingJobArn"],
             **job.document.get("Environment", {}),
         }
-        return ProcessSpec(
+        container = ProcessSpec(
             argv, image.variables(given), job.workspace, job.log, stop_grace_s=image.stop_grace_s
         )
+        return hosts.spec(job, cluster_of(job), container)
 
     def said(self, job: Job) -> str:
-        """What is in /opt/ml/output/failure."""
-        return failures.said(job.ml / "output/failure")
+        """What is in /opt/ml/output/failure, of the first instance that has it."""
+        said = (failures.said(host.ml / "output/failure") for host in cluster_of(job).hosts)
+        return next((text for text in said if text), "")
 
     def upload(self, job: Job, state: State) -> Document:
         """The model unless the job failed, the other output in any case, and the metrics of the log."""
@@ -80,6 +83,8 @@ class TrainingJobs:
         base = f"{output['S3OutputPath'].rstrip('/')}/{job.name}/output"
         is_plain = output.get("CompressionType") == "NONE"
         members: Document = {}
+        hosts.merge(cluster_of(job), job, ("model", "output/data"))
+        checkpoints.sync(job)
         if state.outcome is not Outcome.FAILED:
             uri = f"{base}/model/" if is_plain else f"{base}/model.tar.gz"
             put = upload.folder if is_plain else upload.archive
@@ -119,28 +124,45 @@ class TrainingJobs:
 
 def configuration(request: Document) -> dict[str, Any]:
     """The files of /opt/ml/input/config by name."""
-    resources = request["ResourceConfig"]
     mode = request["AlgorithmSpecification"]["TrainingInputMode"]
     return {
         "hyperparameters.json": request.get("HyperParameters", {}),
         "inputdataconfig.json": {
             channel["ChannelName"]: _channel(channel, mode) for channel in request.get("InputDataConfig", [])
         },
-        "resourceconfig.json": resourceconfig(resources.get("InstanceType", "ml.local")),
     }
 
 
-def resourceconfig(instance_type: str) -> Document:
-    """resourceconfig.json of a job on one machine."""
-    group = {"instance_group_name": "homogeneousCluster", "instance_type": instance_type, "hosts": [HOST]}
-    return {
-        "current_host": HOST,
-        "current_instance_type": instance_type,
-        "current_group_name": "homogeneousCluster",
-        "hosts": [HOST],
-        "instance_groups": [group],
-        "network_interface_name": "eth1",
+def cluster_of(job: Job) -> Cluster:
+    """The instances of a training job, and what is fed to them through pipes."""
+    resources = job.document["ResourceConfig"]
+    groups = [
+        (group["InstanceGroupName"], group["InstanceType"], group["InstanceCount"])
+        for group in resources.get("InstanceGroups", [])
+    ]
+    only = (hosts.GROUP, resources.get("InstanceType", "ml.local"), resources.get("InstanceCount", 1))
+    mode = job.document["AlgorithmSpecification"]["TrainingInputMode"]
+    pipes = {
+        channel["ChannelName"]: _source(channel)
+        for channel in job.document.get("InputDataConfig", [])
+        if channel.get("InputMode", mode) == "Pipe"
     }
+    return hosts.cluster(job, groups or [only], pipes)
+
+
+def _bring(job: Job, host: Host, channel: Document) -> None:
+    """Put a channel's objects where an instance sees them."""
+    is_linked = host.isolation is Isolation.OVERLAY
+    folder = host.workspace / ("linked" if is_linked else "ml") / "input/data" / channel["ChannelName"]
+    folder.mkdir(parents=True)
+    distribution = channel["DataSource"]["S3DataSource"].get("S3DataDistributionType")
+    source = replace(_source(channel), shard=host.shard(distribution))
+    channels.materialize(source, job.context.objects, folder, is_linked=is_linked)
+
+
+def _source(channel: Document) -> Source:
+    place = channel["DataSource"]["S3DataSource"]
+    return Source(f"channel {channel['ChannelName']}", place["S3Uri"], place["S3DataType"])
 
 
 def _channel(channel: Document, mode: str) -> Document:

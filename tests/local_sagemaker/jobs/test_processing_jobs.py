@@ -162,7 +162,7 @@ def test_an_unknown_image_fails_the_job(lab: Lab):
     lab.process("image", "true", AppSpecification={"ImageUri": "nowhere:1"})
     found = lab.processed("image")
     assert found["ProcessingJobStatus"] == "Failed"
-    assert "'nowhere:1' (known patterns: script:*)" in found["FailureReason"]
+    assert "'nowhere:1' (known patterns: script:*, " in found["FailureReason"]
 
 
 def test_a_stopped_job_is_stopped(lab: Lab):

@@ -260,14 +260,9 @@ def test_a_missing_job_is_a_validation_exception(lab: Lab):
 @pytest.mark.parametrize(
     ("request_", "words"),
     [
-        ({"InputDataConfig": [channel("train", "s3://lab/x") | {"InputMode": "Pipe"}]}, "Pipe"),
         ({"InputDataConfig": [channel("a", "s3://lab/x"), channel("a", "s3://lab/x")]}, "unique"),
-        (
-            {"ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}},
-            "InstanceCount=2",
-        ),
         ({"AlgorithmSpecification": {"AlgorithmName": "a", "TrainingInputMode": "File"}}, "TrainingImage"),
-        ({"CheckpointConfig": {"S3Uri": "s3://lab/c"}}, "CheckpointConfig"),
+        ({"CheckpointConfig": {"S3Uri": "s3://lab/c", "LocalPath": "/etc"}}, "CheckpointConfig"),
     ],
 )
 def test_what_is_not_emulated_is_refused(lab: Lab, request_: dict[str, Any], words: str):

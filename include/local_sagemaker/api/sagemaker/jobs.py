@@ -8,7 +8,7 @@ from typing import Any
 
 from include.local_sagemaker.api.sagemaker.listing import moment, pairs
 from include.local_sagemaker.context import Context
-from include.local_sagemaker.errors import ResourceInUse, ValidationException
+from include.local_sagemaker.errors import ResourceInUse, ResourceLimitExceeded, ValidationException
 from include.local_sagemaker.lifecycle import State
 from include.local_sagemaker.runner import jobs
 from include.local_sagemaker.runner.jobs import JobKind
@@ -16,6 +16,8 @@ from include.local_sagemaker.runner.supervisor import TERMINAL, dump
 from include.local_sagemaker.store import Resource, TakenError
 
 Document = dict[str, Any]
+#: instances of one job
+INSTANCES = 20
 
 
 def create(context: Context, kind: JobKind, parameters: Mapping[str, Any]) -> str:
@@ -43,6 +45,8 @@ def create(context: Context, kind: JobKind, parameters: Mapping[str, Any]) -> st
             f"exists ({arn})"
         ) from error
     context.supervisor.submit(kind.kind, name)
+    # it may have outputs to be put while it runs
+    context.conductor.wake()
     return arn
 
 
@@ -77,9 +81,9 @@ def summary(resource: Resource, noun: str, members: tuple[str, ...]) -> Document
 
 
 def refuse_many(count: int) -> None:
-    """Refuse jobs of several instances."""
-    if count != 1:
-        raise ValidationException(
-            f"InstanceCount={count} is not supported by the local SageMaker: a job here is one process on "
-            "one machine. Give 1."
+    """Refuse jobs of more instances than one machine is good for."""
+    if not 1 <= count <= INSTANCES:
+        raise ResourceLimitExceeded(
+            f"InstanceCount={count} is not possible here: every instance is a process on this machine. Give "
+            f"1 to {INSTANCES}."
         )

@@ -17,7 +17,7 @@ IGNORED = (
         f"ProcessingResources.ClusterConfig.{name}"
         for name in ("InstanceType", "VolumeSizeInGB", "VolumeKmsKeyId")
     ),
-    *(f"ProcessingInputs.S3Input.{name}" for name in ("S3DataDistributionType", "S3CompressionType")),
+    "ProcessingInputs.S3Input.S3CompressionType",
 )
 BASE = "/opt/ml/processing/"
 
@@ -76,11 +76,6 @@ def _check_output(item: dict[str, Any]) -> None:
     name, place = item["OutputName"], item.get("S3Output")
     if place is None or item.get("AppManaged"):
         raise ValidationException(f"Output {name}: only an S3Output is supported by the local SageMaker.")
-    if place["S3UploadMode"] != "EndOfJob":
-        raise ValidationException(
-            f"Output {name}: S3UploadMode {place['S3UploadMode']} is not supported by the local SageMaker. "
-            "Give EndOfJob."
-        )
     _check_path(f"Output {name}", place.get("LocalPath"))
 
 

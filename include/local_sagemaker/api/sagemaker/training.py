@@ -9,12 +9,11 @@ from include.local_sagemaker.api.sagemaker import jobs
 from include.local_sagemaker.api.sagemaker.listing import listed
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.errors import ValidationException
-from include.local_sagemaker.runner import metrics
+from include.local_sagemaker.runner import checkpoints, metrics
 from include.local_sagemaker.runner.supervisor import TRAINING
 
 #: members of a request that mean more than this service does, and what to do instead
 REFUSED = {
-    "CheckpointConfig": "checkpoints are not synchronised. Leave it out.",
     "ServerlessJobConfig": "there are no serverless jobs. Give an AlgorithmSpecification.",
     "SessionChainingConfig": "sessions are not chained. Leave it out.",
     "ModelPackageConfig": "no model package is made by a job. Call CreateModelPackage.",
@@ -27,7 +26,6 @@ IGNORED = (
     *("ResourceConfig.InstanceType", "ResourceConfig.VolumeSizeInGB", "ResourceConfig.VolumeKmsKeyId"),
     *("ResourceConfig.KeepAlivePeriodInSeconds", "StoppingCondition.MaxWaitTimeInSeconds"),
     *("InputDataConfig.CompressionType", "InputDataConfig.ShuffleConfig"),
-    "InputDataConfig.DataSource.S3DataSource.S3DataDistributionType",
 )
 
 
@@ -79,21 +77,26 @@ def check(parameters: dict[str, Any]) -> None:
     groups = parameters["ResourceConfig"].get("InstanceGroups", [])
     counts = [group["InstanceCount"] for group in groups]
     jobs.refuse_many(sum(counts) if counts else parameters["ResourceConfig"].get("InstanceCount", 1))
+    _check_checkpoints(parameters.get("CheckpointConfig", {}))
     if problem := metrics.broken(algorithm.get("MetricDefinitions", [])):
         raise ValidationException(problem)
     names = [channel["ChannelName"] for channel in parameters.get("InputDataConfig", [])]
     if len(set(names)) < len(names):
         raise ValidationException(f"Channel names must be unique; InputDataConfig has {', '.join(names)}.")
     for channel in parameters.get("InputDataConfig", []):
-        _check_channel(channel, channel.get("InputMode", algorithm["TrainingInputMode"]))
+        _check_channel(channel)
 
 
-def _check_channel(channel: dict[str, Any], mode: str) -> None:
-    name = channel["ChannelName"]
-    if mode == "Pipe":
+def _check_checkpoints(given: dict[str, Any]) -> None:
+    path = given.get("LocalPath", checkpoints.DEFAULT)
+    if not path.startswith(checkpoints.ML) or ".." in path.split("/"):
         raise ValidationException(
-            f"Channel {name}: InputMode Pipe is not supported by the local SageMaker. Give File or FastFile."
+            f"CheckpointConfig: LocalPath {path!r} must be a path below {checkpoints.ML}."
         )
+
+
+def _check_channel(channel: dict[str, Any]) -> None:
+    name = channel["ChannelName"]
     source = channel["DataSource"].get("S3DataSource")
     if source is None:
         raise ValidationException(

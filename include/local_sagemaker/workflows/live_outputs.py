@@ -1,0 +1,41 @@
+"""What running jobs put into S3 as they go: checkpoints, and outputs with S3UploadMode Continuous."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+
+from include.local_sagemaker.context import Context
+from include.local_sagemaker.lifecycle import Phase
+from include.local_sagemaker.runner import checkpoints, jobs, processing
+from include.local_sagemaker.runner.failures import JobError
+from include.local_sagemaker.runner.image import Images
+from include.local_sagemaker.runner.supervisor import PROCESSING, TRAINING, load
+from include.local_sagemaker.store import Resource
+
+log = logging.getLogger(__name__)
+
+
+class LiveOutputs:
+    """The running jobs of one kind, as the conductor looks at them."""
+
+    active: tuple[str, ...] = ("InProgress", "Stopping")
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def advance(self, context: Context, resource: Resource) -> bool:
+        """Put what is new; it never changes the job."""
+        if load(resource.state).phase is not Phase.RUNNING:
+            return False
+        kind = TRAINING if self.kind == TRAINING.kind else PROCESSING
+        job = jobs.find(context, Images(()), kind, resource)
+        # the workspace may go while it is read; what cannot be put now is the job's failure at its end
+        with suppress(FileNotFoundError, JobError):
+            (checkpoints.sync if kind is TRAINING else processing.put_continuous)(job)
+        return False
+
+    def fail(self, context: Context, resource: Resource, reason: str) -> None:
+        """Say so: the job itself goes on."""
+        del context
+        log.warning("The outputs of the %s %s are late: %s", self.kind, resource.name, reason)
