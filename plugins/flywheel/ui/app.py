@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from airflow.api_fastapi.core_api.security import get_user
-from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
 
-from flywheel.ui import rights
+from flywheel.ui import files, rights
+from flywheel.ui.costs import costs
 from flywheel.ui.readers import Reader, reader
 from include.cycles.cycle import Cycle, find_cycles
 
@@ -28,6 +29,9 @@ POLICY = (
     "frame-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
 )
 User = Annotated[Any, Depends(get_user)]
+Read = Annotated[Reader, Depends(reader)]
+#: how many windows a view shows, unless it is asked for more
+WINDOWS = 36
 
 
 def make_application() -> FastAPI:
@@ -40,6 +44,9 @@ def make_application() -> FastAPI:
     app.get("/cycles/{name}")(page)
     app.get("/static/{name:path}")(static)
     app.get("/api/cycles")(cycles)
+    app.get("/api/cycles/{name}")(view)
+    app.get("/api/cycles/{name}/windows/{window}")(window)
+    app.get("/cycles/{name}/files/{path:path}")(file)
     return app
 
 
@@ -76,7 +83,7 @@ def _files() -> dict[str, Path]:
     return {p.relative_to(STATIC).as_posix(): p for p in STATIC.rglob("*") if p.suffix in TYPES}
 
 
-def cycles(user: User, read: Annotated[Reader, Depends(reader)]) -> dict[str, Any]:
+def cycles(user: User, read: Read) -> dict[str, Any]:
     """A card for each cycle that the user may see."""
     seen = [cycle for cycle in find_cycles().values() if rights.may_see(user, cycle)]
     return {
@@ -84,6 +91,43 @@ def cycles(user: User, read: Annotated[Reader, Depends(reader)]) -> dict[str, An
         "cycles": [about(cycle, user) | {"parts": read.card(cycle)} for cycle in seen],
         "hidden": len(find_cycles()) - len(seen),
     }
+
+
+def seen(name: str, user: User) -> Cycle:
+    """The cycle of an address, if there is one and the user may see it; the two refusals look alike."""
+    cycle = find_cycles().get(name)
+    if cycle is None or not rights.may_see(user, cycle):
+        raise HTTPException(404, f"There is no cycle {name!r}, or you may not see its DAGs.")
+    return cycle
+
+
+Seen = Annotated[Cycle, Depends(seen)]
+
+
+def view(
+    cycle: Seen, user: User, read: Read, windows: Annotated[int, Query(ge=1, le=1000)] = WINDOWS
+) -> dict[str, Any]:
+    """All about one cycle."""
+    return about(cycle, user) | {"parts": read.view(cycle, windows), "costs": costs(cycle)}
+
+
+def window(cycle: Seen, read: Read, window: str) -> dict[str, Any]:
+    """All about one window, by the name of its folder."""
+    found = read.window(cycle, window)
+    if found["value"] is None and found["error"] is None:
+        raise HTTPException(404, f"Nobody has watched {window!r} of {cycle.name}.")
+    return found
+
+
+def file(cycle: Seen, read: Read, path: str) -> Response:
+    """A report, a model card or a record of the cycle."""
+    found = None
+    if files.is_shown(path):
+        found = read.objects.find(read.settings.bucket, f"{cycle.name}/{path}")
+    if found is None:
+        raise HTTPException(404, f"The page shows no {path!r} of {cycle.name}.")
+    headers = {"Content-Security-Policy": files.POLICY, "Cache-Control": "private, max-age=3600"}
+    return Response(found, media_type=files.media_type(path), headers=headers)
 
 
 def about(cycle: Cycle, user: Any) -> dict[str, Any]:  # noqa: ANN401 - the auth manager's own type

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,8 @@ WHOLE = (
     ("p99", "ModelLatency", "p99"),
 )
 Json = dict[str, Any]
+#: variant and id
+Named = tuple[str, str]
 
 
 def endpoint(hook: SageMaker, name: str) -> Json | None:
@@ -30,8 +32,8 @@ def endpoint(hook: SageMaker, name: str) -> Json | None:
         return None
     variants = [variant["VariantName"] for variant in found.get("ProductionVariants", [])]
     end = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
-    whole = _read(hook, name, variants, WHOLE, end, int(SPAN.total_seconds()))
-    minutes = _read(hook, name, variants, WHOLE[:1], end, MINUTE_S)
+    whole = _read(hook, _queries(name, variants, WHOLE, int(SPAN.total_seconds())), end)
+    minutes = _read(hook, _queries(name, variants, WHOLE[:1], MINUTE_S), end)
     return {
         "name": name,
         "status": found["EndpointStatus"],
@@ -44,7 +46,7 @@ def endpoint(hook: SageMaker, name: str) -> Json | None:
     }
 
 
-def _variant(variant: Mapping[str, Any], whole: Mapping[tuple[str, str], Any]) -> Json:
+def _variant(variant: Mapping[str, Any], whole: Mapping[Named, Any]) -> Json:
     name = variant["VariantName"]
     values = {id_: (whole[name, id_]["Values"] or [None])[0] for id_, _, _ in WHOLE}
     count = values["invocations"]
@@ -65,7 +67,7 @@ def _ms(microseconds: float | None) -> float | None:
     return microseconds / 1000 if microseconds is not None else None
 
 
-def _by_minute(minutes: Mapping[tuple[str, str], Any]) -> list[list[Any]]:
+def _by_minute(minutes: Mapping[Named, Any]) -> list[list[Any]]:
     """Pairs of a minute and how many requests it had, over all variants; minutes without any are left out."""
     counted: dict[datetime, float] = {}
     for result in minutes.values():
@@ -74,11 +76,9 @@ def _by_minute(minutes: Mapping[tuple[str, str], Any]) -> list[list[Any]]:
     return [[at.astimezone(UTC).isoformat(), round(count)] for at, count in sorted(counted.items())]
 
 
-def _read(
-    hook: SageMaker, endpoint: str, variants: list[str], asked: Any, end: datetime, period_s: int
-) -> dict[tuple[str, str], Any]:
+def _read(hook: SageMaker, asked: Iterable[tuple[Named, Json]], end: datetime) -> dict[Named, Any]:
     """CloudWatch's answer by variant and id."""
-    queries = dict(_queries(endpoint, variants, asked, period_s))
+    queries = dict(asked)
     if not queries:
         return {}
     answer = hook.client("cloudwatch").get_metric_data(
@@ -91,7 +91,9 @@ def _read(
     return {name: results[f"q{n}"] for n, name in enumerate(queries)}
 
 
-def _queries(endpoint: str, variants: list[str], asked: Any, period_s: int) -> Iterator[tuple[Any, Json]]:
+def _queries(
+    endpoint: str, variants: list[str], asked: Iterable[tuple[str, str, str]], period_s: int
+) -> Iterator[tuple[Named, Json]]:
     for variant in variants:
         dimensions = [{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": variant}]
         for id_, name, statistic in asked:

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
-from threading import Lock
 from typing import Any
 
 from flywheel.hooks.sagemaker import SageMaker
-from flywheel.journal import keys_below
-from flywheel.ledger import Ledger, production
-from flywheel.names import Interval
-from flywheel.retraining import Finding, Json
+from flywheel.ledger import Entry, Ledger, production
+from flywheel.retraining import Json
 from flywheel.ui import told
 from flywheel.ui.endpoint import endpoint
 from flywheel.ui.objects import Remembered
 from flywheel.ui.shelf import Shelf
-from flywheel.watch import Requests, Snapshot, WatchLog
+from flywheel.ui.windows import Watched
 from include.cycles.cycle import Cycle
 from include.settings import Settings, settings
 
 #: what was read within so many seconds is shown again, with the time at which it was read
 FRESH_S = 5.0
-#: lines of the ledger and windows that a cycle's view shows unless it is asked for more
-ENTRIES, WINDOWS = 200, 36
+#: lines of the ledger that a cycle's view shows, besides all promotions
+ENTRIES = 200
+
+Parts = dict[str, dict[str, Any]]
 
 
 class Reader:
@@ -36,22 +36,48 @@ class Reader:
         self.hook, self.settings = hook, of
         self.shelf = Shelf(FRESH_S)
         self.objects = Remembered(hook.s3)
+        self._watched: dict[str, Watched] = {}
 
-    def card(self, cycle: Cycle) -> dict[str, Any]:
+    def card(self, cycle: Cycle) -> Parts:
         """The parts of a cycle's card."""
+        name, part = cycle.name, self.shelf.part
         return {
-            "ledger": self.shelf.part(f"{cycle.name}/card/ledger", lambda: self._champion(cycle)),
-            "watch": self.shelf.part(f"{cycle.name}/card/watch", lambda: self._newest(cycle)),
-            "endpoint": self.shelf.part(f"{cycle.name}/endpoint", lambda: endpoint(self.hook, cycle.name)),
+            "ledger": part(f"{name}/champion", lambda: self._champion(cycle)),
+            "watch": part(f"{name}/newest", self.watched(cycle).newest),
+            "endpoint": part(f"{name}/endpoint", lambda: endpoint(self.hook, name)),
         }
 
-    def ledger(self, cycle: Cycle) -> Ledger:
-        """The cycle's ledger, its entries in memory."""
-        self._fetch(f"{cycle.name}/ledger/")
-        return Ledger(self.objects, self.settings.bucket, cycle.name)
+    def view(self, cycle: Cycle, windows: int) -> Parts:
+        """The parts of a cycle's own view."""
+        name, part, watched = cycle.name, self.shelf.part, self.watched(cycle)
+        return {
+            "ledger": part(f"{name}/ledger", lambda: self._ledger(cycle)),
+            "watch": part(f"{name}/windows/{windows}", lambda: watched.last(windows)),
+            "requests": part(f"{name}/requests", watched.requests),
+            "registry": part(f"{name}/registry", lambda: list(self._versions(cycle))),
+            "replay": part(f"{name}/replay", lambda: self._replay(cycle)),
+            "endpoint": part(f"{name}/endpoint", lambda: endpoint(self.hook, name)),
+        }
+
+    def window(self, cycle: Cycle, name: str) -> dict[str, Any]:
+        """One window, as a part; all of it but the list of names is in memory or never changes."""
+        return Shelf(FRESH_S).part(name, lambda: self.watched(cycle).one(name))
+
+    def watched(self, cycle: Cycle) -> Watched:
+        """The cycle's watch records."""
+        known = self._watched.get(cycle.name)
+        if known is None:
+            known = self._watched[cycle.name] = Watched(self.objects, self.settings.bucket, cycle)
+        return known
+
+    def _entries(self, cycle: Cycle) -> list[Entry]:
+        """The cycle's ledger; what is new of it is read side by side."""
+        items = self.objects.items(self.settings.bucket, f"{cycle.name}/ledger/")
+        self.objects.fetch(self.settings.bucket, [item["Key"] for item in items])
+        return Ledger(self.objects, self.settings.bucket, cycle.name).entries()
 
     def _champion(self, cycle: Cycle) -> Json:
-        entries = self.ledger(cycle).entries()
+        entries = self._entries(cycle)
         champion = production(entries)
         return {
             "champion": told.entry(entries, champion) if champion else None,
@@ -59,42 +85,59 @@ class Reader:
             "entries": len(entries),
         }
 
-    def _newest(self, cycle: Cycle) -> Json:
-        """The newest window that was watched."""
-        snapshot = Snapshot(WatchLog(self.objects, self.settings.bucket, cycle.name))
-        windows = snapshot.windows()
-        if not windows:
-            return {"window": None, "decision": None, "open_requests": []}
+    def _ledger(self, cycle: Cycle) -> Json:
+        entries = self._entries(cycle)
+        champion = production(entries)
         return {
-            "window": self._window(snapshot, windows[-1]),
-            "decision": told.decision((snapshot.decision(windows[-1]) or (None, None))[1]),
+            "champion": champion.number if champion else None,
+            "total": len(entries),
+            "promotions": [told.entry(entries, each) for each in entries if each.kind == "promotion"],
+            "entries": [told.entry(entries, each) for each in reversed(entries[-ENTRIES:])],
         }
 
-    def _window(self, snapshot: Snapshot, window: Interval) -> Json:
-        findings = snapshot.findings(window.start)
-        record = snapshot.record(window)
-        assert record is not None  # noqa: S101 - snapshots name only windows that have one
-        evidence = record[1]["evidence"]
-        return told.finding(findings[window]) | {
-            "rows": evidence["rows"],
-            "features": told.features(evidence),
-            "estimate": evidence["estimate"],
-            "broken": evidence["broken"],
-        }
+    def _versions(self, cycle: Cycle) -> Iterator[Json]:
+        """The registry's word about each version, the newest first."""
+        api = self.hook.api
+        pages = api.get_paginator("list_model_packages").paginate(
+            ModelPackageGroupName=cycle.name,
+            SortBy="CreationTime",
+            SortOrder="Descending",
+            PaginationConfig={"PageSize": 100},
+        )
+        try:
+            for package in (each for page in pages for each in page["ModelPackageSummaryList"]):
+                yield {
+                    "version": told.short(package["ModelPackageArn"]),
+                    "arn": package["ModelPackageArn"],
+                    "status": package["ModelApprovalStatus"],
+                    "created": package["CreationTime"].isoformat(),
+                }
+        except api.exceptions.ClientError as error:
+            if "not exist" not in str(error) and "ould not find" not in str(error):
+                raise  # a group is made with its first version
 
-    def _fetch(self, prefix: str) -> None:
-        """Read all objects below a prefix side by side."""
-        bucket = self.settings.bucket
-        self.objects.fetch(bucket, keys_below(self.hook.s3, bucket, prefix))
+    def _replay(self, cycle: Cycle) -> Json | None:
+        """The newest comparison of champion, frozen first model and baselines on the same windows."""
+        items = self.objects.items(self.settings.bucket, f"{cycle.name}/compare/")
+        found = [item for item in items if item["Key"].endswith("/replay.json")]
+        newest = max(found, key=lambda item: item["LastModified"], default=None)
+        if newest is None:
+            return None
+        uri = f"s3://{self.settings.bucket}/{newest['Key']}"
+        replay = self.objects.json(uri)
+        months = [
+            {name: month[name] for name in ("interval", "models", "rows")} for month in replay["months"]
+        ]
+        return {
+            "at": newest["LastModified"].isoformat(),
+            "metric": replay["metric"],
+            "windows": months,
+            "place": told.place(uri.rpartition("/")[0]),
+        }
 
 
 @lru_cache(maxsize=1)
 def reader() -> Reader:
     """The reader of this process."""
-    with _LOCK:
-        of = settings()
-        return Reader(SageMaker(of.aws_conn_id), of)
-
-
-_LOCK = Lock()
-__all__ = ["ENTRIES", "WINDOWS", "Finding", "Reader", "Requests", "reader"]
+    of = settings()
+    return Reader(SageMaker(of.aws_conn_id), of)

@@ -20,7 +20,7 @@ def dags(cycle: Cycle) -> dict[str, str]:
 
 
 def may_see(user: Any, cycle: Cycle) -> bool:  # noqa: ANN401 - the auth manager's own type
-    """Whether the page shows a cycle: to whoever may read the DAGs that made what it shows, and their runs."""
+    """Whether the page shows a cycle: to whoever may read the DAGs that made it, and their runs."""
     named = dags(cycle)
     entities = (None, DagAccessEntity.RUN, DagAccessEntity.XCOM)
     return all(_may(user, "GET", named[of], entity) for of in ("train", "score") for entity in entities)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from flywheel.exceptions import FlywheelError
 from flywheel.ledger import Entry, is_withdrawn
@@ -36,7 +35,7 @@ def short(version: str | None) -> str | None:
 
 
 def place(uri: str) -> str | None:
-    """What a step wrote, as the page addresses it: `<step>/<interval>/<key>` below its cycle; None if it is none."""
+    """A step's output as the page addresses it, `<step>/<interval>/<key>`; None if it is no such place."""
     try:
         parts = split_uri(uri)[1].rstrip("/").split("/")
     except FlywheelError:

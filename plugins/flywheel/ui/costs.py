@@ -1,0 +1,53 @@
+"""What a second of each step costs on AWS: an estimate, by a table of prices that lies beside this file."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from include.cycles.cycle import Compute, Cycle
+
+PRICES = Path(__file__).with_name("prices.json")
+#: steps that run as a job, by the field of the cycle that says on which instances
+STEPS = {
+    "processing": (
+        "fetch",
+        "clean",
+        "transform",
+        "evaluate",
+        "prepare",
+        "collect",
+        "monitor",
+        "mature",
+        "report",
+    ),
+    "training": ("train",),
+    "serving": ("batch_transform",),
+}
+
+
+@lru_cache(maxsize=1)
+def prices() -> dict[str, Any]:
+    """The table: prices by instance type, with their region, date and source."""
+    found: dict[str, Any] = json.loads(PRICES.read_text(encoding="utf-8"))
+    return found
+
+
+def costs(cycle: Cycle) -> dict[str, Any]:
+    """The instances of each step, and what an hour of them costs; None where the table has no price."""
+    table = prices()
+    return {
+        "note": {name: table[name] for name in ("currency", "region", "kind", "as_of", "source")},
+        "steps": {step: _instances(getattr(cycle, of)) for of, steps in STEPS.items() for step in steps},
+    }
+
+
+def _instances(compute: Compute) -> dict[str, Any]:
+    price = prices()["per_hour"].get(compute.instance_type)
+    return {
+        "instance_type": compute.instance_type,
+        "instance_count": compute.instance_count,
+        "per_hour": None if price is None else price * compute.instance_count,
+    }
