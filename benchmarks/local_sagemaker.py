@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -247,7 +247,7 @@ def traffic(url: str, pid: int, body: Path) -> dict[str, float]:
     sizes = []
 
     def get() -> None:
-        with made.get_object(Bucket=bucket, Key="large")["Body"] as stream:
+        with closing(made.get_object(Bucket=bucket, Key="large")["Body"]) as stream:
             sizes.append(sum(len(piece) for piece in stream.iter_chunks(MEGABYTE)))
 
     got = statistics.median(timed(get) for _ in range(3))
@@ -260,7 +260,7 @@ def traffic(url: str, pid: int, body: Path) -> dict[str, float]:
 
     def get_small() -> None:
         for number in range(count):
-            with made.get_object(Bucket=bucket, Key=f"{number % 100}")["Body"] as stream:
+            with closing(made.get_object(Bucket=bucket, Key=f"{number % 100}")["Body"]) as stream:
                 assert stream.read() == small
 
     return {

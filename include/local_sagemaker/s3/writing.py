@@ -16,12 +16,17 @@ from include.local_sagemaker.s3.properties import CONTENT_TYPE, Properties
 #: members of requests that are given back with the object, just as they came
 KEPT = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "Expires")
 TAG_LIMIT = 10
+#: bodies up to here are written without another thread
+SMALL_BYTES = 65_536
 
 
 async def fill(draft: Draft, body: BodyStream | bytes) -> None:
-    """Write a body to a draft in large pieces, off the event loop; never the whole body in memory."""
+    """Write a body to a draft in large pieces, off the event loop; never the whole body in memory.
+
+    What is small goes to the page cache in less time than a thread takes to be woken.
+    """
     if isinstance(body, bytes):
-        await to_thread.run_sync(draft.write, body)
+        await _write(draft, body)
         return
     waiting = bytearray()
     async for piece in body:
@@ -30,7 +35,14 @@ async def fill(draft: Draft, body: BodyStream | bytes) -> None:
             await to_thread.run_sync(draft.write, bytes(waiting))
             waiting.clear()
     if waiting:
-        await to_thread.run_sync(draft.write, bytes(waiting))
+        await _write(draft, bytes(waiting))
+
+
+async def _write(draft: Draft, piece: bytes) -> None:
+    if len(piece) <= SMALL_BYTES:
+        draft.write(piece)
+    else:
+        await to_thread.run_sync(draft.write, piece)
 
 
 def properties_of(given: Mapping[str, Any], checksums: dict[str, str] | None = None) -> Properties:

@@ -296,7 +296,8 @@ class Load:
 
     def check(self, service: Any) -> None:
         """What must be true after each restart."""
-        assert self.failures == []
+        for failure in self.failures:
+            raise failure
         self.objects.check(service.s3)
         self.jobs.check(service.sagemaker)
         self.hosted.check(service)
