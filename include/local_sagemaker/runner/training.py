@@ -85,6 +85,7 @@ class TrainingJobs:
         members: Document = {}
         hosts.merge(cluster_of(job), job, ("model", "output/data"))
         checkpoints.sync(job)
+        checkpoints.forget(job.workspace)
         if state.outcome is not Outcome.FAILED:
             uri = f"{base}/model/" if is_plain else f"{base}/model.tar.gz"
             put = upload.folder if is_plain else upload.archive

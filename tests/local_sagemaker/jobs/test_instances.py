@@ -33,9 +33,10 @@ def test_instances_run_side_by_side_and_share_sharded_data(lab: Lab):
     """Each sees itself and all hosts, its share of a sharded channel and all of a replicated one."""
     lab.put(parts__a="1", parts__b="2", parts__c="3")
     script = (
-        'host=$(sed \'s/.*current_host": "\\([a-z0-9-]*\\)".*/\\1/\' /opt/ml/input/config/resourceconfig.json);'
-        "ls /opt/ml/input/data/shard > /opt/ml/model/$host.shard; ls /opt/ml/input/data/all > /opt/ml/model/$host.all;"
-        "cp /opt/ml/input/config/resourceconfig.json /opt/ml/model/$host.json; echo I am $host"
+        "config=/opt/ml/input/config/resourceconfig.json; out=/opt/ml/model;"
+        'host=$(sed \'s/.*current_host": "\\([a-z0-9-]*\\)".*/\\1/\' $config);'
+        "for name in shard all; do ls /opt/ml/input/data/$name > $out/$host.$name; done;"
+        "cp $config $out/$host.json; echo I am $host"
     )
     channels = [channel("shard", "s3://lab/parts", "ShardedByS3Key"), channel("all", "s3://lab/parts")]
     lab.train("two", script, ResourceConfig=TWO, InputDataConfig=channels)
@@ -130,6 +131,13 @@ def test_a_continuous_output_is_put_while_the_job_runs(lab: Lab):
     )
     lab.sagemaker.stop_processing_job(ProcessingJobName="live")
     lab.processed("live")
+
+
+def test_more_instances_than_a_machine_is_good_for_are_refused(lab: Lab):
+    """As a limit of the account."""
+    with pytest.raises(ClientError, match="InstanceCount=21") as caught:
+        lab.train("many", "true", ResourceConfig={**TWO, "InstanceCount": 21})
+    assert caught.value.response["Error"]["Code"] == "ResourceLimitExceeded"
 
 
 def test_checkpoints_elsewhere_are_refused(lab: Lab):
