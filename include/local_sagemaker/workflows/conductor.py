@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import replace
 from typing import Protocol
 
 from include.local_sagemaker.context import Context
@@ -39,7 +40,8 @@ class Conductor:
     """The thread of one service."""
 
     def __init__(self, context: Context, kinds: tuple[WorkKind, ...]) -> None:
-        self._context, self._kinds = context, kinds
+        # what it asks of the API may wake it again
+        self._context, self._kinds = replace(context, conductor=self), kinds
         self._changed = threading.Event()
         self._is_closing = False
         self._thread = threading.Thread(target=self._run, name="conductor", daemon=True)
