@@ -5,17 +5,19 @@ import { ago, count, exactly, interval, metric, moment, ms, utcDate } from "./fo
 import { dagPage, run, taskPage, ui } from "./links.js";
 import { badge, pair, part } from "./parts.js";
 
-/** All cards; returns what is to be put into the page. */
+/** All cards, as sections by name: each is only drawn anew where its data has changed. */
 export async function overview() {
   const asked = await each({ cards: flywheel("/cycles"), dags: airflow("/dags?tags=flywheel&limit=100"), open: airflow("/dags/~/dagRuns/~/hitlDetails?response_received=false&limit=50") });
   if (asked.cards.error) throw asked.cards.error;
   const { cycles, hidden } = asked.cards.value;
   const dags = Object.fromEntries((asked.dags.value?.dags ?? []).map((dag) => [dag.dag_id, dag]));
   const open = asked.open.value?.hitl_details ?? [];
-  return [
-    h("header", { class: "top" }, h("h1", {}, "Flywheel"), h("p", { class: "quiet" }, "Each cycle trains, serves and watches one model.")),
-    cycles.length ? h("div", { class: "cards" }, cycles.map((cycle) => card(cycle, dags, open))) : h("p", { class: "empty" }, hidden ? "There are cycles, but you may not see their DAGs. Ask whoever manages Airflow's users." : "There is no cycle yet: add one below include/cycles."),
-  ];
+  const none = hidden ? "There are cycles, but you may not see their DAGs. Ask whoever manages Airflow's users." : "There is no cycle yet: add one below include/cycles.";
+  const next = Object.fromEntries(Object.entries(dags).map(([id, dag]) => [id, [dag.next_dagrun_run_after, dag.is_paused]]));
+  return {
+    head: [[], () => h("header", { class: "top" }, h("h1", {}, "Flywheel"), h("p", { class: "quiet" }, "Each cycle trains, serves and watches one model."))],
+    cards: [[cycles, open, next], () => (cycles.length ? h("div", { class: "cards" }, cycles.map((cycle) => card(cycle, dags, open))) : h("p", { class: "empty" }, none))],
+  };
 }
 
 function card(cycle, dags, open) {
