@@ -11,6 +11,7 @@ import socket
 import sqlite3
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import uvicorn
@@ -29,6 +30,8 @@ from include.local_sagemaker.service import (
 USAGE_ERROR = 2
 #: the project's own job image, which is there when no other is named
 IMAGE = Path(__file__).resolve().parent.parent / "image" / "image.toml"
+#: what a new notebook instance is given when nothing else is named
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 #: images that are always there, behind those that are named
 ALWAYS = tuple(sorted((Path(__file__).resolve().parent / "images").glob("*/image.toml")))
 
@@ -46,11 +49,19 @@ def options_from(arguments: Sequence[str]) -> Options:
         default=[],
         help="image.toml, may be repeated (default: the project's)",
     )
+    parser.add_argument(
+        "--notebooks",
+        type=Path,
+        default=NOTEBOOKS,
+        help="samples of notebook instances (default: the project's)",
+    )
     parser.add_argument("--jobs", type=int, default=2, help="jobs that run at the same time (default: 2)")
     given = parser.parse_args(arguments)
     for image in given.image:
         if not image.is_file():
             parser.error(f"--image {image}: there is no such file.")
+    if not given.notebooks.is_dir():
+        parser.error(f"--notebooks {given.notebooks}: there is no such folder.")
     if given.jobs < 1:
         parser.error(f"--jobs {given.jobs}: at least 1 job must be allowed to run.")
     if not _is_loopback(given.host):
@@ -60,7 +71,12 @@ def options_from(arguments: Sequence[str]) -> Options:
         )
     images = (*(image.resolve() for image in given.image or [IMAGE]), *ALWAYS)
     return Options(
-        root=given.root.resolve(), host=given.host, port=given.port, images=images, jobs=given.jobs
+        root=given.root.resolve(),
+        host=given.host,
+        port=given.port,
+        images=images,
+        notebooks=given.notebooks.resolve(),
+        jobs=given.jobs,
     )
 
 
@@ -134,13 +150,7 @@ def main(arguments: Sequence[str]) -> int:
             file=sys.stderr,
         )
         return USAGE_ERROR
-    chosen = Options(
-        root=options.root,
-        host=options.host,
-        port=listener.getsockname()[1],
-        images=options.images,
-        jobs=options.jobs,
-    )
+    chosen = replace(options, port=listener.getsockname()[1])
     try:
         with lock_root(options.root), listener:
             asyncio.run(serve(chosen, listener))

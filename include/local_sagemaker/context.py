@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from include.local_sagemaker.runner.forks import Forks
     from include.local_sagemaker.runner.hosting import Hosting
+    from include.local_sagemaker.runner.notebooks import Notebooks
     from include.local_sagemaker.runner.supervisor import Supervisor
     from include.local_sagemaker.s3.objects import ObjectStore
     from include.local_sagemaker.store import Store
@@ -34,6 +35,8 @@ class Context:
     region: str = REGION
     #: the `image.toml` files that map image URIs to environments
     images: tuple[Path, ...] = ()
+    #: folder of what new notebook instances are given; None: nothing
+    samples: Path | None = None
     #: how many jobs run at the same time; the others wait
     job_limit: int = 2
     #: the objects of S3
@@ -48,6 +51,8 @@ class Context:
     conductor: Conductor = field(default=UNSET, repr=False)
     #: what starts, watches and stops endpoints
     hosting: Hosting = field(default=UNSET, repr=False)
+    #: what starts, watches and stops notebook instances
+    notebooks: Notebooks = field(default=UNSET, repr=False)
 
     def arn(self, service: str, resource: str) -> str:
         """The ARN of a resource of this account and region: `arn("sagemaker", "model/m")`."""

@@ -13,6 +13,7 @@ from anyio import to_thread
 
 from include.local_sagemaker import browse
 from include.local_sagemaker.api import runtime
+from include.local_sagemaker.api.sagemaker import notebooks_login
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.dispatch import dispatch
 from include.local_sagemaker.protocol.bodies import BodyStream, FileBody
@@ -52,6 +53,8 @@ class Application:
         try:
             if request.method == "GET" and request.path == "/health":
                 response = self._health()
+            elif notebooks_login.is_login(request):
+                response = await to_thread.run_sync(notebooks_login.login, self._context, request)
             elif browse.is_browsing(request):
                 response = await to_thread.run_sync(browse.page, self._context, request)
             else:

@@ -15,6 +15,7 @@ from include.local_sagemaker.context import Context
 from include.local_sagemaker.runner.forks import Forks
 from include.local_sagemaker.runner.hosting import Hosting
 from include.local_sagemaker.runner.image import Images
+from include.local_sagemaker.runner.notebooks import Notebooks
 from include.local_sagemaker.runner.supervisor import PROCESSING, TRAINING, Supervisor
 from include.local_sagemaker.s3 import files
 from include.local_sagemaker.s3.objects import ObjectStore
@@ -35,6 +36,8 @@ class Options:
     port: int = 4566
     #: files that describe images
     images: tuple[Path, ...] = ()
+    #: folder of what new notebook instances are given
+    notebooks: Path | None = None
     #: how many jobs run at the same time
     jobs: int = 2
 
@@ -82,6 +85,7 @@ def build(options: Options) -> Context:
         root=options.root,
         url=f"http://{options.host}:{options.port}",
         images=options.images,
+        samples=options.notebooks,
         job_limit=options.jobs,
         objects=ObjectStore(options.root / "s3"),
         store=Store(options.root / "sagemaker.sqlite"),
@@ -95,7 +99,8 @@ def build(options: Options) -> Context:
         *(LiveOutputs(kind.kind) for kind in (TRAINING, PROCESSING)),
     )
     context = replace(context, conductor=Conductor(context, kinds))
-    return replace(context, hosting=Hosting(context))
+    context = replace(context, hosting=Hosting(context))
+    return replace(context, notebooks=Notebooks(context))
 
 
 @asynccontextmanager
@@ -111,4 +116,6 @@ async def running(context: Context) -> AsyncIterator[None]:
         ends.push_async_callback(asyncio.to_thread, context.conductor.close)
         await context.hosting.start()
         ends.push_async_callback(context.hosting.stop)
+        await context.notebooks.start()
+        ends.push_async_callback(context.notebooks.stop)
         yield

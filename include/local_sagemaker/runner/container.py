@@ -66,9 +66,9 @@ class Container:
         self.client = Client(port)
 
     @classmethod
-    async def start(cls, spec: ContainerSpec) -> Container:
-        """Start the process on a free port; ContainerError if that is impossible."""
-        port = free_port()
+    async def start(cls, spec: ContainerSpec, port: int | None = None) -> Container:
+        """Start the process on `port`, else on a free one; ContainerError if that is impossible."""
+        port = port or free_port()
         begun = asyncio.create_task(asyncio.to_thread(_start, spec, port))
         try:
             return cls(spec, await asyncio.shield(begun), port)
