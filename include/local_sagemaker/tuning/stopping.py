@@ -14,7 +14,7 @@ JOBS, REPORTS = 3, 2
 
 
 def is_hopeless(reports: Sequence[float], others: Sequence[Sequence[float]], *, is_maximized: bool) -> bool:
-    """Whether a job with these `reports` of its objective is to be stopped, given those of others that ended."""
+    """Whether a job with these `reports` is to be stopped, given those of others that have ended."""
     count = len(reports)
     comparable = [other for other in others if len(other) >= count]
     if count < REPORTS or len(comparable) < JOBS:
