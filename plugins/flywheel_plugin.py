@@ -12,16 +12,16 @@ from flywheel.timetables import CycleTimetable
 from flywheel.ui.lazy import LazyApplication
 
 PAGE = {"app": LazyApplication(), "url_prefix": "/flywheel", "name": "Flywheel"}
-#: the page in Airflow's navigation
+ICONS = {"icon": "/flywheel/static/icon.svg", "icon_dark_mode": "/flywheel/static/icon-dark.svg"}
+#: where in Airflow's own pages it is, and what is shown there
 VIEWS = [
+    {"destination": "nav", "url_route": "flywheel", "href": "/flywheel/", "nav_top_level": True},
+    {"destination": "dag", "url_route": "flywheel-dag", "href": "/flywheel/dags/{DAG_ID}"},
+    {"destination": "dag_run", "url_route": "flywheel-run", "href": "/flywheel/dags/{DAG_ID}/runs/{RUN_ID}"},
     {
-        "name": "Flywheel",
-        "href": "/flywheel/",
-        "destination": "nav",
-        "nav_top_level": True,
-        "url_route": "flywheel",
-        "icon": "/flywheel/static/icon.svg",
-        "icon_dark_mode": "/flywheel/static/icon-dark.svg",
+        "destination": "task_instance",
+        "url_route": "flywheel-task",
+        "href": "/flywheel/dags/{DAG_ID}/runs/{RUN_ID}/tasks/{TASK_ID}",
     },
 ]
 
@@ -33,4 +33,4 @@ class FlywheelPlugin(AirflowPlugin):
     operator_extra_links = list(LINKS)  # noqa: RUF012 - Airflow's own attribute
     timetables = [CycleTimetable]  # noqa: RUF012 - Airflow's own attribute
     fastapi_apps = [PAGE]  # noqa: RUF012 - Airflow's own attribute
-    external_views = VIEWS
+    external_views = [{"name": "Flywheel", **ICONS, **view} for view in VIEWS]  # noqa: RUF012 - Airflow's own

@@ -42,8 +42,10 @@ def make_application() -> FastAPI:
     app.middleware("http")(_harden)
     app.get("/")(page)
     app.get("/cycles/{name}")(page)
+    app.get("/dags/{path:path}")(page)
     app.get("/static/{name:path}")(static)
     app.get("/api/cycles")(cycles)
+    app.get("/api/dags/{dag_id}")(owner)
     app.get("/api/cycles/{name}")(view)
     app.get("/api/cycles/{name}/windows/{window}")(window)
     app.get("/cycles/{name}/files/{path:path}")(file)
@@ -102,6 +104,14 @@ def seen(name: str, user: User) -> Cycle:
 
 
 Seen = Annotated[Cycle, Depends(seen)]
+
+
+def owner(dag_id: str, user: User) -> dict[str, Any]:
+    """The cycle that a DAG belongs to."""
+    found = next((each for each in find_cycles().values() if dag_id in rights.dags(each).values()), None)
+    if found is None or not rights.may_see(user, found):
+        raise HTTPException(404, f"{dag_id} belongs to no cycle of Flywheel that you may see.")
+    return about(found, user) | {"costs": costs(found)}
 
 
 def view(

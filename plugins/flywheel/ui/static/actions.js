@@ -3,6 +3,7 @@ import { airflow } from "./api.js";
 import { h, say } from "./dom.js";
 import { utcDate } from "./format.js";
 import { runPage, ui } from "./links.js";
+import { markdown } from "./markdown.js";
 import { dialog } from "./viewer.js";
 
 const WHAT = { train: "start a training", score: "score a window", roll_back: "roll back", answer: "answer an approval" };
@@ -95,17 +96,5 @@ export function approvals(cycle, found, done) {
     };
     const buttons = each.options.map((option) => h("button", { "data-answer": option, disabled: !cycle.may.answer, class: option === "Approve" ? "main" : null, onclick: answer(option) }, option));
     return h("section", { class: "panel waiting", "aria-label": "Waits for approval" }, h("h2", {}, each.subject), markdown(each.body ?? ""), h("p", {}, reason, " ", buttons.flatMap((button) => [button, " "]), ui(runPage(dag, run), "run")), problem, cycle.may.answer ? null : h("p", { class: "quiet" }, "Your role may not answer."));
-  });
-}
-
-/** Of Markdown as much as evidence uses: paragraphs, lists and tables. */
-function markdown(source) {
-  const cells = (line) => line.split("|").slice(1, -1).map((cell) => cell.trim());
-  return source.split(/\n\s*\n/).map((block) => {
-    const lines = block.split("\n").filter(Boolean);
-    if (lines.every((line) => line.startsWith("- "))) return h("ul", {}, lines.map((line) => h("li", {}, line.slice(2))));
-    if (!lines.every((line) => line.startsWith("|"))) return h("p", {}, block);
-    const [head, , ...rest] = lines;
-    return h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, cells(head).map((cell) => h("th", { scope: "col" }, cell)))), h("tbody", {}, rest.map((line) => h("tr", {}, cells(line).map((cell) => h("td", {}, cell)))))));
   });
 }

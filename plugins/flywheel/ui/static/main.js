@@ -1,9 +1,10 @@
 // The page's beginning: which view, what is shown while it loads and when it cannot, and when it is read again.
-import { pageRoot } from "./api.js";
+import { flywheel, pageRoot } from "./api.js";
 import { cycle } from "./cycle.js";
 import { h } from "./dom.js";
 import { follow } from "./links.js";
 import { overview } from "./overview.js";
+import { oneRun, oneTask } from "./run.js";
 
 /** How often a view that is looked at is read again, in milliseconds. */
 const AGAIN_MS = 15000;
@@ -26,9 +27,14 @@ function draw(sections, forced) {
 }
 
 async function view(forced) {
-  const name = location.pathname.slice(pageRoot.length).match(/^\/cycles\/([a-z0-9]+)$/)?.[1];
-  if (name) return draw(await cycle(name, () => show(true)), forced);
-  return draw(await overview(), forced);
+  const [kind, ...names] = location.pathname.slice(pageRoot.length).split("/").slice(1).map(decodeURIComponent);
+  const again = () => show(true);
+  if (kind === "cycles") return draw(await cycle(names[0], again), forced);
+  if (kind !== "dags") return draw(await overview(), forced);
+  const [dag, , run, , task] = names;
+  const found = await flywheel(`/dags/${dag}`);
+  if (task) return draw(await oneTask(found, dag, run, task), forced);
+  return draw(run ? await oneRun(found, dag, run) : await cycle(found.name, again), forced);
 }
 
 async function show(forced = false) {

@@ -47,28 +47,31 @@ function drawn(place, found, promotions, name) {
   const axis = { stroke: quiet, grid: { stroke: css("--line"), width: 1 }, ticks: { stroke: css("--line") } };
   const line = (label, stroke, more = {}) => ({ label, stroke, width: 1.5, spanGaps: false, points: { size: 6 }, value: (_, v) => (v === null || v === undefined ? "–" : metric(v)), ...more });
   const bound = (label) => ({ label, stroke: "transparent", points: { show: false }, value: (_, v) => (v === null || v === undefined ? "–" : metric(v)) });
+  const lines = [
+    { label: "Window from", value: (_, v) => (v ? utcDate(v * 1000) : "–") },
+    bound("95 % high"),
+    bound("95 % low"),
+    line(name, css("--accent"), { width: 2.5, points: { size: 8, fill: css("--accent") } }),
+    line("its own evaluation", quiet, { dash: [2, 4], points: { show: false } }),
+    line("estimate", css("--warn"), { dash: [6, 4] }),
+    line(WORDS.frozen, css("--bad"), { dash: [8, 3] }),
+    line(WORDS.linear, css("--good"), { dash: [3, 3] }),
+    line(WORDS.constant, quiet, { dash: [1, 3] }),
+  ];
+  // what there is nothing of is not in the legend either; the first four make the band
+  const kept = lines.map((_, index) => index < 4 || data[index].some((value) => value !== null));
   const options = {
     width,
     height: Math.max(220, Math.min(360, width / 2.4)),
     tzDate: (at) => globalThis.uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
     legend: { show: width > 560 },
     axes: [axis, { ...axis, size: 56 }],
-    series: [
-      { label: "Window from", value: (_, v) => (v ? utcDate(v * 1000) : "–") },
-      bound("high"),
-      bound("low"),
-      line(name, css("--accent"), { width: 2.5, points: { size: 8, fill: css("--accent") } }),
-      line("its own evaluation", quiet, { dash: [2, 4], points: { show: false } }),
-      line("estimate", css("--warn"), { dash: [6, 4] }),
-      line(WORDS.frozen, css("--bad"), { dash: [8, 3] }),
-      line(WORDS.linear, css("--good"), { dash: [3, 3] }),
-      line(WORDS.constant, quiet, { dash: [1, 3] }),
-    ],
+    series: lines.filter((_, index) => kept[index]),
     bands: [{ series: [1, 2], fill: css("--band") }],
     hooks: { draw: [(chart) => marks(chart, promotions)] },
   };
   place.replaceChildren();
-  new globalThis.uPlot(options, data, place);
+  new globalThis.uPlot(options, data.filter((_, index) => kept[index]), place);
 }
 
 /** A line where each promotion takes over, with its version. */

@@ -36,6 +36,7 @@ const costNote = ({ costs: { note } }) => `Costs are estimates: a job's seconds 
 
 function about(run) {
   if (run.conf?.interval_start) return `from ${run.conf.interval_start}`;
+  if (run.run_type === "asset_triggered") return "as monitoring asked";
   return run.data_interval_start ? interval([run.data_interval_start, run.data_interval_end]) : `newest on ${utcDate(run.run_after).slice(0, 10)}`;
 }
 
@@ -44,7 +45,7 @@ function line(cycle, run) {
   const took = run.start_date ? (Date.parse(run.end_date ?? new Date().toISOString()) - Date.parse(run.start_date)) / 1000 : null;
   const detail = h("tr", { hidden: true }, h("td", { colspan: 6 }));
   const toggle = h("button", { class: "plain", "aria-expanded": "false", "aria-label": `Steps of ${run.dag_run_id}`, onclick: () => unfold(cycle, run, detail, toggle) }, "▸");
-  const row = h("tr", { "data-run": run.dag_run_id, "data-state": run.state }, h("td", {}, toggle), h("td", {}, ui(runPage(run.dag_id, run.dag_run_id), `${KINDS[kind]}`), h("div", { class: "quiet" }, run.run_type)), h("td", {}, about(run)), h("td", {}, badge(STATES[run.state] ?? "idle", run.state)), h("td", {}, moment(run.start_date)), h("td", {}, span(took)));
+  const row = h("tr", { "data-run": run.dag_run_id, "data-state": run.state }, h("td", {}, toggle), h("td", {}, ui(runPage(run.dag_id, run.dag_run_id), `${KINDS[kind]}`), h("div", { class: "quiet" }, run.run_type)), h("td", { class: "date" }, about(run)), h("td", {}, badge(STATES[run.state] ?? "idle", run.state)), h("td", { class: "date" }, moment(run.start_date)), h("td", {}, span(took)));
   return [row, detail];
 }
 
@@ -64,7 +65,8 @@ async function unfold(cycle, run, detail, toggle) {
   }
 }
 
-async function steps(cycle, run) {
+/** The steps of a run, with what each took and would cost. */
+export async function steps(cycle, run) {
   const path = `/dags/${encodeURIComponent(run.dag_id)}/dagRuns/${encodeURIComponent(run.dag_run_id)}/taskInstances`;
   const { task_instances: tasks } = await airflow(`${path}?limit=100`);
   const result = (task) => airflow(`${path}/${task.task_id}/xcomEntries/return_value`).then((found) => (typeof found.value === "string" ? JSON.parse(found.value) : found.value), () => null);

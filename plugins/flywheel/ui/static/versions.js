@@ -18,10 +18,10 @@ export function versions(cycle, ledger, registry) {
       h("td", {}, String(each.number)),
       h("td", {}, badge(...KINDS[each.kind]), each.number === ledger.champion ? h("strong", {}, " champion") : "", each.is_withdrawn ? " (withdrawn)" : ""),
       h("td", {}, each.version ?? "–", status.has(each.arn) ? h("div", { class: "quiet" }, `registry: ${status.get(each.arn)}`) : ""),
-      h("td", {}, utcDate(each.data_end)),
+      h("td", { class: "date" }, utcDate(each.data_end)),
       h("td", {}, each.verdict?.challenger ? `${metric(each.verdict.challenger.value)}` : "–", each.verdict?.gain ? h("div", { class: "quiet" }, `gain ${each.verdict.gain.value >= 0 ? "+" : ""}${metric(each.verdict.gain.value)}`) : ""),
       h("td", { class: "reasons" }, reasons(each)),
-      h("td", {}, moment(each.at)),
+      h("td", { class: "date" }, moment(each.at)),
       h("td", {}, [run(each.by, "run"), report(cycle, each.evaluation, "report.html", "report", `evaluation up to ${utcDate(each.data_end)}`), report(cycle, each.evaluation, "model_card.html", "card", `model card up to ${utcDate(each.data_end)}`)].filter(Boolean).flatMap((link) => [link, " "])),
     );
   const heads = ["No.", "What", "Version", "Data to", ledger.entries.find((each) => each.verdict)?.verdict.metric ?? "Metric", "Why", "When", "More"];
@@ -29,6 +29,7 @@ export function versions(cycle, ledger, registry) {
     "div",
     {},
     h("div", { class: "scroll tall", tabindex: 0, role: "region", "aria-label": "The ledger" }, h("table", {}, h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)))), h("tbody", {}, shown.map(line)))),
+    registry?.length ? h("details", { "data-keep": "registry" }, h("summary", {}, `All ${registry.length} versions in the registry`), h("ul", {}, registry.map((each) => h("li", {}, `${each.version}: ${each.status}, made ${moment(each.created)}`)))) : null,
     ledger.total > shown.length && h("p", { class: "quiet" }, `The last ${shown.length} of ${ledger.total} lines.`),
   );
 }
