@@ -1,0 +1,66 @@
+"""Objects that never change are asked for once."""
+# ruff: noqa: ANN401 - boto3 clients and the service's test class have no types
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flywheel.ui.objects import Remembered
+from include.settings import Settings
+
+
+class Counted:
+    """A real client that counts what is asked of it."""
+
+    def __init__(self, s3: Any) -> None:
+        self._s3, self.exceptions, self.gets = s3, s3.exceptions, 0
+
+    def get_object(self, **asked: Any) -> Any:
+        """Count, and ask."""
+        self.gets += 1
+        return self._s3.get_object(**asked)
+
+    def get_paginator(self, operation: str) -> Any:
+        """The client's own."""
+        return self._s3.get_paginator(operation)
+
+
+@pytest.fixture
+def counted(service: Any, installed: Settings) -> Counted:
+    """A client of a bucket with three objects of three bytes."""
+    for name in "abc":
+        service.s3.put_object(Bucket=installed.bucket, Key=f"x/{name}", Body=b'"' + name.encode() + b'"')
+    return Counted(service.s3)
+
+
+def test_an_object_is_read_once(counted: Counted, installed: Settings):
+    """Also when it was fetched ahead with others."""
+    objects = Remembered(counted)
+    objects.fetch(installed.bucket, ["x/a", "x/b", "x/a"])
+    assert objects.get_object(Bucket=installed.bucket, Key="x/a")["Body"].read() == b'"a"'
+    assert objects.json(f"s3://{installed.bucket}/x/b") == "b"
+    assert counted.gets == 2
+
+
+def test_memory_is_bounded(counted: Counted, installed: Settings):
+    """The object that was used longest ago is forgotten, and read again when it is asked for."""
+    objects = Remembered(counted, kept_bytes=6)
+    for name in ("a", "b", "a", "c", "a", "b"):
+        assert objects.json(f"s3://{installed.bucket}/x/{name}") == name
+    assert counted.gets == 4
+
+
+def test_that_there_is_none_is_not_remembered(counted: Counted, installed: Settings, service: Any):
+    """What is written later is found."""
+    objects = Remembered(counted)
+    uri = f"s3://{installed.bucket}/x/late"
+    assert objects.json(uri) is None
+    service.s3.put_object(Bucket=installed.bucket, Key="x/late", Body=b"1")
+    assert objects.json(uri) == 1
+
+
+def test_lists_are_as_s3_gives_them(counted: Counted, installed: Settings):
+    """The names below a prefix, and none beside it."""
+    assert [i["Key"] for i in Remembered(counted).items(installed.bucket, "x/")] == ["x/a", "x/b", "x/c"]

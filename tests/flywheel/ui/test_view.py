@@ -1,0 +1,135 @@
+"""What the page tells of a cycle is what its records say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flywheel.asking import Request
+from tests.flywheel.ui.conftest import ARN, BY, KEY, Browser, Written, entry
+from tests.flywheel.watching import month
+
+
+def view(browser: Browser, **query: int) -> dict[str, Any]:
+    """The parts of the cycle flights."""
+    found = browser().get("/flywheel/api/cycles/flights", params=query).json()
+    assert {name: part["error"] for name, part in found["parts"].items()} == dict.fromkeys(found["parts"])
+    return {name: part["value"] for name, part in found["parts"].items()}
+
+
+def test_a_cycle_without_any_record_is_empty(browser: Browser):
+    """Nothing is made up: no champion, no window, no endpoint, and no error either."""
+    found = view(browser)
+    assert found["ledger"] == {"champion": None, "total": 0, "promotions": [], "entries": []}
+    assert (found["watch"]["windows"], found["watch"]["total"]) == ([], 0)
+    assert (found["requests"], found["registry"], found["replay"], found["endpoint"]) == ([], [], None, None)
+
+
+def test_the_ledger_is_told_newest_first_with_its_champion(browser: Browser, written: Written):
+    """Of two promotions the one with the later data is in production."""
+    written.ledger(entry("decision", 3, 2), entry("promotion", 4, 2, version=f"{ARN}/2"))
+    ledger = view(browser)["ledger"]
+    assert [each["number"] for each in ledger["entries"]] == [4, 3, 2, 1]
+    assert ledger["champion"] == 4
+    assert ledger["entries"][0]["version"] == "flights/2"
+    assert ledger["entries"][0]["evaluation"] == f"evaluate/{month(2)}/{KEY}"
+    assert ledger["entries"][0]["says"] == "flights/2 was promoted. It is better."
+
+
+def test_a_rollback_withdraws_what_it_left(browser: Browser, written: Written):
+    """The promotion that production went back from is marked, and the earlier one is the champion again."""
+    back = entry(
+        "rollback", 5, 1, version=f"{ARN}/1", replaces=f"{ARN}/2", effective=month(2).end.isoformat()
+    )
+    written.ledger(entry("decision", 3, 2), entry("promotion", 4, 2, version=f"{ARN}/2"), back)
+    ledger = view(browser)["ledger"]
+    assert ledger["champion"] == 2
+    assert [each["number"] for each in ledger["entries"] if each["is_withdrawn"]] == [4]
+    assert ledger["entries"][0]["says"].startswith("Production went back from flights/2 to flights/1.")
+
+
+def test_windows_are_told_oldest_first(browser: Browser, written: Written):
+    """Each with its quality, its drift and its decision."""
+    written.watched(month(3), alarm=True)
+    written.watched(month(2))
+    watch = view(browser)["watch"]
+    assert [each["name"] for each in watch["windows"]] == [str(month(2)), str(month(3))]
+    assert [each["is_alarm"] for each in watch["windows"]] == [False, True]
+    last = watch["windows"][1]
+    assert last["quality"]["value"] == pytest.approx(0.7)
+    assert last["features"] == [
+        {"name": "temp", "test": "ks", "distance": 0.4, "p_value": 0.0, "importance": 0.2, "is_drifted": True}
+    ]
+    assert last["decision"]["due"] is False
+    assert last["decision"]["says"].startswith("After the window up to 2013-04-01: retraining is not due.")
+
+
+def test_only_the_last_windows_are_told_unless_more_are_asked_for(browser: Browser, written: Written):
+    """How many there are is told all the same."""
+    for number in (2, 3, 4):
+        written.watched(month(number))
+    assert [each["name"] for each in view(browser, windows=1)["watch"]["windows"]] == [str(month(4))]
+    assert view(browser, windows=1)["watch"]["total"] == 3
+    assert len(view(browser, windows=9)["watch"]["windows"]) == 3
+
+
+def test_a_window_has_its_distributions_labels_and_report(browser: Browser, written: Written):
+    """They are read from what the steps wrote for that window."""
+    window = month(2)
+    written.put(f"monitor/{window}/{KEY}/distributions.json", {"features": [{"name": "temp"}]})
+    written.put(f"collect/{window}/{KEY}/coverage.json", {"answers": {"batch": 7, "online": 3}})
+    written.put(f"report/{window}/{KEY}/report.html", b"<p>")
+    written.watched(window)
+    found = browser().get(f"/flywheel/api/cycles/flights/windows/{window}").json()["value"]
+    assert found["distributions"] == {"features": [{"name": "temp"}]}
+    assert found["answers"] == {"batch": 7, "online": 3}
+    assert found["report"] == f"report/{window}/{KEY}"
+    assert found["monitor"] == f"monitor/{window}/{KEY}"
+
+
+def test_a_window_that_nobody_watched_is_not_found(browser: Browser, written: Written):
+    """Also if its name is no window's."""
+    written.watched(month(2))
+    asked = [str(month(5)), "2013", "..%2fledger"]
+    answers = [browser().get(f"/flywheel/api/cycles/flights/windows/{name}").status_code for name in asked]
+    assert answers == [404, 404, 404]
+
+
+def test_a_request_is_open_until_its_training_is_decided(browser: Browser, written: Written):
+    """The decision about the data that was asked for answers it."""
+    written.watched(month(2))
+    request = Request(
+        at="2026-01-02T00:00:00+00:00",
+        by=BY,
+        window=month(2).iso,
+        decision_uri="s3://b/d.json",
+        reasons=["drift"],
+        train_interval=month(2).iso,
+        data_end=month(2).end.isoformat(),
+        number=1,
+    )
+    written.asked(request)
+    [told] = view(browser)["requests"]
+    assert (told["is_open"], told["reasons"]) == (True, ["drift"])
+
+
+def test_a_damaged_record_is_told_and_the_rest_is_shown(browser: Browser, written: Written):
+    """One part fails with its reason; the others are as they are."""
+    written.put("ledger/00000003.json", b"not json")
+    parts = browser().get("/flywheel/api/cycles/flights").json()["parts"]
+    assert "00000003.json" in parts["ledger"]["error"]
+    assert parts["ledger"]["value"] is None
+    assert parts["watch"]["error"] is None
+
+
+def test_a_card_tells_champion_window_and_last_decision(browser: Browser, written: Written):
+    """What the overview shows of a cycle."""
+    written.watched(month(2))
+    card = next(c for c in browser().get("/flywheel/api/cycles").json()["cycles"] if c["name"] == "flights")
+    ledger, watch = card["parts"]["ledger"]["value"], card["parts"]["watch"]["value"]
+    assert ledger["champion"]["version"] == "flights/1"
+    assert ledger["champion"]["data_end"] == month(1).end.isoformat()
+    assert watch["window"]["name"] == str(month(2))
+    assert watch["decision"]["says"].startswith("After the window up to 2013-03-01")
+    assert card["parts"]["endpoint"] | {"as_of": None} == {"as_of": None, "value": None, "error": None}
