@@ -13,6 +13,7 @@ Light on purpose: the ledger, which programs without Airflow read too, raises fr
     │   ├── JobFailed               SageMaker says Failed
     │   ├── JobStopped              SageMaker says Stopped
     │   ├── DeploymentFailed        the endpoint did not come into service, or serves an older version
+    │   ├── NotebookFailed          the notebook instance did not come into service
     │   └── PredictionsDiffer       the live endpoint answers otherwise than the offline model
     ├── JobLost                     SageMaker itself failed under the job: a retry starts the next generation
     └── JobTimedOut                 the task's deadline passed; its job was stopped, a retry may succeed
@@ -63,6 +64,10 @@ class JobStopped(Verdict):
 
 class DeploymentFailed(Verdict):
     """The endpoint did not come into service, or was overtaken."""
+
+
+class NotebookFailed(Verdict):
+    """The notebook instance did not come into service."""
 
 
 class PredictionsDiffer(Verdict):

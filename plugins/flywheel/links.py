@@ -77,6 +77,12 @@ class ProfileLink(FlywheelLink):
     name = "Profile"
 
 
+class NotebookLink(FlywheelLink):
+    """To the JupyterLab that was opened; the address can be used once and within five minutes."""
+
+    name = "Notebook"
+
+
 LINKS: tuple[FlywheelLink, ...] = (
     OutputsLink(),
     JobLogLink(),
@@ -84,6 +90,7 @@ LINKS: tuple[FlywheelLink, ...] = (
     ModelCardLink(),
     DecisionLink(),
     ProfileLink(),
+    NotebookLink(),
 )
 
 

@@ -96,3 +96,25 @@ def answer() -> Param:
         description="Why you approve or reject; kept in the ledger.",
         source="task",
     )
+
+
+def hours() -> Param:
+    """How long a notebook instance is kept."""
+    return Param(
+        8,
+        type="number",
+        exclusiveMinimum=0,
+        maximum=168,
+        title="Hours",
+        description="How long the instance is kept before it is stopped.",
+    )
+
+
+def stop() -> Param:
+    """Whether a notebook instance is only stopped."""
+    return Param(
+        default=False,
+        type="boolean",
+        title="Stop now",
+        description="Open nothing; stop the instance, whoever started it.",
+    )

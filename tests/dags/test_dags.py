@@ -27,6 +27,8 @@ CHAINS = {
     ],
     "roll_back": ["roll_back", "deploy", "verify"],
 }
+#: about no cycle
+ALONE = {"explore": ["open", "keep", "stop"]}
 #: the tasks that more than one task follows, or none
 BRANCHES = {
     "score_and_monitor": {
@@ -37,9 +39,10 @@ BRANCHES = {
         "request_retraining": set(),
     }
 }
-EVERY_DAG = [f"{cycle}_{kind}" for cycle in CYCLES for kind in CHAINS]
+STEPS = {f"{cycle}_{kind}": steps for cycle in CYCLES for kind, steps in CHAINS.items()} | ALONE
+EVERY_DAG = list(STEPS)
 #: those that are about the interval of their run
-SCHEDULED = [dag_id for dag_id in EVERY_DAG if not dag_id.endswith("roll_back")]
+SCHEDULED = [dag_id for dag_id in EVERY_DAG if not dag_id.endswith(("roll_back", "explore"))]
 HEAVY = ["pandas", "numpy", "sklearn", "boto3", "botocore", "pyarrow"]
 
 PARSE = f"""
@@ -72,7 +75,7 @@ def test_parsing_imports_nothing_heavy():
 def test_the_graph_reads_as_the_cycle(bag: DagBag, dag_id: str):
     """The steps follow each other in the order of the cycle, with the branches that there are."""
     dag, kind = bag.dags[dag_id], dag_id.partition("_")[2]
-    chain = CHAINS[kind]
+    chain = STEPS[dag_id]
     assert sorted(task.task_id for task in dag.topological_sort()) == sorted(chain)
     following = dict(zip(chain, [{name} for name in chain[1:]] + [set()], strict=True))
     expected = following | BRANCHES.get(kind, {})
@@ -130,6 +133,16 @@ def test_nothing_rolls_back_by_itself(bag: DagBag, cycle: str):
     with pytest.raises(ParamValidationError):
         dag.params.validate()
     assert dag.params.get_param("reason").resolve("It is wrong about Sundays.")
+
+
+def test_an_instance_is_stopped_however_its_run_ends(bag: DagBag):
+    """Nothing starts it by itself; a task that fails or is ended leaves it to `stop`, too."""
+    dag = bag.dags["explore"]
+    assert dag.timetable.can_be_scheduled is False
+    assert dag.get_task("stop").trigger_rule.value == "all_done"
+    dag.params.validate()
+    with pytest.raises(ParamValidationError):
+        dag.params.get_param("hours").resolve(0)
 
 
 @pytest.mark.parametrize("cycle", CYCLES)
@@ -199,7 +212,7 @@ def test_a_dag_survives_serialization(bag: DagBag, dag_id: str):
     """Only what Airflow can write and read again reaches the scheduler and the page."""
     written = DagSerialization.serialize_dag(bag.dags[dag_id])
     read = DagSerialization.deserialize_dag(json.loads(json.dumps(written)))
-    assert sorted(read.task_dict) == sorted(CHAINS[dag_id.partition("_")[2]])
+    assert sorted(read.task_dict) == sorted(STEPS[dag_id])
     links = {task.task_id: {link.name for link in task.operator_extra_links} for task in read.tasks}
     of_tables = {"Outputs", "Job log", "Profile"}
     assert links.get("fetch", of_tables) == of_tables
