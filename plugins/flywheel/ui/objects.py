@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from threading import Lock
@@ -19,16 +19,19 @@ from flywheel.names import split_uri
 
 #: how much is kept at most, in bytes
 KEPT_BYTES = 128 * 1024 * 1024
-#: how many objects are read side by side
-READERS = 16
+#: how many objects are read side by side: as many connections as a client keeps
+READERS = 10
 #: a list that was read within so many seconds is not read again: several parts look at the same ones
 LISTED_S = 2.0
 
-Pages = list[dict[str, Any]]
+#: how many lists are kept at most
+KEPT_LISTS = 1000
+
+Item = dict[str, Any]
 
 
 class Remembered:
-    """A client of S3, as far as journals and watch logs read with it, that asks for each object once.
+    """What was read of S3, by a client that asks for each object once.
 
     :param s3: a boto3 client for S3, which several threads may use
     """
@@ -36,31 +39,50 @@ class Remembered:
     def __init__(self, s3: Any, kept_bytes: int = KEPT_BYTES) -> None:  # noqa: ANN401 - a boto3 client
         self._s3, self._limit = s3, kept_bytes
         self._kept: OrderedDict[tuple[str, str], bytes] = OrderedDict()
-        self._listed: dict[tuple[str, str], tuple[float, Pages]] = {}
+        self._listed: dict[tuple[str, str, str], tuple[float, list[Item]]] = {}
+        self._journals: dict[tuple[str, str], list[Item]] = {}
         self._size = 0
         self._lock = Lock()
 
-    def get_paginator(self, operation: str) -> _Lists:
-        """Of lists of objects alone."""
-        assert operation == "list_objects_v2"  # noqa: S101 - journals and watch logs list nothing else
-        return _Lists(self)
+    def journal(self) -> Listed:
+        """The client for numbered journals, which only grow at their end: only new numbers are listed."""
+        return Listed(self, self._grown)
 
-    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
-        """An object, from memory if it was read before."""
-        return {"Body": BytesIO(self.bytes(Bucket, Key))}
+    def after(self, key: str) -> Listed:
+        """The client for a log of which only what is named after `key` is wanted."""
+        return Listed(self, lambda bucket, prefix: self.items(bucket, prefix, after=key))
 
-    def pages(self, bucket: str, prefix: str) -> Pages:
-        """The list of the objects below a prefix, as S3 gives it."""
-        known = self._listed.get((bucket, prefix))
+    def items(self, bucket: str, prefix: str, after: str = "") -> list[Item]:
+        """The objects below a prefix, each with its `Key` and `LastModified`."""
+        place = (bucket, prefix, after)
+        known = self._listed.get(place)
         if known is None or time.monotonic() - known[0] > LISTED_S:
-            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-            known = (time.monotonic(), list(pages))
-            self._listed[bucket, prefix] = known
+            pages = self._list(Bucket=bucket, Prefix=prefix, StartAfter=after)
+            known = (time.monotonic(), [item for page in pages for item in page.get("Contents", [])])
+            with self._lock:
+                self._listed[place] = known
+                while len(self._listed) > KEPT_LISTS:
+                    self._listed.pop(next(iter(self._listed)))
         return known[1]
 
-    def items(self, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
-        """The objects below a prefix, each with its `Key` and `LastModified`."""
-        return (item for page in self.pages(bucket, prefix) for item in page.get("Contents", []))
+    def folders(self, bucket: str, prefix: str) -> list[str]:
+        """The names of the folders below a prefix."""
+        pages = self._list(Bucket=bucket, Prefix=prefix, Delimiter="/")
+        found = [each["Prefix"] for page in pages for each in page.get("CommonPrefixes", [])]
+        return [name.removeprefix(prefix).rstrip("/") for name in found]
+
+    def _grown(self, bucket: str, prefix: str) -> list[Item]:
+        with self._lock:
+            known = self._journals.get((bucket, prefix), [])
+        new = self.items(bucket, prefix, after=known[-1]["Key"] if known else "")
+        all_ = [*known, *(item for item in new if not known or item["Key"] > known[-1]["Key"])]
+        with self._lock:
+            self._journals[bucket, prefix] = all_
+        return all_
+
+    def _list(self, **asked: str) -> Iterator[dict[str, Any]]:
+        pages: Iterator[dict[str, Any]] = iter(self._s3.get_paginator("list_objects_v2").paginate(**asked))
+        return pages
 
     def fetch(self, bucket: str, keys: Iterable[str]) -> None:
         """Read objects side by side, so that what asks for one after the other finds them in memory."""
@@ -99,12 +121,21 @@ class Remembered:
         return body
 
 
-class _Lists:
-    """What boto3 calls a paginator."""
+class Listed:
+    """A client of S3 as far as journals and watch logs read with it, which lists in its own way."""
 
-    def __init__(self, objects: Remembered) -> None:
-        self._objects = objects
+    def __init__(self, objects: Remembered, items: Callable[[str, str], list[Item]]) -> None:
+        self._objects, self._items = objects, items
 
-    def paginate(self, *, Bucket: str, Prefix: str) -> Pages:  # noqa: N803 - boto3's names
-        """The pages of one list."""
-        return self._objects.pages(Bucket, Prefix)
+    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
+        """An object, from memory if it was read before."""
+        return {"Body": BytesIO(self._objects.bytes(Bucket, Key))}
+
+    def get_paginator(self, operation: str) -> Listed:
+        """Of lists of objects alone."""
+        assert operation == "list_objects_v2"  # noqa: S101 - journals and watch logs list nothing else
+        return self
+
+    def paginate(self, *, Bucket: str, Prefix: str) -> list[dict[str, Any]]:  # noqa: N803 - boto3's names
+        """One page with all that is listed."""
+        return [{"Contents": self._items(Bucket, Prefix)}]

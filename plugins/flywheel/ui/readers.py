@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
 from flywheel.hooks.sagemaker import SageMaker
+from flywheel.journal import keys_below
 from flywheel.ledger import Entry, Ledger, production
 from flywheel.retraining import Json
 from flywheel.ui import told
@@ -40,24 +42,34 @@ class Reader:
 
     def card(self, cycle: Cycle) -> Parts:
         """The parts of a cycle's card."""
-        name, part = cycle.name, self.shelf.part
-        return {
-            "ledger": part(f"{name}/champion", lambda: self._champion(cycle)),
-            "watch": part(f"{name}/newest", self.watched(cycle).newest),
-            "endpoint": part(f"{name}/endpoint", lambda: endpoint(self.hook, name)),
-        }
+        return self._parts(
+            cycle.name,
+            ledger=("champion", lambda: self._champion(cycle)),
+            watch=("newest", self.watched(cycle).newest),
+            endpoint=("endpoint", lambda: endpoint(self.hook, cycle.name)),
+        )
 
     def view(self, cycle: Cycle, windows: int) -> Parts:
         """The parts of a cycle's own view."""
-        name, part, watched = cycle.name, self.shelf.part, self.watched(cycle)
-        return {
-            "ledger": part(f"{name}/ledger", lambda: self._ledger(cycle)),
-            "watch": part(f"{name}/windows/{windows}", lambda: watched.last(windows)),
-            "requests": part(f"{name}/requests", watched.requests),
-            "registry": part(f"{name}/registry", lambda: list(self._versions(cycle))),
-            "replay": part(f"{name}/replay", lambda: self._replay(cycle)),
-            "endpoint": part(f"{name}/endpoint", lambda: endpoint(self.hook, name)),
-        }
+        name, watched = cycle.name, self.watched(cycle)
+        return self._parts(
+            name,
+            ledger=("ledger", lambda: self._ledger(cycle)),
+            watch=(f"windows/{windows}", lambda: watched.last(windows)),
+            requests=("requests", watched.requests),
+            registry=("registry", lambda: list(self._versions(cycle))),
+            replay=("replay", lambda: self._replay(cycle)),
+            endpoint=("endpoint", lambda: endpoint(self.hook, name)),
+        )
+
+    def _parts(self, cycle: str, **asked: tuple[str, Callable[[], Any]]) -> Parts:
+        """Parts by their name in the answer, each with its name on the shelf; read side by side."""
+
+        def part(each: tuple[str, Callable[[], Any]]) -> dict[str, Any]:
+            return self.shelf.part(f"{cycle}/{each[0]}", each[1])
+
+        with ThreadPoolExecutor(len(asked)) as pool:
+            return dict(zip(asked, pool.map(part, asked.values()), strict=True))
 
     def window(self, cycle: Cycle, name: str) -> dict[str, Any]:
         """One window, as a part; all of it but the list of names is in memory or never changes."""
@@ -72,9 +84,10 @@ class Reader:
 
     def _entries(self, cycle: Cycle) -> list[Entry]:
         """The cycle's ledger; what is new of it is read side by side."""
-        items = self.objects.items(self.settings.bucket, f"{cycle.name}/ledger/")
-        self.objects.fetch(self.settings.bucket, [item["Key"] for item in items])
-        return Ledger(self.objects, self.settings.bucket, cycle.name).entries()
+        journal = self.objects.journal()
+        keys = keys_below(journal, self.settings.bucket, f"{cycle.name}/ledger/")
+        self.objects.fetch(self.settings.bucket, keys)
+        return Ledger(journal, self.settings.bucket, cycle.name).entries()
 
     def _champion(self, cycle: Cycle) -> Json:
         entries = self._entries(cycle)

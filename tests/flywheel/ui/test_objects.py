@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from flywheel.journal import keys_below
 from flywheel.ui.objects import Remembered
 from include.settings import Settings
 
@@ -39,7 +40,7 @@ def test_an_object_is_read_once(counted: Counted, installed: Settings):
     """Also when it was fetched ahead with others."""
     objects = Remembered(counted)
     objects.fetch(installed.bucket, ["x/a", "x/b", "x/a"])
-    assert objects.get_object(Bucket=installed.bucket, Key="x/a")["Body"].read() == b'"a"'
+    assert objects.journal().get_object(Bucket=installed.bucket, Key="x/a")["Body"].read() == b'"a"'
     assert objects.json(f"s3://{installed.bucket}/x/b") == "b"
     assert counted.gets == 2
 
@@ -62,5 +63,20 @@ def test_that_there_is_none_is_not_remembered(counted: Counted, installed: Setti
 
 
 def test_lists_are_as_s3_gives_them(counted: Counted, installed: Settings):
-    """The names below a prefix, and none beside it."""
-    assert [i["Key"] for i in Remembered(counted).items(installed.bucket, "x/")] == ["x/a", "x/b", "x/c"]
+    """The names below a prefix, from one on if that is all that is wanted."""
+    objects = Remembered(counted)
+    assert [i["Key"] for i in objects.items(installed.bucket, "x/")] == ["x/a", "x/b", "x/c"]
+    assert [i["Key"] for i in objects.items(installed.bucket, "x/", after="x/a")] == ["x/b", "x/c"]
+    assert objects.folders(installed.bucket, "") == ["x"]
+
+
+def test_a_journal_is_listed_from_its_end_on(
+    counted: Counted, installed: Settings, service: Any, monkeypatch: pytest.MonkeyPatch
+):
+    """What was known stays known, and what is new is found."""
+    monkeypatch.setattr("flywheel.ui.objects.LISTED_S", 0.0)
+    journal = Remembered(counted).journal()
+    assert keys_below(journal, installed.bucket, "x/") == ["x/a", "x/b", "x/c"]
+    service.s3.put_object(Bucket=installed.bucket, Key="x/d", Body=b"1")
+    assert keys_below(journal, installed.bucket, "x/") == ["x/a", "x/b", "x/c", "x/d"]
+    assert keys_below(journal, installed.bucket, "x/") == ["x/a", "x/b", "x/c", "x/d"]

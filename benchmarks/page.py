@@ -1,0 +1,236 @@
+"""How long the page's application takes to tell a cycle that has turned a thousand times.
+
+    python benchmarks/page.py [--runs 1000] [--versions 100]
+
+Fills a bucket of the real local service with the records of so many runs: half of them trainings, each with
+its decision, so many of them promoted to a version of the registry; half of them windows, each with its watch
+record, its decision, its report and its labels. Then asks for the overview and for the cycle's view: from an
+application that has read nothing yet (the first visitor after Airflow was started), again when its short
+memory is over (every later visitor), and within it. Airflow's own part, twenty runs and what waits for a
+person, is asked by the browser and is not in these times.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "plugins")]
+CYCLE, BUCKET, KEY = "flights", "flywheel", "ab" * 32
+ARN = f"arn:aws:sagemaker:us-east-1:000000000000:model-package/{CYCLE}"
+START = datetime(2013, 1, 1, tzinfo=UTC)
+FEATURES = 28
+ROUNDS = 5
+
+
+@contextmanager
+def service(folder: Path) -> Iterator[str]:
+    """The local SageMaker on a free port; gives its URL."""
+    command = [sys.executable, "-m", "include.local_sagemaker", "--root", str(folder / "root"), "--port", "0"]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log)
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline().decode()
+        yield next(word.rstrip(".,") for word in line.split() if word.startswith("http://"))
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def settle(folder: Path, url: str) -> None:
+    """The environment of an Airflow whose connection leads to the service, before it is imported."""
+    extra = {"region_name": "us-east-1", "endpoint_url": url}
+    connection = {"conn_type": "aws", "login": "local", "password": "local", "extra": extra}
+    os.environ |= {
+        "AIRFLOW_HOME": str(folder / "airflow"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
+        "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(connection),
+        "FLYWHEEL_BUCKET": BUCKET,
+    }
+
+
+def day(number: int) -> tuple[str, list[str]]:
+    """The folder and the bounds of a day, counted from the first."""
+    start = START + timedelta(days=number)
+    end = start + timedelta(days=1)
+    return f"{start:%Y-%m-%d}_{end:%Y-%m-%d}", [start.isoformat(), end.isoformat()]
+
+
+def trainings(count: int, versions: int) -> Iterator[tuple[str, Any]]:
+    """The ledger: a decision for each day, and promotions spread over them."""
+    number = 0
+    for each in range(count):
+        folder, bounds = day(each)
+        place = f"s3://{BUCKET}/{CYCLE}"
+        value = {"value": 0.7, "low": 0.68, "high": 0.72}
+        verdict = {
+            "promote": True,
+            "metric": "roc_auc",
+            "challenger": value,
+            "champion": value,
+            "gain": value,
+        }
+        entry = {
+            "at": (START + timedelta(days=each + 1)).isoformat(),
+            "by": {"dag_id": f"{CYCLE}_train_and_deploy", "run_id": f"scheduled__{bounds[1]}"},
+            "interval": bounds,
+            "key": KEY,
+            "model_uri": f"{place}/train/{folder}/{KEY}/model.tar.gz",
+            "transform_uri": f"{place}/transform/{folder}/{KEY}/",
+            "evaluation_uri": f"{place}/evaluate/{folder}/{KEY}/",
+            "data_end": bounds[1],
+            "verdict": verdict | {"reasons": ["It is better by 0.02 [0.01, 0.03]."] * 3},
+            "reasons": ["It is better by 0.02 [0.01, 0.03]."] * 3,
+        }
+        kinds = [("decision", None)]
+        if each * versions // count != (each - 1) * versions // count:
+            kinds.append(("promotion", f"{ARN}/{each * versions // count + 1}"))
+        for kind, version in kinds:
+            number += 1
+            yield f"ledger/{number:08d}.json", {**entry, "kind": kind, "version": version, "number": number}
+
+
+def windows(count: int) -> Iterator[tuple[str, Any]]:
+    """Watch records, decisions, reports and labels."""
+    for each in range(count):
+        folder, bounds = day(each + 1)
+        quality = {"value": 0.7, "low": 0.68, "high": 0.72, "metric": "roc_auc", "cutoff": bounds[1]}
+        quality |= {"judged": 900, "coverage": 0.95, "is_worse": False, "reference": quality.copy()}
+        feature = {"test": "ks", "distance": 0.12, "p_value": 1e-9, "importance": 0.03, "is_drifted": False}
+        evidence = {
+            "version": 1,
+            "window": bounds,
+            "rows": 950,
+            "champion": {"version": f"{ARN}/1", "data_end": bounds[0], "evaluation_uri": "s3://x/y/"},
+            "broken": [],
+            "features": [feature | {"name": f"feature_{n}"} for n in range(FEATURES)],
+            "quality": [quality],
+            "estimate": quality,
+            "alarm": {"is_alarm": False, "reasons": [], "held_back": None},
+        }
+        told = {
+            "at": bounds[1],
+            "by": {"dag_id": f"{CYCLE}_score_and_monitor", "run_id": f"scheduled__{each}"},
+        }
+        monitor = f"s3://{BUCKET}/{CYCLE}/monitor/{folder}/{KEY}/"
+        decision = {
+            "window": bounds,
+            "due": False,
+            "reasons": [],
+            "against": ["The newest window gives no alarm."],
+        }
+        decision |= {"emission": {"is_emitted": False, "why": "Nothing is due."}, "alarms": {}, **told}
+        record = {"key": KEY, "monitor_uri": monitor, "evidence": evidence, "matured": [], **told}
+        yield f"watch/{folder}/{KEY}.json", record
+        yield f"watch/{folder}/decisions/{KEY}.json", decision
+        yield f"report/{folder}/{KEY}/report.html", "<p>"
+        yield f"report/{folder}/{KEY}/manifest.json", {}
+        yield f"collect/{folder}/{KEY}/coverage.json", {"answers": {"batch": 950, "online": 0, "repeated": 0}}
+
+
+def fill(hook: Any, runs: int, versions: int) -> int:  # noqa: ANN401 - flywheel's, imported later
+    """Write it all; how many objects."""
+    objects = [*trainings(runs // 2, versions), *windows(runs // 2)]
+    hook.s3.create_bucket(Bucket=BUCKET)
+
+    def put(item: tuple[str, Any]) -> None:
+        hook.s3.put_object(Bucket=BUCKET, Key=f"{CYCLE}/{item[0]}", Body=json.dumps(item[1]).encode())
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(put, objects))
+    hook.api.create_model_package_group(ModelPackageGroupName=CYCLE, ModelPackageGroupDescription="x")
+    container = {"Image": "flywheel:local", "ModelDataUrl": f"s3://{BUCKET}/{CYCLE}/model.tar.gz"}
+    specification = {
+        "Containers": [container],
+        "SupportedContentTypes": ["text/csv"],
+        "SupportedResponseMIMETypes": ["text/csv"],
+    }
+    for _ in range(versions):
+        hook.api.create_model_package(
+            ModelPackageGroupName=CYCLE,
+            InferenceSpecification=specification,
+            ModelApprovalStatus="Approved",
+        )
+    return len(objects)
+
+
+async def measure(runs: int, versions: int) -> dict[str, float]:
+    """Seconds by what was asked for, and in which state."""
+    import httpx  # noqa: PLC0415 - after the environment
+    from airflow.api_fastapi.app import create_auth_manager  # noqa: PLC0415 - after the environment
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser  # noqa: PLC0415 - as above
+    from airflow.api_fastapi.core_api.security import get_user  # noqa: PLC0415 - after the environment
+
+    from flywheel.ui import readers  # noqa: PLC0415 - after the environment
+    from flywheel.ui.app import make_application  # noqa: PLC0415 - after the environment
+
+    create_auth_manager()
+    app = make_application()
+    # who asks is not what is measured; rights are asked for all the same
+    app.dependency_overrides[get_user] = lambda: SimpleAuthManagerUser(username="a", role="viewer")
+    found: dict[str, list[float]] = {}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://airflow") as client:
+        for address, name in (("/api/cycles", "overview"), (f"/api/cycles/{CYCLE}", "cycle")):
+            for _ in range(ROUNDS):
+                readers.reader.cache_clear()
+                # clients and the service's connections are there before the first visitor comes
+                readers.reader().hook.s3.list_buckets()
+                for state, pause in (("first", 0.0), ("later", readers.FRESH_S), ("at once", 0.0)):
+                    await asyncio.sleep(pause)
+                    begun = time.perf_counter()
+                    answer = await client.get(address)
+                    found.setdefault(f"{name}, {state}", []).append(time.perf_counter() - begun)
+                    check(answer.json(), runs, versions)
+            print(f"{name}: {len(answer.content) / 1000:.0f} kB", flush=True)
+    return {name: sorted(times)[len(times) // 2] for name, times in found.items()}
+
+
+def check(told: dict[str, Any], runs: int, versions: int) -> None:
+    """That what was timed is the whole answer."""
+    if "cycles" in told:
+        told = next(each for each in told["cycles"] if each["name"] == CYCLE)
+        assert told["parts"]["ledger"]["value"]["champion"]
+        return
+    parts = told["parts"]
+    assert [part["error"] for part in parts.values()] == [None] * len(parts)
+    assert parts["ledger"]["value"]["total"] == runs // 2 + versions
+    assert parts["watch"]["value"]["total"] == runs // 2
+    assert len(parts["registry"]["value"]) == versions
+
+
+def main() -> None:
+    """Fill, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument("--versions", type=int, default=100)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="flywheel-page-") as name:
+        folder = Path(name)
+        with service(folder) as url:
+            settle(folder, url)
+            from flywheel.hooks.sagemaker import SageMaker  # noqa: PLC0415 - after the environment
+
+            count = fill(SageMaker("aws_default"), options.runs, options.versions)
+            print(f"{options.runs} runs, {options.versions} versions: {count} objects", flush=True)
+            for what, seconds in asyncio.run(measure(options.runs, options.versions)).items():
+                print(f"{what:<20} {1000 * seconds:7.0f} ms")
+
+
+if __name__ == "__main__":
+    main()
