@@ -33,7 +33,7 @@ def begin(service: Any, name: str, **more: Any) -> str:
 def configure(service: Any, name: str, **scripts: str) -> None:
     """Create a lifecycle configuration of scripts by hook."""
     encoded = {
-        hook: [{"Content": base64.b64encode(text.encode()).decode()}] for hook, text in scripts.items()
+        hook: [{"Content": base64.encodebytes(text.encode()).decode()}] for hook, text in scripts.items()
     }
     service.sagemaker.create_notebook_instance_lifecycle_config(
         NotebookInstanceLifecycleConfigName=name, **encoded

@@ -93,7 +93,8 @@ def _scripts(parameters: dict[str, Any]) -> dict[str, Any]:
     for hook in HOOKS:
         for script in parameters.get(hook, []):
             try:
-                base64.b64decode(script.get("Content", ""), validate=True)
+                # as `base64` writes it, in lines or in one
+                base64.b64decode("".join(script.get("Content", "").split()), validate=True)
             except binascii.Error as error:
                 raise ValidationException(
                     f"The content of {hook} is not base64: {error}. Encode the script: base64 -w0 script.sh"
