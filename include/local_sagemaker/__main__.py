@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import ipaddress
 import logging
+import os
 import signal
 import socket
 import sqlite3
@@ -16,6 +17,8 @@ from pathlib import Path
 
 import uvicorn
 
+from include.local_sagemaker.auth import credentials
+from include.local_sagemaker.connection import Connection
 from include.local_sagemaker.migrations import SchemaError
 from include.local_sagemaker.server import Application
 from include.local_sagemaker.service import (
@@ -56,6 +59,11 @@ def options_from(arguments: Sequence[str]) -> Options:
         help="samples of notebook instances (default: the project's)",
     )
     parser.add_argument("--jobs", type=int, default=2, help="jobs that run at the same time (default: 2)")
+    parser.add_argument(
+        "--credentials",
+        type=Path,
+        help="access keys, as in ~/.aws/credentials: requests must then be signed by one of them",
+    )
     given = parser.parse_args(arguments)
     for image in given.image:
         if not image.is_file():
@@ -64,10 +72,15 @@ def options_from(arguments: Sequence[str]) -> Options:
         parser.error(f"--notebooks {given.notebooks}: there is no such folder.")
     if given.jobs < 1:
         parser.error(f"--jobs {given.jobs}: at least 1 job must be allowed to run.")
-    if not _is_loopback(given.host):
+    try:
+        keys = credentials.from_environment(os.environ)
+        keys |= credentials.read(given.credentials) if given.credentials else {}
+    except credentials.CredentialsError as error:
+        parser.error(str(error))
+    if not keys and not _is_loopback(given.host):
         parser.error(
             f"--host {given.host} can be reached from other machines, and this service runs whatever code "
-            "it is given without asking who gives it. Use 127.0.0.1, and a tunnel (ssh -L) from elsewhere."
+            "it is given. Say whose requests it answers with --credentials, or use 127.0.0.1."
         )
     images = (*(image.resolve() for image in given.image or [IMAGE]), *ALWAYS)
     return Options(
@@ -77,6 +90,7 @@ def options_from(arguments: Sequence[str]) -> Options:
         images=images,
         notebooks=given.notebooks.resolve(),
         jobs=given.jobs,
+        keys=keys,
     )
 
 
@@ -121,6 +135,7 @@ async def serve(options: Options, listener: socket.socket) -> None:
         raise RootUnusableError(options.root, error) from error
     config = uvicorn.Config(
         Application(context),
+        http=Connection,
         lifespan="off",
         access_log=False,
         log_config=None,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from include.local_sagemaker.auth.credentials import Credentials
     from include.local_sagemaker.runner.forks import Forks
     from include.local_sagemaker.runner.hosting import Hosting
     from include.local_sagemaker.runner.notebooks import Notebooks
@@ -39,6 +40,8 @@ class Context:
     samples: Path | None = None
     #: how many jobs run at the same time; the others wait
     job_limit: int = 2
+    #: whose signatures count; None: requests need none
+    credentials: Credentials | None = field(default=None, repr=False)
     #: the objects of S3
     objects: ObjectStore
     #: all resources of SageMaker

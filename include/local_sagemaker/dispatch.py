@@ -13,6 +13,7 @@ from botocore.model import OperationModel, OperationNotFoundError, ServiceModel
 
 from include.local_sagemaker import storage
 from include.local_sagemaker.api.registry import OPERATIONS, Operation
+from include.local_sagemaker.auth.admission import admit, check_service
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.errors import (
     AwsError,
@@ -33,8 +34,13 @@ async def dispatch(context: Context, request: HttpRequest) -> HttpResponse:
     """The response to a request; whatever goes wrong is an error in the shape of its protocol."""
     route: Route | None = None
     try:
+        if context.credentials is not None:
+            request = await admit(context.credentials, request, _protocol(request))
         form = await _form(request)
         route = routing.route(request, form)
+        if context.credentials is not None:
+            wanted = models.service_model(route.service).signing_name
+            check_service(request, wanted, route.protocol)
         return await _answer(context, request, route, form)
     except AwsError as error:
         return _failure(error, request, route)
@@ -87,7 +93,7 @@ async def _parameters(
     if route.protocol == "query":
         return requests.from_query(model, form)
     if route.protocol == "rest-xml":
-        request = replace(request, body=CheckedBody(request.body, request.headers))
+        request = replace(request, body=CheckedBody(request.body, request.headers, request.chunks))
     return await requests.from_rest(model, route.labels, request)
 
 

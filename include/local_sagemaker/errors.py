@@ -7,6 +7,8 @@
     ├── ResourceLimitExceeded   a limit of the account (400)
     ├── ConflictException       somebody else changed it first (400)
     ├── UnknownOperation        the service has no such operation, or this one does not emulate it (400)
+    ├── InvalidParameterValueException        a value that CloudWatch does not take (400)
+    ├── InvalidParameterCombinationException  values that CloudWatch does not take together (400)
     ├── SerializationException  a body that is no valid document of the protocol (400)
     ├── EntityTooLarge          a body longer than the operation takes (413)
     ├── AccessDenied            the request is not signed by a known key (403)
@@ -19,14 +21,14 @@ S3 and the runtime have their own tables of codes, in s3/errors.py and next to I
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 
 class AwsError(Exception):
     """An error answer: code, message, HTTP status, and members that the error's shape has besides."""
 
-    code: ClassVar[str] = "InternalFailure"
-    status: ClassVar[int] = 400
+    code: str = "InternalFailure"
+    status: int = 400
 
     def __init__(self, message: str, **members: Any) -> None:  # noqa: ANN401 (members are any JSON)
         super().__init__(message)
@@ -74,6 +76,18 @@ class SerializationException(AwsError):
     """A body that is no valid document of the protocol."""
 
     code = "SerializationException"
+
+
+class InvalidParameterValueException(AwsError):
+    """A value that CloudWatch does not take."""
+
+    code = "InvalidParameterValueException"
+
+
+class InvalidParameterCombinationException(AwsError):
+    """Values that CloudWatch does not take together."""
+
+    code = "InvalidParameterCombinationException"
 
 
 class AccessDenied(AwsError):

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
-from urllib.parse import parse_qsl
 
 from anyio import to_thread
 
 from include.local_sagemaker import browse
 from include.local_sagemaker.api import runtime
 from include.local_sagemaker.api.sagemaker import notebooks_login
+from include.local_sagemaker.connection import HEAD_LIMIT_BYTES, TOO_LONG
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.dispatch import dispatch
 from include.local_sagemaker.protocol.bodies import BodyStream, FileBody
-from include.local_sagemaker.protocol.http import HttpRequest, HttpResponse
+from include.local_sagemaker.protocol.http import HttpRequest, HttpResponse, headers_of, request_of
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +43,9 @@ class Application:
         """Answer one request; this is ASGI's entry."""
         if scope["type"] != "http":
             return
+        if _head_bytes(scope) > HEAD_LIMIT_BYTES:
+            await _respond_too_long(send)
+            return
         if runtime.is_runtime(scope):
             # thousands a second: a path of its own
             await runtime.application(self._context, scope, receive, send)
@@ -55,7 +57,7 @@ class Application:
                 response = self._health()
             elif notebooks_login.is_login(request):
                 response = await to_thread.run_sync(notebooks_login.login, self._context, request)
-            elif browse.is_browsing(request):
+            elif self._context.credentials is None and browse.is_browsing(request):
                 response = await to_thread.run_sync(browse.page, self._context, request)
             else:
                 response = await dispatch(self._context, request)
@@ -66,20 +68,29 @@ class Application:
             log.info("The client of request %s went away: %s %s", request.id, request.method, request.path)
 
     def _health(self) -> HttpResponse:
-        body = {"status": "ok", "service": "local-sagemaker", "root": str(self._context.root)}
+        body = {"status": "ok", "service": "local-sagemaker"}
+        if self._context.credentials is None:  # whoever asks unsigned from elsewhere learns no paths
+            body["root"] = str(self._context.root)
         return HttpResponse(200, json.dumps(body).encode(), {"content-type": "application/json"})
 
 
 def _request(scope: Scope, incoming: Incoming) -> HttpRequest:
-    headers: dict[str, str] = {}
-    for name, value in scope["headers"]:
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-        headers[key] = f"{headers[key]},{text}" if key in headers else text
+    headers = headers_of(scope)
     length = headers.get("content-length", "")
     body = BodyStream(aiter(incoming), int(length) if length.isdecimal() else None)
-    query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-    path = scope["raw_path"].decode("latin-1")
-    return HttpRequest(scope["method"], path, tuple(query), headers, body, uuid.uuid4().hex)
+    return request_of(scope, headers, body)
+
+
+def _head_bytes(scope: Scope) -> int:
+    headers = sum(len(name) + len(value) for name, value in scope["headers"])
+    return headers + len(scope["raw_path"]) + len(scope["query_string"])
+
+
+async def _respond_too_long(send: Send) -> None:
+    headers = [(b"content-type", b"text/plain"), (b"connection", b"close")]
+    headers.append((b"content-length", b"%d" % len(TOO_LONG)))
+    await send({"type": "http.response.start", "status": 431, "headers": headers})
+    await send({"type": "http.response.body", "body": TOO_LONG})
 
 
 class Incoming:

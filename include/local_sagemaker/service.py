@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from include.local_sagemaker import api, storage
+from include.local_sagemaker.auth.credentials import Credentials, inside
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.runner.forks import Forks
 from include.local_sagemaker.runner.hosting import Hosting
@@ -40,6 +41,8 @@ class Options:
     notebooks: Path | None = None
     #: how many jobs run at the same time
     jobs: int = 2
+    #: secrets by access key id; empty: requests need no signature
+    keys: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class RootTakenError(Exception):
@@ -83,7 +86,8 @@ def build(options: Options) -> Context:
     api.load()
     context = Context(
         root=options.root,
-        url=f"http://{options.host}:{options.port}",
+        url=_url(options.host, options.port),
+        credentials=Credentials(options.keys, inside(options.root)) if options.keys else None,
         images=options.images,
         samples=options.notebooks,
         job_limit=options.jobs,
@@ -101,6 +105,12 @@ def build(options: Options) -> Context:
     context = replace(context, conductor=Conductor(context, kinds))
     context = replace(context, hosting=Hosting(context))
     return replace(context, notebooks=Notebooks(context))
+
+
+def _url(host: str, port: int) -> str:
+    """Where jobs on this machine reach the service; one that listens everywhere, on the loopback."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (it is what is replaced)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 @asynccontextmanager

@@ -13,7 +13,11 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import unquote
 
+from include.local_sagemaker.auth.admission import admit
 from include.local_sagemaker.context import Context
+from include.local_sagemaker.errors import AwsError
+from include.local_sagemaker.protocol.bodies import whole
+from include.local_sagemaker.protocol.http import headers_of, request_of
 from include.local_sagemaker.runner.invoke import (
     BODY_LIMIT_BYTES,
     InvokeError,
@@ -50,15 +54,20 @@ async def application(context: Context, scope: Scope, receive: Receive, send: Se
     """Answer one request."""
     name = unquote(scope["path"][len(PREFIX) :].rpartition("/")[0])
     try:
+        sent = await _body(dict(scope["headers"]), receive)
+        if context.credentials is not None:
+            await admit(context.credentials, request_of(scope, headers_of(scope), whole(sent)), "rest-json")
         route = _route(context, name)
         if scope["method"] == "GET":
             body = json.dumps(summary(route)).encode()
             reply = Reply(200, [(b"content-type", b"application/json")], body)
         else:
             headers = dict(scope["headers"])
-            reply = await invoke(route, headers, await _body(headers, receive))
+            reply = await invoke(route, headers, sent)
     except InvokeError as error:
         reply = error.reply()
+    except AwsError as error:
+        reply = InvokeError(error.code, error.status, error.message).reply()
     except ClientGoneError:
         return
     except Exception:

@@ -34,6 +34,15 @@ class BodyStream:
         return b"".join(pieces)
 
 
+def whole(body: bytes) -> BodyStream:
+    """A body that has been read already."""
+
+    async def piece() -> AsyncIterator[bytes]:
+        yield body
+
+    return BodyStream(piece(), len(body))
+
+
 @dataclass(frozen=True)
 class FileBody:
     """A part of an open file as the body of an answer; whoever sends it closes it."""

@@ -13,7 +13,7 @@ from include.local_sagemaker.errors import AwsError
 from include.local_sagemaker.protocol import checksums
 from include.local_sagemaker.protocol.bodies import BodyStream
 from include.local_sagemaker.protocol.checksums import ALGORITHMS, Digest
-from include.local_sagemaker.protocol.chunked import ChunkedReader
+from include.local_sagemaker.protocol.chunked import ChunkChecks, ChunkedReader
 
 SHA256_HEX_LENGTH = 64
 
@@ -46,13 +46,15 @@ class UnknownChecksum(AwsError):  # noqa: N818 (AWS's code)
 class CheckedBody(BodyStream):
     """The body of an S3 request, decoded and checked; `checksums` is complete when it has been read."""
 
-    def __init__(self, body: BodyStream, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, body: BodyStream, headers: Mapping[str, str], checks: ChunkChecks | None = None
+    ) -> None:
         self._headers = headers
         self._chunked: ChunkedReader | None = None
         self._source: AsyncIterator[bytes] = aiter(body)
         length = body.length
         if headers.get("x-amz-content-sha256", "").startswith("STREAMING-"):
-            self._chunked = ChunkedReader(self._source)
+            self._chunked = ChunkedReader(self._source, checks)
             self._source = aiter(self._chunked)
             length = _number(headers.get("x-amz-decoded-content-length"))
         super().__init__(self._checked(), length)

@@ -6,46 +6,91 @@ A chunk is `<size in hex>[;chunk-signature=...]`, a line end, the bytes and a li
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator
+from typing import Protocol
 
-from include.local_sagemaker.errors import SerializationException
+from include.local_sagemaker.errors import AwsError, SerializationException
 
 LINE_LIMIT_BYTES = 4096
+#: what trailers, all together, may have
+TRAILERS_LIMIT_BYTES = 16 * 1024
+TRAILER_SIGNATURE = "x-amz-trailer-signature"
+
+
+class ChunkMismatch(AwsError):  # noqa: N818 (AWS's code)
+    """A chunk is not what was signed."""
+
+    code = "SignatureDoesNotMatch"
+    status = 403
+
+
+class ChunkChecks(Protocol):
+    """What checks the signatures of chunks; each method raises ChunkMismatch."""
+
+    def check_chunk(self, given: str, sha256: str) -> None:
+        """Check a chunk's signature, given the digest of its data."""
+
+    def check_trailer(self, given: str, trailer: bytes) -> None:
+        """Check the signature of the trailers, lines that each end with a line feed."""
 
 
 class ChunkedReader:
     """Reads an aws-chunked body; `trailers` is complete when the body has been read."""
 
-    def __init__(self, pieces: AsyncIterator[bytes]) -> None:
-        self._pieces = pieces
+    def __init__(self, pieces: AsyncIterator[bytes], checks: ChunkChecks | None = None) -> None:
+        self._pieces, self._checks = pieces, checks
         self._buffer = bytearray()
         #: names in lower case
         self.trailers: dict[str, str] = {}
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        while size := await self._size():
+        size, signature = await self._head()
+        while size:
+            digest = hashlib.sha256() if self._checks is not None else None
             while size:
                 if not self._buffer:
                     await self._more()
                 piece = bytes(self._buffer[:size])
                 del self._buffer[: len(piece)]
                 size -= len(piece)
+                if digest is not None:
+                    digest.update(piece)
                 yield piece
             if await self._line():
                 raise SerializationException("A chunk of the body is longer than it says.")
-        while line := await self._line(is_end_allowed=True):
-            name, _, value = line.partition(":")
-            self.trailers[name.strip().lower()] = value.strip()
+            if self._checks is not None and digest is not None:
+                self._checks.check_chunk(signature, digest.hexdigest())
+            size, signature = await self._head()
+        if self._checks is not None:
+            self._checks.check_chunk(signature, hashlib.sha256().hexdigest())
+        await self._read_trailers()
 
-    async def _size(self) -> int:
+    async def _read_trailers(self) -> None:
+        signed, length = b"", 0
+        while line := await self._line(is_end_allowed=True):
+            length += len(line)
+            if length > TRAILERS_LIMIT_BYTES:
+                raise SerializationException("The body's trailers do not end.")
+            name, _, value = line.partition(":")
+            name, value = name.strip().lower(), value.strip()
+            self.trailers[name] = value
+            if name != TRAILER_SIGNATURE:
+                signed += f"{name}:{value}\n".encode("latin-1")
+        if self._checks is not None and (signed or TRAILER_SIGNATURE in self.trailers):
+            self._checks.check_trailer(self.trailers.get(TRAILER_SIGNATURE, ""), signed)
+
+    async def _head(self) -> tuple[int, str]:
+        """Length and signature of the next chunk, 0 for the last one."""
         line = await self._line()
+        length, _, extension = line.partition(";")
         try:
-            size = int(line.partition(";")[0], 16)
+            size = int(length, 16)
         except ValueError as error:
             raise SerializationException(f"{line!r} is no header of a chunk.") from error
         if size < 0:
             raise SerializationException(f"{line!r} is no header of a chunk.")
-        return size
+        return size, extension.strip().removeprefix("chunk-signature=")
 
     async def _line(self, *, is_end_allowed: bool = False) -> str:
         while (end := self._buffer.find(b"\r\n")) < 0:

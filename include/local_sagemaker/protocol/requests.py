@@ -6,6 +6,7 @@ import base64
 import binascii
 import csv
 import json
+from collections.abc import Iterable
 from typing import Any, cast
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
@@ -14,6 +15,9 @@ from botocore.model import ListShape, MapShape, OperationModel, Shape, Structure
 from include.local_sagemaker.errors import SerializationException
 from include.local_sagemaker.protocol import json_values, scalars, xml_values
 from include.local_sagemaker.protocol.http import HttpRequest
+
+#: how deep objects and lists of a body may lie in each other
+DEPTH_LIMIT = 100
 
 
 def from_json(operation: OperationModel, body: bytes) -> dict[str, Any]:
@@ -25,11 +29,27 @@ def from_json(operation: OperationModel, body: bytes) -> dict[str, Any]:
 def document(body: bytes) -> Any:  # noqa: ANN401 (any JSON)
     """A JSON body; an empty one is an empty object."""
     try:
-        return json.loads(body) if body.strip() else {}
+        found = json.loads(body) if body.strip() else {}
     except ValueError as error:
         raise SerializationException(f"The body is not valid JSON: {error}.") from error
     except RecursionError as error:
-        raise SerializationException("The body is nested too deeply.") from error
+        raise _too_deep() from error
+    level, depth = [found], 0
+    while level := [inner for outer in level for inner in _inside(outer)]:
+        depth += 1
+        if depth > DEPTH_LIMIT:
+            raise _too_deep()
+    return found
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _too_deep() -> SerializationException:
+    return SerializationException(f"The body is nested too deeply: {DEPTH_LIMIT} levels are allowed.")
 
 
 def from_query(operation: OperationModel, form: dict[str, str]) -> dict[str, Any]:
@@ -160,8 +180,15 @@ async def _from_body(operation: OperationModel, request: HttpRequest) -> dict[st
     if member.type_name == "blob":
         return {payload: body}
     if member.type_name == "string":
-        return {payload: body.decode()}
+        return {payload: _text(body)}
     return {payload: _parsed(operation, member, body)} if body.strip() else {}
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise SerializationException("The body is not valid UTF-8.") from error
 
 
 def _parsed(operation: OperationModel, shape: Shape, body: bytes) -> Any:  # noqa: ANN401

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from include.local_sagemaker.auth.credentials import KeyPair
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.lifecycle import Outcome, Phase, State, Stop
 from include.local_sagemaker.runner import logs
@@ -17,6 +18,8 @@ from include.local_sagemaker.runner.process import ProcessSpec
 from include.local_sagemaker.store import Resource
 
 Document = dict[str, Any]
+#: where no signature is checked
+ANY_PAIR = KeyPair("local", "local")
 
 
 @dataclass(frozen=True)
@@ -101,12 +104,13 @@ def reason(state: State) -> str | None:
 
 def variables(context: Context) -> dict[str, str]:
     """What every container finds in its environment: the region, and how to reach this service by boto3."""
+    pair = context.credentials.inside if context.credentials is not None else ANY_PAIR
     return {
         "AWS_REGION": context.region,
         "AWS_DEFAULT_REGION": context.region,
         "AWS_ENDPOINT_URL": context.url,
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_ACCESS_KEY_ID": pair.id,
+        "AWS_SECRET_ACCESS_KEY": pair.secret,
     }
 
 

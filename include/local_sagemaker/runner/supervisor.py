@@ -92,9 +92,10 @@ class Supervisor:
             for status in ("InProgress", "Stopping")
             for resource in self._store.search(kind, Query(status=status))
         ]
+        # before any job goes on: those try in a folder of their own what the machine allows
+        self._sweep({(resource.kind, resource.name) for resource in found})
         for resource in sorted(found, key=lambda resource: resource.created):
             self._recover(KINDS[resource.kind], resource)
-        self._sweep()
         self._admit()
 
     def submit(self, kind: str, name: str) -> None:
@@ -133,12 +134,12 @@ class Supervisor:
         # beside the limit: its container may be running, and somebody has to watch it
         self._begin(watch)
 
-    def _sweep(self) -> None:
+    def _sweep(self, living: set[tuple[str, str]]) -> None:
         """Remove workspaces of jobs that have ended: a crash may have come before that."""
         for kind in KINDS:
             folder = self._context.root / "jobs" / kind
             for entry in folder.iterdir() if folder.is_dir() else []:
-                if (kind, entry.name) not in self._watched:
+                if (kind, entry.name) not in living:
                     shutil.rmtree(entry, ignore_errors=True)
 
     def _admit(self) -> None:
@@ -188,9 +189,7 @@ class Supervisor:
                     watch.kind.prepare(job)
                     return lifecycle.Prepared(at=time.time()), members
                 case Instruction.LAUNCH:
-                    watch.process = adopt(job.workspace) or start(
-                        watch.kind.spec(job), self._context.forks
-                    )
+                    watch.process = adopt(job.workspace) or start(watch.kind.spec(job), self._context.forks)
                 case Instruction.TERMINATE if watch.process is not None:
                     watch.process.terminate()
                     watch.kill_at = time.monotonic() + watch.kind.spec(job).stop_grace_s
