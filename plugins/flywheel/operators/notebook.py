@@ -147,7 +147,9 @@ class KeepNotebookOperator(NotebookOperator):
         """Wait in the triggerer."""
         run, hours = self.run_of(context), context["params"]["hours"]
         if not self.notebook.is_of(run):
-            raise AirflowSkipException(f"{self.instance} was started by another run, which keeps it.")
+            raise AirflowSkipException(
+                f"{self.instance} is not this run's to keep: another run started it, or it was stopped."
+            )
         self.log.info(
             "Keeping %s for %g hours. To end earlier, mark this task a success.", self.instance, hours
         )
