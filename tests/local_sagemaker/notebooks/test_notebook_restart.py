@@ -67,6 +67,7 @@ def test_a_script_that_runs_while_the_service_is_killed_is_not_run_again(sagemak
     assert seen.read_text() == "once\n"
 
 
+@pytest.mark.long
 def test_a_server_that_crashes_is_started_again_but_not_for_ever(sagemaker: Any):
     """At its old address, where open pages find it; the third crash in a row fails the instance."""
     create(sagemaker, "lab")

@@ -26,6 +26,10 @@ REFUSED = (
 )
 
 
+class TicketError(Exception):
+    """A ticket lets nobody in; nothing is changed."""
+
+
 @operation("sagemaker", "CreatePresignedNotebookInstanceUrl")
 def create_presigned_notebook_instance_url(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Answer with an address that logs a browser in, once and within five minutes."""
@@ -59,18 +63,20 @@ def login(context: Context, request: HttpRequest) -> HttpResponse:
     """Exchange the ticket for a session, and send the browser to the instance's own server."""
     found = LOGIN.fullmatch(request.path)
     name, ticket, now = found.group(1) if found else "", request.parameter(TOKEN) or "", time.time()
-    session: list[int | None] = []
+    session: list[int] = []
 
     def change(resource: Resource) -> Resource:
         session_s, tickets = notebook_sessions.redeem(resource.state["tickets"], ticket, now)
-        session.append(session_s if resource.status == "InService" else None)
+        if session_s is None or resource.status != "InService":
+            raise TicketError(name)
+        session.append(session_s)
         return replace(resource, state={**resource.state, "tickets": tickets})
 
     try:
         resource = context.store.change(KIND, name, change)
-    except MissingError:
+    except (MissingError, TicketError):
         return _refused()
-    return _refused() if session[-1] is None else _session(context, request, resource, session[-1])
+    return _session(context, request, resource, session[-1])
 
 
 def _session(context: Context, request: HttpRequest, resource: Resource, session_s: int) -> HttpResponse:
