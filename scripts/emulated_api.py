@@ -29,9 +29,10 @@ effect there: `TargetContainerHostname`, `EnableExplanations`, `InferenceCompone
 `PrefixAwareId`. `GET /endpoints/<name>/metrics` answers with an endpoint's counters and latencies as JSON.
 
 CloudWatch has the metrics of endpoints: the namespace AWS/SageMaker with the dimensions EndpointName and
-VariantName, in periods from one second on (15 minutes back) or one minute on (a day back). They are counted
-in memory: a restart of the service forgets them. What PutMetricData puts into other namespaces is kept on
-the disk for fifteen days. It is asked by JSON or query; the CBOR protocol is refused.
+VariantName, and with EndpointConfigName besides for those of one configuration alone, in periods from one
+second on (15 minutes back) or one minute on (a day back). They are counted in memory: a restart of the
+service forgets them. What PutMetricData puts into other namespaces is kept on the disk for fifteen days. It
+is asked by JSON or query; the CBOR protocol is refused.
 """
 
 

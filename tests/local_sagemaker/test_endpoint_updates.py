@@ -3,61 +3,22 @@
 
 import os
 import signal
-import threading
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from botocore.exceptions import ClientError
 
 from tests.local_sagemaker import serving
 from tests.local_sagemaker.serving import ask, deploy, in_service, make_model, until, variant
+from tests.local_sagemaker.traffic import Load, configure, update
 
 
 @pytest.fixture
 def service(start_service: Callable[..., Any], tmp_path: Path) -> Any:
     """A service that knows the tests' model image."""
     return start_service("--image", str(serving.image(tmp_path / "image")))
-
-
-class Load:
-    """Clients that invoke an endpoint all the time, each over a connection of its own."""
-
-    def __init__(self, url: str, clients: int) -> None:
-        """Begin at once."""
-        self.url = f"{url}/endpoints/flights/invocations"
-        self.seen: Counter[tuple[int, str]] = Counter()
-        self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._run) for _ in range(clients)]
-        for thread in self._threads:
-            thread.start()
-
-    def _run(self) -> None:
-        with httpx.Client(timeout=60) as client:
-            while not self._over.is_set():
-                answer = client.post(self.url, content=b"who", headers={"content-type": "text/csv"})
-                name = answer.json()["name"] if answer.status_code == 200 else answer.text
-                self.seen[answer.status_code, name] += 1
-
-    def stop(self) -> Counter[tuple[int, str]]:
-        """What was answered, by status and model."""
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
-        return self.seen
-
-
-def configure(service: Any, name: str, *variants: dict[str, Any]) -> None:
-    """Create an endpoint configuration."""
-    service.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=list(variants))
-
-
-def update(service: Any, config: str, **more: Any) -> None:
-    """Update the endpoint `flights`."""
-    service.sagemaker.update_endpoint(EndpointName="flights", EndpointConfigName=config, **more)
 
 
 def test_an_update_under_load_fails_no_request(service: Any):

@@ -7,32 +7,24 @@ metric_data.py keeps.
 from __future__ import annotations
 
 import json
-import math
-import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from include.local_sagemaker.api import metric_data
-from include.local_sagemaker.api.metric_data import (
-    InvalidParameterCombinationException,
-    InvalidParameterValueException,
-)
 from include.local_sagemaker.api.registry import operation
 from include.local_sagemaker.context import Context
-from include.local_sagemaker.errors import ValidationException
-from include.local_sagemaker.runner.meters import METRICS, MINUTE_S, Distribution
+from include.local_sagemaker.errors import (
+    InvalidParameterCombinationException,
+    InvalidParameterValueException,
+    ValidationException,
+)
+from include.local_sagemaker.runner.meters import METRICS
+from include.local_sagemaker.runner.series import ENDPOINT, NAMESPACE, VARIANT, series, statistic
 
-NAMESPACE = "AWS/SageMaker"
-ENDPOINT, VARIANT = "EndpointName", "VariantName"
-#: periods shorter than a minute that CloudWatch knows, in seconds
-SHORT_PERIODS = frozenset({1, 5, 10, 20, 30})
 #: most points that GetMetricStatistics answers with, and metrics of one page of ListMetrics
 DATAPOINTS = 1440
 PAGE = 500
-PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,10})?|100)")
-
-Series = dict[datetime, Distribution]
 
 
 @operation("cloudwatch", "GetMetricData", ignored=("MaxDatapoints", "LabelOptions", "NextToken"))
@@ -65,7 +57,9 @@ async def get_metric_statistics(context: Context, parameters: dict[str, Any]) ->
         )
     unit = _unit(context, parameters)
     points = []
-    for at, values in _series(context, parameters, parameters["Period"], start, end).items():
+    for at, values in series(
+        context.store, context.hosting.meters, parameters, parameters["Period"], (start, end)
+    ).items():
         point = {"Timestamp": at, "Unit": unit, **{name: statistic(values, name) for name in plain}}
         if extended:
             point["ExtendedStatistics"] = {name: statistic(values, name) for name in extended}
@@ -85,39 +79,17 @@ async def list_metrics(context: Context, parameters: dict[str, Any]) -> dict[str
     return {"Metrics": found[begin : begin + PAGE], "NextToken": more}
 
 
-def statistic(values: Distribution, name: str) -> float:
-    """A statistic by CloudWatch's name: Sum, p99, ...; `values` must have some."""
-    match name:
-        case "SampleCount":
-            return float(values.count)
-        case "Sum":
-            return values.total
-        case "Average":
-            return values.total / values.count
-        case "Minimum":
-            return values.low
-        case "Maximum":
-            return values.high
-    found = PERCENTILE.fullmatch(name)
-    if found is None:
-        raise InvalidParameterValueException(
-            f"The statistic {name!r} is not emulated. There are SampleCount, Sum, Average, Minimum, Maximum, "
-            "and percentiles such as p99."
-        )
-    return values.percentile(float(found.group(1)))
-
-
 def _result(
     context: Context, query: Mapping[str, Any], start: datetime, end: datetime, *, is_rising: bool
 ) -> dict[str, Any]:
     asked = query["MetricStat"]
-    series = _series(context, asked["Metric"], asked["Period"], start, end)
-    moments = sorted(series, reverse=not is_rising)
+    found = series(context.store, context.hosting.meters, asked["Metric"], asked["Period"], (start, end))
+    moments = sorted(found, reverse=not is_rising)
     return {
         "Id": query["Id"],
         "Label": query.get("Label", asked["Metric"].get("MetricName")),
         "Timestamps": moments,
-        "Values": [statistic(series[at], asked["Stat"]) for at in moments],
+        "Values": [statistic(found[at], asked["Stat"]) for at in moments],
         "StatusCode": "Complete",
     }
 
@@ -127,41 +99,6 @@ def _span(parameters: Mapping[str, Any]) -> tuple[datetime, datetime]:
     if start >= end:
         raise ValidationException(f"StartTime {start} must be before EndTime {end}.")
     return start, end
-
-
-def _series(
-    context: Context, metric: Mapping[str, Any], period: int, start: datetime, end: datetime
-) -> Series:
-    """The values of a metric by the beginning of each period that has some.
-
-    As CloudWatch does, a period of minutes begins on a whole minute, and an unknown metric is one without
-    points.
-    """
-    if period not in SHORT_PERIODS and period % MINUTE_S:
-        raise InvalidParameterValueException(
-            f"The period {period} is none of {sorted(SHORT_PERIODS)} nor a multiple of {MINUTE_S} seconds."
-        )
-    grain = MINUTE_S if period % MINUTE_S == 0 else period
-    begin = math.floor(start.timestamp() / grain) * grain
-    found: dict[int, Distribution] = {}
-    for at, values in _values(context, metric, begin, end.timestamp()):
-        found.setdefault(begin + (at - begin) // period * period, Distribution()).merge(values)
-    return {datetime.fromtimestamp(at, UTC): found[at] for at in sorted(found) if found[at].count}
-
-
-def _values(
-    context: Context, metric: Mapping[str, Any], begin: float, end: float
-) -> Iterator[tuple[int, Distribution]]:
-    if metric.get("Namespace") != NAMESPACE:
-        yield from metric_data.kept(context.store, metric, begin, end)
-        return
-    dimensions = {item["Name"]: item["Value"] for item in metric.get("Dimensions", [])}
-    kept = METRICS.get(metric.get("MetricName", ""))
-    if kept is None or dimensions.keys() != {ENDPOINT, VARIANT}:
-        return
-    meter = context.hosting.meters.find(dimensions[ENDPOINT], dimensions[VARIANT])
-    if meter is not None:
-        yield from ((at, kept.of(tally)) for at, tally in meter.tallies(begin, end))
 
 
 def _unit(context: Context, parameters: Mapping[str, Any]) -> str:

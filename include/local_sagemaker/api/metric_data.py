@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from include.local_sagemaker.api.registry import operation
 from include.local_sagemaker.context import Context
-from include.local_sagemaker.errors import AwsError
-from include.local_sagemaker.runner.meters import Distribution
+from include.local_sagemaker.errors import (
+    InvalidParameterCombinationException,
+    InvalidParameterValueException,
+)
+from include.local_sagemaker.runner.series import dimensions_of
 from include.local_sagemaker.store import Store
 
 DAY_S = 24 * 3600
@@ -21,18 +24,6 @@ PAST_S, FUTURE_S, KEPT_S = 14 * DAY_S, 2 * 3600, 15 * DAY_S
 #: values of one datum
 VALUES = 150
 RESERVED = "AWS/"
-
-
-class InvalidParameterValueException(AwsError):  # noqa: N818 (the code's name)
-    """A value that CloudWatch does not take."""
-
-    code = "InvalidParameterValueException"
-
-
-class InvalidParameterCombinationException(AwsError):  # noqa: N818 (the code's name)
-    """Values that CloudWatch does not take together."""
-
-    code = "InvalidParameterCombinationException"
 
 
 @operation(
@@ -56,42 +47,12 @@ def put_metric_data(context: Context, parameters: dict[str, Any]) -> None:
     context.store.put_points(rows, now - KEPT_S)
 
 
-def dimensions_of(metric: Mapping[str, Any]) -> str:
-    """A metric's dimensions as the store has them."""
-    found = {item["Name"]: item.get("Value", "") for item in metric.get("Dimensions", [])}
-    return json.dumps(found, sort_keys=True)
-
-
-def kept(
-    store: Store, metric: Mapping[str, Any], begin: float, end: float
-) -> Iterator[tuple[int, Distribution]]:
-    """The points of a metric by the second they belong to."""
-    series = {
-        "namespace": metric.get("Namespace", ""),
-        "metric": metric.get("MetricName", ""),
-        "dimensions": dimensions_of(metric),
-    }
-    for row in store.points(**series, begin=begin, end=end):
-        yield int(row["at"]), _distribution(row)
-
-
 def unit(store: Store, metric: Mapping[str, Any]) -> str:
     """The unit in which the points of a metric were last put."""
     series = (metric.get("Namespace", ""), metric.get("MetricName", ""), dimensions_of(metric))
     names = dict(zip(("namespace", "metric", "dimensions"), series, strict=True))
     rows = store.points(**names, begin=0.0, end=time.time() + FUTURE_S)
     return str(rows[-1]["unit"]) if rows else "None"
-
-
-def _distribution(row: Mapping[str, Any]) -> Distribution:
-    content, found = json.loads(row["content"]), Distribution()
-    if isinstance(content, dict):
-        # a statistic set does not say what lies between its bounds; CloudWatch answers percentiles of it
-        # only where there is nothing between
-        return Distribution(content["count"], content["total"], row["low"], row["high"])
-    for value, times in content:
-        found.add(value, times)
-    return found
 
 
 def _row(namespace: str, datum: Mapping[str, Any], now: float) -> dict[str, Any]:

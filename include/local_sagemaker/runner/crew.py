@@ -50,6 +50,11 @@ class Plan:
     #: DataCaptureConfig of the configuration
     capture: Mapping[str, Any] | None = None
 
+    @property
+    def size(self) -> int:
+        """How many instances its largest variant has."""
+        return max(variant.count for variant in self.variants)
+
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Plan:
         """The plan that `dataclasses.asdict` made this of."""
@@ -120,7 +125,10 @@ class Crew:
             instance.enlist()
 
     def _variant(self, plan: VariantPlan) -> Variant:
-        counters = Counters(meter=self._meters.of(self._endpoint, plan.name))
+        counters = Counters(
+            meter=self._meters.of(self._endpoint, plan.name),
+            config_meter=self._meters.of(self._endpoint, plan.name, self.plan.config_name),
+        )
         variant = Variant(plan.name, plan.weight, counters=counters)
         capture = CaptureConfig.from_request(self.plan.capture)
         if capture is not None:

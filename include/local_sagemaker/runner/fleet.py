@@ -27,6 +27,8 @@ class Counters:
     overhead_latency_us: deque[int] = field(default_factory=lambda: deque(maxlen=LATENCIES))
     #: the same for CloudWatch, which outlasts this fleet
     meter: Meter = field(default_factory=Meter)
+    #: the same for the one configuration that this fleet was made of
+    config_meter: Meter = field(default_factory=Meter)
 
     def count(self, status: int, model_us: int | None, overhead_us: int | None) -> None:
         """Count one invocation that ended with `status`.
@@ -42,6 +44,7 @@ class Counters:
         if overhead_us is not None:
             self.overhead_latency_us.append(overhead_us)
         self.meter.count(status, model_us, overhead_us)
+        self.config_meter.count(status, model_us, overhead_us)
 
 
 @dataclass(eq=False)
@@ -103,7 +106,37 @@ class Fleet:
             best.credit -= total
         return best
 
+    def named(self, name: str) -> Variant | None:
+        """The variant that an invocation asks for."""
+        return self.variants.get(name)
+
     @property
     def in_flight(self) -> int:
         """How many invocations wait for an answer."""
         return sum(target.in_flight for variant in self.variants.values() for target in variant.targets)
+
+
+class Blend(Fleet):
+    """Two fleets while traffic goes over from one to the other."""
+
+    def __init__(self, former: Fleet, newcomer: Fleet, share: float) -> None:
+        super().__init__({**newcomer.variants, **former.variants})
+        self._former, self._newcomer, self._share = former, newcomer, share
+        #: what the newcomer is owed, in invocations; half, so that the first one is not always late
+        self._credit = 0.5
+
+    def choose(self) -> Variant | None:
+        """The variant whose turn it is; of any number of turns the newcomer gets its share to within one."""
+        return self._turn().choose()
+
+    def named(self, name: str) -> Variant | None:
+        """The variant of that name, of the fleet whose turn it is if both have it."""
+        turn = self._turn()
+        return turn.variants.get(name) or self.variants.get(name)
+
+    def _turn(self) -> Fleet:
+        self._credit += self._share
+        if self._credit < 1:
+            return self._former
+        self._credit -= 1
+        return self._newcomer

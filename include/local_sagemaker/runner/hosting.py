@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import logging
 import shutil
 import time
@@ -24,6 +25,8 @@ from include.local_sagemaker.runner.deployment import Event, step
 from include.local_sagemaker.runner.image import Images
 from include.local_sagemaker.runner.invoke import Route
 from include.local_sagemaker.runner.meters import Meter, Meters
+from include.local_sagemaker.runner.policies import policy_of
+from include.local_sagemaker.runner.rollout import RolledBackError, Rollout, Stage
 from include.local_sagemaker.runner.strays import stop_strays
 from include.local_sagemaker.store import Document, Resource
 
@@ -45,6 +48,8 @@ class Endpoint:
     newcomer: Crew | None = None
     #: what was replaced and still has invocations to finish
     former: list[Crew] = field(default_factory=list)
+    #: how far the rollout is
+    stage: Stage = field(default_factory=Stage)
     #: changes that are under way; only the last one is more than the end of a former crew
     works: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -84,11 +89,16 @@ class Hosting:
         endpoint = self._endpoint(name, "Creating")
         self._begin(endpoint, self._roll_out(endpoint, plan))
 
-    def update(self, name: str, plan: Plan) -> None:
+    def update(self, name: str, plan: Plan, deployment: Document) -> None:
         """Begin a rollout that replaces what serves an endpoint; it is in the store as Updating."""
         endpoint = self._endpoints[name]
         endpoint.route.status = "Updating"
-        self._begin(endpoint, self._roll_out(endpoint, plan))
+        self._begin(endpoint, self._roll_out(endpoint, plan, deployment))
+
+    def stage(self, name: str) -> Stage:
+        """How far the rollout of an endpoint is."""
+        endpoint = self._endpoints.get(name)
+        return endpoint.stage if endpoint is not None else Stage()
 
     def rescale(self, name: str, plan: Plan) -> None:
         """Begin to change weights and counts; the endpoint is in the store as Updating."""
@@ -104,26 +114,40 @@ class Hosting:
 
     # Rolling out.
 
-    async def _roll_out(self, endpoint: Endpoint, plan: Plan) -> None:
+    async def _roll_out(self, endpoint: Endpoint, plan: Plan, deployment: Document | None = None) -> None:
         newcomer = endpoint.newcomer = self._crew(endpoint, plan)
+        former = endpoint.crew
+        deployment = deployment or {"config": None, "started": time.time()}
+        rollout = Rollout(
+            self._context.store,
+            self.meters,
+            policy_of(deployment["config"], plan.size),
+            newcomer,
+            former,
+            functools.partial(setattr, endpoint.route, "fleet"),
+            deployment["started"],
+        )
+        endpoint.stage = rollout.stage
         try:
-            await newcomer.launch()
-        except ContainerError as error:
-            endpoint.newcomer = None
+            await rollout.run()
+        except RolledBackError as error:
+            endpoint.newcomer, endpoint.former = None, [*endpoint.former, newcomer]
             await self._record(endpoint, Event.FLEET_FAILED, str(error))
-            await self._clear(endpoint.route.name, plan.generation)
+            await self._retire(endpoint, newcomer)
             return
-        former, endpoint.crew, endpoint.newcomer = endpoint.crew, newcomer, None
+        endpoint.crew, endpoint.newcomer = newcomer, None
         endpoint.former += [former] if former is not None else []
-        # From this assignment on, every invocation goes to the new fleet.
-        endpoint.route.fleet = newcomer.fleet
         await self._record(endpoint, Event.FLEET_READY)
         if former is not None:
-            await former.retire()
-            await self._writer.write(buffers_of(former))
-            endpoint.former.remove(former)
-            await self._clear(endpoint.route.name, former.plan.generation)
-            self.meters.forget(self._meters_in_use())
+            await self._retire(endpoint, former)
+
+    async def _retire(self, endpoint: Endpoint, crew: Crew) -> None:
+        """Let a crew without traffic finish what it has, and forget it."""
+        await crew.retire()
+        await self._writer.write(buffers_of(crew))
+        endpoint.former.remove(crew)
+        await self._clear(endpoint.route.name, crew.plan.generation)
+        self.meters.forget(self._meters_in_use())
 
     async def _scale(self, endpoint: Endpoint, plan: Plan) -> None:
         if endpoint.crew is None:
@@ -151,7 +175,7 @@ class Hosting:
 
         def change(resource: Resource) -> Resource:
             taken = step(resource.status, event)
-            state = {**resource.state, "rollout": None}
+            state = {**resource.state, "rollout": None, "deployment": None}
             document = {key: value for key, value in resource.document.items() if key != "FailureReason"}
             if taken.switches:
                 state["serving"] = resource.state["rollout"]
@@ -186,7 +210,10 @@ class Hosting:
         if rollout is None:
             return
         is_scaling = serving is not None and serving.generation == rollout.generation
-        await (self._scale if is_scaling else self._roll_out)(endpoint, rollout)
+        if is_scaling:
+            await self._scale(endpoint, rollout)
+        else:
+            await self._roll_out(endpoint, rollout, resource.state.get("deployment"))
 
     async def _serve_again(self, endpoint: Endpoint, plan: Plan) -> None:
         crew = endpoint.crew = self._crew(endpoint, plan)
@@ -227,7 +254,7 @@ class Hosting:
 
     def _meters_in_use(self) -> set[Meter]:
         variants = (variant for crew in self._crews() for variant in crew.fleet.variants.values())
-        return {variant.counters.meter for variant in variants}
+        return {meter for one in variants for meter in (one.counters.meter, one.counters.config_meter)}
 
     def _buffers(self) -> list[CaptureBuffer]:
         return [buffer for crew in self._crews() for buffer in buffers_of(crew)]

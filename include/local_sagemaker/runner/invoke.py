@@ -150,7 +150,7 @@ def _variant(route: Route, headers: Mapping[bytes, bytes]) -> Variant:
             f"{route.status}. Wait until DescribeEndpoint says InService, or read its FailureReason."
         )
     wanted = headers.get(TARGET_VARIANT, b"").decode("latin-1")
-    variant = route.fleet.variants.get(wanted) if wanted else route.fleet.choose()
+    variant = route.fleet.named(wanted) if wanted else route.fleet.choose()
     if variant is None and wanted:
         raise invalid(
             f"Variant {wanted} not found for endpoint {route.name} of account {route.account}. It "

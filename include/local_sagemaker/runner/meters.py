@@ -136,7 +136,7 @@ class Meter:
     def tallies(self, start: float, end: float) -> Iterator[tuple[int, Tally]]:
         """What began from `start` on and before `end`, with the second it began."""
         for kept in (self._minutes, self._seconds):
-            yield from ((at, tally) for at, tally in kept.items() if start <= at < end)
+            yield from ((at, tally) for at, tally in list(kept.items()) if start <= at < end)
 
     def is_forgotten(self) -> bool:
         """Whether nothing of it is young enough to be kept."""
@@ -153,14 +153,14 @@ class Meter:
 
 
 class Meters:
-    """The meters of all variants there are or were, by endpoint and variant."""
+    """The meters of all variants there are or were: of the variant, and of each configuration it had."""
 
     def __init__(self) -> None:
-        self._meters: dict[tuple[str, str], Meter] = {}
+        self._meters: dict[tuple[str, str, str | None], Meter] = {}
 
-    def of(self, endpoint: str, variant: str) -> Meter:
-        """The meter of a variant, the same through all its generations."""
-        return self._meters.setdefault((endpoint, variant), Meter())
+    def of(self, endpoint: str, variant: str, config: str | None = None) -> Meter:
+        """The meter of a variant, the same through all its generations; with `config`, that one's alone."""
+        return self._meters.setdefault((endpoint, variant, config), Meter())
 
     def forget(self, in_use: Collection[Meter]) -> None:
         """Let go of meters that nobody counts on any more and that have nothing left to tell."""
@@ -168,9 +168,9 @@ class Meters:
             if meter not in in_use and meter.is_forgotten():
                 del self._meters[key]
 
-    def find(self, endpoint: str, variant: str) -> Meter | None:
+    def find(self, endpoint: str, variant: str, config: str | None = None) -> Meter | None:
         """The meter of a variant, or None if there is none."""
-        return self._meters.get((endpoint, variant))
+        return self._meters.get((endpoint, variant, config))
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        return iter(sorted(self._meters))
+        return iter(sorted(key[:2] for key in self._meters if key[2] is None))

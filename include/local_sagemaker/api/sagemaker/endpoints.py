@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from include.local_sagemaker.api.registry import operation
-from include.local_sagemaker.api.sagemaker import endpoint_configs
+from include.local_sagemaker.api.sagemaker import deployments, endpoint_configs
 from include.local_sagemaker.api.sagemaker.endpoint_plans import plan_of, rescaled, retained
 from include.local_sagemaker.api.sagemaker.listing import listed, moment, pairs
 from include.local_sagemaker.context import Context
@@ -17,16 +17,14 @@ from include.local_sagemaker.runner.deployment import Event, NotNowError, step
 from include.local_sagemaker.runner.hosting import KIND, changed, to_json
 from include.local_sagemaker.store import MissingError, Resource, TakenError
 
-#: a rollout here replaces a whole fleet at once, behind a health check
-IGNORED_DEPLOYMENT = ("DeploymentConfig",)
 
-
-@operation("sagemaker", "CreateEndpoint", ignored=IGNORED_DEPLOYMENT)
+@operation("sagemaker", "CreateEndpoint")
 async def create_endpoint(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Create an endpoint; it is InService once all its containers are healthy."""
     name, config = parameters["EndpointName"], parameters["EndpointConfigName"]
     arn = context.arn("sagemaker", f"endpoint/{name}")
     plan = plan_of(context, endpoint_configs.find(context, config), generation=1)
+    deployment = deployments.checked(context, parameters.get("DeploymentConfig"), plan)
     now = time.time()
     resource = Resource(
         kind=KIND,
@@ -35,7 +33,7 @@ async def create_endpoint(context: Context, parameters: dict[str, Any]) -> dict[
         status="Creating",
         created=now,
         modified=now,
-        document={"EndpointConfigName": config},
+        document={"EndpointConfigName": config, **deployments.last(deployment)},
         state={"generation": 1, "serving": None, "rollout": to_json(plan)},
     )
     try:
@@ -46,7 +44,11 @@ async def create_endpoint(context: Context, parameters: dict[str, Any]) -> dict[
     return {"EndpointArn": arn}
 
 
-@operation("sagemaker", "UpdateEndpoint", ignored=(*IGNORED_DEPLOYMENT, "RetainDeploymentConfig"))
+@operation(
+    "sagemaker",
+    "UpdateEndpoint",
+    ignored=("DeploymentConfig.RollingUpdatePolicy.RollbackMaximumBatchSize",),
+)
 async def update_endpoint(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Replace what an endpoint serves without a failed request; a rollout that fails is rolled back."""
     config = endpoint_configs.find(context, parameters["EndpointConfigName"])
@@ -59,8 +61,14 @@ async def update_endpoint(context: Context, parameters: dict[str, Any]) -> dict[
             plan = retained(plan, Plan.from_json(state["serving"]), excluded)
         return plan
 
-    resource, plan = _begin(context, parameters["EndpointName"], planned)
-    context.hosting.update(resource.name, plan)
+    def configured(document: dict[str, Any], plan: Plan) -> dict[str, Any] | None:
+        config = parameters.get("DeploymentConfig")
+        if config is None and parameters.get("RetainDeploymentConfig"):
+            config = document.get("LastDeploymentConfig")
+        return deployments.checked(context, config, plan)
+
+    resource, plan = _begin(context, parameters["EndpointName"], planned, configured)
+    context.hosting.update(resource.name, plan, resource.state["deployment"])
     return {"EndpointArn": resource.arn}
 
 
@@ -91,6 +99,7 @@ def describe_endpoint(context: Context, parameters: dict[str, Any]) -> dict[str,
         "EndpointStatus": resource.status,
         "ProductionVariants": _variants(resource, serving, rollout) if serving else None,
         "DataCaptureConfig": _capture(resource, serving or rollout),
+        "PendingDeploymentSummary": deployments.pending(context, resource),
         "CreationTime": moment(resource.created),
         "LastModifiedTime": moment(resource.modified),
     }
@@ -141,7 +150,12 @@ def _missing(context: Context, name: str) -> ValidationException:
     return ValidationException(f'Could not find endpoint "{context.arn("sagemaker", f"endpoint/{name}")}".')
 
 
-def _begin(context: Context, name: str, planned: Callable[[dict[str, Any]], Plan]) -> tuple[Resource, Plan]:
+def _begin(
+    context: Context,
+    name: str,
+    planned: Callable[[dict[str, Any]], Plan],
+    configured: Callable[[dict[str, Any], Plan], dict[str, Any] | None] | None = None,
+) -> tuple[Resource, Plan]:
     """Record that an endpoint is being updated to a plan made of its state."""
 
     def change(resource: Resource) -> Resource:
@@ -151,7 +165,12 @@ def _begin(context: Context, name: str, planned: Callable[[dict[str, Any]], Plan
             raise ValidationException(_not_now(resource)) from error
         plan = planned(resource.state)
         state = {**resource.state, "generation": plan.generation, "rollout": to_json(plan)}
-        return changed(resource, taken.status, resource.document, state)
+        document = resource.document
+        if configured is not None:
+            config = configured(document, plan)
+            state["deployment"] = {"config": config, "started": time.time()}
+            document = {**document, **deployments.last(config)}
+        return changed(resource, taken.status, document, state)
 
     try:
         resource = context.store.change(KIND, name, change)
@@ -179,12 +198,9 @@ def _variants(
 
 
 def _variant(resource: Resource, current: dict[str, Any], desired: dict[str, Any]) -> dict[str, Any]:
-    image = current["definition"]["Image"]
     return {
         "VariantName": current["name"],
-        "DeployedImages": [
-            {"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": moment(resource.created)}
-        ],
+        "DeployedImages": deployments.images(resource, current),
         "CurrentWeight": current["weight"],
         "DesiredWeight": desired["weight"],
         "CurrentInstanceCount": current["count"],
