@@ -5,6 +5,8 @@ Imported by every Airflow process, each task's included: it must stay light.
 
 from __future__ import annotations
 
+from typing import Any
+
 from airflow.plugins_manager import AirflowPlugin
 
 from flywheel.links import LINKS
@@ -14,7 +16,7 @@ from flywheel.ui.lazy import LazyApplication
 PAGE = {"app": LazyApplication(), "url_prefix": "/flywheel", "name": "Flywheel"}
 ICONS = {"icon": "/flywheel/static/icon.svg", "icon_dark_mode": "/flywheel/static/icon-dark.svg"}
 #: where in Airflow's own pages it is, and what is shown there
-VIEWS = [
+VIEWS: list[dict[str, Any]] = [
     {"destination": "nav", "url_route": "flywheel", "href": "/flywheel/", "nav_top_level": True},
     {"destination": "dag", "url_route": "flywheel-dag", "href": "/flywheel/dags/{DAG_ID}"},
     {"destination": "dag_run", "url_route": "flywheel-run", "href": "/flywheel/dags/{DAG_ID}/runs/{RUN_ID}"},

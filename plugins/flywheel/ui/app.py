@@ -6,6 +6,7 @@ only read: what the page's buttons do, Airflow's own REST API does, in the user'
 
 from __future__ import annotations
 
+import logging
 from functools import lru_cache
 from html import escape
 from pathlib import Path
@@ -19,6 +20,8 @@ from flywheel.ui import files, rights
 from flywheel.ui.costs import costs
 from flywheel.ui.readers import Reader, reader
 from include.cycles.cycle import Cycle, find_cycles
+
+log = logging.getLogger(__name__)
 
 STATIC = Path(__file__).parent / "static"
 #: types of the page's files by ending; nothing else is served
@@ -50,6 +53,16 @@ def make_application() -> FastAPI:
     app.get("/api/cycles/{name}/windows/{window}")(window)
     app.get("/cycles/{name}/files/{path:path}")(file)
     return app
+
+
+def warm_up() -> None:
+    """Read every cycle once: what never changes is in memory then, and nobody waits for it."""
+    for cycle in find_cycles().values():
+        try:
+            reader().card(cycle)
+            reader().view(cycle, WINDOWS)
+        except Exception:
+            log.warning("Cannot read %s ahead; the page will say why", cycle.name, exc_info=True)
 
 
 async def _harden(request: Request, call_next: Any) -> Response:  # noqa: ANN401 - starlette's own type

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import lru_cache
+from threading import Thread
 from typing import Any
 
 Scope = MutableMapping[str, Any]
@@ -25,6 +26,8 @@ class LazyApplication:
 
 @lru_cache(maxsize=1)
 def _application() -> Application:
-    from flywheel.ui.app import make_application  # noqa: PLC0415 - the very point of this file
+    from flywheel.ui.app import make_application, warm_up  # noqa: PLC0415 - the very point of this file
 
+    # Airflow's navigation shows the page's icon on every page, so whoever comes to this one finds it read.
+    Thread(target=warm_up, name="flywheel-page", daemon=True).start()
     return make_application()

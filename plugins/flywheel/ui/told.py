@@ -64,9 +64,9 @@ def entry(entries: list[Entry], each: Entry) -> Json:
 
 
 def sentence(each: Entry) -> str:
-    """What an entry says, for people."""
+    """What an entry says, in one sentence and the first of its reasons."""
     name = short(each.version) or f"The model of the data up to {each.data_end[:10]}"
-    why = " ".join(each.reasons)
+    why = " ".join(each.reasons[:1])
     if each.kind == "decision":
         word = "is to be promoted" if each.verdict.get("promote") else "is not to be promoted"
         return f"{name} {word}. {why}"
@@ -108,9 +108,10 @@ def decision(record: Json | None) -> Json | None:
 def _decided(record: Json) -> str:
     end = record["window"][1][:10]
     if not record["due"]:
-        return f"After the window up to {end}: retraining is not due. {' '.join(record['against'])}"
+        return f"After the window up to {end}: retraining is not due. {' '.join(record['against'][:1])}"
     asked = "It was asked for." if record["emission"]["is_emitted"] else record["emission"]["why"]
-    return f"After the window up to {end}: retraining is due. {' '.join(record['reasons'])} {asked}"
+    alarmed = f"{len(record['reasons'])} of the last windows alarmed."
+    return f"After the window up to {end}: retraining is due. {alarmed} {asked}"
 
 
 def last(*told: Sequence[Json | None]) -> Json | None:

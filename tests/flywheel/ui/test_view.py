@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from flywheel.asking import Request
+from flywheel.ui.app import warm_up
 from tests.flywheel.ui.conftest import ARN, BY, KEY, Browser, Written, entry
 from tests.flywheel.watching import month
 
@@ -121,6 +122,15 @@ def test_a_damaged_record_is_told_and_the_rest_is_shown(browser: Browser, writte
     assert "00000003.json" in parts["ledger"]["error"]
     assert parts["ledger"]["value"] is None
     assert parts["watch"]["error"] is None
+
+
+def test_what_was_read_ahead_is_not_read_again(browser: Browser, written: Written):
+    """Records never change, so one that is overwritten against the rule is not even noticed."""
+    looking = browser()
+    warm_up()
+    written.put("ledger/00000001.json", b"not json")
+    parts = looking.get("/flywheel/api/cycles/flights").json()["parts"]
+    assert (parts["ledger"]["error"], parts["ledger"]["value"]["total"]) == (None, 2)
 
 
 def test_a_card_tells_champion_window_and_last_decision(browser: Browser, written: Written):

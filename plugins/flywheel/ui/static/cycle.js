@@ -35,7 +35,7 @@ export async function cycle(name, again) {
 
 function head(found, ledger, again) {
   const champion = ledger.value?.entries.find((entry) => entry.number === ledger.value.champion) ?? ledger.value?.promotions.find((entry) => entry.number === ledger.value.champion);
-  const told = champion ? [h("strong", { class: "champion" }, champion.version), ` is in production since ${moment(champion.at)} (${ago(champion.at)}), trained on data to ${utcDate(champion.data_end)} UTC. `, report(found.name, champion.evaluation, "report.html", "Evaluation", "evaluation of the champion"), " ", report(found.name, champion.evaluation, "model_card.html", "Model card", "model card of the champion")] : "Nothing is in production.";
+  const told = champion ? [h("strong", { class: "champion" }, champion.version), ` is in production, promoted ${moment(champion.at)} (${ago(champion.at)}), trained on data to ${utcDate(champion.data_end)} UTC. `, report(found.name, champion.evaluation, "report.html", "Evaluation", "evaluation of the champion"), " ", report(found.name, champion.evaluation, "model_card.html", "Model card", "model card of the champion")] : "Nothing is in production.";
   return h("header", { class: "top" }, h("nav", { "aria-label": "Where you are" }, h("a", { href: `${pageRoot}/` }, "Flywheel"), " / ", found.name), h("h1", {}, found.name), h("p", { class: "quiet" }, found.description), h("p", {}, told), h("p", {}, "DAGs: ", Object.values(found.dags).flatMap((dag) => [ui(dagPage(dag), dag), " "])), actions(found, ledger.value, again));
 }
 

@@ -30,7 +30,7 @@ function card(cycle, dags, open) {
     h("p", { class: "quiet" }, cycle.description),
     mine.map((each) => approval(each)),
     part(ledger, (value) => champion(value), "No model was trained yet."),
-    part(watch, (value) => watched(value)),
+    part(watch, (value) => watched(value, ledger.value?.champion)),
     part(endpoint, (value) => served(value), "No endpoint yet: the first promoted version brings it."),
     h("dl", {}, pair("Next run", nextRun(cycle, dags)), last(ledger.value, watch.value)),
   );
@@ -44,15 +44,21 @@ function champion({ champion: entry, entries }) {
     {},
     pair("Champion", h("strong", { class: "champion" }, entry.version ?? "–"), " ", run(entry.by, "run")),
     pair("Trained on data to", h("time", { datetime: entry.data_end }, utcDate(entry.data_end)), " UTC"),
-    pair("In production since", h("time", { datetime: entry.at, title: exactly(entry.at) }, `${moment(entry.at)} (${ago(entry.at)})`)),
+    pair("Promoted", h("time", { datetime: entry.at, title: exactly(entry.at) }, `${moment(entry.at)} (${ago(entry.at)})`)),
     pair("Its own evaluation", said ? `${entry.verdict.metric} ${metric(said.value)} (${metric(said.low)} – ${metric(said.high)})` : "–"),
   );
 }
 
-function watched({ window, decision }) {
+function watched({ window, decision }, champion) {
   if (!window) return h("p", { class: "quiet" }, "No window was watched yet.");
   const state = window.held_back ? badge("warn", "held back") : window.is_alarm ? badge("bad", "alarm") : badge("good", "quiet");
-  return h("dl", {}, pair("Newest window", interval(window.window)), pair("Quality there", quality(window)), pair("Drift", state, window.why === "nothing" ? "" : ` ${window.why}`), decision?.due ? pair("Retraining", badge("warn", "due")) : null);
+  return h("dl", {}, pair("Newest window", interval(window.window)), pair("Quality there", quality(window)), pair("Drift", state, window.why === "nothing" ? "" : ` ${window.held_back ?? window.why}`), decision?.due ? pair("Retraining", retraining(window, champion)) : null);
+}
+
+/** What a due retraining came to: a promotion since then has answered it. */
+function retraining(window, champion) {
+  const isNew = champion && champion.version !== window.champion && Date.parse(champion.data_end) > Date.parse(window.data_end);
+  return isNew ? badge("idle", `was due; ${champion.version} came of it or since`) : badge("warn", "due");
 }
 
 export function quality(window) {

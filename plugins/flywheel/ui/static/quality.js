@@ -62,6 +62,7 @@ function drawn(place, found, promotions, name) {
   const kept = lines.map((_, index) => index < 4 || data[index].some((value) => value !== null));
   const options = {
     width,
+    scales: { x: { range: [seconds(found[0].window[0]), seconds(found.at(-1).window[1])] } },
     height: Math.max(220, Math.min(360, width / 2.4)),
     tzDate: (at) => globalThis.uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
     legend: { show: width > 560 },

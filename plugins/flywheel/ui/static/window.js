@@ -29,7 +29,7 @@ function summary(cycle, found) {
   return h(
     "dl",
     {},
-    pair("Found", state, ` ${found.why}`),
+    pair("Found", state, ` ${found.held_back ?? found.why}`),
     pair("Champion", `${found.champion}, data to ${found.data_end.slice(0, 10)}`),
     pair("Rows", count(found.rows)),
     pair("Quality", judged ? `${judged.metric} ${metric(judged.value)} (${metric(judged.low)} – ${metric(judged.high)}) by ${count(judged.judged)} labels, ${share(judged.coverage)} of all events` : "no labels yet"),
