@@ -5,6 +5,9 @@ layer of an overlay. `linked` holds hard links to stored objects; a process that
 of its own, so links are as safe as copies. BIND: `ml` alone is bound to /opt/ml. NONE: namespaces are
 refused (or this is no Linux); a process finds its folder by the variable SAGEMAKER_BASE_DIR, the toolkits'
 convention.
+
+In a namespace, the service's database looks empty: a job that reads it by mistake, or out of curiosity, finds
+nothing. It is no wall against a job that means harm, which may undo mounts of its own namespace.
 """
 
 from __future__ import annotations
@@ -41,6 +44,12 @@ if [ "$layers" = overlay ]; then
 else
   mount --bind "$workspace/ml" /opt/ml
 fi
+root=$workspace
+while [ -n "$root" ] && [ ! -f "$root/sagemaker.sqlite" ]; do root=${root%/*}; done
+for file in "$root"/sagemaker.sqlite*; do
+  # a log of the database may go away meanwhile
+  if [ -f "$file" ]; then mount --bind /dev/null "$file" || [ ! -f "$file" ]; fi
+done
 exec "$@"
 """
 TIMEOUT_S = 10

@@ -157,13 +157,25 @@ def isolate(is_overlay: bool, workspace: str) -> None:  # noqa: FBT001 (what iso
                 file.write(text)
     _call("mount", b"none", b"/", None, MS_REC | MS_PRIVATE, None)
     os.makedirs("/opt/ml", exist_ok=True)  # noqa: PTH103
-    upper = os.fsencode(f"{workspace}/ml")
-    if not is_overlay:
-        _call("mount", upper, b"/opt/ml", None, MS_BIND, None)
-        return
-    layers = f"lowerdir={workspace}/linked,upperdir={workspace}/ml,workdir={workspace}/work"
-    layers += ",userxattr" if uid else ""
-    _call("mount", b"overlay", b"/opt/ml", b"overlay", 0, os.fsencode(layers))
+    if is_overlay:
+        layers = f"lowerdir={workspace}/linked,upperdir={workspace}/ml,workdir={workspace}/work"
+        layers += ",userxattr" if uid else ""
+        _call("mount", b"overlay", b"/opt/ml", b"overlay", 0, os.fsencode(layers))
+    else:
+        _call("mount", os.fsencode(f"{workspace}/ml"), b"/opt/ml", None, MS_BIND, None)
+    _hide_database(workspace)
+
+
+def _hide_database(workspace: str) -> None:
+    root = workspace
+    while not os.path.exists(f"{root}/sagemaker.sqlite"):  # noqa: PTH110 (no more imports than needed)
+        root = root.rpartition("/")[0]
+        if not root:
+            return
+    for name in os.listdir(root):  # noqa: PTH208
+        if name.startswith("sagemaker.sqlite"):
+            with contextlib.suppress(FileNotFoundError):  # a log of the database may go away meanwhile
+                _call("mount", b"/dev/null", os.fsencode(f"{root}/{name}"), None, MS_BIND, None)
 
 
 def _call(name: str, *arguments: object) -> None:

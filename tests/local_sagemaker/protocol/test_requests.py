@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from include.local_sagemaker.protocol import models, validation
+from include.local_sagemaker.protocol.bodies import WHOLE_LIMIT
 
 ENDPOINT = "arn:aws:sagemaker:us-east-1:000000000000:endpoint/e"
 
@@ -204,3 +205,32 @@ def test_sts_and_iam_answer(service: Any):
         "arn:aws:iam::000000000000:role/any",
         "sts:AssumeRole",
     )
+
+
+@pytest.mark.parametrize(("levels", "expected"), [(99, 200), (101, 400), (100_000, 400)])
+def test_a_body_nested_too_deeply_is_refused(service: Any, levels: int, expected: int):
+    """A hundred levels are enough for any request."""
+    body = b'{"NameContains":"a","Unknown":' + b"[" * levels + b"]" * levels + b"}"
+    status, _, answer = send(
+        service,
+        "POST",
+        "/",
+        body,
+        x_amz_target="SageMaker.ListModels",
+        content_type="application/x-amz-json-1.1",
+    )
+    assert (status, b"nested too deeply" in answer) == (expected, expected != 200)
+
+
+def test_a_body_that_is_too_large_is_refused(service: Any):
+    """Before it is parsed, with the status that says so."""
+    body = b" " * (WHOLE_LIMIT + 1)
+    status, _, answer = send(
+        service,
+        "POST",
+        "/",
+        body,
+        x_amz_target="SageMaker.ListModels",
+        content_type="application/x-amz-json-1.1",
+    )
+    assert (status, b"RequestEntityTooLarge" in answer) == (413, True)
