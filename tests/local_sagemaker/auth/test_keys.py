@@ -24,6 +24,16 @@ from include.local_sagemaker.auth import credentials
 from include.local_sagemaker.connection import HEAD_LIMIT_BYTES
 
 KEY, SECRET = "tester", "a-secret-for-the-tests"
+IMAGE = """
+uri = ["signing:*"]
+[entry_points]
+process = ["{python}", "{dir}/job.py"]
+"""
+JOB = """
+import os, boto3
+body = os.environ["AWS_ACCESS_KEY_ID"].encode()
+boto3.client("s3").put_object(Bucket="lab", Key="from-the-job", Body=body)
+"""
 SERVICES = ("s3", "sagemaker", "sagemaker-runtime", "sts")
 ASKED: dict[str, Callable[[Any], Any]] = {
     "s3": lambda client: client.list_buckets(),
@@ -46,8 +56,11 @@ def key_file(path: Path, secret: str = SECRET) -> Path:
 @pytest.fixture(scope="module")
 def service(start_shared_service: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
     """One service on every address of this machine, with a bucket."""
-    keys = key_file(tmp_path_factory.mktemp("keys") / "credentials")
-    started = start_shared_service("--host", "0.0.0.0", "--credentials", str(keys))  # noqa: S104 (its purpose)
+    folder = tmp_path_factory.mktemp("keys")
+    (folder / "job.py").write_text(JOB)
+    (folder / "image.toml").write_text(IMAGE)
+    options = ("--credentials", str(key_file(folder / "credentials")), "--image", str(folder / "image.toml"))
+    started = start_shared_service("--host", "0.0.0.0", *options)  # noqa: S104 (its purpose)
     client(started, "s3").create_bucket(Bucket="lab")
     return started
 
@@ -171,10 +184,20 @@ def test_a_presigned_url_expires(service: Any):
 
 
 def test_a_job_is_given_a_key_that_works(service: Any):
-    """What the service hands to its own processes signs as well as the user's, and is another."""
+    """What a job finds in its environment signs what it asks for, and is not the user's key."""
+    sagemaker = client(service, "sagemaker")
+    cluster = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
+    sagemaker.create_processing_job(
+        ProcessingJobName="signs",
+        AppSpecification={"ImageUri": "signing:1"},
+        RoleArn="arn:aws:iam::000000000000:role/lab",
+        ProcessingResources={"ClusterConfig": cluster},
+    )
+    waiter = sagemaker.get_waiter("processing_job_completed_or_stopped")
+    waiter.wait(ProcessingJobName="signs", WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+    found = client(service, "s3").get_object(Bucket="lab", Key="from-the-job")["Body"].read().decode()
     pair = credentials.inside(service.root)
-    assert code(client(service, "s3", pair.id, pair.secret), "s3") == ""
-    assert pair.id != KEY
+    assert (found, pair.id == KEY) == (pair.id, False)
     assert (service.root / credentials.INSIDE).stat().st_mode & 0o777 == 0o600
 
 
