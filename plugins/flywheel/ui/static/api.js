@@ -29,8 +29,12 @@ async function ask(url, options = {}) {
   }
   const body = await answer.json().catch(() => null);
   if (answer.ok) return body;
-  const detail = typeof body?.detail === "string" ? body.detail : body?.detail ? JSON.stringify(body.detail) : "";
-  throw new Refused(answer.status, [WORDS[answer.status] ?? `Airflow answered ${answer.status}.`, detail].filter(Boolean).join(" "));
+  const detail =
+    typeof body?.detail === "string" ? body.detail : body?.detail ? JSON.stringify(body.detail) : "";
+  throw new Refused(
+    answer.status,
+    [WORDS[answer.status] ?? `Airflow answered ${answer.status}.`, detail].filter(Boolean).join(" "),
+  );
 }
 
 /** JSON of the page's own application. */
@@ -46,6 +50,12 @@ export const airflow = (path, method = "GET", body = undefined) =>
 
 /** Like Promise.all over an object; what fails becomes `{error}`. */
 export async function each(asked) {
-  const pairs = Object.entries(asked).map(async ([name, promise]) => [name, await promise.then((value) => ({ value }), (error) => ({ error }))]);
+  const pairs = Object.entries(asked).map(async ([name, promise]) => [
+    name,
+    await promise.then(
+      (value) => ({ value }),
+      (error) => ({ error }),
+    ),
+  ]);
   return Object.fromEntries(await Promise.all(pairs));
 }

@@ -16,14 +16,21 @@ function fill(element, attributes, children) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat(9).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children.flat(9).filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 
 /** Says something to everybody, readers of the screen included. */
 export function say(text, kind = "note") {
   const place = document.getElementById("said");
-  const note = h("p", { class: `toast ${kind}` }, text, h("button", { class: "plain", "aria-label": "Close", onclick: () => note.remove() }, "×"));
+  const note = h(
+    "p",
+    { class: `toast ${kind}` },
+    text,
+    h("button", { class: "plain", "aria-label": "Close", onclick: () => note.remove() }, "×"),
+  );
   place.append(note);
   if (kind !== "error") setTimeout(() => note.remove(), 12000);
 }

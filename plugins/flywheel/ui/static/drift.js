@@ -13,45 +13,120 @@ export function drift(cycle, watch) {
   const windows = watch.windows;
   const names = weighty(windows);
   if (!names.length) return h("p", { class: "quiet" }, held(windows));
-  const grid = h("tbody", {}, heads(cycle, windows), names.map((name, index) => line(cycle, name, windows, index)));
-  const more = names.length > FIRST && h("button", { "aria-expanded": "false", onclick: (event) => unfold(grid, event.target) }, `Show all ${names.length} features`);
+  const grid = h(
+    "tbody",
+    {},
+    heads(cycle, windows),
+    names.map((name, index) => line(cycle, name, windows, index)),
+  );
+  const more =
+    names.length > FIRST &&
+    h(
+      "button",
+      { "aria-expanded": "false", onclick: (event) => unfold(grid, event.target) },
+      `Show all ${names.length} features`,
+    );
   roving(grid);
   return h(
     "div",
     {},
-    h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Drift by feature and window" }, h("table", { class: "heat" }, grid)),
-    h("p", { class: "quiet" }, `Each cell is how far a feature has moved from the champion's baseline (0 to 1); ▲ has drifted: at least ${watch.rule.minimum_distance}, and not by chance. Features are in the order of their importance. The arrow keys go from cell to cell, Enter opens it.`),
+    h(
+      "div",
+      { class: "scroll", tabindex: 0, role: "region", "aria-label": "Drift by feature and window" },
+      h("table", { class: "heat" }, grid),
+    ),
+    h(
+      "p",
+      { class: "quiet" },
+      `Each cell is how far a feature has moved from the champion's baseline (0 to 1); ▲ has drifted: at least ${watch.rule.minimum_distance}, and not by chance. Features are in the order of their importance. The arrow keys go from cell to cell, Enter opens it.`,
+    ),
     more,
   );
 }
 
 function held(windows) {
   const why = windows.at(-1)?.held_back;
-  return why ? `The newest window was held back: ${why}. No feature was compared.` : "No window was watched yet.";
+  return why
+    ? `The newest window was held back: ${why}. No feature was compared.`
+    : "No window was watched yet.";
 }
 
 /** Every feature, the most important in the newest window that has it first. */
 function weighty(windows) {
   const importance = new Map();
-  for (const window of windows) for (const each of window.features) importance.set(each.name, each.importance ?? 0);
+  for (const window of windows)
+    for (const each of window.features) importance.set(each.name, each.importance ?? 0);
   return [...importance].sort((one, other) => other[1] - one[1]).map(([name]) => name);
 }
 
 function heads(cycle, windows) {
-  const head = (window) => h("th", { scope: "col" }, h("button", { class: `plain ${window.is_alarm ? "bad" : ""}`, "data-cell": true, title: `${interval(window.window)}: ${window.why}`, "aria-label": `Window ${interval(window.window)}: ${window.is_alarm ? "alarm, " : ""}${window.why}`, onclick: () => openWindow(cycle, window) }, utcDate(window.window[0]).slice(2, 10), window.is_alarm ? " ▲" : ""));
+  const head = (window) =>
+    h(
+      "th",
+      { scope: "col" },
+      h(
+        "button",
+        {
+          class: `plain ${window.is_alarm ? "bad" : ""}`,
+          "data-cell": true,
+          title: `${interval(window.window)}: ${window.why}`,
+          "aria-label": `Window ${interval(window.window)}: ${window.is_alarm ? "alarm, " : ""}${window.why}`,
+          onclick: () => openWindow(cycle, window),
+        },
+        utcDate(window.window[0]).slice(2, 10),
+        window.is_alarm ? " ▲" : "",
+      ),
+    );
   return h("tr", {}, h("th", { scope: "col" }, "Feature"), windows.map(head));
 }
 
 function line(cycle, name, windows, index) {
-  const cells = windows.map((window) => cell(cycle, name, window, window.features.find((each) => each.name === name)));
+  const cells = windows.map((window) =>
+    cell(
+      cycle,
+      name,
+      window,
+      window.features.find((each) => each.name === name),
+    ),
+  );
   return h("tr", { hidden: index >= FIRST }, h("th", { scope: "row" }, name), cells);
 }
 
 function cell(cycle, name, window, feature) {
-  if (!feature) return h("td", {}, h("button", { class: "cell none", "data-cell": true, "aria-label": `${name}, ${interval(window.window)}: not compared`, onclick: () => openWindow(cycle, window, name) }, "·"));
+  if (!feature)
+    return h(
+      "td",
+      {},
+      h(
+        "button",
+        {
+          class: "cell none",
+          "data-cell": true,
+          "aria-label": `${name}, ${interval(window.window)}: not compared`,
+          onclick: () => openWindow(cycle, window, name),
+        },
+        "·",
+      ),
+    );
   const level = Math.min(10, Math.round((10 * feature.distance) / FULL));
   const told = `${name}, ${interval(window.window)}: distance ${metric(feature.distance)}${feature.is_drifted ? ", has drifted" : ""}, importance ${share(feature.importance)}`;
-  return h("td", {}, h("button", { class: "cell", "data-cell": true, "data-level": level, "aria-label": told, title: told, onclick: () => openWindow(cycle, window, name) }, feature.distance.toFixed(2), feature.is_drifted ? "▲" : ""));
+  return h(
+    "td",
+    {},
+    h(
+      "button",
+      {
+        class: "cell",
+        "data-cell": true,
+        "data-level": level,
+        "aria-label": told,
+        title: told,
+        onclick: () => openWindow(cycle, window, name),
+      },
+      feature.distance.toFixed(2),
+      feature.is_drifted ? "▲" : "",
+    ),
+  );
 }
 
 function unfold(grid, button) {
@@ -62,7 +137,8 @@ function unfold(grid, button) {
 
 /** One stop of the Tab key for the whole map; the arrow keys go on from there. */
 function roving(grid) {
-  const cells = () => [...grid.rows].filter((row) => !row.hidden).map((row) => [...row.querySelectorAll("[data-cell]")]);
+  const cells = () =>
+    [...grid.rows].filter((row) => !row.hidden).map((row) => [...row.querySelectorAll("[data-cell]")]);
   for (const button of grid.querySelectorAll("[data-cell]")) button.tabIndex = -1;
   const last = cells()[0]?.at(-1);
   if (last) last.tabIndex = 0;

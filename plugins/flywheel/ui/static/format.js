@@ -10,8 +10,18 @@ export const zone = (() => {
   }
 })();
 
-const stamp = new Intl.DateTimeFormat("en-CA", { timeZone: zone, dateStyle: "short", timeStyle: "short", hourCycle: "h23" });
-const exact = new Intl.DateTimeFormat("en-CA", { timeZone: zone, dateStyle: "short", timeStyle: "long", hourCycle: "h23" });
+const stamp = new Intl.DateTimeFormat("en-CA", {
+  timeZone: zone,
+  dateStyle: "short",
+  timeStyle: "short",
+  hourCycle: "h23",
+});
+const exact = new Intl.DateTimeFormat("en-CA", {
+  timeZone: zone,
+  dateStyle: "short",
+  timeStyle: "long",
+  hourCycle: "h23",
+});
 
 /** A moment in the user's zone: 2013-02-01 01:00. */
 export const moment = (iso) => (iso ? stamp.format(new Date(iso)).replace(",", "") : "–");
@@ -25,14 +35,20 @@ export const utcDate = (iso) => {
 export const interval = (pair) => (pair ? `${utcDate(pair[0])} – ${utcDate(pair[1])}` : "–");
 /** A number with four digits, as metrics are told. */
 export const metric = (value) => (typeof value === "number" ? value.toFixed(4) : "undefined");
-export const share = (value) => (typeof value === "number" ? `${(100 * value).toFixed(value > 0.995 || value < 0.1 ? 1 : 0)} %` : "–");
+export const share = (value) =>
+  typeof value === "number" ? `${(100 * value).toFixed(value > 0.995 || value < 0.1 ? 1 : 0)} %` : "–";
 export const count = (value) => (typeof value === "number" ? value.toLocaleString("en-US") : "–");
-export const ms = (value) => (typeof value === "number" ? `${value < 10 ? value.toFixed(1) : Math.round(value)} ms` : "–");
+export const ms = (value) =>
+  typeof value === "number" ? `${value < 10 ? value.toFixed(1) : Math.round(value)} ms` : "–";
 
 /** A stretch of time in its largest units: 3 d 4 h, 12 min, 8 s. */
 export function span(seconds) {
   if (typeof seconds !== "number" || Number.isNaN(seconds)) return "–";
-  const units = [["d", 86400], ["h", 3600], ["min", 60]];
+  const units = [
+    ["d", 86400],
+    ["h", 3600],
+    ["min", 60],
+  ];
   for (const [index, [name, size]] of units.entries()) {
     if (seconds < size) continue;
     const rest = units[index + 1];

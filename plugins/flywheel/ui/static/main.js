@@ -14,7 +14,8 @@ const drawn = new Map();
 
 /** Draws the sections whose data has changed; one that somebody works in is left alone until they leave it. */
 function draw(sections, forced) {
-  if (!main.querySelector("[data-section]")) main.replaceChildren(...Object.keys(sections).map((name) => h("div", { "data-section": name })));
+  if (!main.querySelector("[data-section]"))
+    main.replaceChildren(...Object.keys(sections).map((name) => h("div", { "data-section": name })));
   for (const [name, [data, render]] of Object.entries(sections)) {
     const place = main.querySelector(`[data-section="${name}"]`);
     const content = JSON.stringify(data, (key, value) => (key === "as_of" ? undefined : value));
@@ -27,7 +28,11 @@ function draw(sections, forced) {
 }
 
 async function view(forced) {
-  const [kind, ...names] = location.pathname.slice(pageRoot.length).split("/").slice(1).map(decodeURIComponent);
+  const [kind, ...names] = location.pathname
+    .slice(pageRoot.length)
+    .split("/")
+    .slice(1)
+    .map(decodeURIComponent);
   const again = () => show(true);
   if (kind === "cycles") return draw(await cycle(names[0], again), forced);
   if (kind !== "dags") return draw(await overview(), forced);
@@ -50,7 +55,12 @@ async function show(forced = false) {
 /** What was shown before stays, under a line that says that it is old; without anything, the page says why. */
 function failed(error) {
   const again = h("button", { onclick: () => show(true) }, "Try again");
-  const trouble = h("div", { id: "trouble", class: "empty problem", role: "alert" }, h("p", {}, error.message), again);
+  const trouble = h(
+    "div",
+    { id: "trouble", class: "empty problem", role: "alert" },
+    h("p", {}, error.message),
+    again,
+  );
   document.getElementById("trouble")?.remove();
   if (main.querySelector("[data-section]")) {
     trouble.prepend(h("p", {}, "What is below is old."));
@@ -64,4 +74,7 @@ function failed(error) {
 
 follow();
 show();
-setInterval(() => document.visibilityState === "visible" && !document.querySelector("dialog[open]") && show(), AGAIN_MS);
+setInterval(
+  () => document.visibilityState === "visible" && !document.querySelector("dialog[open]") && show(),
+  AGAIN_MS,
+);

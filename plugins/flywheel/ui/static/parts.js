@@ -14,13 +14,19 @@ export function part(found, render, empty = "Nothing yet.") {
   }
   if (found.value) children.push(render(found.value));
   else if (!found.error) children.push(h("p", { class: "quiet" }, empty));
-  if (found.value && found.as_of && secondsSince(found.as_of) > STALE_S) children.push(h("p", { class: "quiet" }, `Read ${ago(found.as_of)}.`));
+  if (found.value && found.as_of && secondsSince(found.as_of) > STALE_S)
+    children.push(h("p", { class: "quiet" }, `Read ${ago(found.as_of)}.`));
   return children;
 }
 
 /** A section with a heading; its content may come later. */
 export function section(title, id, ...children) {
-  return h("section", { class: "panel", id, "aria-labelledby": `${id}-title` }, h("h2", { id: `${id}-title` }, title), ...children);
+  return h(
+    "section",
+    { class: "panel", id, "aria-labelledby": `${id}-title` },
+    h("h2", { id: `${id}-title` }, title),
+    ...children,
+  );
 }
 
 /** Label and value, in a list of such pairs. */
@@ -28,4 +34,5 @@ export const pair = (label, ...value) => [h("dt", {}, label), h("dd", {}, ...val
 
 /** A word with a colour and a shape, so that the colour is not all that tells. */
 const SIGNS = { good: "●", bad: "▲", warn: "◆", idle: "○" };
-export const badge = (kind, text) => h("span", { class: `badge ${kind}` }, h("span", { "aria-hidden": "true" }, SIGNS[kind]), ` ${text}`);
+export const badge = (kind, text) =>
+  h("span", { class: `badge ${kind}` }, h("span", { "aria-hidden": "true" }, SIGNS[kind]), ` ${text}`);

@@ -45,8 +45,21 @@ function drawn(place, found, promotions, name) {
   ];
   const quiet = css("--quiet");
   const axis = { stroke: quiet, grid: { stroke: css("--line"), width: 1 }, ticks: { stroke: css("--line") } };
-  const line = (label, stroke, more = {}) => ({ label, stroke, width: 1.5, spanGaps: false, points: { size: 6 }, value: (_, v) => (v === null || v === undefined ? "–" : metric(v)), ...more });
-  const bound = (label) => ({ label, stroke: "transparent", points: { show: false }, value: (_, v) => (v === null || v === undefined ? "–" : metric(v)) });
+  const line = (label, stroke, more = {}) => ({
+    label,
+    stroke,
+    width: 1.5,
+    spanGaps: false,
+    points: { size: 6 },
+    value: (_, v) => (v === null || v === undefined ? "–" : metric(v)),
+    ...more,
+  });
+  const bound = (label) => ({
+    label,
+    stroke: "transparent",
+    points: { show: false },
+    value: (_, v) => (v === null || v === undefined ? "–" : metric(v)),
+  });
   const lines = [
     { label: "Window from", value: (_, v) => (v ? utcDate(v * 1000) : "–") },
     bound("95 % high"),
@@ -72,7 +85,11 @@ function drawn(place, found, promotions, name) {
     hooks: { draw: [(chart) => marks(chart, promotions)] },
   };
   place.replaceChildren();
-  new globalThis.uPlot(options, data.filter((_, index) => kept[index]), place);
+  new globalThis.uPlot(
+    options,
+    data.filter((_, index) => kept[index]),
+    place,
+  );
 }
 
 /** A line where each promotion takes over, with its version. */
@@ -89,19 +106,75 @@ function marks(chart, promotions) {
     ctx.moveTo(x, bbox.top);
     ctx.lineTo(x, bbox.top + bbox.height);
     ctx.stroke();
-    ctx.fillText(promotion.version?.split("/").at(-1) ?? "", x + 3 * devicePixelRatio, bbox.top + 12 * devicePixelRatio);
+    ctx.fillText(
+      promotion.version?.split("/").at(-1) ?? "",
+      x + 3 * devicePixelRatio,
+      bbox.top + 12 * devicePixelRatio,
+    );
   }
   ctx.restore();
 }
 
 const legend = (replay) =>
-  h("p", { class: "quiet" }, "The band is the 95 % interval; broken lines upright are promotions, where the version takes over. ", replay ? "First model and baselines are those of the last replay." : "First model and baselines appear after a replay (make replay).");
+  h(
+    "p",
+    { class: "quiet" },
+    "The band is the 95 % interval; broken lines upright are promotions, where the version takes over. ",
+    replay
+      ? "First model and baselines are those of the last replay."
+      : "First model and baselines appear after a replay (make replay).",
+  );
 
 function table(found, name) {
   const cell = (models, model) => h("td", {}, models[model] ? metric(models[model].value) : "–");
   const line = (each) =>
-    h("tr", {}, h("th", { scope: "row" }, interval(each.window)), h("td", {}, each.champion), h("td", {}, each.quality ? `${metric(each.quality.value)} (${metric(each.quality.low)} – ${metric(each.quality.high)})` : "–"),
-      h("td", {}, each.quality?.reference ? metric(each.quality.reference.value) : "–"), h("td", {}, each.estimate ? metric(each.estimate.value) : "–"), h("td", {}, each.quality ? share(each.quality.coverage) : "–"), Object.keys(WORDS).map((model) => cell(each.models, model)));
-  const heads = ["Window", "Champion as of", `${name} (95 %)`, "Own evaluation", "Estimate", "Labels", ...Object.values(WORDS)];
-  return h("details", { "data-keep": "quality-table" }, h("summary", {}, "All numbers"), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Quality by window" }, h("table", {}, h("thead", {}, h("tr", {}, heads.map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, found.toReversed().map(line)))));
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, interval(each.window)),
+      h("td", {}, each.champion),
+      h(
+        "td",
+        {},
+        each.quality
+          ? `${metric(each.quality.value)} (${metric(each.quality.low)} – ${metric(each.quality.high)})`
+          : "–",
+      ),
+      h("td", {}, each.quality?.reference ? metric(each.quality.reference.value) : "–"),
+      h("td", {}, each.estimate ? metric(each.estimate.value) : "–"),
+      h("td", {}, each.quality ? share(each.quality.coverage) : "–"),
+      Object.keys(WORDS).map((model) => cell(each.models, model)),
+    );
+  const heads = [
+    "Window",
+    "Champion as of",
+    `${name} (95 %)`,
+    "Own evaluation",
+    "Estimate",
+    "Labels",
+    ...Object.values(WORDS),
+  ];
+  return h(
+    "details",
+    { "data-keep": "quality-table" },
+    h("summary", {}, "All numbers"),
+    h(
+      "div",
+      { class: "scroll", tabindex: 0, role: "region", "aria-label": "Quality by window" },
+      h(
+        "table",
+        {},
+        h(
+          "thead",
+          {},
+          h(
+            "tr",
+            {},
+            heads.map((text) => h("th", { scope: "col" }, text)),
+          ),
+        ),
+        h("tbody", {}, found.toReversed().map(line)),
+      ),
+    ),
+  );
 }

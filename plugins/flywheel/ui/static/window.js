@@ -1,6 +1,7 @@
 // One window in a dialog: what was found and decided, the distributions of its features, its labels and traffic.
 import { flywheel } from "./api.js";
-import { h, svg } from "./dom.js";
+import { distributions } from "./distributions.js";
+import { h } from "./dom.js";
 import { count, interval, metric, share, span } from "./format.js";
 import { run } from "./links.js";
 import { badge, pair, part } from "./parts.js";
@@ -8,89 +9,169 @@ import { dialog, report } from "./viewer.js";
 
 /** Opens a window; `feature` is the one whose distributions are shown first. */
 export async function openWindow(cycle, window, feature) {
-  const box = dialog(`${cycle}: window ${interval(window.window)}`, h("p", { class: "quiet", role: "status" }, "Loading ..."));
+  const box = dialog(
+    `${cycle}: window ${interval(window.window)}`,
+    h("p", { class: "quiet", role: "status" }, "Loading ..."),
+  );
   box.classList.add("wide");
   try {
     const found = await flywheel(`/cycles/${cycle}/windows/${window.name}`);
-    box.lastChild.replaceWith(h("div", { class: "body" }, part(found, (value) => all(cycle, value, feature))));
+    box.lastChild.replaceWith(
+      h(
+        "div",
+        { class: "body" },
+        part(found, (value) => all(cycle, value, feature)),
+      ),
+    );
   } catch (error) {
     box.lastChild.replaceWith(h("p", { class: "problem", role: "alert" }, error.message));
   }
 }
 
 function all(cycle, found, feature) {
-  return h("div", {}, summary(cycle, found), distributions(found, feature), h("div", { class: "columns" }, labels(found.coverage), slices(found.slices), bias(found.bias)));
+  return h(
+    "div",
+    {},
+    summary(cycle, found),
+    distributions(found, feature),
+    h("div", { class: "columns" }, labels(found.coverage), slices(found.slices), bias(found.bias)),
+  );
 }
 
 function summary(cycle, found) {
-  const state = found.held_back ? badge("warn", "held back") : found.is_alarm ? badge("bad", "alarm") : badge("good", "quiet");
+  const state = found.held_back
+    ? badge("warn", "held back")
+    : found.is_alarm
+      ? badge("bad", "alarm")
+      : badge("good", "quiet");
   const judged = found.quality;
-  const links = [report(cycle, found.report, "report.html", "Report", "report"), run(found.by, "Run"), report(cycle, found.monitor, "evidence.json", "Evidence", "evidence"), report(cycle, found.monitor, "constraint_violations.json", "Violations", "violations")];
+  const links = [
+    report(cycle, found.report, "report.html", "Report", "report"),
+    run(found.by, "Run"),
+    report(cycle, found.monitor, "evidence.json", "Evidence", "evidence"),
+    report(cycle, found.monitor, "constraint_violations.json", "Violations", "violations"),
+  ];
   return h(
     "dl",
     {},
     pair("Found", state, ` ${found.held_back ?? found.why}`),
     pair("Champion", `${found.champion}, data to ${found.data_end.slice(0, 10)}`),
     pair("Rows", count(found.rows)),
-    pair("Quality", judged ? `${judged.metric} ${metric(judged.value)} (${metric(judged.low)} – ${metric(judged.high)}) by ${count(judged.judged)} labels, ${share(judged.coverage)} of all events` : "no labels yet"),
-    pair("Estimate", found.estimate ? `${found.estimate.metric} ${metric(found.estimate.value)} (${metric(found.estimate.low)} – ${metric(found.estimate.high)}), from scores alone` : "none"),
-    found.separability?.value ? pair("Told from the baseline", `area ${metric(found.separability.value)}, limit ${found.separability.limit}`) : null,
-    found.broken.length ? pair("Broken upstream", found.broken.map((each) => `${each.feature}: ${each.description ?? each.check}`).join("; ")) : null,
+    pair(
+      "Quality",
+      judged
+        ? `${judged.metric} ${metric(judged.value)} (${metric(judged.low)} – ${metric(judged.high)}) by ${count(judged.judged)} labels, ${share(judged.coverage)} of all events`
+        : "no labels yet",
+    ),
+    pair(
+      "Estimate",
+      found.estimate
+        ? `${found.estimate.metric} ${metric(found.estimate.value)} (${metric(found.estimate.low)} – ${metric(found.estimate.high)}), from scores alone`
+        : "none",
+    ),
+    found.separability?.value
+      ? pair(
+          "Told from the baseline",
+          `area ${metric(found.separability.value)}, limit ${found.separability.limit}`,
+        )
+      : null,
+    found.broken.length
+      ? pair(
+          "Broken upstream",
+          found.broken.map((each) => `${each.feature}: ${each.description ?? each.check}`).join("; "),
+        )
+      : null,
     found.decision ? pair("Decision", found.decision.says) : null,
-    pair("More", links.filter(Boolean).flatMap((link) => [link, " "])),
+    pair(
+      "More",
+      links.filter(Boolean).flatMap((link) => [link, " "]),
+    ),
   );
 }
 
-function distributions(found, feature) {
-  const known = found.distributions?.features ?? [];
-  if (!known.length) return h("p", { class: "quiet" }, "There are no distributions of this window.");
-  const drifted = new Map(found.features.map((each) => [each.name, each]));
-  const order = [...known].sort((one, other) => (drifted.get(other.name)?.importance ?? 0) - (drifted.get(one.name)?.importance ?? 0));
-  const place = h("div", {});
-  const show = (name) => place.replaceChildren(bars(known.find((each) => each.name === name), drifted.get(name)));
-  const choice = h("select", { id: "feature", onchange: (event) => show(event.target.value) }, order.map((each) => h("option", { value: each.name }, each.name)));
-  choice.value = known.some((each) => each.name === feature) ? feature : order[0].name;
-  show(choice.value);
-  return h("section", {}, h("h3", {}, h("label", { for: "feature" }, "Distribution of "), choice), place);
-}
-
-const text = (value) => (typeof value === "number" ? Number(value.toPrecision(4)).toString() : String(value));
-
-/** What each bar stands for; the first and the last of numbers are all below and above the edges. */
-function bins({ kind, values, edges, baseline }) {
-  if (kind === "text") return baseline.map((_, index) => text(values[index] ?? "others"));
-  const inner = edges.slice(1).map((edge, index) => `${text(edges[index])} to ${text(edge)}`);
-  const names = [`below ${text(edges[0])}`, ...inner, `above ${text(edges.at(-1))}`];
-  return names.length === baseline.length ? names : baseline.map((_, index) => inner[index] ?? `bin ${index + 1}`);
-}
-
-function bars(found, feature) {
-  const names = bins(found);
-  const top = Math.max(...found.baseline, ...found.current, 1e-9);
-  const [width, height, foot] = [720, 180, 4];
-  const step = width / names.length;
-  const bar = (value, index, offset, kind) => svg("rect", { class: kind, x: index * step + step * offset, y: height - (value / top) * height, width: Math.max(step * 0.38, 1), height: (value / top) * height }, svg("title", {}, `${names[index]}: ${share(value)} (${kind})`));
-  const chart = svg("svg", { viewBox: `0 -4 ${width} ${height + foot + 4}`, class: "bars", role: "img", "aria-label": `${found.name}: baseline and window by bin; the table below has the numbers` }, found.baseline.map((value, index) => bar(value, index, 0.1, "baseline")), found.current.map((value, index) => bar(value, index, 0.52, "current")));
-  const told = feature ? `Distance ${metric(feature.distance)} (${feature.test}), p-value ${feature.p_value < 0.001 ? feature.p_value.toExponential(1) : metric(feature.p_value)}, importance ${share(feature.importance)}. ` : "";
-  const line = (name, index) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, share(found.baseline[index])), h("td", {}, share(found.current[index])));
-  return h("figure", {}, chart, h("figcaption", {}, h("span", { class: "key baseline" }, "■ baseline "), h("span", { class: "key current" }, "■ this window "), told, feature?.is_drifted ? badge("bad", "has drifted") : ""), h("details", {}, h("summary", {}, "Shares"), h("table", {}, h("thead", {}, h("tr", {}, ["Bin", "Baseline", "Window"].map((head) => h("th", { scope: "col" }, head)))), h("tbody", {}, names.map(line)))));
-}
-
 function labels(coverage) {
-  if (!coverage) return h("section", {}, h("h3", {}, "Labels and traffic"), h("p", { class: "quiet" }, "Nothing was collected."));
+  if (!coverage)
+    return h(
+      "section",
+      {},
+      h("h3", {}, "Labels and traffic"),
+      h("p", { class: "quiet" }, "Nothing was collected."),
+    );
   const { answers, malformed } = coverage;
-  const ages = coverage.by_age.map((each) => h("tr", {}, h("th", { scope: "row" }, `within ${span(each.age_s)}`), h("td", {}, share(each.share))));
+  const ages = coverage.by_age.map((each) =>
+    h("tr", {}, h("th", { scope: "row" }, `within ${span(each.age_s)}`), h("td", {}, share(each.share))),
+  );
   const wrong = malformed ? Object.values(malformed).reduce((sum, each) => sum + each.count, 0) : 0;
-  return h("section", {}, h("h3", {}, "Labels and traffic"), h("dl", {}, pair("Events", count(coverage.events)), pair("With a label", `${count(coverage.labelled)}, of which ${count(coverage.late)} came late`), pair("Corrected", count(coverage.corrected)), pair("Answers", `${count(answers.batch)} by batch, ${count(answers.online)} online, ${count(answers.repeated)} repeated`), pair("Unusable records", count(wrong))), h("details", {}, h("summary", {}, "Labels by age"), h("table", {}, h("tbody", {}, ages))));
+  return h(
+    "section",
+    {},
+    h("h3", {}, "Labels and traffic"),
+    h(
+      "dl",
+      {},
+      pair("Events", count(coverage.events)),
+      pair("With a label", `${count(coverage.labelled)}, of which ${count(coverage.late)} came late`),
+      pair("Corrected", count(coverage.corrected)),
+      pair(
+        "Answers",
+        `${count(answers.batch)} by batch, ${count(answers.online)} online, ${count(answers.repeated)} repeated`,
+      ),
+      pair("Unusable records", count(wrong)),
+    ),
+    h("details", {}, h("summary", {}, "Labels by age"), h("table", {}, h("tbody", {}, ages))),
+  );
 }
 
 function slices(found) {
   if (!found?.length) return null;
-  return h("section", {}, h("h3", {}, "Worst slices"), h("table", {}, h("tbody", {}, found.slice(0, 8).map((each) => h("tr", {}, h("th", { scope: "row" }, `${each.column} = ${each.value}`), h("td", {}, metric(each.score)), h("td", {}, `${count(each.rows)} rows`))))));
+  return h(
+    "section",
+    {},
+    h("h3", {}, "Worst slices"),
+    h(
+      "table",
+      {},
+      h(
+        "tbody",
+        {},
+        found
+          .slice(0, 8)
+          .map((each) =>
+            h(
+              "tr",
+              {},
+              h("th", { scope: "row" }, `${each.column} = ${each.value}`),
+              h("td", {}, metric(each.score)),
+              h("td", {}, `${count(each.rows)} rows`),
+            ),
+          ),
+      ),
+    ),
+  );
 }
 
 function bias(found) {
   const told = (found ?? []).filter((each) => ["DPL", "DPPL", "DI", "AD"].includes(each.metric));
   if (!told.length) return null;
-  return h("section", {}, h("h3", {}, "Bias"), h("table", {}, h("tbody", {}, told.map((each) => h("tr", {}, h("th", { scope: "row" }, `${each.metric}, ${each.facet.column} ${each.facet.values.join(", ")}`), h("td", {}, `${metric(each.value)} (${metric(each.low)} – ${metric(each.high)})`))))));
+  return h(
+    "section",
+    {},
+    h("h3", {}, "Bias"),
+    h(
+      "table",
+      {},
+      h(
+        "tbody",
+        {},
+        told.map((each) =>
+          h(
+            "tr",
+            {},
+            h("th", { scope: "row" }, `${each.metric}, ${each.facet.column} ${each.facet.values.join(", ")}`),
+            h("td", {}, `${metric(each.value)} (${metric(each.low)} – ${metric(each.high)})`),
+          ),
+        ),
+      ),
+    ),
+  );
 }
