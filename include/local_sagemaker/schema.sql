@@ -41,3 +41,7 @@ CREATE TABLE metric_point (
     content    TEXT NOT NULL        -- JSON: [[value, times], ...], or {"count", "total"} of a statistic set
 );
 CREATE INDEX metric_point_by_series ON metric_point (namespace, metric, dimensions, at);
+
+-- migration 3
+CREATE INDEX resource_by_status_created  ON resource (kind, status, created, name);
+CREATE INDEX resource_by_status_modified ON resource (kind, status, modified, name);

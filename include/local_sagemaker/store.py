@@ -139,7 +139,7 @@ class Store:
             "limit": -1 if query.limit is None else query.limit,
         }
         with self._lock:
-            statement = queries.LIST[query.sort_by, query.is_descending]
+            statement = queries.LIST[query.sort_by, query.is_descending, query.status is not None]
             return [_resource(row) for row in self._connection.execute(statement, parameters)]
 
     def tags(self, arn: str) -> dict[str, str]:
