@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from include.local_sagemaker.api.registry import operation
-from include.local_sagemaker.api.sagemaker import jobs
+from include.local_sagemaker.api.sagemaker import built_in, jobs
 from include.local_sagemaker.api.sagemaker.listing import listed
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.errors import ValidationException
@@ -33,6 +33,7 @@ IGNORED = (
 def create_training_job(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Queue a training job: the image's `train` runs in a process with its channels at /opt/ml/input/data."""
     check(parameters)
+    built_in.prepare(parameters)
     # SageMaker's own default
     parameters.setdefault("StoppingCondition", {}).setdefault("MaxRuntimeInSeconds", 86_400)
     return {"TrainingJobArn": jobs.create(context, TRAINING, parameters)}

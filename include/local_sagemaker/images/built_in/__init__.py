@@ -1,0 +1,1 @@
+"""AWS's built-in algorithms, answered by scikit-learn: training, serving, and a module for each algorithm."""
