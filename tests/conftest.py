@@ -8,7 +8,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
-# It asks every module that is loaded for each name it knows. Some of Airflow's warn when they are asked, so
+# OpenMP's threads that wait must not keep busy the cores which the other test process works on. It is read
+# when scikit-learn is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+# skops asks every loaded module for each name it knows. Some of Airflow's warn when they are asked, so
 # it comes before them; in a job's container there is no Airflow.
 import skops.io  # noqa: F401
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from include.cycles.digits import features, source
+from include.cycles.digits.cleaning import with_times
 from include.cycles.digits.cycle import CYCLE
 from include.jobs import evaluate, inference, train
 from include.jobs.contract import Step
@@ -26,9 +27,10 @@ def images(start: datetime, end: datetime) -> pd.DataFrame:
 
 
 def two_months() -> pd.DataFrame:
-    """The first images, with ids."""
-    rows = images(START, datetime(2013, 3, 1, tzinfo=UTC))
-    return rows.assign(event_id=rows["image"].astype(str))
+    """The first images, as transform gives them to training."""
+    rows = with_times(images(START, datetime(2013, 3, 1, tzinfo=UTC)))
+    pixels = {name: rows[name].to_numpy(dtype=float) for name in features.SIGNATURE}
+    return rows.assign(**features.combine(pixels))
 
 
 def step(name: str, base: Path) -> Step:
@@ -69,6 +71,7 @@ def test_an_evaluation_of_ten_classes_is_whole(tmp_path: Path):
     """The verdict is about accuracy, and the registry's part is that of several classes."""
     rows = two_months()
     write(tmp_path / "input/data/train", rows[:200])
+    write(tmp_path / "processing/input/train", rows[:200])
     write(tmp_path / "input/data/validation", rows[200:240])
     write(tmp_path / "processing/input/holdout", rows[240:])
     train.work(step("train", tmp_path))
