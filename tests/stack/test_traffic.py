@@ -244,15 +244,21 @@ def test_a_second_run_repeats_nothing(service: Any, sent: int, capsys: pytest.Ca
     assert len(lines(service, "captured")) == sent
 
 
-def test_a_correction_makes_another_collect(service: Any, scored: dict[str, Any], sent: int):
-    """A label that is corrected in March is a second version, known in March."""
-    assert sent
+def correct(service: Any) -> tuple[str, str, str]:
+    """Deliver another label for one event, in March: its id, its label before, and the new one."""
     record = lines(service, "truth")[0]
     event_id, label = record["eventMetadata"]["eventId"], record["groundTruthData"]["data"]
     other = "0" if label != "0" else "1"
     truth = {"groundTruthData": {"data": other, "encoding": "CSV"}, "eventMetadata": {"eventId": event_id}}
     body = json.dumps({**truth, "eventVersion": "0"}).encode()
     service.s3.put_object(Bucket=BUCKET, Key="digits/truth/2013/03/09/08/late.jsonl", Body=body)
+    return event_id, label, other
+
+
+def test_a_correction_makes_another_collect(service: Any, scored: dict[str, Any], watched: dict[str, Any]):
+    """A label that is corrected in March is a second version, known in March."""
+    assert watched
+    event_id, label, other = correct(service)
     result = collected(scored)
     labels = pd.read_parquet(io.BytesIO(output(service, result, "labels.parquet")))
     versions = labels[labels["event_id"] == event_id]
@@ -263,6 +269,7 @@ def test_a_correction_makes_another_collect(service: Any, scored: dict[str, Any]
 
 def test_the_correction_judges_february_again_in_march(service: Any, watched: dict[str, Any], sent: int):
     """With one answer judged anew at the end of March; what was known before changes nothing."""
+    correct(service)
     before = json.loads(output(service, watched, "coverage.json"))
     (entry,) = json.loads(output(service, matured(), "matured.json"))["quality"]
     assert (entry["window"][0][:10], entry["monitor_key"], entry["cutoff"][:10]) == (
