@@ -68,6 +68,9 @@ bench: dev-environment ## measure what is claimed: see benchmarks/README.md
 	$(VENV) benchmarks/online.py .flywheel/benchmark/train/model
 	$(VENV) benchmarks/memory.py
 	$(VENV) benchmarks/quality.py .flywheel/benchmark/quality
+	$(VENV) benchmarks/drift.py
+	$(VENV) benchmarks/local_sagemaker.py
+	$(VENV) benchmarks/page.py
 
 environment:
 	@$(PYTHON) scripts/environment.py
