@@ -83,7 +83,9 @@ def body(count: int = 3) -> str:
     return "\n".join(",".join(str(cell) for cell in row) for row in ROWS[:count])
 
 
-@pytest.mark.parametrize(("data", "kind"), [("halves", "text/csv"), ("svm", "text/libsvm")])
+@pytest.mark.parametrize(
+    ("data", "kind"), [("halves", "text/csv"), pytest.param("svm", "text/libsvm", marks=pytest.mark.long)]
+)
 def test_xgboost_classifies(lab: Lab, data: str, kind: str):
     """From CSV and libsvm; the answer of CSV is one score for each row, parted by commas."""
     given = {"num_round": 20, "objective": "binary:logistic", "eval_metric": "auc", "subsample": 0.8}
@@ -96,6 +98,7 @@ def test_xgboost_classifies(lab: Lab, data: str, kind: str):
     assert [item["score"] for item in answer["predictions"]] == scores
 
 
+@pytest.mark.long
 def test_xgboost_regresses_and_stops_early(lab: Lab):
     """The rounds end where the validation's metric no longer improves."""
     job = fit(
@@ -128,6 +131,7 @@ def test_linear_learner_classifies(lab: Lab):
         ask(lab.service, name, "1,2")
 
 
+@pytest.mark.long
 def test_linear_learner_regresses(lab: Lab):
     """A sum without noise is found exactly."""
     job = fit(lab, "linear-sums", "linear-learner:1", "sums", predictor_type="regressor", feature_dim=3)
@@ -136,6 +140,7 @@ def test_linear_learner_regresses(lab: Lab):
     assert scores == pytest.approx(SUMS[:3].tolist())
 
 
+@pytest.mark.long
 def test_kmeans_clusters(lab: Lab):
     """Without labels; each row has its cluster and its distance."""
     job = fit(lab, "kmeans", "kmeans:1", "plain", "text/csv;label_size=0", k=4, feature_dim=3)
@@ -145,6 +150,7 @@ def test_kmeans_clusters(lab: Lab):
     assert measured(job)["test:msd"] == pytest.approx(np.mean(np.square(distances)), rel=1e-4)
 
 
+@pytest.mark.long
 def test_pca_projects(lab: Lab):
     """Onto as many components as were asked for; all of them keep every distance."""
     job = fit(
@@ -164,6 +170,7 @@ def test_pca_projects(lab: Lab):
     assert np.linalg.norm(found[0] - found[1]) == pytest.approx(np.linalg.norm(ROWS[0] - ROWS[1]))
 
 
+@pytest.mark.long
 def test_knn_asks_the_neighbours(lab: Lab):
     """The nearest neighbour of a row of the data is that row."""
     given = {"k": 1, "sample_size": 200, "feature_dim": 3, "predictor_type": "classifier"}
