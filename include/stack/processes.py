@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ import psutil
 START_TIME_TOLERANCE_S = 0.05
 #: the kernel needs no longer to end a process, in seconds
 KILL_TIMEOUT_S = 10.0
+LOOK_INTERVAL_S = 0.1
 #: what this process started; kept, because a Popen that is dropped while its child lives warns of it
 _STARTED: list[subprocess.Popen[bytes]] = []
 
@@ -88,14 +90,23 @@ class Daemon:
         A job of the local SageMaker has a session of its own and is not touched.
         """
         process = self.process()
-        if process is not None:
-            try:
-                process.wait(timeout_s)
-            except psutil.TimeoutExpired:
+        if process is not None and not self._ends_within(timeout_s):
+            with suppress(psutil.NoSuchProcess):
                 process.kill()
-                process.wait(KILL_TIMEOUT_S)
+            self._ends_within(KILL_TIMEOUT_S)
         self.sweep()
         self.pid_file.unlink(missing_ok=True)
+
+    def _ends_within(self, timeout_s: float) -> bool:
+        """Wait for its end, whether or not the command that started it has noticed."""
+        deadline = time.monotonic() + timeout_s
+        while self.process() is not None:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(LOOK_INTERVAL_S)
+        for child in _STARTED:
+            child.poll()
+        return True
 
     def sweep(self) -> None:
         """Kill what its session still holds; of a scheduler that was killed, its workers."""

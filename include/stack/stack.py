@@ -40,16 +40,19 @@ class Stack:
         """Start what does not run, and wait until all of it is ready."""
         self.home.make()
         with self._lock():
-            if not self.settings.database_url:
-                with self.terminal.timed("database"):
-                    start_database(self.settings)
-            self._migrate()
-            environment = stack_environment(self.settings)
-            for service in self.services:
-                self._start(service, environment)
-            for service in self.services:
-                with self.terminal.timed(service.name):
-                    self._wait_until_ready(service)
+            self._up()
+
+    def _up(self) -> None:
+        if not self.settings.database_url:
+            with self.terminal.timed("database"):
+                start_database(self.settings)
+        self._migrate()
+        environment = stack_environment(self.settings)
+        for service in self.services:
+            self._start(service, environment)
+        for service in self.services:
+            with self.terminal.timed(service.name):
+                self._wait_until_ready(service)
 
     def down(self) -> None:
         """Stop everything: Airflow first, so that no task sees its job's service go away."""
@@ -75,14 +78,24 @@ class Stack:
 
     def heal(self) -> None:
         """Start again what has died without being stopped."""
-        dead = [s for s in self.services if s.daemon(self.settings).is_known() and not self._is_alive(s)]
-        has_database = bool(self.settings.database_url) or database_process(self.settings) is not None
-        if has_database and not dead:
+        if not self._is_ill():
             return
-        for service in dead:
-            self.terminal.say(f"{service.name} has died; starting it again (its log: {self._log(service)})")
-            self._count_restart(service)
-        self.up()
+        with self._lock():
+            # what has died may have been about to be stopped, by the command that held the lock until now
+            if not self.is_wanted() or not self._is_ill():
+                return
+            for service in self._dead():
+                log = service.daemon(self.settings).log
+                self.terminal.say(f"{service.name} has died; starting it again (its log: {log})")
+                self._count_restart(service)
+            self._up()
+
+    def _is_ill(self) -> bool:
+        has_database = bool(self.settings.database_url) or database_process(self.settings) is not None
+        return not has_database or bool(self._dead())
+
+    def _dead(self) -> list[Service]:
+        return [s for s in self.services if s.daemon(self.settings).is_known() and not self._is_alive(s)]
 
     def _start(self, service: Service, environment: dict[str, str]) -> None:
         if self._is_alive(service):
@@ -106,9 +119,6 @@ class Stack:
 
     def _is_alive(self, service: Service) -> bool:
         return service.daemon(self.settings).process() is not None
-
-    def _log(self, service: Service) -> str:
-        return str(service.daemon(self.settings).log)
 
     def _evidence(self, service: Service) -> str:
         daemon = service.daemon(self.settings)

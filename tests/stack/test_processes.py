@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -69,6 +70,28 @@ def test_what_does_not_listen_is_killed_with_its_children(daemon: Daemon):
     daemon.stop(0.1)
     wait_for(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
     assert daemon.process() is None
+
+
+def test_a_process_is_stopped_whose_starter_has_not_noticed_its_end(daemon: Daemon):
+    """`make run` may be waiting for `make down`, which must not wait for it."""
+    starter = f"""
+import os, pathlib, time
+from include.stack.processes import Daemon
+place = pathlib.Path({str(daemon.run)!r})
+Daemon("service", place, place).start({SLEEP!r}, environment=os.environ, directory=place)
+time.sleep(600)
+"""
+    with subprocess.Popen([sys.executable, "-c", starter], cwd=Path(__file__).parents[2]) as parent:
+        try:
+            wait_for(lambda: daemon.log.exists() and "\n" in daemon.log.read_text())
+            process = daemon.process()
+            assert process is not None
+            daemon.ask_to_stop()
+            daemon.stop(30)
+            assert process.status() == psutil.STATUS_ZOMBIE
+            assert not daemon.is_known()
+        finally:
+            parent.kill()
 
 
 def test_children_of_a_killed_process_are_found_by_its_session(daemon: Daemon):
