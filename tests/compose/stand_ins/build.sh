@@ -15,7 +15,7 @@ base() {
   mirror=$(awk '/^URIs:/ {print $2; exit}' /etc/apt/sources.list.d/debian.sources)
   packages=python3,python3-venv,python3-pip,ca-certificates,curl,netbase,tzdata
   if ! [ -f "$ROOT/.done" ]; then
-    debootstrap --variant=minbase --include=$packages bookworm "$ROOT" "${mirror:-http://deb.debian.org/debian}"
+    debootstrap --variant=minbase --include=$packages bookworm "$ROOT" ${mirror:+"$mirror"}
     : >"$ROOT/.done"
   fi
   rm -rf "$ROOT"/var/cache/apt/archives/*.deb "$ROOT"/var/lib/apt/lists/* "$ROOT"/usr/lib/python3*/EXTERNALLY-MANAGED
