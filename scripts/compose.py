@@ -33,6 +33,7 @@ SECRETS: Mapping[str, Callable[[], str]] = {
     "AIRFLOW_JWT_SECRET": lambda: secrets.token_hex(64),
     "AIRFLOW_API_SECRET_KEY": lambda: secrets.token_hex(32),
     "AIRFLOW_ADMIN_PASSWORD": lambda: secrets.token_urlsafe(15),
+    "SAGEMAKER_SECRET_ACCESS_KEY": lambda: secrets.token_hex(20),
     # without `local` in it the local SageMaker is not started
     "COMPOSE_PROFILES": lambda: "local",
 }

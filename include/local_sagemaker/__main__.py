@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import ipaddress
 import logging
-import os
 import signal
 import socket
 import sqlite3
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import uvicorn
 
-from include.local_sagemaker.auth import credentials
+from include.local_sagemaker.command_line import options_from
 from include.local_sagemaker.connection import Connection
 from include.local_sagemaker.migrations import SchemaError
 from include.local_sagemaker.server import Application
@@ -31,76 +27,6 @@ from include.local_sagemaker.service import (
 )
 
 USAGE_ERROR = 2
-#: the project's own job image, which is there when no other is named
-IMAGE = Path(__file__).resolve().parent.parent / "image" / "image.toml"
-#: what a new notebook instance is given when nothing else is named
-NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
-#: images that are always there, behind those that are named
-ALWAYS = tuple(sorted((Path(__file__).resolve().parent / "images").glob("*/image.toml")))
-
-
-def options_from(arguments: Sequence[str]) -> Options:
-    """The options on the command line."""
-    parser = argparse.ArgumentParser(prog="python -m include.local_sagemaker", description=__doc__)
-    parser.add_argument("--root", type=Path, required=True, help="directory of everything the service keeps")
-    parser.add_argument("--port", type=int, default=4566, help="0 takes any free port (default: 4566)")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
-    parser.add_argument(
-        "--image",
-        type=Path,
-        action="append",
-        default=[],
-        help="image.toml, may be repeated (default: the project's)",
-    )
-    parser.add_argument(
-        "--notebooks",
-        type=Path,
-        default=NOTEBOOKS,
-        help="samples of notebook instances (default: the project's)",
-    )
-    parser.add_argument("--jobs", type=int, default=2, help="jobs that run at the same time (default: 2)")
-    parser.add_argument(
-        "--credentials",
-        type=Path,
-        help="access keys, as in ~/.aws/credentials: requests must then be signed by one of them",
-    )
-    given = parser.parse_args(arguments)
-    for image in given.image:
-        if not image.is_file():
-            parser.error(f"--image {image}: there is no such file.")
-    if not given.notebooks.is_dir():
-        parser.error(f"--notebooks {given.notebooks}: there is no such folder.")
-    if given.jobs < 1:
-        parser.error(f"--jobs {given.jobs}: at least 1 job must be allowed to run.")
-    try:
-        keys = credentials.from_environment(os.environ)
-        keys |= credentials.read(given.credentials) if given.credentials else {}
-    except credentials.CredentialsError as error:
-        parser.error(str(error))
-    if not keys and not _is_loopback(given.host):
-        parser.error(
-            f"--host {given.host} can be reached from other machines, and this service runs whatever code "
-            "it is given. Say whose requests it answers with --credentials, or use 127.0.0.1."
-        )
-    images = (*(image.resolve() for image in given.image or [IMAGE]), *ALWAYS)
-    return Options(
-        root=given.root.resolve(),
-        host=given.host,
-        port=given.port,
-        images=images,
-        notebooks=given.notebooks.resolve(),
-        jobs=given.jobs,
-        keys=keys,
-    )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def listen(options: Options) -> socket.socket:

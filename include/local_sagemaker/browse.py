@@ -24,9 +24,8 @@ STYLE = (
 
 
 def is_browsing(request: HttpRequest) -> bool:
-    """Whether a browser asks for the list of a bucket: the first wish of its Accept header is HTML."""
-    is_bucket = request.path.strip("/") != "" and "/" not in request.path.strip("/")
-    return request.method == "GET" and is_bucket and request.headers.get("accept", "").startswith("text/html")
+    """Whether a person's request is for a bucket, not for an object."""
+    return "/" not in request.path.strip("/")
 
 
 def page(context: Context, request: HttpRequest) -> HttpResponse:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import replace
 from typing import Any
 
 from anyio import to_thread
@@ -12,6 +13,7 @@ from anyio import to_thread
 from include.local_sagemaker import browse
 from include.local_sagemaker.api import runtime
 from include.local_sagemaker.api.sagemaker import notebooks_login
+from include.local_sagemaker.auth import people
 from include.local_sagemaker.connection import HEAD_LIMIT_BYTES, TOO_LONG
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.dispatch import dispatch
@@ -57,8 +59,8 @@ class Application:
                 response = self._health()
             elif notebooks_login.is_login(request):
                 response = await to_thread.run_sync(notebooks_login.login, self._context, request)
-            elif self._context.credentials is None and browse.is_browsing(request):
-                response = await to_thread.run_sync(browse.page, self._context, request)
+            elif people.is_person(request):
+                response = await self._shown(request)
             else:
                 response = await dispatch(self._context, request)
             if not await incoming.settle(request.headers):
@@ -66,6 +68,18 @@ class Application:
             await _respond(request, response, send)
         except DisconnectedError:
             log.info("The client of request %s went away: %s %s", request.id, request.method, request.path)
+
+    async def _shown(self, request: HttpRequest) -> HttpResponse:
+        """What a person's browser gets to see; where there are keys, of those who say one and its secret."""
+        credentials = self._context.credentials
+        if credentials is not None and not people.is_known(credentials, request):
+            return people.question()
+        if browse.is_browsing(request):
+            return await to_thread.run_sync(browse.page, self._context, request)
+        response = await dispatch(replace(self._context, credentials=None), request)
+        if credentials is not None:
+            response.headers["content-security-policy"] = people.POLICY
+        return response
 
     def _health(self) -> HttpResponse:
         body = {"status": "ok", "service": "local-sagemaker"}

@@ -41,6 +41,8 @@ class Options:
     notebooks: Path | None = None
     #: how many jobs run at the same time
     jobs: int = 2
+    #: buckets that are there from the start
+    buckets: tuple[str, ...] = ()
     #: secrets by access key id; empty: requests need no signature
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -84,6 +86,10 @@ def lock_root(root: Path) -> Iterator[None]:
 def build(options: Options) -> Context:
     """Put the parts together; nothing runs yet."""
     api.load()
+    objects = ObjectStore(options.root / "s3")
+    for bucket in options.buckets:
+        if not objects.has_bucket(bucket):
+            objects.create_bucket(bucket)
     context = Context(
         root=options.root,
         url=_url(options.host, options.port),
@@ -91,7 +97,7 @@ def build(options: Options) -> Context:
         images=options.images,
         samples=options.notebooks,
         job_limit=options.jobs,
-        objects=ObjectStore(options.root / "s3"),
+        objects=objects,
         store=Store(options.root / "sagemaker.sqlite"),
         forks=Forks(Images(options.images)),
     )

@@ -34,6 +34,8 @@ SHARED = (
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
     "AIRFLOW__CELERY__BROKER_URL",
     "AIRFLOW_CONN_AWS_DEFAULT",
+    "AIRFLOW_CONN_LOCAL_SAGEMAKER",
+    "FLYWHEEL_AWS_CONN_ID",
 )
 
 
@@ -83,7 +85,7 @@ def test_a_shared_setting_is_the_same_everywhere(name: str):
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
 def test_a_service_is_published_on_the_loopback_alone(name: str):
-    """Whoever wants more must say so; the local SageMaker runs any code, and has no such setting."""
+    """Whoever wants more must say so; the local SageMaker runs code, and has no such setting."""
     ports = SERVICES[name].get("ports", [])
     prefix = ("127.0.0.1:",) if name == "local-sagemaker" else ("127.0.0.1:", "${AIRFLOW_BIND:-127.0.0.1}:")
     assert [port for port in ports if not port.startswith(prefix)] == []
@@ -106,7 +108,7 @@ def test_a_part_of_airflow_may_start_slowly(name: str):
 
 def test_no_secret_has_a_default():
     """What protects something is made for each installation, or nothing starts."""
-    names = re.findall(r"\$\{(\w*(?:PASSWORD|SECRET_KEY|SECRET|FERNET_KEY))([^}]*)\}", TEXT)
+    names = re.findall(r"\$\{(\w*(?:PASSWORD|SECRET_KEY|SECRET|FERNET_KEY|ACCESS_KEY))([^}]*)\}", TEXT)
     assert {name for name, _ in names} == {
         "AIRFLOW_ADMIN_PASSWORD",
         "AIRFLOW_API_SECRET_KEY",
@@ -114,8 +116,20 @@ def test_no_secret_has_a_default():
         "AIRFLOW_JWT_SECRET",
         "POSTGRES_PASSWORD",
         "REDIS_PASSWORD",
+        "SAGEMAKER_SECRET_ACCESS_KEY",
     }
     assert [how for _, how in names if how.startswith((":-", "-"))] == []
+
+
+def test_the_local_sagemaker_answers_airflow_alone():
+    """It is reached from other containers, so it asks for the key that is in Airflow's connection."""
+    service = SERVICES["local-sagemaker"]
+    pair = [
+        service["environment"][f"LOCAL_SAGEMAKER_{name}"] for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY")
+    ]
+    connection = SERVICES["airflow-worker"]["environment"]["AIRFLOW_CONN_LOCAL_SAGEMAKER"]
+    assert "0.0.0.0" in service["command"]  # noqa: S104 (what makes the key necessary)
+    assert re.sub(r":\?[^}]*\}", "}", connection).startswith(f"aws://{pair[0]}:{pair[1]}@/?")
 
 
 def test_a_job_cannot_reach_the_database():

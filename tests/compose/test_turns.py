@@ -13,7 +13,7 @@ import pytest
 
 from include.stack.airflow_api import AirflowApi
 from include.stack.errors import StackError
-from tests.compose.conftest import Compose, docker
+from tests.compose.conftest import Compose, docker, script
 
 DAG, RUN = "flights_train_and_deploy", "january"
 #: what happens while a step runs
@@ -31,7 +31,8 @@ Answer = TypeVar("Answer")
 def client(stack: Compose, service: str) -> Any:  # noqa: ANN401 - boto3 makes its types at run time
     """A client of the local SageMaker, by the port that is published."""
     url = f"http://127.0.0.1:{stack.sagemaker_port}"
-    keys = {"aws_access_key_id": "local", "aws_secret_access_key": "any"}
+    secret = script().variables(stack.env_file)["SAGEMAKER_SECRET_ACCESS_KEY"]
+    keys = {"aws_access_key_id": "flywheel", "aws_secret_access_key": secret}
     return boto3.client(service, endpoint_url=url, region_name="us-east-1", **keys)
 
 

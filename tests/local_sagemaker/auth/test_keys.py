@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import os
 import socket
@@ -99,6 +100,11 @@ def send(url: str, method: str = "GET", body: bytes = b"", **headers: str) -> tu
         connection.close()
 
 
+def basic(key: str, secret: str) -> str:
+    """What a browser sends for a name and a password."""
+    return f"Basic {base64.b64encode(f'{key}:{secret}'.encode()).decode()}"
+
+
 @pytest.mark.parametrize(
     ("name", "expected"), [*zip(SERVICES, ("", "", "ValidationError", ""), strict=True)], ids=SERVICES
 )
@@ -136,7 +142,20 @@ def test_an_unsigned_request_is_refused(service: Any, name: str, expected: str):
 def test_whoever_does_not_sign_learns_of_its_health_alone(service: Any):
     """No path of the machine, and no page of a bucket."""
     assert send(f"{service.url}/health") == (200, b'{"status": "ok", "service": "local-sagemaker"}')
-    assert send(f"{service.url}/lab", accept="text/html")[0] == 403
+    assert send(f"{service.url}/lab")[0] == 403
+
+
+def test_a_browser_may_look_with_a_key_as_its_password(service: Any):
+    """It is asked for one, sees the bucket and what lies in it, and can do nothing else with it."""
+    client(service, "s3").put_object(Bucket="lab", Key="seen.html", Body=b"<p>seen", ContentType="text/html")
+    page, known = {"accept": "text/html"}, basic(KEY, SECRET)
+    for wrong in ({}, {"authorization": basic(KEY, "another")}, {"authorization": "Basic %"}):
+        assert send(f"{service.url}/lab", **page, **wrong)[0] == 401
+        assert send(f"{service.url}/lab/seen.html", **page, **wrong)[0] == 401
+    assert b"seen.html" in send(f"{service.url}/lab", authorization=known, **page)[1]
+    assert send(f"{service.url}/lab/seen.html", authorization=known, **page) == (200, b"<p>seen")
+    assert send(f"{service.url}/lab/other", "PUT", b"x", authorization=known, **page)[0] in (400, 403)
+    assert send(f"{service.url}/?Action=GetCallerIdentity", authorization=known, **page)[0] in (400, 403)
 
 
 @pytest.mark.parametrize("key", ["plain", "with space+plus", "../../up", "a//b/./c", "ü/日本", "(1)!*'~&=%"])

@@ -59,6 +59,7 @@ def test_a_second_service_on_one_root_is_refused(sagemaker: Any):
         (["--jobs", "0"], "at least 1 job"),
         (["--image", "none.toml"], "there is no such file"),
         (["--port", "many"], "invalid int value"),
+        (["--bucket", "../up"], "a bucket's name is"),
     ],
 )
 def test_wrong_options_are_refused(tmp_path: Path, arguments: list[str], expected: str):
@@ -76,6 +77,15 @@ def test_the_service_ends_when_asked(start_service: Callable[..., Any]):
     assert process.returncode == 0
     service.start()
     assert service.client("sts").get_caller_identity()["Account"] == "000000000000"
+
+
+def test_a_bucket_of_the_command_line_is_made_once(start_service: Callable[..., Any]):
+    """It is there at the first answer, and keeps its objects at the next start."""
+    service = start_service("--bucket", "flywheel")
+    service.s3.put_object(Bucket="flywheel", Key="k", Body=b"kept")
+    service.stop()
+    service.start()
+    assert service.s3.get_object(Bucket="flywheel", Key="k")["Body"].read() == b"kept"
 
 
 def test_a_mistake_of_the_service_is_told_with_the_id_in_its_log(sagemaker: Any):
