@@ -24,9 +24,10 @@ do not edit it by hand. Any other operation is refused by name: HTTP 400 `Unknow
 (S3: HTTP 501 `NotImplemented`; query services: HTTP 400 `InvalidAction`). "Accepted without effect" lists
 members of the request that are checked and otherwise make no difference here.
 
-`InvokeEndpoint` of sagemaker-runtime is carried out besides, on a path of its own (api/runtime.py). Without
-effect there: `TargetContainerHostname`, `EnableExplanations`, `InferenceComponentName`, `SessionId`,
-`PrefixAwareId`. `GET /endpoints/<name>/metrics` answers with an endpoint's counters and latencies as JSON.
+`InvokeEndpoint` and `InvokeEndpointWithResponseStream` of sagemaker-runtime are carried out besides, on a path
+of their own (api/runtime.py, api/streaming.py). Without effect there: `TargetContainerHostname`,
+`EnableExplanations`, `InferenceComponentName`, `SessionId`, `PrefixAwareId`. `GET /endpoints/<name>/metrics`
+answers with an endpoint's counters and latencies as JSON.
 
 CloudWatch has the metrics of endpoints: the namespace AWS/SageMaker with the dimensions EndpointName and
 VariantName, and with EndpointConfigName besides for those of one configuration alone, in periods from one

@@ -1,7 +1,7 @@
 """A tiny model image for the tests of endpoints and batch transforms, and helpers to deploy it.
 
 The model is a program of its own, so that nothing of this project serves it: it listens where it is told, and
-does what the body of a request asks of it.
+does what the body of a request asks of it. `hold <path>` waits until there is a file of that name.
 """
 # ruff: noqa: ANN401 (boto3 makes its clients at run time)
 
@@ -33,6 +33,10 @@ def model():
     except OSError:
         return ""
 
+def held(latch):
+    while not os.path.exists(latch):
+        time.sleep(0.01)
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -48,6 +52,24 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def stream(self, parts):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.send_header("X-Amzn-SageMaker-Custom-Attributes", "told=1")
+        self.end_headers()
+        for part in parts:
+            if part.startswith("hold "):
+                held(part[5:])
+            elif part == "break":
+                self.connection.shutdown(2)
+                self.close_connection = True
+                return
+            else:
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part.encode()))
+                self.wfile.flush()
+        self.wfile.write(b"0\r\n\r\n")
+
     def do_GET(self):
         if self.path == "/ping":
             self.answer(int(os.environ.get("PING_STATUS", "200")), b"")
@@ -59,7 +81,12 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         text = body.decode("utf-8", "replace")
-        if text.startswith("sleep "):
+        if text.startswith("stream "):
+            self.stream(text[7:].split("|"))
+        elif text.startswith("hold "):
+            held(text[5:])
+            self.answer(200, str(os.getpid()).encode())
+        elif text.startswith("sleep "):
             time.sleep(float(text.split()[1]))
             self.answer(200, b"slept\n")
         elif text.startswith("status "):

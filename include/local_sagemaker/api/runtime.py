@@ -1,7 +1,8 @@
-"""InvokeEndpoint as a raw ASGI application: the one operation that passes by the generic machinery.
+"""InvokeEndpoint as a raw ASGI application, past the generic machinery, and its streamed sister.
 
 A request to `/endpoints/<name>/invocations` is nothing but headers and a body on their way to a container,
-and there may be thousands a second. `GET /endpoints/<name>/metrics` tells what became of them.
+and there may be thousands a second. An answer that is streamed is in streaming.py.
+`GET /endpoints/<name>/metrics` tells what became of them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import unquote
 
+from include.local_sagemaker.api import streaming
 from include.local_sagemaker.auth.admission import admit
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.errors import AwsError
@@ -37,7 +39,7 @@ log = logging.getLogger(__name__)
 
 PREFIX = "/endpoints/"
 #: (method, last part of the path) of the requests that are answered here
-ANSWERED = frozenset({("POST", "invocations"), ("GET", "metrics")})
+ANSWERED = frozenset({("POST", "invocations"), ("POST", streaming.PATH), ("GET", "metrics")})
 
 
 class ClientGoneError(Exception):
@@ -61,6 +63,9 @@ async def application(context: Context, scope: Scope, receive: Receive, send: Se
         if scope["method"] == "GET":
             body = json.dumps(summary(route)).encode()
             reply = Reply(200, [(b"content-type", b"application/json")], body)
+        elif scope["path"].endswith(streaming.PATH):
+            await streaming.respond(route, dict(scope["headers"]), sent, receive, send)
+            return
         else:
             headers = dict(scope["headers"])
             reply = await invoke(route, headers, sent)

@@ -110,25 +110,26 @@ async def invoke(route: Route, headers: Mapping[bytes, bytes], body: bytes) -> R
     :raises InvokeError: where SageMaker answers with an error.
     """
     started = time.perf_counter_ns()
-    _check(headers)
-    variant = _variant(route, headers)
+    check(headers)
+    variant = choose_variant(route, headers)
     passed = [(name, headers[name]) for name in PASSED if name in headers]
     request = head("POST", "/invocations", passed, len(body))
     sent = time.perf_counter_ns()
     answer = await _ask(route, variant, request, body)
     received = time.perf_counter_ns()
     if answer.status in OK:
-        _capture(variant, headers, body, answer)
+        capture(variant, headers, body, answer)
     overhead = time.perf_counter_ns() - received + sent - started
     variant.counters.count(answer.status, (received - sent) // 1000, overhead // 1000)
     if answer.status not in OK:
-        raise _model_error(route, answer.status, answer.body.decode("utf-8", "replace"))
+        raise model_error(route, answer.status, answer.body.decode("utf-8", "replace"))
     returned = [(name, answer.headers[name]) for name in RETURNED if name in answer.headers]
     returned.append((VARIANT, variant.name.encode()))
     return Reply(200, returned, answer.body)
 
 
-def _check(headers: Mapping[bytes, bytes]) -> None:
+def check(headers: Mapping[bytes, bytes]) -> None:
+    """Refuse headers that are longer than SageMaker takes."""
     for name, (member, limit) in LIMITED.items():
         if len(headers.get(name, b"")) > limit:
             raise invalid(
@@ -137,7 +138,8 @@ def _check(headers: Mapping[bytes, bytes]) -> None:
             )
 
 
-def _variant(route: Route, headers: Mapping[bytes, bytes]) -> Variant:
+def choose_variant(route: Route, headers: Mapping[bytes, bytes]) -> Variant:
+    """The variant that an invocation goes to; InvokeError when there is none."""
     if route.fleet is None:
         if route.status in COMING_BACK:
             raise InvokeError(
@@ -176,17 +178,22 @@ async def _ask(route: Route, variant: Variant, request: bytes, body: bytes) -> A
                 return await target.client.exchange(request, body)
         except TimeoutError:
             variant.counters.count(500, int(TIMEOUT_S * 1_000_000), None)
-            raise _model_error(route, 0, _TIMED_OUT) from None
+            raise model_error(route, 0, TIMED_OUT) from None
         except ContainerUnreachableError as error:
             if not error.is_unread:
                 variant.counters.count(500, None, None)
-                raise _model_error(route, 0, f"{error} See its log.") from error
+                raise model_error(route, 0, f"{error} See its log.") from error
             # Until its watcher has found it sick or started it again.
             target.is_healthy = False
         finally:
             target.in_flight -= 1
     variant.counters.count(503, None, None)
-    raise InvokeError(
+    raise none_running(route, variant)
+
+
+def none_running(route: Route, variant: Variant) -> InvokeError:
+    """No container is there to be asked."""
+    return InvokeError(
         "ServiceUnavailable",
         503,
         f"No container of variant {variant.name} of endpoint {route.name} is running at the moment; it "
@@ -194,13 +201,14 @@ async def _ask(route: Route, variant: Variant, request: bytes, body: bytes) -> A
     )
 
 
-_TIMED_OUT = (
+TIMED_OUT = (
     "Your invocation timed out while waiting for a response from container primary. Review the latency "
     "metrics for each container in Amazon CloudWatch, resolve the issue, and try again."
 )
 
 
-def _model_error(route: Route, status: int, message: str) -> InvokeError:
+def model_error(route: Route, status: int, message: str) -> InvokeError:
+    """What the client is told when a container answered with an error (`status`), or with none at all (0)."""
     message = message[:MESSAGE_LIMIT]
     kind = "client" if status in range(400, 500) else "server"
     arn = f"arn:aws:logs:{route.region}:{route.account}:log-group:{route.log_group}"
@@ -215,7 +223,8 @@ def _model_error(route: Route, status: int, message: str) -> InvokeError:
     )
 
 
-def _capture(variant: Variant, headers: Mapping[bytes, bytes], body: bytes, answer: Answer) -> None:
+def capture(variant: Variant, headers: Mapping[bytes, bytes], body: bytes, answer: Answer) -> None:
+    """Hold an invocation that the data capture takes, to be written later."""
     buffer = variant.capture
     if buffer is None or not buffer.config.takes():
         return
