@@ -12,6 +12,7 @@ from botocore.exceptions import UnknownServiceError
 from botocore.model import OperationModel, OperationNotFoundError, ServiceModel
 
 from include.local_sagemaker import storage
+from include.local_sagemaker.api import owners
 from include.local_sagemaker.api.registry import OPERATIONS, Operation
 from include.local_sagemaker.auth.admission import admit, check_service
 from include.local_sagemaker.context import Context
@@ -67,7 +68,8 @@ async def _answer(context: Context, request: HttpRequest, route: Route, form: di
         found = validation.problems(model.input_shape, parameters)
         if found:
             raise ValidationException(validation.message(found))
-    result = await _call(operation, context, parameters)
+    with owners.on_behalf_of(owners.of_request(request)):
+        result = await _call(operation, context, parameters)
     return answers.answer(model, route.protocol, result, request.id)
 
 

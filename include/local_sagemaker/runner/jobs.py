@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -126,3 +126,17 @@ def find(context: Context, images: Images, kind: JobKind, resource: Resource) ->
         context.root / "jobs" / kind.kind / resource.name,
         logs.path(context.root, kind.log_group, stream),
     )
+
+
+def dump(state: State) -> Document:
+    """The lifecycle's state as the store keeps it."""
+    return asdict(state)
+
+
+def load(document: Document) -> State:
+    """What `dump` made; what else the store keeps with it is left out."""
+    found = {part.name: document[part.name] for part in fields(State) if part.name in document}
+    for name, kind in (("phase", Phase), ("stop", Stop), ("outcome", Outcome)):
+        if found.get(name) is not None:
+            found[name] = kind(found[name])
+    return State(**found)

@@ -10,7 +10,7 @@ from include.local_sagemaker.lifecycle import Phase
 from include.local_sagemaker.runner import checkpoints, jobs, processing
 from include.local_sagemaker.runner.failures import JobError
 from include.local_sagemaker.runner.image import Images
-from include.local_sagemaker.runner.supervisor import PROCESSING, TRAINING, load
+from include.local_sagemaker.runner.supervisor import PROCESSING, TRAINING
 from include.local_sagemaker.store import Resource
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ class LiveOutputs:
 
     def advance(self, context: Context, resource: Resource) -> bool:
         """Put what is new; it never changes the job."""
-        if load(resource.state).phase is not Phase.RUNNING:
+        if jobs.load(resource.state).phase is not Phase.RUNNING:
             return False
         kind = TRAINING if self.kind == TRAINING.kind else PROCESSING
         job = jobs.find(context, Images(()), kind, resource)

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
+from include.local_sagemaker.api import owners
 from include.local_sagemaker.api.sagemaker.listing import moment
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.errors import AwsError, ValidationException
@@ -62,7 +63,8 @@ class PipelineExecutions:
                 return
             if step.name not in records and _is_due(step, records):
                 attempt = resource.state["attempt"]
-                records[step.name] = _begun(context, resource, step, scope, attempt)
+                with owners.on_behalf_of(resource.arn):
+                    records[step.name] = _begun(context, resource, step, scope, attempt)
 
     def _keep(
         self,

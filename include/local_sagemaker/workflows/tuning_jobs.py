@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from include.local_sagemaker.api import calls
+from include.local_sagemaker.api import calls, owners
 from include.local_sagemaker.api.sagemaker.listing import moment
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.errors import AwsError, ResourceInUse
@@ -142,7 +142,7 @@ def _create(context: Context, tuning: Resource, trial: Document, definition: Doc
     tags = [{"Key": key, "Value": value} for key, value in context.store.tags(tuning.arn).items()]
     request = trials.training_request(trial["name"], definition, trial["values"])
     try:
-        with suppress(ResourceInUse):
+        with suppress(ResourceInUse), owners.on_behalf_of(tuning.state.get("owner", tuning.arn)):
             calls.call(context, "CreateTrainingJob", {**request, **({"Tags": tags} if tags else {})})
     except AwsError as error:
         return trials.refused(trial, error)

@@ -6,13 +6,14 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from include.local_sagemaker.api import owners
 from include.local_sagemaker.api.sagemaker.listing import moment, pairs
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.errors import ResourceInUse, ResourceLimitExceeded, ValidationException
 from include.local_sagemaker.lifecycle import State
 from include.local_sagemaker.runner import jobs
 from include.local_sagemaker.runner.jobs import JobKind
-from include.local_sagemaker.runner.supervisor import TERMINAL, dump
+from include.local_sagemaker.runner.supervisor import TERMINAL
 from include.local_sagemaker.store import Resource, TakenError
 
 Document = dict[str, Any]
@@ -24,7 +25,7 @@ def create(context: Context, kind: JobKind, parameters: Mapping[str, Any]) -> st
     """Keep a new job, queue it, and return its ARN."""
     name = parameters[f"{kind.noun}Name"]
     arn = context.arn("sagemaker", f"{kind.kind}/{name}")
-    now, state = time.time(), State()
+    now, state, owner = time.time(), State(), owners.current()
     request = {key: value for key, value in parameters.items() if key != "Tags"}
     document = {**request, f"{kind.noun}Arn": arn, "CreationTime": moment(now)}
     resource = Resource(
@@ -35,7 +36,7 @@ def create(context: Context, kind: JobKind, parameters: Mapping[str, Any]) -> st
         created=now,
         modified=now,
         document=kind.describe(document, state, now),
-        state=dump(state),
+        state={**jobs.dump(state), "owner": owner},
     )
     try:
         context.store.insert(resource, pairs(parameters.get("Tags")))
@@ -44,7 +45,7 @@ def create(context: Context, kind: JobKind, parameters: Mapping[str, Any]) -> st
             "Job name must be unique within an AWS account and region, and a job with this name already "
             f"exists ({arn})"
         ) from error
-    context.supervisor.submit(kind.kind, name)
+    context.supervisor.submit(kind.kind, name, owner)
     # it may have outputs to be put while it runs
     context.conductor.wake()
     return arn

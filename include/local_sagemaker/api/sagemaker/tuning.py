@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
+from include.local_sagemaker.api import owners
 from include.local_sagemaker.api.registry import operation
 from include.local_sagemaker.api.sagemaker import tuning_requests
 from include.local_sagemaker.api.sagemaker.listing import listed, moment, pairs
@@ -53,7 +54,7 @@ def create_tuning_job(context: Context, parameters: dict[str, Any]) -> dict[str,
         created=now,
         modified=now,
         document=document,
-        state={"trials": [], "inherited": inherited},
+        state={"trials": [], "inherited": inherited, "owner": owners.of_workflow(arn)},
     )
     try:
         context.store.insert(resource, pairs(parameters.get("Tags")))
