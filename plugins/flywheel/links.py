@@ -1,14 +1,15 @@
 """Links from a task to what its job made, for a browser.
 
-On AWS they lead to the console. The local service has none, so there they are the addresses of the objects.
+On AWS those to objects lead to the console. The local service has none, so there they are the addresses of
+the objects. Those to Flywheel's own page lead into Airflow.
 """
 
 from __future__ import annotations
 
 from typing import Any, Protocol
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
-from airflow.sdk import BaseOperatorLink
+from airflow.sdk import BaseOperatorLink, conf
 
 from flywheel.names import split_uri
 
@@ -33,12 +34,16 @@ class FlywheelLink(BaseOperatorLink):
     pushed right after the submission.
     """
 
-    name = "Flywheel"
-
     def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ANN401, ARG002 - Airflow's signature
         """The address, or nothing if the task did not come so far."""
         links: dict[str, str] = operator.links
         return links.get(self.name, "")
+
+
+class PageLink(FlywheelLink):
+    """To the place of Flywheel's page that tells of what the task did."""
+
+    name = "Flywheel"
 
 
 class OutputsLink(FlywheelLink):
@@ -84,6 +89,7 @@ class NotebookLink(FlywheelLink):
 
 
 LINKS: tuple[FlywheelLink, ...] = (
+    PageLink(),
     OutputsLink(),
     JobLogLink(),
     ReportLink(),
@@ -120,3 +126,36 @@ def log_url(place: Place, group: str, job: str) -> str:
     start = quote(quote(f"?logStreamNameFilter={job}/", safe=""), safe="").replace("%", "$")
     console = f"https://{place.region}.console.aws.amazon.com/cloudwatch/home?region={place.region}"
     return f"{console}#logsV2:log-groups/log-group/{quoted}{start}"
+
+
+def cycle_page(cycle: str, **at: object) -> str:
+    """The page of a cycle; `window=...`, `version=...` or `entry=...` opens that of it."""
+    fragment = "&".join(f"{name}={quote(str(value), safe='')}" for name, value in at.items())
+    return f"cycles/{quote(cycle, safe='')}" + (f"#{fragment}" if fragment else "")
+
+
+def version_page(cycle: str, arn: str) -> str:
+    """The page of a cycle, at a version of its model."""
+    return cycle_page(cycle, version=arn.rpartition("/")[2])
+
+
+def task_page(ti: Any) -> str:  # noqa: ANN401 - what Airflow gives tasks, in several versions
+    """The page of what a task's step wrote: its profile or its report."""
+    names = (ti.dag_id, "runs", ti.run_id, "tasks", ti.task_id)
+    return "/".join(["dags", *(quote(name, safe="") for name in names)])
+
+
+def page_url(page: str) -> str:
+    """Where a browser sees a page of Flywheel's inside Airflow's, on whichever host it sees Airflow.
+
+    Airflow's own page for plugins shows in its frame the path that follows its own. If a proxy gives Airflow
+    a path of its own, `[api] base_url` says which, and both begin with it.
+    """
+    root = urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
+    return f"{root}/plugin/flywheel{root}/flywheel/{page}"
+
+
+def absolute_page_url(page: str) -> str:
+    """The same with the host that `[api] base_url` names, for where only whole addresses become links."""
+    base = urlsplit(conf.get("api", "base_url", fallback="") or "")
+    return f"{base.scheme}://{base.netloc}{page_url(page)}" if base.netloc else page_url(page)

@@ -214,5 +214,7 @@ def test_a_dag_survives_serialization(bag: DagBag, dag_id: str):
     read = DagSerialization.deserialize_dag(json.loads(json.dumps(written)))
     assert sorted(read.task_dict) == sorted(STEPS[dag_id])
     links = {task.task_id: {link.name for link in task.operator_extra_links} for task in read.tasks}
-    of_tables = {"Outputs", "Job log", "Profile"}
+    of_tables = {"Flywheel", "Outputs", "Job log", "Profile"}
     assert links.get("fetch", of_tables) == of_tables
+    without = {task for task, names in links.items() if "Flywheel" not in names}
+    assert without == (set(links) if dag_id == "explore" else set())

@@ -6,7 +6,18 @@ from types import SimpleNamespace
 
 import pytest
 
-from flywheel.links import LINKS, FlywheelLink, folder_url, log_url, object_url
+from flywheel.links import (
+    LINKS,
+    FlywheelLink,
+    absolute_page_url,
+    cycle_page,
+    folder_url,
+    log_url,
+    object_url,
+    page_url,
+    task_page,
+    version_page,
+)
 
 
 class Local:
@@ -58,3 +69,38 @@ def test_a_task_that_came_to_nothing_has_no_links(link: FlywheelLink):
 def test_links_have_names_and_keys_of_their_own():
     """Two links must not overwrite each other's address."""
     assert len({link.name for link in LINKS}) == len({link.xcom_key for link in LINKS}) == len(LINKS)
+
+
+def test_a_place_of_the_page_names_what_it_opens():
+    """A window by its folder, a version by its number, a task by its run."""
+    assert cycle_page("flights") == "cycles/flights"
+    assert cycle_page("flights", window="2013-02-01_2013-03-01").endswith("#window=2013-02-01_2013-03-01")
+    assert version_page("flights", "arn:aws:sagemaker:x:0:model-package/flights/3").endswith("#version=3")
+    ti = SimpleNamespace(dag_id="d", run_id="manual__2013-01-01T00:00:00+00:00", task_id="clean")
+    assert task_page(ti) == "dags/d/runs/manual__2013-01-01T00%3A00%3A00%2B00%3A00/tasks/clean"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "path", "whole"),
+    [
+        (None, "/plugin/flywheel/flywheel/cycles/a", "/plugin/flywheel/flywheel/cycles/a"),
+        (
+            "https://airflow.example",
+            "/plugin/flywheel/flywheel/cycles/a",
+            "https://airflow.example/plugin/flywheel/flywheel/cycles/a",
+        ),
+        (
+            "http://host:8080/team/",
+            "/team/plugin/flywheel/team/flywheel/cycles/a",
+            "http://host:8080/team/plugin/flywheel/team/flywheel/cycles/a",
+        ),
+    ],
+)
+def test_the_page_is_inside_airflow_wherever_that_is(
+    monkeypatch: pytest.MonkeyPatch, base_url: str | None, path: str, whole: str
+):
+    """A path that a proxy gives Airflow comes before Airflow's page, and before Flywheel's in its frame."""
+    monkeypatch.delenv("AIRFLOW__API__BASE_URL", raising=False)
+    if base_url:
+        monkeypatch.setenv("AIRFLOW__API__BASE_URL", base_url)
+    assert (page_url("cycles/a"), absolute_page_url("cycles/a")) == (path, whole)

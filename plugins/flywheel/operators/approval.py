@@ -11,6 +11,7 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Context
 
 from flywheel.ledger import Entry, is_concluded, rejection_of
+from flywheel.links import cycle_page
 from flywheel.operators.base import CycleOperator, Result
 
 APPROVE, REJECT = "Approve", "Reject"
@@ -45,6 +46,7 @@ class ApproveOperator(CycleOperator, HITLOperator):
         """Pass the decision on, or park the task until somebody answers."""
         decided = self.result_of(context, "decide")
         decision, entries = Entry(**decided["decision"]), self.ledger.entries()
+        self.publish(context, cycle_page(self.cycle.name, entry=decision.number))
         rejection = rejection_of(entries, decision)
         is_done = is_concluded(entries, decision) and rejection is None
         is_asked = bool(context["params"].get("approval"))
@@ -61,6 +63,7 @@ class ApproveOperator(CycleOperator, HITLOperator):
         answer = super().execute_complete(context, event)
         decided = self.result_of(context, "decide")
         told = [_told(answer)]
+        self.publish(context, cycle_page(self.cycle.name, entry=decided["decision"]["number"]))
         self.log.info("%s", told[0])
         if answer["chosen_options"] == [APPROVE]:
             return self._result(decided, told)

@@ -12,6 +12,7 @@ from flywheel.exceptions import FlywheelError
 from flywheel.hooks.sagemaker import SageMaker
 from flywheel.intervals import run_interval
 from flywheel.ledger import Ledger
+from flywheel.links import FlywheelLink, PageLink, page_url
 from flywheel.names import Interval
 from flywheel.watch import Requests
 from include.cycles.cycle import Cycle
@@ -45,6 +46,7 @@ class CycleOperator(BaseOperator):
     #: the step's name in keys, places and results
     step: ClassVar[str]
     ui_color = "#eef4fb"
+    operator_extra_links: tuple[FlywheelLink, ...] = (PageLink(),)
 
     def __init__(
         self,
@@ -99,8 +101,9 @@ class CycleOperator(BaseOperator):
             )
         return dict(result if task == step else result[step])
 
-    def publish(self, context: Context, links: Mapping[str, str]) -> None:
-        """Show links on the task's page from now on."""
+    def publish(self, context: Context, page: str, links: Mapping[str, str] | None = None) -> None:
+        """Show links on the task's page from now on; `page` is a place of Flywheel's."""
+        links = {PageLink.name: page_url(page), **(links or {})}
         self.links = {name: url for name, url in links.items() if url}
         for link in self.operator_extra_links:
             if link.name in self.links:

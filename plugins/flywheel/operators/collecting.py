@@ -8,6 +8,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from flywheel.lateness import Lateness
+from flywheel.links import cycle_page
 from flywheel.names import Interval
 from flywheel.operators.base import CycleOperator, Result
 from flywheel.operators.job import JobOperator
@@ -23,6 +24,7 @@ class CollectOperator(TableOperator):
     """Bring together what was predicted for the window's events and what has become known of them."""
 
     step = "collect"
+    is_of_window = True
 
     def work(self, context: Context, interval: Interval) -> Work:
         """The batch answers, what the endpoint captured, and every label that can be seen now.
@@ -57,6 +59,7 @@ class MatureOperator(JobOperator):
     """
 
     step = "mature"
+    is_of_window = True
 
     def work(self, context: Context, interval: Interval) -> Work:  # noqa: ARG002 - nothing of this run is read
         """The predictions of the windows before, and the labels that were delivered by the window's end.
@@ -93,6 +96,7 @@ class ExpireOperator(CycleOperator):
 
         :raises AirflowSkipException: captured traffic is kept for ever
         """
+        self.publish(context, cycle_page(self.cycle.name))
         retention = self.cycle.monitoring.retention
         if retention is None:
             raise AirflowSkipException(f"Captured traffic of {self.cycle.name} is kept for ever.")

@@ -17,7 +17,7 @@ from flywheel.history import check_output
 from flywheel.hooks.sagemaker import OWNER_TAG
 from flywheel.jobs import PROCESSING, JobKind, judge
 from flywheel.keys import KeyRecord, canonical, key_record
-from flywheel.links import FlywheelLink, JobLogLink, OutputsLink, folder_url, log_url
+from flywheel.links import JobLogLink, OutputsLink, cycle_page, folder_url, log_url, task_page
 from flywheel.names import Interval, job_name, output_uri
 from flywheel.operators.base import CycleOperator, Result
 from flywheel.requests import Job, Request, processing
@@ -41,7 +41,9 @@ class JobOperator(CycleOperator):
     """
 
     kind: ClassVar[JobKind] = PROCESSING
-    operator_extra_links: tuple[FlywheelLink, ...] = (OutputsLink(), JobLogLink())
+    #: whether the step is about what becomes of a window, which Flywheel's page shows as a whole
+    is_of_window: ClassVar[bool] = False
+    operator_extra_links = (*CycleOperator.operator_extra_links, OutputsLink(), JobLogLink())
 
     def __init__(
         self,
@@ -199,7 +201,9 @@ class JobOperator(CycleOperator):
         assert self._attached is not None  # noqa: S101 - both callers have just set it
         outputs, log = folder_url(self.hook, self._attached.uri), self._attached.job
         links = {"Outputs": outputs, "Job log": log_url(self.hook, self.kind.log_group, log)}
-        self.publish(context, {**links, **self.extra_links(self._attached)})
+        window = str(Interval.from_iso(self._attached.interval))
+        page = cycle_page(self.cycle.name, window=window) if self.is_of_window else task_page(context["ti"])
+        self.publish(context, page, {**links, **self.extra_links(self._attached)})
 
     def _defer(self, attached: Attached) -> None:
         trigger = JobEndedTrigger(

@@ -11,7 +11,7 @@ from airflow.sdk import Context
 
 from flywheel.exceptions import OutputMissing
 from flywheel.ledger import Entry, is_withdrawn
-from flywheel.links import ModelCardLink, ReportLink, object_url
+from flywheel.links import ModelCardLink, ReportLink, cycle_page, object_url, version_page
 from flywheel.names import Interval
 from flywheel.operators.base import CycleOperator, Result
 from flywheel.registry import Approval, lineage, model_card, set_approval
@@ -33,6 +33,7 @@ class DecideOperator(CycleOperator):
             raise OutputMissing(f"The evaluation {evaluated['job']} left no {uri}. Clear `evaluate`.")
         wanted = self._entry(context, interval, verdict)
         decision = self.ledger.decide(wanted)
+        self.publish(context, cycle_page(self.cycle.name, entry=decision.number))
         word = "promote" if verdict["promote"] else "keep what there is"
         self.log.info("Decision %d: %s. %s", decision.number, word, " ".join(decision.reasons))
         return {
@@ -68,14 +69,14 @@ class RegisterOperator(CycleOperator):
     """Make the model a version of the cycle's group; promote it in the ledger if that was the decision."""
 
     step = "register"
-    operator_extra_links = (ReportLink(), ModelCardLink())
+    operator_extra_links = (*CycleOperator.operator_extra_links, ReportLink(), ModelCardLink())
 
     def execute(self, context: Context) -> Result:
         """A rejected challenger is registered too, as Rejected: the registry shows every attempt."""
         decided = self.result_of(context, "approve")
         decision = Entry(**decided["decision"])
         version = self._version(context, decision, "Approved" if decided["promote"] else "Rejected")
-        self._link(context, decision)
+        self._link(context, decision, version)
         number = self._promote(decided, decision, version) if decided["promote"] else None
         return {
             "cycle": self.cycle.name,
@@ -100,10 +101,10 @@ class RegisterOperator(CycleOperator):
             self.log.info("Promoted %s by entry %d of the ledger", version, promotion.number)
         return promotion.number
 
-    def _link(self, context: Context, decision: Entry) -> None:
+    def _link(self, context: Context, decision: Entry, version: str) -> None:
         pages = {"Report": "report.html", "Model card": "model_card.html"}
         links = {n: object_url(self.hook, f"{decision.evaluation_uri}{page}") for n, page in pages.items()}
-        self.publish(context, links)
+        self.publish(context, version_page(self.cycle.name, version), links)
 
     def _card(self, decision: Entry, approval: Approval) -> dict[str, str] | None:
         uri = f"{decision.evaluation_uri}model_card.json"

@@ -35,6 +35,7 @@ class ReportOperator(JobOperator):
     """
 
     step = "report"
+    is_of_window = True
     operator_extra_links = (*JobOperator.operator_extra_links, ReportLink())
 
     def work(self, context: Context, interval: Interval) -> Work:

@@ -12,7 +12,7 @@ from flywheel.asking import Request, is_open
 from flywheel.deciding import Deciding
 from flywheel.exceptions import OutputMissing
 from flywheel.intervals import retrain_uri
-from flywheel.links import DecisionLink, object_url
+from flywheel.links import DecisionLink, absolute_page_url, cycle_page, object_url
 from flywheel.names import Interval
 from flywheel.operators.base import CycleOperator, Result
 from flywheel.retraining import Json
@@ -32,7 +32,12 @@ def retrain_asset(cycle: Cycle) -> Asset:
 class WatchingOperator(CycleOperator):
     """A step that reads and writes the records of monitoring."""
 
-    operator_extra_links = (DecisionLink(),)
+    operator_extra_links = (*CycleOperator.operator_extra_links, DecisionLink())
+
+    def show(self, context: Context, window: Interval, decision_uri: str) -> None:
+        """Show links to the window and to the record of its decision."""
+        page = cycle_page(self.cycle.name, window=window)
+        self.publish(context, page, {"Decision": object_url(self.hook, decision_uri)})
 
     def deciding(self, context: Context) -> Deciding:
         """The cycle's records, on behalf of this run."""
@@ -60,7 +65,7 @@ class DecideRetrainingOperator(WatchingOperator):
         again = list(deciding.decide_again(window))
         for each in again:
             self.log.info("Decided again about %s: %s", Interval.from_iso(each.decision["window"]), each.uri)
-        self.publish(context, {"Decision": object_url(self.hook, decided.uri)})
+        self.show(context, window, decided.uri)
         return {
             "cycle": self.cycle.name,
             "step": self.step,
@@ -126,10 +131,11 @@ class RequestRetrainingOperator(WatchingOperator):
     def execute(self, context: Context) -> Result:
         """Record the request; the event follows when the task has succeeded."""
         decided = self.result_of(context, "decide")
-        decision = decided["decision"]
+        decision, window = decided["decision"], Interval.from_iso(decided["interval"])
+        self.show(context, window, decided["uri"])
         if not decision["emission"]["is_emitted"]:
             raise AirflowSkipException(f"Nothing is asked for: {decision['emission']['why']}")
-        window, deciding = Interval.from_iso(decided["interval"]), self.deciding(context)
+        deciding = self.deciding(context)
         wanted = self._request(decided, deciding)
         past = deciding.past(window)
         if any(end >= wanted.end for end in past.trainings):
@@ -138,7 +144,6 @@ class RequestRetrainingOperator(WatchingOperator):
         if not asked.is_ours:
             raise AirflowSkipException(f"Request {asked.request.number} is open already.")
         self._emit(context, asked.request)
-        self.publish(context, {"Decision": object_url(self.hook, decided["uri"])})
         return {
             "cycle": self.cycle.name,
             "step": self.step,
@@ -170,4 +175,5 @@ class RequestRetrainingOperator(WatchingOperator):
             "train_interval": str(train),
             "reasons": " ".join(request.reasons),
             "decision_uri": request.decision_uri,
+            "page": absolute_page_url(cycle_page(self.cycle.name, window=Interval.from_iso(request.window))),
         }

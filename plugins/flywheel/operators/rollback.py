@@ -7,6 +7,7 @@ from typing import Any
 from airflow.sdk import Context
 
 from flywheel.ledger import Entry, is_withdrawn
+from flywheel.links import cycle_page
 from flywheel.operators.base import CycleOperator, Result
 from flywheel.registry import set_approval
 from flywheel.rollback import promotion_of, rollback
@@ -33,6 +34,7 @@ class RollBackOperator(CycleOperator):
             return rollback(entries, params["to_version"], params["reason"], by)
 
         entry = self.ledger.append(propose)
+        self.publish(context, cycle_page(self.cycle.name, entry=entry.number))
         self.log.info(
             "Entry %d: back from %s to %s. %s", entry.number, entry.replaces, entry.version, entry.reasons[0]
         )

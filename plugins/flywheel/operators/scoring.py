@@ -24,6 +24,7 @@ class BatchTransformOperator(ServingOperator, JobOperator):
     """Score the interval's records with the champion as of the interval's start."""
 
     step = "batch_transform"
+    is_of_window = True
     kind = TRANSFORM
 
     def work(self, context: Context, interval: Interval) -> Work:
@@ -55,6 +56,7 @@ class MonitorOperator(JobOperator):
     """Compare the interval's data with the champion's baseline, and its predictions with the labels."""
 
     step = "monitor"
+    is_of_window = True
 
     def work(self, context: Context, interval: Interval) -> Work:
         """What was prepared and predicted, and the predicting model's baseline and own evaluation."""

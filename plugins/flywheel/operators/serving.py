@@ -16,6 +16,7 @@ from flywheel.exceptions import DeploymentFailed, JobTimedOut, Verdict
 from flywheel.jobs import ENDPOINT
 from flywheel.keys import digest
 from flywheel.ledger import Entry, production
+from flywheel.links import version_page
 from flywheel.names import Interval, job_name
 from flywheel.operators.base import CycleOperator, Result
 from flywheel.operators.job import FIRST_POLL_S, POLL_GROWTH
@@ -74,6 +75,7 @@ class DeployOperator(ServingOperator):
     def execute(self, context: Context) -> Result:
         """Make model and configuration, and let the endpoint have them."""
         interval, registered = self.interval(context), self.result_of(context, "register")
+        self.publish(context, version_page(self.cycle.name, registered["version"]))
         self._check_gate(context, registered)
         model_name = self.put_model(registered["uri"], interval)
         timeout = self.execution_timeout
@@ -82,6 +84,7 @@ class DeployOperator(ServingOperator):
 
     def resume(self, context: Context, event: Mapping[str, Any], progress: Mapping[str, Any]) -> Result:  # noqa: ARG002 - its word does not count
         """Go on after the trigger fired: the endpoint is asked again."""
+        self.publish(context, version_page(self.cycle.name, self.result_of(context, "register")["version"]))
         return self._go_on(context, Progress(**progress))
 
     def on_kill(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from airflow.sdk import Context
 
 from flywheel.exceptions import OutputMissing, PredictionsDiffer
+from flywheel.links import version_page
 from flywheel.operators.base import CycleOperator, Result
 
 #: by how much a score may differ: single precision in the exported model, double in the offline one
@@ -33,6 +34,7 @@ class VerifyOperator(CycleOperator):
     def execute(self, context: Context) -> Result:
         """Fail on the first row that the endpoint answers otherwise."""
         deployed, evaluated = self.result_of(context, "deploy"), self.result_of(context, "evaluate")
+        self.publish(context, version_page(self.cycle.name, deployed["version"]))
         uri = f"{evaluated['uri']}golden.jsonl"
         rows = self._golden(uri)
         for start in range(0, len(rows), BATCH_ROWS):

@@ -37,6 +37,8 @@ def test_a_version_is_registered_once_with_its_evidence(run: Any):
     context = run.registered()
     first = context.results["register"]
     assert run.do(RegisterOperator, context) == first
+    number = first["version"].rpartition("/")[2]
+    assert context.pushed["_link_PageLink"].endswith(f"/flywheel/cycles/{run.cycle.name}#version={number}")
     found = run.service.sagemaker.describe_model_package(ModelPackageName=first["version"])
     assert found["ModelApprovalStatus"] == "Approved"
     assert found["CustomerMetadataProperties"]["train_key"] == "2013-01-01-one"

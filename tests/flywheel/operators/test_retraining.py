@@ -92,6 +92,8 @@ def test_an_alarm_becomes_a_request_and_an_event(watched: Any):
     assert extra["request"] == 1
     assert "temp has drifted" in extra["reasons"]
     assert extra["decision_uri"] == context.results["decide"]["uri"]
+    assert extra["page"].endswith(f"/flywheel/cycles/{watched.cycle.name}#window={month(2)}")
+    assert context.pushed["_link_PageLink"] == extra["page"]
 
 
 def test_decide_records_what_was_found_and_what_was_decided(watched: Any):

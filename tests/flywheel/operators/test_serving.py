@@ -102,7 +102,8 @@ class Deployments:
         decision = ledger.decide(entry)
         promotion = ledger.promote(replace(entry, kind="promotion", version=f"arn-{month}"), decision)
         context = self.attempt(f"month {month}", task_id="deploy", interval_start=f"{start:%Y-%m-%d}")
-        context.results["register"] = {"uri": uri, "promotion": promotion.number, "step": "register"}
+        version = {"version": promotion.version, "promotion": promotion.number}
+        context.results["register"] = {"uri": uri, "step": "register", **version}
         return context
 
     def operator(self, rollout: Rollout = QUICK, **more: Any) -> DeployOperator:
