@@ -42,6 +42,7 @@ def options_from(arguments: Sequence[str]) -> Options:
         images=(*(image.resolve() for image in given.image or [IMAGE]), *ALWAYS),
         notebooks=given.notebooks.resolve(),
         jobs=given.jobs,
+        serverless_idle_s=given.serverless_idle,
         buckets=tuple(given.bucket),
         keys=keys,
     )
@@ -71,6 +72,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--jobs", type=int, default=2, help="jobs that run at the same time (default: 2)")
     add(
+        "--serverless-idle",
+        type=float,
+        default=300.0,
+        metavar="SECONDS",
+        help="how long a serverless container may have nothing to do before it is stopped (default: 300)",
+    )
+    add(
         "--credentials",
         type=Path,
         help="access keys, as in ~/.aws/credentials: requests must then be signed by one of them",
@@ -90,6 +98,8 @@ def _wrong(given: argparse.Namespace) -> str | None:
         return f"--notebooks {given.notebooks}: there is no such folder."
     if given.jobs < 1:
         return f"--jobs {given.jobs}: at least 1 job must be allowed to run."
+    if not given.serverless_idle >= 0:
+        return f"--serverless-idle {given.serverless_idle}: give a number of seconds, 0 or more."
     return None
 
 

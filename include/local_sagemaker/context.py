@@ -40,6 +40,8 @@ class Context:
     samples: Path | None = None
     #: how many jobs run at the same time; the others wait
     job_limit: int = 2
+    #: how long a serverless container may have nothing to do before it is stopped, in seconds
+    serverless_idle_s: float = 300.0
     #: whose signatures count; None: requests need none
     credentials: Credentials | None = field(default=None, repr=False)
     #: the objects of S3

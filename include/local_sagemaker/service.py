@@ -43,6 +43,8 @@ class Options:
     jobs: int = 2
     #: buckets that are there from the start
     buckets: tuple[str, ...] = ()
+    #: how long a serverless container may have nothing to do before it is stopped, in seconds
+    serverless_idle_s: float = 300.0
     #: secrets by access key id; empty: requests need no signature
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -97,6 +99,7 @@ def build(options: Options) -> Context:
         images=options.images,
         samples=options.notebooks,
         job_limit=options.jobs,
+        serverless_idle_s=options.serverless_idle_s,
         objects=objects,
         store=Store(options.root / "sagemaker.sqlite"),
         forks=Forks(Images(options.images)),

@@ -17,8 +17,9 @@ from include.local_sagemaker.runner.container import ContainerError, container_s
 from include.local_sagemaker.runner.fleet import Counters, Fleet, Variant
 from include.local_sagemaker.runner.image import Images
 from include.local_sagemaker.runner.instance import Instance
-from include.local_sagemaker.runner.invoke import TIMEOUT_S
+from include.local_sagemaker.runner.invoke import TIMEOUT_S, Route
 from include.local_sagemaker.runner.meters import Meters
+from include.local_sagemaker.runner.serverless import Pool
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,8 @@ class VariantPlan:
     definition: Mapping[str, Any]
     model_name: str
     health_timeout_s: float = HEALTH_TIMEOUT_S
+    #: ServerlessConfig; then `count` is 0
+    serverless: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,13 @@ class Plan:
 
     @property
     def size(self) -> int:
-        """How many instances its largest variant has."""
-        return max(variant.count for variant in self.variants)
+        """How many instances its largest variant has; 1 if none has any."""
+        return max(1, *(variant.count for variant in self.variants))
+
+    @property
+    def is_serverless(self) -> bool:
+        """Whether containers are there only while there is something to do."""
+        return any(variant.serverless is not None for variant in self.variants)
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Plan:
@@ -71,6 +79,7 @@ class Crew:
         self._context, self._images, self._endpoint = context, images, endpoint
         self.fleet = Fleet({variant.name: self._variant(variant) for variant in plan.variants})
         self._instances: dict[tuple[str, int], Instance] = {}
+        self._pools = {variant.name: self._pool(variant) for variant in plan.variants if variant.serverless}
 
     async def launch(self) -> None:
         """Start all containers, and join them to the fleet when every one is healthy.
@@ -79,6 +88,8 @@ class Crew:
         """
         places = [(variant, place) for variant in self.plan.variants for place in range(variant.count)]
         await self._add(places)
+        for name, pool in self._pools.items():
+            await pool.adopt(self._home / name)
 
     async def rescale(self, plan: Plan) -> None:
         """Give the variants the weights and counts of `plan`, which differs in nothing else.
@@ -96,16 +107,20 @@ class Crew:
         self.plan = plan
         for variant in plan.variants:
             self.fleet.variants[variant.name].weight = variant.weight
+            if variant.serverless:
+                self._pools[variant.name].limit = variant.serverless["MaxConcurrency"]
         gone = [self._instances.pop(key) for key in list(self._instances) if key not in wanted]
         await asyncio.gather(*(instance.retire(TIMEOUT_S) for instance in gone))
 
     async def retire(self) -> None:
         """Wait for the invocations in flight, then stop all containers."""
-        await asyncio.gather(*(instance.retire(TIMEOUT_S) for instance in self._instances.values()))
+        running: list[Instance | Pool] = [*self._instances.values(), *self._pools.values()]
+        await asyncio.gather(*(one.retire(TIMEOUT_S) for one in running))
 
     async def stop(self, timeout_s: float) -> None:
         """Stop all containers."""
-        await asyncio.gather(*(instance.stop(timeout_s) for instance in self._instances.values()))
+        running: list[Instance | Pool] = [*self._instances.values(), *self._pools.values()]
+        await asyncio.gather(*(one.stop(timeout_s) for one in running))
 
     async def _add(self, places: list[tuple[VariantPlan, int]]) -> None:
         added: dict[tuple[str, int], Instance] = {}
@@ -135,8 +150,23 @@ class Crew:
             variant.capture = CaptureBuffer(capture, self._endpoint, plan.name, self._context.objects)
         return variant
 
+    def _pool(self, plan: VariantPlan) -> Pool:
+        variant = self.fleet.variants[plan.name]
+        variant.pool = Pool(
+            Route(self._endpoint, self._context.account, self._context.region, "InService"),
+            variant,
+            functools.partial(self._instance, plan),
+            limit=(plan.serverless or {})["MaxConcurrency"],
+            idle_s=self._context.serverless_idle_s,
+        )
+        return variant.pool
+
+    @property
+    def _home(self) -> Path:
+        return home(self._context, self._endpoint) / str(self.plan.generation)
+
     def _instance(self, plan: VariantPlan, place: int) -> Instance:
-        workspace = home(self._context, self._endpoint) / str(self.plan.generation) / plan.name / str(place)
+        workspace = self._home / plan.name / str(place)
         instance_name = f"i-{self.plan.generation:04d}-{place}"
         group = f"/aws/sagemaker/Endpoints/{self._endpoint}"
         spec = container_spec(

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from include.local_sagemaker.runner.capture import CaptureBuffer
 from include.local_sagemaker.runner.meters import Meter
 from include.local_sagemaker.runner.wire import Client
+
+if TYPE_CHECKING:
+    from include.local_sagemaker.runner.serverless import Pool
 
 #: how many of the latest latencies are kept for percentiles
 LATENCIES = 1000
@@ -66,6 +70,8 @@ class Variant:
     targets: list[Target] = field(default_factory=list)
     counters: Counters = field(default_factory=Counters)
     capture: CaptureBuffer | None = None
+    #: where a serverless variant's containers come from; None: all of them are in `targets`
+    pool: Pool | None = None
     #: what the variant is owed by the rotation, in units of weight
     credit: float = 0.0
 

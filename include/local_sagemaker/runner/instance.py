@@ -38,6 +38,11 @@ class Instance:
         self._watcher: asyncio.Task[None] | None = None
         self.target: Target | None = None
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether its process runs."""
+        return self._container is not None and self._container.process.is_alive()
+
     async def launch(self) -> None:
         """Take over the process that is there, or start one, and wait until it is healthy.
 

@@ -169,7 +169,7 @@ def choose_variant(route: Route, headers: Mapping[bytes, bytes]) -> Variant:
 async def _ask(route: Route, variant: Variant, request: bytes, body: bytes) -> Answer:
     """Ask a container; another one if the first cannot have read the request."""
     for _ in range(len(variant.targets) + 1):
-        target = variant.choose()
+        target = variant.choose() if variant.pool is None else await variant.pool.take(len(body))
         if target is None:
             break
         target.in_flight += 1
@@ -177,6 +177,8 @@ async def _ask(route: Route, variant: Variant, request: bytes, body: bytes) -> A
             async with asyncio.timeout(TIMEOUT_S):
                 return await target.client.exchange(request, body)
         except TimeoutError:
+            # A serverless container is stopped with what it does not end.
+            target.is_healthy = target.is_healthy and variant.pool is None
             variant.counters.count(500, int(TIMEOUT_S * 1_000_000), None)
             raise model_error(route, 0, TIMED_OUT) from None
         except ContainerUnreachableError as error:
@@ -187,6 +189,8 @@ async def _ask(route: Route, variant: Variant, request: bytes, body: bytes) -> A
             target.is_healthy = False
         finally:
             target.in_flight -= 1
+            if variant.pool is not None:
+                variant.pool.give_back(target)
     variant.counters.count(503, None, None)
     raise none_running(route, variant)
 

@@ -22,7 +22,14 @@ async def stop_strays(folder: Path, plans: Collection[Plan]) -> None:
         for variant in plan.variants
         for place in range(variant.count)
     }
-    strays = (await asyncio.to_thread(_all, folder)) - wanted
+    pools = {
+        folder / str(plan.generation) / variant.name
+        for plan in plans
+        for variant in plan.variants
+        if variant.serverless is not None
+    }
+    found = (await asyncio.to_thread(_all, folder)) - wanted
+    strays = [workspace for workspace in found if workspace.parent not in pools]
     await asyncio.gather(*(asyncio.to_thread(_stop, workspace) for workspace in strays))
 
 

@@ -123,7 +123,7 @@ async def _pass_on(
 async def answering(route: Route, variant: Variant, request: bytes, body: bytes) -> AsyncIterator[Stream]:
     """The answer of a container; of another one if the first cannot have read the request."""
     for _ in range(len(variant.targets) + 1):
-        target = variant.choose()
+        target = variant.choose() if variant.pool is None else await variant.pool.take(len(body))
         if target is None:
             break
         target.in_flight += 1
@@ -139,8 +139,14 @@ async def answering(route: Route, variant: Variant, request: bytes, body: bytes)
             async with answer:
                 yield answer
                 return
+        except (TimeoutError, asyncio.CancelledError):
+            # A serverless container is stopped with what it does not end.
+            target.is_healthy = target.is_healthy and variant.pool is None
+            raise
         finally:
             target.in_flight -= 1
+            if variant.pool is not None:
+                variant.pool.give_back(target)
     raise invoke.none_running(route, variant)
 
 

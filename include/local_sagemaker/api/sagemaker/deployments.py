@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from include.local_sagemaker.api.sagemaker import serverless
 from include.local_sagemaker.api.sagemaker.listing import moment
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.errors import ValidationException
@@ -20,6 +21,11 @@ def checked(context: Context, config: dict[str, Any] | None, plan: Plan) -> dict
         policy = policy_of(config, plan.size)
     except PolicyError as error:
         raise ValidationException(f"Invalid DeploymentConfig: {error}") from error
+    if policy.is_rolling and plan.is_serverless:
+        raise ValidationException(
+            "Invalid DeploymentConfig: a serverless endpoint has no instances that a RollingUpdatePolicy "
+            "could replace in batches. Use BlueGreenUpdatePolicy, or none."
+        )
     missing = [name for name in policy.alarms if context.store.get(alarms.KIND, name) is None]
     if missing:
         raise ValidationException(
@@ -61,5 +67,6 @@ def _pending(resource: Resource, variant: Mapping[str, Any], status: dict[str, A
         "DeployedImages": images(resource, variant),
         "DesiredWeight": variant["weight"],
         "DesiredInstanceCount": variant["count"],
+        **serverless.described(variant, variant),
         "VariantStatus": [status],
     }

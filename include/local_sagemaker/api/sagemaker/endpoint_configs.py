@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from include.local_sagemaker.api.registry import operation
+from include.local_sagemaker.api.sagemaker import serverless
 from include.local_sagemaker.api.sagemaker.listing import listed, moment, pairs
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.errors import ValidationException
@@ -33,7 +34,7 @@ REFUSED_IN_VARIANT = (
         "MetricsConfig",
         "ProductionVariants.InstanceType",
         "ProductionVariants.CoreDumpConfig",
-        "ProductionVariants.ServerlessConfig",
+        "ProductionVariants.ServerlessConfig.MemorySizeInMB",
         "ProductionVariants.VolumeSizeInGB",
         "ProductionVariants.ModelDataDownloadTimeoutInSeconds",
         "ProductionVariants.EnableSSMAccess",
@@ -114,6 +115,7 @@ def _check(context: Context, parameters: dict[str, Any]) -> None:
         raise ValidationException(f"Two production variants have the same name: {', '.join(names)}.")
     for variant in parameters["ProductionVariants"]:
         _check_variant(context, variant)
+    serverless.check(context, parameters)
 
 
 def _check_variant(context: Context, variant: dict[str, Any]) -> None:

@@ -6,10 +6,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
+from include.local_sagemaker.api.sagemaker import serverless
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.errors import ValidationException
 from include.local_sagemaker.runner.crew import HEALTH_TIMEOUT_S, Plan, VariantPlan
 from include.local_sagemaker.runner.model_data import definition_of
+from include.local_sagemaker.runner.serverless import START_TIMEOUT_S
 from include.local_sagemaker.store import Resource
 
 
@@ -29,11 +31,16 @@ def retained(plan: Plan, serving: Plan, excluded: Collection[str]) -> Plan:
             replace(
                 variant,
                 weight=variant.weight if "DesiredWeight" in excluded else former.weight,
-                count=variant.count if "DesiredInstanceCount" in excluded else former.count,
+                count=variant.count if _is_new(former, excluded) else former.count,
             )
         )
     capture = plan.capture if "DataCaptureConfig" in excluded else serving.capture
     return replace(plan, variants=tuple(variants), capture=capture)
+
+
+def _is_new(former: VariantPlan, excluded: Collection[str]) -> bool:
+    # what was serverless has no count that could be kept
+    return "DesiredInstanceCount" in excluded or former.serverless is not None
 
 
 def rescaled(plan: Plan, wanted: list[Mapping[str, Any]]) -> Plan:
@@ -49,17 +56,21 @@ def rescaled(plan: Plan, wanted: list[Mapping[str, Any]]) -> Plan:
         by_name[name] = replace(
             former,
             weight=change.get("DesiredWeight", former.weight),
+            serverless=serverless.changed(former, change),
             count=change.get("DesiredInstanceCount", former.count),
         )
     return replace(plan, variants=tuple(by_name.values()))
 
 
 def _variant(context: Context, given: Mapping[str, Any]) -> VariantPlan:
+    config = given.get("ServerlessConfig")
+    health_timeout_s = START_TIMEOUT_S if config else HEALTH_TIMEOUT_S
     return VariantPlan(
         name=given["VariantName"],
         weight=given.get("InitialVariantWeight", 1.0),
-        count=given.get("InitialInstanceCount", 1),
+        count=0 if config else given.get("InitialInstanceCount", 1),
         definition=definition_of(context, given["ModelName"]),
         model_name=given["ModelName"],
-        health_timeout_s=given.get("ContainerStartupHealthCheckTimeoutInSeconds", HEALTH_TIMEOUT_S),
+        health_timeout_s=given.get("ContainerStartupHealthCheckTimeoutInSeconds", health_timeout_s),
+        serverless=config,
     )

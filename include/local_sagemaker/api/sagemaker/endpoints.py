@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from include.local_sagemaker.api.registry import operation
-from include.local_sagemaker.api.sagemaker import deployments, endpoint_configs
+from include.local_sagemaker.api.sagemaker import deployments, endpoint_configs, serverless
 from include.local_sagemaker.api.sagemaker.endpoint_plans import plan_of, rescaled, retained
 from include.local_sagemaker.api.sagemaker.listing import listed, moment, pairs
 from include.local_sagemaker.context import Context
@@ -55,6 +55,7 @@ async def update_endpoint(context: Context, parameters: dict[str, Any]) -> dict[
 
     def planned(state: dict[str, Any]) -> Plan:
         plan = plan_of(context, config, generation=state["generation"] + 1)
+        serverless.check_update(plan, Plan.from_json(state["serving"]))
         if parameters.get("RetainAllVariantProperties"):
             kept = parameters.get("ExcludeRetainedVariantProperties", [])
             excluded = {item["VariantPropertyType"] for item in kept}
@@ -205,6 +206,7 @@ def _variant(resource: Resource, current: dict[str, Any], desired: dict[str, Any
         "DesiredWeight": desired["weight"],
         "CurrentInstanceCount": current["count"],
         "DesiredInstanceCount": desired["count"],
+        **serverless.described(current, desired),
     }
 
 
