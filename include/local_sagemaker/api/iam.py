@@ -1,4 +1,4 @@
-"""IAM: roles. The local service takes any role, so every role is there."""
+"""IAM: roles. The local service takes any role, so every role is there and may do everything."""
 
 from __future__ import annotations
 
@@ -32,4 +32,34 @@ def get_role(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
             "CreateDate": datetime(2020, 1, 1, tzinfo=UTC),
             "AssumeRolePolicyDocument": quote(json.dumps(TRUST)),
         }
+    }
+
+
+@operation(
+    "iam",
+    "SimulatePrincipalPolicy",
+    ignored=(
+        "PolicySourceArn",
+        "PolicyInputList",
+        "PermissionsBoundaryPolicyInputList",
+        "PolicyExclusionList",
+        "ResourcePolicy",
+        "ResourceOwner",
+        "CallerArn",
+        "ContextEntries",
+        "ResourceHandlingOption",
+        "MaxItems",
+        "Marker",
+    ),
+)
+def simulate_principal_policy(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Tell what a role may do: every action, since the service knows no policies."""
+    del context  # there is one answer for all
+    return {
+        "EvaluationResults": [
+            {"EvalActionName": action, "EvalResourceName": resource, "EvalDecision": "allowed"}
+            for action in parameters["ActionNames"]
+            for resource in parameters.get("ResourceArns", ["*"])
+        ],
+        "IsTruncated": False,
     }

@@ -20,6 +20,8 @@ KINDS = {
     "Trial": "experiment-trial",
     "TrialComponent": "experiment-trial-component",
 }
+#: kind of the batches of a component's metrics, see api/experiment_metrics.py
+POINTS = "experiment-trial-component-points"
 #: members of a component that are maps, each with a member that takes keys away
 MAPS = ("Parameters", "InputArtifacts", "OutputArtifacts")
 CHANGED = ("DisplayName", "Description", "Status", "StartTime", "EndTime")
@@ -149,7 +151,10 @@ def delete_trial_component(context: Context, parameters: dict[str, Any]) -> dict
     ]
     if owners:
         raise ValidationException(f"The component {found.name} is part of {', '.join(owners)}.")
-    return _delete(context, "TrialComponent", found)
+    with context.store.together():
+        for batch in context.store.search(POINTS, Query(parent=found.name)):
+            context.store.delete(POINTS, batch.name)
+        return _delete(context, "TrialComponent", found)
 
 
 def find(context: Context, noun: str, name_or_arn: str) -> Resource:

@@ -44,7 +44,6 @@ def create_model_package(context: Context, parameters: dict[str, Any]) -> dict[s
     approval = parameters.get("ModelApprovalStatus", "PendingManualApproval")
     given = {key: value for key, value in parameters.items() if key not in {"Tags", "ClientToken"}}
     document = given | {
-        "ModelPackageName": group,
         "ModelPackageGroupName": group,
         "ModelPackageVersion": version,
         "ModelPackageArn": arn,
