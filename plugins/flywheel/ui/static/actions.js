@@ -15,13 +15,14 @@ const WHAT = {
 
 /** The buttons of a cycle; `done` is called when one has done something. */
 export function actions(cycle, ledger, done) {
-  const button = (name, text, open) =>
+  const button = (name, text, open, why = null) =>
     h(
       "button",
       {
         "data-action": name,
-        disabled: !cycle.may[name],
-        title: cycle.may[name] ? null : `Your role may not ${WHAT[name]}.`,
+        "data-key": name,
+        disabled: !cycle.may[name] || Boolean(why),
+        title: cycle.may[name] ? why : `Your role may not ${WHAT[name]}.`,
         onclick: open,
       },
       text,
@@ -32,7 +33,7 @@ export function actions(cycle, ledger, done) {
     { class: "actions" },
     button("train", "Train ...", () => start(cycle, "train", done)),
     button("score", "Score a window ...", () => start(cycle, "score", done)),
-    button("roll_back", "Roll back ...", () => rollBack(cycle, ledger, done)),
+    button("roll_back", "Roll back ...", () => rollBack(cycle, ledger, done), nothingBefore(ledger)),
     refused.length
       ? h(
           "p",
@@ -42,6 +43,10 @@ export function actions(cycle, ledger, done) {
       : null,
   );
 }
+
+/** Why there is nothing to go back to; null if there is, or if the ledger is not known. */
+const nothingBefore = (ledger) =>
+  ledger && !ledger.champion ? "Nothing is in production, so there is nothing to go back from." : null;
 
 const field = (label, input, hint) =>
   h(

@@ -3,11 +3,13 @@ import { actions, approvals } from "./actions.js";
 import { airflow, each, flywheel, pageRoot } from "./api.js";
 import { h } from "./dom.js";
 import { drift } from "./drift.js";
-import { ago, count, moment, ms, utcDate } from "./format.js";
-import { dagPage, ui } from "./links.js";
-import { badge, pair, part, section } from "./parts.js";
+import { endpoint } from "./endpoint.js";
+import { moment, utcDate } from "./format.js";
+import { dagPage, run, ui } from "./links.js";
+import { fresh, part, section, since, troubles } from "./parts.js";
 import { quality, rows } from "./quality.js";
 import { asked, runs } from "./runs.js";
+import { traffic } from "./traffic.js";
 import { versions } from "./versions.js";
 import { report } from "./viewer.js";
 import { asks, windows } from "./windows.js";
@@ -17,44 +19,75 @@ let shown = 36;
 /** What the view shows, as sections by name: each is only drawn anew where its data has changed. */
 export async function cycle(name, again) {
   const found = await flywheel(`/cycles/${name}?windows=${shown}`);
-  const dag = found.dags.train;
   const more = await each({
     runs: asked(found),
-    open: airflow(`/dags/${dag}/dagRuns/~/hitlDetails?response_received=false&limit=20`),
+    open: airflow(`/dags/${found.dags.train}/dagRuns/~/hitlDetails?response_received=false&limit=20`),
   });
-  const { ledger, watch, requests, registry, replay, endpoint } = found.parts;
+  const { ledger } = found.parts;
   const open = more.open.value?.hitl_details ?? [];
+  const refused = Object.values(more).map(({ error }) => ({ error: error && `Airflow: ${error.message}` }));
+  const parts = [...Object.values(found.parts), ...refused];
   return {
     head: [[found.may, ledger], () => head(found, ledger, again)],
-    open: [open, () => h("div", {}, approvals(found, open, again))],
+    fresh: [Math.random(), () => fresh(parts, again)],
+    trouble: [parts.map(({ error }) => error), () => troubles(parts)],
+    open: [open, () => h("div", { id: "open" }, approvals(found, open, again))],
+    ...watched(found, again),
+    ...recorded(found, more.runs, again),
+  };
+}
+
+/** What monitoring and the endpoint tell. */
+function watched(found, again) {
+  const { ledger, watch, requests, replay, endpoint: served } = found.parts;
+  const { name } = found;
+  const evaluations = places(ledger.value);
+  return {
     quality: [
-      [watch.value, ledger.value?.promotions, replay],
+      [watch, ledger.value?.promotions, replay],
       () =>
         section(
           "Quality over time",
           "quality",
-          part(watch, (value) => shownQuality(found, value, ledger, replay, again)),
+          part(watch, (value) => shownQuality(found, value, evaluations, again)),
         ),
     ],
-    drift: [
+    drift: [watch, () => section("Drift", "drift", part(watch, (value) => drift(name, value)))],
+    traffic: [
       watch,
+      () => section("Traffic and labels", "traffic", part(watch, (value) => traffic(name, value))),
+    ],
+    endpoint: [
+      [served, served.value && served.as_of?.slice(0, 16)],
       () =>
         section(
-          "Drift",
-          "drift",
-          part(watch, (value) => drift(name, value)),
+          "Endpoint",
+          "endpoint",
+          part(
+            served,
+            (value) => endpoint(value, served.as_of),
+            "No endpoint yet: the first promoted version brings it.",
+          ),
         ),
     ],
     windows: [
       [watch, requests],
       () =>
         section(
-          "Windows, labels and traffic",
+          "Windows",
           "windows",
-          part(watch, (value) => windows(name, value)),
-          part(requests, asks, "Monitoring has asked for nothing yet."),
+          part(watch, (value) => windows(name, value, evaluations)),
+          part(requests, (value) => asks(name, value, watch.value), "Monitoring has asked for nothing yet."),
         ),
     ],
+  };
+}
+
+/** What the ledger and Airflow tell. */
+function recorded(found, ran, again) {
+  const { ledger, registry } = found.parts;
+  const isLive = ran.value?.dag_runs.some((each) => ["running", "queued"].includes(each.state));
+  return {
     ledger: [
       [ledger, registry],
       () =>
@@ -63,157 +96,81 @@ export async function cycle(name, again) {
           "ledger",
           part(ledger, (value) =>
             value.entries.length
-              ? versions(name, value, registry.value)
-              : h("p", { class: "quiet" }, "Nothing was decided yet."),
+              ? versions(found.name, value, registry.value)
+              : h("p", { class: "quiet" }, "Nothing was decided yet: the first training brings the first version."),
           ),
-          registry.error
-            ? h("p", { class: "problem" }, `The registry cannot be read: ${registry.error}`)
-            : null,
+          registry.error && h("p", { class: "problem" }, "The registry cannot be read now."),
         ),
     ],
     runs: [
-      more.runs,
+      [ran, isLive && Math.random()],
       () =>
         section(
           "Runs",
           "runs",
-          more.runs.error
-            ? h("p", { class: "problem", role: "alert" }, more.runs.error.message)
-            : runs(found, more.runs.value),
-        ),
-    ],
-    endpoint: [
-      endpoint,
-      () =>
-        section(
-          "Endpoint",
-          "endpoint",
-          part(endpoint, served, "No endpoint yet: the first promoted version brings it."),
+          ran.error ? h("p", { class: "problem" }, ran.error.message) : runs(found, ran.value, again),
         ),
     ],
   };
 }
 
+/** Where each version was evaluated. */
+const places = (ledger) =>
+  new Map(
+    [...(ledger?.entries ?? []), ...(ledger?.promotions ?? [])]
+      .filter((entry) => entry.version && entry.evaluation)
+      .map((entry) => [entry.version, entry.evaluation]),
+  );
+
 function head(found, ledger, again) {
-  const champion =
-    ledger.value?.entries.find((entry) => entry.number === ledger.value.champion) ??
-    ledger.value?.promotions.find((entry) => entry.number === ledger.value.champion);
-  const told = champion
-    ? [
-        h("strong", { class: "champion" }, champion.version),
-        ` is in production, promoted ${moment(champion.at)} (${ago(champion.at)}), trained on data to ${utcDate(champion.data_end)} UTC. `,
-        report(found.name, champion.evaluation, "report.html", "Evaluation", "evaluation of the champion"),
-        " ",
-        report(
-          found.name,
-          champion.evaluation,
-          "model_card.html",
-          "Model card",
-          "model card of the champion",
-        ),
-      ]
-    : "Nothing is in production.";
+  const value = ledger.value;
+  const known = [...(value?.entries ?? []), ...(value?.promotions ?? [])];
+  const champion = known.find((entry) => entry.number === value.champion);
   return h(
     "header",
     { class: "top" },
-    h(
-      "nav",
-      { "aria-label": "Where you are" },
-      h("a", { href: `${pageRoot}/` }, "Flywheel"),
-      " / ",
-      found.name,
-    ),
+    h("nav", { "aria-label": "Where you are" }, h("a", { href: `${pageRoot}/` }, "Flywheel"), " / ", found.name),
     h("h1", {}, found.name),
     h("p", { class: "quiet" }, found.description),
-    h("p", {}, told),
-    h(
-      "p",
-      {},
-      "DAGs: ",
-      Object.values(found.dags).flatMap((dag) => [ui(dagPage(dag), dag), " "]),
-    ),
-    actions(found, ledger.value, again),
+    h("p", {}, champion ? inProduction(found.name, champion) : "Nothing is in production."),
+    h("p", {}, "DAGs: ", Object.values(found.dags).flatMap((dag) => [ui(dagPage(dag), dag), " "])),
+    actions(found, value, again),
   );
 }
 
-function shownQuality(found, watch, ledger, replay, again) {
+const inProduction = (name, champion) => [
+  h("strong", { class: "champion" }, champion.version),
+  " is in production, promoted ",
+  run(champion.by, moment(champion.at)),
+  " (",
+  since(champion.at),
+  `), trained on data to ${utcDate(champion.data_end)} UTC. `,
+  report(name, champion.evaluation, "report.html", "Evaluation", "evaluation of the champion"),
+  " ",
+  report(name, champion.evaluation, "model_card.html", "Model card", "model card of the champion"),
+];
+
+function shownQuality(found, watch, evaluations, again) {
+  const { ledger, replay } = found.parts;
   if (!watch.windows.length)
-    return h(
-      "p",
-      { class: "quiet" },
-      "No window was watched yet. The first one comes after the first promotion.",
-    );
-  const more =
-    watch.total > watch.windows.length &&
-    h(
-      "button",
-      {
-        onclick: () => {
-          shown = Math.min(1000, shown * 4);
-          again();
-        },
-      },
-      `Show more than the last ${watch.windows.length} of ${watch.total} windows`,
-    );
+    return h("p", { class: "quiet" }, "No window was watched yet: the first comes after the first promotion.");
+  const widen = () => {
+    shown = Math.min(1000, shown * 4);
+    again();
+  };
+  const promotions = ledger.value?.promotions ?? [];
   return h(
     "div",
     {},
-    quality(rows(watch, replay.value), ledger.value?.promotions ?? [], replay.value, found.metric),
+    quality(found, rows(watch, replay.value), { promotions, replay: replay.value, evaluations }),
     replay.value
       ? h("p", {}, report(found.name, replay.value.place, "replay.html", "The replay's report", "replay"))
       : null,
-    more,
-  );
-}
-
-function served(endpoint) {
-  const line = (each) =>
-    h(
-      "tr",
-      {},
-      h("th", { scope: "row" }, each.name),
-      h("td", {}, String(each.weight)),
-      h("td", {}, String(each.instances)),
-      h("td", {}, count(each.invocations)),
-      h("td", {}, each.requests_per_s.toFixed(3)),
-      h("td", {}, ms(each.p50_ms)),
-      h("td", {}, ms(each.p99_ms)),
-      h("td", {}, count(each.errors_4xx)),
-      h("td", {}, count(each.errors_5xx)),
-    );
-  const heads = ["Variant", "Weight", "Instances", "Requests", "per s", "p50", "p99", "4XX", "5XX"];
-  return h(
-    "div",
-    {},
-    h(
-      "dl",
-      {},
-      pair(
-        "State",
-        badge(endpoint.status === "InService" ? "good" : "warn", endpoint.status),
-        endpoint.failure ? ` ${endpoint.failure}` : "",
-      ),
-      pair("Serves", endpoint.config),
-      pair("Changed", `${moment(endpoint.changed)} (${ago(endpoint.changed)})`),
-    ),
-    h(
-      "div",
-      { class: "scroll", tabindex: 0, role: "region", "aria-label": "Variants in the last hour" },
+    watch.total > watch.windows.length &&
       h(
-        "table",
-        {},
-        h("caption", {}, "The last hour, by CloudWatch"),
-        h(
-          "thead",
-          {},
-          h(
-            "tr",
-            {},
-            heads.map((text) => h("th", { scope: "col" }, text)),
-          ),
-        ),
-        h("tbody", {}, endpoint.variants.map(line)),
+        "button",
+        { onclick: widen, "data-key": "widen" },
+        `Show more than the last ${watch.windows.length} of ${watch.total} windows`,
       ),
-    ),
   );
 }

@@ -1,5 +1,6 @@
 // How the values of a feature are distributed: bars with the numbers beside them.
-import { h, svg } from "./dom.js";
+import { bars } from "./bars.js";
+import { h } from "./dom.js";
 import { metric, share } from "./format.js";
 import { badge } from "./parts.js";
 
@@ -11,14 +12,11 @@ export function distributions(found, feature) {
   const order = [...known].sort(
     (one, other) => (drifted.get(other.name)?.importance ?? 0) - (drifted.get(one.name)?.importance ?? 0),
   );
-  const place = h("div", {});
-  const show = (name) =>
-    place.replaceChildren(
-      bars(
-        known.find((each) => each.name === name),
-        drifted.get(name),
-      ),
-    );
+  const place = h("div", { "aria-live": "polite" });
+  const show = (name) => {
+    const each = known.find((one) => one.name === name);
+    place.replaceChildren(told(drifted.get(name)), chart(each));
+  };
   const choice = h(
     "select",
     { id: "feature", onchange: (event) => show(event.target.value) },
@@ -27,6 +25,19 @@ export function distributions(found, feature) {
   choice.value = known.some((each) => each.name === feature) ? feature : order[0].name;
   show(choice.value);
   return h("section", {}, h("h3", {}, h("label", { for: "feature" }, "Distribution of "), choice), place);
+}
+
+/** How far the feature has moved, and whether that is drift. */
+function told(feature) {
+  if (!feature) return h("p", { class: "quiet" }, "This feature was not compared.");
+  const { distance, test, p_value: p, importance } = feature;
+  const chance = typeof p !== "number" ? "none" : p < 0.001 ? p.toExponential(1) : metric(p);
+  return h(
+    "p",
+    {},
+    `Distance ${metric(distance)} (${test}), p-value ${chance}, importance ${share(importance)}. `,
+    feature.is_drifted ? badge("bad", "has drifted") : badge("good", "has not drifted"),
+  );
 }
 
 const text = (value) => (typeof value === "number" ? Number(value.toPrecision(4)).toString() : String(value));
@@ -41,75 +52,17 @@ function bins({ kind, values, edges, baseline }) {
     : baseline.map((_, index) => inner[index] ?? `bin ${index + 1}`);
 }
 
-function bars(found, feature) {
+function chart(found) {
   const names = bins(found);
-  const top = Math.max(...found.baseline, ...found.current, 1e-9);
-  const [width, height, foot] = [720, 180, 4];
-  const step = width / names.length;
-  const bar = (value, index, offset, kind) =>
-    svg(
-      "rect",
-      {
-        class: kind,
-        x: index * step + step * offset,
-        y: height - (value / top) * height,
-        width: Math.max(step * 0.38, 1),
-        height: (value / top) * height,
-      },
-      svg("title", {}, `${names[index]}: ${share(value)} (${kind})`),
-    );
-  const chart = svg(
-    "svg",
-    {
-      viewBox: `0 -4 ${width} ${height + foot + 4}`,
-      class: "bars",
-      role: "img",
-      "aria-label": `${found.name}: baseline and window by bin; the table below has the numbers`,
-    },
-    found.baseline.map((value, index) => bar(value, index, 0.1, "baseline")),
-    found.current.map((value, index) => bar(value, index, 0.52, "current")),
-  );
-  const told = feature
-    ? `Distance ${metric(feature.distance)} (${feature.test}), p-value ${feature.p_value < 0.001 ? feature.p_value.toExponential(1) : metric(feature.p_value)}, importance ${share(feature.importance)}. `
-    : "";
-  const line = (name, index) =>
-    h(
-      "tr",
-      {},
-      h("th", { scope: "row" }, name),
-      h("td", {}, share(found.baseline[index])),
-      h("td", {}, share(found.current[index])),
-    );
-  return h(
-    "figure",
-    {},
-    chart,
-    h(
-      "figcaption",
-      {},
-      h("span", { class: "key baseline" }, "■ baseline "),
-      h("span", { class: "key current" }, "■ this window "),
-      told,
-      feature?.is_drifted ? badge("bad", "has drifted") : "",
-    ),
-    h(
-      "details",
-      {},
-      h("summary", {}, "Shares"),
-      h(
-        "table",
-        {},
-        h(
-          "thead",
-          {},
-          h(
-            "tr",
-            {},
-            ["Bin", "Baseline", "Window"].map((head) => h("th", { scope: "col" }, head)),
-          ),
-        ),
-        h("tbody", {}, names.map(line)),
-      ),
-    ),
-  );
+  return bars({
+    names,
+    series: [
+      { label: "baseline", kind: "baseline", values: found.baseline },
+      { label: "this window", kind: "current", values: found.current },
+    ],
+    label: `${found.name}: baseline and window by bin`,
+    told: share,
+    marks: [names[0], names.at(-1)],
+    head: "Bin",
+  });
 }

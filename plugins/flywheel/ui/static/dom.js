@@ -32,5 +32,5 @@ export function say(text, kind = "note") {
     h("button", { class: "plain", "aria-label": "Close", onclick: () => note.remove() }, "×"),
   );
   place.append(note);
-  if (kind !== "error") setTimeout(() => note.remove(), 12000);
+  if (kind !== "error") setTimeout(() => note.remove(), 20000);
 }

@@ -23,6 +23,10 @@ const exact = new Intl.DateTimeFormat("en-CA", {
   hourCycle: "h23",
 });
 
+const clock = new Intl.DateTimeFormat("en-CA", { timeZone: zone, timeStyle: "short", hourCycle: "h23" });
+
+/** The time of day in the user's zone: 01:00. */
+export const timeOfDay = (iso) => clock.format(new Date(iso));
 /** A moment in the user's zone: 2013-02-01 01:00. */
 export const moment = (iso) => (iso ? stamp.format(new Date(iso)).replace(",", "") : "–");
 /** The same to the second, with the zone's name. */
@@ -38,6 +42,8 @@ export const metric = (value) => (typeof value === "number" ? value.toFixed(4) :
 export const share = (value) =>
   typeof value === "number" ? `${(100 * value).toFixed(value > 0.995 || value < 0.1 ? 1 : 0)} %` : "–";
 export const count = (value) => (typeof value === "number" ? value.toLocaleString("en-US") : "–");
+/** A number with its noun: 1 request, 2 requests. */
+export const counted = (value, noun) => `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
 export const ms = (value) =>
   typeof value === "number" ? `${value < 10 ? value.toFixed(1) : Math.round(value)} ms` : "–";
 
@@ -59,10 +65,12 @@ export function span(seconds) {
 }
 
 export const secondsSince = (iso) => (Date.now() - Date.parse(iso)) / 1000;
+/** The largest unit of a stretch of time alone: 3 d, 12 min. */
+const roughly = (seconds) => span(seconds).split(" ").slice(0, 2).join(" ");
 /** 5 min ago; in 3 h. */
 export const ago = (iso) => {
   if (!iso) return "never";
-  const passed = secondsSince(iso);
+  const passed = Math.round(secondsSince(iso));
   if (Math.abs(passed) < 10) return "just now";
-  return passed > 0 ? `${span(Math.round(passed))} ago` : `in ${span(Math.round(-passed))}`;
+  return passed > 0 ? `${roughly(passed)} ago` : `in ${roughly(-passed)}`;
 };

@@ -9,7 +9,11 @@ export const taskPage = (dag, run, task) => `${runPage(dag, run)}/tasks/${quote(
 
 /** A link to a page of Airflow itself. */
 export const ui = (href, text, attributes = {}) => h("a", { href, "data-ui": true, ...attributes }, text);
-export const run = (by, text) => (by?.run_id ? ui(runPage(by.dag_id, by.run_id), text ?? by.run_id) : null);
+/** A link to the run that wrote something; its name says which, also where its text is a number or just "run". */
+export const run = (by, text = by?.run_id) =>
+  by?.run_id
+    ? ui(runPage(by.dag_id, by.run_id), text, { title: by.run_id, "aria-label": `${text}, run ${by.run_id}` })
+    : null;
 
 /** Airflow's frame forbids its pages to leave it; so its router is told where to go, as a click of its own would. */
 export function follow() {

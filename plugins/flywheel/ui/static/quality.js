@@ -1,10 +1,21 @@
 // How good the model was over time: the champion as of each window with its interval, beside what it is compared with.
-import { h } from "./dom.js";
-import { interval, metric, share, utcDate } from "./format.js";
+import { h, svg } from "./dom.js";
+import { interval, metric, share } from "./format.js";
+import { chart, scaled } from "./lines.js";
+import { table } from "./table.js";
+import { report } from "./viewer.js";
+import { openWindow } from "./window.js";
 
-const seconds = (iso) => Date.parse(iso) / 1000;
 const WORDS = { frozen: "first model, frozen", linear: "linear baseline", constant: "constant baseline" };
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+/** The lines: their name, what they show of a window, their colour and their dashes. */
+const LINES = [
+  { name: "champion", pick: (each) => each.quality?.value, colour: "--accent", width: 2.5, dash: [] },
+  { name: "its own evaluation", pick: (each) => each.quality?.reference?.value, colour: "--quiet", dash: [2, 4] },
+  { name: "estimate", pick: (each) => (each.quality ? null : each.estimate?.value), colour: "--warn", dash: [6, 4] },
+  { name: WORDS.frozen, pick: (each) => each.models.frozen?.value, colour: "--bad", dash: [8, 3] },
+  { name: WORDS.linear, pick: (each) => each.models.linear?.value, colour: "--good", dash: [3, 3] },
+  { name: WORDS.constant, pick: (each) => each.models.constant?.value, colour: "--quiet", dash: [1, 3], isFar: true },
+];
 
 /** The rows of the chart and of the table: one for each window. */
 export function rows(watch, replay) {
@@ -12,15 +23,22 @@ export function rows(watch, replay) {
   return watch.windows.map((window) => ({ ...window, models: compared.get(window.window[0]) ?? {} }));
 }
 
-/** The chart with its table. */
-export function quality(found, promotions, replay, metricName) {
-  const place = h("div", { class: "chart", role: "img", "aria-label": described(found, metricName) });
+/** The chart with its key and its table. */
+export function quality(cycle, found, { promotions, replay, evaluations }) {
+  const lines = LINES.map((line) => ({ ...line, values: found.map((each) => line.pick(each) ?? null) }))
+    // what there is nothing of is not in the key either; the champion always is
+    .filter((line, index) => !index || line.values.some((value) => value !== null));
   const used = promotions.filter((each) => !each.is_withdrawn);
-  const draw = () => drawn(place, found, used, metricName);
-  const size = new ResizeObserver(() => place.isConnected && draw());
-  size.observe(place);
-  document.addEventListener("flywheel:theme", draw);
-  return h("div", {}, place, legend(replay), table(found, metricName));
+  const place = h("div", { class: "chart", role: "img", "aria-label": described(found, cycle.metric) });
+  const { key, tell } = legend(cycle, lines, found, (index) => hide(index));
+  const { hide } = chart(place, {
+    lines,
+    found,
+    promotions: used,
+    onmove: tell,
+    onopen: (index) => openWindow(cycle.name, found[index]),
+  });
+  return h("div", {}, key, place, note(replay, lines, found), numbers(cycle, found, evaluations));
 }
 
 function described(found, name) {
@@ -30,151 +48,83 @@ function described(found, name) {
   return `${name} over time, ${judged.length} windows. In the last, ${interval(last.window)}, it is ${metric(last.quality.value)}. The table below has all numbers.`;
 }
 
-function drawn(place, found, promotions, name) {
-  const width = place.clientWidth;
-  if (!width) return;
-  const of = (pick) => found.map((each) => pick(each) ?? null);
-  const data = [
-    found.map((each) => seconds(each.window[0])),
-    of((each) => each.quality?.high),
-    of((each) => each.quality?.low),
-    of((each) => each.quality?.value),
-    of((each) => each.quality?.reference?.value ?? null),
-    of((each) => (each.quality ? null : each.estimate?.value)),
-    ...Object.keys(WORDS).map((model) => of((each) => each.models[model]?.value)),
-  ];
-  const quiet = css("--quiet");
-  const axis = { stroke: quiet, grid: { stroke: css("--line"), width: 1 }, ticks: { stroke: css("--line") } };
-  const line = (label, stroke, more = {}) => ({
-    label,
-    stroke,
-    width: 1.5,
-    spanGaps: false,
-    points: { size: 6 },
-    value: (_, v) => (v === null || v === undefined ? "–" : metric(v)),
-    ...more,
-  });
-  const bound = (label) => ({
-    label,
-    stroke: "transparent",
-    points: { show: false },
-    value: (_, v) => (v === null || v === undefined ? "–" : metric(v)),
-  });
-  const lines = [
-    { label: "Window from", value: (_, v) => (v ? utcDate(v * 1000) : "–") },
-    bound("95 % high"),
-    bound("95 % low"),
-    line(name, css("--accent"), { width: 2.5, points: { size: 8, fill: css("--accent") } }),
-    line("its own evaluation", quiet, { dash: [2, 4], points: { show: false } }),
-    line("estimate", css("--warn"), { dash: [6, 4] }),
-    line(WORDS.frozen, css("--bad"), { dash: [8, 3] }),
-    line(WORDS.linear, css("--good"), { dash: [3, 3] }),
-    line(WORDS.constant, quiet, { dash: [1, 3] }),
-  ];
-  // what there is nothing of is not in the legend either; the first four make the band
-  const kept = lines.map((_, index) => index < 4 || data[index].some((value) => value !== null));
-  const options = {
-    width,
-    scales: { x: { range: [seconds(found[0].window[0]), seconds(found.at(-1).window[1])] } },
-    height: Math.max(220, Math.min(360, width / 2.4)),
-    tzDate: (at) => globalThis.uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
-    legend: { show: width > 560 },
-    axes: [axis, { ...axis, size: 56 }],
-    series: lines.filter((_, index) => kept[index]),
-    bands: [{ series: [1, 2], fill: css("--band") }],
-    hooks: { draw: [(chart) => marks(chart, promotions)] },
+/** A button for each line, which hides it, with its value in the window that is pointed at; at first the newest. */
+function legend(cycle, lines, found, hide) {
+  const values = lines.map(() => h("span", { class: "value" }));
+  const when = h("span", {});
+  const tell = (index) => {
+    const window = found[index] ?? found.at(-1);
+    when.textContent = `${cycle.metric}, ${interval(window.window)}`;
+    lines.forEach((line, place) => {
+      const value = line.values[found.indexOf(window)];
+      const bounds = !place && window.quality ? ` (${metric(window.quality.low)} – ${metric(window.quality.high)})` : "";
+      values[place].textContent = value === null ? "–" : `${metric(value)}${bounds}`;
+    });
   };
-  place.replaceChildren();
-  new globalThis.uPlot(
-    options,
-    data.filter((_, index) => kept[index]),
-    place,
+  const toggle = (index) => (event) => {
+    const button = event.currentTarget;
+    const isShown = button.getAttribute("aria-pressed") === "true";
+    button.setAttribute("aria-pressed", String(!isShown));
+    hide(index, isShown);
+  };
+  const keys = lines.map((line, index) =>
+    h(
+      "button",
+      { class: "line-key", "aria-pressed": "true", title: "Show or hide this line", "data-key": line.name, onclick: toggle(index) },
+      swatch(line),
+      ` ${line.name} `,
+      values[index],
+    ),
   );
+  tell(found.length - 1);
+  return { key: h("div", { class: "keys" }, h("span", { class: "quiet" }, when), keys), tell };
 }
 
-/** A line where each promotion takes over, with its version. */
-function marks(chart, promotions) {
-  const { ctx, bbox } = chart;
-  ctx.save();
-  ctx.strokeStyle = ctx.fillStyle = css("--ink");
-  ctx.setLineDash([4, 4]);
-  ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
-  for (const promotion of promotions) {
-    const x = chart.valToPos(seconds(promotion.data_end), "x", true);
-    if (x < bbox.left || x > bbox.left + bbox.width) continue;
-    ctx.beginPath();
-    ctx.moveTo(x, bbox.top);
-    ctx.lineTo(x, bbox.top + bbox.height);
-    ctx.stroke();
-    ctx.fillText(
-      promotion.version?.split("/").at(-1) ?? "",
-      x + 3 * devicePixelRatio,
-      bbox.top + 12 * devicePixelRatio,
-    );
-  }
-  ctx.restore();
-}
+const swatch = ({ colour, dash, width = 1.5 }) =>
+  svg(
+    "svg",
+    { viewBox: "0 0 24 8", width: 24, height: 8, "aria-hidden": "true" },
+    svg("line", { x1: 0, x2: 24, y1: 4, y2: 4, class: `stroke${colour}`, "stroke-width": width, "stroke-dasharray": dash.join(" ") }),
+  );
 
-const legend = (replay) =>
-  h(
+function note(replay, lines, found) {
+  const left = scaled(lines, found).left.map(({ name, values }) => {
+    const known = values.filter((value) => value !== null);
+    return `The ${name} is outside of the scale: ${metric(Math.min(...known))} to ${metric(Math.max(...known))}.`;
+  });
+  return h(
     "p",
     { class: "quiet" },
-    "The band is the 95 % interval; broken lines upright are promotions, where the version takes over. ",
+    "The band is the 95 % interval; upright broken lines are promotions, where the version takes over. A click opens the window. ",
     replay
-      ? "First model and baselines are those of the last replay."
-      : "First model and baselines appear after a replay (make replay).",
+      ? "First model and baselines are those of the last replay. "
+      : "First model and baselines appear after a replay (make replay). ",
+    left.join(" "),
   );
+}
 
-function table(found, name) {
-  const cell = (models, model) => h("td", {}, models[model] ? metric(models[model].value) : "–");
-  const line = (each) =>
-    h(
-      "tr",
-      {},
-      h("th", { scope: "row" }, interval(each.window)),
-      h("td", {}, each.champion),
-      h(
-        "td",
-        {},
-        each.quality
-          ? `${metric(each.quality.value)} (${metric(each.quality.low)} – ${metric(each.quality.high)})`
-          : "–",
-      ),
-      h("td", {}, each.quality?.reference ? metric(each.quality.reference.value) : "–"),
-      h("td", {}, each.estimate ? metric(each.estimate.value) : "–"),
-      h("td", {}, each.quality ? share(each.quality.coverage) : "–"),
-      Object.keys(WORDS).map((model) => cell(each.models, model)),
-    );
-  const heads = [
-    "Window",
-    "Champion as of",
-    `${name} (95 %)`,
-    "Own evaluation",
-    "Estimate",
-    "Labels",
-    ...Object.values(WORDS),
-  ];
+function numbers(cycle, found, evaluations) {
+  const heads = ["Window", "Champion as of", `${cycle.metric} (95 %)`, "Own evaluation", "Estimate", "Labels", ...Object.values(WORDS)];
+  const line = (each) => {
+    const judged = each.quality;
+    const evaluated = (text) =>
+      report(cycle.name, evaluations.get(each.champion), "report.html", text, `evaluation of ${each.champion}`) ?? text;
+    const reported = (text) =>
+      report(cycle.name, each.report, "report.html", text, `report of ${interval(each.window)}`) ?? text;
+    return [
+      h("button", { class: "link", onclick: () => openWindow(cycle.name, each) }, interval(each.window)),
+      evaluated(each.champion),
+      judged ? reported(`${metric(judged.value)} (${metric(judged.low)} – ${metric(judged.high)})`) : "–",
+      judged?.reference ? evaluated(metric(judged.reference.value)) : "–",
+      each.estimate ? reported(metric(each.estimate.value)) : "–",
+      judged ? share(judged.coverage) : "–",
+      ...Object.keys(WORDS).map((model) => (each.models[model] ? metric(each.models[model].value) : "–")),
+    ];
+  };
   return h(
     "details",
     { "data-keep": "quality-table" },
     h("summary", {}, "All numbers"),
-    h(
-      "div",
-      { class: "scroll", tabindex: 0, role: "region", "aria-label": "Quality by window" },
-      h(
-        "table",
-        {},
-        h(
-          "thead",
-          {},
-          h(
-            "tr",
-            {},
-            heads.map((text) => h("th", { scope: "col" }, text)),
-          ),
-        ),
-        h("tbody", {}, found.toReversed().map(line)),
-      ),
-    ),
+    table("Quality by window", heads, found.toReversed().map(line), { tall: true }),
   );
 }

@@ -2,27 +2,13 @@
 import { airflow, flywheel, pageRoot } from "./api.js";
 import { h } from "./dom.js";
 import { markdown } from "./markdown.js";
-import { pair, part, section } from "./parts.js";
-import { steps } from "./runs.js";
+import { pair, part, section, troubles } from "./parts.js";
+import { steps } from "./steps.js";
 import { versions } from "./versions.js";
-import { fileUrl, report } from "./viewer.js";
+import { fileUrl, framed, pagesOf, report } from "./viewer.js";
 import { openWindow } from "./window.js";
 
 const q = encodeURIComponent;
-/** What people look at of a step's output, by the step. */
-const PAGES = {
-  evaluate: [
-    ["report.html", "Evaluation"],
-    ["model_card.html", "Model card"],
-    ["profile.html", "Profile"],
-  ],
-  report: [["report.html", "Report"]],
-  monitor: [
-    ["evidence.json", "Evidence"],
-    ["constraint_violations.json", "Violations"],
-  ],
-};
-const PROFILE = [["profile.html", "Profile"]];
 
 /** A run: its steps, and what it wrote to the records. */
 export async function oneRun(cycle, dag, id) {
@@ -30,6 +16,7 @@ export async function oneRun(cycle, dag, id) {
     airflow(`/dags/${q(dag)}/dagRuns/${q(id)}`),
     flywheel(`/cycles/${cycle.name}`),
   ]);
+  const isLive = ["running", "queued"].includes(run.state);
   const table = await steps(cycle, run);
   const { ledger, watch } = found.parts;
   const mine = {
@@ -44,7 +31,11 @@ export async function oneRun(cycle, dag, id) {
   );
   return {
     head: [[], () => top(cycle)],
-    steps: [[run.state, table.textContent], () => section("Steps", "steps", table)],
+    trouble: [[ledger.error, watch.error], () => troubles([ledger, watch])],
+    steps: [
+      [run.state, table.textContent],
+      () => section("Steps", "steps", h("div", { "data-live": isLive }, table)),
+    ],
     wrote: [
       [mine, windows],
       () =>
@@ -81,67 +72,69 @@ function wrote(cycle, ledger, windows) {
 
 const top = (cycle) => h("p", {}, "Cycle ", h("a", { href: `${pageRoot}/cycles/${cycle.name}` }, cycle.name));
 
-/** A task: the pages that its step wrote, the first of them open. */
+/** A task: the pages that its step wrote, the first of them open, and Airflow's links of it. */
 export async function oneTask(cycle, dag, run, task) {
-  const found = await airflow(
-    `/dags/${q(dag)}/dagRuns/${q(run)}/taskInstances/${q(task)}/xcomEntries/return_value`,
-  ).catch((error) => (error.status === 404 ? null : Promise.reject(error)));
+  const path = `/dags/${q(dag)}/dagRuns/${q(run)}/taskInstances/${q(task)}`;
+  const absent = (error) => (error.status === 404 ? null : Promise.reject(error));
+  const [found, links] = await Promise.all([
+    airflow(`${path}/xcomEntries/return_value`).catch(absent),
+    airflow(`${path}/links`).catch(absent),
+  ]);
   const result = typeof found?.value === "string" ? JSON.parse(found.value) : found?.value;
-  const place = result?.uri?.startsWith("s3://")
-    ? result.uri.replace(/\/$/, "").split("/").slice(4, 7).join("/")
-    : null;
-  const pages = result?.job
-    ? (PAGES[result.step] ??
-      (["fetch", "clean", "transform", "prepare", "collect"].includes(result.step) ? PROFILE : []))
-    : [];
+  const outside = Object.entries(links?.extra_links ?? {}).filter(([, href]) => /^https?:/.test(href ?? ""));
   return {
     head: [[], () => top(cycle)],
-    task: [[result], () => section(task, "task", shown(cycle, result, place, pages))],
+    task: [[result, outside], () => section(task, "task", shown(cycle, result), elsewhere(outside))],
   };
 }
 
-function shown(cycle, result, place, pages) {
+/** Addresses outside of Airflow, which its frame would not open: to be copied, or opened with the browser's menu. */
+function elsewhere(links) {
+  if (!links.length) return null;
+  return h(
+    "details",
+    { "data-keep": "elsewhere" },
+    h("summary", {}, "Addresses in S3 and AWS"),
+    h("dl", {}, links.map(([name, href]) => pair(name, h("a", { href, target: "_blank", rel: "noreferrer" }, href)))),
+  );
+}
+
+function shown(cycle, result) {
   if (!result)
     return h(
       "p",
       { class: "quiet" },
-      "This task has handed on nothing: it is under way, was skipped, or has failed.",
+      "This task has handed on nothing: it is under way, was skipped, or has failed. Its log tells.",
     );
   if (result.evidence) return h("div", {}, markdown(result.evidence));
-  if (result.decision?.against)
-    return h(
-      "dl",
-      {},
-      pair("Retraining", result.decision.due ? "due" : "not due"),
-      pair("For it", result.decision.reasons.join(" ") || "nothing"),
-      pair("Against it", result.decision.against.join(" ") || "nothing"),
-      pair(
-        "Asked for",
-        `${result.decision.emission.is_emitted ? "yes" : "no"}: ${result.decision.emission.why}`,
-      ),
-    );
-  if (!pages.length)
-    return h(
-      "dl",
-      {},
-      Object.entries(result)
-        .filter(([, value]) => ["string", "number", "boolean"].includes(typeof value))
-        .flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, String(value))]),
-    );
+  if (result.decision?.against) return decided(result.decision);
+  const { place, pages } = pagesOf(result);
+  if (!pages.length) return facts(result);
   const [[file, title]] = pages;
   return h(
     "div",
     {},
-    h(
-      "p",
-      {},
-      pages.flatMap(([name, text]) => [report(cycle.name, place, name, text), " "]),
-    ),
-    h("iframe", {
-      src: fileUrl(cycle.name, place, file),
-      sandbox: "allow-same-origin",
-      title,
-      class: "report",
-    }),
+    h("p", {}, pages.flatMap(([name, text]) => [report(cycle.name, place, name, text), " "])),
+    framed(fileUrl(cycle.name, place, file), title),
   );
 }
+
+const decided = ({ due, reasons, against, emission }) =>
+  h(
+    "dl",
+    {},
+    pair("Retraining", due ? "due" : "not due"),
+    pair("For it", reasons.join(" ") || "nothing"),
+    pair("Against it", against.join(" ") || "nothing"),
+    pair("Asked for", `${emission.is_emitted ? "yes" : "no"}: ${emission.why}`),
+  );
+
+/** What a step without a page handed on. */
+const facts = (result) =>
+  h(
+    "dl",
+    {},
+    Object.entries(result)
+      .filter(([, value]) => ["string", "number", "boolean"].includes(typeof value))
+      .map(([name, value]) => pair(name, String(value))),
+  );

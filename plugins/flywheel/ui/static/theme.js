@@ -1,4 +1,5 @@
-// Follows Airflow's theme. A plugin's page is a frame that is told nothing, but it may look at the page around it.
+// Follows Airflow's theme. A plugin's page is a frame that is told nothing, but it may look at the page around it;
+// opened on its own it takes what was chosen in Airflow's pages, which this browser keeps.
 (() => {
   const around = () => {
     try {
@@ -7,11 +8,18 @@
       return null; // framed by somebody else: nothing to follow
     }
   };
+  const kept = () => {
+    try {
+      return ["dark", "light"].find((theme) => localStorage.getItem("theme") === theme);
+    } catch {
+      return undefined; // this browser keeps nothing
+    }
+  };
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const apply = () => {
     const outer = around();
     const named = outer && ["dark", "light"].find((theme) => outer.classList.contains(theme));
-    const theme = named ?? (dark.matches ? "dark" : "light");
+    const theme = named ?? kept() ?? (dark.matches ? "dark" : "light");
     if (document.documentElement.dataset.theme === theme) return;
     document.documentElement.dataset.theme = theme;
     document.dispatchEvent(new Event("flywheel:theme"));

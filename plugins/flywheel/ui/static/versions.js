@@ -3,6 +3,7 @@ import { h } from "./dom.js";
 import { metric, moment, utcDate } from "./format.js";
 import { run } from "./links.js";
 import { badge } from "./parts.js";
+import { cell, row, table } from "./table.js";
 import { report } from "./viewer.js";
 
 const KINDS = {
@@ -15,127 +16,69 @@ const KINDS = {
 /** The ledger, the newest line first. */
 export function versions(cycle, ledger, registry) {
   const status = new Map((registry ?? []).map((each) => [each.arn, each.status]));
-  const shown = ledger.entries;
+  const named = ledger.entries.find((each) => each.verdict)?.verdict.metric ?? "Metric";
+  const heads = ["No.", "What", "Version", "Data to", named, "Why", "When", "More"];
   const line = (each) =>
-    h(
-      "tr",
-      { class: each.number === ledger.champion ? "current" : null },
-      h("td", {}, String(each.number)),
-      h(
-        "td",
-        {},
-        badge(...KINDS[each.kind]),
-        each.number === ledger.champion ? h("strong", {}, " champion") : "",
-        each.is_withdrawn ? " (withdrawn)" : "",
-      ),
-      h(
-        "td",
-        {},
-        each.version ?? "–",
-        status.has(each.arn) ? h("div", { class: "quiet" }, `registry: ${status.get(each.arn)}`) : "",
-      ),
-      h("td", { class: "date" }, utcDate(each.data_end)),
-      h(
-        "td",
-        {},
-        each.verdict?.challenger ? `${metric(each.verdict.challenger.value)}` : "–",
-        each.verdict?.gain
-          ? h(
-              "div",
-              { class: "quiet" },
-              `gain ${each.verdict.gain.value >= 0 ? "+" : ""}${metric(each.verdict.gain.value)}`,
-            )
-          : "",
-      ),
-      h("td", { class: "reasons" }, reasons(each)),
-      h("td", { class: "date" }, moment(each.at)),
-      h(
-        "td",
-        {},
-        [
-          run(each.by, "run"),
-          report(
-            cycle,
-            each.evaluation,
-            "report.html",
-            "report",
-            `evaluation up to ${utcDate(each.data_end)}`,
-          ),
-          report(
-            cycle,
-            each.evaluation,
-            "model_card.html",
-            "card",
-            `model card up to ${utcDate(each.data_end)}`,
-          ),
-        ]
-          .filter(Boolean)
-          .flatMap((link) => [link, " "]),
-      ),
-    );
-  const heads = [
-    "No.",
-    "What",
-    "Version",
-    "Data to",
-    ledger.entries.find((each) => each.verdict)?.verdict.metric ?? "Metric",
-    "Why",
-    "When",
-    "More",
-  ];
+    row(heads, cells(cycle, ledger, status, each), {
+      class: each.number === ledger.champion ? "current" : null,
+      "data-entry": each.kind,
+    });
   return h(
     "div",
     {},
-    h(
-      "div",
-      { class: "scroll tall", tabindex: 0, role: "region", "aria-label": "The ledger" },
-      h(
-        "table",
-        {},
-        h(
-          "thead",
-          {},
-          h(
-            "tr",
-            {},
-            heads.map((head) => h("th", { scope: "col" }, head)),
-          ),
-        ),
-        h("tbody", {}, shown.map(line)),
-      ),
-    ),
-    registry?.length
-      ? h(
-          "details",
-          { "data-keep": "registry" },
-          h("summary", {}, `All ${registry.length} versions in the registry`),
-          h(
-            "ul",
-            {},
-            registry.map((each) =>
-              h("li", {}, `${each.version}: ${each.status}, made ${moment(each.created)}`),
-            ),
-          ),
-        )
-      : null,
-    ledger.total > shown.length &&
-      h("p", { class: "quiet" }, `The last ${shown.length} of ${ledger.total} lines.`),
+    table("The ledger", heads, ledger.entries.map(line), { tall: true }),
+    registry?.length ? registered(cycle, ledger, registry) : null,
+    ledger.total > ledger.entries.length &&
+      h("p", { class: "quiet" }, `The last ${ledger.entries.length} of ${ledger.total} lines.`),
+  );
+}
+
+function cells(cycle, ledger, status, each) {
+  const { number, verdict, evaluation } = each;
+  const upTo = `up to ${utcDate(each.data_end)}`;
+  const page = (file, text, title) => report(cycle, evaluation, file, text, title);
+  const value = verdict?.challenger ? metric(verdict.challenger.value) : null;
+  const gain = verdict?.gain && `gain ${verdict.gain.value >= 0 ? "+" : ""}${metric(verdict.gain.value)}`;
+  const isChampion = number === ledger.champion;
+  const registered = status.get(each.arn);
+  return [
+    String(number),
+    [badge(...KINDS[each.kind]), isChampion && h("strong", {}, " champion"), each.is_withdrawn && " (withdrawn)"],
+    [each.version ?? "–", registered && h("div", { class: "quiet" }, `registry: ${registered}`)],
+    cell(utcDate(each.data_end), { class: "date" }),
+    value ? [page("report.html", value, `evaluation ${upTo}`) ?? value, gain && h("div", { class: "quiet" }, gain)] : "–",
+    cell(reasons(each), { class: "reasons" }),
+    cell(run(each.by, moment(each.at)) ?? moment(each.at), { class: "date" }),
+    [page("report.html", "report", `evaluation ${upTo}`), " ", page("model_card.html", "card", `model card ${upTo}`)],
+  ];
+}
+
+/** All versions of the registry; those of the ledger lead to their model cards. */
+function registered(cycle, ledger, registry) {
+  const places = new Map(
+    [...ledger.promotions, ...ledger.entries].filter((each) => each.arn).map((each) => [each.arn, each.evaluation]),
+  );
+  const line = ({ arn, version, status, created }) => [
+    report(cycle, places.get(arn), "model_card.html", version, `model card of ${version}`) ?? version,
+    status,
+    moment(created),
+  ];
+  return h(
+    "details",
+    { "data-keep": "registry" },
+    h("summary", {}, `All ${registry.length} versions in the registry`),
+    table("The registry", ["Version", "Status", "Made"], registry.map(line), { tall: true }),
   );
 }
 
 function reasons(each) {
   const [first, ...rest] = each.reasons;
   const head = each.replaces ? `From ${each.replaces}. ${first ?? ""}` : (first ?? "–");
-  return rest.length
-    ? h(
-        "details",
-        { "data-keep": `why-${each.number}` },
-        h("summary", {}, head),
-        h(
-          "ul",
-          {},
-          rest.map((text) => h("li", {}, text)),
-        ),
-      )
-    : head;
+  if (!rest.length) return head;
+  return h(
+    "details",
+    { "data-keep": `why-${each.number}` },
+    h("summary", {}, head),
+    h("ul", {}, rest.map((text) => h("li", {}, text))),
+  );
 }

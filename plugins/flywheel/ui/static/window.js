@@ -2,9 +2,10 @@
 import { flywheel } from "./api.js";
 import { distributions } from "./distributions.js";
 import { h } from "./dom.js";
-import { count, interval, metric, share, span } from "./format.js";
+import { count, interval, metric, share, span, utcDate } from "./format.js";
 import { run } from "./links.js";
 import { badge, pair, part } from "./parts.js";
+import { table } from "./table.js";
 import { dialog, report } from "./viewer.js";
 
 /** Opens a window; `feature` is the one whose distributions are shown first. */
@@ -28,6 +29,15 @@ export async function openWindow(cycle, window, feature) {
   }
 }
 
+/** Why a window is what it is. */
+export const told = (window) => window.held_back ?? (window.why === "nothing" ? "nothing has moved" : window.why);
+
+/** What monitoring found in a window, in a word. */
+export function verdict(window) {
+  if (window.held_back) return badge("warn", "held back");
+  return window.is_alarm ? badge("bad", "alarm") : badge("good", "quiet");
+}
+
 function all(cycle, found, feature) {
   return h(
     "div",
@@ -39,11 +49,6 @@ function all(cycle, found, feature) {
 }
 
 function summary(cycle, found) {
-  const state = found.held_back
-    ? badge("warn", "held back")
-    : found.is_alarm
-      ? badge("bad", "alarm")
-      : badge("good", "quiet");
   const judged = found.quality;
   const links = [
     report(cycle, found.report, "report.html", "Report", "report"),
@@ -54,8 +59,8 @@ function summary(cycle, found) {
   return h(
     "dl",
     {},
-    pair("Found", state, ` ${found.held_back ?? found.why}`),
-    pair("Champion", `${found.champion}, data to ${found.data_end.slice(0, 10)}`),
+    pair("Found", verdict(found), ` ${told(found)}`),
+    pair("Champion", `${found.champion}, data to ${utcDate(found.data_end)}`),
     pair("Rows", count(found.rows)),
     pair(
       "Quality",
@@ -91,17 +96,9 @@ function summary(cycle, found) {
 
 function labels(coverage) {
   if (!coverage)
-    return h(
-      "section",
-      {},
-      h("h3", {}, "Labels and traffic"),
-      h("p", { class: "quiet" }, "Nothing was collected."),
-    );
+    return h("section", {}, h("h3", {}, "Labels and traffic"), h("p", { class: "quiet" }, "Nothing was collected."));
   const { answers, malformed } = coverage;
-  const ages = coverage.by_age.map((each) =>
-    h("tr", {}, h("th", { scope: "row" }, `within ${span(each.age_s)}`), h("td", {}, share(each.share))),
-  );
-  const wrong = malformed ? Object.values(malformed).reduce((sum, each) => sum + each.count, 0) : 0;
+  const wrong = Object.values(malformed ?? {}).reduce((sum, each) => sum + each.count, 0);
   return h(
     "section",
     {},
@@ -118,60 +115,37 @@ function labels(coverage) {
       ),
       pair("Unusable records", count(wrong)),
     ),
-    h("details", {}, h("summary", {}, "Labels by age"), h("table", {}, h("tbody", {}, ages))),
+    h(
+      "details",
+      {},
+      h("summary", {}, "Labels by age"),
+      table("Labels by age", ["Age", "Share"], coverage.by_age.map((each) => [`within ${span(each.age_s)}`, share(each.share)])),
+    ),
   );
 }
 
 function slices(found) {
   if (!found?.length) return null;
+  const line = (each) => [`${each.column} = ${each.value}`, metric(each.score), count(each.rows)];
   return h(
     "section",
     {},
     h("h3", {}, "Worst slices"),
-    h(
-      "table",
-      {},
-      h(
-        "tbody",
-        {},
-        found
-          .slice(0, 8)
-          .map((each) =>
-            h(
-              "tr",
-              {},
-              h("th", { scope: "row" }, `${each.column} = ${each.value}`),
-              h("td", {}, metric(each.score)),
-              h("td", {}, `${count(each.rows)} rows`),
-            ),
-          ),
-      ),
-    ),
+    table("Worst slices", ["Slice", "Quality", "Rows"], found.slice(0, 8).map(line)),
   );
 }
 
 function bias(found) {
   const told = (found ?? []).filter((each) => ["DPL", "DPPL", "DI", "AD"].includes(each.metric));
   if (!told.length) return null;
+  const line = (each) => [
+    `${each.metric}, ${each.facet.column} ${each.facet.values.join(", ")}`,
+    `${metric(each.value)} (${metric(each.low)} – ${metric(each.high)})`,
+  ];
   return h(
     "section",
     {},
     h("h3", {}, "Bias"),
-    h(
-      "table",
-      {},
-      h(
-        "tbody",
-        {},
-        told.map((each) =>
-          h(
-            "tr",
-            {},
-            h("th", { scope: "row" }, `${each.metric}, ${each.facet.column} ${each.facet.values.join(", ")}`),
-            h("td", {}, `${metric(each.value)} (${metric(each.low)} – ${metric(each.high)})`),
-          ),
-        ),
-      ),
-    ),
+    table("Bias", ["Measure", "Value (95 %)"], told.map(line)),
   );
 }

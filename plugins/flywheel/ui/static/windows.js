@@ -3,102 +3,71 @@ import { h } from "./dom.js";
 import { count, interval, share } from "./format.js";
 import { run } from "./links.js";
 import { badge } from "./parts.js";
+import { table } from "./table.js";
 import { report } from "./viewer.js";
-import { openWindow } from "./window.js";
+import { openWindow, verdict } from "./window.js";
+
+const HEADS = [
+  "Window",
+  "Found",
+  "Champion",
+  "Rows",
+  "With labels",
+  "Answers by batch",
+  "Online, captured",
+  "Retraining",
+  "More",
+];
 
 /** One line for each window. */
-export function windows(name, watch) {
+export function windows(name, watch, evaluations) {
   if (!watch.windows.length) return h("p", { class: "quiet" }, "No window was watched yet.");
-  const line = (each) =>
-    h(
-      "tr",
-      {},
-      h(
-        "th",
-        { scope: "row" },
-        h("button", { class: "link", onclick: () => openWindow(name, each) }, interval(each.window)),
-      ),
-      h(
-        "td",
-        {},
-        each.held_back
-          ? badge("warn", "held back")
-          : each.is_alarm
-            ? badge("bad", "alarm")
-            : badge("good", "quiet"),
-      ),
-      h("td", {}, count(each.rows)),
-      h("td", {}, each.quality ? meter(each.quality.coverage) : "–"),
-      h("td", {}, count(each.answers?.batch)),
-      h("td", {}, count(each.answers?.online)),
-      h("td", {}, each.decision?.due ? badge("warn", "due") : "not due"),
-      h(
-        "td",
-        {},
-        [
-          report(name, each.report, "report.html", "report", `report of ${interval(each.window)}`),
-          run(each.by, "run"),
-        ]
-          .filter(Boolean)
-          .flatMap((link) => [link, " "]),
-      ),
-    );
-  const heads = [
-    "Window",
-    "Found",
-    "Rows",
-    "With labels",
-    "Answers by batch",
-    "Online, captured",
-    "Retraining",
-    "More",
+  const line = (each) => [
+    opener(name, each),
+    verdict(each),
+    report(name, evaluations.get(each.champion), "report.html", each.champion, "its evaluation") ?? each.champion,
+    count(each.rows),
+    each.quality ? meter(each.quality.coverage) : "–",
+    count(each.answers?.batch),
+    count(each.answers?.online),
+    each.decision?.due ? [badge("warn", "due"), " ", run(each.decision.by, "run")] : "not due",
+    links([
+      report(name, each.report, "report.html", "report", `report of ${interval(each.window)}`),
+      run(each.by, "run"),
+    ]),
   ];
-  return h(
-    "div",
-    { class: "scroll tall", tabindex: 0, role: "region", "aria-label": "Windows" },
-    h(
-      "table",
-      {},
-      h(
-        "thead",
-        {},
-        h(
-          "tr",
-          {},
-          heads.map((text) => h("th", { scope: "col" }, text)),
-        ),
-      ),
-      h("tbody", {}, watch.windows.toReversed().map(line)),
-    ),
-  );
+  return table("Windows", HEADS, watch.windows.toReversed().map(line), { tall: true });
 }
+
+const opener = (name, window) =>
+  h(
+    "button",
+    { class: "link", "data-key": `window-${window.name}`, onclick: () => openWindow(name, window) },
+    interval(window.window),
+  );
+
+const links = (all) => all.filter(Boolean).flatMap((link) => [link, " "]);
 
 const meter = (value) => [
   h("meter", { min: 0, max: 1, value, "aria-label": `Labels: ${share(value)}` }),
   ` ${share(value)}`,
 ];
 
-/** What monitoring asked for. */
-export function asks(requests) {
+/** What monitoring asked for; the window that it asked after can be opened if it is among those shown. */
+export function asks(name, requests, watch) {
   if (!requests.length) return h("p", { class: "quiet" }, "Monitoring has asked for no retraining yet.");
-  return h(
-    "div",
-    {},
-    h("h3", {}, "Requests for retraining"),
-    h(
-      "ul",
+  const known = new Map((watch?.windows ?? []).map((each) => [each.window[0], each]));
+  const line = (each) => {
+    const window = known.get(each.window[0]);
+    return h(
+      "li",
       {},
-      requests
-        .slice(0, 10)
-        .map((each) =>
-          h(
-            "li",
-            {},
-            each.is_open ? badge("warn", "open") : badge("idle", "answered"),
-            ` ${each.number}: after the window ${interval(each.window)}, to train for ${interval(each.train_interval)}. ${each.reasons.join(" ")} `,
-            run(each.by, "run"),
-          ),
-        ),
-    ),
-  );
+      each.is_open ? badge("warn", "open") : badge("idle", "answered"),
+      ` ${each.number}: after the window `,
+      window ? opener(name, window) : interval(each.window),
+      `, to train for ${interval(each.train_interval)}. ${each.reasons.join(" ")} `,
+      run(each.by, "run"),
+    );
+  };
+  return h("div", {}, h("h3", {}, "Requests for retraining"), h("ul", {}, requests.slice(0, 10).map(line)));
 }
