@@ -4,7 +4,8 @@
 
 Fills a bucket of the real local service with the records of so many runs: half of them trainings, each with
 its decision, so many of them promoted to a version of the registry; half of them windows, each with its watch
-record, its decision, its report and its labels. Then asks for the overview and for the cycle's view: from an
+record, its decision, its report and its labels; and, as the steps do, binds the ledger in volumes
+(`--unbound` leaves that out). Then asks for the overview and for the cycle's view: from an
 application that has read nothing yet (the first visitor after Airflow was started), again when its short
 memory is over (every later visitor), and within it. Airflow's own part, twenty runs and what waits for a
 person, is asked by the browser and is not in these times.
@@ -144,7 +145,7 @@ def windows(count: int) -> Iterator[tuple[str, Any]]:
         yield f"collect/{folder}/{KEY}/coverage.json", {"answers": {"batch": 950, "online": 0, "repeated": 0}}
 
 
-def fill(hook: Any, runs: int, versions: int) -> int:  # noqa: ANN401 - flywheel's, imported later
+def fill(hook: Any, runs: int, versions: int, *, is_bound: bool = True) -> int:  # noqa: ANN401 - flywheel's, imported later
     """Write it all; how many objects."""
     objects = [*trainings(runs // 2, versions), *windows(runs // 2)]
     hook.s3.create_bucket(Bucket=BUCKET)
@@ -154,6 +155,10 @@ def fill(hook: Any, runs: int, versions: int) -> int:  # noqa: ANN401 - flywheel
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(put, objects))
+    if is_bound:
+        from flywheel.volumes import bind  # noqa: PLC0415 - after the environment
+
+        objects += bind(hook.s3, BUCKET, f"{CYCLE}/ledger/")
     hook.api.create_model_package_group(ModelPackageGroupName=CYCLE, ModelPackageGroupDescription="x")
     container = {"Image": "flywheel:local", "ModelDataUrl": f"s3://{BUCKET}/{CYCLE}/model.tar.gz"}
     specification = {
@@ -170,8 +175,8 @@ def fill(hook: Any, runs: int, versions: int) -> int:  # noqa: ANN401 - flywheel
     return len(objects)
 
 
-async def measure(runs: int, versions: int) -> dict[str, float]:
-    """Seconds by what was asked for, and in which state."""
+async def measure(runs: int, versions: int) -> dict[str, tuple[float, float]]:
+    """Seconds, and seconds of this process's CPU, by what was asked for, and in which state."""
     import httpx  # noqa: PLC0415 - after the environment
     from airflow.api_fastapi.app import create_auth_manager  # noqa: PLC0415 - after the environment
     from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser  # noqa: PLC0415 - as above
@@ -184,7 +189,7 @@ async def measure(runs: int, versions: int) -> dict[str, float]:
     app = make_application()
     # who asks is not what is measured; rights are asked for all the same
     app.dependency_overrides[get_user] = lambda: SimpleAuthManagerUser(username="a", role="viewer")
-    found: dict[str, list[float]] = {}
+    found: dict[str, list[tuple[float, float]]] = {}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://airflow") as client:
         for address, name in (("/api/cycles", "overview"), (f"/api/cycles/{CYCLE}", "cycle")):
             for _ in range(ROUNDS):
@@ -193,9 +198,10 @@ async def measure(runs: int, versions: int) -> dict[str, float]:
                 readers.reader().hook.s3.list_buckets()
                 for state, pause in (("first", 0.0), ("later", readers.FRESH_S), ("at once", 0.0)):
                     await asyncio.sleep(pause)
-                    begun = time.perf_counter()
+                    begun, busy = time.perf_counter(), time.process_time()
                     answer = await client.get(address)
-                    found.setdefault(f"{name}, {state}", []).append(time.perf_counter() - begun)
+                    took = time.perf_counter() - begun, time.process_time() - busy
+                    found.setdefault(f"{name}, {state}", []).append(took)
                     check(answer.json(), runs, versions)
             print(f"{name}: {len(answer.content) / 1000:.0f} kB", flush=True)
     return {name: sorted(times)[len(times) // 2] for name, times in found.items()}
@@ -219,6 +225,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--versions", type=int, default=100)
+    parser.add_argument("--unbound", action="store_true", help="a ledger without volumes")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="flywheel-page-") as name:
         folder = Path(name)
@@ -226,10 +233,13 @@ def main() -> None:
             settle(folder, url)
             from flywheel.hooks.sagemaker import SageMaker  # noqa: PLC0415 - after the environment
 
-            count = fill(SageMaker("aws_default"), options.runs, options.versions)
+            count = fill(
+                SageMaker("aws_default"), options.runs, options.versions, is_bound=not options.unbound
+            )
             print(f"{options.runs} runs, {options.versions} versions: {count} objects", flush=True)
-            for what, seconds in asyncio.run(measure(options.runs, options.versions)).items():
-                print(f"{what:<20} {1000 * seconds:7.0f} ms")
+            for what, (wall, busy) in asyncio.run(measure(options.runs, options.versions)).items():
+                print(f"{what:<20} {1000 * wall:7.0f} ms, {1000 * busy:7.0f} ms of CPU")
+            print(f"load: {os.getloadavg()[0]:.0f}")
 
 
 if __name__ == "__main__":

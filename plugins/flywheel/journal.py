@@ -7,11 +7,15 @@ removed. Needs no Airflow: other programs read it too.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from flywheel.exceptions import FlywheelError
+from flywheel.volumes import SIZE, bind, shelf
+
+log = logging.getLogger(__name__)
 
 #: how often an append may lose the race for a number before something else must be wrong
 ATTEMPTS = 50
@@ -59,11 +63,24 @@ class Journal(Generic[E]):
             numbered = replace(entry, number=entries[-1].number + 1 if entries else 1)
             key = f"{self._prefix}{numbered.number:08d}.json"
             if write_new(self._s3, self._bucket, key, asdict(numbered)):
+                if numbered.number % SIZE == 0:
+                    self._bind()
                 return numbered
         raise FlywheelError(
             f"The {self._called} gave no free number in {ATTEMPTS} attempts. "
             f"Look at s3://{self._bucket}/{self._prefix}: something writes there all the time."
         )
+
+    def _bind(self) -> None:
+        """Leave copies for those who read all; the entry stands, whether or not that works."""
+        try:
+            bind(self._s3, self._bucket, self._prefix)
+        except self._s3.exceptions.ClientError as error:
+            log.warning(
+                "The %s is not bound in volumes (%s): who reads all of it reads more slowly, until it is "
+                "with the next hundred. May this task write to s3://%s/%s?",
+                *(self._called, error, self._bucket, shelf(self._prefix)),
+            )
 
     def _read(self, key: str) -> E:
         try:

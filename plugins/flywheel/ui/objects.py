@@ -16,11 +16,12 @@ from threading import Lock
 from typing import Any
 
 from flywheel.names import split_uri
+from flywheel.volumes import SIZE, bound, shelf
 
 #: how much is kept at most, in bytes
 KEPT_BYTES = 128 * 1024 * 1024
-#: how many objects are read side by side: as many connections as a client keeps
-READERS = 10
+#: how many objects are read side by side: with those who list meanwhile as many as a client has connections
+READERS = 8
 #: a list that was read within so many seconds is not read again: several parts look at the same ones
 LISTED_S = 2.0
 
@@ -43,6 +44,7 @@ class Remembered:
         self._journals: dict[tuple[str, str], list[Item]] = {}
         self._size = 0
         self._lock = Lock()
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="flywheel-page")
 
     def journal(self) -> Listed:
         """The client for numbered journals, which only grow at their end: only new numbers are listed."""
@@ -86,10 +88,20 @@ class Remembered:
 
     def fetch(self, bucket: str, keys: Iterable[str]) -> None:
         """Read objects side by side, so that what asks for one after the other finds them in memory."""
-        missing = [key for key in dict.fromkeys(keys) if (bucket, key) not in self._kept]
-        if missing:
-            with ThreadPoolExecutor(READERS) as pool:
-                list(pool.map(lambda key: self.bytes(bucket, key), missing))
+        list(self._readers.map(lambda key: self.content(bucket, key), self._missing(bucket, keys)))
+
+    def fetch_journal(self, bucket: str, prefix: str) -> None:
+        """Read a journal: what is bound in volumes from these, the rest of it side by side."""
+        listed = {item["Key"]: item["ETag"] for item in self._grown(bucket, prefix)}
+        if len(self._missing(bucket, listed)) >= SIZE:
+            volumes = [item["Key"] for item in self.items(bucket, shelf(prefix))]
+            for volume in self._readers.map(lambda key: self._get(bucket, key), volumes):
+                for key, body in bound(volume, listed):
+                    self._keep(bucket, key, body)
+        self.fetch(bucket, listed)
+
+    def _missing(self, bucket: str, keys: Iterable[str]) -> list[str]:
+        return [key for key in dict.fromkeys(keys) if (bucket, key) not in self._kept]
 
     def json(self, uri: str) -> Any:  # noqa: ANN401 - a JSON value
         """An object of JSON, or None if there is none. That there is none is not remembered."""
@@ -99,26 +111,33 @@ class Remembered:
     def find(self, bucket: str, key: str) -> bytes | None:
         """An object's bytes, or None if there is none."""
         try:
-            return self.bytes(bucket, key)
+            return self.content(bucket, key)
         except self._s3.exceptions.ClientError as error:
             if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
                 return None
             raise
 
-    def bytes(self, bucket: str, key: str) -> bytes:
+    def content(self, bucket: str, key: str) -> bytes:
         """An object's bytes."""
         with self._lock:
             if (found := self._kept.get((bucket, key))) is not None:
                 self._kept.move_to_end((bucket, key))
                 return found
+        body = self._get(bucket, key)
+        self._keep(bucket, key, body)
+        return body
+
+    def _get(self, bucket: str, key: str) -> bytes:
         body: bytes = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return body
+
+    def _keep(self, bucket: str, key: str, body: bytes) -> None:
         with self._lock:
             if (bucket, key) not in self._kept:
                 self._kept[bucket, key] = body
                 self._size += len(body)
             while self._size > self._limit:
                 self._size -= len(self._kept.popitem(last=False)[1])
-        return body
 
 
 class Listed:
@@ -129,7 +148,7 @@ class Listed:
 
     def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
         """An object, from memory if it was read before."""
-        return {"Body": BytesIO(self._objects.bytes(Bucket, Key))}
+        return {"Body": BytesIO(self._objects.content(Bucket, Key))}
 
     def get_paginator(self, operation: str) -> Listed:
         """Of lists of objects alone."""

@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import Any
 
 from flywheel.hooks.sagemaker import SageMaker
-from flywheel.journal import keys_below
 from flywheel.ledger import Entry, Ledger, production
 from flywheel.retraining import Json
 from flywheel.ui import told
@@ -84,10 +83,8 @@ class Reader:
 
     def _entries(self, cycle: Cycle) -> list[Entry]:
         """The cycle's ledger; what is new of it is read side by side."""
-        journal = self.objects.journal()
-        keys = keys_below(journal, self.settings.bucket, f"{cycle.name}/ledger/")
-        self.objects.fetch(self.settings.bucket, keys)
-        return Ledger(journal, self.settings.bucket, cycle.name).entries()
+        self.objects.fetch_journal(self.settings.bucket, f"{cycle.name}/ledger/")
+        return Ledger(self.objects.journal(), self.settings.bucket, cycle.name).entries()
 
     def _champion(self, cycle: Cycle) -> Json:
         entries = self._entries(cycle)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 from flywheel.asking import is_open
 from flywheel.deciding import Deciding
 from flywheel.names import Interval
 from flywheel.retraining import Finding, Json
 from flywheel.ui import told
-from flywheel.ui.objects import READERS, Remembered
+from flywheel.ui.objects import Remembered
 from flywheel.watch import Requests, Snapshot, WatchLog
 from include.cycles.cycle import Cycle
 
 #: how long the list of all windows is good for counting them and finding the last ones, in seconds: new ones
 #: come at its end, and there they are looked for each time
 FOLDERS_S = 300.0
+#: characters of a folder's name that are the day
+DAY = len("2013-01-01")
 FOLDER = re.compile(r"[\dT-]+_[\dT-]+")
 
 
@@ -34,26 +34,20 @@ class Watched:
         self._journal = objects.journal()
         #: the folders of all windows, and when they were listed
         self._folders: tuple[float, list[str]] = (-FOLDERS_S, [])
-        #: what other steps wrote for a window, by the step, the window, and what had been decided about it
-        self._beside: dict[tuple[str, str, str], str] = {}
 
     def newest(self) -> Json:
         """The newest window, for the cycle's card."""
         snapshot, _ = self._last(1)
         last = snapshot.windows()[-1:]
-        findings = snapshot.findings(last[0].start) if last else {}
         return {
-            "window": self._window(snapshot, last[0], findings) if last else None,
+            "window": self._told(snapshot, last)[0] if last else None,
             "decision": told.decision(_content(snapshot.decision(last[0]))) if last else None,
         }
 
     def last(self, count: int) -> Json:
         """The last `count` windows, oldest first, and how many there are."""
         snapshot, total = self._last(count)
-        chosen = snapshot.windows()[-count:]
-        findings = snapshot.findings(chosen[0].start) if chosen else {}
-        with ThreadPoolExecutor(READERS) as pool:
-            windows = list(pool.map(lambda each: self._window(snapshot, each, findings), chosen))
+        windows = self._told(snapshot, snapshot.windows()[-count:])
         return {"windows": windows, "total": total, "rule": _rule(self._cycle)}
 
     def one(self, name: str) -> Json | None:
@@ -69,10 +63,10 @@ class Watched:
         record = found[1]
         evidence = record["evidence"]
         names = ("separability", "predictions", "online", "bias", "slices", "broken")
-        return self._window(snapshot, window, snapshot.findings(window.start)) | {
+        return self._told(snapshot, [window])[0] | {
             **{part: evidence.get(part) for part in names},
             "distributions": self._objects.json(f"{record['monitor_uri']}distributions.json"),
-            "coverage": self._covered(window, record["at"]),
+            "coverage": self._coverage(self._written("collect", "coverage.json", [window]).get(name)),
             "monitor": told.place(record["monitor_uri"]),
         }
 
@@ -95,21 +89,33 @@ class Watched:
             for each in reversed(requests)
         ]
 
-    def _window(self, snapshot: Snapshot, window: Interval, findings: Mapping[Interval, Finding]) -> Json:
+    def _told(self, snapshot: Snapshot, windows: list[Interval]) -> list[Json]:
+        """Windows that follow each other, with what other steps wrote about them."""
+        findings = snapshot.findings(windows[0].start) if windows else {}
+        reports = self._written("report", "report.html", windows)
+        collected = self._written("collect", "coverage.json", windows)
+        self._objects.fetch(self._bucket, collected.values())
+        return [
+            self._window(snapshot, each, findings[each])
+            | {
+                "answers": (self._coverage(collected.get(str(each))) or {}).get("answers"),
+                "report": self._place(reports.get(str(each))),
+            }
+            for each in windows
+        ]
+
+    def _window(self, snapshot: Snapshot, window: Interval, finding: Finding) -> Json:
         found = snapshot.record(window)
         assert found is not None  # noqa: S101 - snapshots name only windows that have one
         record = found[1]
         evidence, decision = record["evidence"], _content(snapshot.decision(window))
-        report = self._written("report", "report.html", window, (decision or record)["at"])
-        return told.finding(findings[window]) | {
+        return told.finding(finding) | {
             "at": record["at"],
             "by": record["by"],
             "rows": evidence["rows"],
             "features": told.features(evidence),
             "estimate": evidence["estimate"],
-            "answers": (self._covered(window, record["at"]) or {}).get("answers"),
             "decision": told.decision(decision),
-            "report": told.place(report.rpartition("/")[0]) if report else None,
         }
 
     def _last(self, count: int) -> tuple[Snapshot, int]:
@@ -123,28 +129,33 @@ class Watched:
 
     def _since(self, folder: str) -> Snapshot:
         """The log from a window on, its records read side by side."""
-        after = f"{self._prefix}{folder}" if folder else ""
+        # Of a day's windows the one that begins at midnight is named last, so all of the day are listed.
+        after = f"{self._prefix}{folder[:DAY]}" if folder else ""
         keys = [item["Key"] for item in self._objects.items(self._bucket, self._prefix, after)]
         self._objects.fetch(self._bucket, keys)
         return Snapshot(WatchLog(self._objects.after(after), self._bucket, self._cycle.name))
 
-    def _covered(self, window: Interval, at: str) -> Json | None:
-        """What the window's newest collect told of labels and traffic."""
-        uri = self._written("collect", "coverage.json", window, at)
-        found: Json | None = self._objects.json(uri) if uri else None
+    def _place(self, key: str | None) -> str | None:
+        """The place of a file, as the page addresses it."""
+        return told.place(f"s3://{self._bucket}/{key.rpartition('/')[0]}") if key else None
+
+    def _coverage(self, key: str | None) -> Json | None:
+        """What a window's newest collect told of labels and traffic."""
+        found: Json | None = self._objects.json(f"s3://{self._bucket}/{key}") if key else None
         return found
 
-    def _written(self, step: str, file: str, window: Interval, at: str) -> str | None:
-        """The newest of what a step wrote for a window; once found, looked for again when `at` changes."""
-        name = (step, str(window), at)
-        if name not in self._beside:
-            items = self._objects.items(self._bucket, f"{self._cycle.name}/{step}/{window}/")
-            found = [item for item in items if item["Key"].endswith(f"/{file}")]
-            if not found:
-                return None
-            newest = max(found, key=lambda item: item["LastModified"])
-            self._beside[name] = f"s3://{self._bucket}/{newest['Key']}"
-        return self._beside[name]
+    def _written(self, step: str, file: str, windows: list[Interval]) -> dict[str, str]:
+        """The newest of what a step wrote for each of some windows, as keys by the window's name."""
+        if not windows:
+            return {}
+        place = f"{self._cycle.name}/{step}/"
+        if len(windows) == 1:
+            items = self._objects.items(self._bucket, f"{place}{windows[0]}/")
+        else:
+            items = self._objects.items(self._bucket, place, after=f"{place}{str(windows[0])[:DAY]}")
+        found = [item for item in items if item["Key"].endswith(f"/{file}")]
+        found.sort(key=lambda item: item["LastModified"])
+        return {item["Key"].removeprefix(place).partition("/")[0]: item["Key"] for item in found}
 
 
 def _content(found: tuple[str, Json] | None) -> Json | None:
