@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from include.archives import extract
 from include.ml.refusal import Refused
 
 MANIFEST = "manifest.json"
@@ -74,25 +75,12 @@ def unpack(archive: Path, folder: Path) -> Path:
     """Unpack a `model.tar.gz` into `folder`, with nothing outside of it, and return `folder`."""
     try:
         with tarfile.open(archive, "r:gz") as tar:
-            _extract(tar, folder)
+            extract(tar, folder)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise Refused(
             f"{archive} cannot be unpacked ({error}). Its upload may be incomplete: run the training again."
         ) from error
     return folder
-
-
-def _extract(tar: tarfile.TarFile, folder: Path) -> None:
-    """Unpack what stays below `folder`; Python before 3.11.4 has no filter for it, so links are refused."""
-    if hasattr(tarfile, "data_filter"):
-        tar.extractall(folder, filter="data")
-        return
-    for member in tar.getmembers():
-        is_below = (folder / member.name).resolve().is_relative_to(folder.resolve())
-        if not is_below or not (member.isfile() or member.isdir()):
-            raise tarfile.TarError(f"{member.name!r} is no plain file below the archive's own folder")
-        member.mode &= 0o755
-    tar.extractall(folder)  # noqa: S202 - every member was looked at
 
 
 def write_estimator(estimator: object, path: Path) -> None:

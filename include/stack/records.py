@@ -19,6 +19,7 @@ from flywheel.jobs import PROCESSING, TRAINING, TRANSFORM, JobKind
 from flywheel.keys import digest
 from flywheel.ledger import Ledger
 from flywheel.names import Interval, job_name, split_uri
+from include.archives import extract
 from include.cycles.cycle import find_cycles
 from include.settings import Settings
 from include.stack.aws import client, read_json
@@ -90,7 +91,7 @@ class Records:
         with tempfile.TemporaryDirectory() as place:
             root = Path(place)
             with tarfile.open(fileobj=io.BytesIO(body), mode="r:gz") as tar:
-                _extract(tar, root)
+                extract(tar, root)
             everything = [path for path in root.rglob("*") if path.is_file()]
             files = step_files(record["step"], record["cycle"], root)
             is_whole = f"{digest_of(everything, root)}.tar.gz" == name.rpartition("/")[2]
@@ -158,16 +159,3 @@ def recorded_code(records: Records, record: Mapping[str, Any], key: str) -> dict
         return records.code(record, records.job(record, key))
     except (StackError, FlywheelError):
         return None
-
-
-def _extract(tar: tarfile.TarFile, folder: Path) -> None:
-    """Unpack what stays below `folder`; Python before 3.11.4 has no filter for it, so links are refused."""
-    if hasattr(tarfile, "data_filter"):
-        tar.extractall(folder, filter="data")
-        return
-    for member in tar.getmembers():
-        is_below = (folder / member.name).resolve().is_relative_to(folder.resolve())
-        if not is_below or not (member.isfile() or member.isdir()):
-            raise tarfile.TarError(f"{member.name!r} is no plain file below the archive's own folder")
-        member.mode &= 0o755
-    tar.extractall(folder)  # noqa: S202 - every member was looked at

@@ -9,12 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from include import archives
 from include.image import entrypoint
-from include.jobs import model_files
-from include.local_sagemaker.runner import model_data
-from include.stack import records
 
-EXTRACT = [entrypoint._extract, model_files._extract, model_data._extract, records._extract]
+EXTRACT = [entrypoint._extract, archives.extract]
 
 
 def archive(name: str, *, link: str = "") -> tarfile.TarFile:
@@ -52,6 +50,6 @@ def test_what_leads_out_of_the_folder_is_refused(
     extract: Callable[[tarfile.TarFile, Path], None], tmp_path: Path, name: str, link: str
 ):
     """Nothing is written, inside or outside, when a member leads out or is a link."""
-    with pytest.raises((tarfile.TarError, ValueError), match="no plain file"):
+    with pytest.raises(tarfile.TarError, match="no plain file"):
         extract(archive(name, link=link), tmp_path / "inside")
     assert list(tmp_path.rglob("*")) == []

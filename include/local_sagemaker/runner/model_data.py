@@ -8,14 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from include.archives import UnsafeArchiveError, extract
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.errors import ValidationException
 from include.local_sagemaker.runner import channels
 from include.local_sagemaker.s3.objects import ObjectStore
 from include.local_sagemaker.store import Resource
-
-#: what an archive that would write outside its folder is refused by; Python before 3.11.4 has no name for it
-UNSAFE: type[Exception] = getattr(tarfile, "FilterError", ValueError)
 
 
 class ModelDataError(Exception):
@@ -65,8 +63,8 @@ def unpack(archive: Path, folder: Path, name: str) -> None:
     """
     try:
         with tarfile.open(archive) as opened:
-            _extract(opened, folder)
-    except UNSAFE as error:
+            extract(opened, folder)
+    except UnsafeArchiveError as error:
         raise ModelDataError(
             f"The model archive {name} is refused: {error}. Pack the model with paths below its own folder."
         ) from error
@@ -74,19 +72,6 @@ def unpack(archive: Path, folder: Path, name: str) -> None:
         raise ModelDataError(
             f"Cannot unpack the model archive {name}: {error}. It must be a whole .tar.gz; upload it again."
         ) from error
-
-
-def _extract(tar: tarfile.TarFile, folder: Path) -> None:
-    """Unpack what stays below `folder`; Python before 3.11.4 has no filter for it, so links are refused."""
-    if hasattr(tarfile, "data_filter"):
-        tar.extractall(folder, filter="data")
-        return
-    for member in tar.getmembers():
-        is_below = (folder / member.name).resolve().is_relative_to(folder.resolve())
-        if not is_below or not (member.isfile() or member.isdir()):
-            raise UNSAFE(f"{member.name!r} is no plain file below the archive's own folder")
-        member.mode &= 0o755
-    tar.extractall(folder)  # noqa: S202 - every member was looked at
 
 
 def _file(objects: ObjectStore, bucket: str, key: str) -> Path:

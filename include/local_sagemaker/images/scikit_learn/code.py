@@ -10,6 +10,8 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+from include.archives import extract
+
 BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -28,8 +30,7 @@ def fetch(directory: str, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         try:
             with tarfile.open(archive) as tar:
-                # the filter refuses members that lead out of the folder
-                tar.extractall(folder, filter="data")
+                extract(tar, folder)
         except (tarfile.TarError, EOFError, OSError) as error:
             raise CodeError(
                 f"Cannot unpack {directory}: {error}. It must be a .tar.gz of your code."
