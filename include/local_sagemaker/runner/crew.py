@@ -17,14 +17,17 @@ from include.local_sagemaker.runner.container import ContainerError, container_s
 from include.local_sagemaker.runner.fleet import Counters, Fleet, Variant
 from include.local_sagemaker.runner.image import Images
 from include.local_sagemaker.runner.instance import Instance
-from include.local_sagemaker.runner.invoke import TIMEOUT_S, Route
+from include.local_sagemaker.runner.invoke import Route
 from include.local_sagemaker.runner.meters import Meters
 from include.local_sagemaker.runner.serverless import Pool
+from include.local_sagemaker.runner.streaming import TIMEOUT_S as STREAM_TIMEOUT_S
 
 log = logging.getLogger(__name__)
 
 #: what a container has to become healthy when its variant does not say
 HEALTH_TIMEOUT_S = 240.0
+#: SageMaker's limit of an asynchronous invocation, in seconds
+ASYNC_TIMEOUT_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class Plan:
     variants: tuple[VariantPlan, ...]
     #: DataCaptureConfig of the configuration
     capture: Mapping[str, Any] | None = None
+    #: AsyncInferenceConfig of the configuration
+    asynchronous: Mapping[str, Any] | None = None
 
     @property
     def size(self) -> int:
@@ -67,7 +72,8 @@ class Plan:
     def from_json(cls, document: Mapping[str, Any]) -> Plan:
         """The plan that `dataclasses.asdict` made this of."""
         variants = tuple(VariantPlan(**variant) for variant in document["variants"])
-        return cls(document["generation"], document["config_name"], variants, document["capture"])
+        kept = {name: document.get(name) for name in ("capture", "asynchronous")}
+        return cls(document["generation"], document["config_name"], variants, **kept)
 
 
 class Crew:
@@ -110,12 +116,12 @@ class Crew:
             if variant.serverless:
                 self._pools[variant.name].limit = variant.serverless["MaxConcurrency"]
         gone = [self._instances.pop(key) for key in list(self._instances) if key not in wanted]
-        await asyncio.gather(*(instance.retire(TIMEOUT_S) for instance in gone))
+        await asyncio.gather(*(instance.retire(self._drain_s) for instance in gone))
 
     async def retire(self) -> None:
         """Wait for the invocations in flight, then stop all containers."""
         running: list[Instance | Pool] = [*self._instances.values(), *self._pools.values()]
-        await asyncio.gather(*(one.retire(TIMEOUT_S) for one in running))
+        await asyncio.gather(*(one.retire(self._drain_s) for one in running))
 
     async def stop(self, timeout_s: float) -> None:
         """Stop all containers."""
@@ -160,6 +166,11 @@ class Crew:
             idle_s=self._context.serverless_idle_s,
         )
         return variant.pool
+
+    @property
+    def _drain_s(self) -> float:
+        """How long an invocation under way may still take."""
+        return STREAM_TIMEOUT_S if self.plan.asynchronous is None else ASYNC_TIMEOUT_S
 
     @property
     def _home(self) -> Path:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from include.local_sagemaker.context import Context
+from include.local_sagemaker.runner.async_queue import Queues
 from include.local_sagemaker.runner.capture import CaptureBuffer
 from include.local_sagemaker.runner.capture_writer import CaptureWriter
 from include.local_sagemaker.runner.container import STOP_TIMEOUT_S, ContainerError
@@ -71,15 +72,19 @@ class Hosting:
         #: what has become of invocations, for CloudWatch
         self.meters = Meters()
         self._writer = CaptureWriter(self._buffers)
+        #: invocations that are answered later
+        self.queues = Queues(context, self.routes)
 
     async def start(self) -> None:
         """Bring back every endpoint that the store knows, and begin to write captured invocations."""
         self._writer.start()
         for resource in await asyncio.to_thread(self._context.store.search, KIND):
             self._resume(resource)
+        await self.queues.start()
 
     async def stop(self) -> None:
         """Stop all containers and write what is captured; the store keeps the endpoints."""
+        await self.queues.stop()
         await _cancel([work for endpoint in self._endpoints.values() for work in endpoint.works])
         await asyncio.gather(*(crew.stop(SHUTDOWN_S) for crew in self._crews()))
         await self._writer.stop()
@@ -87,6 +92,7 @@ class Hosting:
     def create(self, name: str, plan: Plan) -> None:
         """Begin the first rollout of an endpoint that is in the store as Creating."""
         endpoint = self._endpoint(name, "Creating")
+        endpoint.route.asynchronous = plan.asynchronous
         self._begin(endpoint, self._roll_out(endpoint, plan))
 
     def update(self, name: str, plan: Plan, deployment: Document) -> None:
@@ -136,6 +142,7 @@ class Hosting:
             await self._retire(endpoint, newcomer)
             return
         endpoint.crew, endpoint.newcomer = newcomer, None
+        endpoint.route.asynchronous = plan.asynchronous
         endpoint.former += [former] if former is not None else []
         await self._record(endpoint, Event.FLEET_READY)
         if former is not None:
@@ -162,6 +169,7 @@ class Hosting:
     async def _remove(self, endpoint: Endpoint, works: list[asyncio.Task[None]]) -> None:
         await _cancel(works)
         name = endpoint.route.name
+        await self.queues.drop(name)
         await asyncio.gather(*(crew.stop(STOP_TIMEOUT_S) for crew in endpoint.crews))
         for crew in endpoint.crews:
             await self._writer.write(buffers_of(crew))
@@ -191,6 +199,8 @@ class Hosting:
 
     def _resume(self, resource: Resource) -> None:
         endpoint = self._endpoint(resource.name, resource.status)
+        plan = resource.state.get("serving") or resource.state.get("rollout") or {}
+        endpoint.route.asynchronous = plan.get("asynchronous")
         self._begin(endpoint, self._bring_back(endpoint, resource))
 
     async def _bring_back(self, endpoint: Endpoint, resource: Resource) -> None:

@@ -80,6 +80,8 @@ class Route:
     status: str
     #: what serves it; None while there is nothing to serve it
     fleet: Fleet | None = None
+    #: AsyncInferenceConfig of an endpoint that is invoked by InvokeEndpointAsync, and by that alone
+    asynchronous: Mapping[str, Any] | None = None
     #: invocations that failed before any container was chosen
     refused: int = field(default=0)
 
@@ -140,6 +142,11 @@ def check(headers: Mapping[bytes, bytes]) -> None:
 
 def choose_variant(route: Route, headers: Mapping[bytes, bytes]) -> Variant:
     """The variant that an invocation goes to; InvokeError when there is none."""
+    if route.asynchronous is not None:
+        raise invalid(
+            f"Endpoint {route.name} of account {route.account} does not support this inference type. It is "
+            "asynchronous: use InvokeEndpointAsync."
+        )
     if route.fleet is None:
         if route.status in COMING_BACK:
             raise InvokeError(

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from include.local_sagemaker.api.registry import operation
-from include.local_sagemaker.api.sagemaker import serverless
+from include.local_sagemaker.api.sagemaker import async_configs, serverless
 from include.local_sagemaker.api.sagemaker.listing import listed, moment, pairs
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.errors import ValidationException
@@ -14,7 +14,7 @@ from include.local_sagemaker.store import Resource, TakenError
 
 KIND = "endpoint-config"
 #: members that would need machinery this service does not have
-REFUSED = ("AsyncInferenceConfig", "ExplainerConfig", "ShadowProductionVariants")
+REFUSED = ("ExplainerConfig", "ShadowProductionVariants")
 REFUSED_IN_VARIANT = (
     "InstancePools",
     "AcceleratorType",
@@ -42,6 +42,7 @@ REFUSED_IN_VARIANT = (
         "ProductionVariants.InferenceAmiVersion",
         "ProductionVariants.VariantInstanceProvisionTimeoutInSeconds",
         "DataCaptureConfig.KmsKeyId",
+        "AsyncInferenceConfig.OutputConfig.KmsKeyId",
     ),
 )
 def create_endpoint_config(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -116,6 +117,7 @@ def _check(context: Context, parameters: dict[str, Any]) -> None:
     for variant in parameters["ProductionVariants"]:
         _check_variant(context, variant)
     serverless.check(context, parameters)
+    async_configs.check(parameters)
 
 
 def _check_variant(context: Context, variant: dict[str, Any]) -> None:

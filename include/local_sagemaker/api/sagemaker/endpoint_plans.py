@@ -18,7 +18,9 @@ from include.local_sagemaker.store import Resource
 def plan_of(context: Context, config: Resource, *, generation: int) -> Plan:
     """The plan that a configuration describes, complete with its models' containers."""
     variants = tuple(_variant(context, given) for given in config.document["ProductionVariants"])
-    return Plan(generation, config.name, variants, config.document.get("DataCaptureConfig"))
+    given = config.document
+    asynchronous = given.get("AsyncInferenceConfig")
+    return Plan(generation, config.name, variants, given.get("DataCaptureConfig"), asynchronous)
 
 
 def retained(plan: Plan, serving: Plan, excluded: Collection[str]) -> Plan:

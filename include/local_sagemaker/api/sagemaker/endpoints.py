@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from include.local_sagemaker.api.registry import operation
-from include.local_sagemaker.api.sagemaker import deployments, endpoint_configs, serverless
+from include.local_sagemaker.api.sagemaker import async_configs, deployments, endpoint_configs, serverless
 from include.local_sagemaker.api.sagemaker.endpoint_plans import plan_of, rescaled, retained
 from include.local_sagemaker.api.sagemaker.listing import listed, moment, pairs
 from include.local_sagemaker.context import Context
@@ -55,11 +55,13 @@ async def update_endpoint(context: Context, parameters: dict[str, Any]) -> dict[
 
     def planned(state: dict[str, Any]) -> Plan:
         plan = plan_of(context, config, generation=state["generation"] + 1)
-        serverless.check_update(plan, Plan.from_json(state["serving"]))
+        serving = Plan.from_json(state["serving"])
+        serverless.check_update(plan, serving)
+        async_configs.check_update(plan, serving)
         if parameters.get("RetainAllVariantProperties"):
             kept = parameters.get("ExcludeRetainedVariantProperties", [])
             excluded = {item["VariantPropertyType"] for item in kept}
-            plan = retained(plan, Plan.from_json(state["serving"]), excluded)
+            plan = retained(plan, serving, excluded)
         return plan
 
     def configured(document: dict[str, Any], plan: Plan) -> dict[str, Any] | None:
@@ -100,6 +102,7 @@ def describe_endpoint(context: Context, parameters: dict[str, Any]) -> dict[str,
         "EndpointStatus": resource.status,
         "ProductionVariants": _variants(resource, serving, rollout) if serving else None,
         "DataCaptureConfig": _capture(resource, serving or rollout),
+        "AsyncInferenceConfig": (serving or rollout or {}).get("asynchronous"),
         "PendingDeploymentSummary": deployments.pending(context, resource),
         "CreationTime": moment(resource.created),
         "LastModifiedTime": moment(resource.modified),
