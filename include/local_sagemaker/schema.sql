@@ -45,3 +45,13 @@ CREATE INDEX metric_point_by_series ON metric_point (namespace, metric, dimensio
 -- migration 3
 CREATE INDEX resource_by_status_created  ON resource (kind, status, created, name);
 CREATE INDEX resource_by_status_modified ON resource (kind, status, modified, name);
+
+-- migration 4
+-- every definition of a pipeline is a version of it; those that were there become the first ones
+INSERT INTO resource (kind, name, parent, arn, status, created, modified, document, state)
+SELECT 'pipeline-version', name || '/00000001', name, arn || '/version/1', '', created, created,
+       json_object('PipelineArn', arn, 'PipelineVersionId', 1,
+                   'PipelineDefinition', json_extract(document, '$.PipelineDefinition'),
+                   'CreationTime', json(json_extract(document, '$.CreationTime'))), '{}'
+FROM resource WHERE kind = 'pipeline';
+UPDATE resource SET state = json_set(state, '$.version', 1) WHERE kind = 'pipeline';

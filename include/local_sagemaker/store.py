@@ -87,6 +87,12 @@ class Store:
         with self._lock:
             self._connection.close()
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Keep all that is changed within at once, or, when it raises, nothing of it."""
+        with self._transaction():
+            yield
+
     def insert(self, resource: Resource, tags: Mapping[str, str] | None = None) -> None:
         """Keep a new resource with its tags; TakenError if the name or the ARN is taken."""
         with self._transaction() as connection:
@@ -183,10 +189,16 @@ class Store:
             row = self._connection.execute(statement, parameters).fetchone()
         return None if row is None else _resource(row)
 
+    def _is_within(self) -> bool:
+        return self._connection.in_transaction
+
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """One write at a time; on the disk when the block ends, undone when it raises."""
         with self._lock:
+            if self._is_within():  # a change of this thread's, which has the lock: kept with that
+                yield self._connection
+                return
             self._connection.execute(queries.BEGIN)
             try:
                 yield self._connection

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,29 @@ def test_steps_are_numbered_from_one(text: str):
     """Two people who add a step at the same time must see it."""
     with pytest.raises(ValueError, match="next number"):
         blocks(text)
+
+
+def test_pipelines_of_before_versions_have_their_first(tmp_path: Path):
+    """Their definition becomes version 1, created when they were."""
+    path = tmp_path / "store.sqlite"
+    at(path, *STEPS[:3])
+    text = '{"PipelineDefinition":"{}","CreationTime":{"$time":7.5}}'
+    with closing(opened(path)) as connection:
+        connection.execute(
+            "INSERT INTO resource (kind, name, parent, arn, status, created, modified, document, state) "
+            "VALUES ('pipeline', 'p', '', 'arn:p', 'Active', 7.5, 8, ?, '{\"token\":\"t\"}')",
+            (text,),
+        )
+    store = Store(path)
+    pipeline, version = store.get("pipeline", "p"), store.get("pipeline-version", "p/00000001")
+    store.close()
+    assert pipeline is not None
+    assert version is not None
+    assert pipeline.state == {"token": "t", "version": 1}
+    assert (version.parent, version.arn, version.created) == ("p", "arn:p/version/1", 7.5)
+    assert version.document == {
+        "PipelineArn": "arn:p",
+        "PipelineVersionId": 1,
+        "PipelineDefinition": "{}",
+        "CreationTime": datetime.fromtimestamp(7.5, UTC),
+    }

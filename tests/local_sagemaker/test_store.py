@@ -147,3 +147,23 @@ def test_filters_are_joined(store: Store):
     query = Query(name_contains="name", parent="p", created_after=0.0, created_before=3.0)
     assert [item.name for item in store.search("thing", query)] == ["Name-1", "Name-2"]
     assert store.search("thing", Query(name_contains="%")) == []
+
+
+def test_what_is_changed_together_is_kept_together(store: Store):
+    """Or not at all, however deep it lies."""
+    store.insert(resource("a"))
+
+    def change(found: Resource) -> Resource:
+        store.insert(resource("b"))
+        return replace(found, status="changed")
+
+    def fail() -> None:
+        with store.together():
+            store.change("thing", "a", change)
+            store.insert(resource("a"))
+
+    with pytest.raises(TakenError):
+        fail()
+    assert (store.get("thing", "a").status, store.get("thing", "b")) == ("", None)
+    store.change("thing", "a", change)
+    assert (store.get("thing", "a").status, store.get("thing", "b").name) == ("changed", "b")

@@ -11,6 +11,7 @@ import threading
 from dataclasses import replace
 from typing import Protocol
 
+from include.local_sagemaker import storage
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.store import MissingError, Query, Resource
 
@@ -91,6 +92,10 @@ class Conductor:
             except MissingError:
                 log.info("The %s %s was deleted while it was looked at", kind.kind, resource.name)
             except Exception as error:
+                told = storage.explained(error, self._context.root)
+                if told is not None:  # it can be neither carried on nor ended: it goes on when there is room
+                    log.warning("The %s %s waits for the disk: %s", kind.kind, resource.name, told)
+                    continue
                 log.exception("The %s %s cannot be carried on", kind.kind, resource.name)
                 kind.fail(self._context, resource, f"InternalServerError: {type(error).__name__}: {error}")
         return has_changed

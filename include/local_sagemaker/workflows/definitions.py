@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from include.local_sagemaker.errors import ValidationException
+from include.local_sagemaker.workflows.caching import CacheConfig
 from include.local_sagemaker.workflows.references import steps_of
+from include.local_sagemaker.workflows.retries import RetryPolicy
 
 #: types of steps that are carried out
 TYPES = (
     *("Processing", "Training", "Tuning", "Transform", "Model", "RegisterModel"),
     *("Condition", "Fail"),
 )
+#: types of steps that make no resource
+BARE = ("Condition", "Fail")
 CASTS = {"String": str, "Integer": int, "Float": float}
 TRUTHS = {"true": True, "false": False}
 BRANCHES = {"IfSteps": True, "ElseSteps": False}
@@ -34,6 +38,9 @@ class Step:
     branches: tuple[tuple[str, bool], ...]
     #: the definition's other members of it
     given: Mapping[str, Any]
+    cache: CacheConfig = field(default_factory=CacheConfig)
+    #: in the order in which they are asked
+    policies: tuple[RetryPolicy, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,27 @@ class Definition:
                 "Version, Parameters and Steps."
             ) from error
         _check(steps)
+        steps = tuple(_policed(step) for step in steps)
         return cls(tuple(document.get("Parameters", [])), steps)
+
+    def needed(self, selected: Iterable[str]) -> set[str]:
+        """The steps that `selected` ones wait for, and so on; ValidationException if one is none."""
+        by_name = {step.name: step for step in self.steps}
+        unknown = sorted(set(selected) - by_name.keys())
+        if unknown:
+            raise ValidationException(f"The pipeline has no step {', '.join(unknown)} to be selected.")
+        found: set[str] = set()
+        left = set(selected)
+        while left:
+            waits = by_name[left.pop()].waits_for - found
+            found |= waits
+            left |= waits
+        return found
+
+    def without(self, names: Iterable[str]) -> Definition:
+        """The definition without some steps, which nothing that stays waits for."""
+        left = set(names)
+        return replace(self, steps=tuple(step for step in self.steps if step.name not in left))
 
     def values(self, given: Mapping[str, str]) -> dict[str, Any]:
         """The parameters of an execution, from what was given and the defaults."""
@@ -99,6 +126,20 @@ def _flat(steps: list[Mapping[str, Any]], branches: tuple[tuple[str, bool], ...]
         yield Step(name, kind, arguments, frozenset(waits), branches, rest)
         for branch, truth in BRANCHES.items():
             yield from _flat(inner.get(branch, []), (*branches, (name, truth)))
+
+
+def _policed(step: Step) -> Step:
+    """A step with its rules for caches and retries, of which only resources have any."""
+    policies = step.given.get("RetryPolicies", [])
+    if policies and step.type in BARE:
+        raise ValidationException(
+            f"RetryPolicies of the step {step.name}: steps of the type {step.type} are not retried."
+        )
+    return replace(
+        step,
+        cache=CacheConfig.read(step.name, step.type, step.given.get("CacheConfig")),
+        policies=tuple(RetryPolicy.read(step.name, policy) for policy in policies),
+    )
 
 
 def _check(steps: tuple[Step, ...]) -> None:

@@ -9,36 +9,37 @@ from dataclasses import replace
 from typing import Any
 
 from include.local_sagemaker.api.registry import operation
-from include.local_sagemaker.api.sagemaker import pipelines
-from include.local_sagemaker.api.sagemaker.listing import listed, moment
-from include.local_sagemaker.api.sagemaker.paging import page
+from include.local_sagemaker.api.sagemaker import pipeline_versions, pipelines
+from include.local_sagemaker.api.sagemaker.listing import moment
+from include.local_sagemaker.api.sagemaker.pipeline_execution_lists import find
+from include.local_sagemaker.api.sagemaker.pipeline_versions import pipeline_named
 from include.local_sagemaker.context import Context
-from include.local_sagemaker.errors import ResourceNotFound, ValidationException
+from include.local_sagemaker.errors import ValidationException
 from include.local_sagemaker.store import Resource, TakenError
+from include.local_sagemaker.workflows import selection
 from include.local_sagemaker.workflows.definitions import Definition
 from include.local_sagemaker.workflows.pipelines import KIND
 
 #: length of an execution's id, as SageMaker's
 ID = 12
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
-GIVEN = ("PipelineExecutionDisplayName", "PipelineExecutionDescription", "ParallelismConfiguration")
+NAMES = ("PipelineExecutionDisplayName", "PipelineExecutionDescription")
+GIVEN = (*NAMES, "ParallelismConfiguration", "SelectiveExecutionConfig")
 
 
-@operation("sagemaker", "StartPipelineExecution", ignored=("PipelineVersionId", "MlflowExperimentName"))
+@operation("sagemaker", "StartPipelineExecution", ignored=("MlflowExperimentName",))
 def start_pipeline_execution(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Start a pipeline; the same ClientRequestToken again is the same execution."""
-    if "SelectiveExecutionConfig" in parameters:
-        raise ValidationException("SelectiveExecutionConfig is not emulated locally. Leave it out.")
-    pipeline, now = pipelines.find(context, parameters["PipelineName"]), time.time()
-    text = pipeline.document["PipelineDefinition"]
-    given = {one["Name"]: one["Value"] for one in parameters.get("PipelineParameters", [])}
-    values = Definition.read(text).values(given)
+    """Start a pipeline, or some steps of it; the same ClientRequestToken again is the same execution."""
+    pipeline, now = pipeline_named(context, parameters["PipelineName"]), time.time()
+    version = pipeline_versions.find(context, pipeline, parameters.get("PipelineVersionId"))
+    number = version.document["PipelineVersionId"]
     run = _id(f"{pipeline.arn} {pipeline.created} {parameters['ClientRequestToken']}")
     arn = f"{pipeline.arn}/execution/{run}"
     document = {key: parameters[key] for key in GIVEN if key in parameters} | {
         "PipelineArn": pipeline.arn,
         "PipelineExecutionArn": arn,
         "PipelineExecutionStatus": "Executing",
+        "PipelineVersionId": number,
         "CreationTime": moment(now),
         "LastModifiedTime": moment(now),
     }
@@ -54,13 +55,26 @@ def start_pipeline_execution(context: Context, parameters: dict[str, Any]) -> di
         created=now,
         modified=now,
         document=document,
-        state={"definition": text, "parameters": values, "given": given, "steps": {}, "attempt": 1},
+        state=_state(context, pipeline, version.document["PipelineDefinition"], parameters),
     )
-    with suppress(TakenError):
+    with suppress(TakenError), context.store.together():
         context.store.insert(resource)
         context.store.change(pipelines.KIND, pipeline.name, lambda found: _ran(found, now))
+        pipeline_versions.change(context, pipeline, number, {"LastExecutionPipelineExecutionArn": arn})
     context.conductor.wake()
     return {"PipelineExecutionArn": arn}
+
+
+def _state(context: Context, pipeline: Resource, text: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    """What an execution begins with; of a selective one, also what it takes from an earlier execution."""
+    given = {one["Name"]: one["Value"] for one in parameters.get("PipelineParameters", [])}
+    definition = Definition.read(text)
+    taken: dict[str, Any] = {"steps": {}}
+    if "SelectiveExecutionConfig" in parameters:
+        source, taken = selection.taken(context, pipeline, definition, parameters["SelectiveExecutionConfig"])
+        given = {**source, **given}
+    values = definition.values(given)
+    return {"definition": text, "parameters": values, "given": given, "tried": {}, **taken}
 
 
 @operation("sagemaker", "DescribePipelineExecution")
@@ -69,68 +83,31 @@ def describe_pipeline_execution(context: Context, parameters: dict[str, Any]) ->
     return find(context, parameters["PipelineExecutionArn"]).document
 
 
-@operation("sagemaker", "ListPipelineExecutions")
-def list_pipeline_executions(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Answer with one page of a pipeline's executions."""
-    pipeline = pipelines.find(context, parameters["PipelineName"])
-    asked = dict(parameters)
-    for theirs, ours in (("CreatedAfter", "CreationTimeAfter"), ("CreatedBefore", "CreationTimeBefore")):
-        asked[ours] = asked.pop(theirs, None)
-    asked["SortBy"] = "Name" if asked.get("SortBy") == "PipelineExecutionArn" else "CreationTime"
-    found, token = listed(context, KIND, asked, parent=pipeline.name)
-    return {"PipelineExecutionSummaries": [_summary(one) for one in found], "NextToken": token}
-
-
-@operation("sagemaker", "ListPipelineExecutionSteps")
-def list_pipeline_execution_steps(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Answer with one page of the steps that an execution has begun, last begun first."""
-    if "PipelineExecutionArn" not in parameters:
-        raise ValidationException("PipelineExecutionArn is missing. Name an execution.")
-    execution = find(context, parameters["PipelineExecutionArn"])
-    given = {step.name: step.given for step in Definition.read(execution.state["definition"]).steps}
-    begun = sorted(execution.state["steps"].items(), key=lambda item: item[1]["start"])
-    if parameters.get("SortOrder", "Descending") == "Descending":
-        begun.reverse()
-    shown, token = page(begun, parameters)
-    steps = [_step(name, record, given[name]) for name, record in shown]
-    return {"PipelineExecutionSteps": steps, "NextToken": token}
-
-
-@operation("sagemaker", "ListPipelineParametersForExecution")
-def list_pipeline_parameters_for_execution(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Answer with one page of the parameters that an execution was given."""
-    values = find(context, parameters["PipelineExecutionArn"]).state["given"]
-    shown, token = page([{"Name": name, "Value": value} for name, value in values.items()], parameters)
-    return {"PipelineParameters": shown, "NextToken": token}
-
-
-@operation("sagemaker", "DescribePipelineDefinitionForExecution")
-def describe_pipeline_definition_for_execution(
-    context: Context, parameters: dict[str, Any]
-) -> dict[str, Any]:
-    """Answer with the definition that an execution was begun with."""
-    found = find(context, parameters["PipelineExecutionArn"])
-    return {"PipelineDefinition": found.state["definition"], "CreationTime": moment(found.created)}
-
-
 @operation("sagemaker", "StopPipelineExecution", ignored=("ClientRequestToken",))
 def stop_pipeline_execution(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Stop an execution and the jobs it has running."""
     return _restatus(context, parameters, ("Executing",), "Stopping", "stopped")
 
 
-@operation("sagemaker", "RetryPipelineExecution", ignored=("ClientRequestToken", "ParallelismConfiguration"))
+@operation("sagemaker", "UpdatePipelineExecution")
+def update_pipeline_execution(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Change an execution's name, its description, and how many of its steps run at a time."""
+    found, now = find(context, parameters["PipelineExecutionArn"]), time.time()
+    changes = {name: parameters[name] for name in GIVEN if name in parameters}
+
+    def change(resource: Resource) -> Resource:
+        document = {**resource.document, **changes, "LastModifiedTime": moment(now)}
+        return replace(resource, document=document, modified=now)
+
+    context.store.change(KIND, found.name, change)
+    context.conductor.wake()
+    return {"PipelineExecutionArn": found.arn}
+
+
+@operation("sagemaker", "RetryPipelineExecution", ignored=("ClientRequestToken",))
 def retry_pipeline_execution(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Carry out again what of an execution has not succeeded, with new jobs."""
     return _restatus(context, parameters, ("Failed", "Stopped"), "Executing", "retried")
-
-
-def find(context: Context, arn: str) -> Resource:
-    """An execution by its ARN."""
-    found: Resource | None = context.store.by_arn(arn)
-    if found is None or found.kind != KIND:
-        raise ResourceNotFound(f"Pipeline execution '{arn}' does not exist.")
-    return found
 
 
 def _restatus(
@@ -146,10 +123,13 @@ def _restatus(
         state = dict(resource.state)
         if status == "Executing":
             document.pop("FailureReason", None)
-            done = {
-                name: one for name, one in resource.state["steps"].items() if one["status"] == "Succeeded"
-            }
-            state |= {"steps": done, "attempt": resource.state["attempt"] + 1}
+            if "ParallelismConfiguration" in parameters:
+                document["ParallelismConfiguration"] = parameters["ParallelismConfiguration"]
+            steps = resource.state["steps"]
+            # each try has a resource of its own name
+            tried = {name: one["attempt"] for name, one in steps.items() if one["status"] != "Succeeded"}
+            state["steps"] = {name: one for name, one in steps.items() if name not in tried}
+            state["tried"] = {**state.get("tried", {}), **tried}
         return replace(resource, status=status, document=document, state=state, modified=now)
 
     context.store.change(KIND, found.name, change)
@@ -159,30 +139,6 @@ def _restatus(
 
 def _ran(pipeline: Resource, now: float) -> Resource:
     return replace(pipeline, document={**pipeline.document, "LastExecutionTime": moment(now)})
-
-
-def _summary(execution: Resource) -> dict[str, Any]:
-    document = execution.document
-    members = ("PipelineExecutionArn", "PipelineExecutionStatus", *GIVEN[:2])
-    return {
-        **{name: document[name] for name in members if name in document},
-        "StartTime": moment(execution.created),
-        "PipelineExecutionFailureReason": document.get("FailureReason"),
-    }
-
-
-def _step(name: str, record: dict[str, Any], given: Any) -> dict[str, Any]:  # noqa: ANN401 (any JSON)
-    return {
-        "StepName": name,
-        "StepDisplayName": given.get("DisplayName"),
-        "StepDescription": given.get("Description"),
-        "StartTime": moment(record["start"]),
-        "EndTime": moment(record["end"]) if "end" in record else None,
-        "StepStatus": record["status"],
-        "FailureReason": record.get("reason"),
-        "Metadata": record.get("metadata"),
-        "AttemptCount": record["attempt"],
-    }
 
 
 def _id(text: str) -> str:

@@ -8,11 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 from include.local_sagemaker.api.registry import operation
+from include.local_sagemaker.api.sagemaker import pipeline_versions
 from include.local_sagemaker.api.sagemaker.listing import moment, pairs
 from include.local_sagemaker.api.sagemaker.paging import page
+from include.local_sagemaker.api.sagemaker.pipeline_versions import pipeline_named as find
 from include.local_sagemaker.context import Context
-from include.local_sagemaker.errors import ResourceNotFound, ValidationException
+from include.local_sagemaker.errors import ValidationException
 from include.local_sagemaker.store import Query, Resource, TakenError
+from include.local_sagemaker.workflows import caching
 from include.local_sagemaker.workflows.definitions import Definition
 
 KIND = "pipeline"
@@ -48,10 +51,12 @@ def create_pipeline(context: Context, parameters: dict[str, Any]) -> dict[str, A
         created=now,
         modified=now,
         document=document,
-        state={"token": parameters["ClientRequestToken"]},
+        state={"token": parameters["ClientRequestToken"], "version": 1},
     )
     try:
-        context.store.insert(resource, pairs(parameters.get("Tags")))
+        with context.store.together():
+            context.store.insert(resource, pairs(parameters.get("Tags")))
+            context.store.insert(pipeline_versions.make(resource, 1, text, now))
     except TakenError as error:
         if find(context, name).state.get("token") != parameters["ClientRequestToken"]:
             raise ValidationException(
@@ -63,7 +68,7 @@ def create_pipeline(context: Context, parameters: dict[str, Any]) -> dict[str, A
 
 @operation("sagemaker", "UpdatePipeline")
 def update_pipeline(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Replace a pipeline's definition or what is said of it; executions go on with what they began with."""
+    """Change what is said of a pipeline, or its definition, which makes a version; executions keep theirs."""
     found, now = find(context, parameters["PipelineName"]), time.time()
     changes = {key: parameters[key] for key in GIVEN if key in parameters}
     text = _definition(context, parameters)
@@ -72,19 +77,28 @@ def update_pipeline(context: Context, parameters: dict[str, Any]) -> dict[str, A
 
     def change(resource: Resource) -> Resource:
         document = {**resource.document, **changes, "LastModifiedTime": moment(now)}
-        return replace(resource, document=document, modified=now)
+        number = resource.state["version"]
+        if text is not None:
+            number += 1
+            context.store.insert(pipeline_versions.make(resource, number, text, now))
+        return replace(resource, document=document, state={**resource.state, "version": number}, modified=now)
 
-    context.store.change(KIND, found.name, change)
-    return {"PipelineArn": found.arn}
+    changed = context.store.change(KIND, found.name, change)
+    return {"PipelineArn": found.arn, "PipelineVersionId": changed.state["version"]}
 
 
-@operation("sagemaker", "DescribePipeline", ignored=("PipelineVersionId",))
+@operation("sagemaker", "DescribePipeline")
 def describe_pipeline(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Answer with a pipeline and its definition."""
-    described = find(context, parameters["PipelineName"]).document
-    last = described.get("LastExecutionTime")
-    found = {key: value for key, value in described.items() if key != "LastExecutionTime"}
-    return {**found, "LastRunTime": last}
+    """Answer with a pipeline and its definition, or that of an earlier version."""
+    pipeline = find(context, parameters["PipelineName"])
+    version = pipeline_versions.find(context, pipeline, parameters.get("PipelineVersionId"))
+    members = ("PipelineDefinition", *pipeline_versions.NAMES)
+    described = {
+        **pipeline.document,
+        **{name: version.document[name] for name in members if name in version.document},
+    }
+    last = described.pop("LastExecutionTime", None)
+    return {**described, "LastRunTime": last}
 
 
 @operation("sagemaker", "ListPipelines")
@@ -105,25 +119,24 @@ def list_pipelines(context: Context, parameters: dict[str, Any]) -> dict[str, An
 
 @operation("sagemaker", "DeletePipeline", ignored=("ClientRequestToken",))
 def delete_pipeline(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Forget a pipeline; its executions stay."""
+    """Forget a pipeline with its versions and what its steps were cached by; its executions stay."""
     found = find(context, parameters["PipelineName"])
-    context.store.delete(KIND, found.name)
+    with context.store.together():
+        for kind in (pipeline_versions.KIND, caching.KIND):
+            for one in context.store.search(kind, Query(parent=found.name)):
+                context.store.delete(kind, one.name)
+        context.store.delete(KIND, found.name)
     return {"PipelineArn": found.arn}
-
-
-def find(context: Context, name_or_arn: str) -> Resource:
-    """A pipeline by its name or ARN."""
-    name = name_or_arn.rpartition(f":{KIND}/")[2]
-    found: Resource | None = context.store.get(KIND, name)
-    if found is None:
-        raise ResourceNotFound(f"Pipeline '{context.arn('sagemaker', f'{KIND}/{name}')}' does not exist.")
-    return found
 
 
 def _definition(context: Context, parameters: Mapping[str, Any]) -> str | None:
     """The checked definition of a request, which may lie in S3."""
     text: str | None = parameters.get("PipelineDefinition")
     place = parameters.get("PipelineDefinitionS3Location")
+    if place is not None and "VersionId" in place:
+        raise ValidationException(
+            "VersionId is not emulated locally: objects have one version. Leave it out."
+        )
     if place is not None:
         text = context.objects.path(place["Bucket"], place["ObjectKey"]).read_text(encoding="utf-8")
     if text is not None:
