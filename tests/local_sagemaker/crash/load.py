@@ -11,17 +11,17 @@ import hashlib
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ClientError
 
-from tests.local_sagemaker import serving
+from tests.local_sagemaker.crash.connections import Lost, answered
+from tests.local_sagemaker.crash.hosting import Hosted, Later, Notebook
 from tests.local_sagemaker.serving import until
 
-BUCKET, ENDPOINT, ROLE = "crash", "steady", "arn:aws:iam::000000000000:role/crash"
+BUCKET, ROLE = "crash", "arn:aws:iam::000000000000:role/crash"
 KEYS, PARTS = 12, 3
 #: jobs that may be unfinished before no more are created
 WAITING = 12
@@ -45,21 +45,6 @@ process = ["{python}", "-I", "-S", "-u", "{dir}/job.py"]
 modules = ["json"]
 free = ["MARK", "NAP"]
 """
-
-
-class Lost(Exception):  # noqa: N818 (what a client is told by a dead service)
-    """The service went away before it answered."""
-
-
-@contextmanager
-def answered() -> Iterator[None]:
-    """Turn the ways of a connection to break into Lost; any answer of the service is none of them."""
-    try:
-        yield
-    except ClientError:
-        raise
-    except (BotoCoreError, HTTPClientError, ConnectionError, OSError) as error:
-        raise Lost(str(error)) from error
 
 
 class Objects:
@@ -211,57 +196,15 @@ class Jobs:
         return found
 
 
-class Hosted:
-    """An endpoint that is invoked and updated, and never lost."""
-
-    def __init__(self, service: Any) -> None:
-        serving.make_model(service, "one")
-        serving.make_model(service, "two")
-        serving.deploy(service, ENDPOINT, serving.variant("one"))
-        service.sagemaker.create_endpoint_config(
-            EndpointConfigName="other", ProductionVariants=[serving.variant("two")]
-        )
-        #: configurations the endpoint may come to serve
-        self.possible = {ENDPOINT}
-        self.answers = 0
-
-    def invoke(self, runtime: Any) -> None:
-        """Ask for an answer; a service that has just come up may say that it is not ready."""
-        try:
-            with answered():
-                found = runtime.invoke_endpoint(EndpointName=ENDPOINT, Body=b"a,b\n", ContentType="text/csv")
-                assert found["Body"].read() == b"3,a\n"
-            self.answers += 1
-        except ClientError as error:
-            assert error.response["Error"]["Code"] == "ServiceUnavailable", error  # noqa: PT017 (only some are wrong)
-
-    def update(self, sagemaker: Any) -> None:
-        """Have it serve the other configuration, if no update is under way."""
-        wanted = ({ENDPOINT, "other"} - self.possible or {ENDPOINT}).pop()
-        with answered():
-            if sagemaker.describe_endpoint(EndpointName=ENDPOINT)["EndpointStatus"] != "InService":
-                return
-        self.possible.add(wanted)
-        with answered():
-            sagemaker.update_endpoint(EndpointName=ENDPOINT, EndpointConfigName=wanted)
-        self.possible.intersection_update({wanted})
-
-    def check(self, service: Any) -> None:
-        """It comes into service with what it was told last, and answers."""
-        serving.in_service(service, ENDPOINT)
-        found = service.sagemaker.describe_endpoint(EndpointName=ENDPOINT)["EndpointConfigName"]
-        assert found in self.possible
-        self.possible.intersection_update({found})
-        assert serving.ask(service, ENDPOINT, "a,b\n") == "3,a\n"
-
-
 class Load:
     """Clients that ask without pause until the service is gone."""
 
-    def __init__(self, service: Any, marks: Path) -> None:
+    def __init__(self, service: Any, marks: Path, *, has_notebook: bool) -> None:
         service.s3.create_bucket(Bucket=BUCKET)
         service.s3.create_bucket(Bucket=f"{BUCKET}-results")
         self.objects, self.jobs, self.hosted = Objects(), Jobs(marks), Hosted(service)
+        self.later = Later(service)
+        self.notebook = Notebook(service) if has_notebook else None
         self.failures: list[BaseException] = []
 
     def start(self, service: Any, dice: random.Random) -> list[threading.Thread]:
@@ -273,9 +216,13 @@ class Load:
             lambda d: self.objects.upload(clients["s3"], d),
             lambda d: self.jobs.create(clients["sagemaker"], d),
             lambda _: self.hosted.invoke(clients["sagemaker-runtime"]),
+            lambda d: self.later.ask(clients["sagemaker-runtime"], d),
         ]
         if dice.random() < 0.2:
             works.append(lambda _: self.hosted.update(clients["sagemaker"]))
+        notebook = self.notebook
+        if notebook is not None and dice.random() < 0.2:
+            works.append(lambda _: notebook.turn(clients["sagemaker"]))
         threads = [
             threading.Thread(target=self._work, args=(work, random.Random(dice.random()))) for work in works
         ]
@@ -301,3 +248,13 @@ class Load:
         self.objects.check(service.s3)
         self.jobs.check(service.sagemaker)
         self.hosted.check(service)
+        if self.notebook is not None:
+            self.notebook.check(service)
+
+    def finish(self, service: Any) -> None:
+        """What must be true when all has come to its end."""
+        self.jobs.finish(service)
+        self.objects.check(service.s3)
+        self.later.finish(service.s3)
+        if self.notebook is not None:
+            self.notebook.finish(service)
