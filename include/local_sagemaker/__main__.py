@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import signal
 import socket
@@ -61,7 +62,9 @@ async def serve(options: Options, listener: socket.socket) -> None:
         raise RootUnusableError(options.root, error) from error
     config = uvicorn.Config(
         Application(context),
-        http=Connection,
+        http=functools.partial(Connection, context),  # type: ignore[arg-type]  # it makes what is asked for
+        ws="none",
+        proxy_headers=False,
         lifespan="off",
         access_log=False,
         log_config=None,
@@ -76,6 +79,15 @@ async def serve(options: Options, listener: socket.socket) -> None:
     async with running(context):
         print(f"Local SageMaker is ready at {context.url}, root {context.root}", flush=True)  # noqa: T201 (its one line)
         await server._serve(sockets=[listener])  # noqa: SLF001 (serve() would install other signal handlers)
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """The loop of libuv, which costs less processor time, where there is one; else Python's own."""
+    try:
+        import uvloop  # noqa: PLC0415 - it is not there on every system
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -93,8 +105,8 @@ def main(arguments: Sequence[str]) -> int:
         return USAGE_ERROR
     chosen = replace(options, port=listener.getsockname()[1])
     try:
-        with lock_root(options.root), listener:
-            asyncio.run(serve(chosen, listener))
+        with lock_root(options.root), listener, asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(serve(chosen, listener))
     except (RootTakenError, RootUnusableError, SchemaError) as error:
         print(error, file=sys.stderr)  # noqa: T201 (its interface)
         return USAGE_ERROR

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -41,6 +41,9 @@ PREFIX = "/endpoints/"
 #: (method, last part of the path) of the requests that are answered here
 ANSWERED = frozenset({("POST", "invocations"), ("POST", streaming.PATH), ("GET", "metrics")})
 
+FAILED = "Invoking endpoint %s failed"
+MISTAKE = InvokeError("InternalFailure", 500, "A mistake of this service; its log has the reason.")
+
 
 class ClientGoneError(Exception):
     """The client has closed the connection before it had sent everything."""
@@ -54,21 +57,19 @@ def is_runtime(scope: Scope) -> bool:
 
 async def application(context: Context, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one request."""
-    name = unquote(scope["path"][len(PREFIX) :].rpartition("/")[0])
+    name, headers = unquote(scope["path"][len(PREFIX) :].rpartition("/")[0]), dict(scope["headers"])
     try:
-        sent = await _body(dict(scope["headers"]), receive)
+        sent = await _body(headers, receive)
         if context.credentials is not None:
             await admit(context.credentials, request_of(scope, headers_of(scope), whole(sent)), "rest-json")
-        route = _route(context, name)
         if scope["method"] == "GET":
-            body = json.dumps(summary(route)).encode()
+            body = json.dumps(summary(_route(context, name))).encode()
             reply = Reply(200, [(b"content-type", b"application/json")], body)
         elif scope["path"].endswith(streaming.PATH):
-            await streaming.respond(route, dict(scope["headers"]), sent, receive, send)
+            await streaming.respond(_route(context, name), headers, sent, receive, send)
             return
         else:
-            headers = dict(scope["headers"])
-            reply = await invoke(route, headers, sent)
+            reply = await reply_to(context, name, headers, sent)
     except InvokeError as error:
         reply = error.reply()
     except AwsError as error:
@@ -76,11 +77,23 @@ async def application(context: Context, scope: Scope, receive: Receive, send: Se
     except ClientGoneError:
         return
     except Exception:
-        log.exception("Invoking endpoint %s failed", name)
-        reply = InvokeError(
-            "InternalFailure", 500, "A mistake of this service; its log has the reason."
-        ).reply()
+        log.exception(FAILED, name)
+        reply = MISTAKE.reply()
     await _answer(send, reply)
+
+
+async def reply_to(context: Context, name: str, headers: Mapping[bytes, bytes], body: bytes) -> Reply:
+    """What a whole request to invoke an endpoint is answered, be it an error.
+
+    :param headers: names in lower case.
+    """
+    try:
+        return await invoke(_route(context, name), headers, body)
+    except InvokeError as error:
+        return error.reply()
+    except Exception:
+        log.exception(FAILED, name)
+        return MISTAKE.reply()
 
 
 def _route(context: Context, name: str) -> Route:

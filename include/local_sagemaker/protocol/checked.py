@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import AsyncIterator, Mapping
 
 from include.local_sagemaker.errors import AwsError
@@ -16,6 +17,8 @@ from include.local_sagemaker.protocol.checksums import ALGORITHMS, Digest
 from include.local_sagemaker.protocol.chunked import ChunkChecks, ChunkedReader
 
 SHA256_HEX_LENGTH = 64
+#: no body has more bytes than this has digits
+LENGTH = re.compile(r"[0-9]{1,19}")
 
 
 class BadDigest(AwsError):  # noqa: N818 (AWS's code)
@@ -106,4 +109,4 @@ class CheckedBody(BodyStream):
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdecimal() else None
+    return int(text) if text is not None and LENGTH.fullmatch(text) else None

@@ -7,6 +7,7 @@ A chunk is `<size in hex>[;chunk-signature=...]`, a line end, the bytes and a li
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import AsyncIterator
 from typing import Protocol
 
@@ -15,6 +16,8 @@ from include.local_sagemaker.errors import AwsError, SerializationException
 LINE_LIMIT_BYTES = 4096
 #: what trailers, all together, may have
 TRAILERS_LIMIT_BYTES = 16 * 1024
+#: the length of a chunk, in hexadecimal
+SIZE = re.compile(r"[0-9a-fA-F]{1,16}")
 TRAILER_SIGNATURE = "x-amz-trailer-signature"
 
 
@@ -84,13 +87,9 @@ class ChunkedReader:
         """Length and signature of the next chunk, 0 for the last one."""
         line = await self._line()
         length, _, extension = line.partition(";")
-        try:
-            size = int(length, 16)
-        except ValueError as error:
-            raise SerializationException(f"{line!r} is no header of a chunk.") from error
-        if size < 0:
+        if not SIZE.fullmatch(length):
             raise SerializationException(f"{line!r} is no header of a chunk.")
-        return size, extension.strip().removeprefix("chunk-signature=")
+        return int(length, 16), extension.strip().removeprefix("chunk-signature=")
 
     async def _line(self, *, is_end_allowed: bool = False) -> str:
         while (end := self._buffer.find(b"\r\n")) < 0:

@@ -6,7 +6,8 @@ import re
 
 from include.local_sagemaker.s3.errors import InvalidRange
 
-RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+#: Python makes no number of more than 4,300 digits
+RANGE = re.compile(r"bytes=(\d{0,4000})-(\d{0,4000})")
 
 
 def part(header: str | None, size: int) -> tuple[int, int] | None:

@@ -11,7 +11,7 @@ from include.local_sagemaker.s3 import conditions
 from include.local_sagemaker.s3.errors import InvalidArgument, InvalidRange
 from include.local_sagemaker.s3.objects import ObjectInfo, ObjectStore
 
-RANGE = re.compile(r"bytes=(\d+)-(\d+)")
+RANGE = re.compile(r"bytes=(\d{1,19})-(\d{1,19})")
 
 
 def source_of(store: ObjectStore, given: Mapping[str, Any]) -> ObjectInfo:

@@ -1,0 +1,132 @@
+"""What InvokeEndpoint costs in processor time: the service's beside the container's own, in one run.
+
+The client here repeats, over connections it keeps, the very bytes that boto3 has sent once, so that thousands
+of requests come one behind the other.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import socket
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+ANSWER = b"1\n"
+BODY = b"1,2\n"
+#: requests in a measured stretch, and the connections that send them at the same time
+COUNT = 6000
+CONNECTIONS = (1, 32)
+
+SERVE = """
+import os
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    def answer(self):
+        asked = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        said = b"%d %d" % (os.getpid(), PORT) if asked == b"who" else b"1\\n"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+    do_GET = do_POST = answer
+    log_message = lambda *_: None
+PORT = int(os.environ["SAGEMAKER_BIND_TO_PORT"])
+ThreadingHTTPServer(("127.0.0.1", PORT), Handler).serve_forever()
+"""
+
+
+def cpu_s(pid: int) -> float:
+    """Seconds of processor time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def as_sent(runtime: Any, endpoint: str) -> bytes:  # noqa: ANN401 (boto3 makes its clients at run time)
+    """The bytes of an invocation as boto3 sends it."""
+    seen: list[bytes] = []
+
+    def keep(request: Any, **_: object) -> None:  # noqa: ANN401 (botocore's own request)
+        parts = urlsplit(request.url)
+        text = [
+            f"{request.method} {parts.path} HTTP/1.1",
+            f"Host: {parts.netloc}",
+            "Accept-Encoding: identity",
+        ]
+        for name, value in request.headers.items():
+            text.append(f"{name}: {value.decode() if isinstance(value, bytes) else value}")
+        seen.append("\r\n".join(text).encode() + b"\r\n\r\n" + request.body)
+
+    event = "before-send.sagemaker-runtime.InvokeEndpoint"
+    runtime.meta.events.register(event, keep)
+    answer = runtime.invoke_endpoint(EndpointName=endpoint, Body=BODY, ContentType="text/csv")
+    runtime.meta.events.unregister(event, keep)
+    assert answer["Body"].read() == ANSWER
+    return seen[0]
+
+
+def load(address: tuple[str, int], request: bytes, connections: int, count: int) -> None:
+    """Send a request `count` times over so many connections at once; every answer must be the right one."""
+    with selectors.DefaultSelector() as selector:
+        sent = 0
+        for _ in range(connections):
+            made = socket.create_connection(address)
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            selector.register(made, selectors.EVENT_READ, bytearray())
+            made.sendall(request)
+            sent += 1
+        while selector.get_map():
+            for key, _ in selector.select():
+                key.data.extend(_received(key.fileobj))
+                if not _is_whole(key.data):
+                    continue
+                assert key.data.startswith(b"HTTP/1.1 200 "), bytes(key.data)
+                assert key.data.endswith(ANSWER), bytes(key.data)
+                key.data.clear()
+                if sent < count:
+                    key.fileobj.sendall(request)  # type: ignore[union-attr]  # it is a socket
+                    sent += 1
+                else:
+                    selector.unregister(key.fileobj)
+                    key.fileobj.close()  # type: ignore[union-attr]  # it is a socket
+
+
+def _received(connection: Any) -> bytes:  # noqa: ANN401 (a selector's object: here a socket)
+    piece: bytes = connection.recv(65536)
+    assert piece, "the connection was closed"
+    return piece
+
+
+def _is_whole(answer: bytearray) -> bool:
+    head, end, body = answer.partition(b"\r\n\r\n")
+    return bool(end) and len(body) >= len(ANSWER) and b"content-length" in head.lower()
+
+
+def measure(runtime: Any, endpoint: str, url: str, service: int) -> None:  # noqa: ANN401 (boto3's client)
+    """Print milliseconds of processor time of one request: the container alone, then behind the service."""
+    who = runtime.invoke_endpoint(EndpointName=endpoint, Body=b"who")["Body"].read()
+    container, port = map(int, who.split())
+    parts = urlsplit(url)
+    through = as_sent(runtime, endpoint)
+    length = b"content-length: %d\r\n\r\n%b" % (len(BODY), BODY)
+    direct = b"POST /invocations HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/csv\r\n" + length
+    print(f"{'processor time, ms':<28}{'container':>12}{'container':>12}{'service':>10}{'added':>10}")
+    print(f"{'connections':<28}{'asked directly':>12}{'behind it':>12}")
+    for connections in CONNECTIONS:
+        address = (parts.hostname or "", parts.port or 0)
+        load(address, through, connections, 200)
+        load(("127.0.0.1", port), direct, connections, 200)
+        began = cpu_s(container)
+        load(("127.0.0.1", port), direct, connections, COUNT)
+        alone = (cpu_s(container) - began) / COUNT * 1000
+        began, ours = cpu_s(container), cpu_s(service)
+        load(address, through, connections, COUNT)
+        behind, spent = (
+            (cpu_s(pid) - at) / COUNT * 1000 for pid, at in ((container, began), (service, ours))
+        )
+        added = spent + behind - alone
+        print(f"{connections:<28}{alone:>14.3f}{behind:>12.3f}{spent:>10.3f}{added:>10.3f}")
+    print()
