@@ -14,16 +14,17 @@ from flywheel.timetables import CycleTimetable
 from flywheel.ui.lazy import LazyApplication
 
 PAGE = {"app": LazyApplication(), "url_prefix": "/flywheel", "name": "Flywheel"}
-ICONS = {"icon": "/flywheel/static/icon.svg", "icon_dark_mode": "/flywheel/static/icon-dark.svg"}
+#: Addresses in Airflow's pages are relative to where Airflow is, which may be a path of its own on its host.
+ICONS = {"icon": "flywheel/static/icon.svg", "icon_dark_mode": "flywheel/static/icon-dark.svg"}
 #: where in Airflow's own pages it is, and what is shown there
 VIEWS: list[dict[str, Any]] = [
-    {"destination": "nav", "url_route": "flywheel", "href": "/flywheel/", "nav_top_level": True},
-    {"destination": "dag", "url_route": "flywheel-dag", "href": "/flywheel/dags/{DAG_ID}"},
-    {"destination": "dag_run", "url_route": "flywheel-run", "href": "/flywheel/dags/{DAG_ID}/runs/{RUN_ID}"},
+    {"destination": "nav", "url_route": "flywheel", "href": "flywheel/", "nav_top_level": True},
+    {"destination": "dag", "url_route": "flywheel-dag", "href": "flywheel/dags/{DAG_ID}"},
+    {"destination": "dag_run", "url_route": "flywheel-run", "href": "flywheel/dags/{DAG_ID}/runs/{RUN_ID}"},
     {
         "destination": "task_instance",
         "url_route": "flywheel-task",
-        "href": "/flywheel/dags/{DAG_ID}/runs/{RUN_ID}/tasks/{TASK_ID}",
+        "href": "flywheel/dags/{DAG_ID}/runs/{RUN_ID}/tasks/{TASK_ID}",
     },
 ]
 

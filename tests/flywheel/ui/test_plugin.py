@@ -18,7 +18,8 @@ from flywheel.timetables import CycleTimetable
 before = set(sys.modules)
 import flywheel_plugin
 plugin = flywheel_plugin.FlywheelPlugin
-print(json.dumps([sorted(set(sys.modules) - before), [view["url_route"] for view in plugin.external_views]]))
+views = [(view["url_route"], view["href"]) for view in plugin.external_views]
+print(json.dumps([sorted(set(sys.modules) - before), views]))
 """
 
 
@@ -33,6 +34,9 @@ def test_the_plugin_imports_nothing_but_itself():
         text=True,
         check=True,
     )
-    added, routes = json.loads(done.stdout.splitlines()[-1])
+    added, views = json.loads(done.stdout.splitlines()[-1])
+    routes, addresses = zip(*views, strict=True)
     assert added == ["flywheel.ui", "flywheel.ui.lazy", "flywheel_plugin"]
     assert len(set(routes)) == len(routes) == 4
+    # relative to where Airflow is: a proxy may give it a path of its own
+    assert {address.partition("/")[0] for address in addresses} == {"flywheel"}
