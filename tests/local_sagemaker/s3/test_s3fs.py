@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import fsspec
+import numpy as np
+import pandas as pd
 import s3fs
 
 
@@ -25,3 +29,36 @@ def test_s3fs_reads_and_writes(sagemaker: Any):
     fs.rm("files/a", recursive=True)
     fs.invalidate_cache()
     assert fs.find("files") == ["files/e.txt"]
+
+
+def test_pandas_reads_and_writes_parquet(sagemaker: Any):
+    """By `s3://` and storage options: a file of many parts, some of its columns, a folder of partitions."""
+    sagemaker.s3.create_bucket(Bucket="frames")
+    options = {"key": "a", "secret": "b", "client_kwargs": {"endpoint_url": sagemaker.url}}
+    rows = 700_000
+    values = np.random.default_rng(1).random(rows)
+    frame = pd.DataFrame({"id": np.arange(rows), "value": values, "month": np.arange(rows) % 3})
+    frame.to_parquet("s3://frames/one.parquet", storage_options=options)
+    assert sagemaker.s3.head_object(Bucket="frames", Key="one.parquet")["ContentLength"] > 5 * 1024 * 1024
+    pd.testing.assert_frame_equal(pd.read_parquet("s3://frames/one.parquet", storage_options=options), frame)
+    some = pd.read_parquet("s3://frames/one.parquet", columns=["month"], storage_options=options)
+    assert list(some.columns) == ["month"]
+    frame.head(9).to_parquet("s3://frames/by", partition_cols=["month"], storage_options=options)
+    found = pd.read_parquet("s3://frames/by", filters=[("month", "=", 2)], storage_options=options)
+    assert sorted(found["id"]) == [2, 5, 8]
+
+
+def test_fsspec_brings_files_there_and_back(sagemaker: Any, tmp_path: Path):
+    """Put and get of a folder, lines of a text file, ls with its details."""
+    options = {"key": "a", "secret": "b", "endpoint_url": sagemaker.url, "skip_instance_cache": True}
+    (tmp_path / "here/deep").mkdir(parents=True)
+    (tmp_path / "here/deep/lines.txt").write_text("one\ntwo\n", encoding="utf-8")
+    fs = fsspec.filesystem("s3", **options)
+    fs.mkdir("lab")
+    fs.put(str(tmp_path / "here"), "lab/copy", recursive=True)
+    [entry] = fs.ls("lab/copy/deep", detail=True)
+    assert (entry["name"], entry["size"], entry["type"]) == ("lab/copy/deep/lines.txt", 8, "file")
+    with fsspec.open("s3://lab/copy/deep/lines.txt", "rt", **options) as file:
+        assert [line.strip() for line in file] == ["one", "two"]
+    fs.get("lab/copy", str(tmp_path / "there"), recursive=True)
+    assert (tmp_path / "there/deep/lines.txt").read_text() == "one\ntwo\n"
