@@ -160,7 +160,7 @@ def write_onnx(folder: Path, fitted: Fitted, features: ModuleType, validation: R
 def copy_code(target: Path, cycle: str) -> None:
     """Put the running code beside the model: what cycles share, and the cycle's own package."""
     package = ROOT / "include"
-    files = [package / "__init__.py", *sorted((package / "cycles").glob("*.py"))]
+    files = [package / "__init__.py", package / "archives.py", *sorted((package / "cycles").glob("*.py"))]
     for folder in ("jobs", "ml", f"cycles/{cycle}"):
         files += sorted((package / folder).rglob("*.py"))
     for path in files:

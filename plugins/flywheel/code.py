@@ -22,9 +22,9 @@ MODULES = {"batch_transform": "serve"}
 
 
 def archive_files(cycle: str, root: Path = PROJECT) -> list[Path]:
-    """What a job of a cycle gets: include/jobs, include/ml, what cycles share, and the cycle's package."""
+    """What a job of a cycle gets: include/jobs, include/ml, what they share, and the cycle's package."""
     include = root / "include"
-    single = [include / "__init__.py", *(include / "cycles").glob("*.py")]
+    single = [include / "__init__.py", include / "archives.py", *(include / "cycles").glob("*.py")]
     trees = [include / "jobs", include / "ml", include / "cycles" / cycle]
     return sorted(single + [path for tree in trees for path in _sources(tree)])
 

@@ -44,6 +44,7 @@ def project(tmp_path: Path) -> Iterator[Path]:
     """A project with one step, one cycle and some modules that they import or do not."""
     files = {
         "include/__init__.py": "",
+        "include/archives.py": "",
         "include/jobs/__init__.py": "",
         "include/jobs/clean.py": "from include.jobs import contract\nfrom include.ml.rules import unify\n",
         "include/jobs/contract.py": "import json\n",

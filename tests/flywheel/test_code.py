@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from flywheel.code import archive, archive_files, closure, digest_of, step_digest
+from flywheel.code import archive, archive_files, closure, digest_of, step_digest, step_files
 from flywheel.exceptions import Verdict
+from include.settings import PROJECT
 
 
 def names(paths: object, root: Path) -> set[str]:
@@ -27,6 +28,14 @@ def test_a_job_gets_the_shared_code_and_its_own_cycle_only(project: Path):
     assert "include/cycles/one/words.txt" in found
     assert {"include/__init__.py", "include/cycles/cycle.py", "include/jobs/clean.py"} <= found
     assert not [name for name in found if "two" in name or "pycache" in name]
+
+
+@pytest.mark.parametrize("cycle", ["flights", "digits"])
+def test_a_job_gets_all_that_its_step_imports(cycle: str):
+    """No module of include/ that a step imports stays at home."""
+    given = set(archive_files(cycle))
+    steps = [path.stem for path in (PROJECT / "include/jobs").glob("*.py")]
+    assert {step: lacking for step in steps if (lacking := step_files(step, cycle) - given)} == {}
 
 
 def test_the_archive_does_not_depend_on_when_it_is_made(project: Path):

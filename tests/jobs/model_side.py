@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from flywheel.code import archive, archive_files
 from include.cycles.flights.features import COMBINED, SIGNATURE, combine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,18 +50,7 @@ def write_part(folder: Path, frame: pd.DataFrame) -> None:
 def write_code(folder: Path, cycle: str = "flights") -> None:
     """The code archive as a job gets it."""
     folder.mkdir(parents=True)
-    include = ROOT / "include"
-    with tarfile.open(folder / "code.tar.gz", "w:gz") as tar:
-        for path in (
-            "__init__.py",
-            "jobs",
-            "ml",
-            "cycles/__init__.py",
-            "cycles/cycle.py",
-            "cycles/monitoring.py",
-            f"cycles/{cycle}",
-        ):
-            tar.add(include / path, f"include/{path}")
+    (folder / "code.tar.gz").write_bytes(archive(archive_files(cycle)))
 
 
 def start(base: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
