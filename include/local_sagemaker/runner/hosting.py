@@ -7,13 +7,12 @@ a service that was killed goes on from there.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import functools
 import logging
 import shutil
 import time
 from collections.abc import Coroutine
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from include.local_sagemaker.context import Context
@@ -22,7 +21,8 @@ from include.local_sagemaker.runner.capture import CaptureBuffer
 from include.local_sagemaker.runner.capture_writer import CaptureWriter
 from include.local_sagemaker.runner.container import STOP_TIMEOUT_S, ContainerError
 from include.local_sagemaker.runner.crew import Crew, Plan, home
-from include.local_sagemaker.runner.deployment import Event, step
+from include.local_sagemaker.runner.deployment import Event
+from include.local_sagemaker.runner.endpoint_records import KIND, settled
 from include.local_sagemaker.runner.image import Images
 from include.local_sagemaker.runner.invoke import Route
 from include.local_sagemaker.runner.meters import Meter, Meters
@@ -33,7 +33,6 @@ from include.local_sagemaker.store import Document, Resource
 
 log = logging.getLogger(__name__)
 
-KIND = "endpoint"
 #: when the service itself stops, containers get less time than when an endpoint is deleted
 SHUTDOWN_S = 5.0
 
@@ -182,15 +181,7 @@ class Hosting:
         """Put into the store, and into the route, what a finished rollout means."""
 
         def change(resource: Resource) -> Resource:
-            taken = step(resource.status, event)
-            state = {**resource.state, "rollout": None, "deployment": None}
-            document = {key: value for key, value in resource.document.items() if key != "FailureReason"}
-            if taken.switches:
-                state["serving"] = resource.state["rollout"]
-                document["EndpointConfigName"] = state["serving"]["config_name"]
-            if reason:
-                document["FailureReason"] = _explained(taken.status, reason)
-            return changed(resource, taken.status, document, state)
+            return settled(resource, event, reason)
 
         resource = await asyncio.to_thread(self._context.store.change, KIND, endpoint.route.name, change)
         endpoint.route.status = resource.status
@@ -273,24 +264,6 @@ class Hosting:
 def buffers_of(crew: Crew) -> list[CaptureBuffer]:
     """The capture buffers of a crew's variants."""
     return [variant.capture for variant in crew.fleet.variants.values() if variant.capture is not None]
-
-
-def changed(resource: Resource, status: str, document: Document, state: Document) -> Resource:
-    """The resource with a new status, modified now."""
-    return replace(resource, status=status, modified=time.time(), document=document, state=state)
-
-
-def to_json(plan: Plan) -> Document:
-    """A plan as the store keeps it."""
-    return dataclasses.asdict(plan)
-
-
-def _explained(status: str, reason: str) -> str:
-    if status == "InService":
-        reason = (
-            f"The update failed and was rolled back; the endpoint serves its former configuration. {reason}"
-        )
-    return reason[:1024]
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

@@ -14,7 +14,7 @@ from include.local_sagemaker.context import Context
 from include.local_sagemaker.errors import ValidationException
 from include.local_sagemaker.runner.crew import Plan
 from include.local_sagemaker.runner.deployment import Event, NotNowError, step
-from include.local_sagemaker.runner.hosting import KIND, changed, to_json
+from include.local_sagemaker.runner.endpoint_records import KIND, changed, to_json
 from include.local_sagemaker.store import MissingError, Resource, TakenError
 
 

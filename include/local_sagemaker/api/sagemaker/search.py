@@ -16,7 +16,7 @@ from include.local_sagemaker.api.sagemaker.search_filters import fits, values
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.errors import ValidationException
 from include.local_sagemaker.protocol import models
-from include.local_sagemaker.runner import hosting
+from include.local_sagemaker.runner import endpoint_records
 from include.local_sagemaker.store import Resource
 
 #: page size when MaxResults is not given
@@ -72,7 +72,7 @@ def search(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
 def _record(context: Context, searched: Searched, resource: Resource) -> dict[str, Any]:
     """A resource as Search shows it: of its description what a result has members for, and its tags."""
     described = resource.document
-    if searched.kind == hosting.KIND:
+    if searched.kind == endpoint_records.KIND:
         described = endpoints.describe_endpoint(context, {"EndpointName": resource.name})
     members = _members(searched.member)
     record = {name: value for name, value in described.items() if name in members and value is not None}
