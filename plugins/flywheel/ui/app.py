@@ -50,6 +50,7 @@ def make_application() -> FastAPI:
     app.get("/api/cycles")(cycles)
     app.get("/api/dags/{dag_id}")(owner)
     app.get("/api/cycles/{name}")(view)
+    app.get("/api/cycles/{name}/traffic")(traffic)
     app.get("/api/cycles/{name}/windows/{window}")(window)
     app.get("/cycles/{name}/files/{path:path}")(file)
     return app
@@ -140,6 +141,11 @@ def window(cycle: Seen, read: Read, window: str) -> dict[str, Any]:
     if found["value"] is None and found["error"] is None:
         raise HTTPException(404, f"Nobody has watched {window!r} of {cycle.name}.")
     return found
+
+
+def traffic(cycle: Seen, read: Read) -> dict[str, Any]:
+    """What the endpoint captured last: beside the view, since many files are read for it."""
+    return read.traffic(cycle)
 
 
 def file(cycle: Seen, read: Read, path: str) -> Response:

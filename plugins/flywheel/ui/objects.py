@@ -90,12 +90,16 @@ class Remembered:
         """Read objects side by side, so that what asks for one after the other finds them in memory."""
         list(self._readers.map(lambda key: self.content(bucket, key), self._missing(bucket, keys)))
 
+    def read(self, bucket: str, keys: Iterable[str]) -> Iterator[bytes]:
+        """The bytes of objects, read side by side and not kept."""
+        return self._readers.map(lambda key: self._get(bucket, key), keys)
+
     def fetch_journal(self, bucket: str, prefix: str) -> None:
         """Read a journal: what is bound in volumes from these, the rest of it side by side."""
         listed = {item["Key"]: item["ETag"] for item in self._grown(bucket, prefix)}
         if len(self._missing(bucket, listed)) >= SIZE:
             volumes = [item["Key"] for item in self.items(bucket, shelf(prefix))]
-            for volume in self._readers.map(lambda key: self._get(bucket, key), volumes):
+            for volume in self.read(bucket, volumes):
                 for key, body in bound(volume, listed):
                     self._keep(bucket, key, body)
         self.fetch(bucket, listed)

@@ -14,6 +14,7 @@ from flywheel.ui import told
 from flywheel.ui.endpoint import endpoint
 from flywheel.ui.objects import Remembered
 from flywheel.ui.shelf import Shelf
+from flywheel.ui.traffic import Traffic
 from flywheel.ui.windows import Watched
 from include.cycles.cycle import Cycle
 from include.settings import Settings, settings
@@ -38,6 +39,7 @@ class Reader:
         self.shelf = Shelf(FRESH_S)
         self.objects = Remembered(hook.s3)
         self._watched: dict[str, Watched] = {}
+        self._traffic: dict[str, Traffic] = {}
 
     def card(self, cycle: Cycle) -> Parts:
         """The parts of a cycle's card."""
@@ -73,6 +75,11 @@ class Reader:
     def window(self, cycle: Cycle, name: str) -> dict[str, Any]:
         """One window, as a part; all of it but the list of names is in memory or never changes."""
         return Shelf(FRESH_S).part(name, lambda: self.watched(cycle).one(name))
+
+    def traffic(self, cycle: Cycle) -> dict[str, Any]:
+        """What the endpoint captured last, as a part."""
+        known = self._traffic.setdefault(cycle.name, Traffic(self.objects, self.settings.bucket, cycle))
+        return self.shelf.part(f"{cycle.name}/traffic", known.told)
 
     def watched(self, cycle: Cycle) -> Watched:
         """The cycle's watch records."""

@@ -18,6 +18,7 @@ ADDRESSES = [
     "/flywheel/static/main.js",
     "/flywheel/api/cycles",
     "/flywheel/api/cycles/flights",
+    "/flywheel/api/cycles/flights/traffic",
     "/flywheel/api/cycles/flights/windows/2013-02-01_2013-03-01",
     "/flywheel/api/dags/flights_train_and_deploy",
     f"/flywheel/cycles/flights/files/evaluate/{month(1)}/{KEY}/report.html",

@@ -1,0 +1,168 @@
+"""What the endpoint captured, as it comes in: how much of it, of which windows, and with how many labels.
+
+A window's own numbers come from its collect; these are what has come whether or not it was collected yet.
+Captured files are many, so only the newest are read, each once, and the answer says whether these are all.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from croniter import croniter  # type: ignore[import-untyped]  # it ships no types
+
+from flywheel.intervals import window_schedule
+from flywheel.names import Interval
+from flywheel.retraining import Json
+from flywheel.ui.objects import Item, Remembered
+from include.cycles.cycle import Cycle
+
+#: how many files are read at most, the newest: of captures, and of ground truth
+FILES = 200
+#: ... and how many bytes of them
+BYTES = 32 * 1024 * 1024
+#: levels of folders by the hour: `yyyy/mm/dd/hh/`
+LEVELS = 4
+#: where among a request's custom attributes the time of its event stands
+EVENT_TIME = re.compile(r"(?:^|[;,\s])event_time=([^;,\s]+)")
+
+
+@dataclass
+class Captured:
+    """One file's requests."""
+
+    #: the events that were asked about, once for each request, by their window
+    events: dict[Interval, list[str]] = field(default_factory=dict)
+    malformed: int = 0
+
+
+class Traffic:
+    """What one cycle's endpoint captures.
+
+    :param objects: what S3 holds
+    """
+
+    def __init__(self, objects: Remembered, bucket: str, cycle: Cycle) -> None:
+        self._objects, self._bucket, self._cycle = objects, bucket, cycle
+        self._captured: OrderedDict[str, Captured] = OrderedDict()
+        self._truth: OrderedDict[str, set[str]] = OrderedDict()
+
+    def told(self) -> Json:
+        """The windows of what was captured last, oldest first; `labelled` only of those not watched yet."""
+        name = self._cycle.name
+        root = f"{name}/captured/{name}/"
+        variants = self._objects.folders(self._bucket, root)
+        items = [item for each in variants for item in self._newest(f"{root}{each}/")]
+        chosen, is_all = _chosen(items)
+        files = self._read(chosen, self._captured, self._requests)
+        watched = set(self._objects.folders(self._bucket, f"{name}/watch/"))
+        windows = sorted({window for each in files for window in each.events})
+        labels, truth = self._labels([each for each in windows if str(each) not in watched])
+        return {
+            "files": len(files),
+            "is_all": is_all,
+            "newest": max((item["LastModified"].isoformat() for item in chosen), default=None),
+            "requests": sum(len(asked) for each in files for asked in each.events.values()),
+            "malformed": sum(each.malformed for each in files),
+            "truth": truth,
+            "windows": [_window(each, files, labels, is_watched=str(each) in watched) for each in windows],
+        }
+
+    def _labels(self, windows: list[Interval]) -> tuple[set[str], Json | None]:
+        """The events that ground truth was delivered of, if there are windows to look it up for."""
+        if not windows:
+            return set(), None
+        items, is_all = _chosen(list(self._newest(f"{self._cycle.name}/truth/")))
+        files = self._read(items, self._truth, _truths)
+        return set().union(*files), {"files": len(files), "is_all": is_all}
+
+    def _newest(self, prefix: str) -> Iterator[Item]:
+        """One file more than are read, from the newest hour on."""
+        return islice(self._by_hour(prefix, LEVELS), FILES + 1)
+
+    def _by_hour(self, prefix: str, levels: int) -> Iterator[Item]:
+        if not levels:
+            items = self._objects.items(self._bucket, prefix)
+            yield from sorted(items, key=lambda item: item["LastModified"], reverse=True)
+            return
+        for name in reversed(self._objects.folders(self._bucket, prefix)):
+            yield from self._by_hour(f"{prefix}{name}/", levels - 1)
+
+    def _read(self, items: list[Item], known: OrderedDict[str, Any], parse: Callable[[bytes], Any]) -> Any:  # noqa: ANN401 - what `parse` gives
+        """What is in files; those that were read before are not read again, older ones are forgotten."""
+        keys = [item["Key"] for item in items]
+        missing = [key for key in keys if key not in known]
+        for key, body in zip(missing, self._objects.read(self._bucket, missing), strict=True):
+            known[key] = parse(body)
+        for key in set(known) - set(keys):
+            del known[key]
+        return [known[key] for key in keys]
+
+    def _requests(self, body: bytes) -> Captured:
+        found, window = Captured(), None
+        for line in body.splitlines():
+            try:
+                event, moment = _event(json.loads(line)["eventMetadata"])
+            except (ValueError, KeyError, TypeError):
+                found.malformed += 1
+                continue
+            if window is None or not window.start <= moment < window.end:
+                window = _window_of(self._cycle, moment)
+            found.events.setdefault(window, []).append(event)
+        return found
+
+
+def _chosen(items: list[Item]) -> tuple[list[Item], bool]:
+    """The newest files, as many as are read, and whether these are all."""
+    items = sorted(items, key=lambda item: item["LastModified"], reverse=True)
+    chosen: list[Item] = []
+    for item in items[:FILES]:
+        if sum(each["Size"] for each in chosen) + item["Size"] > BYTES:
+            break
+        chosen.append(item)
+    return chosen, len(chosen) == len(items)
+
+
+def _event(metadata: Json) -> tuple[str, datetime]:
+    """Which event a request asked about, and when that was: as docs/monitoring.md says of captures."""
+    event = metadata.get("inferenceId") or metadata["eventId"]
+    given = metadata.get("customAttributes") or []
+    texts = [given] if isinstance(given, str) else given
+    told = [match.group(1) for text in texts if (match := EVENT_TIME.search(str(text)))]
+    moment = datetime.fromisoformat(told[0] if told else metadata["inferenceTime"])
+    return str(event), moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _truths(body: bytes) -> set[str]:
+    """The events that a file of ground truth is about."""
+    found = set()
+    for line in body.splitlines():
+        try:
+            found.add(str(json.loads(line)["eventMetadata"]["eventId"]))
+        except (ValueError, KeyError, TypeError):
+            continue  # collect tells of it, with the reason
+    return found
+
+
+def _window_of(cycle: Cycle, moment: datetime) -> Interval:
+    end: datetime = croniter(window_schedule(cycle), moment).get_next(datetime)
+    return Interval(croniter(window_schedule(cycle), end).get_prev(datetime), end)
+
+
+def _window(window: Interval, files: list[Captured], labels: set[str], *, is_watched: bool) -> Json:
+    asked = [event for each in files for event in each.events.get(window, ())]
+    events = set(asked)
+    return {
+        "window": window.iso,
+        "name": str(window),
+        "requests": len(asked),
+        "events": len(events),
+        "labelled": None if is_watched else len(events & labels),
+        "is_watched": is_watched,
+    }
