@@ -221,6 +221,45 @@ def streamed(beginning: bytes) -> list[bytes]:
     return sent
 
 
+def test_a_client_that_does_not_read_holds_the_container_up():
+    """Nothing is gathered for it: the container can write no more than fits on the way, until it reads."""
+    piece, count = b"x" * 65_536, 1024
+    stuck, reading = asyncio.Event(), asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % (len(piece) * count))
+        for _ in range(count):
+            writer.write(piece)
+            try:
+                async with asyncio.timeout(0.5):
+                    await writer.drain()
+            except TimeoutError:
+                stuck.set()
+                await writer.drain()
+        writer.close()
+
+    async def run() -> int:
+        async def begin(_: object) -> None:
+            pass
+
+        async def write(_: bytes) -> None:
+            await reading.wait()
+
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            served = Variant("main", 1.0, targets=[Target(Wire(server.sockets[0].getsockname()[1]))])
+            route = Route("flights", "0" * 12, "us-east-1", "InService", Fleet({"main": served}))
+            client = Client(begin, write)
+            work = asyncio.create_task(stream(route, {}, b"", client))
+            await asyncio.wait({work, asyncio.create_task(stuck.wait())}, return_when=asyncio.FIRST_COMPLETED)
+            assert stuck.is_set()
+            reading.set()
+            await work
+            return client.size
+
+    assert asyncio.run(run()) == len(piece) * count
+
+
 def test_an_answer_that_takes_too_long_ends_with_an_exception():
     """What came stays; the error says that the time was over."""
     head, first, last = streamed(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n")
