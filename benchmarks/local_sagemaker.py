@@ -28,7 +28,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
 from benchmarks import moto_server  # noqa: E402 - the project is on the path only now
-from include.local_sagemaker import lifecycle, queries, store  # noqa: E402
+from include.local_sagemaker import documents, lifecycle, queries, store  # noqa: E402
 from include.local_sagemaker.runner import process  # noqa: E402
 from include.local_sagemaker.runner.forks import Forks  # noqa: E402
 from include.local_sagemaker.runner.image import Images  # noqa: E402
@@ -191,8 +191,8 @@ def fill(root: Path, count: int) -> None:
             "status": "Failed" if number == count // 2 else "Completed",
             "created": 1.0 + number,
             "modified": 1.0 + number,
-            "document": store.dumps({"TrainingJobStatus": "Completed", "Padding": "x" * 2000}),
-            "state": store.dumps(state),
+            "document": documents.dumps({"TrainingJobStatus": "Completed", "Padding": "x" * 2000}),
+            "state": documents.dumps(state),
         }
         for number in range(count)
     ]

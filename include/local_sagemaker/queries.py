@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 COLUMNS = ("kind", "name", "parent", "arn", "status", "created", "modified", "document", "state")
 #: members of store.Query that are parameters of LIST
 FILTERS = (
-    *("name_contains", "status", "parent"),
+    *("name_contains", "name_prefix", "status", "parent"),
     *("created_after", "created_before", "modified_after", "modified_before"),
 )
 
@@ -30,6 +32,11 @@ WHERE kind = :kind AND name = :name
 """
 DELETE = "DELETE FROM resource WHERE kind = :kind AND name = :name"
 
+PICK = "SELECT name, arn, modified, {picked} AS picked FROM resource WHERE kind = ?"
+TAGS_OF_KIND = """
+SELECT tag.arn, tag.key, tag.value FROM tag JOIN resource ON resource.arn = tag.arn
+WHERE resource.kind = :kind ORDER BY tag.key
+"""
 TAGS = "SELECT key, value FROM tag WHERE arn = :arn ORDER BY key"
 PUT_TAG = """
 INSERT INTO tag (arn, key, value) VALUES (:arn, :key, :value)
@@ -57,6 +64,7 @@ _LIST = """
 SELECT * FROM resource
 WHERE kind = :kind
   AND (:name_contains IS NULL OR instr(lower(name), lower(:name_contains)) > 0)
+  AND (:name_prefix IS NULL OR substr(name, 1, length(:name_prefix)) = :name_prefix)
   AND (:status IS NULL OR status = :status)
   AND (:parent IS NULL OR parent = :parent)
   AND (:created_after IS NULL OR created > :created_after)
@@ -64,24 +72,27 @@ WHERE kind = :kind
   AND (:modified_after IS NULL OR modified > :modified_after)
   AND (:modified_before IS NULL OR modified < :modified_before)
   AND (:after IS NULL OR (@column, name) @comparison (:value, :after))
-ORDER BY @column @direction, name @direction
+ORDER BY @order
 LIMIT :limit
 """
 
 
-def _list(column: str, comparison: str, direction: str, *, has_status: bool) -> str:
+def _list(column: str, *, is_descending: bool, has_status: bool, has_parent: bool) -> str:
+    comparison, direction = ("<", "DESC") if is_descending else (">", "ASC")
+    order = [column, "name"]
     statement = _LIST.replace("@column", column).replace("@comparison", comparison)
     if has_status:  # said plainly, an index answers it
         statement = statement.replace("(:status IS NULL OR status = :status)", "status = :status")
-    return statement.replace("@direction", direction)
+        order = ["status", "name"] if column == "name" else order
+    if has_parent:
+        statement = statement.replace("(:parent IS NULL OR parent = :parent)", "parent = :parent")
+        order = ["parent", "name"] if column == "name" else order
+    return statement.replace("@order", ", ".join(f"{name} {direction}" for name in order))
 
 
-#: by (column to sort by, whether descending, whether a status is asked for)
+#: by (column to sort by, whether descending, whether a status and whether a parent is asked for)
 LIST = {
-    (column, is_descending, has_status): _list(
-        column, *(("<", "DESC") if is_descending else (">", "ASC")), has_status=has_status
-    )
+    (column, *flags): _list(column, is_descending=flags[0], has_status=flags[1], has_parent=flags[2])
     for column in ("name", "created", "modified", "status")
-    for is_descending in (False, True)
-    for has_status in (False, True)
+    for flags in product((False, True), repeat=3)
 }

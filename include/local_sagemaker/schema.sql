@@ -55,3 +55,7 @@ SELECT 'pipeline-version', name || '/00000001', name, arn || '/version/1', '', c
                    'CreationTime', json(json_extract(document, '$.CreationTime'))), '{}'
 FROM resource WHERE kind = 'pipeline';
 UPDATE resource SET state = json_set(state, '$.version', 1) WHERE kind = 'pipeline';
+
+-- migration 5
+CREATE INDEX resource_by_parent_created ON resource (kind, parent, created, name);
+CREATE INDEX resource_by_parent_name    ON resource (kind, parent, name);

@@ -1,25 +1,23 @@
 """Resources that outlive the service, in SQLite. The statements are in queries.py, the tables in schema.sql.
 
 A change is on the disk (write-ahead log, `synchronous=FULL`) when the method that makes it returns. All
-methods may be called from any thread. Times are seconds since 1970; documents are JSON that may hold
-datetimes.
+methods may be called from any thread. Times are seconds since 1970; documents.py says what a document may hold.
 """
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from include.local_sagemaker import migrations, queries
+from include.local_sagemaker import documents, migrations, queries
+from include.local_sagemaker.documents import Picked, dumps, loads, parsed
 
-Document = dict[str, Any]
+Document = documents.Document
 
 
 class TakenError(Exception):
@@ -54,6 +52,7 @@ class Query:
     """Which resources of a kind, in which order; None means any. Bounds of time are exclusive."""
 
     name_contains: str | None = None
+    name_prefix: str | None = None
     status: str | None = None
     parent: str | None = None
     created_after: float | None = None
@@ -145,8 +144,36 @@ class Store:
             "limit": -1 if query.limit is None else query.limit,
         }
         with self._lock:
-            statement = queries.LIST[query.sort_by, query.is_descending, query.status is not None]
+            flags = (query.is_descending, query.status is not None, query.parent is not None)
+            statement = queries.LIST[query.sort_by, *flags]
             return [_resource(row) for row in self._connection.execute(statement, parameters)]
+
+    def pick(self, kind: str, members: Iterable[str]) -> list[Picked]:
+        """All resources of a kind, of each no more than these members of its document."""
+        names = list(members)
+        # of one path, SQLite would answer the bare value instead of a list
+        paths = [f'$."{name}"' for name in names] + ["$.none"] if names else []
+        picked = f"json_extract(document, {', '.join('?' * len(paths))})" if names else "'[]'"
+        with self._lock:
+            rows = self._connection.execute(queries.PICK.format(picked=picked), (*paths, kind)).fetchall()
+        return [
+            Picked(
+                row["name"],
+                row["arn"],
+                row["modified"],
+                dict(zip(names, parsed(row["picked"]), strict=False)),
+            )
+            for row in rows
+        ]
+
+    def tags_of_kind(self, kind: str) -> dict[str, dict[str, str]]:
+        """The tags of all resources of a kind that have any, by ARN."""
+        with self._lock:
+            rows = self._connection.execute(queries.TAGS_OF_KIND, {"kind": kind}).fetchall()
+        found: dict[str, dict[str, str]] = {}
+        for row in rows:
+            found.setdefault(row["arn"], {})[row["key"]] = row["value"]
+        return found
 
     def tags(self, arn: str) -> dict[str, str]:
         """The tags of a resource, by key."""
@@ -221,24 +248,3 @@ def _row(resource: Resource) -> dict[str, Any]:
 def _resource(row: sqlite3.Row) -> Resource:
     values = {name: row[name] for name in queries.COLUMNS}
     return Resource(**{**values, "document": loads(row["document"]), "state": loads(row["state"])})
-
-
-def dumps(document: Document) -> str:
-    """JSON in which a datetime is `{"$time": seconds since 1970}`."""
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=_tagged)
-
-
-def loads(text: str) -> Document:
-    """What `dumps` wrote; datetimes are in UTC."""
-    found: Document = json.loads(text, object_hook=_untagged)
-    return found
-
-
-def _tagged(value: object) -> dict[str, float]:
-    if isinstance(value, datetime):
-        return {"$time": value.timestamp()}
-    raise TypeError(f"Cannot keep a {type(value).__name__}: a document holds JSON and datetimes.")
-
-
-def _untagged(found: dict[str, Any]) -> Any:  # noqa: ANN401 (what JSON decodes to)
-    return datetime.fromtimestamp(found["$time"], UTC) if found.keys() == {"$time"} else found

@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -167,3 +168,41 @@ def test_what_is_changed_together_is_kept_together(store: Store):
     assert (store.get("thing", "a").status, store.get("thing", "b")) == ("", None)
     store.change("thing", "a", change)
     assert (store.get("thing", "a").status, store.get("thing", "b").name) == ("changed", "b")
+
+
+def test_names_are_found_by_their_beginning(store: Store):
+    """Letter by letter: no sign of it means anything else."""
+    for name in ("ab", "a_b", "A_b", "b"):
+        store.insert(resource(name))
+    found = store.search("thing", Query(name_prefix="a_", sort_by="name"))
+    assert [one.name for one in found] == ["a_b"]
+
+
+def test_members_are_picked(store: Store):
+    """Those that are asked for, of whatever type; None where there is none; nothing if none is asked for."""
+    at = datetime(2026, 1, 2, tzinfo=UTC)
+    store.insert(resource("a", document={"at": at, 'odd "name".x': [1, {"b": None}], "left": 1}), {"k": "v"})
+    store.insert(resource("b", document={"at": "text"}))
+    picked = {one.name: one.members for one in store.pick("thing", ["at", "odd"])}
+    assert picked == {"a": {"at": at, "odd": None}, "b": {"at": "text", "odd": None}}
+    assert [(one.arn, one.members) for one in store.pick("thing", [])] == [("arn:a", {}), ("arn:b", {})]
+    assert store.tags_of_kind("thing") == {"arn:a": {"k": "v"}}
+
+
+def test_every_list_is_answered_in_its_order(store: Store):
+    """Whatever index answers it: by status, by parent, by both, sorted by anything, page by page."""
+    for number in range(12):
+        made = resource(f"n{number % 5}{number}", created=float(number % 4), status="ab"[number % 2])
+        store.insert(replace(made, parent="pq"[number // 6]))
+    everything = store.search("thing")
+    for sort_by, is_descending, status, parent in product(
+        ("name", "created", "modified", "status"), (False, True), (None, "a"), (None, "q")
+    ):
+        wanted = [one for one in everything if status in {None, one.status} and parent in {None, one.parent}]
+        wanted.sort(key=lambda one, by=sort_by: (getattr(one, by), one.name), reverse=is_descending)
+        query = Query(sort_by=sort_by, is_descending=is_descending, status=status, parent=parent, limit=2)
+        found: list[Resource] = []
+        while page := store.search("thing", query):
+            found += page
+            query = replace(query, after=(getattr(page[-1], sort_by), page[-1].name))
+        assert found == wanted

@@ -29,6 +29,7 @@ def listed(
     parameters: Mapping[str, Any],
     *,
     parent: str | None = None,
+    prefix: str | None = None,
     status: str | None = None,
     order: str = "CreationTime",
 ) -> tuple[list[Resource], str | None]:
@@ -40,6 +41,7 @@ def listed(
     sort_by = ORDERS[_word(parameters.get("SortBy", order))]
     query = Query(
         name_contains=parameters.get("NameContains"),
+        name_prefix=prefix,
         status=status or parameters.get("StatusEquals"),
         parent=parent,
         created_after=_seconds(parameters.get("CreationTimeAfter")),

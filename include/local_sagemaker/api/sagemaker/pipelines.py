@@ -9,8 +9,7 @@ from typing import Any
 
 from include.local_sagemaker.api.registry import operation
 from include.local_sagemaker.api.sagemaker import pipeline_versions
-from include.local_sagemaker.api.sagemaker.listing import moment, pairs
-from include.local_sagemaker.api.sagemaker.paging import page
+from include.local_sagemaker.api.sagemaker.listing import listed, moment, pairs
 from include.local_sagemaker.api.sagemaker.pipeline_versions import pipeline_named as find
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.errors import ValidationException
@@ -104,16 +103,11 @@ def describe_pipeline(context: Context, parameters: dict[str, Any]) -> dict[str,
 @operation("sagemaker", "ListPipelines")
 def list_pipelines(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Answer with one page of pipelines, by the beginning of their names and the time of their creation."""
-    query = Query(
-        created_after=_seconds(parameters, "CreatedAfter"),
-        created_before=_seconds(parameters, "CreatedBefore"),
-        sort_by="name" if parameters.get("SortBy") == "Name" else "created",
-        is_descending=parameters.get("SortOrder", "Descending") == "Descending",
-    )
-    prefix = parameters.get("PipelineNamePrefix", "")
-    found = [one for one in context.store.search(KIND, query) if one.name.startswith(prefix)]
-    shown, token = page(found, parameters)
-    summaries = [{key: one.document[key] for key in SUMMARY if key in one.document} for one in shown]
+    asked = dict(parameters)
+    for theirs, ours in (("CreatedAfter", "CreationTimeAfter"), ("CreatedBefore", "CreationTimeBefore")):
+        asked[ours] = asked.pop(theirs, None)
+    found, token = listed(context, KIND, asked, prefix=asked.pop("PipelineNamePrefix", None))
+    summaries = [{key: one.document[key] for key in SUMMARY if key in one.document} for one in found]
     return {"PipelineSummaries": summaries, "NextToken": token}
 
 
@@ -142,8 +136,3 @@ def _definition(context: Context, parameters: Mapping[str, Any]) -> str | None:
     if text is not None:
         Definition.read(text)
     return text
-
-
-def _seconds(parameters: Mapping[str, Any], name: str) -> float | None:
-    value = parameters.get(name)
-    return None if value is None else float(value.timestamp())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
@@ -12,7 +12,7 @@ from botocore.model import ListShape, StructureShape
 
 from include.local_sagemaker.api.registry import operation
 from include.local_sagemaker.api.sagemaker import endpoints
-from include.local_sagemaker.api.sagemaker.search_filters import fits, values
+from include.local_sagemaker.api.sagemaker.search_filters import fits, head, heads, values
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.errors import ValidationException
 from include.local_sagemaker.protocol import models
@@ -21,6 +21,7 @@ from include.local_sagemaker.store import Resource
 
 #: page size when MaxResults is not given
 PAGE = 10
+MODIFIED = "LastModifiedTime"
 
 
 class Searched(NamedTuple):
@@ -28,6 +29,14 @@ class Searched(NamedTuple):
 
     kind: str
     member: str
+
+
+class Found(NamedTuple):
+    """Which resource a record is of."""
+
+    name: str
+    arn: str
+    modified: float
 
 
 RESOURCES = {
@@ -53,20 +62,41 @@ def search(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
             f"There is no {parameters['Resource']} to search here. Give one of {', '.join(RESOURCES)}."
         )
     expression = parameters.get("SearchExpression", {})
-    found = [
-        (resource, record)
-        for resource in context.store.search(searched.kind)
-        if fits(record := _record(context, searched, resource), expression)
+    # when it was modified last is known without a look into it
+    wanted = heads(expression) | {head(parameters.get("SortBy", MODIFIED))} - {MODIFIED}
+    keyed = [
+        (_key(record, found, parameters), found.name)
+        for found, record in _candidates(context, searched, wanted)
+        if fits(record, expression)
     ]
-    keyed = [(_key(record, resource, parameters), record) for resource, record in found]
+    total = {"Value": len(keyed), "Relation": "EqualTo"}
     keyed.sort(key=lambda item: item[0], reverse=parameters.get("SortOrder", "Descending") == "Descending")
     page, token = _page(keyed, parameters)
-    total = {"Value": len(found), "Relation": "EqualTo"}
+    resources = [context.store.get(searched.kind, name) for name in page]
     return {
-        "Results": [{searched.member: record} for record in page],
+        "Results": [
+            {searched.member: _record(context, searched, one)} for one in resources if one is not None
+        ],
         "NextToken": token,
         "TotalHits": total,
     }
+
+
+def _candidates(
+    context: Context, searched: Searched, wanted: set[str]
+) -> Iterator[tuple[Found, dict[str, Any]]]:
+    """All records of a kind, of each what the request asks about: of thousands, most are not shown."""
+    if searched.kind == endpoint_records.KIND:
+        for resource in context.store.search(searched.kind):
+            yield Found(resource.name, resource.arn, resource.modified), _record(context, searched, resource)
+        return
+    members = _members(searched.member)
+    tags = context.store.tags_of_kind(searched.kind) if "Tags" in wanted & members.keys() else {}
+    for one in context.store.pick(searched.kind, sorted(wanted & members.keys() - {"Tags"})):
+        record = {name: value for name, value in one.members.items() if value is not None}
+        if one.arn in tags:
+            record["Tags"] = _pairs(tags[one.arn])
+        yield Found(one.name, one.arn, one.modified), record
 
 
 def _record(context: Context, searched: Searched, resource: Resource) -> dict[str, Any]:
@@ -76,8 +106,12 @@ def _record(context: Context, searched: Searched, resource: Resource) -> dict[st
         described = endpoints.describe_endpoint(context, {"EndpointName": resource.name})
     members = _members(searched.member)
     record = {name: value for name, value in described.items() if name in members and value is not None}
-    tags = [{"Key": key, "Value": value} for key, value in context.store.tags(resource.arn).items()]
+    tags = _pairs(context.store.tags(resource.arn))
     return {**record, "Tags": tags} if tags and "Tags" in members else record
+
+
+def _pairs(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
 def _members(member: str) -> Mapping[str, Any]:
@@ -89,27 +123,25 @@ def _members(member: str) -> Mapping[str, Any]:
 Key = tuple[int, float, str, str]
 
 
-def _key(record: Mapping[str, Any], resource: Resource, parameters: Mapping[str, Any]) -> Key:
+def _key(record: Mapping[str, Any], found: Found, parameters: Mapping[str, Any]) -> Key:
     """What a record is sorted by; numbers before texts, what has no such property first."""
-    name = parameters.get("SortBy", "LastModifiedTime")
-    found = [resource.modified] if name == "LastModifiedTime" else values(record, name)
-    value = found[0] if found else None
+    name = parameters.get("SortBy", MODIFIED)
+    seen = [found.modified] if name == MODIFIED else values(record, name)
+    value = seen[0] if seen else None
     if isinstance(value, datetime):
         value = value.timestamp()
     if isinstance(value, (int, float)):
-        return (1, float(value), "", resource.arn)
-    return (0 if value is None else 2, 0.0, "" if value is None else str(value), resource.arn)
+        return (1, float(value), "", found.arn)
+    return (0 if value is None else 2, 0.0, "" if value is None else str(value), found.arn)
 
 
-def _page(
-    keyed: list[tuple[Key, dict[str, Any]]], parameters: Mapping[str, Any]
-) -> tuple[list[dict[str, Any]], str | None]:
+def _page(keyed: list[tuple[Key, str]], parameters: Mapping[str, Any]) -> tuple[list[str], str | None]:
     size, token = parameters.get("MaxResults", PAGE), parameters.get("NextToken")
     if token is not None:
         last = _position(token)
         is_descending = parameters.get("SortOrder", "Descending") == "Descending"
         keyed = [item for item in keyed if (item[0] < last if is_descending else item[0] > last)]
-    page = [record for _, record in keyed[:size]]
+    page = [name for _, name in keyed[:size]]
     if len(keyed) <= size:
         return page, None
     return page, base64.urlsafe_b64encode(json.dumps(keyed[size - 1][0]).encode()).decode()

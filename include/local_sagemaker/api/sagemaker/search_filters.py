@@ -33,6 +33,18 @@ def fits(record: Record, expression: Mapping[str, Any]) -> bool:
     return any(verdicts) or not verdicts
 
 
+def heads(expression: Mapping[str, Any]) -> set[str]:
+    """The members of a record that decide whether it fits."""
+    found = {head(given["Name"]) for given in expression.get("Filters", [])}
+    found |= {head(given["NestedPropertyName"]) for given in expression.get("NestedFilters", [])}
+    return found.union(*(heads(given) for given in expression.get("SubExpressions", [])))
+
+
+def head(path: str) -> str:
+    """The member of a record in which a property lies."""
+    return _alias(path).partition(".")[0]
+
+
 def values(record: object, path: str) -> list[Any]:
     """What a path such as `Tags.owner` or `Metrics.accuracy` means in a record: none, one or many."""
     return list(_found(record, path))

@@ -1,0 +1,45 @@
+"""Documents as text: JSON in which a datetime is `{"$time": seconds since 1970}`."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+Document = dict[str, Any]
+
+
+class Picked(NamedTuple):
+    """A part of a resource."""
+
+    name: str
+    arn: str
+    #: seconds since 1970, UTC
+    modified: float
+    #: members of its document; None where it has none
+    members: Document
+
+
+def dumps(document: Document) -> str:
+    """A document as text; TypeError if it holds what is neither JSON nor a datetime."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=_tagged)
+
+
+def loads(text: str) -> Document:
+    """What `dumps` wrote; datetimes are in UTC."""
+    found: Document = parsed(text)
+    return found
+
+
+def _tagged(value: object) -> dict[str, float]:
+    if isinstance(value, datetime):
+        return {"$time": value.timestamp()}
+    raise TypeError(f"Cannot keep a {type(value).__name__}: a document holds JSON and datetimes.")
+
+
+def _untagged(found: dict[str, Any]) -> Any:  # noqa: ANN401 (what JSON decodes to)
+    return datetime.fromtimestamp(found["$time"], UTC) if found.keys() == {"$time"} else found
+
+
+#: reads what `dumps` wrote, or a part of it; made once, since json.loads would make one for every text
+parsed = json.JSONDecoder(object_hook=_untagged).decode
