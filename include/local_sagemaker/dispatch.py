@@ -7,11 +7,10 @@ import logging
 from dataclasses import replace
 from typing import Any
 
-from anyio import to_thread
 from botocore.exceptions import UnknownServiceError
 from botocore.model import OperationModel, OperationNotFoundError, ServiceModel
 
-from include.local_sagemaker import storage
+from include.local_sagemaker import storage, threads
 from include.local_sagemaker.api import owners
 from include.local_sagemaker.api.registry import OPERATIONS, Operation
 from include.local_sagemaker.auth.admission import admit, check_service
@@ -102,7 +101,7 @@ async def _parameters(
 async def _call(operation: Operation, context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     if inspect.iscoroutinefunction(operation.handler):
         return await operation.handler(context, parameters) or {}
-    answer = await to_thread.run_sync(operation.handler, context, parameters)
+    answer = await threads.run(operation.handler, context, parameters)
     return answer or {}  # type: ignore[return-value]  # a plain function returns no awaitable
 
 

@@ -8,9 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Mutable
 from dataclasses import replace
 from typing import Any
 
-from anyio import to_thread
-
-from include.local_sagemaker import browse
+from include.local_sagemaker import browse, threads
 from include.local_sagemaker.api import runtime
 from include.local_sagemaker.api.sagemaker import notebooks_login
 from include.local_sagemaker.auth import people
@@ -27,6 +25,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 PIECE_BYTES = 1024 * 1024
+SMALL_BYTES = 65_536
 #: how much of a body that nobody wants is read to keep the connection
 DRAIN_LIMIT_BYTES = 16 * 1024 * 1024
 
@@ -58,7 +57,7 @@ class Application:
             if request.method == "GET" and request.path == "/health":
                 response = self._health()
             elif notebooks_login.is_login(request):
-                response = await to_thread.run_sync(notebooks_login.login, self._context, request)
+                response = await threads.run(notebooks_login.login, self._context, request)
             elif people.is_person(request):
                 response = await self._shown(request)
             else:
@@ -75,7 +74,7 @@ class Application:
         if credentials is not None and not people.is_known(credentials, request):
             return people.question()
         if browse.is_browsing(request):
-            return await to_thread.run_sync(browse.page, self._context, request)
+            return await threads.run(browse.page, self._context, request)
         response = await dispatch(replace(self._context, credentials=None), request)
         if credentials is not None:
             response.headers["content-security-policy"] = people.POLICY
@@ -163,7 +162,10 @@ async def _send_file(body: FileBody, send: Send) -> None:
     body.file.seek(body.offset)
     left = body.length
     while left > 0:
-        piece = await to_thread.run_sync(body.file.read, min(PIECE_BYTES, left))
+        size = min(PIECE_BYTES, left)
+        # what is small is read sooner than a thread is woken, and then leaves together with its head
+        is_small = body.length <= SMALL_BYTES
+        piece = body.file.read(size) if is_small else await threads.run(body.file.read, size)
         if not piece:
             raise OSError(f"{body.file.name} is {left} bytes shorter than it was when its sending began.")
         left -= len(piece)

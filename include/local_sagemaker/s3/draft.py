@@ -9,9 +9,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from include.local_sagemaker.s3 import files
+from include.local_sagemaker.s3 import ordering
 
 PIECE_BYTES = 1024 * 1024
+#: how many bytes the disk is given at a time while more are to come
+BEGIN_BYTES = 8 * PIECE_BYTES
 
 
 class Draft:
@@ -22,19 +24,24 @@ class Draft:
         self._file = self.path.open("xb", buffering=0)
         self._md5 = hashlib.md5(usedforsecurity=False)
         self.size = 0
+        #: how many bytes the disk has been told to write
+        self._begun = 0
 
     @property
     def md5(self) -> str:
         """Of everything written so far, in hexadecimal."""
         return self._md5.hexdigest()
 
-    def write(self, piece: bytes) -> None:
+    def write(self, piece: bytes | bytearray) -> None:
         """Add to the end."""
         self._md5.update(piece)
         self.size += len(piece)
         view = memoryview(piece)
         while view:
             view = view[self._file.write(view) or 0 :]
+        if self.size - self._begun >= BEGIN_BYTES:
+            ordering.begin(self._file.fileno(), self._begun, self.size - self._begun)
+            self._begun = self.size
 
     def copy(self, path: Path, offset: int = 0, length: int | None = None) -> None:
         """Add (a part of) a file to the end."""
@@ -63,9 +70,12 @@ class Draft:
                 self.size += len(piece)
 
     def finish(self) -> os.stat_result:
-        """Force the bytes to the disk; the file's identity, which it keeps when it takes its place."""
+        """Bring the bytes to the disk; the file's identity, which it keeps when it takes its place.
+
+        Durable when the folder of that place is forced to the disk.
+        """
         os.utime(self._file.fileno())
-        files.flush(self._file.fileno())
+        ordering.settle(self._file.fileno())
         status = os.fstat(self._file.fileno())
         self._file.close()
         return status

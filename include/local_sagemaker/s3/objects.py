@@ -176,7 +176,8 @@ class ObjectStore:
         given = given or Properties("")
         folder = self.places.properties_bucket(bucket)
         status = draft.finish()
-        properties.save(folder, key, status, given if given.etag else replace(given, etag=draft.md5))
+        given = given if given.etag else replace(given, etag=draft.md5)
+        properties.save(folder, key, status, given, is_last=False)
         try:
             with self.lock(bucket):
                 old = self.find(bucket, key)

@@ -53,10 +53,15 @@ def _path(folder: Path, key: str, status: os.stat_result) -> Path:
     return folder / name[:2] / f"{name}.{identity(status)}"
 
 
-def save(folder: Path, key: str, status: os.stat_result, properties: Properties) -> None:
-    """Keep the properties of the file with `status`, durably."""
-    content = json.dumps(asdict(properties)).encode()
-    files.write(_path(folder, key, status), content, is_durable=properties.is_irreplaceable)
+def save(
+    folder: Path, key: str, status: os.stat_result, properties: Properties, *, is_last: bool = True
+) -> None:
+    """Keep the properties of the file with `status`, durably.
+
+    :param is_last: False where the object's folder is forced to the disk afterwards.
+    """
+    content, is_durable = json.dumps(asdict(properties)).encode(), properties.is_irreplaceable
+    files.write(_path(folder, key, status), content, is_durable=is_durable, is_last=is_last)
 
 
 def load(folder: Path, key: str, status: os.stat_result) -> Properties | None:

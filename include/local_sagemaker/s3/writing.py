@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from anyio import to_thread
-
+from include.local_sagemaker import threads
 from include.local_sagemaker.protocol.bodies import BodyStream
 from include.local_sagemaker.s3.draft import PIECE_BYTES, Draft
 from include.local_sagemaker.s3.errors import InvalidArgument
@@ -28,21 +28,31 @@ async def fill(draft: Draft, body: BodyStream | bytes) -> None:
     if isinstance(body, bytes):
         await _write(draft, body)
         return
-    waiting = bytearray()
-    async for piece in body:
-        waiting += piece
-        if len(waiting) >= PIECE_BYTES:
-            await to_thread.run_sync(draft.write, bytes(waiting))
-            waiting.clear()
+    waiting, writing = bytearray(), None
+    try:
+        async for piece in body:
+            waiting += piece
+            if len(waiting) >= PIECE_BYTES:
+                # one piece is written while the next one comes
+                if writing is not None:
+                    await writing
+                writing = asyncio.ensure_future(threads.run(draft.write, waiting))
+                waiting = bytearray()
+    finally:
+        # whatever happened: a thread must not write to a file that is closed
+        if writing is not None:
+            await asyncio.wait([writing])
+    if writing is not None:
+        await writing
     if waiting:
-        await _write(draft, bytes(waiting))
+        await _write(draft, waiting)
 
 
-async def _write(draft: Draft, piece: bytes) -> None:
+async def _write(draft: Draft, piece: bytes | bytearray) -> None:
     if len(piece) <= SMALL_BYTES:
         draft.write(piece)
     else:
-        await to_thread.run_sync(draft.write, piece)
+        await threads.run(draft.write, piece)
 
 
 def properties_of(given: Mapping[str, Any], checksums: dict[str, str] | None = None) -> Properties:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from anyio import to_thread
-
+from include.local_sagemaker import threads
 from include.local_sagemaker.api.registry import operation
 from include.local_sagemaker.api.s3.objects import UNUSED, checksum_members, quoted
 from include.local_sagemaker.context import Context
@@ -36,11 +35,11 @@ async def upload_part(context: Context, parameters: dict[str, Any]) -> dict[str,
     number = parameters["PartNumber"]
     if not 1 <= number <= PART_LIMIT:
         raise InvalidArgument(f"Part number must be an integer between 1 and {PART_LIMIT}, inclusive")
-    upload = await to_thread.run_sync(_upload, context, parameters)
+    upload = await threads.run(_upload, context, parameters)
     body = parameters.get("Body", b"")
     with context.objects.draft() as draft:
         await writing.fill(draft, body)
-        part = await to_thread.run_sync(multipart.add, context.objects, upload, number, draft)
+        part = await threads.run(multipart.add, context.objects, upload, number, draft)
     members = checksum_members(getattr(body, "checksums", {}))
     members.pop("ChecksumType", None)
     return {"ETag": quoted(part.etag)} | members

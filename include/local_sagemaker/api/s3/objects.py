@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from anyio import to_thread
-
+from include.local_sagemaker import threads
 from include.local_sagemaker.api.registry import operation
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.errors import AwsError
@@ -41,7 +40,7 @@ async def put_object(context: Context, parameters: dict[str, Any]) -> dict[str, 
         checksums = getattr(body, "checksums", {})
         given = writing.properties_of(parameters, checksums)
         check = conditions.write_check(parameters)
-        info = await to_thread.run_sync(context.objects.commit, draft, bucket, key, given, check)
+        info = await threads.run(context.objects.commit, draft, bucket, key, given, check)
         return {"ETag": quoted(info.etag)} | checksum_members(checksums)
 
 
