@@ -1,7 +1,7 @@
 """Resources that outlive the service, in SQLite. The statements are in queries.py, the tables in schema.sql.
 
 A change is on the disk (write-ahead log, `synchronous=FULL`) when the method that makes it returns. All
-methods may be called from any thread. Times are seconds since 1970; documents.py says what a document may hold.
+methods may be called from any thread. Times are seconds since 1970; see documents.py for what they hold.
 """
 
 from __future__ import annotations

@@ -88,6 +88,11 @@ class Supervisor:
         if was_waiting:
             self._tell()
 
+    def carried(self, kind: str) -> list[str]:
+        """The names of the jobs of a kind that have a place, or are being taken up again."""
+        with self._lock:
+            return [watch.name for watch in self._threads if watch.kind.kind == kind]
+
     def close(self) -> None:
         """Stop watching. Containers go on, and the next service finds them."""
         with self._lock:

@@ -27,14 +27,20 @@ class WorkKind(Protocol):
 
     #: kind in the store
     kind: str
-    #: statuses of what is under way
-    active: tuple[str, ...]
+
+    def under_way(self, context: Context) -> list[Resource]:
+        """What is to be looked at."""
 
     def advance(self, context: Context, resource: Resource) -> bool:
         """Do what can be done next; whether anything has changed."""
 
     def fail(self, context: Context, resource: Resource, reason: str) -> None:
         """End it, since `advance` cannot go on."""
+
+
+def in_status(context: Context, kind: str, *statuses: str) -> list[Resource]:
+    """All resources of a kind that are in one of these statuses."""
+    return [one for status in statuses for one in context.store.search(kind, Query(status=status))]
 
 
 class Conductor:
@@ -73,13 +79,7 @@ class Conductor:
             is_busy = bool(self._active())
 
     def _active(self) -> list[tuple[WorkKind, Resource]]:
-        store = self._context.store
-        return [
-            (kind, resource)
-            for kind in self._kinds
-            for status in kind.active
-            for resource in store.search(kind.kind, Query(status=status))
-        ]
+        return [(kind, resource) for kind in self._kinds for resource in kind.under_way(self._context)]
 
     def _pass(self) -> bool:
         """Advance everything once; whether that changed anything."""

@@ -19,10 +19,14 @@ log = logging.getLogger(__name__)
 class LiveOutputs:
     """The running jobs of one kind, as the conductor looks at them."""
 
-    active: tuple[str, ...] = ("InProgress", "Stopping")
-
     def __init__(self, kind: str) -> None:
         self.kind = kind
+
+    def under_way(self, context: Context) -> list[Resource]:
+        """Jobs that are being carried; those that wait, which may be thousands, have nothing to be put."""
+        names = context.supervisor.carried(self.kind)
+        found = (context.store.get(self.kind, name) for name in names)
+        return [resource for resource in found if resource is not None]
 
     def advance(self, context: Context, resource: Resource) -> bool:
         """Put what is new; it never changes the job."""

@@ -11,6 +11,7 @@ from include.local_sagemaker.api.sagemaker.listing import moment
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.store import Resource
 from include.local_sagemaker.workflows import scopes, step_records
+from include.local_sagemaker.workflows.conductor import in_status
 from include.local_sagemaker.workflows.definitions import Definition, Step
 from include.local_sagemaker.workflows.step_records import RUNNING
 
@@ -23,7 +24,10 @@ class PipelineExecutions:
     """What the conductor knows of pipeline executions."""
 
     kind = KIND
-    active: tuple[str, ...] = ("Executing", "Stopping")
+
+    def under_way(self, context: Context) -> list[Resource]:
+        """Executions that have not ended."""
+        return in_status(context, KIND, "Executing", "Stopping")
 
     def advance(self, context: Context, resource: Resource) -> bool:
         """Take in what has become of the steps, then begin, stop or end what is due."""

@@ -20,6 +20,7 @@ from include.local_sagemaker.tuning.space import Space
 from include.local_sagemaker.tuning.stopping import is_hopeless
 from include.local_sagemaker.tuning.strategies import Trial
 from include.local_sagemaker.workflows import trials
+from include.local_sagemaker.workflows.conductor import in_status
 
 KIND = "hyper-parameter-tuning-job"
 Document = dict[str, Any]
@@ -29,7 +30,10 @@ class TuningJobs:
     """What the conductor knows of tuning jobs."""
 
     kind = KIND
-    active: tuple[str, ...] = ("InProgress", "Stopping")
+
+    def under_way(self, context: Context) -> list[Resource]:
+        """Tuning jobs that have not ended."""
+        return in_status(context, KIND, "InProgress", "Stopping")
 
     def advance(self, context: Context, resource: Resource) -> bool:
         """Take in what has become of the training jobs, then start, stop or end what is due."""

@@ -19,10 +19,13 @@ class Work:
     """Work that raises what it is given, one after the other, and then ends."""
 
     kind = "work"
-    active: tuple[str, ...] = ("Executing",)
 
     def __init__(self, *errors: Exception) -> None:
         self.errors, self.reasons, self.ended = list(errors), list[str](), False
+
+    def under_way(self, context: Context) -> list[Resource]:
+        """The one piece of work there is."""
+        return context.store.search(self.kind)
 
     def advance(self, context: Context, resource: Resource) -> bool:
         """Raise what is left to be raised."""
