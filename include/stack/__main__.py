@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from include.settings import PROJECT, Settings
+from include.stack.aws import make_bucket
 from include.stack.environment import read_env_file, stack_environment
 from include.stack.errors import StackError
 from include.stack.replay import replay
@@ -41,6 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _up(settings: Settings, terminal: Terminal, _: argparse.Namespace) -> int:
     Stack(settings, terminal).up()
+    make_bucket(settings)
     return 0
 
 

@@ -148,6 +148,25 @@ def test_march_was_scored_by_a_model_that_had_not_seen_it(results: list[RunResul
     assert lines == rows
 
 
+def test_the_page_shows_the_turn(
+    first_run: str,
+    stack: Stack,
+    visit: Any,  # noqa: ANN401 - of conftest.py, which tests cannot import
+):
+    """In a browser: the card, the cycle with its chart, runs and map, a window; the console is quiet."""
+    assert first_run
+    champion = status(stack)["cycles"]["flights"]["champion"]
+    page = visit.open("/plugin/flywheel")
+    cards = visit.inside(page)
+    assert champion.endswith(cards.locator("[data-cycle=flights] .champion").inner_text())
+    cards.get_by_role("link", name="flights", exact=True).click()
+    cycle = page.frame_locator("iframe").first
+    cycle.locator("#quality canvas").wait_for()
+    assert cycle.locator("#runs tr[data-run]").count() == len(FIRST_TURNS)
+    cycle.locator(".heat [tabindex='0']").click()
+    cycle.locator("dialog svg.bars").wait_for()
+
+
 def test_the_status_has_exactly_the_promised_keys(first_run: str, stack: Stack):
     """Programs may rely on them."""
     assert first_run

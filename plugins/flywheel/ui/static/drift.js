@@ -33,7 +33,7 @@ export function drift(cycle, watch) {
     h(
       "div",
       { class: "scroll", tabindex: 0, role: "region", "aria-label": "Drift by feature and window" },
-      h("table", { class: "heat" }, grid),
+      h("table", { class: "heat", "aria-label": "Drift" }, grid),
     ),
     h(
       "p",

@@ -1,4 +1,5 @@
 // The page's beginning: which view, what is shown while it loads and when it cannot, and when it is read again.
+import { arrive } from "./address.js";
 import { flywheel, pageRoot } from "./api.js";
 import { cycle } from "./cycle.js";
 import { h } from "./dom.js";
@@ -65,17 +66,12 @@ async function show(forced = false) {
     if (turn !== turns) return; // somebody has asked again meanwhile
     document.getElementById("failure")?.remove();
     draw(sections, forced);
-    arrive();
+    const isFirst = main.dataset.state !== "ready" && main.dataset.state !== "stale";
     main.dataset.state = "ready";
+    if (isFirst) arrive();
   } catch (error) {
     if (turn === turns) failed(error);
   }
-}
-
-/** To the section that the address names, once it is there. */
-function arrive() {
-  if (main.dataset.state || !location.hash) return;
-  document.getElementById(location.hash.slice(1))?.scrollIntoView();
 }
 
 /** What was shown before stays, under a line that says that it is old; without anything, the page says why. */
@@ -113,6 +109,7 @@ function grow() {
 }
 
 follow();
+addEventListener("hashchange", arrive);
 show().then(keepOn);
 setInterval(grow, 5000);
 // another zone was chosen in Airflow's page around this one

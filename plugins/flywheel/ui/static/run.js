@@ -30,7 +30,7 @@ export async function oneRun(cycle, dag, id) {
     (each) => each.by.run_id === id && each.by.dag_id === dag,
   );
   return {
-    head: [[], () => top(cycle)],
+    head: [[], () => top(cycle, `A run of ${cycle.name}`)],
     trouble: [[ledger.error, watch.error], () => troubles([ledger, watch])],
     steps: [
       [run.state, table.textContent],
@@ -70,33 +70,29 @@ function wrote(cycle, ledger, windows) {
   );
 }
 
-const top = (cycle) => h("p", {}, "Cycle ", h("a", { href: `${pageRoot}/cycles/${cycle.name}` }, cycle.name));
-
-/** A task: the pages that its step wrote, the first of them open, and Airflow's links of it. */
-export async function oneTask(cycle, dag, run, task) {
-  const path = `/dags/${q(dag)}/dagRuns/${q(run)}/taskInstances/${q(task)}`;
-  const absent = (error) => (error.status === 404 ? null : Promise.reject(error));
-  const [found, links] = await Promise.all([
-    airflow(`${path}/xcomEntries/return_value`).catch(absent),
-    airflow(`${path}/links`).catch(absent),
-  ]);
-  const result = typeof found?.value === "string" ? JSON.parse(found.value) : found?.value;
-  const outside = Object.entries(links?.extra_links ?? {}).filter(([, href]) => /^https?:/.test(href ?? ""));
-  return {
-    head: [[], () => top(cycle)],
-    task: [[result, outside], () => section(task, "task", shown(cycle, result), elsewhere(outside))],
-  };
-}
-
-/** Addresses outside of Airflow, which its frame would not open: to be copied, or opened with the browser's menu. */
-function elsewhere(links) {
-  if (!links.length) return null;
-  return h(
-    "details",
-    { "data-keep": "elsewhere" },
-    h("summary", {}, "Addresses in S3 and AWS"),
-    h("dl", {}, links.map(([name, href]) => pair(name, h("a", { href, target: "_blank", rel: "noreferrer" }, href)))),
+const top = (cycle, title) =>
+  h(
+    "header",
+    { class: "top" },
+    h(
+      "nav",
+      { "aria-label": "Where you are" },
+      h("a", { href: `${pageRoot}/` }, "Flywheel"),
+      " / ",
+      h("a", { href: `${pageRoot}/cycles/${cycle.name}` }, cycle.name),
+    ),
+    h("h1", {}, title),
   );
+
+/** A task: the pages that its step wrote, the first of them open. */
+export async function oneTask(cycle, dag, run, task) {
+  const path = `/dags/${q(dag)}/dagRuns/${q(run)}/taskInstances/${q(task)}/xcomEntries/return_value`;
+  const found = await airflow(path).catch((error) => (error.status === 404 ? null : Promise.reject(error)));
+  const result = typeof found?.value === "string" ? JSON.parse(found.value) : found?.value;
+  return {
+    head: [[], () => top(cycle, `${task} of ${cycle.name}`)],
+    task: [[result], () => section("What it made", "task", shown(cycle, result))],
+  };
 }
 
 function shown(cycle, result) {

@@ -22,6 +22,8 @@ export function versions(cycle, ledger, registry) {
     row(heads, cells(cycle, ledger, status, each), {
       class: each.number === ledger.champion ? "current" : null,
       "data-entry": each.kind,
+      "data-number": each.number,
+      "data-version": each.version,
     });
   return h(
     "div",
@@ -58,16 +60,16 @@ function registered(cycle, ledger, registry) {
   const places = new Map(
     [...ledger.promotions, ...ledger.entries].filter((each) => each.arn).map((each) => [each.arn, each.evaluation]),
   );
-  const line = ({ arn, version, status, created }) => [
-    report(cycle, places.get(arn), "model_card.html", version, `model card of ${version}`) ?? version,
-    status,
-    moment(created),
-  ];
+  const heads = ["Version", "Status", "Made"];
+  const line = ({ arn, version, status, created }) => {
+    const card = report(cycle, places.get(arn), "model_card.html", version, `model card of ${version}`);
+    return row(heads, [card ?? version, status, moment(created)], { "data-version": version });
+  };
   return h(
     "details",
     { "data-keep": "registry" },
     h("summary", {}, `All ${registry.length} versions in the registry`),
-    table("The registry", ["Version", "Status", "Made"], registry.map(line), { tall: true }),
+    table("The registry", heads, registry.map(line), { tall: true }),
   );
 }
 
