@@ -117,13 +117,21 @@ def folder_url(place: Place, uri: str) -> str:
     return f"https://{place.region}.console.aws.amazon.com/s3/buckets/{bucket}?prefix={prefix}&showversions=false"
 
 
-def log_url(place: Place, group: str, job: str) -> str:
-    """Where a browser sees a job's log on AWS; nothing on the local service, which has no pages."""
+def endpoint_url(place: Place, name: str) -> str:
+    """Where a browser sees an endpoint on AWS; nothing on the local service, which has no pages."""
+    if place.endpoint_url("sagemaker"):
+        return ""
+    console = f"https://{place.region}.console.aws.amazon.com/sagemaker/home?region={place.region}"
+    return f"{console}#/endpoints/{quote(name, safe='')}"
+
+
+def log_url(place: Place, group: str, job: str = "") -> str:
+    """Where a browser sees a group's log on AWS, or a job's of it; nothing on the local service."""
     if place.endpoint_url("logs"):
         return ""
     # CloudWatch's console wants what follows the # quoted twice, with $ for %.
     quoted = quote(quote(group, safe=""), safe="").replace("%", "$")
-    start = quote(quote(f"?logStreamNameFilter={job}/", safe=""), safe="").replace("%", "$")
+    start = quote(quote(f"?logStreamNameFilter={job}/", safe=""), safe="").replace("%", "$") if job else ""
     console = f"https://{place.region}.console.aws.amazon.com/cloudwatch/home?region={place.region}"
     return f"{console}#logsV2:log-groups/log-group/{quoted}{start}"
 

@@ -11,6 +11,7 @@ from flywheel.links import (
     FlywheelLink,
     absolute_page_url,
     cycle_page,
+    endpoint_url,
     folder_url,
     log_url,
     object_url,
@@ -49,6 +50,13 @@ def test_on_aws_links_lead_to_the_console():
     console = "https://us-east-1.console.aws.amazon.com/s3"
     assert object_url(Aws(), "s3://b/a/r.html") == f"{console}/object/b?prefix=a%2Fr.html"
     assert folder_url(Aws(), "s3://b/a/").startswith(f"{console}/buckets/b?prefix=a%2F")
+
+
+def test_an_endpoint_has_a_page_on_aws_only():
+    """With its log, which is that of all its instances."""
+    assert endpoint_url(Local(), "flights") == ""
+    assert endpoint_url(Aws(), "flights").endswith("region=us-east-1#/endpoints/flights")
+    assert log_url(Aws(), "/aws/sagemaker/Endpoints/flights").endswith("Endpoints$252Fflights")
 
 
 def test_a_log_has_a_page_on_aws_only():

@@ -8,6 +8,7 @@ from typing import Any
 
 from flywheel.hooks.sagemaker import SageMaker
 from flywheel.jobs import ENDPOINT
+from flywheel.links import endpoint_url, log_url
 from flywheel.readings import MINUTE_S, NAMESPACE
 
 #: what is looked at
@@ -40,6 +41,8 @@ def endpoint(hook: SageMaker, name: str) -> Json | None:
         "config": found.get("EndpointConfigName"),
         "changed": found["LastModifiedTime"].isoformat(),
         "failure": found.get("FailureReason"),
+        "console": endpoint_url(hook, name) or None,
+        "log": log_url(hook, f"/aws/sagemaker/Endpoints/{name}") or None,
         "span_s": int(SPAN.total_seconds()),
         "variants": [_variant(each, whole) for each in found.get("ProductionVariants", [])],
         "requests_by_minute": _by_minute(minutes),

@@ -43,6 +43,11 @@ def place(uri: str) -> str | None:
     return "/".join(parts[1:]) if len(parts) == 4 else None  # noqa: PLR2004 - cycle, step, interval, key
 
 
+def path(uri: str | None) -> str | None:
+    """An object as the page addresses it: what follows the cycle's name; None if there is none."""
+    return split_uri(uri)[1].partition("/")[2] if uri else None
+
+
 def entry(entries: list[Entry], each: Entry) -> Json:
     """One line of the ledger."""
     return {
@@ -97,12 +102,13 @@ def features(evidence: Json) -> list[Json]:
     return [{name: each.get(name) for name in names} for each in evidence["features"]]
 
 
-def decision(record: Json | None) -> Json | None:
-    """A decision about retraining, in short."""
-    if record is None:
+def decision(found: tuple[str, Json] | None) -> Json | None:
+    """A decision about retraining, in short; given with the URI of its record."""
+    if found is None:
         return None
+    uri, record = found
     told = {name: record.get(name) for name in DECISION}
-    return told | {"says": _decided(record)}
+    return told | {"says": _decided(record), "record": path(uri)}
 
 
 def _decided(record: Json) -> str:

@@ -41,7 +41,7 @@ class Watched:
         last = snapshot.windows()[-1:]
         return {
             "window": self._told(snapshot, last)[0] if last else None,
-            "decision": told.decision(_content(snapshot.decision(last[0]))) if last else None,
+            "decision": told.decision(snapshot.decision(last[0])) if last else None,
         }
 
     def last(self, count: int) -> Json:
@@ -67,7 +67,6 @@ class Watched:
             **{part: evidence.get(part) for part in names},
             "distributions": self._objects.json(f"{record['monitor_uri']}distributions.json"),
             "coverage": self._coverage(self._written("collect", "coverage.json", [window]).get(name)),
-            "monitor": told.place(record["monitor_uri"]),
         }
 
     def requests(self) -> list[Json]:
@@ -84,6 +83,7 @@ class Watched:
                 "window": each.window,
                 "reasons": each.reasons,
                 "train_interval": each.train_interval,
+                "decision": told.path(each.decision_uri),
                 "is_open": bool(past and is_open(each, past, past.trainings)),
             }
             for each in reversed(requests)
@@ -99,6 +99,7 @@ class Watched:
             self._window(snapshot, each, findings[each])
             | {
                 "answers": (self._coverage(collected.get(str(each))) or {}).get("answers"),
+                "collect": self._place(collected.get(str(each))),
                 "report": self._place(reports.get(str(each))),
             }
             for each in windows
@@ -107,15 +108,17 @@ class Watched:
     def _window(self, snapshot: Snapshot, window: Interval, finding: Finding) -> Json:
         found = snapshot.record(window)
         assert found is not None  # noqa: S101 - snapshots name only windows that have one
-        record = found[1]
-        evidence, decision = record["evidence"], _content(snapshot.decision(window))
+        uri, record = found
+        evidence = record["evidence"]
         return told.finding(finding) | {
             "at": record["at"],
             "by": record["by"],
             "rows": evidence["rows"],
             "features": told.features(evidence),
             "estimate": evidence["estimate"],
-            "decision": told.decision(decision),
+            "decision": told.decision(snapshot.decision(window)),
+            "record": told.path(uri),
+            "monitor": told.place(record["monitor_uri"]),
         }
 
     def _last(self, count: int) -> tuple[Snapshot, int]:
@@ -156,10 +159,6 @@ class Watched:
         found = [item for item in items if item["Key"].endswith(f"/{file}")]
         found.sort(key=lambda item: item["LastModified"])
         return {item["Key"].removeprefix(place).partition("/")[0]: item["Key"] for item in found}
-
-
-def _content(found: tuple[str, Json] | None) -> Json | None:
-    return found[1] if found else None
 
 
 def _rule(cycle: Cycle) -> Json:

@@ -87,6 +87,11 @@ def test_a_window_has_its_distributions_labels_and_report(browser: Browser, writ
     assert found["answers"] == {"batch": 7, "online": 3}
     assert found["report"] == f"report/{window}/{KEY}"
     assert found["monitor"] == f"monitor/{window}/{KEY}"
+    assert found["collect"] == f"collect/{window}/{KEY}"
+    for record in (found["record"], found["decision"]["record"]):
+        assert (
+            browser().get(f"/flywheel/cycles/flights/files/{record}").json()["at"] <= found["decision"]["at"]
+        )
 
 
 def test_a_window_that_nobody_watched_is_not_found(browser: Browser, written: Written):
@@ -104,7 +109,7 @@ def test_a_request_is_open_until_its_training_is_decided(browser: Browser, writt
         at="2026-01-02T00:00:00+00:00",
         by=BY,
         window=month(2).iso,
-        decision_uri="s3://b/d.json",
+        decision_uri=f"s3://b/flights/watch/{month(2)}/decisions/{KEY}.json",
         reasons=["drift"],
         train_interval=month(2).iso,
         data_end=month(2).end.isoformat(),
@@ -113,6 +118,7 @@ def test_a_request_is_open_until_its_training_is_decided(browser: Browser, writt
     written.asked(request)
     [told] = view(browser)["requests"]
     assert (told["is_open"], told["reasons"]) == (True, ["drift"])
+    assert told["decision"] == f"watch/{month(2)}/decisions/{KEY}.json"
 
 
 def test_a_damaged_record_is_told_and_the_rest_is_shown(browser: Browser, written: Written):
