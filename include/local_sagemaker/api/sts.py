@@ -17,3 +17,10 @@ def get_caller_identity(context: Context, parameters: dict[str, Any]) -> dict[st
         "Account": context.account,
         "Arn": f"arn:aws:iam::{context.account}:root",
     }
+
+
+@operation("sts", "GetAccessKeyInfo")
+def get_access_key_info(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Tell which account an access key belongs to: there is one."""
+    del parameters  # AccessKeyId has been checked against its pattern
+    return {"Account": context.account}
