@@ -43,6 +43,22 @@ def test_trials_and_components_are_found_by_what_they_belong_to(client: Any):
     assert names(client.list_experiments(MaxResults=1)["ExperimentSummaries"], "Experiment") == ["delays"]
 
 
+def test_components_are_searched_by_what_they_belong_to(client: Any):
+    """As the SDKs' analytics do; a component that was taken out is not found any more."""
+    client.create_trial_component(TrialComponentName="stray")
+
+    def found(experiment: str) -> list[tuple[str, Any]]:
+        wanted = {"Name": "Parents.ExperimentName", "Operator": "Equals", "Value": experiment}
+        result = client.search(Resource="ExperimentTrialComponent", SearchExpression={"Filters": [wanted]})
+        components = [one["TrialComponent"] for one in result["Results"]]
+        return [(one["TrialComponentName"], one["Parents"]) for one in components]
+
+    assert found("delays") == [("fit", [{"TrialName": "t1", "ExperimentName": "delays"}])]
+    assert found("others") == []
+    client.disassociate_trial_component(TrialComponentName="fit", TrialName="t1")
+    assert found("delays") == []
+
+
 def test_a_component_is_completed(client: Any, sagemaker: Any):
     """Parameters and artifacts are added and taken away; a restart changes nothing."""
     client.update_trial_component(

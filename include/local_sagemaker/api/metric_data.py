@@ -15,14 +15,12 @@ from include.local_sagemaker.errors import (
     InvalidParameterCombinationException,
     InvalidParameterValueException,
 )
-from include.local_sagemaker.runner.series import dimensions_of
+from include.local_sagemaker.runner.series import KEPT_S, VALUES, dimensions_of
 from include.local_sagemaker.store import Store
 
 DAY_S = 24 * 3600
-#: how old and how far ahead of the clock a point may be, and how long it is kept, in seconds
-PAST_S, FUTURE_S, KEPT_S = 14 * DAY_S, 2 * 3600, 15 * DAY_S
-#: values of one datum
-VALUES = 150
+#: how old and how far ahead of the clock a point may be, in seconds
+PAST_S, FUTURE_S = 14 * DAY_S, 2 * 3600
 RESERVED = "AWS/"
 
 

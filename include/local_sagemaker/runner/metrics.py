@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from include.local_sagemaker.runner.logs import Event
+from include.local_sagemaker.runner.series import VALUES
+
+#: of CloudWatch, for the metrics of training jobs
+NAMESPACE = "/aws/sagemaker/TrainingJobs"
 
 
 def final(definitions: Sequence[Mapping[str, str]], events: Iterable[Event]) -> list[dict[str, Any]]:
@@ -21,6 +27,30 @@ def final(definitions: Sequence[Mapping[str, str]], events: Iterable[Event]) -> 
         at = datetime.fromtimestamp(event.timestamp / 1000, UTC)
         last[name] = {"MetricName": name, "Value": value, "Timestamp": at}
     return [last[item["Name"]] for item in definitions if item["Name"] in last]
+
+
+def points(
+    definitions: Sequence[Mapping[str, str]], events: Iterable[Event], job: str
+) -> Iterator[dict[str, Any]]:
+    """Every value as CloudWatch has it, a row of the store for each metric and second."""
+    found: dict[tuple[str, int], list[float]] = {}
+    for event, name, value in _found(definitions, events):
+        if math.isfinite(value):
+            found.setdefault((name, event.timestamp // 1000), []).append(value)
+    for (name, at), given in found.items():
+        # of more than CloudWatch takes at a time, their statistics are kept
+        few = json.dumps([[value, 1] for value in given])
+        content = few if len(given) <= VALUES else json.dumps({"count": len(given), "total": sum(given)})
+        yield {
+            "namespace": NAMESPACE,
+            "metric": name,
+            "dimensions": json.dumps({"TrainingJobName": job}),
+            "at": at,
+            "unit": "None",
+            "low": min(given),
+            "high": max(given),
+            "content": content,
+        }
 
 
 def values(definitions: Sequence[Mapping[str, str]], events: Iterable[Event]) -> Iterator[tuple[str, float]]:

@@ -14,6 +14,8 @@ from include.local_sagemaker.runner.meters import METRICS, MINUTE_S, Distributio
 from include.local_sagemaker.store import Store
 
 NAMESPACE = "AWS/SageMaker"
+#: how long a point that was put is kept, in seconds, and how many values one datum has at most
+KEPT_S, VALUES = 15 * 24 * 3600, 150
 ENDPOINT, VARIANT, CONFIG = "EndpointName", "VariantName", "EndpointConfigName"
 #: periods shorter than a minute that CloudWatch knows, in seconds
 SHORT_PERIODS = frozenset({1, 5, 10, 20, 30})

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from include.local_sagemaker.lifecycle import Outcome, Phase, State, Stop
-from include.local_sagemaker.runner import channels, checkpoints, failures, hosts, logs, metrics, upload
+from include.local_sagemaker.runner import (
+    channels,
+    checkpoints,
+    failures,
+    hosts,
+    logs,
+    metrics,
+    series,
+    upload,
+)
 from include.local_sagemaker.runner.channels import Source
 from include.local_sagemaker.runner.hosts import Cluster, Host
 from include.local_sagemaker.runner.isolation import Isolation
@@ -99,6 +110,7 @@ class TrainingJobs:
         definitions = job.document["AlgorithmSpecification"].get("MetricDefinitions", [])
         if definitions and job.log.exists():
             members["FinalMetricDataList"] = metrics.final(definitions, logs.read(job.log))
+            _publish(job, definitions)
         return members
 
     def describe(self, document: Document, state: State, at: float) -> Document:
@@ -151,6 +163,14 @@ def cluster_of(job: Job) -> Cluster:
     return hosts.cluster(job, groups or [only], pipes)
 
 
+def _publish(job: Job, definitions: list[dict[str, str]]) -> None:
+    """Put the metrics of the log into CloudWatch, once: after a crash the upload begins again."""
+    rows, store = list(metrics.points(definitions, logs.read(job.log), job.name)), job.context.store
+    first = {name: rows[0][name] for name in ("namespace", "metric", "dimensions")} if rows else {}
+    if rows and not store.points(**first, begin=0.0, end=math.inf):
+        store.put_points(rows, time.time() - series.KEPT_S)
+
+
 def _bring(job: Job, host: Host, channel: Document) -> None:
     """Put a channel's objects where an instance sees them."""
     is_linked = host.isolation is Isolation.OVERLAY
@@ -183,6 +203,8 @@ def _secondary(state: State) -> tuple[str, str]:
         return state.outcome.value, ENDINGS[state.outcome]
     if state.stop is not None and state.phase is not Phase.UPLOADING:
         return "Stopping", "Stopping the training job"
+    if state.retries and state.phase is Phase.DOWNLOADING:
+        return "Restarting", "Restarting the training job: its container was lost"
     return SECONDARY[state.phase]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -128,6 +129,19 @@ def test_metrics_are_read_from_the_log(lab: Lab):
     )
     metrics = lab.trained("metrics")["FinalMetricDataList"]
     assert [(item["MetricName"], item["Value"]) for item in metrics] == [("loss", 0.25)]
+    now = datetime.now(UTC)
+    found = lab.service.client("cloudwatch").get_metric_statistics(
+        Namespace="/aws/sagemaker/TrainingJobs",
+        MetricName="loss",
+        Dimensions=[{"Name": "TrainingJobName", "Value": "metrics"}],
+        StartTime=now - timedelta(hours=1),
+        EndTime=now + timedelta(minutes=1),
+        Period=7200,
+        Statistics=["SampleCount", "Average"],
+    )["Datapoints"]
+    # the hours may change between the two lines
+    assert sum(point["SampleCount"] for point in found) == 2
+    assert sum(point["SampleCount"] * point["Average"] for point in found) == 0.75
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,8 @@ def describe_trial(context: Context, parameters: dict[str, Any]) -> dict[str, An
 @operation("sagemaker", "DescribeTrialComponent")
 def describe_trial_component(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Answer with a trial component."""
-    return find(context, "TrialComponent", parameters["TrialComponentName"]).document
+    document = find(context, "TrialComponent", parameters["TrialComponentName"]).document
+    return {name: value for name, value in document.items() if name != "Parents"}
 
 
 @operation("sagemaker", "UpdateExperiment")
@@ -237,11 +238,21 @@ def _associate(context: Context, parameters: Mapping[str, Any], *, is_part: bool
     component = find(context, "TrialComponent", parameters["TrialComponentName"])
     trial = find(context, "Trial", parameters["TrialName"])
 
+    parent = {"TrialName": trial.name, "ExperimentName": trial.parent}
+
     def change(resource: Resource) -> Resource:
         others = [name for name in resource.state.get("components", []) if name != component.name]
         return replace(resource, state={"components": [*others, component.name] if is_part else others})
 
-    context.store.change(KINDS["Trial"], trial.name, change)
+    def belong(resource: Resource) -> Resource:
+        others = [one for one in resource.document.get("Parents", []) if one != parent]
+        parents = [*others, parent] if is_part else others
+        # Search shows them, and finds by them; Describe has no such member
+        return replace(resource, document={**resource.document, "Parents": parents})
+
+    with context.store.together():
+        context.store.change(KINDS["Trial"], trial.name, change)
+        context.store.change(KINDS["TrialComponent"], component.name, belong)
     return {"TrialComponentArn": component.arn, "TrialArn": trial.arn}
 
 
