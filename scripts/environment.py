@@ -19,6 +19,8 @@ ENVIRONMENT = PROJECT / ".venv"
 INTERPRETER = ENVIRONMENT / "bin" / "python"
 STAMP = ENVIRONMENT / ".installed"
 BOOTSTRAP = PROJECT / "requirements-bootstrap.txt"
+#: locks of other people's clients, each of which gets an environment of its own in the long tests
+CLIENTS = "tests/local_sagemaker/sdk/requirements-"
 OLDEST, TOO_NEW = (3, 11), (3, 14)
 HASHED = ("--require-hashes", "--requirement")
 
@@ -141,7 +143,10 @@ def compile_locks() -> None:
         raise SetupError("uv could not be installed, and only uv resolves for all Pythons at once.")
     # the development lock is constrained by requirements.txt, so that one comes first
     kinds = ("-bootstrap", "", "-production", "-image", "-dev")
-    names = [f"requirements{kind}" for kind in kinds]
+    names = [
+        *(f"requirements{kind}" for kind in kinds),
+        *(f"{CLIENTS}{client}" for client in ("v2", "v3", "cli")),
+    ]
     command = [str(INTERPRETER), "-m", "uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes"]
     command += ["--python-version", "3.11", "--custom-compile-command", "make lock", "--no-emit-index-url"]
     for name in names:

@@ -1,115 +1,112 @@
-"""A user's program with the SageMaker Python SDK v2: script mode from training to registration.
+"""A user's program with the SageMaker Python SDK v2: from raw rows to an endpoint, a registry and a pipeline.
 
-Run by the SDK's own environment, with the service's URL as argument; prints one JSON line for each step.
+Run by the SDK's own interpreter, with AWS_ENDPOINT_URL and the like set; prints one JSON line for each step.
 """
-# ruff: noqa: T201 (a program of another environment, which tells by printing)
 # mypy: ignore-errors
 
 from __future__ import annotations
 
-import json
-import os
-import sys
-import tempfile
-from pathlib import Path
-
-os.environ.update(
-    AWS_ENDPOINT_URL=sys.argv[1],
-    AWS_ACCESS_KEY_ID="local",
-    AWS_SECRET_ACCESS_KEY="local",  # noqa: S106 (any is accepted)
-    AWS_DEFAULT_REGION="us-east-1",
-    SAGEMAKER_SUPPRESS_V2_WARNING="1",
-)
-
 import boto3
+import kit_v2 as kit
+import lab
 import numpy as np
-import sagemaker
-from sagemaker.processing import ProcessingInput, ProcessingOutput
-from sagemaker.sklearn import SKLearn, SKLearnProcessor
+import pipeline
+from lab import BUCKET, IMAGE, KIND, SCRIPTS, tell
+from sagemaker import Session
+from sagemaker.deserializers import CSVDeserializer
+from sagemaker.experiments.run import Run
+from sagemaker.model import ModelPackage
+from sagemaker.model_monitor import DataCaptureConfig
+from sagemaker.processing import FrameworkProcessor, ScriptProcessor
+from sagemaker.serializers import CSVSerializer
+from sagemaker.sklearn import SKLearn
 from sagemaker.tuner import ContinuousParameter, HyperparameterTuner
 
-FIT = """
-import argparse, os, pathlib, joblib, numpy as np
-from sklearn.linear_model import Ridge
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--alpha", type=float, default=0.0)
-    given = parser.parse_args()
-    rows = np.loadtxt(pathlib.Path(os.environ["SM_CHANNEL_TRAIN"]) / "rows.csv", delimiter=",")
-    model = Ridge(alpha=given.alpha).fit(rows[:, :1], rows[:, 1])
-    print("mse=%r" % float(((model.predict(rows[:, :1]) - rows[:, 1]) ** 2).mean()))
-    joblib.dump(model, pathlib.Path(os.environ["SM_MODEL_DIR"]) / "model.joblib")
-
-def model_fn(folder):
-    return joblib.load(pathlib.Path(folder) / "model.joblib")
-"""
-PROCESS = """
-import pathlib
-text = pathlib.Path("/opt/ml/processing/input/data/rows.csv").read_text()
-pathlib.Path("/opt/ml/processing/output/doubled.csv").write_text(text * 2)
-"""
-ROLE = "arn:aws:iam::000000000000:role/lab"
-METRICS = [{"Name": "mse", "Regex": "mse=([0-9.e-]+)"}]
-KIND = "ml.m5.large"
+def process(session: Session) -> None:
+    """ScriptProcessor and SKLearnProcessor bring a script, FrameworkProcessor a folder of code."""
+    plain = {key: value for key, value in kit.common(session).items() if key != "framework_version"}
+    script, folder = {"code": str(SCRIPTS / "split.py")}, {"code": "split.py", "source_dir": str(SCRIPTS)}
+    for made, every, given in (
+        (ScriptProcessor(image_uri=IMAGE, command=["python3"], **plain), "20", script),
+        (kit.processor(session), "10", script),
+        (FrameworkProcessor(SKLearn, **kit.common(session)), "5", folder),
+    ):
+        made.run(
+            inputs=[kit.read("raw", lab.RAW)],
+            outputs=[kit.write(name, uri) for name, uri in lab.SPLIT.items()],
+            arguments=["--every", every],
+            **given,
+        )
+        lab.tell_split(type(made).__name__)
 
 
-def tell(step: str, found: object) -> None:
-    """Print what came out of a step, on a line of its own: the SDK leaves its lines open."""
-    print("\n" + json.dumps({"step": step, "found": found}), flush=True)
+def train(session: Session) -> SKLearn:
+    """Estimator.fit, with its log shown."""
+    made = kit.estimator(session)
+    made.fit(kit.channels(lab.SPLIT))
+    described = made.latest_training_job.describe()
+    final = {metric["MetricName"]: metric["Value"] for metric in described["FinalMetricDataList"]}
+    tell("train", [described["TrainingJobStatus"], final])
+    return made
+
+
+def deploy(trained: SKLearn) -> None:
+    """Estimator.deploy with data capture, Predictor.predict, Transformer."""
+    capture = DataCaptureConfig(sagemaker_session=trained.sagemaker_session, **lab.CAPTURE)
+    predictor = trained.deploy(
+        initial_instance_count=1,
+        instance_type=KIND,
+        endpoint_name="lines",
+        serializer=CSVSerializer(),
+        deserializer=CSVDeserializer(),
+        data_capture_config=capture,
+    )
+    answer = predictor.predict(np.loadtxt(lab.QUESTION.decode().splitlines(), delimiter=","))
+    tell("predict", "\n".join(cell for row in answer for cell in row))
+    tell("capture", lab.captured("captured/", 1))
+    predictor.delete_model()
+    predictor.delete_endpoint()
+    transformer = trained.transformer(
+        1, KIND, assemble_with="Line", accept="text/csv", output_path=f"s3://{BUCKET}/scored"
+    )
+    lab.tell_transform(transformer)
+
+
+def tune(session: Session) -> None:
+    """HyperparameterTuner on the same training."""
+    tuner = HyperparameterTuner(
+        kit.estimator(session),
+        "validation:mse",
+        {"alpha": ContinuousParameter(0.0, 500.0)},
+        **lab.TUNING,
+    )
+    tuner.fit(kit.channels(lab.SPLIT))
+    lab.tell_tuning(tuner.latest_tuning_job.name, tuner.best_training_job())
+
+
+def register(session: Session, trained: SKLearn) -> None:
+    """Two versions of a group, the second approved."""
+    boto3.client("sagemaker").create_model_package_group(ModelPackageGroupName="lines")
+    for _ in range(2):
+        package: ModelPackage = kit.model(session, trained.model_data).register(
+            model_package_group_name="lines", approval_status="PendingManualApproval", **pipeline.PACKAGE
+        )
+    package.update_approval_status("Approved")
+    lab.tell_registry("lines")
 
 
 def main() -> None:
-    """Fit, deploy, predict, transform, tune, process, register."""
-    boto3.client("s3").create_bucket(Bucket="lab")
-    session = sagemaker.Session(boto_session=boto3.Session(), default_bucket="lab")
-    folder = Path(tempfile.mkdtemp())
-    for name, text in (("rows.csv", "1,2\n2,4\n3,6\n"), ("fit.py", FIT), ("process.py", PROCESS)):
-        (folder / name).write_text(text)
-    rows = session.upload_data(str(folder / "rows.csv"), key_prefix="data")
-    common = {"role": ROLE, "instance_type": KIND, "sagemaker_session": session}
-    estimator = SKLearn(
-        str(folder / "fit.py"),
-        framework_version="1.2-1",
-        hyperparameters={"alpha": 0.0},
-        metric_definitions=METRICS,
-        **common,
-    )
-    estimator.fit({"train": "s3://lab/data"}, logs=False)
-    tell("fit", estimator.model_data)
-    predictor = estimator.deploy(initial_instance_count=1, instance_type=KIND)
-    tell("predict", predictor.predict(np.array([[4.0]])).tolist())
-    predictor.delete_model()
-    predictor.delete_endpoint()
-    transformer = estimator.transformer(1, KIND, assemble_with="Line", accept="text/csv")
-    boto3.client("s3").put_object(Bucket="lab", Key="batch/in.csv", Body=b"4\n5\n")
-    transformer.transform("s3://lab/batch/in.csv", content_type="text/csv", split_type="Line", logs=False)
-    tell("transform", session.read_s3_file("lab", transformer.output_path.split("/", 3)[3] + "/in.csv.out"))
-    ranges = {"alpha": ContinuousParameter(0.0, 3.0)}
-    limits = {"max_jobs": 2, "max_parallel_jobs": 2, "strategy": "Random"}
-    tuner = HyperparameterTuner(
-        estimator, "mse", ranges, metric_definitions=METRICS, objective_type="Minimize", **limits
-    )
-    tuner.fit({"train": "s3://lab/data"})
-    tell("tune", [tuner.best_training_job(), *tuner.analytics().dataframe()["TrainingJobName"]])
-    processor = SKLearnProcessor(framework_version="1.2-1", instance_count=1, **common)
-    place = "/opt/ml/processing"
-    processor.run(
-        code=str(folder / "process.py"),
-        inputs=[ProcessingInput(source=rows, destination=f"{place}/input/data")],
-        outputs=[ProcessingOutput(source=f"{place}/output", destination="s3://lab/doubled")],
-        logs=False,
-    )
-    tell("process", session.read_s3_file("lab", "doubled/doubled.csv"))
-    package = estimator.create_model().register(
-        content_types=["text/csv"],
-        response_types=["text/csv"],
-        inference_instances=[KIND],
-        transform_instances=[KIND],
-        model_package_group_name="lines",
-        approval_status="Approved",
-    )
-    tell("register", package.model_package_arn)
+    """Every step, one after the other."""
+    lab.prepare()
+    session = Session(boto_session=boto3.Session(), default_bucket=BUCKET)
+    process(session)
+    trained = train(session)
+    deploy(trained)
+    tune(session)
+    register(session, trained)
+    lab.tell_experiment(Run, session)
+    pipeline.run(kit)
 
 
 if __name__ == "__main__":

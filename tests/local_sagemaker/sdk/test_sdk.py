@@ -1,88 +1,115 @@
-"""The SageMaker Python SDK and the AWS CLI, each in an environment of its own, work against the service."""
-# ruff: noqa: ANN401 (boto3 makes its clients at run time)
+"""The SageMaker Python SDKs v2 and v3, each in an environment of its own, do real work with the service."""
+# ruff: noqa: ANN401 (what the programs tell is any JSON)
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(1500)]
+from tests.local_sagemaker.sdk.environments import HERE, environment
 
-HERE = Path(__file__).resolve().parent
-#: environments are kept here from one run to the next, since they are large
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "flywheel-tests"
+pytestmark = [pytest.mark.long, pytest.mark.timeout(3000)]
 
-
-def environment(name: str, *requirements: str) -> Path:
-    """The programs of an environment with these packages; the test is skipped if it cannot be made."""
-    folder = CACHE / name
-    if not (folder / "complete").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        install = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", *requirements]
-        for command in ([sys.executable, "-m", "venv", str(folder)], install):
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
-            if done.returncode:
-                pytest.skip(f"Cannot make the environment {name}: {done.stderr[-500:]}")
-        (folder / "complete").touch()
-    return folder / "bin"
+#: of the SDK: nothing of a test is told to AWS
+SETTINGS = """
+SchemaVersion: '1.0'
+SageMaker: {PythonSDK: {Modules: {TelemetryOptOut: true}}}
+"""
+#: rows with a target, of the 200 of lab.py
+USABLE = 190
+STEPS = {"Split", "Train", "Judge", "Decide"}
 
 
-def test_the_sdk_v2_goes_from_training_to_registration(sagemaker: Any):
-    """Estimator.fit, deploy, predict, Transformer, HyperparameterTuner, SKLearnProcessor, Model.register."""
-    programs = environment("sdk-v2", "sagemaker>=2,<3")
-    flow = [str(programs / "python"), str(HERE / "flow_v2.py"), sagemaker.url]
-    done = subprocess.run(flow, capture_output=True, text=True, check=False, timeout=600)
-    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"step"')]
-    found = {line["step"]: line["found"] for line in lines}
-    assert done.returncode == 0, (found, done.stderr[-3000:])
-    assert found["fit"].endswith("/output/model.tar.gz")
-    assert found["predict"] == pytest.approx([8.0])
-    assert [float(line) for line in found["transform"].split()] == pytest.approx([8, 10])
-    best, *tried = found["tune"]
-    assert len(tried) == 2
-    assert best in tried
-    assert found["process"] == "1,2\n2,4\n3,6\n" * 2
-    assert found["register"].endswith(":model-package/lines/1")
-
-
-def test_the_cli_lists_what_is_there(sagemaker: Any):
-    """`aws s3` and `aws sagemaker`, with nothing but AWS_ENDPOINT_URL."""
-    programs = environment("cli", "awscli")
+def told(version: str, url: str, folder: Path) -> dict[str, Any]:
+    """What came out of each step of a version's program."""
+    python = str(environment(version) / "python")
+    settings = folder / "config.yaml"
+    settings.write_text(SETTINGS, encoding="utf-8")
+    # the program gets no endpoint but the one it is given, and no configuration of this machine's user
     variables = {
         "PATH": os.environ["PATH"],
-        "AWS_ENDPOINT_URL": sagemaker.url,
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_DEFAULT_REGION": "us-east-1",
+        "SAGEMAKER_USER_CONFIG_OVERRIDE": str(settings),
     }
+    flow = [python, "-B", str(HERE / f"flow_{version}.py")]
+    done = subprocess.run(
+        flow, env=variables, cwd=folder, capture_output=True, text=True, check=False, timeout=1200
+    )
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"step"')]
+    found = {line["step"]: line["found"] for line in lines}
+    assert done.returncode == 0, (found, done.stdout[-1000:], done.stderr[-4000:])
+    return found
 
-    def aws(*words: str, given: str | None = None) -> str:
-        command = [str(programs / "aws"), *words]
-        done = subprocess.run(
-            command, env=variables, input=given, capture_output=True, text=True, check=False, timeout=60
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
 
-    aws("s3", "mb", "s3://lab")
-    aws("s3", "cp", "-", "s3://lab/words.txt", given="some words")
-    assert aws("s3", "cp", "s3://lab/words.txt", "-") == "some words"
-    arn = json.loads(
-        aws(
-            "sagemaker",
-            "create-model-package-group",
-            "--model-package-group-name",
-            "lines",
-            "--output",
-            "json",
-        )
-    )["ModelPackageGroupArn"]
-    listed = json.loads(aws("sagemaker", "list-model-package-groups", "--output", "json"))
-    assert [one["ModelPackageGroupArn"] for one in listed["ModelPackageGroupSummaryList"]] == [arn]
+@pytest.mark.parametrize("version", ["v2", "v3"])
+def test_the_sdk_goes_from_raw_rows_to_a_pipeline(sagemaker: Any, tmp_path: Path, version: str):
+    """Processing, training, endpoint, batch, tuning, registry, experiment and pipeline, by their results."""
+    found = told(version, sagemaker.url, tmp_path)
+    processed = {step: counts for step, counts in found.items() if step.startswith("process ")}
+    check_data(processed, version)
+    assert found["train"] == ["Completed", {"validation:mse": pytest.approx(0, abs=1e-9)}]
+    check_answers(found)
+    check_tuning(*found["tune"])
+    assert found["register"] == [
+        [1, "PendingManualApproval", ["text/csv"]],
+        [2, "Approved", ["text/csv"]],
+    ]
+    # a metric is told as its count, its last value and its least
+    assert found["experiment"] == [
+        "Completed",
+        {"alpha": 0.5, "solver": "auto"},
+        {"mse": [3, 0.125, 0.125]},
+    ]
+    check_pipeline(found)
+
+
+def check_data(processed: dict[str, list[int]], version: str) -> None:
+    """Rows without a target are gone, and each processor split as its arguments said."""
+    kinds = {"v2": ["ScriptProcessor", "SKLearnProcessor", "FrameworkProcessor"]}
+    named = kinds.get(version, ["ScriptProcessor", "FrameworkProcessor"])
+    assert list(processed) == [f"process {kind}" for kind in named]
+    every = [20, 10, 5][-len(named) :]
+    expected = [[USABLE - -(-USABLE // each), -(-USABLE // each)] for each in every]
+    assert list(processed.values()) == expected
+
+
+def check_answers(found: dict[str, Any]) -> None:
+    """`3 first - 2 second + 1`, from the endpoint, in the capture, and beside the ids of the batch."""
+    assert [float(line) for line in found["predict"].split()] == pytest.approx([2, -19])
+    (event,) = found["capture"]
+    sent = [[float(cell) for cell in row.split(",")] for row in event["endpointInput"]["data"].split()]
+    assert sent == [[1, 1], [0, 10]]
+    assert [float(line) for line in event["endpointOutput"]["data"].split()] == pytest.approx([2, -19])
+    rows = [line.split(",") for line in found["transform"].splitlines()]
+    assert [(row[0], float(row[-1]), len(row)) for row in rows] == [
+        ("a", pytest.approx(2), 2),
+        ("b", pytest.approx(-19), 2),
+        ("c", pytest.approx(-6), 2),
+    ]
+
+
+def check_tuning(best: str, reached: dict[str, float]) -> None:
+    """Three trainings reached errors of their own, and the least is the best."""
+    assert len(set(reached.values())) == 3
+    assert best == min(reached, key=lambda name: reached[name])
+
+
+def check_pipeline(found: dict[str, Any]) -> None:
+    """It registers what serves, fails with its words when the limit is lower, and stops when asked."""
+    done = found["pipeline"]
+    assert {status for status, _ in done.values()} == {"Succeeded"}
+    assert set(done) > STEPS
+    assert [float(line) for line in found["registered"].split()] == pytest.approx([2, -19])
+    status, steps = found["refused"]
+    assert (status, steps["Refuse"]) == ("Failed", ["Failed", "The error is above -1.0"])
+    assert found["stopped"] == "Stopped"
