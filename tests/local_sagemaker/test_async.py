@@ -148,6 +148,7 @@ def test_a_container_has_no_more_than_its_share(service: Any, tmp_path: Path):
 
     assert read(service, accepted[1]["OutputLocation"]) is None
     assert in_flight(service, "single") == 1
+    assert httpx.get(f"{service.url}/endpoints/single/metrics").json()["unanswered"] == 2
     latches[0].touch()
     answers = [text(service, one["OutputLocation"]) for one in accepted]
     assert answers[0] == answers[1]

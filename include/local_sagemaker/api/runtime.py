@@ -63,8 +63,7 @@ async def application(context: Context, scope: Scope, receive: Receive, send: Se
         if context.credentials is not None:
             await admit(context.credentials, request_of(scope, headers_of(scope), whole(sent)), "rest-json")
         if scope["method"] == "GET":
-            body = json.dumps(summary(_route(context, name))).encode()
-            reply = Reply(200, [(b"content-type", b"application/json")], body)
+            reply = Reply(200, [(b"content-type", b"application/json")], _figures(context, name))
         elif scope["path"].endswith(streaming.PATH):
             await streaming.respond(_route(context, name), headers, sent, receive, send)
             return
@@ -94,6 +93,11 @@ async def reply_to(context: Context, name: str, headers: Mapping[bytes, bytes], 
     except Exception:
         log.exception(FAILED, name)
         return MISTAKE.reply()
+
+
+def _figures(context: Context, name: str) -> bytes:
+    found = {**summary(_route(context, name)), "unanswered": context.hosting.queues.unanswered(name)}
+    return json.dumps(found).encode()
 
 
 def _route(context: Context, name: str) -> Route:

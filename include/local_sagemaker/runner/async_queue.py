@@ -53,6 +53,11 @@ class Queues:
         self._queue(request.endpoint).add(request.id)
         return True
 
+    def unanswered(self, endpoint: str) -> int:
+        """How many requests of an endpoint wait or are under way."""
+        queue = self._queues.get(endpoint)
+        return 0 if queue is None else queue.unanswered
+
     async def drop(self, endpoint: str) -> None:
         """Forget all requests of an endpoint that is being deleted."""
         queue = self._queues.pop(endpoint, None)
@@ -79,7 +84,16 @@ class Queue:
         self._context, self._route = context, route
         self._waiting: deque[tuple[str, bool]] = deque()
         self._is_filled = asyncio.Event()
+        #: set when a container has answered
+        self._is_freed = asyncio.Event()
+        #: whether the first of those that wait is looking for a container
+        self._has_next = False
         self._tasks = {asyncio.create_task(self._run())}
+
+    @property
+    def unanswered(self) -> int:
+        """How many requests wait or are under way."""
+        return len(self._waiting) + self._has_next + len(self._tasks) - 1
 
     def add(self, request_id: str, *, is_old: bool = False) -> None:
         """Let a request wait; `is_old`: a service before this one may have answered it."""
@@ -98,12 +112,15 @@ class Queue:
                 self._is_filled.clear()
                 await self._is_filled.wait()
             request_id, is_old = self._waiting.popleft()
+            self._has_next = True
             try:
                 await self._next(request_id, is_old=is_old)
             except Exception:
                 log.exception("The request %s of %s is tried again", request_id, self._route.name)
                 self._waiting.appendleft((request_id, is_old))
                 await asyncio.sleep(STORAGE_PAUSE_S)
+            finally:
+                self._has_next = False
 
     async def _next(self, request_id: str, *, is_old: bool) -> None:
         """Wait until a request can be sent, and begin with it."""
@@ -128,9 +145,18 @@ class Queue:
                 target = variant.choose()
                 if target is not None and target.in_flight < self._limit:
                     return variant, target
-                await asyncio.sleep(LOOK_S)
+                await self._freed()
             await asyncio.sleep(LOOK_S)
         return None
+
+    async def _freed(self) -> None:
+        """Wait until a container has answered, or for a moment: the fleet may change meanwhile."""
+        self._is_freed.clear()
+        try:
+            async with asyncio.timeout(LOOK_S):
+                await self._is_freed.wait()
+        except TimeoutError:
+            pass
 
     @property
     def _limit(self) -> int:
@@ -157,10 +183,12 @@ class Queue:
                 await refuse(self._context, request, MISTAKE)
                 return
             await asyncio.sleep(STORAGE_PAUSE_S)
-            self.add(request.id)
+            # the answer may be there, and only the end of the request not
+            self.add(request.id, is_old=True)
 
     async def _invoke(self, request: AsyncRequest, variant: Variant, target: Target) -> None:
         try:
             await answer(self._context, self._route, request, variant, target)
         finally:
             target.in_flight -= 1
+            self._is_freed.set()
