@@ -5,6 +5,7 @@ which keeps every state on the disk before it carries out the instructions that 
 
     queued -> downloading -> running -> uploading -> ended
 
+A container that was lost, and has a retry left, sends the job from running back to downloading.
 A stop is asked for at any time (`stop`): a job that runs is ended first by SIGTERM, then by SIGKILL; what
 does not run yet ends at once. `outcome` is decided once, when the container has ended or a step has failed.
 """
@@ -60,8 +61,10 @@ class State:
     outcome: Outcome | None = None
     reason: str = ""
     exit_status: int | None = None
-    #: when the container was to start; MaxRuntimeInSeconds counts from here
+    #: when the container was to start first; MaxRuntimeInSeconds counts from here
     started: float | None = None
+    #: how often it was begun again
+    retries: int = 0
     ended: float | None = None
 
 
@@ -99,6 +102,8 @@ class Exited(Event):
     status: int
     #: why, if it failed
     reason: str
+    #: whether it is to be begun again: it was lost, and the job has a retry left
+    may_retry: bool = False
 
 
 class Uploaded(Event):
@@ -152,7 +157,8 @@ def _downloading(state: State, event: Event) -> Step:
         case Prepared() if state.stop:
             return _end(state, Outcome.STOPPED, "", event.at)
         case Prepared():
-            return replace(state, phase=Phase.RUNNING, started=event.at), (Instruction.LAUNCH,)
+            started = event.at if state.started is None else state.started
+            return replace(state, phase=Phase.RUNNING, started=started), (Instruction.LAUNCH,)
         case StopRequested():
             return replace(state, stop=Stop.REQUEST), ()
         case StepFailed(reason=reason):
@@ -164,6 +170,9 @@ def _downloading(state: State, event: Event) -> Step:
 
 def _running(state: State, event: Event) -> Step:  # noqa: PLR0911 (one for each event)
     match event:
+        case Exited(may_retry=True) if not state.stop:
+            again = replace(state, phase=Phase.DOWNLOADING, retries=state.retries + 1)
+            return again, (Instruction.PREPARE,)
         case Exited(status=status, reason=reason):
             return _exited(state, status, reason)
         case StopRequested() if not state.stop:
@@ -175,8 +184,7 @@ def _running(state: State, event: Event) -> Step:  # noqa: PLR0911 (one for each
         case StepFailed(reason=reason):
             return _end(state, Outcome.FAILED, reason, event.at)
         case Restarted():
-            again = (Instruction.LAUNCH, Instruction.TERMINATE) if state.stop else (Instruction.LAUNCH,)
-            return state, again
+            return state, (Instruction.LAUNCH, *((Instruction.TERMINATE,) if state.stop else ()))
     return state, ()
 
 

@@ -23,7 +23,11 @@ EVENTS = st.one_of(
         )
     ),
     st.builds(
-        lifecycle.Exited, at=st.floats(0, 1e9), status=st.integers(-64, 255), reason=st.just("container")
+        lifecycle.Exited,
+        at=st.floats(0, 1e9),
+        status=st.integers(-64, 255),
+        reason=st.just("container"),
+        may_retry=st.booleans(),
     ),
     st.builds(lifecycle.StepFailed, at=st.floats(0, 1e9), reason=st.just("step")),
 )
@@ -41,9 +45,15 @@ def walk(events: list[lifecycle.Event]):
 
 @given(st.lists(EVENTS))
 def test_a_job_never_goes_back(events: list[lifecycle.Event]):
-    """Phases only advance, and what has ended stays as it is."""
-    for state, _, following, instructions in walk(events):
-        assert ORDER.index(state.phase) <= ORDER.index(following.phase)
+    """Phases only advance, but for a retry of a container; what has ended stays as it is."""
+    for state, event, following, instructions in walk(events):
+        if isinstance(event, lifecycle.Exited) and following.retries > state.retries:
+            assert event.may_retry
+            assert (state.phase, following.phase) == (Phase.RUNNING, Phase.DOWNLOADING)
+            assert (following.started, state.stop) == (state.started, None)
+        else:
+            assert ORDER.index(state.phase) <= ORDER.index(following.phase)
+            assert following.retries == state.retries
         if state.phase is Phase.ENDED:
             assert (following, instructions) == (state, ())
 

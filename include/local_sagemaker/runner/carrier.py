@@ -120,8 +120,12 @@ class Carrier:
             timeout_s = max(0.0, state.started + limit_s - time.time())
         status = process.wait(timeout_s, watch.pipe[0])
         if status is not None:
-            why = failures.container(status, watch.kind.said(job), job.log, is_lost=process.is_lost())
-            return lifecycle.Exited(at=time.time(), status=status, reason=why), {}
+            is_lost = process.is_lost()
+            why = failures.container(status, watch.kind.said(job), job.log, is_lost=is_lost)
+            # the one failure of a container that is this service's fault, or the machine's
+            limit = job.document.get("RetryStrategy", {}).get("MaximumRetryAttempts", 0)
+            may_retry = is_lost and state.retries < limit
+            return lifecycle.Exited(at=time.time(), status=status, reason=why, may_retry=may_retry), {}
         if watch.inbox or self._closing.is_set():
             return None
         if state.stop is None and limit_s is not None and time.time() >= (state.started or 0) + limit_s:

@@ -15,6 +15,7 @@ import pytest
 
 from include.local_sagemaker.runner import shim as shim_module
 from tests.local_sagemaker.jobs.conftest import Lab
+from tests.local_sagemaker.serving import until
 
 #: waits for the file `go` in the bucket's folder, so that a test decides when the container ends
 WAITS = 'echo ready; while [ ! -e "$GO" ]; do sleep 0.02; done; '
@@ -26,10 +27,16 @@ def go(tmp_path: Path):
     return tmp_path / "go"
 
 
-def start(lab: Lab, go: Path, name: str, script: str):
+def start(lab: Lab, go: Path, name: str, script: str, **request: Any):  # noqa: ANN401 (any member)
     """Start a training job that waits for `go`, and wait until it does."""
-    lab.train(name, WAITS + script, Environment={"SCRIPT": WAITS + script, "GO": str(go)})
+    lab.train(name, WAITS + script, Environment={"SCRIPT": WAITS + script, "GO": str(go)}, **request)
     lab.training(name)
+
+
+def shim_of(lab: Lab, name: str) -> int:
+    """The process id of what supervises a training job's container."""
+    record = lab.service.root / "jobs/training-job" / name / "run/process.json"
+    return int(json.loads(record.read_text())["pid"])
 
 
 def runs(lab: Lab, name: str):
@@ -83,8 +90,7 @@ def test_a_stop_asked_for_before_the_crash_is_carried_out_after_it(lab: Lab, go:
 def test_a_job_whose_supervising_process_was_killed_is_failed_with_a_reason(lab: Lab, go: Path):
     """Nobody saw the end of such a container: that is said, and nothing of it goes on running."""
     start(lab, go, "lost", "true")
-    [workspace] = lab.service.root.glob("jobs/training-job/lost")
-    shim = json.loads((workspace / "run/process.json").read_text())["pid"]
+    shim = shim_of(lab, "lost")
     [container] = map(int, Path(f"/proc/{shim}/task/{shim}/children").read_text().split())
     lab.service.kill()
     os.kill(shim, signal.SIGKILL)
@@ -98,6 +104,30 @@ def test_a_job_whose_supervising_process_was_killed_is_failed_with_a_reason(lab:
     while shim_module.started(container):
         assert time.monotonic() < deadline, "the container still runs"
         time.sleep(0.02)
+
+
+def test_a_lost_container_is_begun_again_as_often_as_was_asked_for(lab: Lab, go: Path):
+    """By RetryStrategy; the time it may run is counted from its first start."""
+    start(lab, go, "again", "echo 1 > /opt/ml/model/a", RetryStrategy={"MaximumRetryAttempts": 1})
+    first = shim_of(lab, "again")
+    begun = lab.sagemaker.describe_training_job(TrainingJobName="again")["TrainingStartTime"]
+    os.kill(first, signal.SIGKILL)
+    until(lambda: runs(lab, "again") == 2, "the second run")
+    go.touch()
+    found = lab.trained("again")
+    assert (found["TrainingJobStatus"], found["TrainingStartTime"]) == ("Completed", begun)
+    statuses = [one["Status"] for one in found["SecondaryStatusTransitions"]]
+    assert statuses == [
+        *("Starting", "Downloading", "Training", "Restarting", "Training", "Uploading", "Completed")
+    ]
+    go.unlink()
+    start(lab, go, "twice", "true", RetryStrategy={"MaximumRetryAttempts": 1})
+    for run in (1, 2):
+        until(lambda run=run: runs(lab, "twice") == run, f"run {run}")
+        os.kill(shim_of(lab, "twice"), signal.SIGKILL)
+    found = lab.trained("twice")
+    assert (found["TrainingJobStatus"], runs(lab, "twice")) == ("Failed", 2)
+    assert found["FailureReason"].startswith("InternalServerError: the container ended")
 
 
 def test_waiting_jobs_wait_on_in_their_order(start_service: Callable[..., Any], image: Path, go: Path):

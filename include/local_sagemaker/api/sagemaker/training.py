@@ -21,7 +21,7 @@ REFUSED = {
 IGNORED = (
     *("RoleArn", "VpcConfig", "EnableNetworkIsolation", "EnableInterContainerTrafficEncryption"),
     *("EnableManagedSpotTraining", "DebugHookConfig", "DebugRuleConfigurations", "TensorBoardOutputConfig"),
-    *("ExperimentConfig", "ProfilerConfig", "ProfilerRuleConfigurations", "RetryStrategy"),
+    *("ExperimentConfig", "ProfilerConfig", "ProfilerRuleConfigurations"),
     *("RemoteDebugConfig", "InfraCheckConfig", "MlflowConfig", "OutputDataConfig.KmsKeyId"),
     *("ResourceConfig.InstanceType", "ResourceConfig.VolumeSizeInGB", "ResourceConfig.VolumeKmsKeyId"),
     *("ResourceConfig.KeepAlivePeriodInSeconds", "StoppingCondition.MaxWaitTimeInSeconds"),
