@@ -70,6 +70,7 @@ bench: dev-environment ## measure what is claimed: see benchmarks/README.md
 	$(VENV) benchmarks/quality.py .flywheel/benchmark/quality
 	$(VENV) benchmarks/drift.py
 	$(VENV) benchmarks/local_sagemaker.py
+	$(VENV) benchmarks/long_lists.py
 	$(VENV) benchmarks/page.py
 
 environment:
