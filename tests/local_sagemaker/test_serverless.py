@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from tests.local_sagemaker import serving
 from tests.local_sagemaker.serving import ask, deploy, in_service, make_model, until, variant
+from tests.local_sagemaker.traffic import Load, configure, update
 
 
 def serverless(model: str, concurrency: int = 2, **more: Any) -> dict[str, Any]:
@@ -153,6 +154,22 @@ def test_updates_go_from_serverless_to_anything_and_not_back(service: Any):
     assert (described["CurrentInstanceCount"], "CurrentServerlessConfig" in described) == (1, False)
     with pytest.raises(ClientError, match="cannot be updated to a serverless endpoint"):
         service.sagemaker.update_endpoint(EndpointName="moving", EndpointConfigName="to-serverless")
+
+
+def test_an_update_fails_no_request(service: Any):
+    """Requests that go on all the time are answered by the former model, then by the new one."""
+    make_model(service, "third")
+    deploy(service, "flights", serverless("first", 3))
+    configure(service, "flights-2", serverless("third", 3))
+    load = Load(service.url, clients=2)
+    try:
+        until(lambda: load.seen[200, "first"] > 10, "answers of the former model")
+        update(service, "flights-2")
+        in_service(service, "flights")
+        until(lambda: load.seen[200, "third"] > 10, "answers of the new model")
+    finally:
+        seen = load.stop()
+    assert seen.keys() == {(200, "first"), (200, "third")}
 
 
 CAPTURE = {
