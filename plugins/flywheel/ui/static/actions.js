@@ -4,7 +4,7 @@ import { h, say } from "./dom.js";
 import { utcDate } from "./format.js";
 import { runPage, ui } from "./links.js";
 import { markdown } from "./markdown.js";
-import { dialog } from "./viewer.js";
+import { dialog, report } from "./viewer.js";
 
 const WHAT = {
   train: "start a training",
@@ -162,59 +162,60 @@ function rollBack(cycle, ledger, done) {
 }
 
 /** What waits for a person, with the evidence and both answers. */
-export function approvals(cycle, found, done) {
-  return found.map((each) => {
-    const { dag_id: dag, dag_run_id: run, task_id: task, map_index: map } = each.task_instance;
-    const reason = h("input", {
-      name: "reason",
-      autocomplete: "off",
-      "aria-label": "Reason",
-      placeholder: "Reason (kept in the ledger)",
-    });
-    const problem = h("p", { class: "problem", role: "alert" });
-    const answer = (option) => async (event) => {
-      event.target.disabled = true;
-      problem.textContent = "";
-      const path = `/dags/${dag}/dagRuns/${encodeURIComponent(run)}/taskInstances/${task}/${map}/hitlDetails`;
-      try {
-        await airflow(path, "PATCH", {
-          chosen_options: [option],
-          params_input: { reason: reason.value || null },
-        });
-        say(`${option}: your answer was taken. The run goes on.`);
-        done();
-      } catch (error) {
-        problem.textContent = error.message;
-        event.target.disabled = false;
-      }
-    };
-    const buttons = each.options.map((option) =>
-      h(
-        "button",
-        {
-          "data-answer": option,
-          disabled: !cycle.may.answer,
-          class: option === "Approve" ? "main" : null,
-          onclick: answer(option),
-        },
-        option,
-      ),
-    );
+export const approvals = (cycle, found, ledger, done) =>
+  found.map((each) => {
+    const { dag_id: dag, dag_run_id: run } = each.task_instance;
+    const decision = (ledger?.entries ?? []).find((entry) => entry.by.run_id === run && entry.by.dag_id === dag);
     return h(
       "section",
-      { class: "panel waiting", "aria-label": "Waits for approval" },
+      { class: "panel waiting", "aria-label": `Waits for approval: ${run}` },
       h("h2", {}, each.subject),
       markdown(each.body ?? ""),
       h(
         "p",
         {},
-        reason,
+        report(cycle.name, decision?.evaluation, "report.html", "Evaluation", `evaluation of the challenger`),
         " ",
-        buttons.flatMap((button) => [button, " "]),
-        ui(runPage(dag, run), "run"),
+        ui(runPage(dag, run), "Run", { "aria-label": `Run ${run}` }),
       ),
-      problem,
+      answers(cycle, each, done),
       cycle.may.answer ? null : h("p", { class: "quiet" }, "Your role may not answer."),
     );
   });
+
+/** A reason and a button for each answer. */
+function answers(cycle, { options, task_instance: of }, done) {
+  const reason = h("input", {
+    name: "reason",
+    autocomplete: "off",
+    "aria-label": "Reason",
+    placeholder: "Reason (kept in the ledger)",
+  });
+  const problem = h("p", { class: "problem", role: "alert" });
+  const path = `/dags/${of.dag_id}/dagRuns/${encodeURIComponent(of.dag_run_id)}/taskInstances/${of.task_id}/${of.map_index}/hitlDetails`;
+  const answer = (option) => async () => {
+    for (const button of buttons) button.disabled = true;
+    problem.textContent = "";
+    try {
+      await airflow(path, "PATCH", { chosen_options: [option], params_input: { reason: reason.value || null } });
+      say(`${option}: your answer was taken. The run goes on.`);
+      done();
+    } catch (error) {
+      problem.textContent = error.message;
+      for (const button of buttons) button.disabled = false;
+    }
+  };
+  const buttons = options.map((option) =>
+    h(
+      "button",
+      {
+        "data-answer": option,
+        disabled: !cycle.may.answer,
+        class: option === "Approve" ? "main" : null,
+        onclick: answer(option),
+      },
+      option,
+    ),
+  );
+  return h("div", {}, h("div", { class: "answers" }, reason, buttons), problem);
 }

@@ -9,15 +9,28 @@ import { dagPage, run, ui } from "./links.js";
 import { fresh, part, section, since, troubles } from "./parts.js";
 import { quality, rows } from "./quality.js";
 import { asked, runs } from "./runs.js";
-import { traffic } from "./traffic.js";
+import { caught, traffic } from "./traffic.js";
 import { versions } from "./versions.js";
 import { report } from "./viewer.js";
 import { asks, windows } from "./windows.js";
 
 let shown = 36;
+/** What the endpoint captured last; it is read beside the view, which does not wait for it. */
+let captured = null;
+
+function capture(name, again) {
+  const isFirst = !captured;
+  flywheel(`/cycles/${name}/traffic`)
+    .catch((error) => ({ as_of: captured?.as_of, value: captured?.value, error: error.message }))
+    .then((part) => {
+      captured = part;
+      if (isFirst) again();
+    });
+}
 
 /** What the view shows, as sections by name: each is only drawn anew where its data has changed. */
 export async function cycle(name, again) {
+  capture(name, again);
   const found = await flywheel(`/cycles/${name}?windows=${shown}`);
   const more = await each({
     runs: asked(found),
@@ -26,12 +39,12 @@ export async function cycle(name, again) {
   const { ledger } = found.parts;
   const open = more.open.value?.hitl_details ?? [];
   const refused = Object.values(more).map(({ error }) => ({ error: error && `Airflow: ${error.message}` }));
-  const parts = [...Object.values(found.parts), ...refused];
+  const parts = [...Object.values(found.parts), ...refused, ...(captured ? [captured] : [])];
   return {
     head: [[found.may, ledger], () => head(found, ledger, again)],
     fresh: [Math.random(), () => fresh(parts, again)],
     trouble: [parts.map(({ error }) => error), () => troubles(parts)],
-    open: [open, () => h("div", { id: "open" }, approvals(found, open, again))],
+    open: [open, () => h("div", { id: "open" }, approvals(found, open, ledger.value, again))],
     ...watched(found, again),
     ...recorded(found, more.runs, again),
   };
@@ -54,8 +67,16 @@ function watched(found, again) {
     ],
     drift: [watch, () => section("Drift", "drift", part(watch, (value) => drift(name, value)))],
     traffic: [
-      watch,
-      () => section("Traffic and labels", "traffic", part(watch, (value) => traffic(name, value))),
+      [watch, captured],
+      () =>
+        section(
+          "Traffic and labels",
+          "traffic",
+          part(watch, (value) => traffic(name, value)),
+          captured
+            ? part(captured, (value) => caught(name, value, watch.value))
+            : h("p", { class: "quiet", role: "status" }, "Looking for what the endpoint captured ..."),
+        ),
     ],
     endpoint: [
       [served, served.value && served.as_of?.slice(0, 16)],

@@ -2,6 +2,7 @@
 import { bars } from "./bars.js";
 import { h } from "./dom.js";
 import { count, counted, moment, ms, timeOfDay } from "./format.js";
+import { outside } from "./links.js";
 import { badge, pair, since } from "./parts.js";
 import { table } from "./table.js";
 
@@ -21,6 +22,7 @@ export function endpoint(found, asOf) {
       pair("Serves", found.config ?? "–"),
       pair("Changed", moment(found.changed), " (", since(found.changed), ")"),
       pair("Errors", errors(found)),
+      found.console || found.log ? pair("At AWS", atAws(found)) : null,
     ),
     traffic(found, asOf),
     table("Variants in the last hour", HEADS, found.variants.map(variant), {
@@ -28,6 +30,12 @@ export function endpoint(found, asOf) {
     }),
   );
 }
+
+const atAws = ({ console, log }) => [
+  console && outside(console, "Endpoint"),
+  " ",
+  log && outside(log, "Log"),
+];
 
 const sum = (found, name) => found.variants.reduce((total, each) => total + each[name], 0);
 

@@ -98,6 +98,7 @@ function marks(drawn, promotions) {
   ctx.save();
   ctx.strokeStyle = ctx.fillStyle = css("--ink");
   ctx.setLineDash([4, 4]);
+  ctx.textAlign = "left";
   ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
   for (const promotion of promotions) {
     const x = drawn.valToPos(seconds(promotion.data_end), "x", true);

@@ -15,11 +15,24 @@ export const run = (by, text = by?.run_id) =>
     ? ui(runPage(by.dag_id, by.run_id), text, { title: by.run_id, "aria-label": `${text}, run ${by.run_id}` })
     : null;
 
+/** A link out of Airflow, to AWS. */
+export const outside = (href, text) =>
+  h("a", { href, target: "_blank", rel: "noopener noreferrer", "data-out": true }, text);
+
+/** Airflow's frame lets nothing open a tab; a link of the page around it may. */
+function leave(event, link) {
+  event.preventDefault();
+  const other = window.parent.document.createElement("a");
+  Object.assign(other, { href: link.href, target: "_blank", rel: "noopener noreferrer" });
+  other.click();
+}
+
 /** Airflow's frame forbids its pages to leave it; so its router is told where to go, as a click of its own would. */
 export function follow() {
   document.addEventListener("click", (event) => {
-    const link = event.target.closest("a[data-ui]");
+    const link = event.target.closest("a[data-ui], a[data-out]");
     if (!link || window.parent === window || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if ("out" in link.dataset) return leave(event, link);
     event.preventDefault();
     window.parent.history.pushState({}, "", link.getAttribute("href"));
     window.parent.dispatchEvent(new PopStateEvent("popstate", { state: {} }));

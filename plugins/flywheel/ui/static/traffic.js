@@ -1,7 +1,9 @@
 // What the model was asked, window by window, and of how much of it the truth is known.
 import { bars } from "./bars.js";
 import { h } from "./dom.js";
-import { count, interval, share, utcDate } from "./format.js";
+import { count, counted, interval, share, utcDate } from "./format.js";
+import { badge, since } from "./parts.js";
+import { table } from "./table.js";
 import { openWindow } from "./window.js";
 
 /** Answers by batch and by the endpoint, and the share of events that have their label. */
@@ -32,6 +34,42 @@ export function traffic(cycle, watch) {
       told: share,
       whole: 1,
       keep: "labels",
+    }),
+  );
+}
+
+/** What the endpoint has captured by now, whether or not a window was made of it yet. */
+export function caught(cycle, found, watch) {
+  if (!found.requests) return h("p", { class: "quiet" }, "The endpoint has captured no request yet.");
+  const known = new Map((watch?.windows ?? []).map((each) => [each.name, each]));
+  const least = (value, isAll) => (value === null || value === undefined ? "–" : `${isAll ? "" : "at least "}${count(value)}`);
+  const line = (each) => {
+    const window = known.get(each.name);
+    const { coverage } = window?.quality ?? {};
+    return [
+      window
+        ? h("button", { class: "link", "data-key": `caught-${each.name}`, onclick: () => openWindow(cycle, window) }, interval(each.window))
+        : interval(each.window),
+      least(each.requests, found.is_all),
+      least(each.events, found.is_all),
+      each.is_watched ? share(coverage) : least(each.labelled, found.truth?.is_all ?? true),
+      each.is_watched ? badge("good", "watched") : badge("idle", "not yet"),
+    ];
+  };
+  return h(
+    "div",
+    { "data-captured": found.requests },
+    h("h3", {}, "Captured by the endpoint"),
+    h(
+      "p",
+      {},
+      `${found.is_all ? "" : "At least "}${counted(found.requests, "request")} in ${counted(found.files, "file")}`,
+      found.newest ? [", the newest ", since(found.newest)] : "",
+      ". ",
+      found.malformed ? badge("warn", `${counted(found.malformed, "record")} not to be read`) : "",
+    ),
+    table("Captured by window", ["Window", "Requests", "Events", "With a label", "Watched"], found.windows.toReversed().map(line), {
+      tall: true,
     }),
   );
 }

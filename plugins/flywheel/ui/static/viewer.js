@@ -62,6 +62,10 @@ export const framed = (href, title) =>
   // of the same origin, so that its links know who asks
   h("iframe", { src: href, sandbox: "allow-same-origin", title, class: "report" });
 
+/** A link that opens a record, by its path behind the cycle's files. */
+export const record = (cycle, path, text, title) =>
+  path && report(cycle, path.slice(0, path.lastIndexOf("/")), path.slice(path.lastIndexOf("/") + 1), text, title);
+
 /** A link that opens a report inside the page. */
 export function report(cycle, place, name, text, title = text) {
   if (!place) return null;

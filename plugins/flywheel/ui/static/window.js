@@ -6,7 +6,7 @@ import { count, interval, metric, share, span, utcDate } from "./format.js";
 import { run } from "./links.js";
 import { badge, pair, part } from "./parts.js";
 import { table } from "./table.js";
-import { dialog, report } from "./viewer.js";
+import { dialog, record, report } from "./viewer.js";
 
 /** Opens a window; `feature` is the one whose distributions are shown first. */
 export async function openWindow(cycle, window, feature) {
@@ -55,6 +55,8 @@ function summary(cycle, found) {
     run(found.by, "Run"),
     report(cycle, found.monitor, "evidence.json", "Evidence", "evidence"),
     report(cycle, found.monitor, "constraint_violations.json", "Violations", "violations"),
+    report(cycle, found.collect, "coverage.json", "Labels and traffic", "coverage"),
+    record(cycle, found.record, "Record", "what was recorded of the window"),
   ];
   return h(
     "dl",
@@ -86,7 +88,9 @@ function summary(cycle, found) {
           found.broken.map((each) => `${each.feature}: ${each.description ?? each.check}`).join("; "),
         )
       : null,
-    found.decision ? pair("Decision", found.decision.says) : null,
+    found.decision
+      ? pair("Decision", found.decision.says, " ", record(cycle, found.decision.record, "Record", "record of the decision"))
+      : null,
     pair(
       "More",
       links.filter(Boolean).flatMap((link) => [link, " "]),

@@ -4,7 +4,7 @@ import { count, interval, share } from "./format.js";
 import { run } from "./links.js";
 import { badge } from "./parts.js";
 import { table } from "./table.js";
-import { report } from "./viewer.js";
+import { record, report } from "./viewer.js";
 import { openWindow, verdict } from "./window.js";
 
 const HEADS = [
@@ -30,13 +30,20 @@ export function windows(name, watch, evaluations) {
     each.quality ? meter(each.quality.coverage) : "–",
     count(each.answers?.batch),
     count(each.answers?.online),
-    each.decision?.due ? [badge("warn", "due"), " ", run(each.decision.by, "run")] : "not due",
+    decided(name, each.decision),
     links([
       report(name, each.report, "report.html", "report", `report of ${interval(each.window)}`),
       run(each.by, "run"),
     ]),
   ];
   return table("Windows", HEADS, watch.windows.toReversed().map(line), { tall: true });
+}
+
+/** Whether retraining is due, as a link to the record of the decision. */
+function decided(name, decision) {
+  if (!decision) return "–";
+  const link = record(name, decision.record, decision.due ? "why" : "not due", "record of the decision");
+  return decision.due ? [badge("warn", "due"), " ", link, " ", run(decision.by, "run")] : (link ?? "not due");
 }
 
 const opener = (name, window) =>
@@ -66,6 +73,8 @@ export function asks(name, requests, watch) {
       ` ${each.number}: after the window `,
       window ? opener(name, window) : interval(each.window),
       `, to train for ${interval(each.train_interval)}. ${each.reasons.join(" ")} `,
+      record(name, each.decision, "decision", `decision of request ${each.number}`),
+      " ",
       run(each.by, "run"),
     );
   };
