@@ -10,59 +10,14 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.local_sagemaker import serving
+from tests.local_sagemaker.asynchronous import config, in_flight, prepare, read, submit, text
 from tests.local_sagemaker.serving import ask, deploy, in_service, make_model, until, variant
-
-OUTPUT = {"S3OutputPath": "s3://answers/good", "S3FailurePath": "s3://answers/bad/"}
-
-
-def config(per_instance: int = 2, **output: Any) -> dict[str, Any]:
-    """An AsyncInferenceConfig."""
-    return {
-        "OutputConfig": {**OUTPUT, **output},
-        "ClientConfig": {"MaxConcurrentInvocationsPerInstance": per_instance},
-    }
-
-
-def prepare(service: Any) -> Any:
-    """Make the model, the bucket of the answers, and the asynchronous endpoint `later`."""
-    make_model(service, "first")
-    service.s3.create_bucket(Bucket="answers")
-    deploy(service, "later", variant("first"), AsyncInferenceConfig=config())
-    return service
 
 
 @pytest.fixture(scope="module")
 def service(start_shared_service: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A service with the asynchronous endpoint `later`."""
     return prepare(start_shared_service("--image", str(serving.image(tmp_path_factory.mktemp("image")))))
-
-
-def submit(service: Any, body: str | bytes, endpoint: str = "later", **more: Any) -> Any:
-    """Have an endpoint answer a body that is passed on within the request."""
-    return service.runtime.invoke_endpoint_async(
-        EndpointName=endpoint, Body=body, ContentType="text/csv", **more
-    )
-
-
-def read(service: Any, uri: str) -> Any:
-    """The object an S3 URI names as get_object answers it; None while there is none."""
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    try:
-        return service.s3.get_object(Bucket=bucket, Key=key)
-    except service.s3.exceptions.NoSuchKey:
-        return None
-
-
-def text(service: Any, uri: str) -> str:
-    """What an object holds, once it is there."""
-    found = until(lambda: read(service, uri), f"the object {uri}")
-    return found["Body"].read().decode()  # type: ignore[no-any-return]
-
-
-def in_flight(service: Any, endpoint: str) -> int:
-    """How many invocations are with the containers."""
-    figures = httpx.get(f"{service.url}/endpoints/{endpoint}/metrics").json()
-    return figures["variants"]["main"]["in_flight"]  # type: ignore[no-any-return]
 
 
 def test_an_object_is_answered_by_an_object(service: Any):
@@ -232,30 +187,6 @@ def test_what_is_not_honoured_is_refused(service: Any, output: dict[str, Any], w
             ProductionVariants=[variant("first")],
             AsyncInferenceConfig=config(**output),
         )
-
-
-def test_accepted_requests_survive_a_kill(start_service: Callable[..., Any], tmp_path: Path):
-    """Those under way and those that wait are answered after the restart, each at its place alone."""
-    service = prepare(start_service("--image", str(serving.image(tmp_path / "image"))))
-    latch = tmp_path / "latch"
-    held = [submit(service, f"hold {latch}") for _ in range(2)]
-    queued = [submit(service, f"{number},x") for number in range(8)]
-    until(lambda: in_flight(service, "later") == 2, "the first two invocations")
-    service.restart()
-    queued += [submit(service, f"{number},x") for number in range(8, 10)]
-    latch.touch()
-
-    assert [text(service, one["OutputLocation"]) for one in queued] == [
-        f"3,{number}\n" for number in range(10)
-    ]
-    assert {text(service, one["OutputLocation"]).isdigit() for one in held} == {True}
-    written = service.s3.list_objects_v2(Bucket="answers")["Contents"]
-    assert {f"s3://answers/{item['Key']}" for item in written} == {
-        one["OutputLocation"] for one in (*held, *queued)
-    }
-    service.restart()
-    again = service.s3.list_objects_v2(Bucket="answers")["Contents"]
-    assert [item["LastModified"] for item in again] == [item["LastModified"] for item in written]
 
 
 def test_a_deleted_endpoint_takes_its_requests_with_it(service: Any, tmp_path: Path):
