@@ -61,6 +61,7 @@ def sync(job: Job) -> None:
 
 
 def _sync(folder: Path, uri: str, objects: ObjectStore) -> None:
+    upload.check(folder, "its checkpoints")
     bucket, prefix = channels.split(uri, "CheckpointConfig")
     for path in upload.files(folder) if folder.is_dir() else []:
         # a file may go while it is looked at

@@ -40,8 +40,13 @@ def container(status: int, said: str, log: Path, *, is_lost: bool = False) -> st
 
 
 def said(path: Path, limit: int = LIMIT) -> str:
-    """What a container left in its message file, in UTF-8 with broken bytes replaced; empty if nothing."""
+    """What a container left in its message file, in UTF-8 with broken bytes replaced; empty if nothing.
+
+    A link, which leads to where only the service may read, or a pipe, which nobody writes to, is nothing.
+    """
     try:
+        if path.resolve() != path or not path.is_file():
+            return ""
         with path.open("rb") as file:
             return file.read(limit * 4).decode("utf-8", "replace").strip()[:limit]
     except OSError:

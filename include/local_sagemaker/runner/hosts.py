@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from include.local_sagemaker.runner import channels, logs
 from include.local_sagemaker.runner.channels import Source
+from include.local_sagemaker.runner.failures import JobError
 from include.local_sagemaker.runner.isolation import Isolation
 from include.local_sagemaker.runner.process import BASE_DIR, ProcessSpec
 
@@ -157,6 +158,8 @@ def merge(found: Cluster, job: Job, names: Iterable[str]) -> None:
         return
     for host in reversed(found.hosts):
         for name in names:
+            if (host.ml / name).resolve() != host.ml / name:
+                raise JobError(f"AlgorithmError: {host.name} has replaced {name} by a symbolic link.")
             if (host.ml / name).is_dir():
                 shutil.copytree(host.ml / name, job.ml / name, symlinks=True, dirs_exist_ok=True)
             elif (host.ml / name).is_file():

@@ -102,6 +102,7 @@ class TrainingJobs:
             put = upload.folder if is_plain else upload.archive
             put(job.ml / "model", uri, objects, "the model")
             members["ModelArtifacts"] = {"S3ModelArtifacts": uri}
+        upload.check(job.ml / "output/data", "the output")
         if any(upload.files(job.ml / "output/data")):
             if is_plain:
                 upload.folder(job.ml / "output/data", f"{base}/data", objects, "the output")

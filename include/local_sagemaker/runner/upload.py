@@ -24,6 +24,15 @@ GZIP_LEVEL = 1
 SHOWN = ("text/html", "application/json", "text/plain", "image/png", "image/svg+xml")
 
 
+def check(place: Path, owner: str) -> None:
+    """Refuse what a job has made lead elsewhere: the service would read there in the job's stead."""
+    if place.resolve() != place:
+        raise JobError(
+            f"AlgorithmError: The container has put a symbolic link in place of a folder of {owner}. "
+            "Write the files into the folder itself."
+        )
+
+
 def files(folder: Path) -> Iterator[Path]:
     """The regular files below a folder in the order of their names; symbolic links are not followed."""
     for path in sorted(folder.iterdir()):
@@ -37,6 +46,7 @@ def files(folder: Path) -> Iterator[Path]:
 
 def folder(source: Path, uri: str, objects: ObjectStore, owner: str) -> list[str]:
     """Put the files below `source` under the prefix `uri`, and return their URIs."""
+    check(source, owner)
     bucket, prefix = split(uri, owner)
     base = prefix.rstrip("/")
     put = []
@@ -49,6 +59,7 @@ def folder(source: Path, uri: str, objects: ObjectStore, owner: str) -> list[str
 
 def archive(source: Path, uri: str, objects: ObjectStore, owner: str) -> str:
     """Put the content of `source` as one .tar.gz at `uri`; equal content gives equal bytes."""
+    check(source, owner)
     bucket, key = split(uri, owner)
     with tempfile.TemporaryDirectory(dir=source.parent, prefix=".archive-") as scratch:
         path = Path(scratch) / "archive.tar.gz"
