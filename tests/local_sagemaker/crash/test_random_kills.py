@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from tests.local_sagemaker import serving
-from tests.local_sagemaker.crash.load import IMAGE, JOB, Load
+from tests.local_sagemaker.crash.load import Load
+from tests.local_sagemaker.crash.processing import IMAGE, JOB
 from tests.local_sagemaker.serving import until
 
 SEED = 2013

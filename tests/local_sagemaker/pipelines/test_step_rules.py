@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.local_sagemaker.jobs.conftest import IMAGE, ROLE, Lab
-from tests.local_sagemaker.pipelines.test_pipelines import create, ended, get, process, start, statuses, steps
+from tests.local_sagemaker.pipelines.runs import create, ended, get, process, start, statuses, steps
 from tests.local_sagemaker.serving import until
 
 
@@ -30,8 +30,8 @@ def arn_of(lab: Lab, execution: str, step: str) -> str:
     return str(steps(lab, execution)[step]["Metadata"]["ProcessingJob"]["Arn"])
 
 
-def test_a_cached_step_is_not_done_again(lab: Lab):
-    """A later step reads the earlier execution's output; another argument, and a failure, are no hits."""
+def cached_steps() -> dict[str, Any]:
+    """A pipeline of a step that is cached, one that fails, and one that reads the first one's output."""
     cached = {"CacheConfig": {"Enabled": True, "ExpireAfter": "PT1H"}}
     script = {
         "Std:Join": {"On": "", "Values": ["echo ", get("Parameters.Word"), " > /opt/ml/processing/out/w"]}
@@ -40,17 +40,17 @@ def test_a_cached_step_is_not_done_again(lab: Lab):
     reader["Arguments"]["Environment"]["URI"] = get(
         "Steps.Say.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri"
     )
-    definition = {
+    return {
         "Version": "2020-12-01",
         "Parameters": [{"Name": "Word", "Type": "String", "DefaultValue": "one"}],
-        "Steps": [
-            process("Say", script, **cached),
-            process("Never", "exit 1", **cached),
-            reader,
-        ],
+        "Steps": [process("Say", script, **cached), process("Never", "exit 1", **cached), reader],
     }
+
+
+def test_a_cached_step_is_not_done_again(lab: Lab):
+    """A later step reads the earlier execution's output; another argument, and a failure, are no hits."""
     lab.sagemaker.create_pipeline(
-        PipelineName="cached", PipelineDefinition=json.dumps(definition), RoleArn=ROLE
+        PipelineName="cached", PipelineDefinition=json.dumps(cached_steps()), RoleArn=ROLE
     )
     first = start(lab, "cached")
     ended(lab, first)
@@ -107,13 +107,18 @@ def test_a_lost_job_is_tried_again_by_its_policy(lab: Lab, tmp_path: Path):
     assert (seen["B"]["StepStatus"], seen["B"]["AttemptCount"]) == ("Failed", 1)
 
 
+def too_many(policy: dict[str, Any]) -> dict[str, Any]:
+    """A step that asks for more instances than there are, and is tried again by a policy."""
+    step = process("Many", "true", RetryPolicies=[policy])
+    cluster = step["Arguments"]["ProcessingResources"]["ClusterConfig"]
+    step["Arguments"]["ProcessingResources"] = {"ClusterConfig": {**cluster, "InstanceCount": 50}}
+    return step
+
+
 def test_retries_have_an_end(lab: Lab):
     """A limit that stays is met by every try; a retry of the execution begins to count anew."""
     policy = {"ExceptionType": ["SageMaker.RESOURCE_LIMIT"], "IntervalSeconds": 0, "MaxAttempts": 1}
-    step = process("Many", "true", RetryPolicies=[policy])
-    step["Arguments"]["ProcessingResources"] = {
-        "ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 50, "VolumeSizeInGB": 1}
-    }
+    step = too_many(policy)
     create(lab, "limited", [step])
     run = start(lab, "limited")
     assert ended(lab, run)["PipelineExecutionStatus"] == "Failed"
@@ -130,12 +135,7 @@ def test_retries_have_an_end(lab: Lab):
 def test_a_stop_ends_the_wait_for_a_retry(lab: Lab):
     """At once, also when the next try is an hour away."""
     policy = {"ExceptionType": ["SageMaker.RESOURCE_LIMIT"], "IntervalSeconds": 3600}
-    step = process("Many", "true", RetryPolicies=[policy])
-    step["Arguments"]["ProcessingResources"]["ClusterConfig"] = {
-        "InstanceType": "ml.m5.large",
-        "InstanceCount": 50,
-        "VolumeSizeInGB": 1,
-    }
+    step = too_many(policy)
     create(lab, "waiting", [step])
     run = start(lab, "waiting")
     until(lambda: statuses(lab, run) == {"Many": "Executing"}, "the first try")
@@ -228,11 +228,20 @@ def test_every_definition_is_a_version(lab: Lab):
     assert '"New"' in client.describe_pipeline(PipelineName="versions")["PipelineDefinition"]
     with pytest.raises(ClientError, match="has no version 3"):
         client.start_pipeline_execution(PipelineName="versions", PipelineVersionId=3)
-    client.update_pipeline_execution(PipelineExecutionArn=run, PipelineExecutionDescription="changed")
-    assert (
-        client.describe_pipeline_execution(PipelineExecutionArn=run)["PipelineExecutionDescription"]
-        == "changed"
-    )
     client.delete_pipeline(PipelineName="versions")
     create(lab, "versions", [])
     assert len(client.list_pipeline_versions(PipelineName="versions")["PipelineVersionSummaries"]) == 1
+
+
+def test_an_execution_is_described_anew(lab: Lab):
+    """Also when it has ended."""
+    client = lab.sagemaker
+    create(lab, "told", [])
+    run = start(lab, "told")
+    ended(lab, run)
+    client.update_pipeline_execution(PipelineExecutionArn=run, PipelineExecutionDescription="changed")
+    found = client.describe_pipeline_execution(PipelineExecutionArn=run)
+    assert (found["PipelineExecutionDescription"], found["PipelineExecutionStatus"]) == (
+        "changed",
+        "Succeeded",
+    )
