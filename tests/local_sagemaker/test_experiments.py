@@ -46,6 +46,8 @@ def test_trials_and_components_are_found_by_what_they_belong_to(client: Any):
 def test_components_are_searched_by_what_they_belong_to(client: Any):
     """As the SDKs' analytics do; a component that was taken out is not found any more."""
     client.create_trial_component(TrialComponentName="stray")
+    described = client.describe_trial_component(TrialComponentName="stray")
+    assert [described[name] for name in ("Parameters", "InputArtifacts", "OutputArtifacts")] == [{}, {}, {}]
 
     def found(experiment: str) -> list[tuple[str, Any]]:
         wanted = {"Name": "Parents.ExperimentName", "Operator": "Equals", "Value": experiment}

@@ -43,7 +43,8 @@ def create_trial(context: Context, parameters: dict[str, Any]) -> dict[str, Any]
 @operation("sagemaker", "CreateTrialComponent")
 def create_trial_component(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Keep a trial component: parameters, artifacts, times."""
-    return _create(context, "TrialComponent", parameters)
+    # a component has its maps from the beginning, and clients read them without asking
+    return _create(context, "TrialComponent", {**{name: {} for name in MAPS}, **parameters})
 
 
 @operation("sagemaker", "DescribeExperiment")
