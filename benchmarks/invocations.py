@@ -13,6 +13,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+IMAGE = """
+uri = ["bench:*"]
+[entry_points]
+serve = ["{python}", "-I", "-u", "{dir}/serve.py"]
+"""
+ROLE = "arn:aws:iam::000000000000:role/any"
+ENDPOINT = "e"
+VARIANT = {"VariantName": "v", "ModelName": "m", "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
 ANSWER = b"1\n"
 BODY = b"1,2\n"
 #: requests in a measured stretch, and the connections that send them at the same time
@@ -105,28 +113,33 @@ def _is_whole(answer: bytearray) -> bool:
     return bool(end) and len(body) >= len(ANSWER) and b"content-length" in head.lower()
 
 
-def measure(runtime: Any, endpoint: str, url: str, service: int) -> None:  # noqa: ANN401 (boto3's client)
+def measure(sagemaker: Any, runtime: Any, url: str, service: int) -> None:  # noqa: ANN401 (boto3's clients)
     """Print milliseconds of processor time of one request: the container alone, then behind the service."""
-    who = runtime.invoke_endpoint(EndpointName=endpoint, Body=b"who")["Body"].read()
+    sagemaker.create_model(ModelName="m", ExecutionRoleArn=ROLE, PrimaryContainer={"Image": "bench:1"})
+    sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[VARIANT])
+    sagemaker.create_endpoint(EndpointName=ENDPOINT, EndpointConfigName="c")
+    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=ENDPOINT, WaiterConfig={"Delay": 1})
+    who = runtime.invoke_endpoint(EndpointName=ENDPOINT, Body=b"who")["Body"].read()
     container, port = map(int, who.split())
-    parts = urlsplit(url)
-    through = as_sent(runtime, endpoint)
+    parts, through = urlsplit(url), as_sent(runtime, ENDPOINT)
+    front = parts.hostname or "", parts.port or 0
     length = b"content-length: %d\r\n\r\n%b" % (len(BODY), BODY)
     direct = b"POST /invocations HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/csv\r\n" + length
-    print(f"{'processor time, ms':<28}{'container':>12}{'container':>12}{'service':>10}{'added':>10}")
-    print(f"{'connections':<28}{'asked directly':>12}{'behind it':>12}")
+    print(f"{'':<24}{'container':>12}{'container':>12}{'service':>10}{'added':>10}")
+    print(f"{'connections':<24}{'asked alone':>12}{'behind it':>12}")
     for connections in CONNECTIONS:
-        address = (parts.hostname or "", parts.port or 0)
-        load(address, through, connections, 200)
-        load(("127.0.0.1", port), direct, connections, 200)
-        began = cpu_s(container)
-        load(("127.0.0.1", port), direct, connections, COUNT)
-        alone = (cpu_s(container) - began) / COUNT * 1000
-        began, ours = cpu_s(container), cpu_s(service)
-        load(address, through, connections, COUNT)
-        behind, spent = (
-            (cpu_s(pid) - at) / COUNT * 1000 for pid, at in ((container, began), (service, ours))
-        )
-        added = spent + behind - alone
-        print(f"{connections:<28}{alone:>14.3f}{behind:>12.3f}{spent:>10.3f}{added:>10.3f}")
+        alone, _ = spent(("127.0.0.1", port), direct, connections, container, service)
+        behind, ours = spent(front, through, connections, container, service)
+        print(f"{connections:<24}{alone:>12.3f}{behind:>12.3f}{ours:>10.3f}{behind + ours - alone:>10.3f} ms")
     print()
+    sagemaker.delete_endpoint(EndpointName=ENDPOINT)
+
+
+def spent(
+    address: tuple[str, int], request: bytes, connections: int, container: int, service: int
+) -> tuple[float, float]:
+    """Milliseconds of processor time of one request: the container's and the service's."""
+    load(address, request, connections, 300)
+    before = cpu_s(container), cpu_s(service)
+    load(address, request, connections, COUNT)
+    return (cpu_s(container) - before[0]) / COUNT * 1000, (cpu_s(service) - before[1]) / COUNT * 1000

@@ -27,7 +27,8 @@ from botocore.config import Config
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
-from benchmarks import moto_server  # noqa: E402 - the project is on the path only now
+from benchmarks import invocations as invoking  # noqa: E402 - the project is on the path only now
+from benchmarks import moto_server  # noqa: E402
 from include.local_sagemaker import documents, lifecycle, queries, store  # noqa: E402
 from include.local_sagemaker.runner import process  # noqa: E402
 from include.local_sagemaker.runner.forks import Forks  # noqa: E402
@@ -39,26 +40,10 @@ LARGE_BYTES = 100 * MEGABYTE
 ROUNDS = 5
 #: what a step of training imports first of all
 STEP = "import pandas, pyarrow.parquet, scipy.stats, sklearn.ensemble, sklearn.linear_model\n"
-SERVE = """
-import os
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    def answer(self):
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"1\\n")
-    do_GET = do_POST = answer
-    log_message = lambda *_: None
-ThreadingHTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).serve_forever()
-"""
 IMAGE = """
 uri = ["bench:*"]
 [entry_points]
 process = ["{python}", "-I", "-u", "{dir}/step.py"]
-serve = ["{python}", "-I", "-u", "{dir}/serve.py"]
 [preload]
 modules = ["pandas", "pyarrow.parquet", "scipy.stats", "sklearn.ensemble", "sklearn.linear_model"]
 """
@@ -97,12 +82,6 @@ def timed(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
-
-
-def cpu_s(pid: int) -> float:
-    """Seconds of processor time of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def memory_mb(pid: int, line: str = "VmHWM") -> float:
@@ -273,31 +252,11 @@ def traffic(url: str, pid: int, body: Path) -> dict[str, float]:
 
 
 def invocations(place: Path) -> None:
-    """Processor time of the service for one invocation, without the container's own."""
-    (place / "serve.py").write_text(SERVE)
-    (place / "step.py").write_text(STEP)
-    (place / "image.toml").write_text(IMAGE)
+    """Processor time of one InvokeEndpoint: the container's own, and what the service adds to it."""
+    (place / "serve.py").write_text(invoking.SERVE)
+    (place / "image.toml").write_text(invoking.IMAGE)
     with service(place / "root", "--image", str(place / "image.toml")) as (url, pid):
-        sagemaker, runtime = client("sagemaker", url), client("sagemaker-runtime", url)
-        role = "arn:aws:iam::000000000000:role/any"
-        sagemaker.create_model(ModelName="m", ExecutionRoleArn=role, PrimaryContainer={"Image": "bench:1"})
-        variant = {
-            "VariantName": "v",
-            "ModelName": "m",
-            "InitialInstanceCount": 1,
-            "InstanceType": "ml.m5.large",
-        }
-        sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant])
-        sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="c")
-        sagemaker.get_waiter("endpoint_in_service").wait(EndpointName="e", WaiterConfig={"Delay": 1})
-        for _ in range(100):
-            runtime.invoke_endpoint(EndpointName="e", Body=b"1,2\n", ContentType="text/csv")
-        count, before = 2000, cpu_s(pid)
-        for _ in range(count):
-            runtime.invoke_endpoint(EndpointName="e", Body=b"1,2\n", ContentType="text/csv")
-        spent = (cpu_s(pid) - before) / count * 1000
-        print(f"processor time of the service for one InvokeEndpoint: {spent:.3f} ms\n")
-        sagemaker.delete_endpoint(EndpointName="e")
+        invoking.measure(client("sagemaker", url), client("sagemaker-runtime", url), url, pid)
 
 
 def free_port() -> int:
