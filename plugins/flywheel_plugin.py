@@ -11,7 +11,7 @@ from airflow.plugins_manager import AirflowPlugin
 
 from flywheel.links import LINKS
 from flywheel.timetables import CycleTimetable
-from flywheel.ui.lazy import LazyApplication
+from flywheel.ui.lazy import LazyApplication, reading_ahead
 
 PAGE = {"app": LazyApplication(), "url_prefix": "/flywheel", "name": "Flywheel"}
 #: Addresses in Airflow's pages are relative to where Airflow is, which may be a path of its own on its host.
@@ -36,4 +36,5 @@ class FlywheelPlugin(AirflowPlugin):
     operator_extra_links = list(LINKS)  # noqa: RUF012 - Airflow's own attribute
     timetables = [CycleTimetable]  # noqa: RUF012 - Airflow's own attribute
     fastapi_apps = [PAGE]  # noqa: RUF012 - Airflow's own attribute
+    fastapi_root_middlewares = [{"middleware": reading_ahead, "name": "Flywheel reads ahead"}]  # noqa: RUF012 - as above
     external_views = [{"name": "Flywheel", **ICONS, **view} for view in VIEWS]  # noqa: RUF012 - Airflow's own

@@ -1,4 +1,4 @@
-"""The page's application, made when somebody first opens the page.
+"""The page's application, made when somebody first opens the page; reading for it begins before.
 
 Every process of Airflow loads its plugins, each task's included; only the API server ever serves the page.
 """
@@ -24,10 +24,32 @@ class LazyApplication:
         await _application()(scope, receive, send)
 
 
+def reading_ahead(app: Application) -> Application:
+    """Begin to read when Airflow's API server begins to serve, so that the first visitor finds it read.
+
+    To Airflow it is a middleware, since those are made at that moment; requests go on as if without it.
+    """
+    begin_reading()
+    return app
+
+
+@lru_cache(maxsize=1)
+def begin_reading() -> Thread:
+    """Read every cycle in a thread of its own, once for a process."""
+    thread = Thread(target=_read, name="flywheel-page", daemon=True)
+    thread.start()
+    return thread
+
+
+def _read() -> None:
+    from flywheel.ui.app import warm_up  # noqa: PLC0415 - the very point of this file
+
+    warm_up()
+
+
 @lru_cache(maxsize=1)
 def _application() -> Application:
-    from flywheel.ui.app import make_application, warm_up  # noqa: PLC0415 - the very point of this file
+    from flywheel.ui.app import make_application  # noqa: PLC0415 - the very point of this file
 
-    # Airflow's navigation shows the page's icon on every page, so whoever comes to this one finds it read.
-    Thread(target=warm_up, name="flywheel-page", daemon=True).start()
+    begin_reading()
     return make_application()

@@ -8,6 +8,7 @@ import pytest
 
 from flywheel.asking import Request
 from flywheel.ui.app import warm_up
+from flywheel.ui.lazy import begin_reading, reading_ahead
 from tests.flywheel.ui.conftest import ARN, BY, KEY, Browser, Written, entry
 from tests.flywheel.watching import month
 
@@ -134,6 +135,18 @@ def test_what_was_read_ahead_is_not_read_again(browser: Browser, written: Writte
     """Records never change, so one that is overwritten against the rule is not even noticed."""
     looking = browser()
     warm_up()
+    written.put("ledger/00000001.json", b"not json")
+    parts = looking.get("/flywheel/api/cycles/flights").json()["parts"]
+    assert (parts["ledger"]["error"], parts["ledger"]["value"]["total"]) == (None, 2)
+
+
+def test_reading_begins_when_airflow_begins_to_serve(browser: Browser, written: Written):
+    """Once for a process, and nothing comes between requests and their answers."""
+    looking = browser()
+    begin_reading.cache_clear()
+    assert reading_ahead(looking.app) is looking.app
+    assert begin_reading() is begin_reading()
+    begin_reading().join()
     written.put("ledger/00000001.json", b"not json")
     parts = looking.get("/flywheel/api/cycles/flights").json()["parts"]
     assert (parts["ledger"]["error"], parts["ledger"]["value"]["total"]) == (None, 2)
