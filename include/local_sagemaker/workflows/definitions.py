@@ -57,14 +57,15 @@ class Definition:
         try:
             document = json.loads(text)
             steps = tuple(_flat(document["Steps"], ()))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            _check(steps)
+            parameters = tuple(document.get("Parameters") or [])
+            _check_parameters(parameters)
+            return cls(parameters, tuple(_policed(step) for step in steps))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValidationException(
                 f"Unable to parse pipeline definition: {type(error).__name__}: {error}. It must be JSON with "
                 "Version, Parameters and Steps."
             ) from error
-        _check(steps)
-        steps = tuple(_policed(step) for step in steps)
-        return cls(tuple(document.get("Parameters", [])), steps)
 
     def needed(self, selected: Iterable[str]) -> set[str]:
         """The steps that `selected` ones wait for, and so on; ValidationException if one is none."""
@@ -126,6 +127,20 @@ def _flat(steps: list[Mapping[str, Any]], branches: tuple[tuple[str, bool], ...]
         yield Step(name, kind, arguments, frozenset(waits), branches, rest)
         for branch, truth in BRANCHES.items():
             yield from _flat(inner.get(branch, []), (*branches, (name, truth)))
+
+
+def _check_parameters(parameters: tuple[Mapping[str, Any], ...]) -> None:
+    for parameter in parameters:
+        kind, allowed = parameter.get("Type", "String"), parameter.get("EnumValues") or []
+        if not isinstance(parameter["Name"], str) or not isinstance(allowed, list):
+            raise TypeError(
+                f"the parameter {parameter['Name']!r} needs a text as Name and a list as EnumValues"
+            )
+        if kind != "Boolean" and kind not in CASTS:
+            raise ValidationException(
+                f"The parameter {parameter['Name']} has the type {kind!r}. "
+                f"There are Boolean, {', '.join(CASTS)}."
+            )
 
 
 def _policed(step: Step) -> Step:

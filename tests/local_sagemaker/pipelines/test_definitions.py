@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from include.local_sagemaker.errors import ValidationException
 from include.local_sagemaker.workflows.definitions import Definition
@@ -142,11 +145,64 @@ def test_parameters_have_their_types_and_defaults():
         "Rate": 0.5,
         "Warm": True,
     }
-    for given, message in (
+    for values, message in (
         ({}, "Missing value for the parameter Rate"),
         ({"Rate": "fast"}, "no Float"),
         ({"Rate": "1", "Kind": "c"}, "it may be one of"),
         ({"Rate": "1", "Other": "c"}, "Unknown parameters: Other"),
     ):
         with pytest.raises(ValidationException, match=message):
-            definition.values(given)
+            definition.values(values)
+
+
+def grafted(value: Any, path: list[int], graft: Any) -> Any:
+    """A document with one of its parts, found by turns, replaced."""
+    if not path or not isinstance(value, dict | list) or not value:
+        return graft
+    keys = list(value) if isinstance(value, dict) else list(range(len(value)))
+    key = keys[path[0] % len(keys)]
+    copy: Any = dict(value) if isinstance(value, dict) else list(value)
+    copy[key] = grafted(value[key], path[1:], graft)
+    return copy
+
+
+RULES = {
+    "CacheConfig": {"Enabled": True, "ExpireAfter": "PT1H"},
+    "RetryPolicies": [{"ExceptionType": ["Step.THROTTLING"], "MaxAttempts": 2, "ExpireAfterMin": 3}],
+    "DependsOn": [],
+}
+LARGE = {
+    "Parameters": [{"Name": "A", "Type": "Integer", "DefaultValue": 3, "EnumValues": [3, 4]}],
+    "Steps": [
+        {"Name": "P", "Type": "Processing", "Arguments": {"RoleArn": get("Parameters.A")}, **RULES},
+        {
+            "Name": "C",
+            "Type": "Condition",
+            "Arguments": {
+                "Conditions": [],
+                "IfSteps": [{"Name": "F", "Type": "Fail", "Arguments": {"ErrorMessage": get("Steps.P.X")}}],
+                "ElseSteps": [],
+            },
+        },
+    ],
+}
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(st.lists(st.integers(0, 9), max_size=7), ANYTHING)
+def test_no_definition_is_more_than_refused(path: list[int], graft: Any):
+    """Whatever stands where something else belongs: it is read, or it is the client's mistake."""
+    with suppress(ValidationException):
+        definition = Definition.read(json.dumps(grafted(LARGE, path, graft)))
+        definition.values({})
+        definition.needed(step.name for step in definition.steps)
+
+
+def test_depth_is_refused():
+    """A text that nests without end is no definition."""
+    with pytest.raises(ValidationException, match="Unable to parse"):
+        Definition.read('{"Steps": ' + "[" * 100_000 + "]" * 100_000 + "}")
