@@ -12,7 +12,7 @@ import lab
 import numpy as np
 import pipeline
 from lab import BUCKET, IMAGE, KIND, SCRIPTS, tell
-from sagemaker import Session
+from sagemaker import Session, analytics
 from sagemaker.deserializers import CSVDeserializer
 from sagemaker.experiments.run import Run
 from sagemaker.model import ModelPackage
@@ -106,6 +106,7 @@ def main() -> None:
     tune(session)
     register(session, trained)
     lab.tell_experiment(Run, session)
+    lab.tell_analytics(analytics, trained.latest_training_job.name, session)
     pipeline.run(kit)
 
 

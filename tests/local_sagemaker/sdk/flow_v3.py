@@ -11,6 +11,7 @@ import kit_v3 as kit
 import lab
 import pipeline
 from lab import BUCKET, KIND, SCRIPTS, tell
+from sagemaker.core import analytics
 from sagemaker.core.experiments.run import Run
 from sagemaker.core.helper.session_helper import Session
 from sagemaker.core.model_monitor import DataCaptureConfig
@@ -102,6 +103,7 @@ def main() -> None:
     tune(session)
     register(session, builder)
     lab.tell_experiment(Run, session)
+    lab.tell_analytics(analytics, made._latest_training_job.training_job_name, session)
     pipeline.run(kit)
 
 

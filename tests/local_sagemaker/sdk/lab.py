@@ -8,6 +8,7 @@ import contextlib
 import json
 import time
 from pathlib import Path
+from types import ModuleType
 
 import boto3
 from botocore.exceptions import WaiterError
@@ -137,6 +138,14 @@ def tell_experiment(run_class: type, session: object) -> None:
     parameters = {key: next(iter(value.values())) for key, value in component["Parameters"].items()}
     metrics = {one["MetricName"]: [one["Count"], one["Last"], one["Min"]] for one in component["Metrics"]}
     tell("experiment", [component["Status"]["PrimaryStatus"], parameters, metrics])
+
+
+def tell_analytics(analytics: ModuleType, job: str, session: object) -> None:
+    """The data frames of the SDK: the experiment's run, and the metric of a training."""
+    runs = analytics.ExperimentAnalytics(experiment_name="ridges", sagemaker_session=session).dataframe()
+    metrics = analytics.TrainingJobAnalytics(job, sagemaker_session=session).dataframe()
+    found = runs[["alpha", "mse - Last", "mse - Count"]].to_dict("records")
+    tell("analytics", [found, metrics[["metric_name", "value"]].to_dict("records")])
 
 
 def tell_pipeline(pipeline: object) -> None:

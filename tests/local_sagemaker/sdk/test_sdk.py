@@ -43,7 +43,7 @@ def told(version: str, url: str, folder: Path) -> dict[str, Any]:
     }
     flow = [python, "-B", str(HERE / f"flow_{version}.py")]
     done = subprocess.run(
-        flow, env=variables, cwd=folder, capture_output=True, text=True, check=False, timeout=1200
+        flow, env=variables, cwd=folder, capture_output=True, text=True, check=False, timeout=2400
     )
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"step"')]
     found = {line["step"]: line["found"] for line in lines}
@@ -70,6 +70,9 @@ def test_the_sdk_goes_from_raw_rows_to_a_pipeline(sagemaker: Any, tmp_path: Path
         {"alpha": 0.5, "solver": "auto"},
         {"mse": [3, 0.125, 0.125]},
     ]
+    runs, metrics = found["analytics"]
+    assert runs == [{"alpha": 0.5, "mse - Last": 0.125, "mse - Count": 3}]
+    assert metrics == [{"metric_name": "validation:mse", "value": pytest.approx(0, abs=1e-9)}]
     check_pipeline(found)
 
 
