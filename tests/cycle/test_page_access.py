@@ -87,6 +87,21 @@ def test_each_chart_has_its_numbers(visit: Visit):
         assert panel.locator("details[open] tbody tr").count() > 0
 
 
+def test_a_line_is_hidden_and_shown_again(visit: Visit):
+    """The key's buttons say what they do, and the picture follows."""
+    page = visit.open(CYCLE)
+    page.locator(READY).wait_for()
+    picture = "document.querySelector('#quality canvas').toDataURL()"
+    before = page.evaluate(picture)
+    key = page.locator(".line-key", has_text="its own evaluation")
+    key.press("Enter")
+    assert key.get_attribute("aria-pressed") == "false"
+    assert page.evaluate(picture) != before
+    key.press("Enter")
+    assert key.get_attribute("aria-pressed") == "true"
+    assert page.evaluate(picture) == before
+
+
 def test_the_keyboard_goes_everywhere_and_out_again(visit: Visit):
     """Tab comes by everything once, always seen, and leaves the page at its end: it is trapped nowhere."""
     page = visit.open(CYCLE)

@@ -80,7 +80,8 @@ function failed(error) {
   const words = [h("p", {}, error.message), h("p", {}, again)];
   document.getElementById("failure")?.remove();
   if (main.querySelector("[data-section]")) {
-    main.prepend(h("div", { id: "failure", class: "trouble", role: "alert" }, h("strong", {}, "What is below is old."), words));
+    const old = h("strong", {}, "What is below is old.");
+    main.prepend(h("div", { id: "failure", class: "trouble", role: "alert" }, old, words));
     main.dataset.state = "stale";
     return;
   }

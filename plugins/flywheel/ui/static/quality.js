@@ -30,7 +30,7 @@ export function quality(cycle, found, { promotions, replay, evaluations }) {
     .filter((line, index) => !index || line.values.some((value) => value !== null));
   const used = promotions.filter((each) => !each.is_withdrawn);
   const place = h("div", { class: "chart", role: "img", "aria-label": described(found, cycle.metric) });
-  const { key, tell } = legend(cycle, lines, found, (index) => hide(index));
+  const { key, tell } = legend(cycle, lines, found, (index, is) => hide(index, is));
   const { hide } = chart(place, {
     lines,
     found,
@@ -70,7 +70,13 @@ function legend(cycle, lines, found, hide) {
   const keys = lines.map((line, index) =>
     h(
       "button",
-      { class: "line-key", "aria-pressed": "true", title: "Show or hide this line", "data-key": line.name, onclick: toggle(index) },
+      {
+        class: "line-key",
+        "aria-pressed": "true",
+        title: "Show or hide this line",
+        "data-key": line.name,
+        onclick: toggle(index),
+      },
       swatch(line),
       ` ${line.name} `,
       values[index],
@@ -84,7 +90,15 @@ const swatch = ({ colour, dash, width = 1.5 }) =>
   svg(
     "svg",
     { viewBox: "0 0 24 8", width: 24, height: 8, "aria-hidden": "true" },
-    svg("line", { x1: 0, x2: 24, y1: 4, y2: 4, class: `stroke${colour}`, "stroke-width": width, "stroke-dasharray": dash.join(" ") }),
+    svg("line", {
+      x1: 0,
+      x2: 24,
+      y1: 4,
+      y2: 4,
+      class: `stroke${colour}`,
+      "stroke-width": width,
+      "stroke-dasharray": dash.join(" "),
+    }),
   );
 
 function note(replay, lines, found) {
@@ -104,7 +118,8 @@ function note(replay, lines, found) {
 }
 
 function numbers(cycle, found, evaluations) {
-  const heads = ["Window", "Champion as of", `${cycle.metric} (95 %)`, "Own evaluation", "Estimate", "Labels", ...Object.values(WORDS)];
+  const measured = [`${cycle.metric} (95 %)`, "Own evaluation", "Estimate", "Labels"];
+  const heads = ["Window", "Champion as of", ...measured, ...Object.values(WORDS)];
   const line = (each) => {
     const judged = each.quality;
     const evaluated = (text) =>

@@ -40,7 +40,12 @@ export function runs(cycle, found, again) {
     table("Runs", HEADS, all),
     rest > 0 && limit < MOST && h("button", { onclick: older, "data-key": "older" }, "Older runs"),
     rest > 0 && limit >= MOST
-      ? h("p", {}, `${rest} older runs are in Airflow: `, Object.values(cycle.dags).flatMap((dag) => [ui(`${dagPage(dag)}/runs`, dag), " "]))
+      ? h(
+          "p",
+          {},
+          `${rest} older runs are in Airflow: `,
+          Object.values(cycle.dags).flatMap((dag) => [ui(`${dagPage(dag)}/runs`, dag), " "]),
+        )
       : null,
     h("p", { class: "quiet" }, costNote(cycle)),
   );
@@ -70,7 +75,11 @@ function lines(cycle, run) {
     onclick: () => unfold(cycle, run, made, toggle),
   });
   const cells = [
-    [toggle, ui(runPage(run.dag_id, id), kind, { "aria-label": `${kind}, run ${id}` }), h("div", { class: "quiet" }, run.run_type)],
+    [
+      toggle,
+      ui(runPage(run.dag_id, id), kind, { "aria-label": `${kind}, run ${id}` }),
+      h("div", { class: "quiet" }, run.run_type),
+    ],
     cell(about(run), { class: "date" }),
     badge(STATES[run.state] ?? "idle", run.state),
     cell(moment(run.start_date), { class: "date" }),

@@ -6,6 +6,8 @@ import { badge, since } from "./parts.js";
 import { table } from "./table.js";
 import { openWindow } from "./window.js";
 
+const CAUGHT = ["Window", "Requests", "Events", "With a label", "Watched"];
+
 /** Answers by batch and by the endpoint, and the share of events that have their label. */
 export function traffic(cycle, watch) {
   const { windows } = watch;
@@ -42,13 +44,17 @@ export function traffic(cycle, watch) {
 export function caught(cycle, found, watch) {
   if (!found.requests) return h("p", { class: "quiet" }, "The endpoint has captured no request yet.");
   const known = new Map((watch?.windows ?? []).map((each) => [each.name, each]));
-  const least = (value, isAll) => (value === null || value === undefined ? "–" : `${isAll ? "" : "at least "}${count(value)}`);
+  const least = (value, isAll) => (typeof value === "number" && !isAll ? `at least ${count(value)}` : count(value));
   const line = (each) => {
     const window = known.get(each.name);
     const { coverage } = window?.quality ?? {};
     return [
       window
-        ? h("button", { class: "link", "data-key": `caught-${each.name}`, onclick: () => openWindow(cycle, window) }, interval(each.window))
+        ? h(
+            "button",
+            { class: "link", "data-key": `caught-${each.name}`, onclick: () => openWindow(cycle, window) },
+            interval(each.window),
+          )
         : interval(each.window),
       least(each.requests, found.is_all),
       least(each.events, found.is_all),
@@ -68,8 +74,6 @@ export function caught(cycle, found, watch) {
       ". ",
       found.malformed ? badge("warn", `${counted(found.malformed, "record")} not to be read`) : "",
     ),
-    table("Captured by window", ["Window", "Requests", "Events", "With a label", "Watched"], found.windows.toReversed().map(line), {
-      tall: true,
-    }),
+    table("Captured by window", CAUGHT, found.windows.toReversed().map(line), { tall: true }),
   );
 }
