@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -19,25 +18,17 @@ from hypothesis import strategies as st
 from include.local_sagemaker.protocol import answers, models, requests, routing
 from include.local_sagemaker.protocol.bodies import BodyStream
 from include.local_sagemaker.protocol.http import HttpRequest
+from tests.local_sagemaker.made_up import HEADER_TEXT, IN_HEAD, MOMENTS, XML_TEXT, Values
 
 SOME = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
-DEPTH = 4
-#: XML cannot hold control characters, and a header holds visible Latin letters
-XML_TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1)
 TEXT = {
     "json": st.text(st.characters(codec="utf-8")),
     "query": st.text(st.characters(codec="utf-8")),
     "rest-json": XML_TEXT,
     "rest-xml": XML_TEXT,
 }
-HEADER_TEXT = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters='",'), min_size=1)
-MOMENTS = st.datetimes(datetime(1971, 1, 1), datetime(2200, 1, 1)).map(  # noqa: DTZ001 (made aware below)
-    lambda moment: moment.replace(microsecond=0, tzinfo=UTC)
-)
-
-
 WHOLE = st.integers(-(2**31), 2**31 - 1)
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 SCALARS: dict[str, st.SearchStrategy[Any]] = {
@@ -51,39 +42,22 @@ SCALARS: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
-def values(shape: Any, protocol: str, depth: int = DEPTH) -> st.SearchStrategy[Any]:
+class Unbounded(Values):
+    """Values without regard to the constraints of their shapes."""
+
+    def __init__(self, protocol: str) -> None:
+        self._text = TEXT[protocol]
+
+    def single(self, shape: Any, name: str) -> st.SearchStrategy[Any]:
+        """Whatever the type allows and the protocol can carry."""
+        del name
+        is_in_head = shape.serialization.get("location") in IN_HEAD
+        return SCALARS.get(shape.type_name, HEADER_TEXT if is_in_head else self._text)
+
+
+def values(shape: Any, protocol: str) -> st.SearchStrategy[Any]:
     """Values of a shape, without regard to its constraints."""
-    location = shape.serialization.get("location")
-    if shape.type_name == "structure":
-        return structures(shape, protocol, depth)
-    if shape.type_name == "list":
-        member = HEADER_TEXT if location == "header" else values(shape.member, protocol, depth - 1)
-        return st.lists(member, min_size=1, max_size=3)
-    if shape.type_name == "map":
-        keys = HEADER_TEXT.map(str.lower) if location == "headers" else TEXT[protocol]
-        inner = HEADER_TEXT if location == "headers" else values(shape.value, protocol, depth - 1)
-        return st.dictionaries(keys, inner, min_size=1, max_size=3)
-    text = HEADER_TEXT if location in ("header", "uri", "querystring") else TEXT[protocol]
-    return SCALARS.get(shape.type_name, text)
-
-
-def structures(shape: Any, protocol: str, depth: int) -> st.SearchStrategy[dict[str, Any]]:
-    """Structures with the required members and, while `depth` lasts, others; never empty."""
-    if shape.is_document_type:
-        return st.just({"any": ["document", 1, None]})
-    members = {
-        name: st.deferred(lambda m=m: values(m, protocol, depth - 1)) for name, m in shape.members.items()
-    }
-    needed = {name: members[name] for name in shape.required_members}
-    if shape.is_tagged_union:
-        return st.sampled_from(list(members)).flatmap(
-            lambda name: st.fixed_dictionaries({name: members[name]})
-        )
-    if depth <= 0 or not members:
-        return st.fixed_dictionaries(needed)
-    return st.lists(st.sampled_from(list(members)), max_size=4).flatmap(
-        lambda names: st.fixed_dictionaries(needed | {name: members[name] for name in names})
-    )
+    return Unbounded(protocol).of(shape)
 
 
 def has_empty(value: Any) -> bool:
