@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from include.local_sagemaker.s3 import ordering
+from include.local_sagemaker.s3 import writeback
 
 PIECE_BYTES = 1024 * 1024
 #: how many bytes the disk is given at a time while more are to come
@@ -40,7 +40,7 @@ class Draft:
         while view:
             view = view[self._file.write(view) or 0 :]
         if self.size - self._begun >= BEGIN_BYTES:
-            ordering.begin(self._file.fileno(), self._begun, self.size - self._begun)
+            writeback.begin(self._file.fileno(), self._begun, self.size - self._begun)
             self._begun = self.size
 
     def copy(self, path: Path, offset: int = 0, length: int | None = None) -> None:
@@ -70,12 +70,9 @@ class Draft:
                 self.size += len(piece)
 
     def finish(self) -> os.stat_result:
-        """Bring the bytes to the disk; the file's identity, which it keeps when it takes its place.
-
-        Durable when the folder of that place is forced to the disk.
-        """
+        """Force the bytes to the disk; the file's identity, which it keeps when it takes its place."""
         os.utime(self._file.fileno())
-        ordering.settle(self._file.fileno())
+        os.fsync(self._file.fileno())
         status = os.fstat(self._file.fileno())
         self._file.close()
         return status

@@ -6,14 +6,9 @@ import os
 import uuid
 from pathlib import Path
 
-from include.local_sagemaker.s3 import ordering
 
-
-def write(path: Path, content: bytes, *, is_durable: bool = True, is_last: bool = True) -> None:
-    """Write `content` to `path` atomically, making its folder; durably unless told otherwise.
-
-    :param is_last: False where a folder of the same file system is forced to the disk afterwards in any case.
-    """
+def write(path: Path, content: bytes, *, is_durable: bool = True) -> None:
+    """Write `content` to `path` atomically, making its folder; durably unless told otherwise."""
     make_folder(path.parent)
     temporary = path.with_name(f".{uuid.uuid4().hex}")
     try:
@@ -21,12 +16,12 @@ def write(path: Path, content: bytes, *, is_durable: bool = True, is_last: bool 
             file.write(content)
             if is_durable:
                 file.flush()
-                ordering.settle(file.fileno())
+                os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    if is_durable and (is_last or not ordering.is_ordered(path.parent.stat().st_dev)):
+    if is_durable:
         sync_folder(path.parent)
 
 

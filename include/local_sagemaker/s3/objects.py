@@ -177,7 +177,7 @@ class ObjectStore:
         folder = self.places.properties_bucket(bucket)
         status = draft.finish()
         given = given if given.etag else replace(given, etag=draft.md5)
-        properties.save(folder, key, status, given, is_last=False)
+        properties.save(folder, key, status, given)
         try:
             with self.lock(bucket):
                 old = self.find(bucket, key)

@@ -53,15 +53,10 @@ def _path(folder: Path, key: str, status: os.stat_result) -> Path:
     return folder / name[:2] / f"{name}.{identity(status)}"
 
 
-def save(
-    folder: Path, key: str, status: os.stat_result, properties: Properties, *, is_last: bool = True
-) -> None:
-    """Keep the properties of the file with `status`, durably.
-
-    :param is_last: False where the object's folder is forced to the disk afterwards.
-    """
+def save(folder: Path, key: str, status: os.stat_result, properties: Properties) -> None:
+    """Keep the properties of the file with `status`, durably."""
     content, is_durable = json.dumps(asdict(properties)).encode(), properties.is_irreplaceable
-    files.write(_path(folder, key, status), content, is_durable=is_durable, is_last=is_last)
+    files.write(_path(folder, key, status), content, is_durable=is_durable)
 
 
 def load(folder: Path, key: str, status: os.stat_result) -> Properties | None:
