@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
-import traceback
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import skops.io
 
+from include.local_sagemaker.images import web
 from include.local_sagemaker.images.built_in import data
 from include.local_sagemaker.images.built_in.common import BASE, Array, ClientError, algorithm
 
@@ -23,16 +21,20 @@ TRUSTED = ("sklearn.", "numpy.", "scipy.")
 
 def main(name: str) -> int:
     """Load the model and serve it until SIGTERM."""
-    signal.signal(signal.SIGTERM, _stop)
+    web.end_when_asked()
     try:
         model = Model(name)
     except (ClientError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    host = os.environ.get("BUILT_IN_HOST", "0.0.0.0")  # noqa: S104 (a container serves its network)
-    with Server((host, int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"))), Handler) as server:
-        server.model = model
-        server.serve_forever()
+
+    def answer(body: bytes, content_type: str, accept: str) -> tuple[int, bytes, str]:
+        try:
+            return 200, *model.answer(body, content_type or CSV, accept)
+        except ClientError as error:
+            return 400, str(error).encode(), web.TEXT
+
+    web.serve(answer, os.environ.get("BUILT_IN_HOST"))
     return 0
 
 
@@ -72,51 +74,6 @@ class Model:
         raise ClientError(f"The Accept type {accept} is not supported: ask for {JSON}, {LINES} or {CSV}.")
 
 
-class Server(ThreadingHTTPServer):
-    """A server that knows the model."""
-
-    daemon_threads = True
-    request_queue_size = 128
-    model: Model
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Answers /ping and /invocations."""
-
-    protocol_version = "HTTP/1.1"
-    # the head and the body of an answer leave in one piece
-    wbufsize = -1
-    disable_nagle_algorithm = True
-    server: Server
-
-    def do_GET(self) -> None:
-        """The model is loaded before the server listens."""
-        self._answer(200 if self.path == "/ping" else 404, b"", "text/plain")
-
-    def do_POST(self) -> None:
-        """Answer an invocation."""
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        accept = (self.headers.get("Accept") or "").partition(";")[0].strip()
-        try:
-            kind = self.headers.get("Content-Type") or CSV
-            self._answer(200, *self.server.model.answer(body, kind, "" if accept == "*/*" else accept))
-        except ClientError as error:
-            self._answer(400, str(error).encode(), "text/plain")
-        except Exception as error:  # noqa: BLE001 (the client is told whatever it is)
-            traceback.print_exc()
-            self._answer(500, f"{type(error).__name__}: {error}".encode(), "text/plain")
-
-    def log_message(self, *_: Any) -> None:  # noqa: ANN401 (the base class's)
-        """Write nothing: the service logs what matters."""
-
-    def _answer(self, status: int, body: bytes, content_type: str) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-
 def _rows(body: bytes, content_type: str) -> Array:
     """The features of a request: CSV, libsvm, `{"instances": [{"features": [...]}]}`, or such lines."""
     kind = content_type.partition(";")[0].strip()
@@ -138,7 +95,3 @@ def _rows(body: bytes, content_type: str) -> Array:
 def _cells(one: dict[str, Any]) -> str:
     cells = [cell for value in one.values() for cell in (value if isinstance(value, list) else [value])]
     return ",".join(str(cell) for cell in cells)
-
-
-def _stop(*_: object) -> NoReturn:
-    sys.exit(0)
