@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 from include.settings import PROJECT
+from tests.local_sagemaker.service import Service
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600)]
 
@@ -38,23 +38,12 @@ RUNS = ("digits_train_and_deploy=2013-01-01", "digits_score_and_monitor=2013-02-
 Run = dict[str, Any]
 
 
-def load_service() -> Any:  # noqa: ANN401 - the class that starts the service, from where its own tests have it
-    """The real service as a child process."""
-    path = PROJECT / "tests/local_sagemaker/conftest.py"
-    spec = importlib.util.spec_from_file_location("flywheel_cycle_service", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.Service
-
-
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A local SageMaker with the project's own image and a bucket."""
     place = tmp_path_factory.mktemp("digits")
     image = PROJECT / "include/image/image.toml"
-    made = load_service()(place / "root", place / "log", "--image", str(image))
+    made = Service(place / "root", place / "log", "--image", str(image))
     made.start()
     made.s3.create_bucket(Bucket="flywheel")
     yield made

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import logging
 import uuid
@@ -17,6 +16,7 @@ import pytest
 
 from include.cycles.cycle import Cycle, PythonSource, Rollout, Split
 from include.settings import Settings, settings
+from tests.local_sagemaker.service import Service
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -67,23 +67,12 @@ def project(tmp_path: Path) -> Iterator[Path]:
     return tmp_path
 
 
-def _load_service() -> Any:
-    """The class that starts the local service, from where its own tests have it."""
-    path = ROOT / "tests/local_sagemaker/conftest.py"
-    spec = importlib.util.spec_from_file_location("flywheel_test_service", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.Service
-
-
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """One local SageMaker for all tests of a process, which knows the image `probe`."""
     place = tmp_path_factory.mktemp("service")
     image = ROOT / "tests/flywheel/image/image.toml"
-    made = _load_service()(place / "root", place / "log", "--image", str(image))
+    made = Service(place / "root", place / "log", "--image", str(image))
     made.start()
     yield made
     made.close()

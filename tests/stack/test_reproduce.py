@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import time
 from collections.abc import Iterator
@@ -27,8 +26,8 @@ from include.stack.errors import StackError
 from include.stack.records import Records, code_uri, file_digests
 from include.stack.reproduce import Recorded, _notes
 from tests.jobs import model_side as side
+from tests.local_sagemaker.service import Service
 
-ROOT = Path(__file__).resolve().parents[2]
 MONTH = Interval(datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 2, 1, tzinfo=UTC))
 SETTINGS = Settings(bucket="reproduced", threads=1)
 
@@ -36,15 +35,8 @@ SETTINGS = Settings(bucket="reproduced", threads=1)
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """One local SageMaker with the project's own image."""
-    spec = importlib.util.spec_from_file_location(
-        "stack_test_service", ROOT / "tests/local_sagemaker/conftest.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     place = tmp_path_factory.mktemp("service")
-    made = module.Service(place / "root", place / "log")
+    made = Service(place / "root", place / "log")
     made.start()
     made.s3.create_bucket(Bucket=SETTINGS.bucket)
     yield made

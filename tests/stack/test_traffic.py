@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -36,8 +34,8 @@ from include.cycles.cycle import find_cycles
 from include.settings import Settings, settings
 from include.stack.__main__ import main
 from tests.flywheel.conftest import Attempt
+from tests.local_sagemaker.service import Service
 
-ROOT = Path(__file__).resolve().parents[2]
 CYCLE = find_cycles()["digits"]
 JANUARY, FEBRUARY, MARCH = "2013-01-01", "2013-02-01", "2013-03-01"
 BUCKET = "traffic"
@@ -54,15 +52,8 @@ def patch() -> Iterator[pytest.MonkeyPatch]:
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """One local SageMaker with the project's own image."""
-    spec = importlib.util.spec_from_file_location(
-        "traffic_service", ROOT / "tests/local_sagemaker/conftest.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     place = tmp_path_factory.mktemp("service")
-    made = module.Service(place / "root", place / "log")
+    made = Service(place / "root", place / "log")
     made.start()
     made.s3.create_bucket(Bucket=BUCKET)
     yield made
