@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local_sagemaker.conftest import PROJECT, Service
+from tests.local_sagemaker.service import PROJECT, Service
 from tests.local_sagemaker.serving import until
 
 MEGABYTES = 24
