@@ -244,3 +244,48 @@ def test_a_model_is_deleted(lab: Lab):
     run("SageMakerDeleteModelOperator", config={"ModelName": "gone"})
     names = [one["ModelName"] for one in lab.sagemaker.list_models(NameContains="gone")["Models"]]
     assert names == []
+
+
+def test_an_endpoint_configuration_is_created(lab: Lab):
+    """By the operator that does just that."""
+    lab.sagemaker.create_model(ModelName="configured", PrimaryContainer=CONTAINER, ExecutionRoleArn=ROLE)
+    variant = serving.variant("configured")
+    found = run(
+        "SageMakerEndpointConfigOperator",
+        config={"EndpointConfigName": "alone", "ProductionVariants": [variant]},
+    )
+    assert found["EndpointConfig"]["ProductionVariants"][0]["ModelName"] == "configured"
+
+
+def test_a_notebook_instance_goes_through_its_states(lab: Lab):
+    """Created and waited for, stopped, started, stopped and deleted: a real server each time."""
+    name = {"instance_name": "desk"}
+
+    def status() -> str:
+        found: str = lab.sagemaker.describe_notebook_instance(NotebookInstanceName="desk")[
+            "NotebookInstanceStatus"
+        ]
+        return found
+
+    run("SageMakerCreateNotebookOperator", **name, instance_type="ml.t3.medium", role_arn=ROLE)
+    assert status() == "InService"
+    run("SageMakerStopNotebookOperator", **name)
+    assert status() == "Stopped"
+    run("SageMakerStartNoteBookOperator", **name)
+    assert status() == "InService"
+    run("SageMakerStopNotebookOperator", **name)
+    run("SageMakerDeleteNotebookOperator", **name)
+    assert lab.sagemaker.list_notebook_instances()["NotebookInstances"] == []
+
+
+def test_automl_is_refused_by_name():
+    """What the service does not do is told, not pretended."""
+    with pytest.raises(Exception, match="does not emulate sagemaker CreateAutoMLJob"):
+        run(
+            "SageMakerAutoMLOperator",
+            job_name="auto",
+            s3_input="s3://lab/data",
+            target_attribute="y",
+            s3_output="s3://lab/out",
+            role_arn=ROLE,
+        )
