@@ -38,7 +38,9 @@ def _tagged(value: object) -> dict[str, float]:
 
 
 def _untagged(found: dict[str, Any]) -> Any:  # noqa: ANN401 (what JSON decodes to)
-    return datetime.fromtimestamp(found["$time"], UTC) if found.keys() == {"$time"} else found
+    # maps of a client's may have this key, too; the values of those are texts
+    is_time = found.keys() == {"$time"} and isinstance(found["$time"], float)
+    return datetime.fromtimestamp(found["$time"], UTC) if is_time else found
 
 
 #: reads what `dumps` wrote, or a part of it; made once, since json.loads would make one for every text

@@ -13,6 +13,7 @@ DEPTH = 4
 XML_TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1)
 #: a header holds visible Latin letters
 HEADER_TEXT = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters='",'), min_size=1)
+HEADER_NAME = st.text("abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~", min_size=1, max_size=20)
 MOMENTS = st.datetimes(datetime(1971, 1, 1), datetime(2200, 1, 1)).map(  # noqa: DTZ001 (made aware below)
     lambda moment: moment.replace(microsecond=0, tzinfo=UTC)
 )
@@ -46,7 +47,7 @@ class Values:
         if shape.type_name == "map":
             low, high = self.sizes(shape)
             is_head = location == "headers"
-            keys = HEADER_TEXT.map(str.lower) if is_head else self.single(shape.key, f"{name}.key")
+            keys = HEADER_NAME if is_head else self.single(shape.key, f"{name}.key")
             inner = HEADER_TEXT if is_head else self.of(shape.value, name, depth - 1)
             return st.dictionaries(keys, inner, min_size=low, max_size=high)
         return self.single(shape, name)

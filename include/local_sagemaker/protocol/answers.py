@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from email.header import Header
 from typing import Any, cast
 
@@ -15,6 +16,8 @@ from include.local_sagemaker.protocol.http import HttpResponse
 #: operations whose answer is its only member as the root (smithy's s3UnwrappedXmlOutput, which is not
 #: in botocore's models)
 UNWRAPPED = {"GetBucketLocation"}
+#: what no header can carry
+CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 def answer(operation: OperationModel, protocol: str, result: dict[str, Any], request_id: str) -> HttpResponse:
@@ -72,7 +75,7 @@ def _headers(member: Shape, name: str, value: Any) -> dict[str, str]:  # noqa: A
     match member.serialization.get("location"):
         case "header":
             if member.type_name == "list":
-                return {name.lower(): ",".join(str(item) for item in value)}
+                return {name.lower(): header_text(",".join(str(item) for item in value))}
             return {name.lower(): header_text(scalars.write(member, value, "rfc822"))}
         case "headers":
             return {f"{name}{key}".lower(): header_text(str(item)) for key, item in value.items()}
@@ -85,8 +88,8 @@ def header_text(value: str) -> str:
     try:
         value.encode("latin-1")
     except UnicodeEncodeError:
-        return Header(value, "utf-8", maxlinelen=2**31).encode()
-    return value.replace("\r", " ").replace("\n", " ")
+        value = Header(value, "utf-8", maxlinelen=2**31).encode()  # in lines, where the text has any
+    return CONTROLS.sub(" ", value)
 
 
 def _rest_body(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from datetime import datetime
 from typing import cast
@@ -31,6 +32,14 @@ def read(shape: Shape, value: str, timestamp_style: str) -> Scalar:
                 return value
     except (ValueError, KeyError, OverflowError) as error:
         raise SerializationException(f"{value!r} can not be converted to {shape.type_name}") from error
+
+
+def read_blob(text: str) -> bytes:
+    """The bytes that base64 stands for; SerializationException when it is none."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise SerializationException(f"{text!r} is not valid base64.") from error
 
 
 def write(shape: Shape, value: object, timestamp_style: str) -> str:

@@ -12,7 +12,10 @@ def parse(value: object) -> datetime:
     """A point in time from seconds since 1970, ISO 8601 or RFC 822; ValueError if it is none."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise ValueError(f"{value!r} is no timestamp.")  # noqa: TRY004 (bad data of a client, one kind of error)
-    moment: datetime = parse_timestamp(value)  # type: ignore[arg-type]  # takes numbers as well
+    try:
+        moment: datetime = parse_timestamp(value)  # type: ignore[arg-type]  # takes numbers as well
+    except RuntimeError as error:  # botocore's, of numbers that are too large
+        raise ValueError(f"{value!r} lies beyond all calendars.") from error
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator
 from typing import Any, cast
 from xml.etree.ElementTree import Element
@@ -13,6 +14,8 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 from include.local_sagemaker.errors import SerializationException
 from include.local_sagemaker.protocol import scalars
 
+#: characters that XML 1.0 cannot hold, not even by number
+UNTOLD = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 PROLOGUE = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
@@ -47,7 +50,7 @@ def read(shape: Shape, node: Element) -> Any:  # noqa: ANN401 (any value of a sh
         case "map":
             return _read_map(cast("MapShape", shape), list(node))
         case "blob":
-            return base64.b64decode(node.text or "")
+            return scalars.read_blob(node.text or "")
         case _:
             return scalars.read(shape, node.text or "", "iso8601")
 
@@ -89,8 +92,11 @@ def _read_map(shape: MapShape, entries: list[Element]) -> dict[str, Any]:
 
 
 def text(value: str) -> str:
-    """`value` as the text of an element; a carriage return would otherwise be read as a line feed."""
-    return escape(value, {"\r": "&#13;"})
+    """`value` as the text of an element; a carriage return would otherwise be read as a line feed.
+
+    What XML has no way to tell becomes a replacement character, or the whole answer could not be read.
+    """
+    return escape(UNTOLD.sub("\ufffd", value), {"\r": "&#13;"})
 
 
 def write(shape: Shape, value: Any, name: str) -> Iterator[str]:  # noqa: ANN401

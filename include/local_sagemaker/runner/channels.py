@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from include.local_sagemaker.errors import AwsError
+from include.local_sagemaker.runner import paths
 from include.local_sagemaker.runner.failures import JobError
 
 if TYPE_CHECKING:
@@ -166,9 +167,10 @@ def _manifest(source: Source, objects: ObjectStore, bucket: str, key: str) -> It
 
 def _checked(name: str, source: Source) -> PurePosixPath:
     relative = PurePosixPath(name.lstrip("/"))
-    if ".." in relative.parts or not relative.parts:
+    if not relative.parts or not paths.fits(name):
         raise JobError(
-            f"ClientError: The key {name!r} of {source.owner} leads out of its folder. Rename the object."
+            f"ClientError: The key {name!r} of {source.owner} leads out of its folder, or cannot be the path "
+            "of a file. Rename the object."
         )
     return relative
 

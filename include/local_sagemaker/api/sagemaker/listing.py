@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from include.local_sagemaker.api.sagemaker import paging
 from include.local_sagemaker.context import Context
-from include.local_sagemaker.errors import ValidationException
 from include.local_sagemaker.store import Query, Resource
 
 #: by SageMaker's word in SortBy
@@ -55,7 +53,7 @@ def listed(
     )
     found = context.store.search(kind, query)
     page = found[:size]
-    token = _token(getattr(page[-1], sort_by), page[-1].name) if len(found) > size else None
+    token = paging.token(getattr(page[-1], sort_by), page[-1].name) if len(found) > size else None
     return page, token
 
 
@@ -78,15 +76,8 @@ def _seconds(moment: datetime | None) -> float | None:
     return None if moment is None else moment.timestamp()
 
 
-def _token(value: str | float, name: str) -> str:
-    return base64.urlsafe_b64encode(json.dumps([value, name]).encode()).decode()
-
-
 def _position(token: str | None) -> tuple[str | float, str] | None:
     if token is None:
         return None
-    try:
-        value, name = json.loads(base64.urlsafe_b64decode(token))
-    except ValueError as error:
-        raise ValidationException("Invalid NextToken: give it back as the last page had it.") from error
+    value, name = paging.position(token, float | str, str)
     return value, name

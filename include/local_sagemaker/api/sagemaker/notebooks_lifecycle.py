@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import time
 from dataclasses import replace
 from typing import Any
@@ -95,7 +94,7 @@ def _scripts(parameters: dict[str, Any]) -> dict[str, Any]:
             try:
                 # as `base64` writes it, in lines or in one
                 base64.b64decode("".join(script.get("Content", "").split()), validate=True)
-            except binascii.Error as error:
+            except ValueError as error:
                 raise ValidationException(
                     f"The content of {hook} is not base64: {error}. Encode the script: base64 -w0 script.sh"
                 ) from error

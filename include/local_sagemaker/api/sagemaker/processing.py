@@ -9,6 +9,7 @@ from include.local_sagemaker.api.sagemaker import jobs
 from include.local_sagemaker.api.sagemaker.listing import listed
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.errors import ValidationException
+from include.local_sagemaker.runner import paths
 from include.local_sagemaker.runner.supervisor import PROCESSING
 
 IGNORED = (
@@ -25,7 +26,7 @@ BASE = "/opt/ml/processing/"
 @operation("sagemaker", "CreateProcessingJob", ignored=IGNORED)
 def create_processing_job(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Queue a processing job: its entry point runs in a process with its inputs below /opt/ml/processing."""
-    jobs.refuse_many(parameters["ProcessingResources"]["ClusterConfig"]["InstanceCount"])
+    _check_cluster(parameters["ProcessingResources"]["ClusterConfig"])
     for item in parameters.get("ProcessingInputs", []):
         _check_input(item)
     for item in parameters.get("ProcessingOutputConfig", {}).get("Outputs", []):
@@ -56,6 +57,16 @@ def stop_processing_job(context: Context, parameters: dict[str, Any]) -> None:
     jobs.stop(context, PROCESSING, parameters["ProcessingJobName"])
 
 
+def _check_cluster(given: dict[str, Any]) -> None:
+    """Refuse what names no cluster: AWS would pick one by preferences."""
+    if "InstancePreferences" in given or not {"InstanceType", "InstanceCount"} <= given.keys():
+        raise ValidationException(
+            "ProcessingResources.ClusterConfig: the local SageMaker picks no instances by "
+            "InstancePreferences. Give an InstanceType and an InstanceCount."
+        )
+    jobs.refuse_many(given["InstanceCount"])
+
+
 def _check_input(item: dict[str, Any]) -> None:
     name, place = item["InputName"], item.get("S3Input")
     if place is None or item.get("AppManaged"):
@@ -80,5 +91,5 @@ def _check_output(item: dict[str, Any]) -> None:
 
 
 def _check_path(owner: str, path: str | None) -> None:
-    if path is None or not path.startswith(BASE) or ".." in path.split("/"):
+    if path is None or not path.startswith(BASE) or not paths.fits(path):
         raise ValidationException(f"{owner}: LocalPath {path!r} must be a path below {BASE}.")

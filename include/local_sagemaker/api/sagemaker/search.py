@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple, cast
@@ -11,7 +9,7 @@ from typing import Any, NamedTuple, cast
 from botocore.model import ListShape, StructureShape
 
 from include.local_sagemaker.api.registry import operation
-from include.local_sagemaker.api.sagemaker import endpoints
+from include.local_sagemaker.api.sagemaker import endpoints, paging
 from include.local_sagemaker.api.sagemaker.search_filters import fits, head, heads, values
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.errors import ValidationException
@@ -138,18 +136,10 @@ def _key(record: Mapping[str, Any], found: Found, parameters: Mapping[str, Any])
 def _page(keyed: list[tuple[Key, str]], parameters: Mapping[str, Any]) -> tuple[list[str], str | None]:
     size, token = parameters.get("MaxResults", PAGE), parameters.get("NextToken")
     if token is not None:
-        last = _position(token)
+        last = tuple(paging.position(token, int, float, str, str))
         is_descending = parameters.get("SortOrder", "Descending") == "Descending"
         keyed = [item for item in keyed if (item[0] < last if is_descending else item[0] > last)]
     page = [name for _, name in keyed[:size]]
     if len(keyed) <= size:
         return page, None
-    return page, base64.urlsafe_b64encode(json.dumps(keyed[size - 1][0]).encode()).decode()
-
-
-def _position(token: str) -> Key:
-    try:
-        rank, number, text, arn = json.loads(base64.urlsafe_b64decode(token))
-        return int(rank), float(number), str(text), str(arn)
-    except (ValueError, TypeError) as error:
-        raise ValidationException("Invalid NextToken: give it back as the last page had it.") from error
+    return page, paging.token(*keyed[size - 1][0])

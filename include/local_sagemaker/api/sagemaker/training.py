@@ -9,7 +9,7 @@ from include.local_sagemaker.api.sagemaker import built_in, jobs
 from include.local_sagemaker.api.sagemaker.listing import listed
 from include.local_sagemaker.context import Context
 from include.local_sagemaker.errors import ValidationException
-from include.local_sagemaker.runner import checkpoints, metrics
+from include.local_sagemaker.runner import checkpoints, metrics, paths
 from include.local_sagemaker.runner.supervisor import TRAINING
 
 #: members of a request that mean more than this service does, and what to do instead
@@ -90,7 +90,7 @@ def check(parameters: dict[str, Any]) -> None:
 
 def _check_checkpoints(given: dict[str, Any]) -> None:
     path = given.get("LocalPath", checkpoints.DEFAULT)
-    if not path.startswith(checkpoints.ML) or ".." in path.split("/"):
+    if not path.startswith(checkpoints.ML) or not paths.fits(path):
         raise ValidationException(
             f"CheckpointConfig: LocalPath {path!r} must be a path below {checkpoints.ML}."
         )
