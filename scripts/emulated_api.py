@@ -24,8 +24,8 @@ do not edit it by hand. Any other operation is refused by name: HTTP 400 `Unknow
 (S3: HTTP 501 `NotImplemented`; query services: HTTP 400 `InvalidAction`). "Accepted without effect" lists
 members of the request that are checked and otherwise make no difference here.
 
-`InvokeEndpoint` and `InvokeEndpointWithResponseStream` of sagemaker-runtime are carried out besides, on a path
-of their own (api/runtime.py, api/streaming.py). Without effect there: `TargetContainerHostname`,
+`InvokeEndpoint` and `InvokeEndpointWithResponseStream` of sagemaker-runtime are carried out besides, on a
+path of their own (api/runtime.py, api/streaming.py). Without effect there: `TargetContainerHostname`,
 `EnableExplanations`, `InferenceComponentName`, `SessionId`, `PrefixAwareId`. `GET /endpoints/<name>/metrics`
 answers with an endpoint's counters and latencies as JSON.
 

@@ -41,13 +41,19 @@ def bind(s3: Any, bucket: str, prefix: str, size: int = SIZE) -> list[str]:  # n
 
 
 def bound(volume: bytes, listed: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
-    """The entries of a volume that are what S3 lists, by key.
+    """The entries of a volume that are what S3 lists, by key; none of one that is damaged.
 
     :param listed: the ETags of the journal's objects, by key
     """
-    for key, copy in json.loads(volume)["entries"].items():
-        if listed.get(key) == copy["etag"]:
-            yield key, copy["text"].encode()
+    try:
+        entries = {
+            key: (copy["etag"], copy["text"].encode()) for key, copy in json.loads(volume)["entries"].items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return
+    for key, (etag, text) in entries.items():
+        if listed.get(key) == etag:
+            yield key, text
 
 
 def _ends(count: int, size: int) -> range:

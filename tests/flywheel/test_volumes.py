@@ -10,7 +10,7 @@ import pytest
 from flywheel import journal, volumes
 from flywheel.ledger import Ledger
 from flywheel.ui.objects import Remembered
-from flywheel.volumes import bind
+from flywheel.volumes import bind, bound
 from include.settings import Settings
 from tests.flywheel.ui.conftest import entry
 from tests.flywheel.ui.test_objects import Counted
@@ -96,3 +96,11 @@ def test_a_copy_that_s3_does_not_confirm_is_not_believed(
     objects.fetch_journal(installed.bucket, PREFIX)
     assert objects.content(installed.bucket, f"{PREFIX}00000002.json") == b'{"number": 99}'
     assert volumes.shelf(PREFIX) == "flights/volumes/ledger/"
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"[]", b"\xff", b'{"entries": []}', b'{"entries": {"k": {"etag": "e"}}}']
+)
+def test_a_damaged_volume_is_passed_over(text: bytes):
+    """It says nothing, and its entries are read one by one."""
+    assert list(bound(text, {"k": "e"})) == []
