@@ -1,6 +1,5 @@
 """Requests that an asynchronous endpoint has accepted outlive the service."""
 
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
