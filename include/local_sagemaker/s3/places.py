@@ -88,7 +88,8 @@ class Places:
 
     def plain(self, bucket: str, key: str) -> Path | None:
         """The path that `key` has as a plain file, there or not; None if it cannot be one."""
-        return self.bucket(bucket) / key if is_plain(check_key(key)) else None
+        folder = self.bucket(bucket)  # also where it is not needed: no other name may get as far as a path
+        return folder / key if is_plain(check_key(key)) else None
 
     def existing(self, bucket: str, key: str) -> Path | None:
         """The file of an object, None if there is none. Links are not followed, wherever in the path."""

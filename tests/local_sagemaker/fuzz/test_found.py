@@ -109,6 +109,16 @@ def test_a_header_that_was_asked_for_carries_no_control_characters(
     assert told in {None, found["ContentDisposition"]}
 
 
+@pytest.mark.parametrize("bucket", ["none", "%00", "%2e%2e", "..%2F..%2F.."])
+@pytest.mark.parametrize("key", ["k", "%00", ".."])
+def test_no_other_name_is_a_bucket(service: Any, bucket: str, key: str):
+    """Nor does it get as far as a path, whether the key can be one or not."""
+    for method, operation in (("GET", "GetObject"), ("PUT", "PutObject"), ("DELETE", "DeleteObject")):
+        sent = Sent(method, f"/{bucket}/{key}", {}, b"")
+        answer = exchange(urlsplit(service.url).netloc, sent, models.operation_model("s3", operation))
+        assert answer.parsed["Error"]["Code"] == "NoSuchBucket"
+
+
 def test_a_key_that_xml_cannot_tell_does_not_spoil_the_list(service: Any):
     """boto3 asks for keys in URL encoding and gets it; who does not, a replacement character."""
     service.s3.put_object(Bucket=contents.BUCKET, Key="odd/\x01", Body=b"")
