@@ -48,7 +48,7 @@ def container_spec(
     context: Context, image: Image, definition: Mapping[str, Any], *, workspace: Path, log_path: Path
 ) -> ContainerSpec:
     """The `serve` process of a container definition (Image, Environment, ...) in a workspace."""
-    environment = image.variables({**variables(context), **definition.get("Environment", {})})
+    environment = image.variables({**variables(context), **definition.get("Environment", {})}, workspace)
     return ContainerSpec(
         argv=image.command("serve"),
         environment=environment,

@@ -10,10 +10,11 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from include.local_sagemaker.images import docker
 from include.local_sagemaker.runner import channels, logs
 from include.local_sagemaker.runner.channels import Source
 from include.local_sagemaker.runner.failures import JobError
@@ -83,12 +84,16 @@ class Cluster:
 
 
 def cluster(
-    job: Job, groups: Sequence[tuple[str, str, int]], pipes: Mapping[str, Source] | None = None
+    job: Job, uri: str, groups: Sequence[tuple[str, str, int]], pipes: Mapping[str, Source] | None = None
 ) -> Cluster:
-    """The instances of a job: groups of (name, instance type, count). Nothing is made on the disk."""
+    """The instances of a job: groups of (name, instance type, count). Nothing is made on the disk.
+
+    :param uri: of the image; what it says of Docker decides how inputs are brought.
+    """
     isolation = job.isolation()
-    if pipes and isolation is Isolation.OVERLAY:
-        # a pipe is made from outside while the container runs, which an overlay does not allow
+    if (pipes or job.is_docker(uri)) and isolation is Isolation.OVERLAY:
+        # a pipe is made from outside while the container runs, which an overlay does not allow; and Docker,
+        # which is outside of all our namespaces, sees one folder and no overlay
         isolation = Isolation.BIND
     kinds = [(name, kind) for name, kind, count in groups for _ in range(count)]
     is_one = len(kinds) == 1
@@ -112,7 +117,7 @@ def cluster(
 def spec(job: Job, found: Cluster, container: ProcessSpec) -> ProcessSpec:
     """The process that runs a job: its container, or the program that runs one for each instance."""
     if found.is_plain:
-        return container
+        return replace(container, isolation=found.hosts[0].isolation)
     folder = job.workspace / "cluster"
     folder.mkdir(exist_ok=True)
     note = {
@@ -171,6 +176,8 @@ def _host(job: Job, host: Host, container: ProcessSpec) -> dict[str, Any]:
     environment = dict(container.environment)
     if host.isolation is Isolation.NONE:
         environment.setdefault(BASE_DIR, str(host.ml))
+    if docker.WORKSPACE in environment:
+        environment[docker.WORKSPACE] = str(host.workspace)
     stream = job.log.name.removesuffix(logs.SUFFIX).replace("algo-1-", f"{host.name}-")
     return {
         "name": host.name,

@@ -12,6 +12,11 @@ An image is described by an `image.toml`:
     [preload]                                 # optional; see forks.py
     modules = ["pandas"]                      # what a zygote imports before it forks the image's processes
     free = ["FLYWHEEL_*"]                     # variables that no import of these reads, as shell patterns
+
+or, where its processes are to be Docker containers, [docker] in place of [entry_points]:
+
+    [docker]
+    image = "{uri}"                           # optional; the reference to run, {uri} is the one asked for
 """
 
 from __future__ import annotations
@@ -20,10 +25,12 @@ import os
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
+
+from include.local_sagemaker.images import docker
 
 #: SageMaker's time between SIGTERM and SIGKILL
 STOP_GRACE_S = 120.0
@@ -58,6 +65,8 @@ class Image:
     preload: tuple[str, ...] = ()
     #: patterns of variables that may differ between forks of one process
     preload_free: tuple[str, ...] = ()
+    #: reference of the Docker image that it is; empty: its processes are this machine's
+    docker: str = ""
 
     def command(
         self, role: str, entrypoint: Sequence[str] | None = None, arguments: Sequence[str] | None = None
@@ -68,6 +77,8 @@ class Image:
         program on the PATH would in a container; any other is run as it stands, with the image's own
         interpreter first on the PATH. UnknownImageError if the image has nothing for `role`.
         """
+        if self.docker:
+            return docker.command(self.docker, role, entrypoint, arguments, self.stop_grace_s)
         words = tuple(entrypoint or (role,))
         known = self.entry_points.get(words[0])
         if known is None and not entrypoint:
@@ -76,8 +87,10 @@ class Image:
             )
         return (*(known or words[:1]), *words[1:], *(arguments or ()))
 
-    def variables(self, given: Mapping[str, str] | None = None) -> dict[str, str]:
+    def variables(self, given: Mapping[str, str] | None, workspace: Path) -> dict[str, str]:
         """The environment of a process: bare as a container's, then the image's, then what was `given`."""
+        if self.docker:
+            return {**self.environment, **(given or {}), docker.WORKSPACE: str(workspace)}
         path = os.pathsep.join([str(Path(self.python).parent), os.environ.get("PATH", os.defpath)])
         bare = {"PATH": path, "HOME": os.environ.get("HOME", "/"), "LANG": "C.UTF-8"}
         return {**bare, **self.environment, **(given or {})}
@@ -96,7 +109,7 @@ class Images:
         """The image that `uri` means; UnknownImageError names the patterns that are known."""
         for image in self._images:
             if any(fnmatchcase(uri, pattern) for pattern in image.patterns):
-                return image
+                return replace(image, docker=image.docker.replace("{uri}", uri))
         known = ", ".join(pattern for image in self._images for pattern in image.patterns) or "none"
         raise UnknownImageError(
             f"No local environment is known for the image {uri!r} (known patterns: {known}). "
@@ -116,16 +129,18 @@ def read(path: Path) -> Image:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ImageFileError(
             f"The image file {path} is not valid ({type(error).__name__}: {error}). It needs `uri` (a list "
-            f"of patterns) and [entry_points] with lists of words under some of {', '.join(ROLES)}."
+            f"of patterns) and [entry_points] with lists of words under some of {', '.join(ROLES)}, "
+            "or [docker]."
         ) from error
 
 
 def _image(folder: Path, found: dict[str, Any]) -> Image:
     python = str(found.get("python", "{python}"))
     python = _fill(python, sys.executable, folder)
+    reference = _reference(found)
     entry_points = {
         role: tuple(_fill(word, python, folder) for word in _words(words))
-        for role, words in found["entry_points"].items()
+        for role, words in ({} if reference else found["entry_points"]).items()
     }
     environment = {
         name: _fill(str(value), python, folder) for name, value in found.get("environment", {}).items()
@@ -141,7 +156,23 @@ def _image(folder: Path, found: dict[str, Any]) -> Image:
         grace,
         tuple(_words(preload["modules"])) if preload else (),
         tuple(_words(preload["free"])) if "free" in preload else (),
+        reference,
     )
+
+
+def _reference(found: Mapping[str, Any]) -> str:
+    """The Docker image of an image file; empty if it is none."""
+    if "docker" not in found:
+        return ""
+    table = found["docker"]
+    if clash := sorted({"entry_points", "preload", "python"} & set(found)):
+        raise ValueError(f"an image with [docker] has no {', '.join(clash)}")
+    if unknown := sorted(set(table) - {"image"}):
+        raise ValueError(f"[docker] has no {', '.join(unknown)}")
+    reference = table.get("image", "{uri}")
+    if not isinstance(reference, str) or not reference or reference.startswith("-"):
+        raise ValueError(f"{reference!r} is not the reference of a Docker image")
+    return reference
 
 
 def _words(value: object) -> list[str]:

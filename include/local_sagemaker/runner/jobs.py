@@ -47,6 +47,13 @@ class Job:
         except UnknownImageError as error:
             raise JobError(f"ClientError: {error}") from error
 
+    def is_docker(self, uri: str) -> bool:
+        """Whether a URI means a Docker image; one that is no longer known does not."""
+        try:
+            return bool(self.images.resolve(uri).docker)
+        except UnknownImageError:
+            return False
+
     def isolation(self) -> Isolation:
         """How a container will see its workspace."""
         self.workspace.parent.mkdir(parents=True, exist_ok=True)

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from include.local_sagemaker.images import docker
 from include.local_sagemaker.runner import shim
 from include.local_sagemaker.runner.forks import Forks
 from include.local_sagemaker.runner.image import STOP_GRACE_S
@@ -199,7 +200,13 @@ def _prepare(spec: ProcessSpec, run: Path) -> tuple[Isolation, dict[str, str]]:
     if isolation is Isolation.NONE:
         base = spec.workspace / "ml"
         environment.setdefault(BASE_DIR, str(base))
-        notes = [f"Mount namespaces are refused here: /opt/ml is not shown, {BASE_DIR}={base} stands for it."]
+        notes = (
+            []
+            if docker.WORKSPACE in environment
+            else [
+                f"Mount namespaces are refused here: /opt/ml is not shown, {BASE_DIR}={base} stands for it."
+            ]
+        )
     document = {
         "argv": list(spec.argv),
         "environment": environment,

@@ -73,7 +73,11 @@ class ProcessingJobs:
             **job.document.get("Environment", {}),
         }
         container = ProcessSpec(
-            argv, image.variables(given), job.workspace, job.log, stop_grace_s=image.stop_grace_s
+            argv,
+            image.variables(given, job.workspace),
+            job.workspace,
+            job.log,
+            stop_grace_s=image.stop_grace_s,
         )
         return hosts.spec(job, cluster_of(job), container)
 
@@ -109,7 +113,8 @@ class ProcessingJobs:
 def cluster_of(job: Job) -> Cluster:
     """The instances of a processing job."""
     config = job.document["ProcessingResources"]["ClusterConfig"]
-    return hosts.cluster(job, [(hosts.GROUP, config["InstanceType"], config["InstanceCount"])])
+    uri = job.document["AppSpecification"]["ImageUri"]
+    return hosts.cluster(job, uri, [(hosts.GROUP, config["InstanceType"], config["InstanceCount"])])
 
 
 def put_continuous(job: Job) -> None:

@@ -79,7 +79,11 @@ class TrainingJobs:
             **job.document.get("Environment", {}),
         }
         container = ProcessSpec(
-            argv, image.variables(given), job.workspace, job.log, stop_grace_s=image.stop_grace_s
+            argv,
+            image.variables(given, job.workspace),
+            job.workspace,
+            job.log,
+            stop_grace_s=image.stop_grace_s,
         )
         return hosts.spec(job, cluster_of(job), container)
 
@@ -155,13 +159,14 @@ def cluster_of(job: Job) -> Cluster:
         for group in resources.get("InstanceGroups", [])
     ]
     only = (hosts.GROUP, resources.get("InstanceType", "ml.local"), resources.get("InstanceCount", 1))
-    mode = job.document["AlgorithmSpecification"]["TrainingInputMode"]
+    algorithm = job.document["AlgorithmSpecification"]
+    mode = algorithm["TrainingInputMode"]
     pipes = {
         channel["ChannelName"]: _source(channel)
         for channel in job.document.get("InputDataConfig", [])
         if channel.get("InputMode", mode) == "Pipe"
     }
-    return hosts.cluster(job, groups or [only], pipes)
+    return hosts.cluster(job, algorithm["TrainingImage"], groups or [only], pipes)
 
 
 def _publish(job: Job, definitions: list[dict[str, str]]) -> None:

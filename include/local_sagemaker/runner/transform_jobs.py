@@ -60,7 +60,7 @@ class TransformJobs:
         note = {
             "request": {name: job.document[name] for name in REQUEST if name in job.document},
             "argv": image.command("serve"),
-            "environment": image.variables(given),
+            "environment": image.variables(given, job.workspace),
             "instances": job.document["TransformResources"]["InstanceCount"],
         }
         (_folder(job) / "job.json").write_text(json.dumps(note), encoding="utf-8")

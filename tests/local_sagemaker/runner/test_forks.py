@@ -61,7 +61,7 @@ class Bench:
         workspace = self.place / f"workspace-{self._count}"
         workspace.mkdir()
         argv = self.image.command("process", None, arguments)
-        given = self.image.variables({"OMP_NUM_THREADS": "2", **environment})
+        given = self.image.variables({"OMP_NUM_THREADS": "2", **environment}, self.image.folder)
         spec = ProcessSpec(argv, given, workspace, self.place / f"log-{self._count}")
         return process.start(spec, self.forks if is_forked else None)
 
@@ -278,7 +278,7 @@ def test_it_sees_its_workspace(bench: Callable[..., Bench], isolation: Isolation
     (workspace / "ml/given").write_text("seen")
     spec = ProcessSpec(
         here.image.command("process"),
-        here.image.variables({"OMP_NUM_THREADS": "2"}),
+        here.image.variables({"OMP_NUM_THREADS": "2"}, here.image.folder),
         workspace,
         here.place / "log",
         isolation=isolation,

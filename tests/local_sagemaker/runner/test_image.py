@@ -57,7 +57,7 @@ def test_commands_are_the_images_or_the_requests(path: Path):
 
 def test_the_environment_is_bare_then_the_images_then_the_requests(path: Path):
     """The image's interpreter comes first on the PATH."""
-    found = read(path).variables({"LANG": "de"})
+    found = read(path).variables({"LANG": "de"}, path.parent)
     assert found["FOLDER"] == f"{path.parent}/x"
     assert found["LANG"] == "de"
     assert found["PATH"].startswith(sys.executable.rpartition("/")[0] + ":")
