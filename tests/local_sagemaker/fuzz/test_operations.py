@@ -53,6 +53,7 @@ ENDED_BY = {
     "CreateNotebookInstance": ("StopNotebookInstance", "NotebookInstanceName"),
     "StartNotebookInstance": ("StopNotebookInstance", "NotebookInstanceName"),
 }
+NEW_NAMES = st.text("abcdefghijklmnopqrstuvwxyz", min_size=12, max_size=12)
 #: requests of one operation in the fast suite
 FEW = 4
 #: nobody's mistake: S3's NotImplemented
@@ -72,10 +73,22 @@ def world(
 
 def requests(world: World, operation: Any) -> st.SearchStrategy[Any]:
     """Requests that keep to the model, and as many that do not."""
-    shape = operation.input_shape
-    parameters = st.just({}) if shape is None else Valid(world.words).structures(shape)
-    valid = parameters.map(lambda given: written(operation, {**given, **FORCED.get(operation.name, {})}))
+    made = parameters(world, operation)
+    valid = made.map(lambda given: written(operation, {**given, **FORCED.get(operation.name, {})}))
     return st.one_of(valid, valid.flatmap(spoilt))
+
+
+def parameters(world: World, operation: Any) -> st.SearchStrategy[dict[str, Any]]:
+    """Parameters made up from nothing, or near those that made the world; what is created has a new name."""
+    shape = operation.input_shape
+    if shape is None:
+        return st.just({})
+    valid, name = Valid(world.words), f"{operation.name.removeprefix('Create')}Name"
+    known = world.known.get((operation.service_model.service_name, operation.name), [])
+    near = [valid.near(shape, each) for each in known[:3]]
+    if name in shape.members and operation.name.startswith("Create"):
+        near = [st.builds(lambda given, new: {**given, name: new}, each, NEW_NAMES) for each in near]
+    return st.one_of(valid.structures(shape), *near)
 
 
 def tidy(world: World, operation: Any, sent: Any, answer: Answer) -> None:

@@ -46,6 +46,18 @@ class Valid(Values):
             return st.sampled_from(shape.enum) if shape.enum else self._text(shape, name)
         return OTHERS[shape.type_name]
 
+    def near(self, shape: Any, known: Mapping[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
+        """What is known to be good, as it is or with one member, at any depth, made up."""
+
+        def varied(name: str) -> st.SearchStrategy[dict[str, Any]]:
+            member, inner = shape.members[name], known.get(name)
+            drawn = self.of(member, name)
+            if isinstance(inner, dict) and member.type_name == "structure":
+                drawn = self.near(member, inner) | drawn
+            return drawn.map(lambda value: {**known, name: value})
+
+        return st.just(dict(known)) | st.sampled_from(list(shape.members)).flatmap(varied)
+
     def _text(self, shape: Any, name: str) -> st.SearchStrategy[str]:
         is_in_head = shape.serialization.get("location") == "header"
         fresh = HEADER_TEXT if is_in_head else _fresh(shape)

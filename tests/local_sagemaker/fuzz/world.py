@@ -44,6 +44,8 @@ class World:
     def __init__(self, service: Any) -> None:
         self.service = service
         self._words: defaultdict[str, set[str]] = defaultdict(set)
+        #: parameters that were good for an operation
+        self.known: defaultdict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
         self._fill()
         #: frozen: what is drawn from must not change while hypothesis draws
         self.words = {name: sorted(found) for name, found in self._words.items()}
@@ -53,13 +55,14 @@ class World:
         self._keep("", parameters)
         answer = getattr(self.service.client(service), xform_name(operation))(**parameters)
         answer.pop("ResponseMetadata")
+        self.known[service, operation].append(parameters)
         self._keep("", answer)
         return answer
 
     def check(self) -> None:
         """Fail unless the service answers, lists what it has, and wrote of no mistake of its own."""
         for operation in contents.LISTS:
-            self.call("sagemaker", operation)
+            getattr(self.service.sagemaker, xform_name(operation))()
         self.service.s3.list_objects_v2(Bucket=contents.BUCKET)
         log = self.service.log.read_text(encoding="utf-8", errors="replace")
         found = {trace.group(1): trace.group() for trace in TRACE.finditer(log)}

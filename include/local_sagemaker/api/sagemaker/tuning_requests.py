@@ -48,7 +48,11 @@ def inherited(context: Context, parameters: Mapping[str, Any]) -> list[dict[str,
     names = {one.name for one in Space.read(trials.definitions(parameters)[0]["HyperParameterRanges"]).ranges}
     found = []
     for parent in warm["ParentHyperParameterTuningJobs"]:
-        name = parent["HyperParameterTuningJobName"]
+        name = parent.get("HyperParameterTuningJobName")
+        if name is None:  # the model has it optional
+            raise ValidationException(
+                "A parent of WarmStartConfig has no name. Give its HyperParameterTuningJobName."
+            )
         resource = context.store.get("hyper-parameter-tuning-job", name)
         if resource is None:
             raise ResourceNotFound(f"Could not find the parent hyper parameter tuning job {name}.")
