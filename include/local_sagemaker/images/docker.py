@@ -80,6 +80,8 @@ def create_words(
     words += ["--mount", f'type=bind,"source={workspace}/ml",target=/opt/ml', "--workdir", "/opt/ml"]
     if not is_rootless:  # there the container's root is the service's user already
         words += ["--user", plan["user"]]
+        if not plan["user"].startswith("0:") and "HOME" not in environment:
+            words += ["--env", "HOME=/tmp"]  # the image may not know this user, whose home would be /
     passed = {name: value for name, value in environment.items() if name not in NOT_PASSED}
     if plan["is_server"]:
         words += ["--publish", f"127.0.0.1:{passed[PORT_VARIABLE]}:{SERVING_PORT}"]
@@ -88,8 +90,8 @@ def create_words(
     else:
         words += ["--network", "host"]
     for variable in sorted(passed):
-        # by name alone the client takes the value from its environment, where it has its own of these
-        words += ["--env", f"{variable}={passed[variable]}" if variable in plan["client"] else variable]
+        # by name alone the client takes the value from its environment, where some would change what it does
+        words += ["--env", f"{variable}={passed[variable]}" if _is_clients(variable) else variable]
     if plan["entrypoint"]:
         words += ["--entrypoint", plan["entrypoint"][0]]
     return [*words, plan["image"], *plan["entrypoint"][1:], *plan["arguments"]]
@@ -137,7 +139,8 @@ class Run:
 
     def __init__(self, plan: Mapping[str, Any], environment: Mapping[str, str]) -> None:
         self.plan, self.environment = plan, dict(environment)
-        self.docker = Docker({**environment, **plan["client"]})
+        passed = {name: value for name, value in environment.items() if not _is_clients(name)}
+        self.docker = Docker({**passed, **plan["client"]})
         digest = hashlib.sha256(self.environment[WORKSPACE].encode()).hexdigest()[:12]
         #: no two runs have the same, so the end of one never removes another
         self.name = f"{LABEL}-{digest}-{os.getpid()}"
@@ -234,6 +237,11 @@ def main(plan: Mapping[str, Any]) -> int:
         return NO_CONTAINER
     finally:
         reaper.returncode = 0  # it outlives this program; nobody waits for it
+
+
+def _is_clients(variable: str) -> bool:
+    """Whether a variable means something to the Docker client itself."""
+    return variable in CLIENT or variable.startswith(("DOCKER_", "LD_"))
 
 
 def _is_run(pid: str) -> bool:

@@ -32,14 +32,14 @@ def containers(service: Service) -> list[str]:
 def process(service: Service, image: str, script: str, **request: Any) -> None:
     """Create the processing job `job` that runs a script in the container."""
     application = {"ImageUri": image} | request.pop("AppSpecification", {})
-    service.sagemaker.create_processing_job(
-        ProcessingJobName="job",
-        AppSpecification=application,
-        RoleArn=ROLE,
-        ProcessingResources={"ClusterConfig": CLUSTER},
-        Environment={"SCRIPT": script, "PATH": "/usr/local/bin:/usr/bin:/bin"},
-        **request,
-    )
+    given = {
+        "ProcessingJobName": "job",
+        "AppSpecification": application,
+        "RoleArn": ROLE,
+        "ProcessingResources": {"ClusterConfig": CLUSTER},
+        "Environment": {"SCRIPT": script, "PATH": "/usr/local/bin:/usr/bin:/bin"},
+    }
+    service.sagemaker.create_processing_job(**given | request)
 
 
 def described(service: Service) -> Any:
@@ -67,10 +67,10 @@ def lines(service: Service, name: str) -> list[str]:
     ]
 
 
-def begun(service: Service) -> None:
-    """Wait until the script of the job has said that it runs."""
+def begun(service: Service, count: int = 1) -> None:
+    """Wait until the job's script has said so often that it runs."""
     until(lambda: described(service).get("ProcessingStartTime") is not None, "the start of the job", 30)
-    until(lambda: "begun" in lines(service, "job"), "the first line of the container", 30)
+    until(lambda: lines(service, "job").count("begun") == count, "the first line of the container", 30)
 
 
 @pytest.mark.long
@@ -144,13 +144,18 @@ def test_an_image_that_is_not_there_fails_the_job(docker_service: Service):
 
 @pytest.mark.long
 def test_a_stopped_job_leaves_no_container(docker_service: Service, docker_image: str):
-    """The container is asked to end, and ends."""
-    process(docker_service, docker_image, NAP)
-    begun(docker_service)
-    assert len(containers(docker_service)) == 1
+    """The containers of both instances are asked to end, and end."""
+    process(
+        docker_service,
+        docker_image,
+        NAP,
+        ProcessingResources={"ClusterConfig": CLUSTER | {"InstanceCount": 2}},
+    )
+    begun(docker_service, 2)
+    assert len(containers(docker_service)) == 2
     docker_service.sagemaker.stop_processing_job(ProcessingJobName="job")
     assert processed(docker_service)["ProcessingJobStatus"] == "Stopped"
-    assert lines(docker_service, "job")[-1] == "asked"
+    assert lines(docker_service, "job").count("asked") == 2
 
 
 @pytest.mark.long
@@ -211,8 +216,29 @@ def test_what_a_container_trains_another_serves(docker_service: Service, docker_
     answer = docker_service.runtime.invoke_endpoint(EndpointName="fit", Body=b"abc")["Body"].read()
     assert answer == b"3cba"
     assert len(containers(docker_service)) == 1
+    assert _transformed(docker_service) == b"3cba"
+    until(lambda: len(containers(docker_service)) == 1, "the end of the transform's containers", 40)
     sagemaker.delete_endpoint(EndpointName="fit")
     until(lambda: not containers(docker_service), "the end of the container", 40)
+
+
+def _transformed(service: Service) -> bytes:
+    """What a transform by two instances makes of a file."""
+    service.s3.put_object(Bucket="lab", Key="texts/text", Body=b"abc")
+    service.sagemaker.create_transform_job(
+        TransformJobName="turn",
+        ModelName="fit",
+        TransformInput={
+            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://lab/texts"}}
+        },
+        TransformOutput={"S3OutputPath": "s3://lab/turned"},
+        TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 2},
+    )
+    service.sagemaker.get_waiter("transform_job_completed_or_stopped").wait(
+        TransformJobName="turn", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+    body: bytes = service.s3.get_object(Bucket="lab", Key="turned/text.out")["Body"].read()
+    return body
 
 
 def _deploy(sagemaker: Any, image: str, model: str) -> None:
