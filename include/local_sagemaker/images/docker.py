@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import signal
 import subprocess
@@ -156,7 +157,7 @@ class Run:
     def _stop(self) -> None:
         while self.client is None or self.client.returncode is None:
             with suppress(DockerError):
-                self.docker.ask("stop", "--time", str(int(self.plan["grace_s"])), self.name)
+                self.docker.ask("stop", "--time", str(math.ceil(self.plan["grace_s"])), self.name)
             time.sleep(PAUSE_S)
 
     def run(self) -> int:

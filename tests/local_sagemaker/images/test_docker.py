@@ -187,6 +187,21 @@ def test_a_killed_program_leaves_no_container(docker_service: Service, docker_im
 
 
 @pytest.mark.long
+def test_what_a_crash_left_is_removed_by_the_next_run(docker_service: Service, docker_image: str):
+    """A container in the job's workspace whose program is no more is gone before the job's own starts."""
+    labels = {"workspace": docker_service.root / "jobs/processing-job/job", "pid": 0}
+    words = [
+        word for name, value in labels.items() for word in ("--label", f"local-sagemaker.{name}={value}")
+    ]
+    docker("create", *words, docker_image)
+    process(docker_service, docker_image, NAP)
+    begun(docker_service)
+    assert len(containers(docker_service)) == 1
+    docker_service.sagemaker.stop_processing_job(ProcessingJobName="job")
+    assert processed(docker_service)["ProcessingJobStatus"] == "Stopped"
+
+
+@pytest.mark.long
 def test_what_a_container_trains_another_serves(docker_service: Service, docker_image: str):
     """A training job's model is deployed; the endpoint's container is gone when the endpoint is."""
     sagemaker, s3 = docker_service.sagemaker, docker_service.s3
