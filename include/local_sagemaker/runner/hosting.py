@@ -21,7 +21,7 @@ from include.local_sagemaker.runner.capture import CaptureBuffer
 from include.local_sagemaker.runner.capture_writer import CaptureWriter
 from include.local_sagemaker.runner.container import STOP_TIMEOUT_S, ContainerError
 from include.local_sagemaker.runner.crew import Crew, Plan, home
-from include.local_sagemaker.runner.deployment import Event
+from include.local_sagemaker.runner.deployment import Event, NotNowError
 from include.local_sagemaker.runner.endpoint_records import KIND, settled
 from include.local_sagemaker.runner.image import Images
 from include.local_sagemaker.runner.invoke import Route
@@ -175,7 +175,8 @@ class Hosting:
         await stop_strays(home(self._context, name), ())
         await asyncio.to_thread(shutil.rmtree, home(self._context, name), ignore_errors=True)
         await asyncio.to_thread(self._context.store.delete, KIND, name)
-        del self._endpoints[name]
+        if self._endpoints.get(name) is endpoint:  # else there is a new one of that name already
+            del self._endpoints[name]
 
     async def _record(self, endpoint: Endpoint, event: Event, reason: str = "") -> None:
         """Put into the store, and into the route, what a finished rollout means."""
@@ -183,7 +184,10 @@ class Hosting:
         def change(resource: Resource) -> Resource:
             return settled(resource, event, reason)
 
-        resource = await asyncio.to_thread(self._context.store.change, KIND, endpoint.route.name, change)
+        try:
+            resource = await asyncio.to_thread(self._context.store.change, KIND, endpoint.route.name, change)
+        except NotNowError:  # it is being deleted, and this rollout is about to be cancelled
+            return
         endpoint.route.status = resource.status
 
     # Coming back after a restart.
