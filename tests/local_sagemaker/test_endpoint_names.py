@@ -36,19 +36,17 @@ def test_an_endpoint_made_when_the_former_has_just_gone_is_kept(tmp_path: Path):
             variants = [serving.variant("m")]
             await ask(context, "CreateEndpointConfig", EndpointConfigName="one", ProductionVariants=variants)
             await ask(context, "CreateEndpoint", **ENDPOINT)
-            loop, real, removed = asyncio.get_running_loop(), context.store.delete, asyncio.Semaphore(0)
+            loop, real = asyncio.get_running_loop(), context.store.delete
 
             def delete(kind: str, name: str) -> None:
                 real(kind, name)
-                if not context.hosting.routes:
-                    asyncio.run_coroutine_threadsafe(
-                        ask(context, "CreateEndpoint", **ENDPOINT), loop
-                    ).result()
-                loop.call_soon_threadsafe(removed.release)
+                created = ask(context, "CreateEndpoint", **ENDPOINT)
+                asyncio.run_coroutine_threadsafe(created, loop).result()
 
             context.store.delete = delete  # type: ignore[method-assign]
             await ask(context, "DeleteEndpoint", EndpointName="again")
-            await removed.acquire()
+            removal = context.hosting._endpoints["again"].works
+            await asyncio.gather(*removal, return_exceptions=True)
             assert context.store.get("endpoint", "again") is not None
             context.store.delete = real  # type: ignore[method-assign]
             await ask(context, "DeleteEndpoint", EndpointName="again")
