@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -160,10 +160,11 @@ class Run:
                 self.docker.ask("stop", "--time", str(math.ceil(self.plan["grace_s"])), self.name)
             time.sleep(PAUSE_S)
 
-    def run(self) -> int:
-        """Create, start, and wait; the container's exit code."""
+    def run(self, announce: Callable[[], object]) -> int:
+        """Create, start, and wait; the container's exit code. `announce` is called before there is one."""
         is_rootless = self._check()
         self._sweep()
+        announce()
         self.docker.ask(*create_words(self.plan, self.environment, self.name, is_rootless=is_rootless))
         if self.is_stopping:
             return 128 + signal.SIGTERM
@@ -204,7 +205,8 @@ class Run:
 def reap(name: str) -> int:
     """Wait for the end of the program that holds the other end of our input, then remove its container."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    sys.stdin.buffer.read()
+    if not sys.stdin.buffer.read():
+        return 0  # it has never asked for a container
     docker, deadline = Docker(os.environ), time.monotonic() + REAP_S
     while True:
         is_over = time.monotonic() > deadline
@@ -232,7 +234,7 @@ def main(plan: Mapping[str, Any]) -> int:
         cwd="/",
     )
     try:
-        return run.run()
+        return run.run(lambda: os.write(reaper.stdin.fileno(), b"."))  # type: ignore[union-attr]
     except DockerError as error:
         sys.stderr.write(f"{error}\n")
         return NO_CONTAINER
