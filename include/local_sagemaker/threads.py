@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import functools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -15,5 +17,6 @@ _POOL = ThreadPoolExecutor(LIMIT, thread_name_prefix="request")
 
 
 async def run(function: Callable[..., T], *arguments: object) -> T:
-    """What a function returns that may block."""
-    return await asyncio.get_running_loop().run_in_executor(_POOL, function, *arguments)
+    """What a function returns that may block; it sees the caller's context variables."""
+    work = functools.partial(contextvars.copy_context().run, function, *arguments)
+    return await asyncio.get_running_loop().run_in_executor(_POOL, work)

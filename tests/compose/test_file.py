@@ -162,7 +162,10 @@ def test_airflow_may_do_what_its_operators_do():
     """Every operation of SageMaker that the plugin's code names is in Airflow's policy."""
     model = botocore.session.get_session().get_service_model("sagemaker")
     text = "".join(path.read_text() for path in (PROJECT / "plugins").rglob("*.py"))
-    named = {name for name in model.operation_names if re.search(rf"\b{xform_name(name)}\b", text)}
+    words = set(
+        re.findall(r"\w+", re.sub(r"\b(re|[A-Z_]+)\.search\(", "", text))
+    )  # of patterns, not of SageMaker
+    named = {name for name in model.operation_names if xform_name(name) in words}
     by_kind = {
         f"{verb}{kind.name.split()[0].title()}Job" for kind in JOBS for verb in ("Create", "Describe", "Stop")
     }

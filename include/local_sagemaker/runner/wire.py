@@ -151,7 +151,7 @@ class Client:
 
         :raises ContainerUnreachableError: when there is no answer.
         """
-        is_sent = False
+        closed: ContainerUnreachableError | None = None
         while self._idle:
             connection = self._idle.pop()
             if connection.is_open:
@@ -160,14 +160,16 @@ class Client:
                 except ContainerUnreachableError as error:
                     if not error.is_unread:
                         raise
-                    is_sent = True
+                    closed = error
         try:
             connection = await self._connect()
-        except ContainerUnreachableError as error:
+        except ContainerUnreachableError:
+            if closed is None:
+                raise
             # Connections that closed and nobody to take a new one: it was no stale connection, but the end of
             # the container, and maybe this request's doing.
-            error.is_unread = not is_sent
-            raise
+            closed.is_unread = False
+            raise closed from None
         return await self._exchange(connection, head, body)
 
     def close(self) -> None:
