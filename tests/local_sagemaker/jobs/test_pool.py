@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,12 @@ import pytest
 from tests.local_sagemaker.jobs.conftest import IMAGE, ROLE, Lab
 from tests.local_sagemaker.serving import until
 
-#: tells that it runs, and ends when its file `<name>.go` is there
+#: tells that it runs, and ends when its file `<name>.go`, or that of all, is there
 LATCH = """
 cd %s
 name="${TRAINING_JOB_NAME:-$PROCESSING_JOB_NAME}"
 echo $name >> order
-until [ -e $name.go ]; do sleep 0.02; done
+until [ -e $name.go ] || [ -e all.go ]; do sleep 0.02; done
 echo loss=1
 """
 RESOURCES = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
@@ -51,9 +51,11 @@ class Gate:
 
 
 @pytest.fixture
-def gate(tmp_path: Path) -> Gate:
-    """A gate for one test's jobs."""
-    return Gate(tmp_path / "gate")
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    """A gate for one test's jobs; whatever becomes of the test, they end."""
+    made = Gate(tmp_path / "gate")
+    yield made
+    made.open("all")
 
 
 @pytest.fixture(scope="module")
