@@ -148,6 +148,26 @@ def test_march_was_scored_by_a_model_that_had_not_seen_it(results: list[RunResul
     assert lines == rows
 
 
+#: how many rows of pixels of a canvas have the colour of the champion's line
+ACCENT_ROWS = """
+canvas => {
+  const probe = document.createElement("i");
+  probe.style.color = "var(--accent)";
+  canvas.parentNode.append(probe);
+  const wanted = getComputedStyle(probe).color.match(/[0-9]+/g).slice(0, 3).map(Number);
+  probe.remove();
+  const { width, height } = canvas;
+  const pixels = canvas.getContext("2d").getImageData(0, 0, width, height).data;
+  const isClose = at => wanted.every((value, index) => Math.abs(pixels[at + index] - value) < 30);
+  const isWanted = at => pixels[at + 3] > 200 && isClose(at);
+  let rows = 0;
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) if (isWanted(4 * (y * width + x))) { rows++; break; }
+  return rows;
+}
+"""
+
+
 def test_the_page_shows_the_turn(
     first_run: str,
     stack: Stack,
@@ -161,7 +181,8 @@ def test_the_page_shows_the_turn(
     assert champion.endswith(cards.locator("[data-cycle=flights] .champion").inner_text())
     cards.get_by_role("link", name="flights", exact=True).click()
     cycle = page.frame_locator("iframe").first
-    cycle.locator("#quality canvas").wait_for()
+    # the only window that is scored has its interval as a bar, far longer than its point of 8 pixels
+    assert cycle.locator("#quality canvas").evaluate(ACCENT_ROWS) > 40
     assert cycle.locator("#runs tr[data-run]").count() == len(FIRST_TURNS)
     cycle.locator(".heat [tabindex='0']").click()
     cycle.locator("dialog svg.bars").wait_for()

@@ -50,7 +50,10 @@ function make(place, { lines, found, promotions, onmove, hidden }) {
     tzDate: (at) => globalThis.uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
     series: [{}, bound, bound, ...lines.map((line, index) => series(line, !hidden.has(index)))],
     bands: [{ series: [1, 2], fill: css("--band") }],
-    hooks: { draw: [(drawn) => marks(drawn, promotions)], setCursor: [(drawn) => onmove(drawn.cursor.idx)] },
+    hooks: {
+      draw: [(drawn) => marks(drawn, promotions), (drawn) => hidden.has(0) || whiskers(drawn, found)],
+      setCursor: [(drawn) => onmove(drawn.cursor.idx)],
+    },
   };
   const data = [
     found.map(middle),
@@ -90,6 +93,29 @@ function bounds(shown, found) {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const span = high - low || 0.1;
   return [low - span * 0.05, high + span * 0.1];
+}
+
+/** The interval of each window that stands alone: a band needs two beside each other. */
+function whiskers(drawn, found) {
+  const { ctx } = drawn;
+  const half = 5 * devicePixelRatio;
+  ctx.save();
+  ctx.strokeStyle = css("--accent");
+  ctx.lineWidth = 1.5 * devicePixelRatio;
+  found.forEach((each, index) => {
+    if (!each.quality || found[index - 1]?.quality || found[index + 1]?.quality) return;
+    const x = drawn.valToPos(middle(each), "x", true);
+    const [low, high] = [each.quality.low, each.quality.high].map((value) => drawn.valToPos(value, "y", true));
+    ctx.beginPath();
+    ctx.moveTo(x, low);
+    ctx.lineTo(x, high);
+    for (const y of [low, high]) {
+      ctx.moveTo(x - half, y);
+      ctx.lineTo(x + half, y);
+    }
+    ctx.stroke();
+  });
+  ctx.restore();
 }
 
 /** A line where each promotion takes over, with its version. */

@@ -109,7 +109,7 @@ function note(replay, lines, found) {
   return h(
     "p",
     { class: "quiet" },
-    "The band is the 95 % interval; upright broken lines are promotions, where the version takes over. A click opens the window. ",
+    "The band, or the bar of a window that stands alone, is the 95 % interval; upright broken lines are promotions, where the version takes over. A click opens the window. ",
     replay
       ? "First model and baselines are those of the last replay. "
       : "First model and baselines appear after a replay (make replay). ",
