@@ -1,7 +1,7 @@
 # `make` alone prints what there is. Targets call scripts; nothing else is written here.
 PYTHON ?= python3
 VENV := .venv/bin/python
-STACK := $(VENV) -m include.stack
+STACK := $(VENV) -m include.cli
 .DEFAULT_GOAL := help
 .PHONY: help run replay traffic watch reproduce compare-keys status down test test-all lint lock bench environment dev-environment compose-up compose-down image image-push
 

@@ -28,10 +28,10 @@ from scipy.stats import chi2_contingency, ks_2samp
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from include.jobs import columns  # noqa: E402 - after the path
-from include.jobs.tables import write_table  # noqa: E402
-from include.ml import constraints, drift, violations  # noqa: E402
-from include.ml.statistics import Bounds, Profile  # noqa: E402
+from include.ml.monitoring import constraints, drift, violations  # noqa: E402
+from include.ml.monitoring.statistics import Bounds, Profile  # noqa: E402
+from include.steps import columns  # noqa: E402 - after the path
+from include.steps.tables import write_table  # noqa: E402
 
 NUMBERS, TEXTS, CATEGORIES = 15, 5, 50
 #: share of the numbers that is missing

@@ -29,11 +29,12 @@ sys.path.insert(0, str(PROJECT))
 
 from benchmarks import invocations as invoking  # noqa: E402 - the project is on the path only now
 from benchmarks import moto_server  # noqa: E402
-from include.local_sagemaker import documents, lifecycle, queries, store  # noqa: E402
-from include.local_sagemaker.runner import process  # noqa: E402
-from include.local_sagemaker.runner.forks import Forks  # noqa: E402
-from include.local_sagemaker.runner.image import Images  # noqa: E402
-from include.local_sagemaker.runner.process import ProcessSpec  # noqa: E402
+from local_sagemaker.domain import lifecycle  # noqa: E402
+from local_sagemaker.engine.processes import process  # noqa: E402
+from local_sagemaker.engine.processes.forks import Forks  # noqa: E402
+from local_sagemaker.engine.processes.image import Images  # noqa: E402
+from local_sagemaker.engine.processes.process import ProcessSpec  # noqa: E402
+from local_sagemaker.storage import documents, queries, store  # noqa: E402
 
 MEGABYTE = 1024 * 1024
 LARGE_BYTES = 100 * MEGABYTE
@@ -52,7 +53,7 @@ modules = ["pandas", "pyarrow.parquet", "scipy.stats", "sklearn.ensemble", "skle
 @contextmanager
 def service(root: Path, *options: str) -> Iterator[tuple[str, int]]:
     """URL and process id of a local SageMaker."""
-    command = [sys.executable, "-m", "include.local_sagemaker", "--root", str(root), "--port", "0", *options]
+    command = [sys.executable, "-m", "local_sagemaker", "--root", str(root), "--port", "0", *options]
     with subprocess.Popen(
         command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as child:

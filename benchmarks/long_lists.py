@@ -18,7 +18,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
 from benchmarks.local_sagemaker import client, service  # noqa: E402 - the project is on the path now
-from include.local_sagemaker import documents, lifecycle, queries, store  # noqa: E402
+from local_sagemaker.domain import lifecycle  # noqa: E402
+from local_sagemaker.storage import documents, queries, store  # noqa: E402
 
 COUNTS = (100, 10_000)
 ROUNDS = 9

@@ -23,7 +23,7 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from include.jobs.tables import TableWriter, read_chunks  # noqa: E402 - after the path
+from include.steps.tables import TableWriter, read_chunks  # noqa: E402 - after the path
 
 START, END = datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 2, 1, tzinfo=UTC)
 MONTH = END - START
@@ -32,11 +32,11 @@ PROGRAM = """
 import importlib, resource, sys
 step = sys.argv[1]
 for name in ("fetch", "clean", "transform"):
-    module = importlib.import_module(f"include.jobs.{name}")
+    module = importlib.import_module(f"include.steps.{name}")
     for part in ("schema", "cleaning", "features", "source"):
         importlib.import_module(f"include.cycles.flights.{part}")
 if step != "none":
-    importlib.import_module(f"include.jobs.{step}").main()
+    importlib.import_module(f"include.steps.{step}").main()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

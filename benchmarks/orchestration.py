@@ -23,14 +23,14 @@ from typing import Any
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
-from include.settings import Settings  # noqa: E402 - the project is on the path only now
-from include.stack.airflow_api import AirflowApi  # noqa: E402
-from include.stack.aws import make_bucket  # noqa: E402
-from include.stack.home import ADMIN, home_of, installation_secrets  # noqa: E402
-from include.stack.stack import Stack  # noqa: E402
-from include.stack.terminal import Terminal  # noqa: E402
-from include.stack.turn import Driver  # noqa: E402
-from include.stack.urls import airflow_url  # noqa: E402
+from include.cli.airflow_api import AirflowApi  # noqa: E402
+from include.cli.aws import make_bucket  # noqa: E402
+from include.cli.first_run import Driver  # noqa: E402
+from include.cli.home import ADMIN, home_of, installation_secrets  # noqa: E402
+from include.cli.stack import Stack  # noqa: E402
+from include.cli.terminal import Terminal  # noqa: E402
+from include.cli.urls import airflow_url  # noqa: E402
+from include.core.settings import Settings  # noqa: E402 - the project is on the path only now
 
 DAG, INTERVAL_START = "flights_train_and_deploy", "2013-01-01"
 

@@ -40,7 +40,7 @@ ROUNDS = 5
 @contextmanager
 def service(folder: Path) -> Iterator[str]:
     """The local SageMaker on a free port; gives its URL."""
-    command = [sys.executable, "-m", "include.local_sagemaker", "--root", str(folder / "root"), "--port", "0"]
+    command = [sys.executable, "-m", "local_sagemaker", "--root", str(folder / "root"), "--port", "0"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log)
     try:
@@ -156,7 +156,7 @@ def fill(hook: Any, runs: int, versions: int, *, is_bound: bool = True) -> int: 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(put, objects))
     if is_bound:
-        from flywheel.volumes import bind  # noqa: PLC0415 - after the environment
+        from include.core.compaction import bind  # noqa: PLC0415 - after the environment
 
         objects += bind(hook.s3, BUCKET, f"{CYCLE}/ledger/")
     hook.api.create_model_package_group(ModelPackageGroupName=CYCLE, ModelPackageGroupDescription="x")
@@ -231,10 +231,10 @@ def main() -> None:
         folder = Path(name)
         with service(folder) as url:
             settle(folder, url)
-            from flywheel.hooks.sagemaker import SageMaker  # noqa: PLC0415 - after the environment
+            from flywheel.hooks.sagemaker import SageMakerHook  # noqa: PLC0415 - after the environment
 
             count = fill(
-                SageMaker("aws_default"), options.runs, options.versions, is_bound=not options.unbound
+                SageMakerHook("aws_default"), options.runs, options.versions, is_bound=not options.unbound
             )
             print(f"{options.runs} runs, {options.versions} versions: {count} objects", flush=True)
             for what, (wall, busy) in asyncio.run(measure(options.runs, options.versions)).items():

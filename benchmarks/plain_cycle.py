@@ -62,15 +62,15 @@ def call(step: str, base: Path) -> None:
     said = io.StringIO()
     try:
         with contextlib.redirect_stdout(said):
-            importlib.import_module(f"include.jobs.{step}").main()
+            importlib.import_module(f"include.steps.{step}").main()
     except SystemExit as refusal:
         raise RuntimeError(f"The step {step} refused:\n{said.getvalue()}") from refusal
 
 
 def verify(model: Path, golden: Path) -> None:
     """Load the model as serving does, and compare the golden rows, as `deploy` and `verify` do."""
-    inference = importlib.import_module("include.jobs.inference")
-    payload = importlib.import_module("include.jobs.payload")
+    inference = importlib.import_module("include.steps.serving.inference")
+    payload = importlib.import_module("include.steps.serving.payload")
     loaded = inference.read_model(model)
     rows = [json.loads(line) for line in golden.read_text().splitlines()]
     body = "".join(f"{json.dumps(row['row'])}\n" for row in rows).encode()

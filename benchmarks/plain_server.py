@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import uvicorn
 
-from include.jobs.inference import read_model
+from include.steps.serving.inference import read_model
 
 model = read_model(Path(sys.argv[1]), prefer_onnx=False)
 app = fastapi.FastAPI()

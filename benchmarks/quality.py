@@ -24,11 +24,11 @@ from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from include.cycles.flights import features
-from include.jobs import partitions
-from include.jobs.contract import Step
-from include.jobs.inference import Model, read_model
-from include.jobs.rows import to_columns
-from include.ml.labels import places
+from include.ml.features.labels import places
+from include.steps import partitions
+from include.steps.contract import Step
+from include.steps.rows import to_columns
+from include.steps.serving.inference import Model, read_model
 
 KEY = "0" * 64
 #: the last month that there is data for
@@ -76,7 +76,7 @@ class Month:
 
 def run(step: Step) -> Path:
     """Do a step, silently; its output."""
-    module = importlib.import_module(f"include.jobs.{step.name}")
+    module = importlib.import_module(f"include.steps.{step.name}")
     with contextlib.redirect_stdout(io.StringIO()):
         (module.work if step.is_training else getattr(module, step.name))(step)
     return step.output

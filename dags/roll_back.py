@@ -21,7 +21,7 @@ from airflow.sdk import DAG
 
 from flywheel import params
 from flywheel.operators import DeployOperator, RollBackOperator, VerifyOperator
-from include.cycles.cycle import find_cycles
+from include.core.cycle import find_cycles
 
 for cycle in find_cycles().values():
     with DAG(

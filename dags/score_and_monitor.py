@@ -31,7 +31,6 @@ from typing import Any
 from airflow.sdk import DAG
 
 from flywheel import params
-from flywheel.intervals import window_schedule
 from flywheel.notifiers import DriftNotifier
 from flywheel.operators import (
     BatchTransformOperator,
@@ -47,7 +46,8 @@ from flywheel.operators import (
     RequestRetrainingOperator,
 )
 from flywheel.timetables import CycleTimetable
-from include.cycles.cycle import find_cycles
+from include.core.cycle import find_cycles
+from include.core.schedule import window_schedule
 
 for cycle in find_cycles().values():
     watched: dict[str, Any] = {"cycle": cycle, "schedule": window_schedule(cycle)}

@@ -51,7 +51,7 @@ from flywheel.operators import (
     retrain_asset,
 )
 from flywheel.timetables import CycleTimetable
-from include.cycles.cycle import find_cycles
+from include.core.cycle import find_cycles
 
 for cycle in find_cycles().values():
     with DAG(

@@ -19,8 +19,10 @@ ENVIRONMENT = PROJECT / ".venv"
 INTERPRETER = ENVIRONMENT / "bin" / "python"
 STAMP = ENVIRONMENT / ".installed"
 BOOTSTRAP = PROJECT / "requirements-bootstrap.txt"
+#: the distribution of this project that is installed from its folder, and the file that says what it is
+LOCAL_SAGEMAKER = PROJECT / "local-sagemaker"
 #: locks of other people's clients, each of which gets an environment of its own in the long tests
-CLIENTS = "tests/local_sagemaker/sdk/requirements-"
+CLIENTS = "local-sagemaker/tests/sdk/requirements-"
 OLDEST, TOO_NEW = (3, 11), (3, 14)
 HASHED = ("--require-hashes", "--requirement")
 
@@ -51,13 +53,14 @@ def main() -> int:
 def set_up(locks: list[Path]) -> None:
     """Bring the environment to what the locks say, if it is not there yet."""
     done = installed()
-    wanted = [lock for lock in locks if digest(lock) not in done]
+    stamped = [*locks, LOCAL_SAGEMAKER / "pyproject.toml"]
+    wanted = [path for path in stamped if digest(path) not in done]
     if not wanted and INTERPRETER.exists():
         return
     began = time.monotonic()
     refuse_python()
     print(
-        f"Setting up {ENVIRONMENT.name} with {', '.join(lock.name for lock in wanted)} ...",
+        f"Setting up {ENVIRONMENT.name} with {', '.join(path.name for path in wanted)} ...",
         file=sys.stderr,
         flush=True,
     )
@@ -65,7 +68,8 @@ def set_up(locks: list[Path]) -> None:
     STAMP.unlink(missing_ok=True)
     make_environment()
     install(locks)
-    STAMP.write_text("".join(f"{digest(lock)}\n" for lock in locks))
+    install_local_sagemaker()
+    STAMP.write_text("".join(f"{digest(path)}\n" for path in stamped))
     print(f"Set up in {time.monotonic() - began:.0f} s.", file=sys.stderr, flush=True)
 
 
@@ -130,6 +134,14 @@ def install(locks: list[Path]) -> None:
             "Without a network, give pip a directory of wheels (PIP_NO_INDEX=1 PIP_FIND_LINKS=...). "
             "Then run the same command again: it goes on where it stopped."
         )
+
+
+def install_local_sagemaker() -> None:
+    """Install the folder `local-sagemaker` in place; what it needs is in the locks already."""
+    command = [str(INTERPRETER), "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
+    done = run([*command, "--editable", str(LOCAL_SAGEMAKER)])
+    if done.returncode != 0:
+        raise SetupError(f"local-sagemaker could not be installed from its folder:\n{tail(done)}")
 
 
 def has_uv() -> bool:

@@ -8,13 +8,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from include.cycles.cycle import find_cycles
-from include.settings import Settings
-from include.stack.airflow_api import AirflowApi
-from include.stack.errors import StackError
-from include.stack.report import collect, print_results
-from include.stack.terminal import Terminal
-from include.stack.turn import FIRST_TURNS, Driver, Turn
+from include.cli.airflow_api import AirflowApi
+from include.cli.errors import StackError
+from include.cli.first_run import FIRST_TURNS, Driver, Turn
+from include.cli.report import collect, print_results
+from include.cli.terminal import Terminal
+from include.core.cycle import find_cycles
+from include.core.settings import Settings
 
 API_SERVER = "http://airflow-apiserver:8080"
 LOGS = Path("/opt/airflow/logs")

@@ -1,7 +1,7 @@
 """One package per model; what a cycle's package has to offer, so that the shared steps can turn it.
 
 `cycle.py` (standard library only)
-    `CYCLE`: the `include.cycles.cycle.Cycle`.
+    `CYCLE`: the `include.core.cycle.Cycle`.
 `source.py` (only with a `PythonSource`)
     `tables(start, end) -> Mapping[str, Iterator[pandas.DataFrame]]`: the raw tables of the interval, in
     chunks of bounded size, every chunk of a table with the same columns and types. Text is best left as text:
@@ -12,10 +12,10 @@
     and the values that `clean` lets pass. Column types: `float` (also for whole numbers), `str`, or
     `"datetime64[us, UTC]"`. Every column named here is required; other columns are dropped.
 `cleaning.py`
-    `RULES: dict[str, include.ml.cleaning.Rules]`: for each table, the columns that identify a row, the values
-    to unify, and functions for what is particular (`fix` before validation, `derive` after it). The rules of
-    the facts must derive `event_id` (text, unique over all intervals), `event_time` (UTC, in the interval)
-    and `known_time` (UTC; when the label became known, missing when there will be none).
+    `RULES: dict[str, include.ml.cleaning.rules.Rules]`: for each table, the columns that identify a row, the
+    values to unify, and functions for what is particular (`fix` before validation, `derive` after it).
+    The rules of the facts must derive `event_id` (text, unique over all intervals), `event_time` (UTC, in
+    the interval) and `known_time` (UTC; when the label became known, missing when there will be none).
 `features.py`
     `SIGNATURE: dict[str, str]`: columns that a client sends, in CSV order, each "number" or "string".
     `combine(columns) -> dict[str, ndarray]`: from a dict of the signature's arrays, the combined attributes.
@@ -29,5 +29,5 @@
 `estimator.py`
     The model that is trained; see there.
 
-Nothing in `include/jobs` or `include/ml` names a cycle's columns.
+Nothing in `include/steps` or `include/ml` names a cycle's columns.
 """

@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> int:
 
 def _run(role: str, step: str) -> int:
     try:
-        code = importlib.import_module(f"include.jobs.{step}").main()
+        code = importlib.import_module(f"include.steps.{step}").main()
     except Exception as error:  # noqa: BLE001 - whatever a step raises must become the job's failure reason
         traceback.print_exc()
         return _fail(role, f"The step {step} crashed: {type(error).__name__}: {error}")
@@ -107,7 +107,7 @@ def _step(role: str, arguments: list[str], root: Path) -> str:
     if role != "process":
         return role
     step = arguments[1] if len(arguments) > 1 else ""
-    steps = sorted(path.stem for path in (root / "include/jobs").glob("[a-z]*.py"))
+    steps = sorted(path.stem for path in (root / "include/steps").glob("[a-z]*.py"))
     if not re.fullmatch(r"[a-z_]+", step) or step not in steps:
         raise ValueError(f"Cannot run the step {step!r}: the code has {', '.join(steps)}.")
     return step

@@ -1,6 +1,6 @@
 """What the notebooks share: a month of flights, a bucket of their own, and one way to run a job.
 
-The requests come from `flywheel.requests`, as the project's DAGs send them. Nothing here touches what the DAGs have
+The requests come from `include.core.sagemaker.requests`, as the project's DAGs send them. Nothing here touches what the DAGs have
 made: the bucket is another one.
 """
 
@@ -14,12 +14,12 @@ from datetime import UTC, datetime
 import boto3
 import pandas as pd
 from botocore.exceptions import ClientError
-from flywheel.code import archive, archive_files, digest_of
-from flywheel.names import Interval, output_uri, split_uri
-from flywheel.requests import Job
+from include.core.code import archive, archive_files, digest_of
+from include.core.layout import Interval, output_uri, split_uri
+from include.core.sagemaker.requests import Job
 
 from include.cycles.flights.cycle import CYCLE
-from include.settings import settings
+from include.core.settings import settings
 
 # AWS_ENDPOINT_URL and the region are in the environment: this code is the same on AWS
 s3, sagemaker = boto3.client("s3"), boto3.client("sagemaker")

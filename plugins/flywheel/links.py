@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from airflow.sdk import BaseOperatorLink, conf
 
-from flywheel.names import split_uri
+from include.core.layout import split_uri
 
 
 class Place(Protocol):

@@ -13,9 +13,9 @@ from typing import Any
 
 from airflow.sdk import BaseNotifier, Context
 
-from flywheel.hooks.sagemaker import SageMaker
-from flywheel.names import Interval
-from include.settings import Settings, settings
+from flywheel.hooks.sagemaker import SageMakerHook
+from include.core.layout import Interval
+from include.core.settings import Settings, settings
 
 #: a webhook that is slower is given up, in seconds
 SEND_TIMEOUT_S = 10.0
@@ -96,7 +96,7 @@ class DriftNotifier(AlertNotifier):
 def send(alert: Alert, to: Settings) -> None:
     """Send an alert to a webhook, or to an SNS topic by the jobs' connection."""
     if to.alert_to.startswith("arn:"):
-        sns = SageMaker(to.aws_conn_id).client("sns")
+        sns = SageMakerHook(to.aws_conn_id).client("sns")
         body = json.dumps(asdict(alert), indent=2)
         sns.publish(TopicArn=to.alert_to, Subject=alert.text[:SUBJECT_LENGTH], Message=body)
         return

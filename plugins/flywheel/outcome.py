@@ -7,10 +7,10 @@ from typing import Any
 
 from airflow.sdk import Context
 
-from flywheel.hooks.sagemaker import SageMaker
-from flywheel.keys import canonical
-from flywheel.rollout import Canary, Judgement, Seen
 from flywheel.work import task_digest
+from include.core.keys import canonical
+from include.core.sagemaker.client import SageMaker
+from include.core.sagemaker.rollout import Canary, Judgement, Seen
 
 
 @dataclass

@@ -9,8 +9,8 @@ from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction
 from airflow.timetables.interval import CronDataIntervalTimetable
 from pendulum import DateTime, instance
 
-from flywheel.intervals import window_schedule
-from include.cycles.cycle import Cycle
+from include.core.cycle import Cycle
+from include.core.schedule import window_schedule
 
 
 class CycleTimetable(CronDataIntervalTimetable):

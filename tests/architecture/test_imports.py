@@ -12,49 +12,55 @@ ROOT = Path(__file__).resolve().parents[2]
 
 #: folder -> modules its files must not import, at any depth of the module's name
 FORBIDDEN = {
-    "dags": ["pandas", "numpy", "sklearn", "boto3", "include.jobs", "include.ml", "include.local_sagemaker"],
-    "plugins/flywheel": ["pandas", "sklearn", "include.jobs", "include.ml", "include.local_sagemaker"],
+    "dags": ["pandas", "numpy", "sklearn", "boto3", "include.steps", "include.ml", "local_sagemaker"],
+    "plugins/flywheel": ["pandas", "sklearn", "include.steps", "include.ml", "local_sagemaker"],
     "include/cycles": [
         "airflow",
         "boto3",
         "botocore",
         "flywheel",
-        "include.local_sagemaker",
-        "include.settings",
+        "local_sagemaker",
+        "include.core.settings",
     ],
-    "include/jobs": [
+    "include/steps": [
         "airflow",
         "boto3",
         "botocore",
         "flywheel",
-        "include.local_sagemaker",
-        "include.settings",
+        "local_sagemaker",
+        "include.core.settings",
     ],
     "include/ml": ["os", "pathlib", "time", "airflow", "boto3", "botocore", "flywheel", "include"],
-    "include/local_sagemaker": [
+    "local-sagemaker/src/local_sagemaker": [
         "airflow",
         "flywheel",
-        "include.jobs",
-        "include.ml",
-        "include.cycles",
-        "include.settings",
+        "include",
     ],
-    "include/stack": ["pandas", "sklearn", "airflow", "include.jobs", "include.ml"],
+    "include/core": [
+        "airflow",
+        "pandas",
+        "sklearn",
+        "flywheel",
+        "include.steps",
+        "include.ml",
+        "include.cli",
+    ],
+    "include/cli": ["pandas", "sklearn", "airflow", "include.steps", "include.ml"],
     "include/compose": [
         "pandas",
         "sklearn",
         "airflow",
-        "include.jobs",
+        "include.steps",
         "include.ml",
-        "include.local_sagemaker",
+        "local_sagemaker",
     ],
 }
 #: the same, with what is allowed after all
 ALLOWED = {"include/ml": ["include.ml"]}
 #: files that Airflow reads while it parses DAGs: standard library and the light parts of this project
 LIGHT = [
-    "include/settings.py",
-    "include/cycles/cycle.py",
+    "include/core/settings.py",
+    "include/core/cycle.py",
     *(str(p.relative_to(ROOT)) for p in ROOT.glob("include/cycles/*/cycle.py")),
 ]
 

@@ -16,7 +16,7 @@ from types import ModuleType
 
 import pytest
 
-from include.settings import PROJECT
+from include.core.settings import PROJECT
 
 #: Docker is where the machine has it
 DOCKER = shutil.which("docker") or "docker"

@@ -12,8 +12,8 @@ import pytest
 import yaml
 from botocore import xform_name
 
-from flywheel.jobs import PROCESSING, TRAINING, TRANSFORM
-from include.settings import PROJECT
+from include.core.sagemaker.kinds import PROCESSING, TRAINING, TRANSFORM
+from include.core.settings import PROJECT
 
 TEXT = (PROJECT / "docker-compose.yml").read_text()
 FILE: dict[str, Any] = yaml.safe_load(TEXT)

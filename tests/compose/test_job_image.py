@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from flywheel.code import archive, archive_files
-from include.cycles.cycle import find_cycles
-from include.settings import PROJECT
+from include.core.code import archive, archive_files
+from include.core.cycle import find_cycles
+from include.core.settings import PROJECT
 from tests.compose.conftest import DOCKER, docker
 
 TAG = "flywheel:test-of-the-job-image"

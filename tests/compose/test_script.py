@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from include.settings import PROJECT
+from include.core.settings import PROJECT
 from tests.compose.conftest import script
 
 

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import boto3
 import pytest
 
-from include.stack.airflow_api import AirflowApi
-from include.stack.errors import StackError
+from include.cli.airflow_api import AirflowApi
+from include.cli.errors import StackError
 from tests.compose.conftest import Compose, docker, script
 
 DAG, RUN = "flights_train_and_deploy", "january"

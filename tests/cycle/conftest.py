@@ -15,11 +15,11 @@ from typing import Any
 import httpx
 import pytest
 
-from include.settings import PROJECT, Settings
-from include.stack.airflow_api import AirflowApi
-from include.stack.environment import stack_environment
-from include.stack.home import ADMIN, home_of, installation_secrets
-from include.stack.urls import airflow_url
+from include.cli.airflow_api import AirflowApi
+from include.cli.environment import stack_environment
+from include.cli.home import ADMIN, home_of, installation_secrets
+from include.cli.urls import airflow_url
+from include.core.settings import PROJECT, Settings
 
 #: Playwright's own, which is not there in every environment
 Browser = Page = Any
@@ -55,7 +55,7 @@ def settings() -> Iterator[Settings]:
 
 @pytest.fixture(scope="module")
 def stack(settings: Settings) -> Iterator[Stack]:
-    """The command `python -m include.stack`; in the end everything it started is down."""
+    """The command `python -m include.cli`; in the end everything it started is down."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     environment = {
         **inherited,
@@ -67,7 +67,7 @@ def stack(settings: Settings) -> Iterator[Stack]:
 
     def call(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "include.stack", *arguments],
+            [sys.executable, "-m", "include.cli", *arguments],
             cwd=PROJECT,
             env=environment,
             capture_output=True,

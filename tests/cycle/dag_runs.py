@@ -12,7 +12,7 @@ from typing import Any
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.definitions.dag import DAG
 
-from include.settings import PROJECT
+from include.core.settings import PROJECT
 
 
 def outcome(dag: DAG, interval_start: str) -> dict[str, Any]:

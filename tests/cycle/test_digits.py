@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from include.settings import PROJECT
-from tests.local_sagemaker.service import Service
+from include.core.settings import PROJECT
+from sagemaker_kit.service import Service
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600)]
 

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from include.settings import Settings
-from include.stack.airflow_api import AirflowApi
-from include.stack.aws import client
-from include.stack.example import ask, curl_example, first_golden_row, python_example
-from include.stack.home import ADMIN, home_of, installation_secrets
-from include.stack.report import RunResult, collect
-from include.stack.turn import FIRST_TURNS
-from include.stack.urls import airflow_url
+from include.cli.airflow_api import AirflowApi
+from include.cli.aws import client
+from include.cli.example import ask, curl_example, first_golden_row, python_example
+from include.cli.first_run import FIRST_TURNS
+from include.cli.home import ADMIN, home_of, installation_secrets
+from include.cli.report import RunResult, collect
+from include.cli.urls import airflow_url
+from include.core.settings import Settings
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(1200)]
 

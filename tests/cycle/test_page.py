@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from include.settings import Settings
-from include.stack.airflow_api import AirflowApi
-from include.stack.home import home_of
+from include.cli.airflow_api import AirflowApi
+from include.cli.home import home_of
+from include.core.settings import Settings
 
 #: what conftest.py gives, which tests cannot import; and what Playwright gives, which is typed by nobody here
 Visit = Stack = Page = Any

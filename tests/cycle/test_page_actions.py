@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from include.stack.airflow_api import AirflowApi
-from include.stack.home import ADMIN
+from include.cli.airflow_api import AirflowApi
+from include.cli.home import ADMIN
 
 #: what conftest.py gives, which tests cannot import; and what Playwright gives, which is typed by nobody here
 Visit = Stack = Page = Any

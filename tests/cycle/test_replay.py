@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from include.settings import Settings
-from include.stack.aws import client
+from include.cli.aws import client
+from include.core.settings import Settings
 
 pytestmark = [pytest.mark.airflow, pytest.mark.long, pytest.mark.timeout(2400)]
 

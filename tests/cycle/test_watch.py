@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from flywheel.asking import Request
-from flywheel.watch import Requests, Snapshot, WatchLog, now
-from include.settings import Settings
-from include.stack.airflow_api import AirflowApi
-from include.stack.aws import client
-from include.stack.home import ADMIN, home_of, installation_secrets
-from include.stack.urls import airflow_url
+from include.cli.airflow_api import AirflowApi
+from include.cli.aws import client
+from include.cli.home import ADMIN, home_of, installation_secrets
+from include.cli.urls import airflow_url
+from include.core.retraining.records import Requests, Snapshot, WatchLog, now
+from include.core.retraining.requests import Request
+from include.core.settings import Settings
 from tests.flywheel.watching import month
 
 pytestmark = [pytest.mark.airflow, pytest.mark.long, pytest.mark.timeout(2400)]

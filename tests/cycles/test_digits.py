@@ -14,9 +14,10 @@ import pandas as pd
 from include.cycles.digits import features, source
 from include.cycles.digits.cleaning import with_times
 from include.cycles.digits.cycle import CYCLE
-from include.jobs import evaluate, inference, train
-from include.jobs.contract import Step
-from include.jobs.rows import read_rows
+from include.steps import evaluate, train
+from include.steps.contract import Step
+from include.steps.rows import read_rows
+from include.steps.serving import inference
 
 START, END = datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 2, 1, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
-from include.cycles.cycle import find_cycles
+from include.core.cycle import find_cycles
 
 ROOT = Path(__file__).resolve().parents[2]
 CYCLES = sorted(find_cycles())
@@ -68,7 +68,7 @@ def test_parsing_imports_nothing_heavy():
     tops = {name.split(".")[0] for name in found["new"]}
     assert "flywheel" in tops
     assert tops & set(HEAVY) == set()
-    assert [n for n in found["new"] if n.startswith(("airflow.providers.amazon.aws", "include.jobs"))] == []
+    assert [n for n in found["new"] if n.startswith(("airflow.providers.amazon.aws", "include.steps"))] == []
 
 
 @pytest.mark.parametrize("dag_id", EVERY_DAG)
@@ -156,7 +156,7 @@ def test_every_task_retries_broken_connections_but_no_verdicts(bag: DagBag, dag_
     """The policy fails at once what would be the same tomorrow."""
     for task in bag.dags[dag_id].tasks:
         assert task.retries == 2
-        assert task.retry_policy.rules[0].exception == "flywheel.exceptions.Verdict"
+        assert task.retry_policy.rules[0].exception == "include.core.exceptions.Verdict"
 
 
 @pytest.mark.parametrize("dag_id", EVERY_DAG)

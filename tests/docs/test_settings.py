@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from include.settings import PREFIX, PROJECT, Settings
+from include.core.settings import PREFIX, PROJECT, Settings
 
 EXAMPLE = (PROJECT / ".env.example").read_text()
 DOCUMENTED = dict(re.findall(r"^# (FLYWHEEL_\w+)=(.*)$", EXAMPLE, flags=re.MULTILINE))

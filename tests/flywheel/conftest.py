@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from include.cycles.cycle import Cycle, PythonSource, Rollout, Split
-from include.settings import Settings, settings
-from tests.local_sagemaker.service import Service
+from include.core.cycle import Cycle, PythonSource, Rollout, Split
+from include.core.settings import Settings, settings
+from sagemaker_kit.service import Service
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -44,18 +44,18 @@ def project(tmp_path: Path) -> Iterator[Path]:
     """A project with one step, one cycle and some modules that they import or do not."""
     files = {
         "include/__init__.py": "",
-        "include/archives.py": "",
-        "include/jobs/__init__.py": "",
-        "include/jobs/clean.py": "from include.jobs import contract\nfrom include.ml.rules import unify\n",
-        "include/jobs/contract.py": "import json\n",
-        "include/jobs/evaluate.py": "from include.ml import scores\n",
+        "include/core/archives.py": "",
+        "include/steps/__init__.py": "",
+        "include/steps/clean.py": "from include.steps import contract\nfrom include.ml.rules import unify\n",
+        "include/steps/contract.py": "import json\n",
+        "include/steps/evaluate.py": "from include.ml import scores\n",
         "include/ml/__init__.py": "",
         "include/ml/rules.py": "def unify(): ...\n",
         "include/ml/scores.py": "",
         "include/ml/combining.py": "",
         "include/cycles/__init__.py": "",
-        "include/cycles/cycle.py": "",
-        "include/cycles/one/cycle.py": "from include.cycles.cycle import Cycle\n",
+        "include/core/cycle.py": "",
+        "include/cycles/one/cycle.py": "from include.core.cycle import Cycle\n",
         "include/cycles/one/features.py": "import include.ml.combining\n",
         "include/cycles/one/words.txt": "a\n",
         "include/cycles/two/cycle.py": "",

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from flywheel.names import Interval
-from flywheel.retraining import Finding, Past, judge
-from include.cycles.monitoring import Monitoring
-from include.ml import alarms, drift
+from include.core.layout import Interval
+from include.core.monitoring import Monitoring
+from include.core.retraining.rule import Finding, Past, judge
+from include.ml.monitoring import alarms, drift
 from tests.flywheel.watching import evidence, month
 
 RULES = Monitoring()

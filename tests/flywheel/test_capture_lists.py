@@ -11,14 +11,22 @@ from typing import Any
 
 import pytest
 
-from flywheel.hooks.sagemaker import SageMaker
-from flywheel.lateness import Lateness
-from flywheel.names import Interval
-from flywheel.traffic import as_input, captured_files, captured_root, horizon, identity, truth_files
-from flywheel.watch import WatchLog
-from include.cycles.cycle import Cycle
-from include.cycles.monitoring import Monitoring
-from include.settings import Settings
+from flywheel.hooks.sagemaker import SageMakerHook
+from include.core.cycle import Cycle
+from include.core.layout import Interval
+from include.core.monitoring import Monitoring
+from include.core.retraining.late_labels import Lateness
+from include.core.retraining.records import WatchLog
+from include.core.sagemaker.captures import (
+    as_input,
+    captured_files,
+    captured_root,
+    horizon,
+    identity,
+    truth_files,
+)
+from include.core.sagemaker.client import SageMaker
+from include.core.settings import Settings
 
 MARCH, APRIL = (
     Interval(datetime(2013, month, 1, tzinfo=UTC), datetime(2013, month + 1, 1, tzinfo=UTC))
@@ -31,7 +39,7 @@ Put = Callable[..., None]
 @pytest.fixture
 def hook(installed: Settings) -> SageMaker:
     """What the connection leads to."""
-    return SageMaker(installed.aws_conn_id)
+    return SageMakerHook(installed.aws_conn_id)
 
 
 @pytest.fixture

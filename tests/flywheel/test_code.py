@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from flywheel.code import archive, archive_files, closure, digest_of, step_digest, step_files
-from flywheel.exceptions import Verdict
-from include.settings import PROJECT
+from include.core.code import archive, archive_files, closure, digest_of, step_digest, step_files
+from include.core.exceptions import Verdict
+from include.core.settings import PROJECT
 
 
 def names(paths: object, root: Path) -> set[str]:
@@ -22,11 +22,11 @@ def names(paths: object, root: Path) -> set[str]:
 
 def test_a_job_gets_the_shared_code_and_its_own_cycle_only(project: Path):
     """The other cycle's package stays at home, and so does what Python compiled."""
-    (project / "include/jobs/__pycache__").mkdir()
-    (project / "include/jobs/__pycache__/clean.pyc").write_bytes(b"x")
+    (project / "include/steps/__pycache__").mkdir()
+    (project / "include/steps/__pycache__/clean.pyc").write_bytes(b"x")
     found = names(archive_files("one", project), project)
     assert "include/cycles/one/words.txt" in found
-    assert {"include/__init__.py", "include/cycles/cycle.py", "include/jobs/clean.py"} <= found
+    assert {"include/__init__.py", "include/core/cycle.py", "include/steps/clean.py"} <= found
     assert not [name for name in found if "two" in name or "pycache" in name]
 
 
@@ -34,15 +34,15 @@ def test_a_job_gets_the_shared_code_and_its_own_cycle_only(project: Path):
 def test_a_job_gets_all_that_its_step_imports(cycle: str):
     """No module of include/ that a step imports stays at home."""
     given = set(archive_files(cycle))
-    steps = [path.stem for path in (PROJECT / "include/jobs").glob("*.py")]
+    steps = [path.stem for path in (PROJECT / "include/steps").glob("*.py")]
     assert {step: lacking for step in steps if (lacking := step_files(step, cycle) - given)} == {}
 
 
 def test_the_archive_does_not_depend_on_when_it_is_made(project: Path):
     """Touching a file changes no byte."""
     first = archive(archive_files("one", project), project)
-    os.utime(project / "include/jobs/clean.py", (1, 1))
-    (project / "include/jobs/clean.py").chmod(0o600)
+    os.utime(project / "include/steps/clean.py", (1, 1))
+    (project / "include/steps/clean.py").chmod(0o600)
     assert archive(archive_files("one", project), project) == first
 
 
@@ -50,19 +50,19 @@ def test_the_archive_unpacks_to_the_same_files(project: Path):
     """What the job sees is what was packed."""
     content = archive(archive_files("one", project), project)
     with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as tar:
-        text = tar.extractfile("include/jobs/clean.py").read()
+        text = tar.extractfile("include/steps/clean.py").read()
         assert set(tar.getnames()) == names(archive_files("one", project), project)
-    assert text == (project / "include/jobs/clean.py").read_bytes()
+    assert text == (project / "include/steps/clean.py").read_bytes()
 
 
 def test_the_closure_follows_imports_within_include(project: Path):
     """Modules that are imported by name, by member or as a package's content are found; others are not."""
-    found = names(closure([project / "include/jobs/clean.py"], project), project)
+    found = names(closure([project / "include/steps/clean.py"], project), project)
     assert found == {
         "include/__init__.py",
-        "include/jobs/__init__.py",
-        "include/jobs/clean.py",
-        "include/jobs/contract.py",
+        "include/steps/__init__.py",
+        "include/steps/clean.py",
+        "include/steps/contract.py",
         "include/ml/__init__.py",
         "include/ml/rules.py",
     }
@@ -71,8 +71,8 @@ def test_the_closure_follows_imports_within_include(project: Path):
 @pytest.mark.parametrize(
     "name",
     [
-        "include/jobs/clean.py",
-        "include/jobs/contract.py",
+        "include/steps/clean.py",
+        "include/steps/contract.py",
         "include/ml/rules.py",
         "include/cycles/one/words.txt",
         "include/ml/combining.py",
@@ -86,7 +86,7 @@ def test_a_steps_digest_changes_with_all_it_can_depend_on(project: Path, name: s
 
 
 @pytest.mark.parametrize(
-    "name", ["include/jobs/evaluate.py", "include/ml/scores.py", "include/cycles/two/cycle.py"]
+    "name", ["include/steps/evaluate.py", "include/ml/scores.py", "include/cycles/two/cycle.py"]
 )
 def test_a_steps_digest_ignores_what_it_does_not_import(project: Path, name: str):
     """A change of the evaluation leaves the cleaned data valid."""
@@ -107,7 +107,7 @@ def test_a_digest_tells_apart_where_one_file_ends_and_the_next_begins(tmp_path: 
 
 def test_a_step_without_code_is_refused_by_name(project: Path):
     """The error names the file that should be there."""
-    with pytest.raises(Verdict, match=r"include/jobs/polish\.py is missing"):
+    with pytest.raises(Verdict, match=r"include/steps/polish\.py is missing"):
         step_digest("polish", "one", project)
 
 

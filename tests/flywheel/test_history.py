@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
-from flywheel.exceptions import HistoryIncomplete, OutputMissing
-from flywheel.history import (
+from flywheel.hooks.sagemaker import SageMakerHook
+from include.core.cycle import Cycle, FileSource
+from include.core.exceptions import HistoryIncomplete, OutputMissing
+from include.core.history import (
     check_output,
     clean_record,
     cleaned,
@@ -20,11 +22,10 @@ from flywheel.history import (
     fetch_sources,
     put_manifest_file,
 )
-from flywheel.hooks.sagemaker import SageMaker
-from flywheel.intervals import history
-from flywheel.names import Interval, output_uri, split_uri
-from include.cycles.cycle import Cycle, FileSource
-from include.settings import Settings
+from include.core.layout import Interval, output_uri, split_uri
+from include.core.sagemaker.client import SageMaker
+from include.core.schedule import history
+from include.core.settings import Settings
 
 MARCH = Interval(datetime(2013, 3, 1, tzinfo=UTC), datetime(2013, 4, 1, tzinfo=UTC))
 
@@ -65,7 +66,7 @@ def outputs(service: Any, cycle: Cycle, installed: Settings) -> Iterator[Outputs
 @pytest.fixture
 def hook(installed: Settings) -> SageMaker:
     """What the test's connection leads to."""
-    return SageMaker(installed.aws_conn_id)
+    return SageMakerHook(installed.aws_conn_id)
 
 
 def test_every_interval_up_to_this_one_is_found(outputs: Outputs, hook: SageMaker):

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from flywheel.exceptions import IntervalError
-from flywheel.intervals import history, newest_complete, run_interval, starting_at
-from flywheel.names import Interval
-from include.cycles.cycle import Cycle
+from include.core.cycle import Cycle
+from include.core.exceptions import IntervalError
+from include.core.layout import Interval
+from include.core.schedule import history, newest_complete, run_interval, starting_at
 
 
 def day(year: int, month: int, number: int = 1) -> datetime:

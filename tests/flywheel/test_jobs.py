@@ -7,8 +7,17 @@ from datetime import UTC, datetime
 import botocore.session
 import pytest
 
-from flywheel.exceptions import FlywheelError, JobFailed, JobLost, JobStopped, Verdict
-from flywheel.jobs import ENDPOINT, KINDS, PROCESSING, TRAINING, TRANSFORM, JobKind, judge, kind_named
+from include.core.exceptions import FlywheelError, JobFailed, JobLost, JobStopped, Verdict
+from include.core.sagemaker.kinds import (
+    ENDPOINT,
+    KINDS,
+    PROCESSING,
+    TRAINING,
+    TRANSFORM,
+    JobKind,
+    judge,
+    kind_named,
+)
 
 MODEL = botocore.session.get_session().get_service_model("sagemaker")
 STATUS_SHAPES = {

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from flywheel.keys import KeyRecord, canonical, digest, key_record
-from flywheel.names import Interval
-from include.cycles.cycle import Cycle
-from include.settings import Settings
+from include.core.cycle import Cycle
+from include.core.keys import KeyRecord, canonical, digest, key_record
+from include.core.layout import Interval
+from include.core.settings import Settings
 
 RECORD = KeyRecord(
     step="clean",

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from flywheel.exceptions import FlywheelError, PromotionLost
-from flywheel.ledger import Entry, Ledger, champion_as_of, production
-from include.settings import Settings
+from include.core.exceptions import FlywheelError, PromotionLost
+from include.core.ledger import Entry, Ledger, champion_as_of, production
+from include.core.settings import Settings
 
 
 def month(number: int) -> datetime:

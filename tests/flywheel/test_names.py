@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flywheel.exceptions import FlywheelError
-from flywheel.names import NAME_LIMIT, Interval, job_name, output_uri, split_uri
+from include.core.exceptions import FlywheelError
+from include.core.layout import NAME_LIMIT, Interval, job_name, output_uri, split_uri
 
 MONTH = Interval(datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 2, 1, tzinfo=UTC))
 KEY = "0123456789abcdef" * 4

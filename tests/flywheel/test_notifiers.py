@@ -15,7 +15,7 @@ from airflow.sdk import Context
 
 from flywheel import notifiers
 from flywheel.notifiers import DriftNotifier, FailureNotifier
-from include.settings import Settings
+from include.core.settings import Settings
 
 WINDOW = ["2013-03-01T00:00:00+00:00", "2013-04-01T00:00:00+00:00"]
 

@@ -13,18 +13,18 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
-from flywheel.asking import Request
-from flywheel.exceptions import FlywheelError, HistoryIncomplete
-from flywheel.history import clean_record, fetch_record
-from flywheel.intervals import history, starting_at
-from flywheel.ledger import Entry, Ledger, champion_as_of, production
-from flywheel.names import Interval, output_uri, split_uri
 from flywheel.operators import EvaluateOperator, TrainOperator, TransformOperator
-from flywheel.order import Order
 from flywheel.triggers.order import TurnTrigger
-from flywheel.watch import Requests
-from include.cycles.cycle import Cycle
-from include.settings import Settings
+from include.core.cycle import Cycle
+from include.core.dependencies import Order
+from include.core.exceptions import FlywheelError, HistoryIncomplete
+from include.core.history import clean_record, fetch_record
+from include.core.layout import Interval, output_uri, split_uri
+from include.core.ledger import Entry, Ledger, champion_as_of, production
+from include.core.retraining.records import Requests
+from include.core.retraining.requests import Request
+from include.core.schedule import history, starting_at
+from include.core.settings import Settings
 
 NEVER = timedelta()
 LONG_AGO = "2013-01-01T00:00:00+00:00"

@@ -10,12 +10,12 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 
-from flywheel import requests
-from flywheel.names import Interval
-from flywheel.requests import Job, Source
-from include.cycles.cycle import Cycle
-from include.cycles.monitoring import Monitoring
-from include.settings import Settings
+from include.core.cycle import Cycle
+from include.core.layout import Interval
+from include.core.monitoring import Monitoring
+from include.core.sagemaker import requests
+from include.core.sagemaker.requests import Job, Source
+from include.core.settings import Settings
 
 MODEL = botocore.session.get_session().get_service_model("sagemaker")
 SETTINGS = Settings(threads=3)

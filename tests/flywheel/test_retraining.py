@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from flywheel.asking import Moment, Request, answered, emission, is_open
-from flywheel.names import Interval
-from flywheel.retraining import Finding, Past, judge
-from include.cycles.monitoring import Monitoring
+from include.core.layout import Interval
+from include.core.monitoring import Monitoring
+from include.core.retraining.requests import Moment, Request, answered, emission, is_open
+from include.core.retraining.rule import Finding, Past, judge
 from tests.flywheel.watching import evidence, month, quality
 
 RULE = Monitoring(alarms=2, windows=3)

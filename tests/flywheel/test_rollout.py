@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from flywheel.readings import reading
-from flywheel.rollout import Canary, Move, Readings, Seen, alarm, judge, next_move
-from include.cycles.cycle import Rollout
+from include.core.cycle import Rollout
+from include.core.sagemaker.readings import reading
+from include.core.sagemaker.rollout import Canary, Move, Readings, Seen, alarm, judge, next_move
 
 ROLLOUT = Rollout(bake_s=60, minimum_invocations=20)
 CANARY = Canary(

@@ -10,7 +10,7 @@ import pytest
 from airflow.timetables.base import DataInterval, TimeRestriction
 
 from flywheel.timetables import CycleTimetable
-from include.cycles.cycle import Cycle
+from include.core.cycle import Cycle
 
 
 def month(number: int, year: int = 2013) -> pendulum.DateTime:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from flywheel import journal, volumes
-from flywheel.ledger import Ledger
 from flywheel.ui.objects import Remembered
-from flywheel.volumes import bind, bound
-from include.settings import Settings
+from include.core import compaction, journal
+from include.core.compaction import bind, bound
+from include.core.ledger import Ledger
+from include.core.settings import Settings
 from tests.flywheel.ui.conftest import entry
 from tests.flywheel.ui.test_objects import Counted
 
@@ -95,7 +95,7 @@ def test_a_copy_that_s3_does_not_confirm_is_not_believed(
     objects = Remembered(service.s3)
     objects.fetch_journal(installed.bucket, PREFIX)
     assert objects.content(installed.bucket, f"{PREFIX}00000002.json") == b'{"number": 99}'
-    assert volumes.shelf(PREFIX) == "flights/volumes/ledger/"
+    assert compaction.shelf(PREFIX) == "flights/volumes/ledger/"
 
 
 @pytest.mark.parametrize(

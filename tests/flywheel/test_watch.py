@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from flywheel.asking import Request
-from flywheel.deciding import Deciding
-from flywheel.exceptions import FlywheelError
-from flywheel.ledger import Entry, Ledger
-from flywheel.names import Interval
-from flywheel.watch import Requests, Snapshot, WatchLog
-from include.cycles.cycle import Cycle
-from include.cycles.monitoring import Monitoring
-from include.settings import Settings
+from include.core.cycle import Cycle
+from include.core.exceptions import FlywheelError
+from include.core.layout import Interval
+from include.core.ledger import Entry, Ledger
+from include.core.monitoring import Monitoring
+from include.core.retraining.decisions import Deciding
+from include.core.retraining.records import Requests, Snapshot, WatchLog
+from include.core.retraining.requests import Request
+from include.core.settings import Settings
 from tests.flywheel.watching import evidence, month, quality
 
 BY = {"dag_id": "flights_score_and_monitor", "run_id": "one"}

@@ -12,10 +12,17 @@ import pendulum
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
-from flywheel.exceptions import IntervalError, NoChampion
-from flywheel.history import cleaned
-from flywheel.hooks.sagemaker import SageMaker
-from flywheel.intervals import (
+from flywheel.hooks.sagemaker import SageMakerHook
+from flywheel.operators import BatchTransformOperator
+from flywheel.operators.scoring import champion_of
+from flywheel.timetables import CycleTimetable
+from include.core.cycle import Cycle
+from include.core.dependencies import Order
+from include.core.exceptions import IntervalError, NoChampion
+from include.core.history import cleaned
+from include.core.layout import Interval, job_name
+from include.core.monitoring import Monitoring
+from include.core.schedule import (
     history,
     last_windows,
     newest_complete,
@@ -23,14 +30,7 @@ from flywheel.intervals import (
     starting_at,
     window_schedule,
 )
-from flywheel.names import Interval, job_name
-from flywheel.operators import BatchTransformOperator
-from flywheel.operators.scoring import champion_of
-from flywheel.order import Order
-from flywheel.timetables import CycleTimetable
-from include.cycles.cycle import Cycle
-from include.cycles.monitoring import Monitoring
-from include.settings import Settings
+from include.core.settings import Settings
 from tests.flywheel.test_history import Outputs
 from tests.flywheel.watching import month
 
@@ -104,7 +104,7 @@ def test_days_that_were_cleaned_are_no_part_of_trainings_history(
     service: Any, daily: Cycle, installed: Settings
 ):
     """Neither their data nor their order: training goes by months, whatever days were watched."""
-    outputs, hook = Outputs(service, daily, installed), SageMaker(installed.aws_conn_id)
+    outputs, hook = Outputs(service, daily, installed), SageMakerHook(installed.aws_conn_id)
     months = list(history(daily, month(3)))
     for interval in months:
         outputs.put(interval)

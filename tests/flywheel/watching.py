@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from flywheel.names import Interval
+from include.core.layout import Interval
 
 
 def month(number: int) -> Interval:

@@ -14,10 +14,10 @@ import pytest
 ENTRY_POINT = Path(__file__).resolve().parents[2] / "include/image/entrypoint.py"
 STEPS = {
     "include/__init__.py": "",
-    "include/jobs/__init__.py": "",
-    "include/jobs/count.py": "import sys\ndef main():\n    print('told', *sys.argv)\n",
-    "include/jobs/crash.py": "def main():\n    raise RuntimeError('no such luck')\n",
-    "include/jobs/train.py": "import include\ndef main():\n    print('from', include.__file__)\n",
+    "include/steps/__init__.py": "",
+    "include/steps/count.py": "import sys\ndef main():\n    print('told', *sys.argv)\n",
+    "include/steps/crash.py": "def main():\n    raise RuntimeError('no such luck')\n",
+    "include/steps/train.py": "import include\ndef main():\n    print('from', include.__file__)\n",
 }
 
 
@@ -64,7 +64,7 @@ def test_training_takes_its_own_channel(tmp_path: Path):
 
 def test_code_beside_the_model_needs_no_unpacking(tmp_path: Path):
     """A served model brings its code as a folder."""
-    for path, text in (STEPS | {"include/jobs/serve.py": STEPS["include/jobs/train.py"]}).items():
+    for path, text in (STEPS | {"include/steps/serve.py": STEPS["include/steps/train.py"]}).items():
         place = tmp_path / "model/code" / path
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from include import archives
+from include.core import archives
 from include.image import entrypoint
 
 EXTRACT = [entrypoint._extract, archives.extract]

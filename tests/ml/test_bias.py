@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from include.ml.bias import POST_TRAINING, PRE_TRAINING, bias_metrics
+from include.ml.monitoring.bias import POST_TRAINING, PRE_TRAINING, bias_metrics
 
 Counts = tuple[int, int, int, int]
 #: true positives, false negatives, false positives and true negatives of facet a (100) and d (50)

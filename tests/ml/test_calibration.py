@@ -13,17 +13,18 @@ import pandas as pd
 import pytest
 from scipy.stats import ks_2samp
 
-from include.ml import alarms, clusters, drift
-from include.ml.alarms import AlarmRule
-from include.ml.binning import BUCKETS, histogram, quantile_edges
-from include.ml.clusters import Sample
-from include.ml.constraints import suggest
-from include.ml.drift import Movement, Rule, Side
-from include.ml.separability import separability
-from include.ml.statistics import describe_frames
-from include.ml.violations import faults, violations
+from include.ml.evaluation import clusters
+from include.ml.evaluation.clusters import Sample
+from include.ml.monitoring import alarms, drift
+from include.ml.monitoring.alarms import AlarmRule
+from include.ml.monitoring.binning import BUCKETS, histogram, quantile_edges
+from include.ml.monitoring.constraints import suggest
+from include.ml.monitoring.drift import Movement, Rule, Side
+from include.ml.monitoring.separability import separability
+from include.ml.monitoring.statistics import describe_frames
+from include.ml.monitoring.violations import faults, violations
 
-#: the defaults of include/cycles/monitoring.py
+#: the defaults of include/core/monitoring.py
 RULE = Rule(minimum_distance=0.1, significance=0.01, minimum_rows=500)
 ALARM = AlarmRule(minimum_rows=500, minimum_importance=0.1, separability_limit=0.75, matured_share=0.9)
 WINDOWS, BASELINE_ROWS, NUMBERS, TEXTS = 1000, 20_000, 15, 5

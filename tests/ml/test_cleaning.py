@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.ml.cleaning import Cleaned, Cleaner, Rules, column_types
+from include.ml.cleaning.rules import Cleaned, Cleaner, Rules, column_types
 
 SCHEMA = pa.DataFrameSchema(
     {"id": pa.Column(str), "value": pa.Column(float, pa.Check.in_range(0, 10), nullable=True)}

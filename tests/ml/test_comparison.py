@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from sklearn import metrics as reference
 
-from include.ml import resampling
-from include.ml.comparison import (
+from include.ml.evaluation import resampling
+from include.ml.evaluation.comparison import (
     BINARY_METRICS,
     MULTICLASS_METRICS,
     Answers,
@@ -19,7 +19,7 @@ from include.ml.comparison import (
     gains,
     statistic,
 )
-from include.ml.slices import slice_gains
+from include.ml.evaluation.slices import slice_gains
 
 PLAN = Plan(repetitions=200)
 GENERATOR = np.random.default_rng(0)

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 
-from include.ml.binning import BUCKETS, SAMPLED, Thinned, histogram, quantile_edges
-from include.ml.constraints import suggest
-from include.ml.drift import Rule, bucket_edges, movements, of_numbers, of_texts
-from include.ml.drift import Side as Counted
-from include.ml.statistics import Profile, describe_frames
-from include.ml.summaries import CATEGORIES, OTHERS, columns_of
-from include.ml.violations import faults, violations
+from include.ml.monitoring.binning import BUCKETS, SAMPLED, Thinned, histogram, quantile_edges
+from include.ml.monitoring.constraints import suggest
+from include.ml.monitoring.drift import Rule, bucket_edges, movements, of_numbers, of_texts
+from include.ml.monitoring.drift import Side as Counted
+from include.ml.monitoring.statistics import Profile, describe_frames
+from include.ml.monitoring.summaries import CATEGORIES, OTHERS, columns_of
+from include.ml.monitoring.violations import faults, violations
 
 RULE = Rule(minimum_distance=0.1, significance=0.01, minimum_rows=500)
 BASELINE = pd.DataFrame({"temp": np.linspace(0.5, 99.5, 1000), "sky": ["clear", "grey"] * 500})

@@ -11,7 +11,13 @@ import pytest
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
-from include.ml.estimation import IDENTITY, calibrated, calibration_error, calibration_map, estimate
+from include.ml.monitoring.estimation import (
+    IDENTITY,
+    calibrated,
+    calibration_error,
+    calibration_map,
+    estimate,
+)
 
 THRESHOLD = 0.4
 

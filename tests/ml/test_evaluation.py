@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from include.ml.evaluation import (
+from include.ml.evaluation.metrics import (
     best_threshold,
     bootstrap,
     calibration,

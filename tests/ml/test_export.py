@@ -9,8 +9,8 @@ from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import Pipeline
 
-from include.jobs.inference import from_onnx
-from include.ml.export import agreement, to_onnx
+from include.ml.models.export import agreement, to_onnx
+from include.steps.serving.inference import from_onnx
 
 GENERATOR = np.random.default_rng(0)
 

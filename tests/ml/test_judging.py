@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from include.ml.judging import (
+from include.ml.monitoring.judging import (
     Standard,
     cutoffs,
     judged_at,

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.ml import profile_report
-from include.ml.profile_report import Table, number_entry, page, text_entry
+from include.ml.reports import profile
+from include.ml.reports.profile import Table, number_entry, page, text_entry
 
 
 def table(columns: dict[str, object], missing: dict[str, int] | None = None) -> Table:
@@ -89,6 +89,6 @@ def test_texts_that_are_all_different_have_no_distribution():
 
 def test_examples_in_docstrings_are_true():
     """Each gives what it says."""
-    result = doctest.testmod(profile_report)
+    result = doctest.testmod(profile)
     assert result.attempted > 0
     assert result.failed == 0

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from sklearn import metrics as reference
 
-from include.ml.quality import model_quality
+from include.ml.monitoring.quality import model_quality
 
 
 def answers(rows: int, classes: int, seed: int = 0) -> pd.DataFrame:

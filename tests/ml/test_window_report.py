@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from include.ml.window_report import findings
-from include.ml.window_report.page import Report, page
+from include.ml.reports.window import findings
+from include.ml.reports.window.page import Report, page
 from tests.ml import windows as example
 
 LIMITS = {"distance": 0.1, "matured_share": 0.9}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from include.ml.cleaning import Rules
+from include.ml.cleaning.rules import Rules
 
 
 def with_times(digits: pd.DataFrame) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from include.cycles.cycle import Cycle, PythonSource, Rollout, Split
+from include.core.cycle import Cycle, PythonSource, Rollout, Split
 
 CYCLE = Cycle(
     name="digits",

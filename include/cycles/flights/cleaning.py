@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from include.ml.cleaning import Rules
+from include.ml.cleaning.rules import Rules
 
 #: makers that merged, and spellings of one maker: what the register calls each, and what we call it
 MANUFACTURERS = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from include.cycles.cycle import Cycle, Promotion, PythonSource, Rollout, Split
-from include.cycles.monitoring import Facet, Monitoring
+from include.core.cycle import Cycle, Promotion, PythonSource, Rollout, Split
+from include.core.monitoring import Facet, Monitoring
 
 #: airlines that fly small aircraft for the big ones
 REGIONAL = ("9E", "EV", "MQ", "OO", "YV")

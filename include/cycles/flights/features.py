@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from include.ml.weather import frost_point_c, to_celsius, vapour_pressure_hpa, wet_bulb_c
+from include.ml.features.weather import frost_point_c, to_celsius, vapour_pressure_hpa, wet_bulb_c
 
 #: columns a client sends, in CSV order, with their kinds
 SIGNATURE: dict[str, str] = {

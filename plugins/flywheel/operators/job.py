@@ -11,18 +11,19 @@ from typing import Any, ClassVar
 
 from airflow.sdk import Context, conf
 
-from flywheel.code import archive, archive_files, digest_of
-from flywheel.exceptions import JobTimedOut, OutputMissing
-from flywheel.history import check_output
-from flywheel.hooks.sagemaker import OWNER_TAG
-from flywheel.jobs import PROCESSING, JobKind, judge
-from flywheel.keys import KeyRecord, canonical, key_record
 from flywheel.links import JobLogLink, OutputsLink, cycle_page, folder_url, log_url, task_page
-from flywheel.names import Interval, job_name, output_uri
 from flywheel.operators.base import CycleOperator, Result
-from flywheel.requests import Job, Request, processing
 from flywheel.triggers.job import JobEndedTrigger
-from flywheel.work import Attached, Work, forced_by, task_digest
+from flywheel.work import forced_by, task_digest
+from include.core.code import archive, archive_files, digest_of
+from include.core.exceptions import JobTimedOut, OutputMissing
+from include.core.history import check_output
+from include.core.keys import KeyRecord, canonical, key_record
+from include.core.layout import Interval, job_name, output_uri
+from include.core.sagemaker.client import OWNER_TAG
+from include.core.sagemaker.kinds import PROCESSING, JobKind, judge
+from include.core.sagemaker.requests import Job, Request, processing
+from include.core.sagemaker.work import Attached, Work
 
 #: first pause between two looks at a job; a local one is often done in a second
 FIRST_POLL_S = 0.1

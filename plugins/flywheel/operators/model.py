@@ -7,16 +7,16 @@ from typing import Any
 
 from airflow.sdk import Context
 
-from flywheel.exceptions import OutputMissing
-from flywheel.jobs import TRAINING
-from flywheel.ledger import Entry, champion_as_of
 from flywheel.links import ModelCardLink, ReportLink, object_url
-from flywheel.names import Interval
 from flywheel.operators.base import Result
 from flywheel.operators.job import JobOperator
 from flywheel.operators.ordered import OrderedOperator
-from flywheel.requests import Job, Request, Source, training
-from flywheel.work import Attached, Input, Work
+from include.core.exceptions import OutputMissing
+from include.core.layout import Interval
+from include.core.ledger import Entry, champion_as_of
+from include.core.sagemaker.kinds import TRAINING
+from include.core.sagemaker.requests import Job, Request, Source, training
+from include.core.sagemaker.work import Attached, Input, Work
 
 
 def model_folder(model_uri: str) -> Source:

@@ -10,14 +10,14 @@ from typing import Any, ClassVar
 from airflow.sdk import BaseOperator, Context, conf
 from airflow.sdk.exceptions import AirflowSkipException
 
-from flywheel.exceptions import NotebookFailed
-from flywheel.hooks.sagemaker import SageMaker
+from flywheel.hooks.sagemaker import SageMakerHook
 from flywheel.links import FlywheelLink, NotebookLink
-from flywheel.notebooks import PASSING, Notebook
 from flywheel.operators.base import FAIL_ON_VERDICTS
 from flywheel.operators.job import FIRST_POLL_S, POLL_GROWTH
 from flywheel.triggers.notebook import NotebookTrigger
-from include.settings import settings
+from include.core.exceptions import NotebookFailed
+from include.core.sagemaker.notebooks import PASSING, Notebook
+from include.core.settings import settings
 
 Event = Mapping[str, Any]
 
@@ -52,7 +52,7 @@ class NotebookOperator(BaseOperator):
     @cached_property
     def notebook(self) -> Notebook:
         """The instance."""
-        return Notebook(SageMaker(self.aws_conn_id), self.instance)
+        return Notebook(SageMakerHook(self.aws_conn_id), self.instance)
 
     def run_of(self, context: Context) -> str:
         """Who starts the instance in this run; fit for a tag."""

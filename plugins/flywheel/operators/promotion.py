@@ -9,13 +9,13 @@ from typing import Any
 
 from airflow.sdk import Context
 
-from flywheel.exceptions import OutputMissing
-from flywheel.ledger import Entry, is_withdrawn
 from flywheel.links import ModelCardLink, ReportLink, cycle_page, object_url, version_page
-from flywheel.names import Interval
 from flywheel.operators.base import CycleOperator, Result
-from flywheel.registry import Approval, lineage, model_card, set_approval
-from flywheel.requests import model_package
+from include.core.exceptions import OutputMissing
+from include.core.layout import Interval
+from include.core.ledger import Entry, is_withdrawn
+from include.core.sagemaker.registry import Approval, lineage, model_card, set_approval
+from include.core.sagemaker.requests import model_package
 
 
 class DecideOperator(CycleOperator):

@@ -7,16 +7,16 @@ from typing import Any
 
 from airflow.sdk import Context
 
-from flywheel.exceptions import OutputMissing
-from flywheel.keys import canonical, digest
 from flywheel.links import ReportLink, object_url
-from flywheel.names import Interval
 from flywheel.operators.base import Result
 from flywheel.operators.job import JobOperator
-from flywheel.requests import Source
-from flywheel.story import story
-from flywheel.watch import Snapshot, WatchLog
-from flywheel.work import Attached, Input, Work
+from include.core.exceptions import OutputMissing
+from include.core.keys import canonical, digest
+from include.core.layout import Interval
+from include.core.report_input import story
+from include.core.retraining.records import Snapshot, WatchLog
+from include.core.sagemaker.requests import Source
+from include.core.sagemaker.work import Attached, Input, Work
 
 
 class ReportOperator(JobOperator):

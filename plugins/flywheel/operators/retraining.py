@@ -8,16 +8,16 @@ from typing import Any
 from airflow.sdk import Asset, Context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from flywheel.asking import Request, is_open
-from flywheel.deciding import Deciding
-from flywheel.exceptions import OutputMissing
-from flywheel.intervals import retrain_uri
 from flywheel.links import DecisionLink, absolute_page_url, cycle_page, object_url
-from flywheel.names import Interval
 from flywheel.operators.base import CycleOperator, Result
-from flywheel.retraining import Json
-from flywheel.watch import now
-from include.cycles.cycle import Cycle
+from include.core.cycle import Cycle
+from include.core.exceptions import OutputMissing
+from include.core.layout import Interval
+from include.core.retraining.decisions import Deciding
+from include.core.retraining.records import now
+from include.core.retraining.requests import Request, is_open
+from include.core.retraining.rule import Json
+from include.core.schedule import retrain_uri
 
 
 def retrain_asset(cycle: Cycle) -> Asset:

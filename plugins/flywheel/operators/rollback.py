@@ -6,11 +6,11 @@ from typing import Any
 
 from airflow.sdk import Context
 
-from flywheel.ledger import Entry, is_withdrawn
 from flywheel.links import cycle_page
 from flywheel.operators.base import CycleOperator, Result
-from flywheel.registry import set_approval
-from flywheel.rollback import promotion_of, rollback
+from include.core.ledger import Entry, is_withdrawn
+from include.core.rollback import promotion_of, rollback
+from include.core.sagemaker.registry import set_approval
 
 
 class RollBackOperator(CycleOperator):

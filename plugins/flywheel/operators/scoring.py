@@ -8,16 +8,16 @@ from typing import Any
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from flywheel.exceptions import NoChampion, OutputMissing
-from flywheel.intervals import starting_at
-from flywheel.jobs import TRANSFORM
-from flywheel.ledger import Entry, champion_as_of
-from flywheel.names import Interval
 from flywheel.operators.base import CycleOperator, Result
 from flywheel.operators.job import JobOperator
 from flywheel.operators.serving import ServingOperator
-from flywheel.requests import Job, Request, Source, transform
-from flywheel.work import Attached, Input, Work
+from include.core.exceptions import NoChampion, OutputMissing
+from include.core.layout import Interval
+from include.core.ledger import Entry, champion_as_of
+from include.core.sagemaker.kinds import TRANSFORM
+from include.core.sagemaker.requests import Job, Request, Source, transform
+from include.core.sagemaker.work import Attached, Input, Work
+from include.core.schedule import starting_at
 
 
 class BatchTransformOperator(ServingOperator, JobOperator):

@@ -11,23 +11,23 @@ from typing import Any
 from airflow.sdk import Context, conf
 from airflow.sdk.exceptions import AirflowSkipException
 
-from flywheel.endpoints import Endpoint
-from flywheel.exceptions import DeploymentFailed, JobTimedOut, Verdict
-from flywheel.jobs import ENDPOINT
-from flywheel.keys import digest
-from flywheel.ledger import Entry, production
 from flywheel.links import version_page
-from flywheel.names import Interval, job_name
 from flywheel.operators.base import CycleOperator, Result
 from flywheel.operators.job import FIRST_POLL_S, POLL_GROWTH
 from flywheel.outcome import Outcome, Progress, failure
-from flywheel.readings import judged
-from flywheel.requests import endpoint_config, model
-from flywheel.rollout import Move, Seen, next_move
 from flywheel.triggers.job import JobEndedTrigger
 from flywheel.triggers.rollout import BakeTrigger
 from flywheel.work import task_digest
-from include.cycles.cycle import Rollout
+from include.core.cycle import Rollout
+from include.core.exceptions import DeploymentFailed, JobTimedOut, Verdict
+from include.core.keys import digest
+from include.core.layout import Interval, job_name
+from include.core.ledger import Entry, production
+from include.core.sagemaker.endpoints import Endpoint
+from include.core.sagemaker.kinds import ENDPOINT
+from include.core.sagemaker.readings import judged
+from include.core.sagemaker.requests import endpoint_config, model
+from include.core.sagemaker.rollout import Move, Seen, next_move
 
 
 class ServingOperator(CycleOperator):
@@ -45,9 +45,9 @@ class DeployOperator(ServingOperator):
     """Bring the promoted version into service on the cycle's endpoint, and take it back if it does worse.
 
     Skipped unless this run's version is the ledger's newest: production only moves forward, whichever kind of
-    run this is and in whichever order runs come. How the version takes over is `flywheel.rollout`'s rule and
-    the cycle's `rollout`: what to do next is read from the endpoint itself each time, so that a retry goes on
-    where the attempt before it was ended.
+    run this is and in whichever order runs come. How the version takes over is the rule of
+    `include.core.sagemaker.rollout` and the cycle's `rollout`. What to do next is read from the endpoint
+    itself each time, so that a retry goes on where the attempt before it was ended.
 
     :param rollout: how versions take over; by default the cycle's own way
     :param deferrable: wait in the triggerer, holding no worker

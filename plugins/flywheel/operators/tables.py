@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flywheel.links import ProfileLink, object_url
 from flywheel.operators.job import JobOperator
-from flywheel.work import Attached
+from include.core.sagemaker.work import Attached
 
 
 class TableOperator(JobOperator):

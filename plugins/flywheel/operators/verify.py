@@ -9,9 +9,9 @@ from typing import Any
 
 from airflow.sdk import Context
 
-from flywheel.exceptions import OutputMissing, PredictionsDiffer
 from flywheel.links import version_page
 from flywheel.operators.base import CycleOperator, Result
+from include.core.exceptions import OutputMissing, PredictionsDiffer
 
 #: by how much a score may differ: single precision in the exported model, double in the offline one
 TOLERANCE = 1e-5

@@ -9,8 +9,8 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from flywheel.hooks.sagemaker import SageMaker
-from flywheel.jobs import kind_named
+from flywheel.hooks.sagemaker import SageMakerHook
+from include.core.sagemaker.kinds import kind_named
 
 
 class JobEndedTrigger(BaseTrigger):
@@ -46,7 +46,7 @@ class JobEndedTrigger(BaseTrigger):
         self.task_key = task
         self.aws_conn_id, self.poll_interval_s, self.deadline = aws_conn_id, poll_interval_s, deadline
         self.tokens = dict(tokens or {})
-        self._hook = SageMaker(aws_conn_id)
+        self._hook = SageMakerHook(aws_conn_id)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The trigger as Airflow keeps it in its database."""

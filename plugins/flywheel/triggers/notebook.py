@@ -9,8 +9,8 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from flywheel.hooks.sagemaker import SageMaker
-from flywheel.notebooks import Notebook
+from flywheel.hooks.sagemaker import SageMakerHook
+from include.core.sagemaker.notebooks import Notebook
 
 
 class NotebookTrigger(BaseTrigger):
@@ -45,7 +45,7 @@ class NotebookTrigger(BaseTrigger):
         }
         self.statuses, self.starter = statuses, run
         self.poll_interval_s, self.deadline = poll_interval_s, deadline
-        self._notebook = Notebook(SageMaker(aws_conn_id), instance)
+        self._notebook = Notebook(SageMakerHook(aws_conn_id), instance)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The trigger as Airflow keeps it in its database."""

@@ -9,13 +9,13 @@ from typing import Any, get_args
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from flywheel.code import step_digest
-from flywheel.exceptions import FlywheelError, Verdict
-from flywheel.hooks.sagemaker import SageMaker
-from flywheel.names import Interval
-from flywheel.order import Need, Order
-from include.cycles.cycle import find_cycles
-from include.settings import settings
+from flywheel.hooks.sagemaker import SageMakerHook
+from include.core.code import step_digest
+from include.core.cycle import find_cycles
+from include.core.dependencies import Need, Order
+from include.core.exceptions import FlywheelError, Verdict
+from include.core.layout import Interval
+from include.core.settings import settings
 
 
 class TurnTrigger(BaseTrigger):
@@ -63,7 +63,7 @@ class TurnTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look until there is nothing to wait for."""
-        order = Order(SageMaker(self.aws_conn_id), self._cycle(), settings(), self.patience)
+        order = Order(SageMakerHook(self.aws_conn_id), self._cycle(), settings(), self.patience)
         told: Interval | None = None
         # boto3 blocks, and the triggerer's loop belongs to all triggers.
         while (awaited := await asyncio.to_thread(self._look, order)) is not None:

@@ -9,10 +9,10 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from flywheel.endpoints import Endpoint
-from flywheel.hooks.sagemaker import SageMaker
-from flywheel.readings import judged
-from include.cycles.cycle import Rollout
+from flywheel.hooks.sagemaker import SageMakerHook
+from include.core.cycle import Rollout
+from include.core.sagemaker.endpoints import Endpoint
+from include.core.sagemaker.readings import judged
 
 
 class BakeTrigger(BaseTrigger):
@@ -39,7 +39,7 @@ class BakeTrigger(BaseTrigger):
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's has no types
         self.endpoint, self.final, self.rollout = endpoint, final, dict(rollout)
         self.aws_conn_id, self.poll_interval_s, self.deadline = aws_conn_id, poll_interval_s, deadline
-        self._hook = SageMaker(aws_conn_id)
+        self._hook = SageMakerHook(aws_conn_id)
         self._endpoint = Endpoint(self._hook, endpoint)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:

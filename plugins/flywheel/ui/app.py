@@ -19,7 +19,7 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 from flywheel.ui import files, rights
 from flywheel.ui.costs import costs
 from flywheel.ui.readers import Reader, reader
-from include.cycles.cycle import Cycle, find_cycles
+from include.core.cycle import Cycle, find_cycles
 
 log = logging.getLogger(__name__)
 

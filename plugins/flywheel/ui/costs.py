@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from include.cycles.cycle import Compute, Cycle
+from include.core.cycle import Compute, Cycle
 
 PRICES = Path(__file__).with_name("prices.json")
 #: steps that run as a job, by the field of the cycle that says on which instances

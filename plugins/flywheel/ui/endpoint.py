@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flywheel.hooks.sagemaker import SageMaker
-from flywheel.jobs import ENDPOINT
 from flywheel.links import endpoint_url, log_url
-from flywheel.readings import MINUTE_S, NAMESPACE
+from include.core.sagemaker.client import SageMaker
+from include.core.sagemaker.kinds import ENDPOINT
+from include.core.sagemaker.readings import MINUTE_S, NAMESPACE
 
 #: what is looked at
 SPAN = timedelta(hours=1)

@@ -15,8 +15,8 @@ from io import BytesIO
 from threading import Lock
 from typing import Any
 
-from flywheel.names import split_uri
-from flywheel.volumes import SIZE, bound, shelf
+from include.core.compaction import SIZE, bound, shelf
+from include.core.layout import split_uri
 
 #: how much is kept at most, in bytes
 KEPT_BYTES = 128 * 1024 * 1024

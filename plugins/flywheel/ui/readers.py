@@ -7,17 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
-from flywheel.hooks.sagemaker import SageMaker
-from flywheel.ledger import Entry, Ledger, production
-from flywheel.retraining import Json
+from flywheel.hooks.sagemaker import SageMakerHook
 from flywheel.ui import told
 from flywheel.ui.endpoint import endpoint
 from flywheel.ui.objects import Remembered
 from flywheel.ui.shelf import Shelf
 from flywheel.ui.traffic import Traffic
 from flywheel.ui.windows import Watched
-from include.cycles.cycle import Cycle
-from include.settings import Settings, settings
+from include.core.cycle import Cycle
+from include.core.ledger import Entry, Ledger, production
+from include.core.retraining.rule import Json
+from include.core.sagemaker.client import SageMaker
+from include.core.settings import Settings, settings
 
 #: what was read within so many seconds is shown again, with the time at which it was read
 FRESH_S = 5.0
@@ -157,4 +158,4 @@ class Reader:
 def reader() -> Reader:
     """The reader of this process."""
     of = settings()
-    return Reader(SageMaker(of.aws_conn_id), of)
+    return Reader(SageMakerHook(of.aws_conn_id), of)

@@ -7,7 +7,7 @@ from typing import Any
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 
-from include.cycles.cycle import Cycle
+from include.core.cycle import Cycle
 
 
 def dags(cycle: Cycle) -> dict[str, str]:

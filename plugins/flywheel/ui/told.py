@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from flywheel.exceptions import FlywheelError
-from flywheel.ledger import Entry, is_withdrawn
-from flywheel.names import split_uri
-from flywheel.retraining import Finding, Json
+from include.core.exceptions import FlywheelError
+from include.core.layout import split_uri
+from include.core.ledger import Entry, is_withdrawn
+from include.core.retraining.rule import Finding, Json
 
 #: later than anything that could become known
 FOREVER = datetime.max.replace(tzinfo=UTC)

@@ -17,11 +17,11 @@ from typing import Any
 
 from croniter import croniter  # type: ignore[import-untyped]  # it ships no types
 
-from flywheel.intervals import window_schedule
-from flywheel.names import Interval
-from flywheel.retraining import Json
 from flywheel.ui.objects import Item, Remembered
-from include.cycles.cycle import Cycle
+from include.core.cycle import Cycle
+from include.core.layout import Interval
+from include.core.retraining.rule import Json
+from include.core.schedule import window_schedule
 
 #: how many files are read at most, the newest: of captures, and of ground truth
 FILES = 200

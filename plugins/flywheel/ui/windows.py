@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import time
 
-from flywheel.asking import is_open
-from flywheel.deciding import Deciding
-from flywheel.names import Interval
-from flywheel.retraining import Finding, Json
 from flywheel.ui import told
 from flywheel.ui.objects import Remembered
-from flywheel.watch import Requests, Snapshot, WatchLog
-from include.cycles.cycle import Cycle
+from include.core.cycle import Cycle
+from include.core.layout import Interval
+from include.core.retraining.decisions import Deciding
+from include.core.retraining.records import Requests, Snapshot, WatchLog
+from include.core.retraining.requests import is_open
+from include.core.retraining.rule import Finding, Json
 
 #: how long the list of all windows is good for counting them and finding the last ones, in seconds: new ones
 #: come at its end, and there they are looked for each time

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from include.cycles.flights import cleaning, schema
-from include.ml.cleaning import Cleaner
+from include.ml.cleaning.rules import Cleaner
 
 FLIGHT = {
     "year": "2013",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import boto3
 
-from flywheel.hooks.sagemaker import SageMaker
-from flywheel.hooks.sessions import share, shared_loader, warm
-from include.settings import Settings
+from flywheel.hooks.sagemaker import SageMakerHook
+from include.core.sagemaker.sessions import share, shared_loader, warm
+from include.core.settings import Settings
 
 
 def test_two_hooks_share_one_loader(installed: Settings):
     """What one has read, the other does not read again."""
-    hooks = [SageMaker(installed.aws_conn_id) for _ in range(2)]
+    hooks = [SageMakerHook(installed.aws_conn_id) for _ in range(2)]
     loaders = [hook._session._session.get_component("data_loader") for hook in hooks]
     assert loaders == [shared_loader()] * 2
     models = [hook.api.meta.service_model._service_description for hook in hooks]
@@ -28,7 +28,7 @@ def test_warming_reads_the_models_before_they_are_asked_for():
 
 def test_forgetting_the_clients_makes_new_ones(installed: Settings):
     """One that a signal interrupted is of no use any more."""
-    hook = SageMaker(installed.aws_conn_id)
+    hook = SageMakerHook(installed.aws_conn_id)
     first = hook.api
     hook.forget_clients()
     assert hook.api is not first

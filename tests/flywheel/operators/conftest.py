@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from airflow.sdk.bases.operator import ExecutorSafeguard
 
-from flywheel.ledger import Entry, Ledger
 from flywheel.operators import ApproveOperator, DecideOperator, RegisterOperator
-from include.cycles.cycle import Cycle, Rollout
-from include.settings import Settings
+from include.core.cycle import Cycle, Rollout
+from include.core.ledger import Entry, Ledger
+from include.core.settings import Settings
 
 ANSWER = {"label": "1", "score": 0.75}
 JANUARY = "2013-01-01"

@@ -10,9 +10,9 @@ import pytest
 from airflow.providers.standard.operators import hitl
 from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
 
-from flywheel.ledger import is_concluded, last_decision, production
 from flywheel.operators import ApproveOperator, DecideOperator, DeployOperator, RegisterOperator
 from flywheel.params import answer as answer_field
+from include.core.ledger import is_concluded, last_decision, production
 
 FEBRUARY_1 = datetime(2013, 2, 1, tzinfo=UTC)
 ANNA = {"id": "7", "name": "anna"}

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from flywheel.exceptions import HistoryIncomplete, OutputMissing
-from flywheel.names import Interval, output_uri, split_uri
 from flywheel.operators import PrepareOperator, TransformOperator
-from include.cycles.cycle import Cycle
-from include.settings import Settings
+from include.core.cycle import Cycle
+from include.core.exceptions import HistoryIncomplete, OutputMissing
+from include.core.layout import Interval, output_uri, split_uri
+from include.core.settings import Settings
 
 MARCH = Interval(datetime(2013, 3, 1, tzinfo=UTC), datetime(2013, 4, 1, tzinfo=UTC))
 

@@ -11,12 +11,12 @@ import pytest
 from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import AirflowSkipException
 
-from flywheel.hooks.sagemaker import SageMaker
+from flywheel.hooks.sagemaker import SageMakerHook
 from flywheel.operators import ExpireOperator
-from flywheel.retention import Expiry
-from include.cycles.cycle import Cycle
-from include.cycles.monitoring import Monitoring
-from include.settings import Settings
+from include.core.cycle import Cycle
+from include.core.monitoring import Monitoring
+from include.core.sagemaker.retention import Expiry
+from include.core.settings import Settings
 
 NOW = datetime(2026, 5, 10, 12, 30, tzinfo=UTC)
 CAPTURED = [
@@ -67,7 +67,7 @@ def test_hours_that_ended_before_the_retention_are_removed(
 ):
     """An hour goes when its last moment is old enough; whatever else lies there stays."""
     put(service, installed.bucket, [*hours(0, 23, 24, 25, 26, 1000), *KEPT])
-    expiry = Expiry(SageMaker(installed.aws_conn_id), installed, kept_for_a_day, NOW)
+    expiry = Expiry(SageMakerHook(installed.aws_conn_id), installed, kept_for_a_day, NOW)
     assert expiry.remove() == 3 * len(CAPTURED)
     assert names(service, installed.bucket) == {*hours(0, 23, 24), *KEPT}
     assert expiry.remove() == 0
@@ -77,9 +77,9 @@ def test_more_than_one_request_holds_are_removed(
     service: Any, installed: Settings, kept_for_a_day: Cycle, monkeypatch: pytest.MonkeyPatch
 ):
     """S3 deletes so many at a time; here two."""
-    monkeypatch.setattr("flywheel.retention.BATCH", 2)
+    monkeypatch.setattr("include.core.sagemaker.retention.BATCH", 2)
     put(service, installed.bucket, [f"captured/flights/champion/2013/03/09/08/{n}.jsonl" for n in range(5)])
-    assert Expiry(SageMaker(installed.aws_conn_id), installed, kept_for_a_day, NOW).remove() == 5
+    assert Expiry(SageMakerHook(installed.aws_conn_id), installed, kept_for_a_day, NOW).remove() == 5
     assert names(service, installed.bucket) == set()
 
 
@@ -108,5 +108,5 @@ def test_what_is_kept_for_ever_is_left(
     kept = replace(cycle, monitoring=Monitoring(retention=None))
     with pytest.raises(AirflowSkipException, match="kept for ever"):
         ExpireOperator(task_id="expire", cycle=kept).execute(attempt(interval_start="2013-03-01"))
-    assert Expiry(SageMaker(installed.aws_conn_id), installed, kept, NOW).remove() == 0
+    assert Expiry(SageMakerHook(installed.aws_conn_id), installed, kept, NOW).remove() == 0
     assert names(service, installed.bucket) == set(hours(1000))

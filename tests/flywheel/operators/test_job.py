@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
-from flywheel.exceptions import JobFailed, JobStopped, JobTimedOut
-from flywheel.hooks.sagemaker import SageMaker
-from include.settings import Settings
+from flywheel.hooks.sagemaker import SageMakerHook
+from include.core.exceptions import JobFailed, JobStopped, JobTimedOut
+from include.core.settings import Settings
 
 PATIENCE_S = 60
 
@@ -262,7 +262,7 @@ def test_what_force_makes_overwrites_nothing(bench: Bench):
     forced = bench.probe(do="write").execute(bench.attempt("again", force=True))
     assert forced["uri"] != first["uri"]
     assert bench.service.s3.list_objects_v2(**place)["Contents"] == before
-    record = SageMaker("aws_default").read_json(f"s3://{bench.bucket}/flights/keys/{forced['key']}.json")
+    record = SageMakerHook("aws_default").read_json(f"s3://{bench.bucket}/flights/keys/{forced['key']}.json")
     assert record["forced_by"] == "flights_train_and_deploy/again/2"
 
 
@@ -308,6 +308,6 @@ def test_links_are_there_while_the_job_runs(bench: Bench):
 def test_the_record_of_a_key_can_be_looked_up(bench: Bench):
     """Two keys that differ can be compared by what went into them."""
     result = bench.probe(do="write").execute(bench.attempt())
-    record = SageMaker("aws_default").read_json(f"s3://{bench.bucket}/flights/keys/{result['key']}.json")
+    record = SageMakerHook("aws_default").read_json(f"s3://{bench.bucket}/flights/keys/{result['key']}.json")
     assert record["parameters"] == {"do": "write", "nonce": bench.nonce}
     assert record["step"] == "fetch"

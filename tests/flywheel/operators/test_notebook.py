@@ -13,9 +13,9 @@ import pytest
 from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
 
-from flywheel.notebooks import STARTER_TAG
 from flywheel.operators import KeepNotebookOperator, OpenNotebookOperator, StopNotebookOperator
-from include.settings import Settings
+from include.core.sagemaker.notebooks import STARTER_TAG
+from include.core.settings import Settings
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_ending_a_task_stops_what_its_run_started(make: Any, attempt: Any):
 
 def test_an_instance_that_fails_tells_why(make: Any, attempt: Any, service: Any):
     """The failure's reason is in the task's error, which is not tried again."""
-    from flywheel.exceptions import NotebookFailed  # noqa: PLC0415 - the tree is told apart from retries
+    from include.core.exceptions import NotebookFailed  # noqa: PLC0415 - the tree is told apart from retries
 
     opened = make(OpenNotebookOperator)
     config = {"NotebookInstanceLifecycleConfigName": opened.instance}

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
-from flywheel.exceptions import DeploymentFailed, OutputMissing, PredictionsDiffer
 from flywheel.operators import DecideOperator, DeployOperator, RegisterOperator, VerifyOperator
+from include.core.exceptions import DeploymentFailed, OutputMissing, PredictionsDiffer
 
 FEBRUARY = "2013-02-01"
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from flywheel.exceptions import OutputMissing
-from flywheel.names import Interval, split_uri
 from flywheel.operators import ReportOperator
-from flywheel.watch import WatchLog, now
-from include.cycles.cycle import Cycle
-from include.settings import Settings
+from include.core.cycle import Cycle
+from include.core.exceptions import OutputMissing
+from include.core.layout import Interval, split_uri
+from include.core.retraining.records import WatchLog, now
+from include.core.settings import Settings
 from tests.ml import windows as example
 
 BY = {"dag_id": "d", "run_id": "r"}

@@ -13,17 +13,17 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
-from flywheel.exceptions import IntervalError, OutputMissing
-from flywheel.ledger import Entry
-from flywheel.names import Interval
 from flywheel.operators import (
     DecideRetrainingOperator,
     FetchOperator,
     RequestRetrainingOperator,
     retrain_asset,
 )
-from flywheel.watch import Requests, WatchLog
-from include.cycles.monitoring import Monitoring
+from include.core.exceptions import IntervalError, OutputMissing
+from include.core.layout import Interval
+from include.core.ledger import Entry
+from include.core.monitoring import Monitoring
+from include.core.retraining.records import Requests, WatchLog
 from tests.flywheel.watching import evidence, month, quality
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
-from flywheel.exceptions import RollbackRefused
-from flywheel.ledger import champion_as_of, production
 from flywheel.operators import DeployOperator, RegisterOperator, RollBackOperator, VerifyOperator
+from include.core.exceptions import RollbackRefused
+from include.core.ledger import champion_as_of, production
 
 JANUARY, FEBRUARY, MARCH = "2013-01-01", "2013-02-01", "2013-03-01"
 STANDS_FOR = {"register": "roll_back", "evaluate": "roll_back"}

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
-from flywheel.exceptions import NoChampion
-from flywheel.ledger import Entry
-from flywheel.names import Interval
 from flywheel.operators import BatchTransformOperator
 from flywheel.operators.scoring import champion_of
-from include.cycles.cycle import Cycle
-from include.settings import Settings
+from include.core.cycle import Cycle
+from include.core.exceptions import NoChampion
+from include.core.layout import Interval
+from include.core.ledger import Entry
+from include.core.settings import Settings
 
 
 def month(number: int) -> Interval:

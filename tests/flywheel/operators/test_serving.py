@@ -23,14 +23,14 @@ import pytest
 from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import TaskDeferred
 
-from flywheel.endpoints import Endpoint
-from flywheel.exceptions import DeploymentFailed, JobTimedOut
-from flywheel.ledger import Entry
-from flywheel.names import Interval
 from flywheel.operators import DeployOperator
 from flywheel.triggers.rollout import BakeTrigger
-from include.cycles.cycle import Cycle, Rollout
-from include.settings import Settings
+from include.core.cycle import Cycle, Rollout
+from include.core.exceptions import DeploymentFailed, JobTimedOut
+from include.core.layout import Interval
+from include.core.ledger import Entry
+from include.core.sagemaker.endpoints import Endpoint
+from include.core.settings import Settings
 
 OLD, NEW = {"label": "old"}, {"label": "new"}
 BROKEN, SLOW = {"label": "new", "status": 500}, {"label": "new", "seconds": 0.1}

@@ -6,9 +6,9 @@ import pytest
 
 from flywheel.operators import CleanOperator, FetchOperator, PrepareOperator, TransformOperator
 from flywheel.operators.tables import TableOperator
-from flywheel.work import Attached
-from include.cycles.cycle import Cycle
-from include.settings import Settings
+from include.core.cycle import Cycle
+from include.core.sagemaker.work import Attached
+from include.core.settings import Settings
 
 
 @pytest.mark.parametrize("kind", [FetchOperator, CleanOperator, TransformOperator, PrepareOperator])

@@ -16,13 +16,13 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from flywheel.asking import Request
-from flywheel.deciding import Deciding
-from flywheel.ledger import Entry
-from flywheel.names import Interval
 from flywheel.ui.readers import reader
-from include.cycles.cycle import find_cycles
-from include.settings import Settings
+from include.core.cycle import find_cycles
+from include.core.layout import Interval
+from include.core.ledger import Entry
+from include.core.retraining.decisions import Deciding
+from include.core.retraining.requests import Request
+from include.core.settings import Settings
 from tests.flywheel.watching import evidence, month
 
 #: as long as its algorithm wants it

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from flywheel.ui.costs import costs, prices
-from include.cycles.cycle import Compute, Cycle, find_cycles
+from include.core.cycle import Compute, Cycle, find_cycles
 
 
 @pytest.mark.parametrize("name", list(find_cycles()))

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from flywheel.journal import keys_below
 from flywheel.ui.objects import Remembered
-from include.settings import Settings
+from include.core.journal import keys_below
+from include.core.settings import Settings
 
 
 class Counted:

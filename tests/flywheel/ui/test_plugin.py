@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 
-from include.settings import PROJECT
+from include.core.settings import PROJECT
 
 #: prints which modules the plugin's import adds to those of Airflow's plugin base and the operators' links
 PROGRAM = """

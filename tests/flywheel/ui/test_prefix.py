@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from flywheel.links import page_url
-from include.settings import PROJECT, Settings
+from include.core.settings import PROJECT, Settings
 from tests.flywheel.ui.conftest import Written
 
 pytestmark = [pytest.mark.airflow, pytest.mark.long, pytest.mark.timeout(600)]

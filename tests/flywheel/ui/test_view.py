@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from flywheel.asking import Request
 from flywheel.ui.app import warm_up
 from flywheel.ui.lazy import begin_reading, reading_ahead
+from include.core.retraining.requests import Request
 from tests.flywheel.ui.conftest import ARN, BY, KEY, Browser, Written, entry
 from tests.flywheel.watching import month
 

@@ -1,0 +1,173 @@
+"""What the stack asks of Airflow, over its REST interface."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import httpx
+
+from include.cli.errors import StackError
+
+#: an api-server that is busy starting tasks may take seconds, in seconds
+ANSWER_TIMEOUT_S = 30.0
+#: how often a request is repeated that found nobody, as while the api-server is started again
+ATTEMPTS = 20
+PAUSE_S = 1.0
+#: runs of a backfill at a time; Airflow would take ten, and let the DAG's own limit not count
+BACKFILL_RUNS = 3
+
+
+class AirflowApi:
+    """One user's view of one Airflow."""
+
+    def __init__(self, url: str, user: str, password: str) -> None:
+        self.url = url
+        self._login = {"username": user, "password": password}
+        self._client = httpx.Client(base_url=url, timeout=ANSWER_TIMEOUT_S)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()
+
+    def dag(self, dag_id: str) -> dict[str, Any] | None:
+        """A DAG Airflow has read, or None."""
+        return self._found("GET", f"/dags/{dag_id}")
+
+    def import_errors(self) -> list[dict[str, Any]]:
+        """The DAG files Airflow could not read, each with its `stack_trace`."""
+        return list(self._ask("GET", "/importErrors")["import_errors"])
+
+    def unpause(self, dag_id: str) -> None:
+        """Let a DAG's runs start."""
+        self._ask("PATCH", f"/dags/{dag_id}", {"is_paused": False})
+
+    def run(self, dag_id: str, run_id: str) -> dict[str, Any] | None:
+        """A run, or None."""
+        return self._found("GET", f"/dags/{dag_id}/dagRuns/{_quoted(run_id)}")
+
+    def runs(self, dag_id: str, limit: int = 50) -> list[dict[str, Any]]:
+        """The newest runs, newest first; none where there is no such DAG."""
+        found = self._found("GET", f"/dags/{dag_id}/dagRuns?limit={limit}&order_by=-run_after")
+        return list(found["dag_runs"]) if found else []
+
+    def events(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """The events of assets that started a run."""
+        path = f"/dags/{dag_id}/dagRuns/{_quoted(run_id)}/upstreamAssetEvents"
+        return list(self._ask("GET", path)["asset_events"])
+
+    def trigger(self, dag_id: str, run_id: str, conf: dict[str, Any]) -> None:
+        """Start a run; that there is one of this id already is fine."""
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
+        answer = self._send("POST", f"/dags/{dag_id}/dagRuns", body)
+        if answer.status_code != httpx.codes.CONFLICT:
+            _checked(answer)
+
+    def backfill(self, dag_id: str, first: datetime, last: datetime, *, again: bool = False) -> None:
+        """Make a run for each interval that starts from `first` to `last` and has none that succeeded.
+
+        :param again: also for those that have one
+        """
+        body = {
+            "dag_id": dag_id,
+            "from_date": first.isoformat(),
+            "to_date": last.isoformat(),
+            "max_active_runs": BACKFILL_RUNS,
+            "reprocess_behavior": "completed" if again else "failed",
+        }
+        # Airflow refuses a backfill that has nothing to do
+        if self._ask("POST", "/backfills/dry_run", body)["backfills"]:
+            self._ask("POST", "/backfills", body)
+
+    def is_backfilling(self, dag_id: str) -> bool:
+        """Whether a backfill of a DAG is under way."""
+        found = self._ask("GET", f"/backfills?dag_id={dag_id}&limit=1&order_by=-id")["backfills"]
+        return any(backfill["completed_at"] is None for backfill in found)
+
+    def runs_from(self, dag_id: str, first: datetime, last: datetime) -> list[dict[str, Any]]:
+        """The runs whose logical date, the start of their interval, is from `first` to `last`."""
+        dates = {"logical_date_gte": first.isoformat(), "logical_date_lte": last.isoformat()}
+        query = urlencode({**dates, "limit": 100, "order_by": "logical_date"})
+        return list(self._ask("GET", f"/dags/{dag_id}/dagRuns?{query}")["dag_runs"])
+
+    def clear_failed(self, dag_id: str, run_id: str) -> None:
+        """Let a failed run go on with the tasks that failed and those after them."""
+        body = {"dry_run": False, "only_failed": True}
+        self._ask("POST", f"/dags/{dag_id}/dagRuns/{_quoted(run_id)}/clear", body)
+
+    def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """The task instances of a run."""
+        found = self._ask("GET", f"/dags/{dag_id}/dagRuns/{_quoted(run_id)}/taskInstances?limit=100")
+        return list(found["task_instances"])
+
+    def step_result(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
+        """What a step returned; empty if it returned nothing."""
+        path = f"/dags/{dag_id}/dagRuns/{_quoted(run_id)}/taskInstances/{task_id}/xcomEntries/return_value"
+        found = self._found("GET", path)
+        value = found["value"] if found else {}
+        value = json.loads(value) if isinstance(value, str) else value
+        return value if isinstance(value, dict) else {}
+
+    def log(self, dag_id: str, run_id: str, task_id: str, attempt: int) -> list[str]:
+        """The lines of a task's log."""
+        path = f"/dags/{dag_id}/dagRuns/{_quoted(run_id)}/taskInstances/{task_id}/logs/{attempt}"
+        found = self._found("GET", f"{path}?full_content=true")
+        return [line for entry in found["content"] for line in _lines(entry)] if found else []
+
+    def _found(self, method: str, path: str) -> dict[str, Any] | None:
+        answer = self._send(method, path)
+        return None if answer.status_code == httpx.codes.NOT_FOUND else _checked(answer)
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        return _checked(self._send(method, path, body))
+
+    def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+        """Send a request, with a new token if the old one has run out, and again if nobody answers."""
+        for attempt in range(ATTEMPTS):
+            try:
+                if "Authorization" not in self._client.headers:
+                    self._log_in()
+                answer = self._client.request(method, f"/api/v2{path}", json=body)
+            except httpx.TransportError as error:
+                if attempt == ATTEMPTS - 1:
+                    raise StackError(f"Airflow at {self.url} does not answer: {error!r}.") from error
+                time.sleep(PAUSE_S)
+                continue
+            if answer.status_code != httpx.codes.UNAUTHORIZED:
+                return answer
+            del self._client.headers["Authorization"]
+        raise StackError(
+            f"Airflow at {self.url} does not take the password of this installation: another Airflow "
+            "has the port. Stop it, or choose another port by FLYWHEEL_AIRFLOW_PORT."
+        )
+
+    def _log_in(self) -> None:
+        answer = self._client.post("/auth/token", json=self._login)
+        if answer.is_success:
+            self._client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+
+def _quoted(run_id: str) -> str:
+    return quote(run_id, safe="")
+
+
+def _lines(entry: dict[str, Any] | str) -> list[str]:
+    """A log entry as people read it: what it says, and of an exception its type and text."""
+    if isinstance(entry, str):
+        return entry.splitlines()
+    said = str(entry.get("event", ""))
+    if said.startswith("::"):  # folds of the UI
+        return []
+    errors = [f"{error['exc_type']}: {error['exc_value']}" for error in entry.get("error_detail") or []]
+    return [line for text in (said, *errors) for line in text.splitlines()]
+
+
+def _checked(answer: httpx.Response) -> dict[str, Any]:
+    if not answer.is_success:
+        asked = f"{answer.request.method} {answer.request.url.path}"
+        raise StackError(f"Airflow refused {asked} with {answer.status_code}: {answer.text[:500]}")
+    found = answer.json() if answer.content else {}
+    return found if isinstance(found, dict) else {}

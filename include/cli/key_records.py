@@ -1,0 +1,161 @@
+"""What a key stands for: its record, the job that was made for it, and the code that the job was given."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+import tempfile
+from collections.abc import Iterable, Mapping
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from include.cli.aws import client, read_json
+from include.cli.errors import StackError
+from include.core.archives import extract
+from include.core.code import digest_of, step_files
+from include.core.cycle import find_cycles
+from include.core.exceptions import FlywheelError
+from include.core.keys import digest
+from include.core.layout import Interval, job_name, split_uri
+from include.core.ledger import Ledger
+from include.core.sagemaker.kinds import PROCESSING, TRAINING, TRANSFORM, JobKind
+from include.core.settings import Settings
+
+#: steps that are no processing job
+KINDS = {"train": TRAINING, "batch_transform": TRANSFORM}
+
+
+class Records:
+    """Looks up what was recorded, in the bucket of the settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.s3, self.sagemaker = client(settings, "s3"), client(settings, "sagemaker")
+
+    def key(self, named: str) -> tuple[str, str]:
+        """Cycle and key of what `named` names: a training job, `<cycle>/<interval>`, or a key's beginning."""
+        if not named:
+            raise StackError(
+                "Nothing is named: give a training job, <cycle>/<interval>, or a key's beginning."
+            )
+        cycle, _, interval = named.partition("/")
+        if interval:
+            return cycle, self._decided(cycle, interval)
+        try:
+            told = self.sagemaker.describe_training_job(TrainingJobName=named)["HyperParameters"]
+        except ClientError:
+            return self._beginning(named)
+        return told["cycle"], told["key"]
+
+    def read(self, cycle: str, key: str) -> dict[str, Any]:
+        """The record of a key, which is what the key was made from."""
+        uri = f"s3://{self.settings.bucket}/{cycle}/keys/{key}.json"
+        record = read_json(self.s3, uri)
+        if digest(record) != key:
+            raise StackError(f"{uri} is not what its key was made from: somebody changed it. Restore it.")
+        return record
+
+    def job(self, record: Mapping[str, Any], key: str) -> dict[str, Any]:
+        """SageMaker's description of the last job for a key, a completed one if there is any."""
+        kind = KINDS.get(record["step"], PROCESSING)
+        interval, found = Interval.from_iso(record["interval"]), None
+        for generation in count(1):
+            name = job_name(record["cycle"], record["step"], interval, key, generation)
+            try:
+                description = self._describe(kind, name)
+            except ClientError:
+                break
+            if found is None or kind.is_ok(description) or not kind.is_ok(found):
+                found = description
+        if found is None:
+            raise StackError(f"SageMaker knows no {kind.name} {name.removesuffix(f'-g{generation}')}.")
+        return found
+
+    def code(self, record: Mapping[str, Any], description: Mapping[str, Any]) -> dict[str, str] | None:
+        """The files of the step's code with their SHA-256, from the job's archive; None where it is gone.
+
+        :raises StackError: the archive is not what the record and its own name say
+        """
+        uri = code_uri(description)
+        if uri is None:
+            return None
+        bucket, name = split_uri(uri)
+        try:
+            body = self.s3.get_object(Bucket=bucket, Key=name)["Body"].read()
+        except ClientError:
+            return None
+        with tempfile.TemporaryDirectory() as place:
+            root = Path(place)
+            with tarfile.open(fileobj=io.BytesIO(body), mode="r:gz") as tar:
+                extract(tar, root)
+            everything = [path for path in root.rglob("*") if path.is_file()]
+            files = step_files(record["step"], record["cycle"], root)
+            is_whole = f"{digest_of(everything, root)}.tar.gz" == name.rpartition("/")[2]
+            if not is_whole or digest_of(files, root) != record["code"]:
+                raise StackError(f"The code archive {uri} is not the one that was recorded. Restore it.")
+            return file_digests(files, root)
+
+    def _describe(self, kind: JobKind, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = getattr(self.sagemaker, kind.describe)(**{kind.name_field: name})
+        return found
+
+    def _decided(self, cycle: str, interval: str) -> str:
+        """The key of the training that the ledger's last decision about an interval was about."""
+        entries = Ledger(self.s3, self.settings.bucket, cycle).entries()
+        decided = [entry for entry in entries if entry.kind == "decision"]
+        known = {str(Interval.from_iso(entry.interval)): entry.key for entry in decided}
+        named = [each for each in known if each == interval or each.startswith(f"{interval}_")]
+        if len(named) != 1:
+            intervals = ", ".join(sorted(known)) or "none"
+            raise StackError(f"The ledger of {cycle} has no decision about {interval}. It has: {intervals}.")
+        return known[named[0]]
+
+    def _beginning(self, named: str) -> tuple[str, str]:
+        """The one key that begins with `named`."""
+        found = []
+        for cycle in find_cycles():
+            prefix = f"{cycle}/keys/"
+            pages = self.s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self.settings.bucket, Prefix=prefix + named
+            )
+            keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+            found += [(cycle, key.removeprefix(prefix).removesuffix(".json")) for key in keys]
+        if len(found) != 1:
+            count_word = (
+                f"{len(found)} keys begin" if found else "No training job is named, and no key begins"
+            )
+            raise StackError(
+                f"{count_word} with {named!r}. Give a training job's name, <cycle>/<interval> as the ledger "
+                "has it, or so much of a key that there is one."
+            )
+        return found[0]
+
+
+def code_uri(description: Mapping[str, Any]) -> str | None:
+    """Where the code of a job is; None for a batch transform, whose model carries it."""
+    for channel in description.get("InputDataConfig", []):
+        if channel["ChannelName"] == "code":
+            return str(channel["DataSource"]["S3DataSource"]["S3Uri"])
+    for given in description.get("ProcessingInputs", []):
+        if given["InputName"] == "code":
+            return str(given["S3Input"]["S3Uri"])
+    return None
+
+
+def file_digests(files: Iterable[Path], root: Path) -> dict[str, str]:
+    """SHA-256 of each file, by its path below `root`."""
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
+    }
+
+
+def recorded_code(records: Records, record: Mapping[str, Any], key: str) -> dict[str, str] | None:
+    """The files of a key's code, or None where its job or its archive cannot be found any more."""
+    try:
+        return records.code(record, records.job(record, key))
+    except (StackError, FlywheelError):
+        return None

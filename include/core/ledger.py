@@ -1,0 +1,168 @@
+"""The append-only record of decisions and promotions, as objects in S3.
+
+An entry is `<cycle>/ledger/<8 digits>.json`, written with `If-None-Match: *`: whoever takes a number first
+has it, the other reads again and decides again. Nothing is ever changed or removed. Production is the
+promotion with the latest data end, so it can only move forward: a promotion for older data (a backfill)
+becomes part of the history, which evaluations and scorings of that time look up, and leaves production where
+it is.
+
+Needs no Airflow: other programs read it too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from include.core.exceptions import PromotionLost
+from include.core.journal import Journal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One line of the ledger. Times are ISO 8601 in UTC."""
+
+    kind: Literal["decision", "promotion", "rejection", "rollback"]
+    at: str
+    #: dag_id and run_id of the run that wrote it
+    by: Mapping[str, str]
+    interval: list[str]
+    #: key of the training that made the version
+    key: str
+    model_uri: str
+    transform_uri: str
+    evaluation_uri: str
+    #: end of the data the version was trained on
+    data_end: str
+    #: what the evaluation said: verdict.json
+    verdict: Mapping[str, Any]
+    reasons: list[str]
+    #: ARN of the model package; a decision has none yet
+    version: str | None = None
+    #: decision: whether a person is asked before it is carried out
+    needs_approval: bool = False
+    #: rollback: ARN of the version that was in production
+    replaces: str | None = None
+    #: rollback: end of the newest data decided about when it was made; dates it among the promotions
+    effective: str | None = None
+    #: given by the ledger, from 1
+    number: int = 0
+
+    @property
+    def end(self) -> datetime:
+        """`data_end` as a time."""
+        return datetime.fromisoformat(self.data_end)
+
+
+def champion_as_of(entries: list[Entry], moment: datetime, *, inclusive: bool) -> Entry | None:
+    """The promotion with the latest data end before `moment` (`inclusive`: up to it), rollbacks respected.
+
+    Of several for the same data the last one counts: it was decided knowing the others.
+    """
+
+    def is_known(entry: Entry) -> bool:
+        when = datetime.fromisoformat(entry.effective) if entry.effective else entry.end
+        return when < moment or (inclusive and when == moment)
+
+    return production([entry for entry in entries if is_known(entry)])
+
+
+def production(entries: list[Entry]) -> Entry | None:
+    """The promotion that the endpoint should serve: the latest data end of all that were not rolled back."""
+    standing = [e for e in entries if e.kind == "promotion" and not is_withdrawn(entries, e)]
+    return max(standing, key=lambda e: (e.end, e.number), default=None)
+
+
+def is_withdrawn(entries: list[Entry], promotion: Entry) -> bool:
+    """Whether production was rolled back from a promotion."""
+    return any(_goes_behind(e, promotion) for e in entries if e.kind == "rollback")
+
+
+def _goes_behind(rollback: Entry, promotion: Entry) -> bool:
+    """Whether a rollback went back behind a promotion; one that came after it stands."""
+    is_newer = promotion.end > rollback.end
+    is_other = promotion.end == rollback.end and promotion.version != rollback.version
+    return promotion.number < rollback.number and (is_newer or is_other)
+
+
+def last_decision(entries: list[Entry], data_end: datetime) -> Entry | None:
+    """The decision that counts for an interval: the last one about its data."""
+    found = [e for e in entries if e.kind == "decision" and e.end == data_end]
+    return found[-1] if found else None
+
+
+def is_concluded(entries: list[Entry], decision: Entry) -> bool:
+    """Whether nothing is to come of a decision any more: it was carried out, rejected, or to do nothing."""
+    if not decision.verdict.get("promote"):
+        return True
+    about = [e for e in entries if e.kind != "decision" and e.end == decision.end]
+    promoted = [e for e in about if e.kind == "promotion"]
+    is_carried_out = bool(promoted) and _same(promoted[-1], decision)
+    outcomes = [e for e in about if e.kind in {"promotion", "rejection"}]
+    return is_carried_out or any(e.number > decision.number for e in outcomes)
+
+
+def rejection_of(entries: list[Entry], decision: Entry) -> Entry | None:
+    """Who rejected what a decision called for, if that was the last word about it."""
+    outcomes = [e for e in entries if e.kind in {"promotion", "rejection"} and _same(e, decision)]
+    return outcomes[-1] if outcomes and outcomes[-1].kind == "rejection" else None
+
+
+class Ledger(Journal[Entry]):
+    """The ledger of one cycle in one bucket.
+
+    :param s3: a boto3 client for S3
+    """
+
+    def __init__(self, s3: Any, bucket: str, cycle: str) -> None:  # noqa: ANN401 - boto3 makes its clients' types at run time
+        super().__init__(s3, bucket, f"{cycle}/ledger/", kind=Entry, called=f"ledger of {cycle}")
+        self._cycle = cycle
+
+    def decide(self, entry: Entry) -> Entry:
+        """Append a decision, unless this very decision was recorded before; return the recorded one."""
+
+        def propose(entries: list[Entry]) -> Entry:
+            # A later decision about other evidence for the same data outdates it: then it is made anew.
+            last = last_decision(entries, entry.end)
+            return last if last and _same(last, entry) else entry
+
+        return self.append(propose)
+
+    def promote(self, entry: Entry, decision: Entry) -> Entry:
+        """Append a promotion that `decision` called for, once; return the recorded one.
+
+        :raises PromotionLost: since `decision`, another version was promoted for the same data end
+        """
+
+        def propose(entries: list[Entry]) -> Entry:
+            rivals = [e for e in entries if e.kind == "promotion" and e.data_end == entry.data_end]
+            if rivals and _same(rivals[-1], entry):
+                return rivals[-1]
+            if rivals and rivals[-1].number > decision.number:
+                raise PromotionLost(_lost(self._cycle, entry, decision, rivals[-1]))
+            return entry
+
+        return self.append(propose)
+
+    def reject(self, entry: Entry, decision: Entry) -> Entry:
+        """Append that a person rejected what `decision` called for, once; return the recorded one."""
+
+        def propose(entries: list[Entry]) -> Entry:
+            return rejection_of(entries, decision) or entry
+
+        return self.append(propose)
+
+
+def _same(one: Entry, other: Entry) -> bool:
+    """Whether two entries are about the same model and the same evidence."""
+    return (one.model_uri, one.evaluation_uri) == (other.model_uri, other.evaluation_uri)
+
+
+def _lost(cycle: str, entry: Entry, decision: Entry, winner: Entry) -> str:
+    return (
+        f"Not promoted: for the data of {cycle} up to {entry.data_end}, run {winner.by.get('run_id')} has "
+        f"promoted {winner.version} at {winner.at} (entry {winner.number}), after this run had decided "
+        f"(entry {decision.number}). Clear `decide` if this run's version should replace that one."
+    )

@@ -1,0 +1,93 @@
+"""What a window's report tells beside the window's own evidence: a `story.json`, from the records in S3.
+
+docs/monitoring.md, "The report", is its schema. Nothing in it tells when or by whom it was put together, so
+that a report is made anew only where it would say something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from include.core.cycle import Cycle
+from include.core.layout import Interval
+from include.core.ledger import Entry, is_withdrawn
+from include.core.retraining.records import CIRCUMSTANCES, Snapshot
+from include.core.retraining.rule import Finding, Json
+from include.core.schedule import last_windows
+
+#: windows in a report, its own included
+WINDOWS = 24
+VERSION = 1
+
+
+def story(
+    cycle: Cycle,
+    window: Interval,
+    *,
+    snapshot: Snapshot,
+    entries: Sequence[Entry],
+    decision: Mapping[str, Any],
+    coverage: Mapping[str, Any] | None,
+    provenance: Iterable[Mapping[str, str]],
+) -> Json:
+    """The content of story.json.
+
+    :param snapshot: the watch records, the window's own among them
+    :param entries: the ledger
+    :param decision: the decision record of the window
+    :param coverage: coverage.json of the window, if there is one
+    :param provenance: `what`, `uri` and `digest` (or "") of all that the report is made from
+    """
+    windows = last_windows(cycle, window, WINDOWS)
+    findings = snapshot.findings(windows[0].start)
+    told = [
+        _brief(found[1]["evidence"], findings[each], window)
+        for each in windows
+        if (found := snapshot.record(each)) is not None
+    ]
+    return {
+        "version": VERSION,
+        "cycle": cycle.name,
+        "window": window.iso,
+        "windows": told,
+        "decision": {name: value for name, value in decision.items() if name not in CIRCUMSTANCES},
+        "promotions": _promotions(list(entries), windows),
+        "coverage": coverage,
+        "provenance": list(provenance),
+    }
+
+
+def _brief(evidence: Json, finding: Finding, window: Interval) -> Json:
+    """A window's evidence as far as a strip and a curve show it, with its quality as known by now."""
+    judged = finding.judged(window.end)
+    names = ("name", "distance", "importance", "is_drifted")
+    return {
+        "window": evidence["window"],
+        "rows": evidence["rows"],
+        "champion": evidence["champion"],
+        "broken": [{"feature": each["feature"], "check": each["check"]} for each in evidence["broken"]],
+        "features": [{name: each[name] for name in names} for each in evidence["features"]],
+        "separability": _part(evidence, "separability", ("value", "limit", "is_drifted")),
+        "predictions": _part(evidence, "predictions", ("distance", "is_drifted")),
+        "quality": [judged] if judged else [],
+        "estimate": evidence["estimate"],
+        "alarm": {**evidence["alarm"], "is_alarm": finding.alarms(window.end)},
+    }
+
+
+def _part(evidence: Json, name: str, fields: Sequence[str]) -> Json | None:
+    found = evidence.get(name)
+    return {field: found.get(field) for field in fields} if found else None
+
+
+def _promotions(entries: list[Entry], windows: Sequence[Interval]) -> list[Json]:
+    """The promotions that could become the champion of one of the windows, and were not withdrawn."""
+    found = [
+        entry
+        for entry in entries
+        if entry.kind == "promotion"
+        and windows[0].start <= entry.end <= windows[-1].start
+        and not is_withdrawn(entries, entry)
+    ]
+    return [{"number": e.number, "version": e.version or "", "data_end": e.data_end} for e in found]

@@ -1,0 +1,111 @@
+"""Which earlier windows have to be judged again, because ground truth came after they were watched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from include.core.cycle import Cycle
+from include.core.history import Manifest
+from include.core.keys import canonical, digest
+from include.core.layout import Interval
+from include.core.retraining.records import Snapshot, WatchLog
+from include.core.sagemaker.captures import File, files_by_hour, identity, truth_files, truth_root
+from include.core.sagemaker.client import SageMaker
+from include.core.sagemaker.requests import Source
+from include.core.sagemaker.work import Input
+from include.core.schedule import last_windows
+from include.core.settings import Settings
+
+#: what mature reads of a collect's output
+READ = ("predictions.parquet", "labels.parquet")
+
+
+@dataclass(frozen=True)
+class Late:
+    """An earlier window with labels that its monitor did not see."""
+
+    window: Interval
+    monitor_key: str
+    #: `<interval>/<key>/` of what was collected for it
+    collected: str
+    reference: dict[str, Any] | None
+    files: tuple[File, ...]
+
+
+class Lateness:
+    """Looks for late labels in what was recorded of earlier windows, never at what is newest."""
+
+    def __init__(self, hook: SageMaker, settings: Settings, cycle: Cycle) -> None:
+        self.hook, self.settings, self.cycle = hook, settings, cycle
+        self._root = f"s3://{settings.bucket}/{cycle.name}/"
+
+    def windows(self, window: Interval, champion: str | None) -> list[Late]:
+        """The windows before, of the same champion, whose monitor saw other ground truth than there is."""
+        snapshot = Snapshot(WatchLog(self.hook.s3, self.settings.bucket, self.cycle.name))
+        found = (self._late(each, snapshot, champion) for each in self._last(window)[:-1])
+        return [each for each in found if each is not None]
+
+    def _last(self, window: Interval) -> list[Interval]:
+        """The window and those before it whose labels are still waited for, see `traffic.horizon`."""
+        return last_windows(self.cycle, window, self.cycle.monitoring.windows + 1)
+
+    def _late(self, window: Interval, snapshot: Snapshot, champion: str | None) -> Late | None:
+        record = snapshot.record(window)
+        if record is None or record[1]["evidence"]["champion"]["version"] != champion:
+            return None
+        key, evidence = record[1]["key"], record[1]["evidence"]
+        manifest = self._collected(window, self._inputs(key).get("collected"))
+        if manifest is None:
+            return None
+        seen = self._inputs(manifest["key"]).get("truth", identity([]))
+        if seen == identity(truth_files(self.hook, self.settings, self.cycle, window)):
+            return None
+        references = [entry["reference"] for entry in evidence["quality"]]
+        place = f"{window}/{manifest['key']}/"
+        return Late(window, key, place, references[0] if references else None, _files(place, manifest))
+
+    def _inputs(self, key: str) -> dict[str, str]:
+        """What a job read, by the record of its key."""
+        record = self.hook.read_json(f"{self._root}keys/{key}.json") or {}
+        return dict(record.get("inputs", {}))
+
+    def _collected(self, window: Interval, content: str | None) -> Manifest | None:
+        """The manifest of the window's collect with that content; of equal ones any."""
+        place = f"{self._root}collect/{window}/"
+        for name in sorted(self.hook.sizes(place)):
+            if name.endswith("/manifest.json"):
+                manifest = self.hook.read_json(place + name)
+                if manifest is not None and manifest["digest"] == content:
+                    return manifest
+        return None
+
+    def truth(self, window: Interval, late: Iterable[Interval]) -> list[File]:
+        """The ground truth of late windows that was delivered by the end of `window`."""
+        first = min((each.start for each in late), default=None)
+        if first is None:
+            return []
+        root = truth_root(self.settings, self.cycle)
+        return list(files_by_hour(self.hook, root, "", first, window.end))
+
+    def put_plan(self, window: Interval, late: Iterable[Late]) -> Input:
+        """What the job has to know of the windows, as an input; named by its content."""
+        windows = [
+            {
+                "window": each.window.iso,
+                "monitor_key": each.monitor_key,
+                "collected": each.collected,
+                "reference": each.reference,
+            }
+            for each in late
+        ]
+        content = {"windows": windows, "ends": [each.iso[1] for each in self._last(window)]}
+        folder = f"{self._root}plans/{digest(content)}/"
+        self.hook.put_once(f"{folder}plan.json", canonical(content).encode())
+        return Input(Source(folder), digest(content))
+
+
+def _files(place: str, manifest: Manifest) -> tuple[File, ...]:
+    files = {file["name"]: file for file in manifest["files"]}
+    return tuple(File(place + name, files[name]["sha256"], files[name]["bytes"]) for name in READ)

@@ -1,0 +1,175 @@
+"""What was found in each window, what was decided, and what was asked for, as append-only objects in S3.
+
+docs/monitoring.md, "Records", is the rule. Needs no Airflow: other programs read it too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+from include.core.exceptions import FlywheelError
+from include.core.journal import Journal, keys_below, read_object, write_new
+from include.core.keys import digest
+from include.core.layout import Interval
+from include.core.retraining.requests import Request
+from include.core.retraining.rule import Finding, Json
+
+#: parts of a record that tell of its writing, not of what was found
+CIRCUMSTANCES = ("at", "by")
+
+
+class WatchLog:
+    """The watch records and decisions of one cycle in one bucket.
+
+    :param s3: a boto3 client for S3
+    """
+
+    def __init__(self, s3: Any, bucket: str, cycle: str) -> None:  # noqa: ANN401 - boto3 makes its clients' types at run time
+        self._s3, self._bucket, self._prefix = s3, bucket, f"{cycle}/watch/"
+
+    def put_record(self, window: Interval, record: Json) -> str:
+        """Write a watch record, named by the key of monitor, unless it is what counts already; its URI.
+
+        :param record: `key`, `monitor_uri`, `evidence`, `matured`, `at`, `by`
+        """
+        return self._put(window, f"{record['key']}", record, Snapshot.record)
+
+    def put_decision(self, window: Interval, decision: Json) -> str:
+        """Write a decision, named by what it says, unless it is what counts already; its URI."""
+        return self._put(window, f"decisions/{digest(_content(decision))}", decision, Snapshot.decision)
+
+    def _put(self, window: Interval, name: str, value: Json, last: Lookup) -> str:
+        """Write what is to count; a name that is taken by something outdated since gets a number."""
+        for number in count(1):
+            known = last(Snapshot(self), window)
+            if known is not None and _content(known[1]) == _content(value):
+                return known[0]
+            key = f"{self._prefix}{window}/{name}{f'-{number}' if number > 1 else ''}.json"
+            if write_new(self._s3, self._bucket, key, value):
+                return f"s3://{self._bucket}/{key}"
+        raise AssertionError("unreachable: count() has no end")
+
+    def keys(self) -> list[str]:
+        """The names of all records and decisions, below the log's own place."""
+        return [key.removeprefix(self._prefix) for key in keys_below(self._s3, self._bucket, self._prefix)]
+
+    def read(self, name: str) -> tuple[str, Json]:
+        """The URI and the content of a record or decision.
+
+        :raises FlywheelError: it is none
+        """
+        uri = f"s3://{self._bucket}/{self._prefix}{name}"
+        try:
+            found = read_object(self._s3, self._bucket, self._prefix + name)
+            datetime.fromisoformat(found["at"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise FlywheelError(
+                f"{uri} is no record of monitoring ({error!r}). Restore it: records are never rewritten."
+            ) from error
+        return uri, found
+
+
+class Snapshot:
+    """The log as it was when this was made: what is written later is not seen."""
+
+    def __init__(self, log: WatchLog) -> None:
+        self._log = log
+        self._read: dict[str, tuple[str, Json]] = {}
+        self._names: dict[Interval, list[str]] = {}
+        for name in log.keys():  # noqa: SIM118 - no dict
+            self._names.setdefault(_window(name.partition("/")[0]), []).append(name)
+
+    def windows(self) -> list[Interval]:
+        """Every window that was watched, in order of time."""
+        return sorted(window for window, names in self._names.items() if any(_is_record(n) for n in names))
+
+    def record(self, window: Interval) -> tuple[str, Json] | None:
+        """A window's watch record that counts, the last one written, with its URI."""
+        return self._last(window, _is_record)
+
+    def decision(self, window: Interval) -> tuple[str, Json] | None:
+        """A window's decision that counts, the last one written, with its URI."""
+        return self._last(window, lambda name: not _is_record(name))
+
+    def findings(self, since: datetime) -> dict[Interval, Finding]:
+        """What was found in every window that starts from `since` on, with what came out about it later."""
+        records = {window: self.record(window) for window in self.windows() if window.start >= since}
+        found = {window: record for window, record in records.items() if record is not None}
+        late: dict[Interval, list[Json]] = {}
+        for _, record in found.values():
+            for entry in record["matured"]:
+                late.setdefault(Interval.from_iso(entry["window"]), []).append(entry)
+        return {
+            window: Finding.of(record["evidence"], late.get(window, ()), record=uri)
+            for window, (uri, record) in found.items()
+        }
+
+    def _last(self, window: Interval, fits: Callable[[str], bool]) -> tuple[str, Json] | None:
+        names = [name for name in self._names.get(window, []) if fits(name)]
+        for name in names:
+            if name not in self._read:
+                self._read[name] = self._log.read(name)
+        found = [self._read[name] for name in names]
+        return max(found, key=lambda each: datetime.fromisoformat(each[1]["at"]), default=None)
+
+
+#: a way to look up what counts for a window
+Lookup = Callable[[Snapshot, Interval], tuple[str, Json] | None]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What came of asking: the request that is open now, and whether the run that asked made it."""
+
+    request: Request
+    is_ours: bool
+
+
+class Requests(Journal[Request]):
+    """The requests for retraining of one cycle in one bucket.
+
+    :param s3: a boto3 client for S3
+    """
+
+    def __init__(self, s3: Any, bucket: str, cycle: str) -> None:  # noqa: ANN401 - boto3 makes its clients' types at run time
+        super().__init__(s3, bucket, f"{cycle}/requests/", kind=Request, called=f"log of requests of {cycle}")
+
+    def ask(self, wanted: Request, is_open: Callable[[Request], bool]) -> Asked:
+        """Append a request unless one is open; of two at the same time one is appended."""
+
+        def propose(entries: list[Request]) -> Request:
+            return next((request for request in reversed(entries) if is_open(request)), wanted)
+
+        request = self.append(propose)
+        return Asked(request, is_ours=request.window == wanted.window and request.by == wanted.by)
+
+
+def now() -> str:
+    """The time as records write it, fine enough to tell which of two came later."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def _content(record: Mapping[str, Any]) -> Json:
+    return {name: value for name, value in record.items() if name not in CIRCUMSTANCES}
+
+
+def _is_record(name: str) -> bool:
+    return "/decisions/" not in name
+
+
+def _window(text: str) -> Interval:
+    """The window that a folder is named for."""
+    try:
+        start, end = (datetime.fromisoformat(_iso(part)).replace(tzinfo=UTC) for part in text.split("_"))
+    except ValueError as error:
+        raise FlywheelError(f"The folder {text!r} among the watch records bears no window's name.") from error
+    return Interval(start, end)
+
+
+def _iso(part: str) -> str:
+    day, _, clock = part.partition("T")
+    return f"{day}T{clock.replace('-', ':')}" if clock else day

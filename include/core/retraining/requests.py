@@ -1,0 +1,98 @@
+"""Who asks for retraining, and what a request is: one at a time, by the newest window, never by a backfill.
+
+Pure, as `retraining.py`, but a matter of the moment: it depends on what else was watched, asked and trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from include.core.layout import Interval
+from include.core.retraining.rule import Json, Past
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What monitoring asks `train_and_deploy` for; times in ISO 8601, in UTC."""
+
+    at: str
+    #: dag_id and run_id of the run that asked
+    by: Mapping[str, str]
+    #: the window whose decision it was
+    window: list[str]
+    decision_uri: str
+    reasons: list[str]
+    #: the training interval that is to be trained for
+    train_interval: list[str]
+    #: its end
+    data_end: str
+    #: given by the log of requests, from 1
+    number: int = 0
+
+    @property
+    def end(self) -> datetime:
+        """`data_end` as a time."""
+        return datetime.fromisoformat(self.data_end)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """What counts when a run asks whether it may ask: the only part that depends on who runs when."""
+
+    is_backfill: bool
+    #: the newest window that was watched so far
+    newest: Interval
+    requests: Sequence[Request]
+    #: dag_id and run_id of the run; a request of its own does not stand in its way
+    by: Mapping[str, str]
+    #: data ends of all trainings that were decided
+    trainings: Collection[datetime]
+    #: whether the decision is made again because an earlier window was watched late
+    is_again: bool = False
+
+
+def emission(judgement: Json, past: Past, moment: Moment) -> Json:
+    """Whether a decision leads to a request, and why or why not."""
+    refusal = _refusal(judgement, past, moment)
+    why = "It is due, in the newest window, and nobody is answering yet."
+    return {"is_emitted": refusal is None, "why": refusal or why}
+
+
+def _refusal(judgement: Json, past: Past, moment: Moment) -> str | None:
+    """The first reason that forbids asking."""
+    window, wanted = past.last[-1], past.train_interval
+    if not judgement["due"] or wanted is None:
+        return "Nothing is due."
+    others = [r for r in moment.requests if is_open(r, past, moment.trainings) and r.by != moment.by]
+    is_trained = any(end >= wanted.end for end in moment.trainings)
+    reasons = {
+        "Decided again, since an earlier window was watched late: that asks for nothing.": moment.is_again,
+        "A backfill records its decisions and asks for nothing.": moment.is_backfill,
+        f"The newer window {moment.newest} was watched before: only the newest asks.": moment.newest > window,
+        f"The training for {wanted} has been decided already.": is_trained,
+        f"Request {_numbers(others)} is still open.": bool(others),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)
+
+
+def _numbers(requests: Sequence[Request]) -> str:
+    return ", ".join(f"{r.number} of {Interval.from_iso(r.window)}" for r in requests)
+
+
+def is_open(request: Request, past: Past, trainings: Collection[datetime]) -> bool:
+    """Whether a request waits for its answer, as of a window: neither answered nor given up."""
+    is_recent = Interval.from_iso(request.window).start >= past.last[0].start
+    return is_recent and not any(end >= request.end for end in trainings)
+
+
+def answered(requests: Sequence[Request], run_after: datetime, told: Collection[int]) -> list[Request]:
+    """The requests that a run answers, the one it trains for last.
+
+    :param run_after: when Airflow made the run
+    :param told: numbers of the requests whose events started it; their clock may be ahead of Airflow's
+    """
+    newest = max(told, default=0)
+    known = [r for r in requests if r.number <= newest or datetime.fromisoformat(r.at) <= run_after]
+    return sorted(known, key=lambda request: (request.end, request.number))

@@ -1,0 +1,133 @@
+"""Where captured requests and ground truth lie in S3, and which of their files concern a window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from croniter import croniter  # type: ignore[import-untyped]  # it ships no types
+
+from include.core.cycle import Cycle
+from include.core.keys import canonical, digest
+from include.core.layout import Interval, split_uri
+from include.core.sagemaker.client import SageMaker
+from include.core.sagemaker.requests import Source
+from include.core.sagemaker.work import Input
+from include.core.schedule import window_schedule
+from include.core.settings import Settings
+
+#: folders of files by the hour: `yyyy/mm/dd/hh/`
+HOUR = "%Y/%m/%d/%H"
+
+
+@dataclass(frozen=True)
+class File:
+    """One object of a listing."""
+
+    #: what follows the listing's root
+    name: str
+    etag: str
+    size: int
+
+
+def captured_root(settings: Settings, cycle: Cycle) -> str:
+    """Where the cycle's endpoint captures to."""
+    return f"s3://{settings.bucket}/{cycle.name}/captured/"
+
+
+def truth_root(settings: Settings, cycle: Cycle) -> str:
+    """Where the cycle's ground truth is delivered."""
+    return f"s3://{settings.bucket}/{cycle.name}/truth/"
+
+
+def captured_files(hook: SageMaker, settings: Settings, cycle: Cycle, window: Interval) -> list[File]:
+    """The files whose events may lie in a window.
+
+    A file lies in the hour of its requests, which is not that of their events: a request may come before its
+    event, and, where traffic is sent again, long after it. The cycle's `request_lead` and `request_lag` say
+    how far the two may be apart.
+    """
+    root, rule = captured_root(settings, cycle), cycle.monitoring
+    first = window.start - rule.request_lead
+    if rule.retention is not None:
+        first = max(first, kept_from(rule.retention))
+    end = None if rule.request_lag is None else window.end + rule.request_lag
+    variants = folders(hook, f"{root}{cycle.name}/")
+    return [
+        each for name in variants for each in files_by_hour(hook, root, f"{cycle.name}/{name}", first, end)
+    ]
+
+
+def kept_from(retention: timedelta) -> datetime:
+    """From when on captured files are there, and still will be while a job reads them."""
+    return datetime.now(UTC) - retention + min(timedelta(hours=1), retention / 10)
+
+
+def truth_files(hook: SageMaker, settings: Settings, cycle: Cycle, window: Interval) -> list[File]:
+    """The files whose labels may be of a window's events: from its start to its horizon."""
+    root = truth_root(settings, cycle)
+    return list(files_by_hour(hook, root, "", window.start, horizon(cycle, window)))
+
+
+def horizon(cycle: Cycle, window: Interval) -> datetime:
+    """Until when labels of a window are waited for: as many windows more as its decisions look at."""
+    ticks, end = croniter(window_schedule(cycle), window.end), window.end
+    for _ in range(cycle.monitoring.windows):
+        end = ticks.get_next(datetime)
+    return end
+
+
+def files_by_hour(
+    hook: SageMaker, root: str, folder: str, first: datetime, end: datetime | None
+) -> Iterator[File]:
+    """Every file of an hour folder from that of `first` on, up to but not in that of `end`."""
+    bucket, prefix = split_uri(root)
+    place = f"{prefix}{folder}"
+    last = None if end is None else f"{place}{_ceiling(end):{HOUR}}"
+    pages = hook.s3.get_paginator("list_objects_v2").paginate(
+        Bucket=bucket, Prefix=place, StartAfter=f"{place}{first.astimezone(UTC):{HOUR}}"
+    )
+    for item in _items(pages):
+        if last is not None and item["Key"] >= last:
+            return
+        if item["Key"].endswith(".jsonl"):
+            yield File(item["Key"].removeprefix(prefix), item["ETag"].strip('"'), int(item["Size"]))
+
+
+def _items(pages: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    for page in pages:
+        yield from page.get("Contents", [])
+
+
+def _ceiling(moment: datetime) -> datetime:
+    """The full hour at or after a moment, in UTC."""
+    moment = moment.astimezone(UTC)
+    hour = moment.replace(minute=0, second=0, microsecond=0)
+    return hour if hour == moment else hour + timedelta(hours=1)
+
+
+def folders(hook: SageMaker, uri: str) -> list[str]:
+    """Names of the folders at a URI, each with its closing slash."""
+    bucket, prefix = split_uri(uri)
+    pages = hook.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+    return [
+        found["Prefix"].removeprefix(prefix) for page in pages for found in page.get("CommonPrefixes", [])
+    ]
+
+
+def identity(files: Iterable[File]) -> str:
+    """What a listing is: other names, or other content, and it is another one."""
+    return digest([[file.name, file.etag, file.size] for file in files])
+
+
+def as_input(hook: SageMaker, settings: Settings, cycle: Cycle, root: str, files: list[File]) -> Input:
+    """One input of a job for any number of files.
+
+    :param root: `s3://` URI that their names follow
+    """
+    content: list[Mapping[str, str] | str] = [{"prefix": root}, *(file.name for file in files)]
+    uri = f"s3://{settings.bucket}/{cycle.name}/manifests/{digest(content)}.json"
+    hook.put_once(uri, canonical(content).encode())
+    return Input(Source(uri, "ManifestFile"), identity(files))

@@ -1,0 +1,175 @@
+"""By how much one model is better than another on the same rows, with the interval of that gain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from include.ml.evaluation import resampling
+from include.ml.evaluation.metrics import SMALLEST
+
+#: metrics that two models can be compared by; the gain is positive when the first is better, whichever it is
+BINARY_METRICS = ("roc_auc", "average_precision", "accuracy", "log_loss")
+MULTICLASS_METRICS = ("accuracy", "log_loss")
+BINARY_CLASSES = 2
+
+#: values of a metric, shape (draws,), from counts of rows, shape (draws, n)
+Statistic = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """The rows that models are compared on."""
+
+    #: places of the true classes, shape (n,)
+    labels: np.ndarray
+    #: what tells rows apart, shape (n,): rows are drawn in this order, so that the order of files is all one
+    event_ids: np.ndarray
+    #: what rows that share an unseen cause have in common, shape (n,); None when rows are independent
+    clusters: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def only(self, chosen: np.ndarray) -> Holdout:
+        """The rows that are chosen, by a mask or by their places."""
+        clusters = None if self.clusters is None else self.clusters[chosen]
+        return Holdout(self.labels[chosen], self.event_ids[chosen], clusters)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model said about the rows."""
+
+    #: shape (n, classes)
+    probabilities: np.ndarray
+    #: from which probability on a binary answer is positive
+    threshold: float = 0.5
+
+    def only(self, chosen: np.ndarray) -> Answers:
+        """The answers about the rows that are chosen."""
+        return replace(self, probabilities=self.probabilities[chosen])
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How an interval is computed."""
+
+    #: share of repeated holdouts whose interval would hold the true gain
+    confidence: float = 0.95
+    repetitions: int = 2000
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Gain:
+    """How much better, in the metric's unit, with the bounds of its interval; NaN where it is undefined."""
+
+    value: float
+    low: float
+    high: float
+
+
+def gains(
+    metric: str, holdout: Holdout, challenger: Answers, rivals: Mapping[str, Answers], plan: Plan
+) -> dict[str, Gain]:
+    """The gain of the challenger over each rival: a paired bootstrap, in which all meet the same drawn rows.
+
+    Pairing is what makes it sharp: a hard day is hard for both, and cancels. For a loss, the gain is how much
+    lower the challenger's is.
+
+    >>> holdout = Holdout(np.array([0, 0, 1, 1]), np.arange(4))
+    >>> right = Answers(np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.1, 0.9]]))
+    >>> gains("accuracy", holdout, right, {"itself": right}, Plan(repetitions=10))["itself"]
+    Gain(value=0.0, low=0.0, high=0.0)
+    """
+    order = np.argsort(holdout.event_ids, kind="stable")
+    rows = holdout.only(order)
+    ours = statistic(metric, rows.labels, challenger.only(order))
+    theirs = {name: statistic(metric, rows.labels, each.only(order)) for name, each in rivals.items()}
+    once = np.ones((1, len(rows)))
+    drawn: dict[str, list[np.ndarray]] = {name: [] for name in rivals}
+    for weights in resampling.counts(rows.labels, rows.clusters, plan.repetitions, plan.seed):
+        our_values = ours(weights)
+        for name, their in theirs.items():
+            drawn[name].append(our_values - their(weights))
+    n_clusters = None if rows.clusters is None else len(np.unique(rows.clusters))
+    found = {}
+    for name, their in theirs.items():
+        value = float((ours(once) - their(once))[0])
+        bounds = resampling.interval(value, np.concatenate(drawn[name]), plan.confidence, n_clusters)
+        found[name] = Gain(value, *bounds)
+    return found
+
+
+def statistic(metric: str, labels: np.ndarray, answers: Answers) -> Statistic:
+    """The metric of these answers as a function of how often each row counts; a loss is negated."""
+    classes = answers.probabilities.shape[1]
+    known = BINARY_METRICS if classes == BINARY_CLASSES else MULTICLASS_METRICS
+    if metric not in known:
+        raise ValueError(
+            f"Models of {classes} classes cannot be compared by {metric!r}; they can by {', '.join(known)}. "
+            "Change `metric` in cycle.py."
+        )
+    if metric in {"roc_auc", "average_precision"}:
+        return _ranking(metric, labels, answers.probabilities[:, 1])
+    each = _is_right(labels, answers) if metric == "accuracy" else _log_likelihood(labels, answers)
+    return lambda weights: np.asarray(weights @ each / weights.sum(axis=1))
+
+
+def _is_right(labels: np.ndarray, answers: Answers) -> np.ndarray:
+    if answers.probabilities.shape[1] == BINARY_CLASSES:
+        said = (answers.probabilities[:, 1] >= answers.threshold).astype(int)
+    else:
+        said = answers.probabilities.argmax(axis=1)
+    return np.asarray(said == labels, dtype=float)
+
+
+def _log_likelihood(labels: np.ndarray, answers: Answers) -> np.ndarray:
+    right = answers.probabilities[np.arange(len(labels)), labels]
+    return np.asarray(np.log(np.clip(right, SMALLEST, 1.0)))
+
+
+def _ranking(metric: str, labels: np.ndarray, scores: np.ndarray) -> Statistic:
+    """What depends on the order of the scores alone; rows of equal scores are one step.
+
+    The area under the ROC curve is the share of pairs in order, ties counting half (Mann and Whitney 1947);
+    average precision is the mean, over positives, of the precision at their score. Scores are sorted once; a
+    draw costs running sums over both classes and one look-up per positive.
+    """
+    positive, negative = np.flatnonzero(labels == 1), np.flatnonzero(labels != 1)
+    positive = positive[np.argsort(scores[positive], kind="stable")]
+    negative = negative[np.argsort(scores[negative], kind="stable")]
+    below, up_to = (np.searchsorted(scores[negative], scores[positive], side) for side in ("left", "right"))
+    first = np.searchsorted(scores[positive], scores[positive], "left")
+
+    def area(weights: np.ndarray) -> np.ndarray:
+        drawn, passed = np.take(weights, positive, axis=1), _sums(weights, negative)
+        won = np.take(passed, below, axis=1)
+        if (below != up_to).any():
+            won = (won + np.take(passed, up_to, axis=1)) / 2
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(np.einsum("ij,ij->i", drawn, won) / (drawn.sum(axis=1) * passed[:, -1]))
+
+    def precision(weights: np.ndarray) -> np.ndarray:
+        drawn, passed, hits = (
+            np.take(weights, positive, axis=1),
+            _sums(weights, negative),
+            _sums(weights, positive),
+        )
+        true = hits[:, -1:] - np.take(hits, first, axis=1)
+        false = passed[:, -1:] - np.take(passed, below, axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            shares = np.nan_to_num(true / (true + false))
+            return np.asarray(np.einsum("ij,ij->i", drawn, shares) / hits[:, -1])
+
+    return area if metric == "roc_auc" else precision
+
+
+def _sums(weights: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Running sums in this order, from 0 on, shape (draws, len(order) + 1)."""
+    found = np.zeros((len(weights), len(order) + 1))
+    np.cumsum(np.take(weights, order, axis=1), axis=1, out=found[:, 1:])
+    return found

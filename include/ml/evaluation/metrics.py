@@ -1,0 +1,227 @@
+"""How good predictions are: metrics, their bootstrap intervals, slices and calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from include.ml.evaluation import resampling
+
+#: probabilities are kept this far from 0 and 1 before their logarithm is taken
+SMALLEST = 1e-7
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A metric with its 95 % bootstrap interval and standard deviation."""
+
+    value: float
+    low: float
+    high: float
+    standard_deviation: float
+
+
+def metrics(labels: np.ndarray, probabilities: np.ndarray, threshold: float = 0.5) -> dict[str, float]:
+    """Every metric of the task, computed once on all rows.
+
+    Parameters
+    ----------
+    labels
+        Places of the true classes, shape (n,).
+    probabilities
+        Shape (n, classes); two columns mean a binary task, the second being the positive class.
+    threshold
+        From which probability on a binary prediction is positive.
+
+    Returns
+    -------
+    dict
+        Binary: roc_auc, average_precision, log_loss, brier_loss, accuracy, precision, recall, f1_score.
+        Multiclass: accuracy, log_loss, brier_loss, f1_score (mean over classes).
+
+    >>> found = metrics(np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]]))
+    >>> found["roc_auc"], found["accuracy"]
+    (1.0, 1.0)
+    """
+    once = np.ones((1, len(labels)))
+    return {
+        name: float(values[0]) for name, values in weighted(labels, probabilities, once, threshold).items()
+    }
+
+
+def bootstrap(
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    *,
+    threshold: float = 0.5,
+    clusters: np.ndarray | None = None,
+    resamples: int = 500,
+    seed: int = 0,
+) -> dict[str, Estimate]:
+    """Every metric with its 95 % interval; `clusters` as in `resampling.counts`.
+
+    The same seed draws the same rows, whichever model is measured.
+    """
+    values = metrics(labels, probabilities, threshold)
+    parts = [
+        weighted(labels, probabilities, weights, threshold)
+        for weights in resampling.counts(labels, clusters, resamples, seed)
+    ]
+    n_clusters = None if clusters is None else len(np.unique(clusters))
+    return {
+        name: _estimate(name, value, np.concatenate([part[name] for part in parts]), n_clusters)
+        for name, value in values.items()
+    }
+
+
+def _estimate(name: str, value: float, drawn: np.ndarray, clusters: int | None) -> Estimate:
+    bounds = resampling.interval(value, drawn, 0.95, clusters)
+    # a stretched interval can reach beyond what the metric can be
+    low, high = np.clip(bounds, 0.0, np.inf if name.endswith("_loss") else 1.0).tolist()
+    drawn = drawn[np.isfinite(drawn)]
+    return Estimate(value, low, high, float(drawn.std()) if len(drawn) else float("nan"))
+
+
+def weighted(
+    labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray, threshold: float
+) -> dict[str, np.ndarray]:
+    """Every metric for each row of weights, shape (draws, n); NaN where a draw leaves it undefined."""
+    classes = probabilities.shape[1]
+    total = weights.sum(axis=1)
+    truth = np.eye(classes)[labels]
+    losses = -np.log(np.clip(probabilities[np.arange(len(labels)), labels], SMALLEST, 1.0))
+    # the convention of scikit-learn: one column of a binary task, all columns of others
+    squares = (probabilities - truth) ** 2
+    brier = squares[:, 1] if classes == 2 else squares.sum(axis=1)  # noqa: PLR2004 - two classes
+    found = {"log_loss": weights @ losses / total, "brier_loss": weights @ brier / total}
+    if classes > 2:  # noqa: PLR2004 - two classes
+        predicted = probabilities.argmax(axis=1)
+        accuracy = weights @ (predicted == labels) / total
+        return {"accuracy": accuracy, **found, "f1_score": _mean_f1(labels, predicted, weights, classes)}
+    scores = probabilities[:, 1]
+    area, precision = ranking(labels, scores, weights)
+    return {
+        "roc_auc": area,
+        "average_precision": precision,
+        **found,
+        **_at(threshold, labels, scores, weights),
+    }
+
+
+def ranking(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Area under the ROC curve and average precision for each row of weights; equal scores are one step."""
+    order = np.argsort(-scores, kind="stable")
+    ordered = weights[:, order]
+    positive = ordered * labels[order]
+    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
+    true = np.cumsum(positive, axis=1)[:, ends]
+    false = np.cumsum(ordered, axis=1)[:, ends] - true
+    gained = np.diff(true, axis=1, prepend=0.0)
+    missed = np.diff(false, axis=1, prepend=0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        area = (missed * (true - gained / 2)).sum(axis=1) / (true[:, -1] * false[:, -1])
+        precisions = np.nan_to_num(true / (true + false))
+        return area, (gained * precisions).sum(axis=1) / true[:, -1]
+
+
+def _at(
+    threshold: float, labels: np.ndarray, scores: np.ndarray, weights: np.ndarray
+) -> dict[str, np.ndarray]:
+    said = scores >= threshold
+    hits = weights @ (said & (labels == 1))
+    said_total, positives = weights @ said, weights @ (labels == 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return {
+            "accuracy": weights @ (said == (labels == 1)) / weights.sum(axis=1),
+            "precision": np.where(said_total > 0, hits / said_total, 0.0),
+            "recall": hits / positives,
+            "f1_score": 2 * hits / (said_total + positives),
+        }
+
+
+def _mean_f1(labels: np.ndarray, predicted: np.ndarray, weights: np.ndarray, classes: int) -> np.ndarray:
+    """Mean of the F1 scores of the classes that are there or are predicted."""
+    each = []
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for place in range(classes):
+            hits = weights @ ((predicted == place) & (labels == place))
+            sizes = weights @ (predicted == place) + weights @ (labels == place)
+            each.append(2 * hits / sizes)
+    stacked = np.stack(each)
+    there = np.isfinite(stacked)
+    mean: np.ndarray = np.where(there, stacked, 0.0).sum(axis=0) / there.sum(axis=0)
+    return mean
+
+
+def best_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
+    """The probability from which on saying "positive" gives the best F1 score; 0.5 without both classes.
+
+    >>> best_threshold(np.array([0, 0, 1]), np.array([0.1, 0.2, 0.4]))
+    0.4
+    """
+    if len(np.unique(labels)) < 2:  # noqa: PLR2004 - both classes
+        return 0.5
+    order = np.argsort(-scores, kind="stable")
+    hits = np.cumsum(labels[order])
+    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
+    f1 = 2 * hits[ends] / (ends + 1 + hits[-1])
+    return round(float(scores[order][ends[np.argmax(f1)]]), 6)
+
+
+def slices(
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    groups: Mapping[str, np.ndarray],
+    metric: str,
+    *,
+    threshold: float = 0.5,
+    least_rows: int = 50,
+) -> list[dict[str, object]]:
+    """The metric for each value of each column, where there are at least `least_rows` rows of it."""
+    found: list[dict[str, object]] = []
+    for column, values in groups.items():
+        for value in np.unique(values):
+            chosen = values == value
+            if chosen.sum() >= least_rows:
+                score = metrics(labels[chosen], probabilities[chosen], threshold)[metric]
+                name = str(value)
+                found.append({"column": column, "value": name, "rows": int(chosen.sum()), metric: score})
+    return found
+
+
+def calibration(is_true: np.ndarray, scores: np.ndarray, bins: int = 10) -> list[dict[str, float]]:
+    """Mean score and observed share for about equally many rows each, from the lowest scores to the highest.
+
+    Rows of one score share a bin: which of them would come first is chance.
+
+    >>> [each["rows"] for each in calibration(np.array([0, 1, 1, 0]), np.array([0.2, 0.2, 0.2, 0.9]), 2)]
+    [3, 1]
+    """
+    order = np.argsort(scores, kind="stable")
+    ends = np.linspace(0, len(order), bins + 1).round().astype(int)[1:]
+    ends = np.unique(np.searchsorted(scores[order], scores[order][ends[ends > 0] - 1], side="right"))
+    parts = [part for part in np.split(order, ends) if len(part)]
+    return [
+        {"rows": len(part), "score": float(scores[part].mean()), "share": float(is_true[part].mean())}
+        for part in parts
+    ]
+
+
+def confusion(labels: np.ndarray, said: np.ndarray, classes: int) -> np.ndarray:
+    """Counts by true class (row) and predicted class (column)."""
+    return np.bincount(labels * classes + said, minlength=classes * classes).reshape(classes, classes)
+
+
+def roc_curve(labels: np.ndarray, scores: np.ndarray, points: int = 200) -> tuple[np.ndarray, np.ndarray]:
+    """False and true positive rates from (0, 0) to (1, 1), at most about `points` of them.
+
+    Rates of a class that is not there are 0.
+    """
+    order = np.argsort(-scores, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
+    ends = ends[np.unique(np.linspace(0, len(ends) - 1, points).astype(int))]
+    true = np.append(0, np.cumsum(labels[order])[ends])
+    false = np.append(0, ends + 1) - true
+    return false / max(false[-1], 1), true / max(true[-1], 1)

@@ -1,0 +1,123 @@
+"""The decision whether the challenger becomes the champion, with reasons in words and numbers.
+
+A pure function of gains and their intervals; `comparison` and `slices` compute them, the cycle's `Promotion`
+says how much is enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from include.ml.evaluation.comparison import Gain
+from include.ml.evaluation.slices import SliceGain
+
+#: the baseline that says the same of every row; to beat it surely is the least a model must do
+CONSTANT = "constant"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether to promote, and why."""
+
+    promote: bool
+    #: full sentences, one for each comparison
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Finding:
+    passes: bool
+    reason: str
+
+
+def decide(
+    metric: str,
+    minimum_gain: float,
+    over_champion: Gain | None,
+    over_baselines: Mapping[str, Gain],
+    slices: Sequence[SliceGain] = (),
+) -> Verdict:
+    """Promote a challenger that surely beats the champion, spoils no slice, and beats the baselines.
+
+    Parameters
+    ----------
+    metric
+        Name of the metric, for the words.
+    minimum_gain
+        What the lower bound of the gain over the champion must exceed; a tie keeps the champion.
+    over_champion
+        None without a champion: then the baselines alone decide.
+    over_baselines
+        The gain over the constant baseline must be positive by its lower bound, over any other by its value:
+        a baseline serves nobody, so it need not be replaced with certainty, only be exceeded.
+    slices
+        Gains over the champion; none may be under its floor even by its upper bound.
+
+    >>> sure, unsure = Gain(0.03, 0.01, 0.05), Gain(0.03, -0.01, 0.07)
+    >>> decide("roc_auc", 0.0, sure, {"constant": sure}).promote
+    True
+    >>> decide("roc_auc", 0.0, unsure, {"constant": sure}).promote
+    False
+    """
+    findings = [_champion(metric, minimum_gain, over_champion)]
+    if over_champion is not None:
+        findings.append(_worst_slice(metric, slices))
+    findings += [_baseline(metric, name, gain) for name, gain in over_baselines.items()]
+    reasons = tuple(finding.reason for finding in findings)
+    return Verdict(all(finding.passes for finding in findings), reasons)
+
+
+def _champion(metric: str, minimum_gain: float, gain: Gain | None) -> _Finding:
+    if gain is None:
+        return _Finding(passes=True, reason="There is no champion yet to compare with.")
+    passes = gain.low > minimum_gain
+    so = (
+        "which its lower bound clears"
+        if passes
+        else "which its lower bound does not clear: the champion stays"
+    )
+    return _Finding(
+        passes,
+        f"The challenger's gain over the champion in {metric} on the same rows is {shown(gain)}; "
+        f"required are more than {minimum_gain:+.4f}, {so}.",
+    )
+
+
+def _worst_slice(metric: str, slices: Sequence[SliceGain]) -> _Finding:
+    if not slices:
+        return _Finding(passes=True, reason="No slice is big enough to be judged on its own.")
+    under = [each for each in slices if each.is_under_floor]
+    worst = min(under or slices, key=lambda each: each.gain.value - each.floor)
+    told = (
+        f"{worst.column}={worst.value} ({worst.rows} rows): {metric} {shown(worst.gain)} against its floor "
+        f"of {worst.floor:+.4f}"
+    )
+    if under:
+        return _Finding(
+            passes=False,
+            reason=f"{len(under)} of {len(slices)} slices fall under their floor, worst is {told}.",
+        )
+    return _Finding(
+        passes=True, reason=f"None of {len(slices)} slices is surely under its floor; the worst is {told}."
+    )
+
+
+def _baseline(metric: str, name: str, gain: Gain) -> _Finding:
+    passes = gain.low > 0 if name == CONSTANT else gain.value > 0
+    word = "beats" if passes else "does not beat"
+    what = "the lower bound" if name == CONSTANT else "the value"
+    return _Finding(
+        passes,
+        f"The challenger {word} the {name} baseline in {metric}: the gain is {shown(gain)}, "
+        f"{what} of which must be above 0.",
+    )
+
+
+def shown(gain: Gain) -> str:
+    """The gain with its interval.
+
+    >>> shown(Gain(0.0123, -0.001, 0.03))
+    '+0.0123 [-0.0010, +0.0300]'
+    """
+    return f"{gain.value:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]"

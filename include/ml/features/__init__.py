@@ -1,0 +1,1 @@
+"""What models see: combined attributes, labels, and the split by time."""

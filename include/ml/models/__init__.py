@@ -1,0 +1,1 @@
+"""Fitted models: baselines, export, importance, and whether two models agree."""

@@ -1,0 +1,285 @@
+"""How far rows have moved from a baseline, and whether chance would bring that about.
+
+A feature has drifted if the effect is large enough to matter, and surely no chance: significance alone says
+nothing, since with enough rows any two months differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from include.ml.monitoring.constraints import body
+
+#: categories of which fewer are expected are counted together, or the chi-squared distribution does not hold
+EXPECTED = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """When a feature has drifted."""
+
+    #: from this distance on, 0 to 1 ...
+    minimum_distance: float
+    #: ... if chance brings that about in fewer than this share of windows, over all features together
+    significance: float
+    #: values that there must be on both sides
+    minimum_rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Movement:
+    """How far one feature has moved."""
+
+    name: str
+    test: Literal["ks", "tv"]
+    #: Kolmogorov-Smirnov distance of numbers, total variation of texts, 0 to 1
+    distance: float
+    #: what chance would bring about in every second window or so; the rest of the distance is the effect
+    by_chance: float = 0.0
+    #: corrected for the number of features
+    p_value: float
+    is_drifted: bool = False
+
+
+@dataclass(frozen=True)
+class Side:
+    """The counts of one side of a comparison."""
+
+    counts: NDArray[np.int64]
+    #: by how many times its rows are worth less than independent ones (see include/ml/evaluation/clusters.py)
+    design_effect: float = field(default=1.0)
+
+    @property
+    def worth(self) -> float:
+        """Number of independent rows that would tell as much."""
+        return float(self.counts.sum() / self.design_effect)
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """Counts over their sum."""
+        return np.asarray(self.counts / self.counts.sum(), dtype=np.float64)
+
+
+def bucket_edges(feature: Mapping[str, Any]) -> NDArray[np.float64]:
+    """The bounds of a number's buckets in statistics.json, n + 1 for n buckets."""
+    buckets = body(feature)["distribution"]["kll"]["buckets"]
+    return np.array([buckets[0]["lower_bound"], *(bucket["upper_bound"] for bucket in buckets)])
+
+
+def bucket_counts(feature: Mapping[str, Any]) -> NDArray[np.int64]:
+    """The counts of a baseline's buckets, with none below the first and above the last one."""
+    buckets = body(feature)["distribution"]["kll"]["buckets"]
+    return np.array([0, *(int(bucket["count"]) for bucket in buckets), 0])
+
+
+def kolmogorov_smirnov(baseline: NDArray[np.int64], current: NDArray[np.int64]) -> float:
+    """Largest difference of two cumulative distributions at the bounds of common buckets, 0 to 1.
+
+    Parameters
+    ----------
+    baseline, current
+        Counts below the first bound, in each bucket, and above the last one.
+
+    Returns
+    -------
+    The distance; within buckets the true one may be larger, by at most a bucket's share.
+
+    Examples
+    --------
+    >>> kolmogorov_smirnov(np.array([0, 50, 50, 0]), np.array([0, 10, 90, 0]))
+    0.4
+    """
+    shares = [counts.cumsum() / counts.sum() for counts in (baseline, current)]
+    return float(np.abs(shares[0] - shares[1]).max())
+
+
+def kolmogorov_smirnov_p(distance: float, baseline: float, current: float) -> float:
+    """How often chance brings about such a distance, by Kolmogorov's asymptotic distribution.
+
+    Over buckets the distance is never larger than over single values, so the true chance is smaller still.
+
+    Examples
+    --------
+    >>> round(kolmogorov_smirnov_p(0.05, 20_000, 1_000), 3)
+    0.017
+    """
+    return float(special.kolmogorov(distance * np.sqrt(baseline * current / (baseline + current))))
+
+
+def total_variation(baseline: Side, current: Side) -> float:
+    """Half the sum of all differences between two distributions over the same categories, 0 to 1.
+
+    Examples
+    --------
+    >>> total_variation(Side(np.array([50, 50, 0])), Side(np.array([20, 60, 20])))
+    0.3
+    """
+    return round(float(np.abs(baseline.shares - current.shares).sum() / 2), 12)
+
+
+def total_variation_by_chance(baseline: Side, current: Side) -> float:
+    """The mean total variation of two samples of one distribution: many categories differ by chance alone.
+
+    Half the sum of the mean absolute values of normal differences.
+
+    Examples
+    --------
+    >>> side = Side(np.full(100, 5))
+    >>> round(total_variation_by_chance(side, side), 2)
+    0.25
+    """
+    share, rows = _pooled(baseline, current), 1 / baseline.worth + 1 / current.worth
+    return float(np.sqrt(2 / np.pi * share * (1 - share) * rows).sum() / 2)
+
+
+def total_variation_p(baseline: Side, current: Side) -> float:
+    """How often chance brings about such counts, by the chi-squared test of homogeneity.
+
+    Rare categories are counted as one. A side's design effect divides its rows (Rao and Scott 1981, first
+    order).
+
+    Examples
+    --------
+    >>> total_variation_p(Side(np.array([50, 50])), Side(np.array([50, 50])))
+    1.0
+    """
+    share = _pooled(baseline, current)
+    order = np.argsort(share, kind="stable")
+    few = order[np.cumsum(share[order]) * min(baseline.worth, current.worth) < EXPECTED]
+    rare = np.union1d(few, np.flatnonzero(share * min(baseline.worth, current.worth) < EXPECTED))
+    common = np.setdiff1d(np.arange(len(share)), rare)
+    gaps = np.append(
+        (baseline.shares - current.shares)[common], (baseline.shares - current.shares)[rare].sum()
+    )
+    weights = np.append(share[common], share[rare].sum())
+    held = weights > 0
+    rows = baseline.worth * current.worth / (baseline.worth + current.worth)
+    statistic = rows * float((gaps[held] ** 2 / weights[held]).sum())
+    return float(special.chdtrc(held.sum() - 1, statistic)) if held.sum() > 1 else 1.0
+
+
+def _pooled(baseline: Side, current: Side) -> NDArray[np.float64]:
+    rows = baseline.worth + current.worth
+    return (baseline.shares * baseline.worth + current.shares * current.worth) / rows
+
+
+def of_numbers(name: str, baseline: Side, current: Side) -> Movement:
+    """The movement of a column of numbers, by counts in common buckets."""
+    distance = kolmogorov_smirnov(baseline.counts, current.counts)
+    chance = kolmogorov_smirnov_p(distance, baseline.worth, current.worth)
+    return Movement(name=name, test="ks", distance=distance, p_value=chance)
+
+
+def of_texts(
+    name: str,
+    baseline: Mapping[str, int],
+    current: Mapping[str, int],
+    design_effects: tuple[float, float] = (1, 1),
+) -> Movement:
+    """The movement of a column of texts, by their counts; new ones count like all others."""
+    every = sorted(baseline.keys() | current.keys())
+    before, now = (
+        Side(np.array([counts.get(value, 0) for value in every]), effect)
+        for counts, effect in zip((baseline, current), design_effects, strict=True)
+    )
+    return Movement(
+        name=name,
+        test="tv",
+        distance=total_variation(before, now),
+        by_chance=total_variation_by_chance(before, now),
+        p_value=total_variation_p(before, now),
+    )
+
+
+def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """P-values corrected for their number by Holm's method (1979).
+
+    It holds however the features depend on each other, as Bonferroni's does, and misses less.
+
+    Examples
+    --------
+    >>> holm(np.array([0.01, 0.04, 0.03])).round(2).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    order = np.argsort(p_values, kind="stable")
+    scaled = p_values[order] * np.arange(len(p_values), 0, -1)
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1)
+    return corrected
+
+
+def judge(found: Collection[Movement], rule: Rule) -> list[Movement]:
+    """Correct the p-values for each other, and say which features have drifted.
+
+    Of a text's distance, the part that chance alone brings about is not taken for an effect.
+    """
+    every = list(found)
+    corrected = holm(np.array([each.p_value for each in every])).tolist()
+    return [
+        replace(each, p_value=p_value, is_drifted=_is_large(each, rule) and p_value < rule.significance)
+        for each, p_value in zip(every, corrected, strict=True)
+    ]
+
+
+def _is_large(found: Movement, rule: Rule) -> bool:
+    return found.distance - found.by_chance >= rule.minimum_distance
+
+
+def movements(
+    baseline: Mapping[str, Any],
+    current: Mapping[str, Any],
+    counts: Mapping[str, NDArray[np.int64]],
+    rule: Rule,
+    *,
+    without: Collection[str] = (),
+    design_effects: Mapping[str, tuple[float, float]] | None = None,
+) -> list[Movement]:
+    """How far every feature has moved that both statistics hold enough values of, in the baseline's order.
+
+    Parameters
+    ----------
+    baseline, current
+        Contents of statistics.json. A private feature has no distribution there, and is left out.
+    counts
+        For numbers, the current values in the baseline's buckets, as `binning.histogram` counts them.
+    without
+        Features that are broken: a fault upstream is no drift.
+    design_effects
+        By feature, of the baseline and of the current rows; without one, rows count as independent.
+    """
+    now, effects = {feature["name"]: feature for feature in current["features"]}, design_effects or {}
+    found = []
+    for before in baseline["features"]:
+        name = before["name"]
+        if name in without or name not in now or is_text(before) != is_text(now[name]):
+            continue
+        if min(present(before), present(now[name])) < max(rule.minimum_rows, 1):
+            continue
+        pair = effects.get(name, (1.0, 1.0))
+        if is_text(before) and categories(before):
+            found.append(of_texts(name, categories(before), categories(now[name]), pair))
+        elif not is_text(before) and body(before)["distribution"]["kll"]["buckets"]:
+            inside = bucket_counts(before)
+            found.append(of_numbers(name, Side(inside, pair[0]), Side(counts[name], pair[1])))
+    return judge(found, rule)
+
+
+def categories(feature: Mapping[str, Any]) -> dict[str, int]:
+    """Counts by category of a text feature in statistics.json."""
+    return {b["value"]: b["count"] for b in body(feature)["distribution"]["categorical"]["buckets"]}
+
+
+def present(feature: Mapping[str, Any]) -> int:
+    """Rows that have a value."""
+    return int(body(feature)["common"]["num_present"])
+
+
+def is_text(feature: Mapping[str, Any]) -> bool:
+    """Whether it is a feature of texts."""
+    return bool(feature["inferred_type"] == "String")

@@ -1,0 +1,251 @@
+"""What a model's answers would be worth, estimated from their scores alone while labels are missing.
+
+An answer with a calibrated probability p of being right is right in p of such cases: means over the scores
+give the expected accuracy and area under the ROC curve (confidence-based performance estimation: Guillory et
+al. 2021, "Predicting with confidence on unseen distributions"; Kivimäki et al. 2024, "Confidence-based
+estimators for predictive performance in model monitoring"). The estimate follows the mix of records as it
+changes. It cannot see that the same record has come to mean something else: as long as the scores stay, so
+does the estimate, however wrong they have become. It is no measurement, and alarms nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import optimize, special
+
+from include.ml.evaluation import metrics, resampling
+from include.ml.monitoring.judging import number
+
+#: maps fitted to resampled holdouts, behind an interval of the estimate
+DRAWS = 100
+#: draws behind the interval of the calibration error, and the bins of about equally many rows that it is of
+ERROR_DRAWS, BINS = 500, 10
+FOLDS = 5
+SEED = 0
+#: logits of scores that differ by less are taken for equal when a map is fitted
+WIDTH = 0.02
+#: the same, when an estimate is made
+FINE_WIDTH = 0.001
+#: a, b and c of the map that leaves scores as they are
+IDENTITY = np.array([1.0, 1.0, 0.0])
+
+
+def calibration_map(
+    labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray | None = None
+) -> dict[str, Any]:
+    """Fit what turns scores into probabilities, on rows that the model was not trained on.
+
+    The map is beta calibration (Kull, Silva Filho and Flach 2017): logit p = a ln s - b ln(1 - s) + c, a and
+    b not negative, so that it keeps the order of scores. Three numbers do not learn a short holdout by heart.
+
+    Parameters
+    ----------
+    labels
+        Whether what the score promises came true, shape (n,): the positive class, or of several classes the
+        label that was said.
+    scores
+        Probabilities as the model gives them, shape (n,).
+    clusters
+        What rows that share an unseen cause have in common, shape (n,); None when rows are independent.
+
+    Returns
+    -------
+    dict
+        `kind`, `a`, `b`, `c`; `draws`, the same three numbers for resampled rows; `rows` and `clusters`
+        (how many, or None); `calibration_error` with `value`, `low` and `high` (0 to 1), see
+        `calibration_error`. JSON as it is.
+    """
+    labels, scores = np.asarray(labels, dtype=float), np.asarray(scores, dtype=float)
+    a, b, c = _fit_once(labels, scores).tolist()
+    resampled = resampling.counts(labels.astype(int), clusters, DRAWS, SEED)
+    draws = [np.round(numbers, 6).tolist() for numbers in _fit(labels, scores, resampled)]
+    return {
+        "kind": "beta",
+        "a": a,
+        "b": b,
+        "c": c,
+        "draws": draws,
+        "rows": len(labels),
+        "clusters": None if clusters is None else len(np.unique(clusters)),
+        "calibration_error": calibration_error(labels, scores, clusters),
+    }
+
+
+def _features(scores: np.ndarray) -> np.ndarray:
+    inside = np.clip(scores, metrics.SMALLEST, 1 - metrics.SMALLEST)
+    return np.column_stack([np.log(inside), -np.log1p(-inside), np.ones(len(inside))])
+
+
+def _fit(labels: np.ndarray, scores: np.ndarray, draws: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """The three numbers for each chunk's rows of weights.
+
+    Scores that are all but equal are one row: a holdout of any length is some hundred rows then.
+    """
+    features = _features(scores)
+    logit = features[:, 0] + features[:, 1]
+    _, member, sizes = np.unique(np.round(logit / WIDTH), return_inverse=True, return_counts=True)
+    means = np.column_stack([np.bincount(member, column) for column in features.T]) / sizes[:, None]
+    for chunk in draws:
+        for weights in chunk:
+            total = np.bincount(member, weights)
+            yield _likeliest(means, np.bincount(member, weights * labels), total)
+
+
+def _likeliest(features: np.ndarray, positives: np.ndarray, totals: np.ndarray) -> np.ndarray:
+    """Maximum likelihood, drawn to the identity by as much as a row or two: few rows change little."""
+
+    def loss(numbers: np.ndarray) -> tuple[float, np.ndarray]:
+        logits = features @ numbers
+        off = numbers - IDENTITY
+        value = totals @ np.logaddexp(0, logits) - positives @ logits + off @ off / 2
+        return float(value), features.T @ (totals * special.expit(logits) - positives) + off
+
+    bounds = [(0, None), (0, None), (None, None)]
+    found: np.ndarray = optimize.minimize(loss, IDENTITY, jac=True, method="L-BFGS-B", bounds=bounds).x
+    return found
+
+
+def _fit_once(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    return next(_fit(labels, scores, [np.ones((1, len(scores)))]))
+
+
+def calibrated(numbers: Sequence[float] | np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """The probabilities that a map's a, b and c make of scores.
+
+    >>> calibrated([1, 1, 0], np.array([0.25, 0.5])).round(6).tolist()
+    [0.25, 0.5]
+    """
+    found: np.ndarray = special.expit(_features(np.asarray(scores, dtype=float)) @ np.asarray(numbers))
+    return found
+
+
+def calibration_error(
+    labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray | None = None
+) -> dict[str, float | None]:
+    """Expected calibration error of calibrated scores, with its 95 % interval; None without rows.
+
+    The mean, over bins of about equally many rows, of the distance between mean probability and observed
+    share (Naeini, Cooper and Hauskrecht 2015). Each row's probability is of a map that was fitted without the
+    row's fold, and no cluster is parted: it tells how far off a map is on days that it has not seen. Chance
+    alone makes it positive, and resampling adds chance: the interval errs to the high side.
+    """
+    if not len(labels):
+        return {"value": None, "low": None, "high": None}
+    labels, scores = np.asarray(labels, dtype=float), np.asarray(scores, dtype=float)
+    gaps = _unseen(labels, scores, clusters) - labels
+    order = np.argsort(scores, kind="stable")
+    bins = np.empty(len(scores), dtype=int)
+    bins[order] = np.arange(len(scores)) * BINS // len(scores)
+    parts = np.eye(BINS)[bins] * gaps[:, None]
+    value = float(np.abs(parts.sum(axis=0)).sum() / len(scores))
+    drawn = np.concatenate(
+        [
+            np.abs(weights @ parts).sum(axis=1) / weights.sum(axis=1)
+            for weights in resampling.counts(labels.astype(int), clusters, ERROR_DRAWS, SEED)
+        ]
+    )
+    n_clusters = None if clusters is None else len(np.unique(clusters))
+    low, high = np.clip(resampling.interval(value, drawn, 0.95, n_clusters), 0, 1).tolist()
+    return {"value": value, "low": number(min(low, value)), "high": number(max(high, value))}
+
+
+def _unseen(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray | None) -> np.ndarray:
+    """Each row's probability by a map fitted to the other folds."""
+    groups = np.arange(len(labels)) if clusters is None else np.unique(clusters, return_inverse=True)[1]
+    folds = groups % FOLDS
+    found = np.empty(len(labels))
+    for fold in np.unique(folds):
+        out = folds == fold
+        found[out] = calibrated(_fit_once(labels[~out], scores[~out]), scores[out])
+    return found
+
+
+def estimate(
+    calibration: Mapping[str, Any], scores: np.ndarray, is_positive: np.ndarray | None, metric: str
+) -> dict[str, Any] | None:
+    """Expected accuracy and, of two classes, area under the ROC curve of unlabelled answers.
+
+    Parameters
+    ----------
+    calibration
+        What `calibration_map` returned.
+    scores
+        Probabilities as the model gave them, shape (n,).
+    is_positive
+        Whether the answer was the positive class, shape (n,); None when there are several classes, and the
+        score is that of the label that was said.
+    metric
+        The cycle's metric: "roc_auc" or "accuracy".
+
+    Returns
+    -------
+    dict or None
+        `method`, `metric`, `value` with `low` and `high`, `accuracy`, `positive_share` (None for several
+        classes), `rows`, and the map's `calibration_error` with `calibration_error_low` and `_high`. None
+        without rows. The interval holds what the shortness of the holdout leaves open, and no drift.
+    """
+    if not len(scores):
+        return None
+    numbers = [calibration["a"], calibration["b"], calibration["c"]]
+    answers = _Answers.of(np.asarray(scores, dtype=float), is_positive)
+    chosen = _area if metric == "roc_auc" else _accuracy
+    value = chosen(calibrated(numbers, answers.scores), answers)
+    drawn = np.array([chosen(calibrated(draw, answers.scores), answers) for draw in calibration["draws"]])
+    low, high = resampling.interval(value, drawn, 0.95, calibration["clusters"])
+    error, probabilities = calibration["calibration_error"], calibrated(numbers, answers.scores)
+    return {
+        "method": "confidence",
+        "metric": metric,
+        "value": number(value),
+        "low": number(max(low, 0.0)),
+        "high": number(min(high, 1.0)),
+        "accuracy": number(_accuracy(probabilities, answers)),
+        "positive_share": None if is_positive is None else float(answers.rows @ probabilities / len(scores)),
+        "rows": len(scores),
+        "calibration_error": error["value"],
+        "calibration_error_low": error["low"],
+        "calibration_error_high": error["high"],
+    }
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """The answers by their scores, which ascend: all but equal ones are one, so that many cost no more."""
+
+    scores: np.ndarray
+    #: how many answers have each score
+    rows: np.ndarray
+    #: how many of those say what the score is the probability of; the others say the opposite
+    said: np.ndarray
+
+    @classmethod
+    def of(cls, scores: np.ndarray, is_positive: np.ndarray | None) -> _Answers:
+        inside = np.clip(scores, metrics.SMALLEST, 1 - metrics.SMALLEST)
+        steps = np.round(special.logit(inside) / FINE_WIDTH)
+        _, member, rows = np.unique(steps, return_inverse=True, return_counts=True)
+        said = rows if is_positive is None else np.bincount(member, is_positive.astype(float))
+        return cls(np.bincount(member, scores) / rows, rows.astype(float), said.astype(float))
+
+
+def _accuracy(probabilities: np.ndarray, answers: _Answers) -> float:
+    """The mean probability that what was said is right."""
+    right = answers.said @ probabilities + (answers.rows - answers.said) @ (1 - probabilities)
+    return float(right / answers.rows.sum())
+
+
+def _area(probabilities: np.ndarray, answers: _Answers) -> float:
+    """The expected share of pairs in order: each row is positive by its probability, else negative.
+
+    Equal scores count half, and no row makes a pair with itself.
+    """
+    positive, negative = answers.rows * probabilities, answers.rows * (1 - probabilities)
+    below = np.cumsum(negative) - negative
+    alone = positive @ (1 - probabilities)
+    pairs = positive.sum() * negative.sum() - alone
+    if pairs <= 0:
+        return float("nan")
+    return float((positive @ (below + negative / 2) - alone / 2) / pairs)

@@ -1,0 +1,214 @@
+"""What a model's answers were worth by the labels known at a moment, beside what was promised of it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from include.ml.evaluation import comparison, resampling
+from include.ml.evaluation.comparison import Answers, Statistic
+from include.ml.features.labels import places
+from include.ml.monitoring.ground_truth import labels_at
+
+#: a slice of fewer judged rows tells more of chance than of the model
+LEAST_SLICE_ROWS = 100
+#: which answer to an event counts, where both kinds gave one
+SOURCES = ("batch", "online")
+REPETITIONS = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standard:
+    """By what a model is judged."""
+
+    #: "roc_auc" (two classes) or "accuracy"
+    metric: str
+    #: texts of the classes; of two the last is the positive one
+    classes: tuple[str, ...]
+    #: from this share of labelled events on the judgement counts
+    matured_share: float
+    #: how far the metric may surely fall below the reference
+    quality_drop: float
+    #: events of one stretch of so many seconds are drawn as one; None where rows are independent
+    block_s: int | None = None
+    repetitions: int = REPETITIONS
+    seed: int = 0
+
+
+def once_each(predictions: pd.DataFrame) -> pd.DataFrame:
+    """One answer to each event: that of the batch, or where there is none, that which was given online.
+
+    Parameters
+    ----------
+    predictions
+        Columns `event_id` and `source` at least; one row for each event and source.
+
+    Returns
+    -------
+    The rows that count, in the order of their event ids, so that the order of files is all one.
+    """
+    rank = predictions["source"].map({source: place for place, source in enumerate(SOURCES)})
+    ordered = predictions.assign(rank=rank).sort_values(["event_id", "rank"], kind="stable")
+    return ordered.drop_duplicates("event_id").drop(columns="rank").reset_index(drop=True)
+
+
+def judged_at(predictions: pd.DataFrame, labels: pd.DataFrame, cutoff: datetime) -> pd.DataFrame:
+    """The answers to events that had a label at `cutoff`, with it as `truth`, in the order of event ids."""
+    known = labels_at(labels, cutoff)[["event_id", "label"]].rename(columns={"label": "truth"})
+    return predictions.merge(known, on="event_id", how="inner", validate="one_to_one").sort_values(
+        "event_id", kind="stable", ignore_index=True
+    )
+
+
+def cutoffs(known_times: pd.Series, ends: Sequence[datetime]) -> list[datetime]:
+    """The moments at which a window is judged: its own end, and later ends by which labels had changed.
+
+    Parameters
+    ----------
+    known_times
+        When the labels of the window's events became known, corrections included.
+    ends
+        The ends of the window itself and of those after it, in their order.
+
+    Examples
+    --------
+    >>> days = [datetime(2013, 2, day) for day in (1, 2, 3, 4)]
+    >>> [each.day for each in cutoffs(pd.Series([datetime(2013, 2, 2, 12)]), days)]
+    [1, 3]
+    """
+    times = pd.to_datetime(known_times, utc=True)
+    later = [
+        end
+        for before, end in itertools.pairwise(ends)
+        if ((times > pd.to_datetime(before, utc=True)) & (times <= pd.to_datetime(end, utc=True))).any()
+    ]
+    return [*ends[:1], *later]
+
+
+def quality_at(
+    predictions: pd.DataFrame,
+    labels: pd.DataFrame,
+    cutoff: datetime,
+    *,
+    standard: Standard,
+    reference: Mapping[str, float | None] | None,
+) -> dict[str, Any]:
+    """What the answers were worth by the labels known at `cutoff`: one entry of `quality` in evidence.json.
+
+    Parameters
+    ----------
+    predictions
+        One row for each event (see `once_each`): `event_id`, `event_time`, `label` and `score`.
+    labels
+        Columns `event_id`, `label`, `known_time` and `version`; labels of other events are left aside.
+    reference
+        `value`, `low` and `high` of the metric in the model's own evaluation; None when it has none.
+
+    Returns
+    -------
+    dict
+        `cutoff`, `metric`, `judged` (rows), `coverage` (share of the events that had a label), `value` with
+        its 95 % interval `low` to `high`, `reference` and `is_worse`. A number that is undefined is None.
+
+    The model is worse when enough labels are there and even the upper bound is below what the reference
+    leaves room for: before, what is missing may be what it is good at; and chance alone is no alarm.
+    """
+    judged = judged_at(predictions, labels, cutoff)
+    coverage = len(judged) / len(predictions) if len(predictions) else None
+    value, low, high = measured(judged, standard)
+    least = reference["value"] if reference else None
+    is_worse = (
+        coverage is not None
+        and coverage >= standard.matured_share
+        and least is not None
+        and bool(high < least - standard.quality_drop)
+    )
+    return {
+        "cutoff": cutoff.isoformat(),
+        "metric": standard.metric,
+        "judged": len(judged),
+        "coverage": coverage,
+        "value": number(value),
+        "low": number(low),
+        "high": number(high),
+        "reference": {name: reference.get(name) for name in ("value", "low", "high")} if reference else None,
+        "is_worse": is_worse,
+    }
+
+
+def measured(judged: pd.DataFrame, standard: Standard) -> tuple[float, float, float]:
+    """The metric of judged answers and its 95 % interval, by a bootstrap of blocks where there are any."""
+    statistic, truth = statistic_of(judged, standard)
+    if statistic is None:
+        return float("nan"), float("nan"), float("nan")
+    value = float(statistic(np.ones((1, len(truth))))[0])
+    clusters = blocks(judged["event_time"], standard.block_s)
+    drawn = [
+        statistic(weights)
+        for weights in resampling.counts(truth, clusters, standard.repetitions, standard.seed)
+    ]
+    n_clusters = None if clusters is None else len(np.unique(clusters))
+    low, high = resampling.interval(value, np.concatenate(drawn), 0.95, n_clusters)
+    # a stretched interval can reach beyond what a share can be
+    return value, float(np.clip(low, 0, 1)), float(np.clip(high, 0, 1))
+
+
+def statistic_of(judged: pd.DataFrame, standard: Standard) -> tuple[Statistic | None, np.ndarray]:
+    """The metric as a function of how often each row counts, and the true classes; None where undefined.
+
+    An answer is right by what it said: each model has a threshold of its own.
+    """
+    truth = places(judged["truth"], standard.classes) if len(judged) else np.empty(0, dtype=np.intp)
+    if not len(judged):
+        return None, truth
+    if standard.metric == "accuracy":
+        right = (judged["label"].to_numpy(object) == judged["truth"].to_numpy(object)).astype(float)
+        return (lambda weights: np.asarray(weights @ right / weights.sum(axis=1))), truth
+    if len(np.unique(truth)) < 2:  # noqa: PLR2004 - a ranking is of both classes
+        return None, truth
+    score = judged["score"].to_numpy(dtype=float)
+    answers = Answers(np.column_stack([1 - score, score]))
+    return comparison.statistic(standard.metric, truth, answers), truth
+
+
+def blocks(times: pd.Series, block_s: int | None) -> np.ndarray | None:
+    """Which stretch of time each event belongs to; None where rows are independent."""
+    if block_s is None:
+        return None
+    seconds = pd.to_datetime(times, utc=True).dt.as_unit("s").astype("int64").to_numpy()
+    return np.asarray(seconds // block_s)
+
+
+def number(value: float) -> float | None:
+    """The number as JSON has it."""
+    return float(value) if np.isfinite(value) else None
+
+
+def slice_scores(
+    judged: pd.DataFrame, groups: Mapping[str, np.ndarray], standard: Standard
+) -> list[dict[str, Any]]:
+    """The metric for each value of each column with at least LEAST_SLICE_ROWS judged rows, worst first.
+
+    A slice in which the metric is undefined has the score None, and comes last.
+    """
+    found = []
+    for column, values in groups.items():
+        for value, count in zip(*np.unique(values.astype(str), return_counts=True), strict=True):
+            if count < LEAST_SLICE_ROWS:
+                continue
+            score = evaluation_of(judged[values.astype(str) == value], standard)
+            told = {"column": column, "value": str(value), "rows": int(count), "metric": standard.metric}
+            found.append({**told, "score": score})
+    return sorted(found, key=lambda each: (each["score"] is None, each["score"] or 0.0))
+
+
+def evaluation_of(judged: pd.DataFrame, standard: Standard) -> float | None:
+    """The metric of judged answers without an interval."""
+    statistic, truth = statistic_of(judged, standard)
+    return None if statistic is None else number(float(statistic(np.ones((1, len(truth))))[0]))

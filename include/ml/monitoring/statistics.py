@@ -1,0 +1,112 @@
+"""Statistics of a table in Model Monitor's schema, gathered frame by frame in memory that does not grow."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from include.ml.monitoring.binning import Thinned, quantile_edges
+from include.ml.monitoring.summaries import Column, Columns, NumberSummary, Texts, TextSummary, columns_of
+from include.ml.refusal import Refused
+
+Summary = NumberSummary | TextSummary
+
+
+class Profile:
+    """Counts, moments and distributions of every column, in one pass over the rows.
+
+    Parameters
+    ----------
+    edges
+        Bounds of the buckets, by column of numbers. A column that is not among them takes its bounds from
+        the first frame.
+    known
+        Texts of the baseline, by column.
+    private
+        Columns of which nothing is told but type and counts.
+    """
+
+    def __init__(
+        self,
+        edges: Mapping[str, NDArray[np.float64]] | None = None,
+        known: Mapping[str, Collection[str]] | None = None,
+        private: Collection[str] = (),
+    ) -> None:
+        self.rows = 0
+        self.columns: dict[str, Summary] = {}
+        self._edges, self._known, self._private = edges or {}, known or {}, frozenset(private)
+
+    def add(self, columns: Columns, rows: int) -> None:
+        """Take in more rows; the first frame decides each column's kind."""
+        self.rows += rows
+        for name, column in columns.items():
+            if name not in self.columns:
+                self.columns[name] = self._summary(name, column)
+            summary = self.columns[name]
+            if isinstance(summary, TextSummary) != isinstance(column, Texts):
+                raise Refused(
+                    f"Column {name} holds numbers in one file and texts in another. Run prepare again."
+                )
+            summary.add(cast("Any", column))
+
+    def _summary(self, name: str, column: Column) -> Summary:
+        is_private = name in self._private
+        if isinstance(column, Texts):
+            return TextSummary(frozenset(self._known.get(name, ())), is_private)
+        return NumberSummary(self._edges.get(name), is_private)
+
+    def counts(self) -> dict[str, NDArray[np.int64]]:
+        """Of each column of numbers that has a value: counts below, in and above the buckets."""
+        return {
+            name: summary.counts
+            for name, summary in self.columns.items()
+            if isinstance(summary, NumberSummary) and summary.present
+        }
+
+    def statistics(self) -> dict[str, Any]:
+        """The contents of statistics.json."""
+        features = [summary.describe(name) for name, summary in self.columns.items()]
+        return {"version": 0.0, "dataset": {"item_count": self.rows}, "features": features}
+
+
+class Bounds:
+    """A baseline's first pass: what the bounds of its buckets are chosen from."""
+
+    def __init__(self) -> None:
+        self._samples: dict[str, Thinned] = {}
+
+    def add(self, columns: Columns) -> None:
+        """Look at more rows."""
+        for name, column in columns.items():
+            if not isinstance(column, Texts):
+                self._samples.setdefault(name, Thinned()).add(column)
+
+    def edges(self) -> dict[str, NDArray[np.float64]]:
+        """Bounds by column of numbers that has a value."""
+        return {name: quantile_edges(found.held) for name, found in self._samples.items() if found.seen}
+
+
+def describe_frames(frames: Iterable[pd.DataFrame], private: Collection[str] = ()) -> dict[str, Any]:
+    """statistics.json of a baseline whose rows can be read twice, such as a list of frames.
+
+    Examples
+    --------
+    >>> found = describe_frames([pd.DataFrame({"temp": [1.0, 2.0, None], "sky": ["clear", "grey", "grey"]})])
+    >>> temp, sky = found["features"]
+    >>> temp["inferred_type"], temp["numerical_statistics"]["mean"]
+    ('Integral', 1.5)
+    >>> sky["string_statistics"]["distinct_count"]
+    2
+    """
+    frames = list(frames)
+    bounds = Bounds()
+    for frame in frames:
+        bounds.add(columns_of(frame))
+    profile = Profile(bounds.edges(), private=private)
+    for frame in frames:
+        profile.add(columns_of(frame), len(frame))
+    return profile.statistics()

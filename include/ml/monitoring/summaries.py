@@ -1,0 +1,162 @@
+"""What is kept of one column while its rows pass by: counts, moments, distribution; no row is held."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from include.ml.monitoring.binning import histogram, quantile_edges
+
+#: different texts that are counted by name; later ones share one count, so that memory is bounded
+CATEGORIES = 10_000
+#: the name of that count
+OTHERS = "(others)"
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A column of text."""
+
+    #: for each row the place of its text in `values`; -1 where it is missing
+    codes: NDArray[np.integer[Any]]
+    values: Sequence[str]
+
+
+Column = NDArray[np.float64] | Texts
+#: columns of equal length; a missing number is NaN
+Columns = Mapping[str, Column]
+
+
+def columns_of(frame: pd.DataFrame) -> dict[str, Column]:
+    """The columns of a frame: what is no number is text.
+
+    Examples
+    --------
+    >>> found = columns_of(pd.DataFrame({"temp": [1, 2], "sky": ["grey", None]}))
+    >>> found["temp"].tolist(), found["sky"].codes.tolist(), list(found["sky"].values)
+    ([1.0, 2.0], [0, -1], ['grey'])
+    """
+    return {str(name): _column(frame[name]) for name in frame.columns}
+
+
+def _column(values: pd.Series) -> Column:
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        return values.to_numpy(dtype=np.float64, na_value=np.nan)
+    codes, texts = pd.factorize(values)
+    return Texts(codes, [str(text) for text in texts])
+
+
+@dataclass
+class NumberSummary:
+    """Moments, range and histogram of a column of numbers; what is not finite is missing."""
+
+    #: bounds of the buckets; None until the first values, whose quantiles they become
+    edges: NDArray[np.float64] | None = None
+    is_private: bool = False
+    present: int = 0
+    missing: int = 0
+    mean: float = 0.0
+    #: sum of squared differences from the mean
+    squares: float = 0.0
+    low: float = math.inf
+    high: float = -math.inf
+    is_integral: bool = True
+    #: one count below the first edge, one for each bucket, one above the last edge
+    counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    def add(self, values: NDArray[np.float64]) -> None:
+        """Take in more values."""
+        is_finite = np.isfinite(values)
+        numbers = values if is_finite.all() else values[is_finite]
+        self.missing += len(values) - len(numbers)
+        if not len(numbers):
+            return
+        if self.edges is None:
+            self.edges = quantile_edges(numbers)
+        if not len(self.counts):
+            self.counts = np.zeros(len(self.edges) + 1, dtype=np.int64)
+        self.counts += histogram(numbers, self.edges)
+        self._add_moments(numbers)
+        self.low, self.high = min(self.low, float(numbers.min())), max(self.high, float(numbers.max()))
+        self.is_integral = self.is_integral and bool((numbers == np.floor(numbers)).all())
+
+    def _add_moments(self, numbers: NDArray[np.float64]) -> None:
+        """Chan's update: exact for any division into frames, up to rounding."""
+        total, mean = self.present + len(numbers), float(numbers.mean())
+        difference, around = mean - self.mean, numbers - mean
+        self.squares += float(around @ around) + difference**2 * self.present * len(numbers) / total
+        self.mean += difference * len(numbers) / total
+        self.present = total
+
+    def describe(self, name: str) -> dict[str, Any]:
+        """The feature's entry in statistics.json; of a private column only counts."""
+        numbers: dict[str, Any] = {"common": {"num_present": self.present, "num_missing": self.missing}}
+        if self.present and not self.is_private:
+            numbers |= {
+                "mean": self.mean,
+                "sum": self.mean * self.present,
+                "std_dev": math.sqrt(self.squares / self.present),
+                "min": self.low,
+                "max": self.high,
+            }
+        numbers["distribution"] = {"kll": {"buckets": [] if self.is_private else self._buckets()}}
+        kind = "Integral" if self.is_integral else "Fractional"
+        return {"name": name, "inferred_type": kind, "numerical_statistics": numbers}
+
+    def _buckets(self) -> list[dict[str, float]]:
+        """The counts by bucket, with one bucket more on a side where values lie beyond the edges."""
+        if self.edges is None or not self.present:
+            return []
+        bounds = [min(self.low, self.edges[0]), *self.edges, max(self.high, self.edges[-1])]
+        places = range(len(self.counts))
+        return [
+            {
+                "lower_bound": float(bounds[at]),
+                "upper_bound": float(bounds[at + 1]),
+                "count": int(self.counts[at]),
+            }
+            for at in places
+            if self.counts[at] or at not in {0, places[-1]}
+        ]
+
+
+@dataclass
+class TextSummary:
+    """Counts by text of a column."""
+
+    #: texts that keep a count of their own whatever comes: those of the baseline
+    known: frozenset[str] = frozenset()
+    is_private: bool = False
+    missing: int = 0
+    categories: Counter[str] = field(default_factory=Counter)
+
+    def add(self, texts: Texts) -> None:
+        """Take in more values."""
+        counts = np.bincount(texts.codes + 1, minlength=len(texts.values) + 1).tolist()
+        self.missing += counts[0]
+        for value, count in zip(texts.values, counts[1:], strict=True):
+            if count:
+                self.categories[self._name(value)] += count
+
+    def _name(self, value: str) -> str:
+        is_counted = value in self.categories or value in self.known or len(self.categories) < CATEGORIES
+        return value if is_counted else OTHERS
+
+    def describe(self, name: str) -> dict[str, Any]:
+        """The feature's entry in statistics.json; of a private column only counts."""
+        shown = {} if self.is_private else self.categories
+        texts = {
+            "common": {"num_present": self.categories.total(), "num_missing": self.missing},
+            "distinct_count": len(self.categories),
+            "distribution": {
+                "categorical": {"buckets": [{"value": v, "count": n} for v, n in sorted(shown.items())]}
+            },
+        }
+        return {"name": name, "inferred_type": "String", "string_statistics": texts}

@@ -1,0 +1,121 @@
+"""Which of a baseline's constraints the current rows break, and which of these breaks are faults upstream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from include.ml.monitoring.constraints import body, completeness
+from include.ml.monitoring.drift import Movement, categories, is_text, present
+
+#: values quoted in a description
+QUOTED = 5
+Violation = dict[str, str]
+#: kinds of breaks that no change in the world explains: something upstream is at fault
+FAULTS = ("missing_column_check", "extra_column_check", "data_type_check", "completeness_check")
+#: a fault that no model notices: a column that it does not read
+HARMLESS = "extra_column_check"
+
+
+def violations(
+    constraints: Mapping[str, Any], current: Mapping[str, Any], moved: Sequence[Movement]
+) -> list[Violation]:
+    """The contents of constraint_violations.json: what the current rows break, in the order of the features.
+
+    Parameters
+    ----------
+    constraints
+        Contents of the baseline's constraints.json.
+    current
+        Contents of the current rows' statistics.json.
+    moved
+        How far features have moved: those that have drifted are violations too.
+
+    Examples
+    --------
+    >>> from include.ml.monitoring.constraints import suggest
+    >>> from include.ml.monitoring.statistics import describe_frames
+    >>> import pandas as pd
+    >>> rules = suggest(describe_frames([pd.DataFrame({"sky": ["clear", "grey"], "temp": [3.5, 4.0]})]))
+    >>> now = describe_frames([pd.DataFrame({"sky": ["clear", "red"]})])
+    >>> [found["constraint_check_type"] for found in violations(rules, now, [])]
+    ['categorical_values_check', 'missing_column_check']
+    """
+    now = {feature["name"]: feature for feature in current["features"]}
+    if not current["dataset"]["item_count"]:
+        # Without rows there are no columns to judge; one fault says it all.
+        return [violation("", "empty_window_check", "The window holds no rows.")]
+    drifted = {each.name: each for each in moved if each.is_drifted}
+    found: list[Violation] = []
+    for rule in constraints["features"]:
+        found += _broken(rule, now.get(rule["name"]), constraints["monitoring_config"])
+        if rule["name"] in drifted:
+            found.append(_drift(drifted[rule["name"]]))
+    known = {rule["name"] for rule in constraints["features"]}
+    found += [
+        violation(name, "extra_column_check", "The baseline has no such column.")
+        for name in now
+        if name not in known
+    ]
+    return found
+
+
+def faults(found: Sequence[Violation]) -> list[dict[str, str]]:
+    """The `broken` of evidence.json: what alerts and never retrains."""
+    return [
+        {"feature": v["feature_name"], "check": v["constraint_check_type"], "description": v["description"]}
+        for v in found
+        if v["constraint_check_type"] in (*FAULTS, "empty_window_check")
+    ]
+
+
+def violation(name: str, check: str, description: str) -> Violation:
+    """One entry of constraint_violations.json."""
+    return {"feature_name": name, "constraint_check_type": check, "description": description}
+
+
+def _broken(
+    rule: Mapping[str, Any], now: Mapping[str, Any] | None, config: Mapping[str, Any]
+) -> Iterator[Violation]:
+    name = rule["name"]
+    if now is None:
+        yield violation(name, "missing_column_check", "The baseline has this column, the rows have not.")
+        return
+    # a column without a value has no type of its own
+    if present(now) and not _fits(rule["inferred_type"], now["inferred_type"]):
+        text = f"The baseline has {rule['inferred_type']} values, the rows have {now['inferred_type']}."
+        yield violation(name, "data_type_check", text)
+        return
+    share = completeness(now)
+    if share < rule["completeness"]:
+        text = f"{share:.1%} of the rows have a value; the constraint asks for {rule['completeness']:.1%}."
+        yield violation(name, "completeness_check", text)
+    yield from _outside(rule, now, config)
+
+
+def _outside(
+    rule: Mapping[str, Any], now: Mapping[str, Any], config: Mapping[str, Any]
+) -> Iterator[Violation]:
+    if rule.get("num_constraints", {}).get("is_non_negative") and body(now).get("min", 0.0) < 0:
+        text = f"The smallest value is {body(now)['min']:g}; the baseline has none below 0."
+        yield violation(rule["name"], "range_check", text)
+    if "string_constraints" not in rule or not present(now) or not is_text(now):
+        return
+    known = set(rule["string_constraints"]["domains"])
+    new = {value: n for value, n in categories(now).items() if value not in known}
+    share = 1 - sum(new.values()) / present(now)
+    if share < config["domain_content_threshold"]:
+        quoted = ", ".join(sorted(new, key=lambda value: (-new[value], value))[:QUOTED])
+        text = f"{len(new)} new values, in {1 - share:.1%} of the rows: {quoted}."
+        yield violation(rule["name"], "categorical_values_check", text)
+
+
+def _drift(moved: Movement) -> Violation:
+    kind = {"ks": "Kolmogorov-Smirnov", "tv": "Total variation"}[moved.test]
+    text = f"{kind} distance {moved.distance:.3f} from the baseline, with p = {moved.p_value:.1g} corrected."
+    return violation(moved.name, "baseline_drift_check", text)
+
+
+def _fits(expected: str, found: str) -> bool:
+    """Whole numbers fit a column of fractions, and nothing else fits another type."""
+    return expected == found or (expected, found) == ("Fractional", "Integral")

@@ -1,0 +1,1 @@
+"""Reports for people, each one HTML page that needs nothing else."""

@@ -1,0 +1,206 @@
+"""collect: what was predicted for a window's events, in batch and online, and what became known of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import pandas as pd
+
+from include.ml.monitoring.captures import Capture, without_input
+from include.ml.monitoring.ground_truth import coverage, label_history
+from include.ml.monitoring.records import Faults
+from include.ml.refusal import Refused
+from include.steps.contract import Step, run
+from include.steps.manifest import write_json, write_manifest
+from include.steps.scored import read_scored
+from include.steps.tables import read_table, write_table
+from include.steps.traffic_files import TruthFound, read_captures, read_truth
+
+PREDICTIONS = ("event_id", "event_time", "source", "label", "score", "model")
+#: records in one file of merged/
+MERGED_LINES = 50_000
+
+
+def collect(step: Step) -> dict[str, float]:
+    """Write predictions.parquet, labels.parquet, merged/*.jsonl and coverage.json."""
+    batch, truth = batch_predictions(step), read_truth(step)
+    given = read_table(step.required("prepared") / "labels/labels.parquet")
+    known = label_history(pd.concat([given[list(truth.labels)], truth.labels], ignore_index=True))
+    online = Online(step, last_labels(known))
+    predictions = pd.concat([batch, online.read()], ignore_index=True)
+    events = predictions.drop_duplicates("event_id")[["event_id", "event_time"]].reset_index(drop=True)
+    history = known[known["event_id"].isin(events["event_id"])].reset_index(drop=True)
+    write_table(step.output / "predictions.parquet", predictions[list(PREDICTIONS)])
+    write_table(step.output / "labels.parquet", history)
+    found = coverage(events, history, step.end) | told(step, truth, set(events["event_id"]), online)
+    write_json(step.output / "coverage.json", found | {"answers": {"batch": len(batch), **online.counts}})
+    metrics = {name: value for name, value in found.items() if isinstance(value, int)}
+    counts = {"rows_in": len(batch) + online.seen, "rows_out": len(predictions), **online.lost}
+    write_manifest(step, counts=counts, metrics=metrics)
+    return {"rows_in": counts["rows_in"], "rows_out": counts["rows_out"], **metrics}
+
+
+def batch_predictions(step: Step) -> pd.DataFrame:
+    """The batch transform's answers, with the times of their events."""
+    files = sorted((step.required("prepared") / "rows").glob("*.parquet"))
+    if not files:
+        raise Refused("The prepared data holds no rows/*.parquet. Run prepare for the interval.")
+    events = pd.concat([read_table(path, ["event_id", "event_time"]) for path in files], ignore_index=True)
+    scored = read_scored(step.required("scored"))
+    joined = scored.merge(events, on="event_id", how="left", validate="one_to_one")
+    if joined["event_time"].isna().any():
+        event = joined.loc[joined["event_time"].isna(), "event_id"].iloc[0]
+        raise Refused(
+            f"The event {event} was scored, but is not among the prepared rows. Run batch_transform again."
+        )
+    return joined.assign(source="batch", model=step.parameters.get("model", ""))
+
+
+def last_labels(history: pd.DataFrame) -> dict[str, str]:
+    """The label of each event after all corrections."""
+    return dict(zip(history["event_id"], history["label"], strict=True))
+
+
+def told(step: Step, truth: TruthFound, events: set[str], online: Online) -> dict[str, Any]:
+    """What the ground truth was like: repeated, of unknown events, or not to be used."""
+    new = label_history(truth.labels)
+    unknown = {
+        record.event_id
+        for record in truth.records
+        if record.event_id not in events
+        and record.event_id not in online.elsewhere
+        and step.start <= (record.event_time or record.known_time) < step.end
+    }
+    return {
+        "duplicate": len(truth.labels) - len(new),
+        "unknown_events": len(unknown),
+        "malformed": {"captures": online.faults.told(), "truth": truth.faults.told()},
+    }
+
+
+@dataclass
+class Online:
+    """The window's captured answers; each that has a label is merged with it on the way."""
+
+    step: Step
+    #: by event
+    labels: Mapping[str, str]
+    faults: Faults = field(default_factory=Faults)
+    #: events of other windows, as far as there are labels for them
+    elsewhere: set[str] = field(default_factory=set)
+    #: captured answers of any kind
+    seen: int = 0
+    repeated: int = 0
+    outside: int = 0
+
+    def read(self) -> pd.DataFrame:
+        """The first answer to each event."""
+        rows: dict[str, tuple[Any, ...]] = {}
+        hides = hides_requests(self.step)
+        with Merged(self.step.output / "merged") as merged:
+            for variant, capture in read_captures(self.step, self.faults):
+                if not self._is_ours(capture):
+                    continue
+                if capture.event_id in rows:
+                    self.repeated += 1
+                    continue
+                rows[capture.event_id] = (
+                    capture.event_id,
+                    capture.event_time,
+                    "online",
+                    capture.label,
+                    capture.score,
+                    variant,
+                )
+                if capture.event_id in self.labels:
+                    record = without_input(capture.record) if hides else capture.record
+                    merged.write(record, self.labels[capture.event_id])
+        self.seen = len(rows) + sum(self.lost.values())
+        return _frame(list(rows.values()))
+
+    def _is_ours(self, capture: Capture) -> bool:
+        if self.step.start <= capture.event_time < self.step.end:
+            return True
+        self.outside += 1
+        if capture.event_id in self.labels:
+            self.elsewhere.add(capture.event_id)
+        return False
+
+    @property
+    def lost(self) -> dict[str, int]:
+        """Where captured answers went that are no predictions of the window."""
+        return {
+            "rows_duplicate": self.repeated,
+            "rows_quarantined": self.faults.count,
+            "rows_of_other_windows": self.outside,
+        }
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """For coverage.json."""
+        online = self.seen - sum(self.lost.values())
+        return {"online": online, "repeated": self.repeated, "of_other_windows": self.outside}
+
+
+def hides_requests(step: Step) -> bool:
+    """Whether merged records tell nothing of requests: they outlive the captures that they are copies of.
+
+    So it is where captures are forgotten after a time, and where a column is private, which captures of the
+    time before it was may still hold.
+    """
+    rule = step.description.monitoring
+    return rule.retention is not None or bool(rule.private)
+
+
+def _frame(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
+    """Rows of PREDICTIONS with the types that they have in a file."""
+    frame = pd.DataFrame(rows, columns=list(PREDICTIONS))
+    frame["event_time"] = pd.to_datetime(frame["event_time"], utc=True).dt.as_unit("us")
+    kinds = dict.fromkeys(("event_id", "source", "label", "model"), "str") | {"score": "float64"}
+    return frame.astype(kinds)
+
+
+class Merged:
+    """Writes capture records with their ground truth, as Model Monitor does, in files of bounded size."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lines = 0
+        self._file: IO[str] | None = None
+
+    def write(self, record: Mapping[str, Any], label: str) -> None:
+        """Add a record."""
+        if self._lines % MERGED_LINES == 0:
+            self._next()
+        assert self._file is not None  # noqa: S101 - the first line has opened it
+        truth = {"data": label, "encoding": "CSV"}
+        self._file.write(json.dumps({**record, "groundTruthData": truth}, separators=(",", ":")) + "\n")
+        self._lines += 1
+
+    def _next(self) -> None:
+        self._close()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        name = f"part-{self._lines // MERGED_LINES:05d}.jsonl"
+        self._file = (self._folder / name).open("w", encoding="utf-8")
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+
+def main() -> None:
+    """Run the step in its container."""
+    run("collect", collect)

@@ -1,0 +1,126 @@
+"""compare: replayed intervals; the champion of each beside the first one, frozen, and the baselines.
+
+Reads `story` (which intervals, models and decisions there were), `prepared` and `models`; writes
+`replay.json` and the report `replay.html`.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from include.ml.evaluation import metrics
+from include.ml.refusal import Refused
+from include.ml.reports import replays
+from include.steps import contract
+from include.steps.contract import Step
+from include.steps.manifest import write_json, write_manifest
+from include.steps.rows import to_columns
+from include.steps.serving import inference, model_files
+from include.steps.serving.inference import Arrays, Model
+from include.steps.tables import read_table
+
+BASELINES = {"linear": model_files.LINEAR, "constant": model_files.CONSTANT}
+#: enough for the bars of a plot
+RESAMPLES = 200
+
+
+def main() -> None:
+    """Run as a processing job."""
+    contract.run("compare", work)
+
+
+def work(step: Step) -> Mapping[str, float]:
+    """Score every interval that had a champion, and write the report."""
+    story = read_story(step)
+    with tempfile.TemporaryDirectory() as place:
+        shelf = Shelf(step, Path(place))
+        months = [compare(step, month, story["frozen"], shelf) for month in story["months"]]
+    document = {**story, "metric": step.description.metric, "months": months}
+    write_json(step.output / "replay.json", document)
+    title = f"{step.cycle}: {step.start:%Y-%m-%d} to {step.end:%Y-%m-%d} replayed"
+    (step.output / "replay.html").write_text(replays.page(title, document), encoding="utf-8")
+    rows = sum(month["rows"] for month in months)
+    write_manifest(step, counts={"rows_in": rows, "rows_out": rows})
+    return {"intervals": len(months), "rows": rows}
+
+
+def read_story(step: Step) -> dict[str, Any]:
+    """What happened: its `months` had a champion each, and `frozen` was the first of them."""
+    path = step.required("story") / "story.json"
+    try:
+        story: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Refused(f"The story of the replay cannot be read: {error}. Run `make replay` again.") from error
+    if not story.get("months"):
+        raise Refused("No interval of the replay had a champion: there is nothing to compare.")
+    return story
+
+
+class Shelf:
+    """Models by their place below the input `models`, each unpacked and checked once."""
+
+    def __init__(self, step: Step, place: Path) -> None:
+        self._step, self._place = step, place
+        self._found: dict[str, dict[str, Model]] = {}
+
+    def models(self, name: str) -> dict[str, Model]:
+        """A model, called `model`, and the baselines that were trained beside it."""
+        if name not in self._found:
+            self._found[name] = self._read(name)
+        return self._found[name]
+
+    def _read(self, name: str) -> dict[str, Model]:
+        folder = self._place / str(len(self._found))
+        model_files.unpack(self._step.required("models") / name, folder)
+        model = inference.read_model(folder)
+        models = {"model": model}
+        for baseline, file in BASELINES.items():
+            predict = inference.from_estimator(model_files.read_estimator(folder / file), model.signature)
+            models[baseline] = Model(model.signature, model.combine, predict)
+        return models
+
+
+def compare(step: Step, month: Mapping[str, Any], frozen: str, shelf: Shelf) -> dict[str, Any]:
+    """What is known of one interval, with the cycle's metric for every model on the same rows."""
+    end = contract.parse_time("end", month["interval"][1])
+    columns, labels = labelled(step, step.required("prepared") / month["prepared"], end)
+    beside = shelf.models(month["champion"])
+    models = {"champion": beside["model"], "frozen": shelf.models(frozen)["model"]}
+    models |= {name: beside[name] for name in BASELINES}
+    metric = step.description.metric
+    found = {name: judge(model, columns, labels, metric, step) for name, model in models.items()}
+    return {**month, "rows": len(labels), "models": found}
+
+
+def judge(model: Model, columns: Arrays, labels: np.ndarray, metric: str, step: Step) -> dict[str, float]:
+    """The metric of one model, with its 95 % bootstrap interval."""
+    classes = step.module("features").CLASSES
+    probabilities = inference.spread(model.probabilities(columns), model.signature.classes, classes)
+    found = metrics.bootstrap(labels, probabilities, threshold=model.signature.threshold, resamples=RESAMPLES)
+    return asdict(found[metric])
+
+
+def labelled(step: Step, folder: Path, end: datetime) -> tuple[Arrays, np.ndarray]:
+    """The prepared rows whose label was known by `end` of their interval, and the places of their labels."""
+    features = step.module("features")
+    columns = ["event_id", *features.SIGNATURE]
+    files = sorted((folder / "rows").glob("*.parquet"))
+    if not files:
+        raise Refused(f"{folder} holds no rows/*.parquet. Run score_and_monitor for its interval again.")
+    rows = pd.concat([read_table(path, columns) for path in files], ignore_index=True)
+    labels = read_table(folder / "labels/labels.parquet", ["event_id", "label", "known_time"])
+    known = labels[labels["known_time"] <= end]
+    judged = rows.merge(known, on="event_id", how="inner", validate="one_to_one")
+    places = pd.Index(features.CLASSES).get_indexer(pd.Index(judged["label"].astype(str)))
+    if (places < 0).any() or not len(places):
+        raise Refused(f"{folder} has no labels, or some that are none of {list(features.CLASSES)}.")
+    return to_columns(judged, features.SIGNATURE), places

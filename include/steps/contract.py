@@ -1,0 +1,198 @@
+"""What a job is told, where it reads and writes, and how it ends: the job contract inside the container."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+from typing import NoReturn
+
+from include.core.cycle import Cycle
+from include.ml.refusal import Refused
+
+#: overrides /opt/ml where a job cannot have a root directory of its own
+BASE_VARIABLE = "SAGEMAKER_BASE_DIR"
+#: SageMaker shows the first 1,024 bytes of a message
+MESSAGE_BYTES = 1024
+#: what every job is told; everything else is a parameter of the step
+COMMON = ("cycle", "start", "end", "key")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One step of one cycle for one interval, as the job was told."""
+
+    #: fetch, clean, transform, train, ...
+    name: str
+    #: name of the cycle, and of its package below include/cycles
+    cycle: str
+    #: first instant of the interval, in UTC
+    start: datetime
+    #: first instant after the interval, in UTC
+    end: datetime
+    #: content key of the step, 64 hex digits
+    key: str
+    #: the step's own parameters, by their names with dashes ("known-until")
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    #: directory that SageMaker calls /opt/ml
+    base: Path = Path("/opt/ml")
+
+    @property
+    def is_training(self) -> bool:
+        """Whether this is a training job, whose places differ from a processing job's."""
+        return self.name == "train"
+
+    @property
+    def output(self) -> Path:
+        """The directory whose files are the step's result; made when it is missing."""
+        place = self.base / ("model" if self.is_training else "processing/output")
+        place.mkdir(parents=True, exist_ok=True)
+        return place
+
+    def input(self, name: str) -> Path:
+        """The directory of one input or channel, which need not exist."""
+        return self.base / ("input/data" if self.is_training else "processing/input") / name
+
+    def required(self, name: str) -> Path:
+        """The directory of an input that the step cannot do without."""
+        path = self.input(name)
+        if not path.is_dir() or not any(path.iterdir()):
+            raise Refused(
+                f"The input {name!r} of step {self.name} is missing or empty ({path}). "
+                "Name it among the job's inputs, and check that the step before it wrote something."
+            )
+        return path
+
+    def module(self, name: str) -> ModuleType:
+        """A module of the cycle's package: `schema`, `features`, ..."""
+        return importlib.import_module(f"include.cycles.{self.cycle}.{name}")
+
+    @property
+    def description(self) -> Cycle:
+        """The cycle's description, from its `cycle.py`."""
+        found: Cycle = self.module("cycle").CYCLE
+        return found
+
+
+def base_directory() -> Path:
+    """/opt/ml, or the directory named by SAGEMAKER_BASE_DIR."""
+    return Path(os.environ.get(BASE_VARIABLE) or "/opt/ml")
+
+
+def parse_time(name: str, text: str) -> datetime:
+    """An ISO 8601 time with its offset, in UTC."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Refused(
+            f"--{name} {text!r} is no ISO 8601 time. Write it like 2013-01-01T00:00:00+00:00."
+        ) from error
+    if time.tzinfo is None:
+        raise Refused(f"--{name} {text!r} does not say its offset from UTC. Write {text}+00:00 if it is UTC.")
+    return time.astimezone(UTC)
+
+
+def step_from(name: str, told: Mapping[str, str], base: Path) -> Step:
+    """The step described by names and values, wherever they came from."""
+    missing = [key for key in COMMON if not told.get(key)]
+    if missing:
+        raise Refused(
+            f"Step {name} was not told its {', '.join(missing)} (it was told {sorted(told)}). "
+            "Give every job --cycle, --start, --end and --key."
+        )
+    start, end = parse_time("start", told["start"]), parse_time("end", told["end"])
+    if start >= end:
+        raise Refused(
+            f"The interval {start.isoformat()} to {end.isoformat()} is empty. Its end must be later."
+        )
+    parameters = {key: value for key, value in told.items() if key not in COMMON}
+    return Step(
+        name=name,
+        cycle=told["cycle"],
+        start=start,
+        end=end,
+        key=told["key"],
+        parameters=parameters,
+        base=base,
+    )
+
+
+def from_arguments(name: str, arguments: Sequence[str], base: Path) -> Step:
+    """The step that a processing job's arguments describe: `process <step>`, then `--name value` pairs."""
+    words = [word for word in ("process", name) if word in arguments[:2]]
+    given = list(arguments[len(words) :])
+    names, values = given[0::2], given[1::2]
+    odd = [text for text in names if not text.startswith("--")]
+    if odd or len(names) != len(values):
+        raise Refused(
+            f"Arguments {given} are no pairs of `--name value`. Check the job's ContainerArguments."
+        )
+    return step_from(name, {text[2:]: value for text, value in zip(names, values, strict=True)}, base)
+
+
+def from_hyperparameters(name: str, base: Path) -> Step:
+    """The step that a training job's hyperparameters describe."""
+    path = base / "input/config/hyperparameters.json"
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Refused(
+            f"{path} cannot be read ({error}). SageMaker writes it before a training job starts."
+        ) from error
+    return step_from(name, told, base)
+
+
+def read_step(name: str) -> Step:
+    """The step this process was started for."""
+    base = base_directory()
+    return from_hyperparameters(name, base) if name == "train" else from_arguments(name, sys.argv[1:], base)
+
+
+def refuse(message: str, *, training: bool = False) -> NoReturn:
+    """Say why the step cannot go on, where SageMaker shows it and as the log's last line; exit with 1."""
+    path = base_directory() / "output" / ("failure" if training else "message")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = message.encode()[:MESSAGE_BYTES].decode("utf-8", errors="ignore")
+    path.write_text(text, encoding="utf-8")
+    print(message, flush=True)
+    raise SystemExit(1)
+
+
+def run(name: str, work: Callable[[Step], Mapping[str, float]]) -> None:
+    """Do a step's work and end with its metric line, or with a refusal.
+
+    `work` writes the step's files and its manifest, and returns the metrics of the last log line.
+    """
+    try:
+        step = read_step(name)
+        metrics = work(step)
+    except Refused as refusal:
+        refuse(str(refusal), training=name == "train")
+    explore(step)
+    print(metric_line(metrics), flush=True)
+
+
+def explore(step: Step) -> None:
+    """Put a profile of a step's tables beside them, for people; the step does not depend on it."""
+    if step.is_training:
+        return
+    # By its name: what is imported is part of every step's key, and how a page looks must not be.
+    module = importlib.import_module("include.steps.explore")
+    try:
+        module.write(step)
+    except Exception as error:  # noqa: BLE001 - data is not to be lost for a page about it
+        print(f"There is no profile of the outputs: {error!r}", flush=True)
+
+
+def metric_line(metrics: Mapping[str, float]) -> str:
+    """Metrics as one line, `rows_in=842 roc_auc=0.704`, which metric definitions can pick up."""
+    return " ".join(
+        f"{name}={round(value, 6):g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in metrics.items()
+    )

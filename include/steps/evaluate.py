@@ -1,0 +1,240 @@
+"""evaluate: score challenger, champion and baselines on one holdout by the same code, and give a verdict."""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from include.ml.evaluation import metrics
+from include.ml.evaluation.comparison import Answers
+from include.ml.evaluation.metrics import Estimate
+from include.ml.models.importance import permutation_importance
+from include.ml.refusal import Refused
+from include.ml.reports import evaluation as reports
+from include.ml.reports import plots
+from include.steps import card, contract, judgement, reference
+from include.steps.contract import Step
+from include.steps.judgement import Comparison, Estimates
+from include.steps.manifest import write_json, write_manifest
+from include.steps.rows import Rows, read_rows
+from include.steps.serving import inference, model_files
+from include.steps.serving.inference import Model
+
+#: rows that `verify` sends through the live endpoint
+GOLDEN_ROWS = 20
+BASELINES = {"constant": model_files.CONSTANT, "linear": model_files.LINEAR}
+#: the registry's names of our metrics, where they differ
+REGISTRY_NAMES = {"roc_auc": "auc", "f1_score": "f1"}
+
+
+def main() -> None:
+    """Run as a processing job."""
+    contract.run("evaluate", work)
+
+
+def work(step: Step) -> Mapping[str, float]:
+    """Score all models, compare, decide, write; returns the metrics of the last log line."""
+    features = step.module("features")
+    rows = read_rows(step.required("holdout"), features)
+    with tempfile.TemporaryDirectory() as place:
+        models = read_models(step, Path(place))
+        trained = card.read_trained(Path(place) / "challenger")
+        answers = {
+            name: Answers(score(model, rows, features.CLASSES, name), threshold(name, model))
+            for name, model in models.items()
+        }
+    holdout = judgement.read_holdout(step, rows)
+    estimates = {
+        name: metrics.bootstrap(
+            rows.labels, found.probabilities, threshold=found.threshold, clusters=holdout.clusters
+        )
+        for name, found in answers.items()
+    }
+    compared = judgement.compare(step, rows, holdout, answers)
+    verdict = finite(judgement.judge(step, estimates, compared))
+    document = finite(
+        describe(step, rows, models["challenger"], answers=answers, estimates=estimates, compared=compared)
+    )
+    write_json(step.output / "verdict.json", verdict)
+    write_json(step.output / "evaluation.json", document)
+    write_golden(step.output / "golden.jsonl", rows, models["challenger"])
+    write_report(step, rows, verdict, document, answers)
+    card.write(step, trained, models["challenger"].signature, verdict, document)
+    reference.write_reference(step)
+    reference.write_monitoring(
+        step,
+        document["importance"],
+        rows.labels,
+        answers["challenger"].probabilities,
+        judgement.event_seconds(step.required("holdout")),
+    )
+    value = estimates["challenger"][step.description.metric].value
+    told = {step.description.metric: value, "promote": int(verdict["promote"])}
+    write_manifest(step, counts={"rows_in": len(rows), "rows_out": len(rows)}, metrics=told)
+    return {"rows": len(rows), **told}
+
+
+def read_models(step: Step, place: Path) -> dict[str, Model]:
+    """The challenger, its baselines and a champion, if there is one; files are checked before loading."""
+    folder = _unpacked(step.required("challenger"), place / "challenger")
+    challenger = inference.read_model(folder)
+    models = {"challenger": challenger}
+    if step.input("champion").is_dir() and any(step.input("champion").iterdir()):
+        models["champion"] = inference.read_model(_unpacked(step.input("champion"), place / "champion"))
+    for name, file in BASELINES.items():
+        estimator = model_files.read_estimator(folder / file)
+        predict = inference.from_estimator(estimator, challenger.signature)
+        models[name] = Model(challenger.signature, challenger.combine, predict)
+    return models
+
+
+def _unpacked(source: Path, target: Path) -> Path:
+    archive = source / "model.tar.gz"
+    if not archive.is_file():
+        raise Refused(f"There is no model.tar.gz in {source}. Give the job the output of a training job.")
+    return model_files.unpack(archive, target)
+
+
+def score(model: Model, rows: Rows, classes: tuple[str, ...], name: str) -> np.ndarray:
+    """Probabilities of all classes of the cycle, shape (rows, classes)."""
+    try:
+        found = model.probabilities(rows.columns)
+    except KeyError as error:
+        raise Refused(
+            f"The {name} cannot be scored on this holdout: it needs {error}, which SIGNATURE and combine in "
+            "features.py no longer give. Keep the column, or start a cycle of a new name."
+        ) from error
+    return inference.spread(found, model.signature.classes, classes)
+
+
+def threshold(name: str, model: Model) -> float:
+    """From which probability on the model says yes; nobody chose one for a baseline, so it is one half."""
+    return 0.5 if name in BASELINES else model.signature.threshold
+
+
+def describe(
+    step: Step,
+    rows: Rows,
+    model: Model,
+    *,
+    answers: Mapping[str, Answers],
+    estimates: Estimates,
+    compared: Comparison,
+) -> dict[str, Any]:
+    """The content of evaluation.json: the registry's own part, and what the report shows."""
+    classes, metric = step.module("features").CLASSES, step.description.metric
+    groups = {name: rows.columns[name] for name in step.module("estimator").SLICES}
+    ours, limit = answers["challenger"].probabilities, answers["challenger"].threshold
+    calibrations = {
+        name: metrics.calibration(*reference.judged(rows.labels, found.probabilities))
+        for name, found in answers.items()
+    }
+    return {
+        f"{step.description.task}_classification_metrics": registry_metrics(
+            rows, ours, estimates["challenger"], limit, classes
+        ),
+        "rows": len(rows),
+        "models": {
+            name: {key: asdict(each) for key, each in found.items()} for name, found in estimates.items()
+        },
+        "gain": {
+            name: {rival: asdict(each) for rival, each in found.items()}
+            for name, found in compared.gains.items()
+        },
+        "slices": metrics.slices(rows.labels, ours, groups, metric, threshold=limit),
+        "calibration": calibrations["challenger"],
+        "calibrations": calibrations,
+        "importance": permutation_importance(
+            lambda columns: inference.spread(model.probabilities(columns), model.signature.classes, classes),
+            rows.columns,
+            rows.labels,
+            metric,
+        ),
+    }
+
+
+def registry_metrics(
+    rows: Rows,
+    probabilities: np.ndarray,
+    estimates: Mapping[str, Estimate],
+    threshold: float,
+    classes: tuple[str, ...],
+) -> dict[str, Any]:
+    """Metrics in the schema of the registry, with confusion matrix and, for two classes, ROC curve."""
+    found: dict[str, Any] = {
+        REGISTRY_NAMES.get(name, name): {
+            "value": each.value,
+            "standard_deviation": each.standard_deviation,
+        }
+        for name, each in estimates.items()
+    }
+    is_binary = len(classes) == 2  # noqa: PLR2004 - two classes
+    said = (probabilities[:, 1] >= threshold).astype(int) if is_binary else probabilities.argmax(axis=1)
+    matrix = metrics.confusion(rows.labels, said, len(classes))
+    found["confusion_matrix"] = {
+        name: dict(zip(classes, row, strict=True)) for name, row in zip(classes, matrix.tolist(), strict=True)
+    }
+    if is_binary:
+        false, true = metrics.roc_curve(rows.labels, probabilities[:, 1])
+        found["receiver_operating_characteristic_curve"] = {
+            "false_positive_rates": false.tolist(),
+            "true_positive_rates": true.tolist(),
+        }
+    return found
+
+
+def write_golden(path: Path, rows: Rows, model: Model) -> None:
+    """Rows of the holdout as a client sends them, with the answers that the live endpoint must give."""
+    places = np.unique(np.linspace(0, len(rows) - 1, GOLDEN_ROWS).astype(int))
+    columns = {name: values[places] for name, values in rows.columns.items()}
+    labels, scores = model.label(model.probabilities(columns))
+    lines = []
+    for index, place in enumerate(places):
+        instance = {name: _plain(values[index]) for name, values in columns.items()}
+        event_id = str(rows.event_ids[place])
+        lines.append({"event_id": event_id, "row": instance, "label": labels[index], "score": scores[index]})
+    path.write_text("".join(json.dumps(line, allow_nan=False) + "\n" for line in lines))
+
+
+def _plain(value: object) -> object:
+    """A cell as JSON has it: a missing value is null."""
+    if isinstance(value, float):
+        return None if math.isnan(value) else float(value)
+    return value or None
+
+
+def write_report(
+    step: Step,
+    rows: Rows,
+    verdict: Mapping[str, Any],
+    document: Mapping[str, Any],
+    answers: Mapping[str, Answers],
+) -> None:
+    """Write report.html."""
+    drawn = [plots.gain(verdict)]
+    if verdict["slices"]:
+        drawn.append(plots.slices(verdict["slices"], verdict["metric"]))
+    if step.description.task == "binary":
+        curves = {
+            name: metrics.roc_curve(rows.labels, found.probabilities[:, 1]) for name, found in answers.items()
+        }
+        drawn.append(plots.curves(curves))
+    drawn.append(plots.calibration(document["calibrations"]))
+    title = f"{step.cycle}: evaluation of {step.start:%Y-%m-%d} to {step.end:%Y-%m-%d}"
+    (step.output / "report.html").write_text(reports.page(title, verdict, document, drawn))
+
+
+def finite(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """The same JSON with null for numbers that are none: a metric can be undefined on a small holdout."""
+    if isinstance(value, dict):
+        return {key: finite(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,86 @@
+"""explore: a profile of what a step has written, for people; a page beside its outputs.
+
+It reads at most SAMPLE_ROWS rows of each table, however large that is; the numbers of rows and of missing
+values are those that Parquet itself keeps. `contract.run` calls it after every processing step. The page is
+no part of the output: no manifest names it, and how it looks is part of no step's key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from include.ml.reports.profile import Table, page
+from include.steps.contract import Step
+
+NAME = "profile.html"
+#: rows of a table that are looked at
+SAMPLE_ROWS = 20_000
+#: row groups of a table that they are taken from, evenly over all of them
+GROUPS = 8
+#: tables on one page
+TABLES = 12
+
+
+def write(step: Step) -> bool:
+    """Write the page, if the step has written tables; whether it has."""
+    tables = [describe(name, files) for name, files in found(step.output).items()][:TABLES]
+    tables = [table for table in tables if len(table.sample.columns)]
+    if not tables:
+        return False
+    title = f"{step.cycle}: {step.name} of {step.start:%Y-%m-%d %H:%M} to {step.end:%Y-%m-%d %H:%M}"
+    made = page(title, tables, frozenset(step.description.monitoring.private))
+    (step.output / NAME).write_text(made, encoding="utf-8")
+    return True
+
+
+def found(root: Path) -> Mapping[str, Sequence[Path]]:
+    """The Parquet files of each table: a file of its own, or all files of a folder."""
+    tables: dict[str, list[Path]] = {}
+    for path in sorted(root.rglob("*.parquet")):
+        folder = path.parent.relative_to(root).as_posix()
+        tables.setdefault(path.stem if folder == "." else folder, []).append(path)
+    return tables
+
+
+def describe(name: str, files: Sequence[Path]) -> Table:
+    """A table from its files' footers and a sample of its rows."""
+    footers = {path: pq.read_metadata(path) for path in files}
+    groups = [(path, n) for path, footer in footers.items() for n in range(footer.num_row_groups)]
+    sample = read_sample(groups, pq.read_schema(files[0]))
+    rows = sum(footer.num_rows for footer in footers.values())
+    kept = [count for footer in footers.values() for count in null_counts(footer)]
+    missing = {str(column): 0 for column in sample.columns}
+    for column, count in kept:
+        if column in missing:
+            missing[column] += count
+    return Table(name=name, rows=rows, missing=missing, sample=sample)
+
+
+def null_counts(footer: pq.FileMetaData) -> Iterator[tuple[str, int]]:
+    """Missing values of every column in every row group, as Parquet's footer tells them."""
+    for n in range(footer.num_row_groups):
+        group = footer.row_group(n)
+        for place in range(group.num_columns):
+            column = group.column(place)
+            if column.statistics is not None and column.statistics.has_null_count:
+                yield column.path_in_schema, column.statistics.null_count
+
+
+def read_sample(groups: Sequence[tuple[Path, int]], schema: pa.Schema) -> pd.DataFrame:
+    """Rows from row groups that lie evenly over the table, and evenly over each of them."""
+    every = max(-(-len(groups) // GROUPS), 1)
+    chosen = groups[::every]
+    parts = []
+    for path, number in chosen:
+        with pq.ParquetFile(path) as file:
+            rows = file.read_row_group(number, use_threads=False)
+        stride = max(-(-rows.num_rows * len(chosen) // SAMPLE_ROWS), 1)
+        parts.append(rows.take(pa.array(range(0, rows.num_rows, stride))))
+    table = pa.concat_tables(parts, promote_options="permissive") if parts else schema.empty_table()
+    return cast("pd.DataFrame", table.to_pandas())

@@ -1,0 +1,132 @@
+"""The part of `evaluate` that compares the models and judges by the cycle's rule: verdict.json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from include.core.cycle import Promotion
+from include.ml.evaluation.comparison import (
+    BINARY_METRICS,
+    MULTICLASS_METRICS,
+    Answers,
+    Gain,
+    Holdout,
+    Plan,
+    gains,
+)
+from include.ml.evaluation.metrics import Estimate
+from include.ml.evaluation.promotion import decide
+from include.ml.evaluation.slices import SliceGain, slice_gains
+from include.steps.contract import Step
+from include.steps.rows import Rows
+
+BASELINES = ("constant", "linear")
+
+Estimates = dict[str, dict[str, Estimate]]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the decision is made from."""
+
+    #: by metric and rival
+    gains: dict[str, dict[str, Gain]]
+    #: over the champion, in the cycle's metric
+    slices: list[SliceGain]
+
+
+def read_holdout(step: Step, rows: Rows) -> Holdout:
+    """The rows to compare on, clustered by blocks of event time if the cycle says so."""
+    block = step.description.promotion.block
+    if block is None:
+        return Holdout(rows.labels, rows.event_ids)
+    clusters = event_seconds(step.required("holdout")) // int(block.total_seconds())
+    return Holdout(rows.labels, rows.event_ids, clusters)
+
+
+def event_seconds(folder: Path) -> np.ndarray:
+    """Event times in seconds since 1970, in the order in which `read_rows` reads the rows."""
+    parts = [pd.read_parquet(part, columns=["event_time"]) for part in sorted(folder.rglob("*.parquet"))]
+    times = pd.concat(parts, ignore_index=True)["event_time"].dt.as_unit("s")
+    seconds: np.ndarray = times.astype("int64").to_numpy()
+    return seconds
+
+
+def plan(rule: Promotion) -> Plan:
+    """How the rule's intervals are computed."""
+    return Plan(rule.confidence, rule.repetitions, rule.seed)
+
+
+def compare(step: Step, rows: Rows, holdout: Holdout, answers: Mapping[str, Answers]) -> Comparison:
+    """The challenger's gains over every rival in every metric, and over the champion in every slice."""
+    cycle = step.description
+    challenger, champion = answers["challenger"], answers.get("champion")
+    rivals = {name: found for name, found in answers.items() if name != "challenger"}
+    known = BINARY_METRICS if cycle.task == "binary" else MULTICLASS_METRICS
+    how = plan(cycle.promotion)
+    found = {metric: gains(metric, holdout, challenger, rivals, how) for metric in known}
+    if champion is None:
+        return Comparison(found, [])
+    groups = {name: rows.columns[name] for name in step.module("estimator").SLICES}
+    judged = slice_gains(
+        cycle.metric,
+        holdout,
+        challenger=challenger,
+        champion=champion,
+        groups=groups,
+        floor=cycle.promotion.floor,
+        plan=how,
+    )
+    return Comparison(found, judged)
+
+
+def judge(step: Step, estimates: Estimates, compared: Comparison) -> dict[str, Any]:
+    """The content of verdict.json."""
+    cycle = step.description
+    found = {name: each[cycle.metric] for name, each in estimates.items()}
+    over = compared.gains[cycle.metric]
+    champion, over_champion = found.get("champion"), over.get("champion")
+    over_baselines = {name: over[name] for name in BASELINES}
+    verdict = decide(
+        cycle.metric, cycle.promotion.minimum_gain, over_champion, over_baselines, compared.slices
+    )
+    return {
+        "promote": verdict.promote,
+        "reasons": list(verdict.reasons),
+        "metric": cycle.metric,
+        "challenger": _bounds(found["challenger"]),
+        "champion": _bounds(champion) if champion else None,
+        "baselines": {name: _bounds(found[name]) for name in BASELINES},
+        "gain": asdict(over_champion) if over_champion else None,
+        "baseline_gains": {name: asdict(each) for name, each in over_baselines.items()},
+        "slices": [slice_json(each) for each in compared.slices],
+        "rule": rule_json(cycle.promotion),
+    }
+
+
+def _bounds(estimate: Estimate) -> dict[str, float]:
+    return {"value": estimate.value, "low": estimate.low, "high": estimate.high}
+
+
+def slice_json(found: SliceGain) -> dict[str, Any]:
+    """A slice as the verdict has it."""
+    return {**asdict(found), "is_under_floor": found.is_under_floor}
+
+
+def rule_json(rule: Promotion) -> dict[str, Any]:
+    """The rule as the verdict has it; the block in seconds."""
+    return {
+        "minimum_gain": rule.minimum_gain,
+        "slice_floor": rule.slice_floor,
+        "slice_floors": dict(rule.slice_floors),
+        "confidence": rule.confidence,
+        "repetitions": rule.repetitions,
+        "seed": rule.seed,
+        "block_s": None if rule.block is None else int(rule.block.total_seconds()),
+    }

@@ -1,0 +1,77 @@
+"""The manifest of a step's output: which files, how many rows, which digest, and that no row has vanished."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from include.steps.contract import Step
+
+NAME = "manifest.json"
+#: where a row that came in can have gone to, besides the names that start with "rows_" in a step's counts
+ROWS_IN = "rows_in"
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_balance(counts: Mapping[str, int]) -> None:
+    """Fail unless every row that came in is accounted for: rows_in is the sum of all other counts."""
+    gone = {name: count for name, count in counts.items() if name != ROWS_IN}
+    if counts.get(ROWS_IN) != sum(gone.values()):
+        raise AssertionError(
+            f"Rows got lost: rows_in={counts.get(ROWS_IN)}, but {gone} add up to {sum(gone.values())}. "
+            "This is a fault of the step, not of the data; its output must not be used."
+        )
+
+
+def describe(root: Path) -> list[dict[str, Any]]:
+    """Name, rows (None where it is no table), bytes and SHA-256 of each file below `root`, by name."""
+    files = sorted(path for path in root.rglob("*") if path.is_file() and path.name != NAME)
+    return [
+        {
+            "name": path.relative_to(root).as_posix(),
+            "rows": pq.read_metadata(path).num_rows if path.suffix == ".parquet" else None,
+            "bytes": path.stat().st_size,
+            "sha256": digest(path),
+        }
+        for path in files
+    ]
+
+
+def write_manifest(
+    step: Step, *, counts: Mapping[str, int], metrics: Mapping[str, float] | None = None
+) -> dict[str, Any]:
+    """Describe everything in the step's output directory in its `manifest.json`, and return that.
+
+    Call it last: a directory without a manifest is incomplete.
+    """
+    check_balance(counts)
+    files = describe(step.output)
+    sums = "".join(f"{file['name']} {file['sha256']}\n" for file in files)
+    manifest = {
+        "step": step.name,
+        "cycle": step.cycle,
+        "interval": [step.start.isoformat(), step.end.isoformat()],
+        "key": step.key,
+        "files": files,
+        "digest": hashlib.sha256(sums.encode()).hexdigest(),
+        "counts": dict(counts),
+        "metrics": dict(metrics or {}),
+    }
+    write_json(step.output / NAME, manifest)
+    return manifest
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON that is the same, byte for byte, for the same value."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")

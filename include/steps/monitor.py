@@ -1,0 +1,69 @@
+"""monitor: a window's data and answers against the champion's baseline, and whether that is an alarm."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from include.ml.monitoring.alarms import AlarmRule, alarm
+from include.steps.contract import Step, run
+from include.steps.manifest import write_json, write_manifest
+from include.steps.watch_data import watch_data
+from include.steps.watch_quality import watch_quality
+
+#: what the job is told of the champion, by the names in evidence.json
+CHAMPION = {
+    "version": "champion-version",
+    "data_end": "champion-data-end",
+    "evaluation_uri": "champion-evaluation-uri",
+}
+
+
+def monitor(step: Step) -> dict[str, float]:
+    """Write what was found of data and quality, and evidence.json, which holds it together."""
+    data, quality = watch_data(step), watch_quality(step)
+    metrics = {**data.pop("metrics"), **quality.pop("metrics")}
+    n_rows = data["rows"]
+    evidence = {
+        "version": 1,
+        "window": [step.start.isoformat(), step.end.isoformat()],
+        "champion": {name: step.parameters.get(parameter) for name, parameter in CHAMPION.items()},
+        **data,
+        **quality,
+        "alarm": judge(step, data, quality),
+    }
+    write_json(step.output / "evidence.json", evidence)
+    counts = {"rows_in": n_rows, "rows_out": n_rows, "rows_quarantined": 0, "rows_duplicate": 0}
+    metrics["alarm"] = int(evidence["alarm"]["is_alarm"])
+    write_manifest(step, counts=counts, metrics=metrics)
+    return {"rows_in": n_rows, **metrics}
+
+
+def judge(step: Step, data: dict[str, Any], quality: dict[str, Any]) -> dict[str, Any]:
+    """The `alarm` of evidence.json, by the cycle's rule and what could be known at the window's end.
+
+    What labels told later counts from then on, for whoever decides later: so that a window says the same
+    whenever it is watched.
+    """
+    known = [each for each in quality["quality"] if datetime.fromisoformat(each["cutoff"]) <= step.end]
+    rules = step.description.monitoring
+    rule = AlarmRule(
+        minimum_rows=rules.minimum_rows,
+        minimum_importance=rules.minimum_importance,
+        separability_limit=rules.separability_limit,
+        matured_share=rules.matured_share,
+    )
+    return alarm(
+        rule,
+        rows=data["rows"],
+        broken=data["broken"],
+        features=data["features"],
+        separability=data["separability"],
+        predictions=data["predictions"],
+        quality=known,
+    )
+
+
+def main() -> None:
+    """Run the step in its container."""
+    run("monitor", monitor)

@@ -1,0 +1,68 @@
+"""prepare: the interval's own rows as records to score, as features to watch, and their labels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from include.ml.features.labels import places
+from include.ml.refusal import Refused
+from include.steps import partitions
+from include.steps.contract import Step, run
+from include.steps.manifest import write_manifest
+from include.steps.tables import write_table
+
+#: records in one file to score; the files are scored side by side
+BATCH_ROWS = 65_536
+
+
+def prepare(step: Step) -> dict[str, int]:
+    """Write `batch/*.csv`, `rows/*.parquet` and `labels/labels.parquet`."""
+    features = step.module("features")
+    rows = partitions.feature_rows(step, own_partition(step))
+    watched = ["event_id", "event_time", *features.SIGNATURE, *features.COMBINED]
+    for number, first in enumerate(range(0, len(rows), BATCH_ROWS)):
+        chunk = rows.iloc[first : first + BATCH_ROWS]
+        write_batch(step, f"part-{number:05d}.csv", chunk[["event_id", *features.SIGNATURE]])
+        write_table(step.output / "rows" / f"part-{number:05d}.parquet", chunk[watched])
+    n_labels = write_table(step.output / "labels/labels.parquet", all_labels(step, rows))
+    counts = {"rows_in": len(rows), "rows_out": len(rows)}
+    write_manifest(
+        step, counts=counts | {"rows_quarantined": 0, "rows_duplicate": 0}, metrics={"labels": n_labels}
+    )
+    return counts | {"labels": n_labels}
+
+
+def own_partition(step: Step) -> partitions.Partition:
+    """The cleaned partition of the step's interval."""
+    for partition in partitions.find(step):
+        if (partition.start, partition.end) == (step.start, step.end):
+            return partition
+    raise Refused(
+        f"The cleaned data of {step.start.isoformat()} to {step.end.isoformat()} is not among the inputs. "
+        "Run clean for the interval, and name its output in the job's input manifest."
+    )
+
+
+def write_batch(step: Step, name: str, rows: pd.DataFrame) -> None:
+    """Write records without a header: event id, then the signature's columns; nothing for a missing value."""
+    path = step.output / "batch" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows.to_csv(path, header=False, index=False, lineterminator="\n", encoding="utf-8")
+
+
+def all_labels(step: Step, rows: pd.DataFrame) -> pd.DataFrame:
+    """Event id, label as a class's text, and when it was known, of every label that the data holds.
+
+    Some became known after the interval's end: whoever judges takes those known by a cut-off.
+    """
+    features = step.module("features")
+    known = rows[rows[features.LABEL].notna() & rows["known_time"].notna()]
+    text = np.array(features.CLASSES, dtype=object)[places(known[features.LABEL], features.CLASSES)]
+    labels = pd.Series(text, index=known.index, dtype="str")
+    return pd.DataFrame({"event_id": known["event_id"], "label": labels, "known_time": known["known_time"]})
+
+
+def main() -> None:
+    """Run the step in its container."""
+    run("prepare", prepare)

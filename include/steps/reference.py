@@ -1,0 +1,105 @@
+"""What evaluate leaves for those who watch its model: `monitoring.json` and `reference.parquet`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from include.ml.evaluation import clusters
+from include.ml.monitoring.binning import histogram, quantile_edges
+from include.ml.monitoring.estimation import calibration_map
+from include.ml.refusal import Refused
+from include.steps.columns import Sample, count_rows, read_batches
+from include.steps.contract import Step
+from include.steps.manifest import write_json
+from include.steps.tables import write_table
+
+MONITORING, REFERENCE = "monitoring.json", "reference.parquet"
+#: training rows that stand for all of them
+SAMPLE_ROWS = 5000
+#: the time of a row, by which rows that share what no column tells are held together
+TIME = "event_time"
+
+
+def watched(step: Step) -> list[str]:
+    """The features that may leave the training data: all but private ones."""
+    features, private = step.module("features"), step.description.monitoring.private
+    return [name for name in (*features.SIGNATURE, *features.COMBINED) if name not in private]
+
+
+def write_reference(step: Step) -> int:
+    """Write a seeded sample of the training rows as the features see them; how many there are."""
+    files = sorted(step.required("train").rglob("*.parquet"))
+    if not files:
+        raise Refused("The input 'train' holds no Parquet file. Give evaluate the transform's train/ output.")
+    columns = [*([] if TIME in step.description.monitoring.private else [TIME]), *watched(step)]
+    sample = Sample(count_rows(files), SAMPLE_ROWS)
+    for path in files:
+        for batch in read_batches(path, columns):
+            sample.add(batch)
+    return write_table(step.output / REFERENCE, sample.frame()[columns])
+
+
+def write_monitoring(
+    step: Step,
+    importance: Mapping[str, float],
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    times_s: np.ndarray,
+) -> None:
+    """Write what the model rests on, how its answers are spread, and what its scores are worth.
+
+    :param importance: by how much the metric falls when a column is shuffled
+    :param labels: places of the holdout's true classes
+    :param probabilities: of the classes, shape (rows, classes)
+    :param times_s: of the events, in seconds
+    """
+    block = step.description.promotion.block
+    groups = None if block is None else times_s // int(block.total_seconds())
+    is_true, scores = judged(labels, probabilities)
+    content = {
+        "version": 1,
+        "rows": len(labels),
+        "importance": dict(importance),
+        "predictions": spread_of(step, probabilities, groups),
+        "calibration": calibration_map(is_true, scores, groups),
+    }
+    write_json(step.output / MONITORING, content)
+
+
+def judged(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Whether a score came true, and the score: the positive class's, or that of the label that was said."""
+    if probabilities.shape[1] == 2:  # noqa: PLR2004 - two classes
+        return labels == 1, probabilities[:, 1]
+    return probabilities.argmax(axis=1) == labels, probabilities.max(axis=1)
+
+
+def spread_of(step: Step, probabilities: np.ndarray, groups: np.ndarray | None) -> dict[str, Any]:
+    """The answers' distribution: of a score in buckets, or of several classes."""
+    classes = step.module("features").CLASSES
+    if step.description.task == "binary":
+        scores = pd.Series(probabilities[:, 1])
+        edges = quantile_edges(scores.to_numpy(float))
+        counts = histogram(scores.to_numpy(float), edges)
+        found: dict[str, Any] = {"kind": "number", "edges": edges.tolist(), "counts": counts.tolist()}
+        bins = clusters.bins_of(scores, edges)
+    else:
+        bins = probabilities.argmax(axis=1)
+        counts = np.bincount(bins, minlength=len(classes))
+        found = {"kind": "text", "values": list(classes), "counts": counts.tolist()}
+    return found | correlated(bins, groups, ordered=found["kind"] == "number")
+
+
+def correlated(bins: np.ndarray, groups: np.ndarray | None, *, ordered: bool) -> dict[str, float | None]:
+    """How much answers of one group are alike, and what that makes the rows worth."""
+    if groups is None:
+        return {"correlation": None, "design_effect": 1.0}
+    codes = pd.factorize(groups)[0]
+    found = clusters.correlation(bins, codes, ordered=ordered)
+    return {
+        "correlation": found,
+        "design_effect": clusters.design_effect(found or 0.0, codes, len(bins)),
+    }

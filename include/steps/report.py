@@ -1,0 +1,54 @@
+"""report: one window for people, as one HTML page.
+
+Reads `monitored` (the window's evidence, distributions and violations) and `story` (a `story.json`: the last
+windows, the decision, promotions and where it all comes from); writes `report.html`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from include.ml.refusal import Refused
+from include.ml.reports.window.page import Report, page
+from include.steps.contract import Step, run
+from include.steps.manifest import write_manifest
+
+NAME = "report.html"
+
+
+def report(step: Step) -> dict[str, int]:
+    """Write the page."""
+    monitored, rule = step.required("monitored"), step.description.monitoring
+    evidence = read(monitored / "evidence.json")
+    made = page(
+        Report(
+            story=read(step.required("story") / "story.json"),
+            evidence=evidence,
+            distributions=read(monitored / "distributions.json"),
+            violations=read(monitored / "constraint_violations.json")["violations"],
+            limits={"distance": rule.minimum_distance, "matured_share": rule.matured_share},
+            private=frozenset(rule.private),
+        )
+    )
+    (step.output / NAME).write_text(made, encoding="utf-8")
+    rows = int(evidence["rows"])
+    write_manifest(step, counts={"rows_in": rows, "rows_out": rows})
+    return {"rows": rows, "bytes": len(made.encode())}
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A JSON file of an input."""
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Refused(
+            f"{path.name} cannot be read ({error}). Run monitor and decide for the window again, then report."
+        ) from error
+    return found
+
+
+def main() -> None:
+    """Run the step in its container."""
+    run("report", report)

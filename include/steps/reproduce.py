@@ -1,0 +1,64 @@
+"""reproduce: the answers of a recorded model beside those of one trained again from its record.
+
+Reads `rows` (the recorded holdout), `original` and `again` (each a folder with `model.tar.gz`) and the
+parameter `tolerance`; writes `reproduction.json`.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from include.ml.models.reproduction import reproduction
+from include.ml.refusal import Refused
+from include.steps import contract
+from include.steps.contract import Step
+from include.steps.manifest import write_json, write_manifest
+from include.steps.rows import read_rows
+from include.steps.serving import inference, model_files
+from include.steps.serving.inference import Arrays
+
+
+def main() -> None:
+    """Run as a processing job."""
+    contract.run("reproduce", work)
+
+
+def work(step: Step) -> Mapping[str, float]:
+    """Ask both models about every row, and say how far their answers are apart."""
+    rows = read_rows(step.required("rows"), step.module("features"))
+    answers = [probabilities(step, name, rows.columns) for name in ("original", "again")]
+    found = reproduction(answers[0], answers[1], read_tolerance(step))
+    # JSON has no word for an infinite difference but null
+    largest = found.largest if math.isfinite(found.largest) else None
+    document = {**asdict(found), "largest": largest, "is_reproduced": found.is_reproduced}
+    write_json(step.output / "reproduction.json", document)
+    write_manifest(step, counts={"rows_in": found.rows, "rows_out": found.rows})
+    return {"rows": found.rows, "rows_beyond": found.rows_beyond, "largest": found.largest}
+
+
+def read_tolerance(step: Step) -> float:
+    """The largest difference of a probability that counts as the same."""
+    text = step.parameters.get("tolerance", "")
+    try:
+        tolerance = float(text)
+    except ValueError as error:
+        raise Refused(f"--tolerance {text!r} is no number. Give one like 1e-6.") from error
+    if not 0 <= tolerance < 1:
+        raise Refused(f"--tolerance {text} must be at least 0 and less than 1, as probabilities are.")
+    return tolerance
+
+
+def probabilities(step: Step, name: str, columns: Arrays) -> np.ndarray:
+    """One model's probabilities of all the cycle's classes, its files checked by their digests."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = model_files.unpack(step.required(name) / "model.tar.gz", Path(place))
+        # scikit-learn's own model: whether its export was kept is not what is asked
+        model = inference.read_model(folder, prefer_onnx=False)
+        classes = step.module("features").CLASSES
+        return inference.spread(model.probabilities(columns), model.signature.classes, classes)

@@ -1,0 +1,1 @@
+"""Serving a model inside the container: model files, request bodies, predictions."""

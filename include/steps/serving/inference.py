@@ -1,0 +1,195 @@
+"""A model ready to predict: the same way from rows to numbers in training, evaluation, batch and online.
+
+Rows become two arrays: `numbers` (single precision, the columns of the signature that are numbers, then the
+combined attributes) and `strings`. The ONNX model takes them as they are, the scikit-learn pipeline as a
+table of named columns. Neither pandas nor scikit-learn is imported here as long as the ONNX model is there.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from include.ml.refusal import Refused
+from include.steps.serving import model_files
+from include.steps.serving.payload import Column
+
+Arrays = dict[str, np.ndarray]
+Combine = Callable[[Mapping[str, np.ndarray]], Arrays]
+#: probabilities of the classes, one row each, from numbers and strings
+Predict = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signature:
+    """What a model takes and gives."""
+
+    cycle: str
+    task: str
+    columns: tuple[Column, ...]
+    #: names of all number features, those of clients first
+    numbers: tuple[str, ...]
+    strings: tuple[str, ...]
+    classes: tuple[str, ...]
+    #: a binary model says the second class from this probability on
+    threshold: float
+    #: values met in training, by string column
+    categories: Mapping[str, frozenset[str]]
+
+    def to_json(self) -> dict[str, object]:
+        """The content of `signature.json`."""
+        return {
+            "version": 1,
+            "cycle": self.cycle,
+            "task": self.task,
+            "id_column": "event_id",
+            "columns": [_column_json(column, self.categories) for column in self.columns],
+            "classes": list(self.classes),
+            "threshold": self.threshold,
+            "features": [*self.numbers, *self.strings],
+        }
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Signature:
+        """Read what `to_json` wrote."""
+        columns = tuple(Column(each["name"], each["type"] == "number") for each in told["columns"])
+        strings = tuple(column.name for column in columns if not column.is_number)
+        return cls(
+            cycle=told["cycle"],
+            task=told["task"],
+            columns=columns,
+            numbers=tuple(name for name in told["features"] if name not in strings),
+            strings=strings,
+            classes=tuple(told["classes"]),
+            threshold=told["threshold"],
+            categories={
+                each["name"]: frozenset(each["values"]) for each in told["columns"] if "values" in each
+            },
+        )
+
+
+def _column_json(column: Column, categories: Mapping[str, frozenset[str]]) -> dict[str, object]:
+    about: dict[str, object] = {"name": column.name, "type": "number" if column.is_number else "string"}
+    if column.name in categories:
+        about["values"] = sorted(categories[column.name])
+    return about
+
+
+@dataclass(frozen=True)
+class Model:
+    """A signature, the cycle's combined attributes, and something that turns numbers into probabilities."""
+
+    signature: Signature
+    combine: Combine
+    predict: Predict
+
+    def features(self, columns: Arrays) -> tuple[np.ndarray, np.ndarray]:
+        """The two arrays that the model takes, from one array for each column of the signature."""
+        return stack(self.signature, self.combine, columns)
+
+    def probabilities(self, columns: Arrays) -> np.ndarray:
+        """Probabilities of the classes, shape (rows, classes)."""
+        return self.predict(*self.features(columns))
+
+    def label(self, probabilities: np.ndarray) -> tuple[list[str], list[float]]:
+        """Label and score of every row: the score is that of the positive class, or of the label."""
+        classes = self.signature.classes
+        if self.signature.task == "binary":
+            scores = probabilities[:, 1].tolist()
+            low, high = classes
+            return [high if score >= self.signature.threshold else low for score in scores], scores
+        best = probabilities.argmax(axis=1)
+        return [classes[index] for index in best.tolist()], probabilities.max(axis=1).tolist()
+
+
+def stack(signature: Signature, combine: Combine, columns: Arrays) -> tuple[np.ndarray, np.ndarray]:
+    """Add the combined attributes and stack everything, strings apart.
+
+    :param columns: one array of equal length for each column of the signature; a missing number is NaN
+    """
+    every = {**columns, **combine(columns)}
+    rows = len(every[signature.columns[0].name])
+    return (
+        _side_by_side([every[name] for name in signature.numbers], rows, np.float32),
+        _side_by_side([every[name] for name in signature.strings], rows, object),
+    )
+
+
+def _side_by_side(columns: Sequence[np.ndarray], rows: int, kind: type) -> np.ndarray:
+    """One row-major array of columns; a single call of NumPy, since each costs as much as a row's values."""
+    if not columns:
+        return np.empty((rows, 0), dtype=kind)
+    joined: np.ndarray = np.concatenate(columns, dtype=kind, casting="unsafe")
+    return np.ascontiguousarray(joined.reshape(len(columns), rows).T)
+
+
+def to_arrays(signature: Signature, columns: Sequence[Sequence[Any]]) -> Arrays:
+    """Arrays from the lists that a payload holds."""
+    return {
+        column.name: np.array(values, dtype=np.float64 if column.is_number else object)
+        for column, values in zip(signature.columns, columns, strict=True)
+    }
+
+
+def table(signature: Signature, numbers: np.ndarray, strings: np.ndarray) -> Any:  # noqa: ANN401 - no pandas here
+    """The data frame that the scikit-learn pipeline takes."""
+    import pandas as pd  # noqa: PLC0415 - serving ONNX must not need pandas
+
+    frame = pd.DataFrame(numbers, columns=list(signature.numbers))
+    return frame.assign(**{name: strings[:, index] for index, name in enumerate(signature.strings)})
+
+
+def from_estimator(estimator: Any, signature: Signature) -> Predict:  # noqa: ANN401 - scikit-learn has no types
+    """Predict by a fitted scikit-learn pipeline."""
+
+    def predict(numbers: np.ndarray, strings: np.ndarray) -> np.ndarray:
+        return np.asarray(estimator.predict_proba(table(signature, numbers, strings)))
+
+    return predict
+
+
+def from_onnx(model: bytes | Path, threads: int = 1) -> Predict:
+    """Predict by an exported model; more threads than one only pay for many rows at once."""
+    import onnxruntime  # noqa: PLC0415 - the fallback does without
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    content = model if isinstance(model, bytes) else str(model)
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    inputs = {each.name for each in session.get_inputs()}
+
+    def predict(numbers: np.ndarray, strings: np.ndarray) -> np.ndarray:
+        feed = {"numbers": numbers, "strings": strings}
+        found: np.ndarray = session.run(["probabilities"], {name: feed[name] for name in inputs})[0]
+        return found
+
+    return predict
+
+
+def read_model(folder: Path, *, prefer_onnx: bool = True, threads: int = 1) -> Model:
+    """The model in a folder, its files checked against their digests before anything is made of them."""
+    names = model_files.check_manifest(folder)
+    try:
+        signature = Signature.from_json(json.loads((folder / model_files.SIGNATURE).read_text()))
+    except (OSError, ValueError, KeyError) as error:
+        raise Refused(f"{folder / model_files.SIGNATURE} cannot be read ({error!r}). Train again.") from error
+    combine = importlib.import_module(f"include.cycles.{signature.cycle}.features").combine
+    if prefer_onnx and model_files.ONNX in names:
+        return Model(signature, combine, from_onnx(folder / model_files.ONNX, threads))
+    estimator = model_files.read_estimator(folder / model_files.SKOPS)
+    return Model(signature, combine, from_estimator(estimator, signature))
+
+
+def spread(probabilities: np.ndarray, classes: Sequence[str], every: Sequence[str]) -> np.ndarray:
+    """Probabilities of all classes of a cycle; a class that the model has not met has none."""
+    wide = np.zeros((len(probabilities), len(every)))
+    wide[:, [every.index(name) for name in classes]] = probabilities
+    return wide

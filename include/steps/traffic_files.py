@@ -1,0 +1,77 @@
+"""Captured requests and ground truth as files that a job was given, read line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import pandas as pd
+
+from include.ml.monitoring.captures import Capture, parse_capture
+from include.ml.monitoring.ground_truth import Truth, as_frame, parse_truth
+from include.ml.monitoring.records import Faults, MalformedError
+from include.ml.refusal import Refused
+from include.steps.contract import Step
+
+Record = TypeVar("Record")
+
+
+def read_lines(
+    root: Path, parse: Callable[[Path, str], Record], faults: Faults
+) -> Iterator[tuple[Path, Record]]:
+    """Every record below `root`, from the earliest file to the latest, with its file.
+
+    A line that cannot be used is noted among `faults` and left out: one request that was cut off must not
+    hide all others.
+    """
+    # Names begin with the moment of writing, but the folder of a variant is above the hours.
+    for path in sorted(root.rglob("*.jsonl"), key=lambda path: (path.parts[-5:], path)):
+        name = path.relative_to(root).as_posix()
+        with path.open(encoding="utf-8", errors="replace") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    try:
+                        yield path, parse(path, line)
+                    except MalformedError as error:
+                        faults.add(name, number, error)
+
+
+@dataclass
+class TruthFound:
+    """The ground truth of a job's input `truth`, which may be missing."""
+
+    #: `event_id`, `label` and `known_time` in the order of the files
+    labels: pd.DataFrame
+    records: list[Truth] = field(default_factory=list)
+    faults: Faults = field(default_factory=Faults)
+
+
+def read_truth(step: Step) -> TruthFound:
+    """Every label among the ground-truth files."""
+    classes, faults = step.module("features").CLASSES, Faults()
+
+    def parse(path: Path, line: str) -> Truth:
+        return parse_truth(line, classes, hour_of(path) + timedelta(hours=1))
+
+    records = [truth for _, truth in read_lines(step.input("truth"), parse, faults)]
+    return TruthFound(as_frame(records), records, faults)
+
+
+def read_captures(step: Step, faults: Faults) -> Iterator[tuple[str, Capture]]:
+    """Every captured answer, with the variant that gave it."""
+    for path, capture in read_lines(step.input("captured"), lambda _, line: parse_capture(line), faults):
+        yield path.parts[-6], capture
+
+
+def hour_of(path: Path) -> datetime:
+    """The hour of a file below `yyyy/mm/dd/hh/`."""
+    try:
+        return datetime.strptime("/".join(path.parts[-5:-1]), "%Y/%m/%d/%H").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise Refused(
+            f"{path.name} does not lie in a folder yyyy/mm/dd/hh. Put ground truth into the folder of the "
+            "hour in which it became known."
+        ) from error

@@ -1,0 +1,170 @@
+"""Train the cycle's pipeline and two baselines, and leave a model that carries all that serving it needs."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from include.ml.evaluation.metrics import best_threshold, metrics
+from include.ml.models import baselines, export
+from include.ml.refusal import Refused
+from include.steps import contract
+from include.steps.contract import Step
+from include.steps.rows import Rows, read_rows
+from include.steps.serving import inference, model_files
+from include.steps.serving.inference import Signature, from_estimator
+from include.steps.serving.payload import Column
+
+#: the folder that holds the package `include` of the running code
+ROOT = Path(__file__).parents[2]
+#: string columns with more values than this do not list them in the signature
+VALUES_LIMIT = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """What training made."""
+
+    signature: Signature
+    pipeline: Pipeline
+    linear: Pipeline
+    constant: ClassifierMixin
+
+
+def main() -> None:
+    """Run as a training job."""
+    contract.run("train", work)
+
+
+def work(step: Step) -> Mapping[str, float]:
+    """Fit, export, measure, write; returns the metrics of the last log line."""
+    threads = int(os.environ.get("FLYWHEEL_THREADS") or os.environ.get("OMP_NUM_THREADS") or 1)
+    features, estimator = step.module("features"), step.module("estimator")
+    train = read_rows(step.required("train"), features)
+    validation = read_rows(step.required("validation"), features)
+    require_classes(train, features)
+    # many small products of matrices: handing them to a second thread costs more than it saves
+    with threadpool_limits({"openmp": threads, "blas": 1}):
+        fitted = fit(step, features, train, estimator.pipeline(step.parameters))
+        fitted, measured = judge(fitted, features, validation)
+        write(step.output, fitted)
+        agreement = write_onnx(step.output, fitted, features, validation)
+    told = {"rows": len(train), "rows_validation": len(validation), **measured}
+    # a metric is undefined where the validation rows have one class; JSON has no word for it but null
+    shown = {name: value if math.isfinite(value) else None for name, value in told.items()}
+    document = {"metrics": shown, "onnx": agreement, "threads": threads}
+    (step.output / model_files.METRICS).write_text(json.dumps(document, indent=1) + "\n")
+    copy_code(step.output / "code", step.cycle)
+    interval = [step.start.isoformat(), step.end.isoformat()]
+    about = {"step": "train", "cycle": step.cycle, "interval": interval, "key": step.key}
+    model_files.write_manifest(step.output, about)
+    return told
+
+
+def require_classes(train: Rows, features: ModuleType) -> None:
+    """Refuse rows that all have one label."""
+    if len(np.unique(train.labels)) == 1:
+        label = features.CLASSES[train.labels[0]]
+        raise Refused(
+            f"Cannot fit: every one of the {len(train)} rows has {features.LABEL}={label}. "
+            "Check the filter in cleaning.py, or fetch a longer period."
+        )
+
+
+def make_signature(step: Step, features: ModuleType, train: Rows) -> Signature:
+    """What the model takes and gives; only classes that training met are told apart."""
+    kinds: Mapping[str, str] = features.SIGNATURE
+    strings = tuple(name for name, kind in kinds.items() if kind == "string")
+    values = {name: frozenset(np.unique(train.columns[name]).tolist()) for name in strings}
+    return Signature(
+        cycle=step.cycle,
+        task=step.description.task,
+        columns=tuple(Column(name, kind == "number") for name, kind in kinds.items()),
+        numbers=(*(name for name in kinds if name not in strings), *features.COMBINED),
+        strings=strings,
+        classes=tuple(features.CLASSES[place] for place in np.unique(train.labels)),
+        threshold=0.5,
+        categories={name: each for name, each in values.items() if len(each) <= VALUES_LIMIT},
+    )
+
+
+def fit(step: Step, features: ModuleType, train: Rows, pipeline: Pipeline) -> Fitted:
+    """Fit the pipeline and the baselines on the training rows alone."""
+    signature = make_signature(step, features, train)
+    table = inference.table(signature, *inference.stack(signature, features.combine, train.columns))
+    places = {name: place for place, name in enumerate(signature.classes)}
+    labels = np.array([places[features.CLASSES[label]] for label in train.labels])
+    return Fitted(
+        signature=signature,
+        pipeline=pipeline.fit(table, labels),
+        linear=baselines.linear(signature.numbers, signature.strings).fit(table, labels),
+        constant=baselines.constant().fit(table, labels),
+    )
+
+
+def judge(fitted: Fitted, features: ModuleType, validation: Rows) -> tuple[Fitted, dict[str, float]]:
+    """Set the threshold and measure all three models on the validation rows."""
+    inputs = inference.stack(fitted.signature, features.combine, validation.columns)
+    found: dict[str, float] = {}
+    models = {"": fitted.pipeline, "constant_": fitted.constant, "linear_": fitted.linear}
+    for prefix, estimator in models.items():
+        scores = inference.spread(
+            from_estimator(estimator, fitted.signature)(*inputs), fitted.signature.classes, features.CLASSES
+        )
+        if not prefix and fitted.signature.task == "binary":
+            threshold = best_threshold(validation.labels, scores[:, 1])
+            fitted = replace(fitted, signature=replace(fitted.signature, threshold=threshold))
+        measured = metrics(validation.labels, scores, fitted.signature.threshold)
+        found |= {f"validation_{prefix}{name}": value for name, value in measured.items()}
+    return fitted, found
+
+
+def write(folder: Path, fitted: Fitted) -> None:
+    """Write signature, pipeline and baselines."""
+    (folder / model_files.SIGNATURE).write_text(json.dumps(fitted.signature.to_json(), indent=1) + "\n")
+    model_files.write_estimator(fitted.pipeline, folder / model_files.SKOPS)
+    model_files.write_estimator(fitted.constant, folder / model_files.CONSTANT)
+    model_files.write_estimator(fitted.linear, folder / model_files.LINEAR)
+    for name in (model_files.SKOPS, model_files.CONSTANT, model_files.LINEAR):
+        # what serving and evaluation could not load must not leave training
+        model_files.read_estimator(folder / name)
+
+
+def write_onnx(folder: Path, fitted: Fitted, features: ModuleType, validation: Rows) -> dict[str, object]:
+    """Export the pipeline, keep the export only if it agrees on every validation row; says what happened."""
+    signature = fitted.signature
+    inputs = inference.stack(signature, features.combine, validation.columns)
+    try:
+        exported = export.to_onnx(fitted.pipeline, signature.numbers, signature.strings)
+        actual = inference.from_onnx(exported)(*inputs)
+    except Exception as error:  # noqa: BLE001 - converter and runtime raise what they like; skops remains
+        print(f"onnx=absent reason={type(error).__name__}: {error}")
+        return {"kept": False, "reason": f"{type(error).__name__}: {error}"}
+    agreement = export.agreement(from_estimator(fitted.pipeline, signature)(*inputs), actual)
+    if agreement.is_close:
+        (folder / model_files.ONNX).write_bytes(exported)
+    print(f"onnx={'kept' if agreement.is_close else 'absent'} reason={agreement}")
+    return {"kept": agreement.is_close, "reason": str(agreement)}
+
+
+def copy_code(target: Path, cycle: str) -> None:
+    """Put the running code beside the model: what cycles share, and the cycle's own package."""
+    package = ROOT / "include"
+    files = [package / "__init__.py", *sorted((package / "cycles").glob("*.py"))]
+    for folder in ("core", "steps", "ml", f"cycles/{cycle}"):
+        files += sorted((package / folder).rglob("*.py"))
+    for path in files:
+        place = target / path.relative_to(ROOT)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, place)

@@ -1,0 +1,96 @@
+"""transform: every cleaned partition so far as train, validation and holdout, and the monitoring baseline."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from include.ml.features.splitting import PARTS, by_time, is_known
+from include.ml.monitoring.constraints import suggest
+from include.ml.monitoring.statistics import Bounds, Profile
+from include.ml.refusal import Refused
+from include.steps import partitions
+from include.steps.columns import columns_of, read_batches
+from include.steps.contract import Step, parse_time, run
+from include.steps.manifest import write_json, write_manifest
+from include.steps.tables import write_table
+
+
+def transform(step: Step) -> dict[str, int]:
+    """Write the parts of the training set, one partition in memory at a time, and the baseline."""
+    until = known_until(step)
+    rows: Counter[str] = Counter()
+    for partition in partitions.find(step):
+        rows.update(_write_parts(step, partition, until))
+    refuse_empty(step, rows, until)
+    write_baseline(step)
+    out = {part: rows[part] for part in PARTS}
+    counts = {
+        "rows_in": rows.total(),
+        "rows_out": sum(out.values()),
+        "rows_quarantined": 0,
+        "rows_duplicate": 0,
+    }
+    metrics = {f"rows_{part}": count for part, count in out.items()}
+    write_manifest(step, counts=counts | {"rows_without_label": rows["unlabelled"]}, metrics=metrics)
+    return counts | {"rows_without_label": rows["unlabelled"]} | metrics
+
+
+def known_until(step: Step) -> datetime:
+    """Labels that became known later than this are not learnt from: the interval's end, or `known-until`."""
+    given = step.parameters.get("known-until")
+    return parse_time("known-until", given) if given else step.end
+
+
+def _write_parts(step: Step, partition: partitions.Partition, until: datetime) -> Counter[str]:
+    features, split = step.module("features"), step.description.split
+    rows = partitions.feature_rows(step, partition)
+    known = is_known(rows[features.LABEL], rows["known_time"], until)
+    labelled = rows[known]
+    part_of = by_time(labelled["event_time"], step.end, holdout=split.holdout, validation=split.validation)
+    for part, chosen in labelled.groupby(part_of):
+        write_table(step.output / str(part) / f"{partition.interval}.parquet", chosen)
+    return Counter(part_of.tolist()) + Counter(unlabelled=int((~known).sum()))
+
+
+def refuse_empty(step: Step, rows: Counter[str], until: datetime) -> None:
+    """Refuse a training set that lacks a part."""
+    empty = [part for part in PARTS if not rows[part]]
+    if empty:
+        split = step.description.split
+        raise Refused(
+            f"The {' and the '.join(empty)} part of {step.cycle} up to {step.end.isoformat()} is empty: of "
+            f"{rows.total()} rows {rows['unlabelled']} have no label known by {until.isoformat()}; "
+            f"the holdout is the last {split.holdout}, the validation the {split.validation} before. "
+            "Add earlier intervals, or shorten the split in cycle.py."
+        )
+
+
+def write_baseline(step: Step) -> None:
+    """Write statistics.json and constraints.json over the training part, in two passes over its files."""
+    features, rule = step.module("features"), step.description.monitoring
+    names = [*features.SIGNATURE, *features.COMBINED]
+    files = sorted((step.output / "train").glob("*.parquet"))
+    bounds = Bounds()
+    for batch in _batches(files, names):
+        bounds.add(columns_of(batch, names))
+    profile = Profile(bounds.edges(), private=rule.private)
+    for batch in _batches(files, names):
+        profile.add(columns_of(batch, names), batch.num_rows)
+    found = profile.statistics()
+    write_json(step.output / "baseline/statistics.json", found)
+    write_json(step.output / "baseline/constraints.json", suggest(found, rule.minimum_distance))
+
+
+def _batches(files: list[Path], columns: list[str]) -> Iterator[pa.RecordBatch]:
+    for path in files:
+        yield from read_batches(path, columns)
+
+
+def main() -> None:
+    """Run the step in its container."""
+    run("transform", transform)

@@ -1,0 +1,232 @@
+"""The part of `monitor` that compares a window's rows and answers with what the champion was made from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from include.ml.evaluation import clusters
+from include.ml.evaluation.clusters import Sample
+from include.ml.monitoring import alarms, constraints, drift, violations
+from include.ml.monitoring.separability import separability
+from include.ml.monitoring.statistics import Profile
+from include.ml.refusal import Refused
+from include.steps import columns
+from include.steps.contract import Step
+from include.steps.manifest import write_json
+from include.steps.reference import MONITORING, REFERENCE, SAMPLE_ROWS, TIME
+from include.steps.tables import read_table
+from include.steps.watch_predictions import watch_predictions
+
+#: columns of the rows that identify them and are no features
+IDENTITY = ("event_id", TIME)
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What the champion left of the rows that it was trained on."""
+
+    statistics: dict[str, Any]
+    constraints: dict[str, Any]
+    #: monitoring.json; empty of a model evaluated before there was one
+    monitoring: dict[str, Any]
+    #: reference.parquet; without it nothing is compared row by row
+    reference: pd.DataFrame | None
+
+    @property
+    def features(self) -> dict[str, dict[str, Any]]:
+        """The features that have a distribution, by name: private ones have none."""
+        found = {feature["name"]: feature for feature in self.statistics["features"]}
+        return {name: each for name, each in found.items() if _spread(each)}
+
+    @property
+    def edges(self) -> dict[str, np.ndarray]:
+        """The bounds of the numbers' buckets."""
+        return {
+            name: drift.bucket_edges(each) for name, each in self.features.items() if not drift.is_text(each)
+        }
+
+
+@dataclass(frozen=True)
+class Current:
+    """What is kept of the window's rows."""
+
+    profile: Profile
+    sample: pd.DataFrame
+
+
+def watch_data(step: Step) -> dict[str, Any]:
+    """Write statistics, constraints, violations and distributions; what evidence.json says of the data.
+
+    Returns `rows`, `broken`, `features`, `separability`, `predictions`, and `metrics` for the manifest.
+    """
+    baseline = read_baseline(step)
+    current = read_rows(step, baseline)
+    now = current.profile.statistics()
+    sides = samples(step, baseline, current)
+    broken = violations.faults(violations.violations(baseline.constraints, now, []))
+    without = {each["feature"] for each in broken}
+    moved = movements(step, baseline, current, sides, without)
+    found = violations.violations(baseline.constraints, now, moved)
+    predictions, answers = watch_predictions(step, baseline.monitoring.get("predictions"))
+    write_json(step.output / "statistics.json", now)
+    rule = step.description.monitoring
+    write_json(step.output / "constraints.json", constraints.suggest(now, rule.minimum_distance))
+    write_json(step.output / "constraint_violations.json", {"violations": found})
+    spread = {"features": distributions(baseline, current), "predictions": answers}
+    write_json(step.output / "distributions.json", spread)
+    return {
+        "rows": current.profile.rows,
+        "broken": broken,
+        "features": alarms.features(moved, importance(step, baseline)),
+        "separability": told_apart(step, sides, without),
+        "predictions": predictions,
+        "metrics": {
+            "violations": len(found),
+            "broken_features": len(without),
+            "compared_features": len(moved),
+            "drifted_features": sum(each.is_drifted for each in moved),
+            "largest_distance": max((each.distance for each in moved), default=0.0),
+        },
+    }
+
+
+def read_baseline(step: Step) -> Baseline:
+    """The champion's statistics and constraints, and what its evaluation left."""
+    root, evaluated = step.required("baseline"), step.input("evaluated")
+    try:
+        statistics, rules = (
+            json.loads((root / f"{name}.json").read_text()) for name in ("statistics", "constraints")
+        )
+        left = evaluated / MONITORING
+        monitoring = json.loads(left.read_text()) if left.is_file() else {}
+    except (OSError, ValueError) as error:
+        raise Refused(f"The champion's baseline cannot be read: {error}. Run its transform again.") from error
+    reference = evaluated / REFERENCE
+    return Baseline(statistics, rules, monitoring, read_table(reference) if reference.is_file() else None)
+
+
+def read_rows(step: Step, baseline: Baseline) -> Current:
+    """One pass over the window's rows, counted in the baseline's buckets."""
+    files = sorted((step.required("prepared") / "rows").glob("*.parquet"))
+    known = {n: list(drift.categories(each)) for n, each in baseline.features.items() if drift.is_text(each)}
+    profile = Profile(baseline.edges, known, step.description.monitoring.private)
+    sample = columns.Sample(columns.count_rows(files), SAMPLE_ROWS)
+    for path in files:
+        for batch in columns.read_batches(path):
+            names = [name for name in batch.schema.names if name not in IDENTITY]
+            profile.add(columns.columns_of(batch, names), batch.num_rows)
+            sample.add(batch)
+    return Current(profile, sample.frame())
+
+
+def samples(step: Step, baseline: Baseline, current: Current) -> tuple[Sample, Sample] | None:
+    """A sample of both sides; None if a side has no row, or no time to know its clusters by."""
+    block, reference = step.description.promotion.block, baseline.reference
+    if reference is None or reference.empty or current.sample.empty:
+        return None
+    if block is not None and TIME not in reference:
+        return None
+    before, now = (Sample(rows, cluster_codes(rows, block)) for rows in (reference, current.sample))
+    return before, now
+
+
+def cluster_codes(rows: pd.DataFrame, block: timedelta | None) -> np.ndarray:
+    """The block of time of each row, counted from 0; each row's own where rows are independent."""
+    if block is None:
+        return np.arange(len(rows))
+    seconds = rows[TIME].dt.as_unit("s").astype("int64").to_numpy()
+    codes: np.ndarray = pd.factorize(seconds // int(block.total_seconds()))[0]
+    return codes
+
+
+def movements(
+    step: Step,
+    baseline: Baseline,
+    current: Current,
+    sides: tuple[Sample, Sample] | None,
+    without: set[str],
+) -> list[drift.Movement]:
+    """How far each feature has moved, in rows that are worth what their clusters leave of them."""
+    rule, now = step.description.monitoring, current.profile.statistics()
+    present = {feature["name"]: drift.present(feature) for feature in now["features"]}
+    effects = {}
+    if sides and step.description.promotion.block is not None:
+        effects = {
+            name: clusters.pair_of_effects(
+                name, baseline.edges.get(name), sides, (drift.present(each), present[name])
+            )
+            for name, each in baseline.features.items()
+            if name not in without and all(name in side.rows for side in sides)
+        }
+    return drift.movements(
+        baseline.statistics,
+        now,
+        current.profile.counts(),
+        drift.Rule(
+            minimum_distance=rule.minimum_distance,
+            significance=rule.significance,
+            minimum_rows=rule.minimum_rows,
+        ),
+        without=without,
+        design_effects=effects,
+    )
+
+
+def importance(step: Step, baseline: Baseline) -> dict[str, float]:
+    """Each column's share of what the model rests on; all alike, if its evaluation did not tell."""
+    signature = dict.fromkeys(step.module("features").SIGNATURE, 0.0)
+    return alarms.importance_shares(baseline.monitoring.get("importance") or signature)
+
+
+def told_apart(step: Step, sides: tuple[Sample, Sample] | None, without: set[str]) -> dict[str, Any] | None:
+    """The `separability` of evidence.json; null where it is not asked, or cannot be told."""
+    rule = step.description.monitoring
+    if sides is None or rule.separability_limit is None:
+        return None
+    if min(len(side.rows) for side in sides) < rule.minimum_rows:
+        return None
+    dropped = [TIME, *without]
+    found = separability(
+        *(Sample(side.rows.drop(columns=dropped, errors="ignore"), side.clusters) for side in sides)
+    )
+    if found is None:
+        return None
+    limit = rule.separability_limit
+    return {**asdict(found), "limit": limit, "is_drifted": found.low > limit}
+
+
+def distributions(baseline: Baseline, current: Current) -> list[dict[str, Any]]:
+    """The `features` of distributions.json: shares of both sides in common bins."""
+    counts, now = current.profile.counts(), current.profile.statistics()
+    texts = {each["name"]: each for each in now["features"] if drift.is_text(each)}
+    found: list[dict[str, Any]] = []
+    for name, before in baseline.features.items():
+        if drift.is_text(before) and name in texts:
+            sides = drift.categories(before), drift.categories(texts[name])
+            values = sorted(sides[0].keys() | sides[1].keys())
+            shares = [shares_of([side.get(value, 0) for value in values]) for side in sides]
+            entry: dict[str, Any] = {"kind": "text", "values": values}
+        elif not drift.is_text(before) and name in counts:
+            shares = [shares_of(drift.bucket_counts(before).tolist()), shares_of(counts[name].tolist())]
+            entry = {"kind": "number", "edges": baseline.edges[name].tolist()}
+        else:
+            continue
+        found.append({"name": name, **entry, "baseline": shares[0], "current": shares[1]})
+    return found
+
+
+def shares_of(counts: list[int]) -> list[float]:
+    """Counts over their sum."""
+    total = sum(counts)
+    return [count / total for count in counts] if total else [0.0] * len(counts)
+
+
+def _spread(feature: dict[str, Any]) -> bool:
+    told = constraints.body(feature)["distribution"]
+    return bool((told.get("kll") or told.get("categorical"))["buckets"])

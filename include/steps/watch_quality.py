@@ -1,0 +1,168 @@
+"""The part of `monitor` that judges predictions by the known labels, and estimates where there are none."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from include.core.monitoring import Facet
+from include.ml.features.labels import as_text
+from include.ml.monitoring import judging
+from include.ml.monitoring.bias import bias_metrics
+from include.ml.monitoring.estimation import estimate
+from include.ml.monitoring.judging import Standard
+from include.ml.monitoring.quality import model_quality
+from include.ml.refusal import Refused
+from include.ml.schedule import ticks
+from include.steps.contract import Step
+from include.steps.manifest import write_json
+from include.steps.standards import read_calibration, read_reference, read_standard
+from include.steps.tables import read_table
+
+
+@dataclass(frozen=True)
+class Window:
+    """What was said in a window, and what is known of it."""
+
+    #: one answer to each event
+    predictions: pd.DataFrame
+    #: the answers given online, where the batch gave some too
+    online: pd.DataFrame
+    labels: pd.DataFrame
+    #: when it is judged; the last knows every label that was there when the job ran
+    cutoffs: list[datetime]
+    standard: Standard
+
+
+def watch_quality(step: Step) -> dict[str, Any]:
+    """Judge the predictions at each cut-off, and write model_quality.json by the last.
+
+    Returns `quality`, `online`, `estimate`, `bias` and `slices` for evidence.json, and `metrics` for the
+    manifest.
+    """
+    window = read_window(step)
+    judged = judging.judged_at(window.predictions, window.labels, window.cutoffs[-1])
+    metrics = write_quality(step, judged, judging.blocks(judged["event_time"], window.standard.block_s))
+    rows = read_columns(step, judged)
+    return {
+        "quality": entries(step, window, window.predictions),
+        "online": entries(step, window, window.online) if len(window.online) else [],
+        "estimate": estimated(step, window.predictions),
+        "bias": biases(step, judged, rows, window.standard),
+        "slices": slices(step, judged, rows, window.standard),
+        "metrics": {"scored": len(window.predictions), "judged": len(judged), **metrics},
+    }
+
+
+def read_window(step: Step) -> Window:
+    """The collected predictions and labels, and the moments to judge by."""
+    root, classes = step.required("collected"), step.module("features").CLASSES
+    predictions, labels = read_table(root / "predictions.parquet"), read_table(root / "labels.parquet")
+    strange = sorted(set(predictions["label"]) - set(classes))
+    if strange:
+        raise Refused(f"The collected predictions say {strange}, which are none of {list(classes)}.")
+    chosen = judging.once_each(predictions)
+    is_online = predictions["source"] == "online"
+    beside = predictions[is_online] if not is_online.all() else predictions.iloc[:0]
+    cutoffs = judging.cutoffs(labels["known_time"], ends(step, labels["known_time"]))
+    return Window(chosen, beside.reset_index(drop=True), labels, cutoffs, read_standard(step))
+
+
+def ends(step: Step, known_times: pd.Series) -> list[datetime]:
+    """The window's end and those after it, until every label was known."""
+    found = [step.end]
+    last = known_times.max()
+    following = ticks(step.description.monitoring.schedule or step.description.schedule, step.end)
+    while pd.notna(last) and found[-1] < last:
+        found.append(next(following))
+    return found
+
+
+def entries(step: Step, window: Window, predictions: pd.DataFrame) -> list[dict[str, Any]]:
+    """The entries of `quality`, one for each cut-off."""
+    reference = read_reference(step.required("evaluated"), window.standard.metric)
+    return [
+        judging.quality_at(predictions, window.labels, cutoff, standard=window.standard, reference=reference)
+        for cutoff in window.cutoffs
+    ]
+
+
+def estimated(step: Step, predictions: pd.DataFrame) -> dict[str, Any] | None:
+    """What the answers are worth by their scores, if the champion's evaluation left a calibration."""
+    calibration = read_calibration(step.required("evaluated"))
+    if calibration is None:
+        return None
+    cycle, positive = step.description, step.module("features").CLASSES[-1]
+    is_positive = (predictions["label"] == positive).to_numpy(bool) if cycle.task == "binary" else None
+    return estimate(calibration, predictions["score"].to_numpy(float), is_positive, cycle.metric)
+
+
+def write_quality(step: Step, judged: pd.DataFrame, clusters: np.ndarray | None) -> dict[str, float]:
+    """Write model_quality.json in Model Monitor's schema; the metrics by name."""
+    features, task = step.module("features"), step.description.task
+    quality = model_quality(judged, features.CLASSES, task, clusters)
+    quality["dataset"] |= {"start_time": step.start.isoformat(), "end_time": step.end.isoformat()}
+    write_json(step.output / "model_quality.json", quality)
+    values = quality[f"{task}_classification_metrics"]
+    return {name: found["value"] for name, found in values.items() if "value" in found}
+
+
+def read_columns(step: Step, judged: pd.DataFrame) -> pd.DataFrame:
+    """The columns of slices and facets for the judged events, as texts; missing what is missing.
+
+    A column that the window lacks is left out: that the data is broken is told elsewhere.
+    """
+    facets = step.description.monitoring.facets
+    wanted = {*step.module("estimator").SLICES, *(facet.column for facet in facets)}
+    parts = []
+    for path in sorted((step.required("prepared") / "rows").glob("*.parquet")):
+        there = sorted(wanted & set(pq.read_schema(path).names))
+        parts.append(read_table(path, ["event_id", *there]).set_index("event_id"))
+    rows = pd.concat(parts).reindex(judged["event_id"])
+    return pd.DataFrame({name: texts(column) for name, column in rows.items()}, index=rows.index)
+
+
+def texts(column: pd.Series) -> pd.Series:
+    """The column's values as a facet writes them: 1.0 is "1"."""
+    return column.map({value: as_text(value) for value in column.dropna().unique().tolist()}).astype(object)
+
+
+def slices(step: Step, judged: pd.DataFrame, rows: pd.DataFrame, standard: Standard) -> list[dict[str, Any]]:
+    """The metric by slice; the values of a private column are told nobody."""
+    told = set(rows.columns) - set(step.description.monitoring.private)
+    columns = [column for column in step.module("estimator").SLICES if column in told]
+    groups = {column: rows[column].fillna("").to_numpy(object) for column in columns}
+    return judging.slice_scores(judged, groups, standard)
+
+
+def biases(step: Step, judged: pd.DataFrame, rows: pd.DataFrame, standard: Standard) -> list[dict[str, Any]]:
+    """The bias metrics of each declared facet, for two classes; of a lacking column all are null."""
+    if step.description.task != "binary":
+        return []
+    positive = standard.classes[-1]
+    clusters = judging.blocks(judged["event_time"], standard.block_s)
+    found = []
+    for facet in step.description.monitoring.facets:
+        chosen, is_group = members(facet, rows)
+        measured = bias_metrics(
+            is_group,
+            (judged["truth"] == positive).to_numpy(bool)[chosen],
+            (judged["label"] == positive).to_numpy(bool)[chosen],
+            None if clusters is None else clusters[chosen],
+        )
+        found += [{"facet": asdict(facet), **each} for each in measured]
+    return found
+
+
+def members(facet: Facet, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows tell whether they belong to a facet's group, and which of those do."""
+    if facet.column not in rows:
+        return np.zeros(0, dtype=int), np.zeros(0, dtype=bool)
+    values = rows[facet.column]
+    chosen = np.flatnonzero(values.notna())
+    return chosen, values.iloc[chosen].isin(facet.values).to_numpy(bool)

@@ -1,0 +1,114 @@
+"""What the service is told on its command line, checked before anything is started."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from local_sagemaker.auth import credentials
+from local_sagemaker.service import Options
+from local_sagemaker.storage.objects.places import BUCKET
+
+#: the project's own job image, which is there when no other is named
+#: what a new notebook instance is given when nothing else is named
+#: images that are always there, behind those that are named
+ALWAYS = tuple(sorted((Path(__file__).resolve().parent / "engine/algorithms").glob("*/image.toml")))
+
+
+def options_from(arguments: Sequence[str]) -> Options:
+    """The options on the command line; what is wrong ends the process with 2 and says what to do."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if wrong := _wrong(given):
+        parser.error(wrong)
+    try:
+        keys = _keys(given.credentials, os.environ)
+    except credentials.CredentialsError as error:
+        parser.error(str(error))
+    if not keys and not _is_loopback(given.host):
+        parser.error(
+            f"--host {given.host} can be reached from other machines, and this service runs whatever code "
+            "it is given. Say whose requests it answers with --credentials, or use 127.0.0.1."
+        )
+    return Options(
+        root=given.root.resolve(),
+        host=given.host,
+        port=given.port,
+        images=(*(image.resolve() for image in given.image), *ALWAYS),
+        notebooks=given.notebooks.resolve() if given.notebooks else None,
+        jobs=given.jobs,
+        serverless_idle_s=given.serverless_idle,
+        buckets=tuple(given.bucket),
+        keys=keys,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m local_sagemaker", description="Run the local SageMaker until it is stopped."
+    )
+    add = parser.add_argument
+    add("--root", type=Path, required=True, help="directory of everything the service keeps")
+    add("--port", type=int, default=4566, help="0 takes any free port (default: 4566)")
+    add("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    add("--bucket", action="append", default=[], help="bucket to make if it is not there, may be repeated")
+    add(
+        "--image",
+        type=Path,
+        action="append",
+        default=[],
+        help="image.toml of an image, may be repeated",
+    )
+    add(
+        "--notebooks",
+        type=Path,
+        help="folder of samples that new notebook instances are given",
+    )
+    add("--jobs", type=int, default=2, help="jobs that run at the same time (default: 2)")
+    add(
+        "--serverless-idle",
+        type=float,
+        default=300.0,
+        metavar="SECONDS",
+        help="how long a serverless container may have nothing to do before it is stopped (default: 300)",
+    )
+    add(
+        "--credentials",
+        type=Path,
+        help="access keys, as in ~/.aws/credentials: requests must then be signed by one of them",
+    )
+    return parser
+
+
+def _wrong(given: argparse.Namespace) -> str | None:
+    """What is wrong with the options one by one."""
+    for image in given.image:
+        if not image.is_file():
+            return f"--image {image}: there is no such file."
+    for bucket in given.bucket:
+        if not BUCKET.fullmatch(bucket):
+            return f"--bucket {bucket}: a bucket's name is 3 to 63 of a-z, 0-9, dot, hyphen."
+    if given.notebooks is not None and not given.notebooks.is_dir():
+        return f"--notebooks {given.notebooks}: there is no such folder."
+    if given.jobs < 1:
+        return f"--jobs {given.jobs}: at least 1 job must be allowed to run."
+    if not given.serverless_idle >= 0:
+        return f"--serverless-idle {given.serverless_idle}: give a number of seconds, 0 or more."
+    return None
+
+
+def _keys(path: Path | None, environment: Mapping[str, str]) -> dict[str, str]:
+    """Secrets by access key id, of the environment and of the file."""
+    return credentials.from_environment(environment) | (credentials.read(path) if path else {})
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

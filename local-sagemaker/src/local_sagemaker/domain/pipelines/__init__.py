@@ -1,0 +1,1 @@
+"""The definition of a pipeline: read, checked and evaluated. Pure."""

@@ -1,0 +1,41 @@
+"""pca: scikit-learn's principal components; a component's sign may differ from AWS's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sklearn.decomposition import PCA, TruncatedSVD
+
+from local_sagemaker.engine.algorithms.built_in.common import Array, ClientError, Table, choose
+
+PARAMETERS: Mapping[str, Any] = {
+    "num_components": int,
+    "feature_dim": int,
+    "algorithm_mode": "regular",
+    "subtract_mean": True,
+}
+REQUIRED = ("num_components", "feature_dim")
+WITHOUT_EFFECT = frozenset({"mini_batch_size", "extra_components"})
+CONTENT_TYPE = "application/x-recordio-protobuf"
+ANSWER = "projections"
+
+
+def fit(given: dict[str, Any], train: Table, others: Mapping[str, Table]) -> Any:  # noqa: ANN401, ARG001
+    """The components, in decreasing order of what they explain."""
+    mode, count = choose(given, "algorithm_mode", "regular", "randomized"), given["num_components"]
+    if not 1 <= count <= min(train.rows.shape):
+        raise ClientError(
+            f"num_components is {count}, and the data has {train.rows.shape} rows and features."
+        )
+    solver = "randomized" if mode == "randomized" else "full"
+    if given["subtract_mean"]:
+        return PCA(count, svd_solver=solver, random_state=0).fit(train.rows)
+    return TruncatedSVD(
+        count, algorithm="randomized" if mode == "randomized" else "arpack", random_state=0
+    ).fit(train.rows)
+
+
+def predict(model: Any, given: dict[str, Any], rows: Array) -> list[dict[str, Any]]:  # noqa: ANN401, ARG001
+    """The projection of each row."""
+    return [{"projection": row.tolist()} for row in model.transform(rows)]

@@ -1,0 +1,97 @@
+"""Serving: an HTTP server that answers as AWS's containers of the built-in algorithms do."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+import numpy as np
+import skops.io
+
+from local_sagemaker.engine.algorithms import web
+from local_sagemaker.engine.algorithms.built_in import data
+from local_sagemaker.engine.algorithms.built_in.common import BASE, Array, ClientError, algorithm
+
+JSON, LINES, CSV = "application/json", "application/jsonlines", "text/csv"
+#: modules whose types a model may hold
+TRUSTED = ("sklearn.", "numpy.", "scipy.")
+
+
+def main(name: str) -> int:
+    """Load the model and serve it until SIGTERM."""
+    web.end_when_asked()
+    try:
+        model = Model(name)
+    except (ClientError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+
+    def answer(body: bytes, content_type: str, accept: str) -> tuple[int, bytes, str]:
+        try:
+            return 200, *model.answer(body, content_type or CSV, accept)
+        except ClientError as error:
+            return 400, str(error).encode(), web.TEXT
+
+    web.serve(answer, os.environ.get("BUILT_IN_HOST"))
+    return 0
+
+
+class Model:
+    """A model that `train` has kept."""
+
+    def __init__(self, name: str) -> None:
+        """Load it; ClientError when it holds what no algorithm of these has made."""
+        folder = BASE / "model"
+        kept = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        if kept["algorithm"] != name:
+            raise ClientError(f"The model is one of {kept['algorithm']}, and the image is {name}.")
+        types = skops.io.get_untrusted_types(file=folder / "model.skops")
+        if strange := [found for found in types if not found.startswith(TRUSTED)]:
+            raise ClientError(f"The model holds {', '.join(strange)}, which is not trusted.")
+        self._model = skops.io.load(folder / "model.skops", trusted=types)
+        self._known, self._given, self._features = algorithm(name), kept["hyperparameters"], kept["features"]
+        self._is_xgboost = name == "xgboost"
+
+    def answer(self, body: bytes, content_type: str, accept: str) -> tuple[bytes, str]:
+        """The answer to a request, with its content type; ClientError when it cannot be read."""
+        rows = _rows(body, content_type)
+        if data.is_sparse(content_type):
+            rows = data.fitted(rows, self._features)
+        if rows.shape[1] != self._features:
+            raise ClientError(f"The request has {rows.shape[1]} features, and the model {self._features}.")
+        found = self._known.predict(self._model, self._given, rows)
+        accept = accept or (CSV if self._is_xgboost else JSON)
+        if accept == JSON:
+            return json.dumps({self._known.ANSWER: found}).encode(), JSON
+        if accept == LINES:
+            return "".join(json.dumps(one) + "\n" for one in found).encode(), LINES
+        if accept == CSV:
+            # AWS's xgboost parts the answers of a request by commas, and those of a batch by lines
+            is_line = self._is_xgboost and "SAGEMAKER_BATCH" not in os.environ
+            return ("," if is_line else "\n").join(map(_cells, found)).encode() + b"\n" * (not is_line), CSV
+        raise ClientError(f"The Accept type {accept} is not supported: ask for {JSON}, {LINES} or {CSV}.")
+
+
+def _rows(body: bytes, content_type: str) -> Array:
+    """The features of a request: CSV, libsvm, `{"instances": [{"features": [...]}]}`, or such lines."""
+    kind = content_type.partition(";")[0].strip()
+    if kind not in {JSON, LINES}:
+        return data.read(body, content_type, "The request", label_size=0).rows
+    try:
+        given = json.loads(body)["instances"] if kind == JSON else map(json.loads, body.splitlines())
+        values = [one.get("features") or one["data"]["features"]["values"] for one in given]
+        rows = np.asarray(values, dtype=np.float64)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ClientError(
+            f'The request is not {{"instances": [{{"features": [...]}}]}}: {type(error).__name__}: {error}.'
+        ) from error
+    if rows.ndim != 2:  # noqa: PLR2004 - rows and columns
+        raise ClientError("The request's instances must be rows of equal length.")
+    return rows
+
+
+def _cells(one: dict[str, Any]) -> str:
+    cells = [cell for value in one.values() for cell in (value if isinstance(value, list) else [value])]
+    return ",".join(str(cell) for cell in cells)

@@ -1,0 +1,201 @@
+"""xgboost: scikit-learn's histogram gradient boosting under xgboost's hyperparameters.
+
+Trees are grown to max_depth on at most 255 bins, with second-order gains as xgboost's; the models are not the
+same, and their scores differ a little. Subsampling of rows and of a tree's columns is not there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from sklearn import metrics
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+from local_sagemaker.engine.algorithms.built_in.common import Array, ClientError, Table, choose, log
+
+PARAMETERS: Mapping[str, Any] = {
+    "num_round": int,
+    "objective": "reg:squarederror",
+    "booster": "gbtree",
+    "num_class": 0,
+    "eval_metric": "",
+    "seed": 0,
+    "eta": 0.3,
+    "max_depth": 6,
+    "lambda": 1.0,
+    "min_child_weight": 1.0,
+    "max_leaves": 0,
+    "max_bin": 255,
+    "colsample_bynode": 1.0,
+    "scale_pos_weight": 1.0,
+    "early_stopping_rounds": 0,
+}
+REQUIRED = ("num_round",)
+WITHOUT_EFFECT = frozenset(
+    {
+        *(
+            "gamma",
+            "alpha",
+            "subsample",
+            "colsample_bytree",
+            "colsample_bylevel",
+            "max_delta_step",
+            "nthread",
+        ),
+        *("tree_method", "grow_policy", "verbosity", "silent", "base_score", "sketch_eps"),
+        *("updater", "refresh_leaf", "process_type", "predictor", "deterministic_histogram", "dsplit"),
+    }
+)
+CONTENT_TYPE = "text/libsvm"
+ANSWER = "predictions"
+#: objective -> scikit-learn's loss
+REGRESSIONS = {
+    "reg:squarederror": "squared_error",
+    "reg:linear": "squared_error",
+    "reg:absoluteerror": "absolute_error",
+    "reg:gamma": "gamma",
+    "count:poisson": "poisson",
+}
+BINARY, SOFTMAX, SOFTPROB = "binary:logistic", "multi:softmax", "multi:softprob"
+#: metrics of which more is better
+RISING = frozenset({"auc"})
+
+
+def fit(given: dict[str, Any], train: Table, others: Mapping[str, Table]) -> Any:  # noqa: ANN401 (an estimator)
+    """The booster; a line for each round with the metrics of train and validation, as xgboost's."""
+    objective = choose(given, "objective", *REGRESSIONS, BINARY, SOFTMAX, SOFTPROB)
+    choose(given, "booster", "gbtree")
+    labels = train.wanted()
+    names = given["eval_metric"].strip("[]").replace('"', "").split(",") if given["eval_metric"] else []
+    names = [name.strip() for name in names] or [_default(objective)]
+    for name in names:
+        _check_metric(name, objective)
+    _check_labels(objective, given, labels)
+    weights = np.where(labels == 1, given["scale_pos_weight"], 1.0) if objective == BINARY else None
+    model = _model(objective, given).fit(train.rows, labels, sample_weight=weights)
+    tables = {"train": train, **({"validation": others["validation"]} if "validation" in others else {})}
+    rounds = _rounds(model, objective, given, names, tables)
+    stop = _written(rounds, given["early_stopping_rounds"], names[-1])
+    if stop < given["num_round"]:
+        model = _model(objective, {**given, "num_round": stop}).fit(train.rows, labels, sample_weight=weights)
+    return model
+
+
+def predict(model: Any, given: dict[str, Any], rows: Array) -> list[dict[str, Any]]:  # noqa: ANN401
+    """A score for each row: a value, a probability, a class, or the probabilities of all classes."""
+    objective = given["objective"]
+    if objective in REGRESSIONS:
+        return [{"score": float(value)} for value in model.predict(rows)]
+    found = _spread(model, model.predict_proba(rows), 2 if objective == BINARY else given["num_class"])
+    if objective == BINARY:
+        return [{"score": float(row[1])} for row in found]
+    if objective == SOFTMAX:
+        return [{"score": float(row.argmax())} for row in found]
+    return [{"score": row.tolist()} for row in found]
+
+
+def _model(objective: str, given: dict[str, Any]) -> Any:  # noqa: ANN401 (one of two estimators)
+    shared = {
+        "learning_rate": given["eta"],
+        "max_iter": given["num_round"],
+        "max_depth": given["max_depth"] or None,
+        "max_leaf_nodes": given["max_leaves"] or None,
+        "l2_regularization": given["lambda"],
+        "max_bins": min(given["max_bin"], 255),
+        "max_features": given["colsample_bynode"],
+        "min_samples_leaf": max(1, math.ceil(given["min_child_weight"])),
+        "early_stopping": False,
+        "random_state": given["seed"],
+    }
+    if objective in REGRESSIONS:
+        return HistGradientBoostingRegressor(loss=REGRESSIONS[objective], **shared)
+    return HistGradientBoostingClassifier(**shared)
+
+
+def _rounds(
+    model: Any,  # noqa: ANN401 (one of two estimators)
+    objective: str,
+    given: dict[str, Any],
+    names: list[str],
+    tables: dict[str, Table],
+) -> Iterator[dict[str, float]]:
+    """The metrics after each round, by `<channel>-<metric>`."""
+    is_regression = objective in REGRESSIONS
+    stages = [
+        (model.staged_predict if is_regression else model.staged_predict_proba)(table.rows)
+        for table in tables.values()
+    ]
+    classes = 2 if objective == BINARY else given["num_class"]
+    for found in zip(*stages, strict=True):
+        yield {
+            f"{channel}-{name}": _metric(
+                name, table.wanted(), scores if is_regression else _spread(model, scores, classes)
+            )
+            for (channel, table), scores in zip(tables.items(), found, strict=True)
+            for name in names
+        }
+
+
+def _written(rounds: Iterator[dict[str, float]], patience: int, name: str) -> int:
+    """Write a line for each round; how many there are until the validation's metric stops to improve."""
+    best, since, count = math.inf, 0, 0
+    for found in rounds:
+        log(f"[{count}]\t" + "\t".join(f"{key}:{value:.5f}" for key, value in found.items()))
+        count += 1
+        if not patience or f"validation-{name}" not in found:
+            continue
+        value = found[f"validation-{name}"] * (-1 if name in RISING else 1)
+        best, since = (value, 0) if value < best else (best, since + 1)
+        if since >= patience:
+            break
+    return count
+
+
+def _metric(name: str, labels: Array, scores: Array) -> float:
+    match name:
+        case "rmse":
+            return float(metrics.root_mean_squared_error(labels, scores))
+        case "mae":
+            return float(metrics.mean_absolute_error(labels, scores))
+        case "auc":
+            return float(metrics.roc_auc_score(labels, scores[:, 1]))
+        case "error" | "merror":
+            return float(np.mean(scores.argmax(axis=1) != labels))
+    return float(metrics.log_loss(labels, scores, labels=np.arange(scores.shape[1])))
+
+
+def _default(objective: str) -> str:
+    return {BINARY: "logloss", SOFTMAX: "mlogloss", SOFTPROB: "mlogloss"}.get(objective, "rmse")
+
+
+def _check_metric(name: str, objective: str) -> None:
+    known = {BINARY: ("auc", "error", "logloss")}.get(objective, ("merror", "mlogloss"))
+    known = ("rmse", "mae") if objective in REGRESSIONS else known
+    if name not in known:
+        raise ClientError(f"eval_metric={name} is not supported for {objective}: {', '.join(known)} are.")
+
+
+def _check_labels(objective: str, given: dict[str, Any], labels: Array) -> None:
+    if objective in REGRESSIONS:
+        return
+    count = 2 if objective == BINARY else given["num_class"]
+    if count < 2:  # noqa: PLR2004 - one class is none
+        raise ClientError(f"The hyperparameter num_class is required for {objective}.")
+    strange = sorted(set(labels.tolist()) - set(range(count)))
+    if strange or len(set(labels.tolist())) < 2:  # noqa: PLR2004 - one class is none
+        raise ClientError(
+            f"The labels must be whole numbers from 0 to {count - 1}, of at least two kinds; there are "
+            f"{sorted(set(labels.tolist()))[:10]}."
+        )
+
+
+def _spread(model: Any, scores: Array, count: int) -> Array:  # noqa: ANN401 (an estimator)
+    """Probabilities of all classes; one that was not met in training has none."""
+    if scores.shape[1] == count:
+        return scores
+    found = np.zeros((len(scores), count))
+    found[:, model.classes_.astype(int)] = scores
+    return found

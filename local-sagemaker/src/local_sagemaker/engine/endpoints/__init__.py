@@ -1,0 +1,1 @@
+"""Endpoints: containers, rollouts, invocations, capture and metrics."""

@@ -1,0 +1,157 @@
+"""The model servers of a batch transform: `serve` processes below the job's own, and the way to ask them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from local_sagemaker.engine.endpoints import health
+from local_sagemaker.engine.processes.ports import PORT_VARIABLE, free_port
+from local_sagemaker.engine.processes.wire import Answer, Client, ContainerUnreachableError
+
+HEALTH_TIMEOUT_S = 240.0
+#: SageMaker's defaults of ModelClientConfig
+TIMEOUT_S = 600
+RETRIES = 3
+#: pause before a request is tried again, in seconds, doubled each time
+PAUSE_S = 0.2
+#: request member -> variable that tells the container of it
+TOLD = {
+    "MaxPayloadInMB": "SAGEMAKER_MAX_PAYLOAD_IN_MB",
+    "BatchStrategy": "SAGEMAKER_BATCH_STRATEGY",
+    "MaxConcurrentTransforms": "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS",
+}
+WORDS = {"MultiRecord": "MULTI_RECORD", "SingleRecord": "SINGLE_RECORD"}
+#: what of a model's error message is told, in characters
+MESSAGE_LIMIT = 300
+
+
+class ModelRefusedError(Exception):
+    """The model answered a request with an error, or not at all, as often as it was tried."""
+
+
+class ServerError(Exception):
+    """The model cannot be served: there is no sense in going on."""
+
+
+class Server:
+    """One `serve` process."""
+
+    def __init__(self, process: asyncio.subprocess.Process, port: int) -> None:
+        self.process = process
+        self.client = Client(port)
+        self.slots = asyncio.Semaphore(1)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return self.process.returncode is None
+
+
+class ServerPool:
+    """All servers of a job."""
+
+    def __init__(self, servers: list[Server], request: Mapping[str, Any]) -> None:
+        self._servers = servers
+        client = request.get("ModelClientConfig", {})
+        self._timeout_s = client.get("InvocationsTimeoutInSeconds", TIMEOUT_S)
+        self._tries = client.get("InvocationsMaxRetries", RETRIES) + 1
+        self._next = 0
+        self.slots = len(servers)
+
+    @classmethod
+    @asynccontextmanager
+    async def started(cls, job: Mapping[str, Any]) -> AsyncIterator[ServerPool]:
+        """Start the job's servers and stop them at the end; ServerError when one does not become healthy."""
+        servers = [await _serve(job) for _ in range(job["instances"])]
+        try:
+            for server in servers:
+                await _healthy(server)
+            yield cls(servers, job["request"])
+        finally:
+            for server in servers:
+                server.client.close()
+                if server.is_alive:
+                    server.process.kill()
+                await server.process.wait()
+
+    def allow(self, max_concurrent: int) -> None:
+        """Let each server have so many requests at a time."""
+        for server in self._servers:
+            server.slots = asyncio.Semaphore(max_concurrent)
+        self.slots = max_concurrent * len(self._servers)
+
+    async def parameters(self) -> dict[str, Any]:
+        """What the container says about how it wants to be asked; nothing is an answer, too."""
+        answer = await health.get(self._servers[0].client, "/execution-parameters")
+        if answer is None or answer.status != 200:  # noqa: PLR2004 - HTTP's OK
+            return {}
+        try:
+            found = json.loads(answer.body)
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    async def ask(self, request: bytes, body: bytes) -> Answer:
+        """The model's answer; ModelRefusedError when it has none, ServerError when its server has gone."""
+        self._next += 1
+        server = self._servers[self._next % len(self._servers)]
+        async with server.slots:
+            said = ""
+            for attempt in range(self._tries):
+                if attempt:
+                    await asyncio.sleep(PAUSE_S * 2**attempt)
+                answer, said = await self._try(server, request, body)
+                if answer is not None:
+                    return answer
+        raise ModelRefusedError(f"{said} It was asked {self._tries} times.")
+
+    async def _try(self, server: Server, request: bytes, body: bytes) -> tuple[Answer | None, str]:
+        """An answer, or what to say of there being none that is worth another try."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                answer = await server.client.exchange(request, body)
+        except TimeoutError:
+            return None, f"The model did not answer within {self._timeout_s} s (InvocationsTimeoutInSeconds)."
+        except ContainerUnreachableError as error:
+            await asyncio.sleep(PAUSE_S)  # let the end of the process be noticed
+            if not server.is_alive:
+                raise ServerError(
+                    f"The container ended with exit status {server.process.returncode}."
+                ) from error
+            return None, str(error)
+        if answer.status in range(200, 300):
+            return answer, ""
+        message = answer.body[:MESSAGE_LIMIT].decode("utf-8", "replace")
+        said = f"The model answered with status {answer.status}: {message}"
+        if answer.status in range(400, 500):
+            raise ModelRefusedError(said)
+        return None, said
+
+
+async def _serve(job: Mapping[str, Any]) -> Server:
+    port = free_port()
+    told = {name: str(job["request"][member]) for member, name in TOLD.items() if member in job["request"]}
+    if "SAGEMAKER_BATCH_STRATEGY" in told:
+        told["SAGEMAKER_BATCH_STRATEGY"] = WORDS[told["SAGEMAKER_BATCH_STRATEGY"]]
+    environment = {**job["environment"], **told, "SAGEMAKER_BATCH": "true", PORT_VARIABLE: str(port)}
+    argv = job["argv"]
+    try:
+        process = await asyncio.create_subprocess_exec(*argv, env=environment, cwd=os.getcwd())  # noqa: PTH109
+    except OSError as error:
+        raise ServerError(f"The container could not be started: {error}.") from error
+    return Server(process, port)
+
+
+async def _healthy(server: Server) -> None:
+    try:
+        await health.healthy(server.client, lambda: server.is_alive, HEALTH_TIMEOUT_S)
+    except health.UnhealthyError as error:
+        raise ServerError(
+            f"The container did not pass the ping health check: {error}. It must listen on the port in "
+            f"{PORT_VARIABLE} and answer GET /ping with 200; its log is this job's."
+        ) from error

@@ -1,0 +1,164 @@
+"""The pool of jobs: which run, which wait, and the thread that carries each one that runs.
+
+A few jobs run at a time; the others wait for their turn (turns.py). The processes outlive this one: a
+service that is killed at any instant and started again goes on where it was (carrier.py).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable
+
+from local_sagemaker.context import Context
+from local_sagemaker.domain import lifecycle
+from local_sagemaker.domain.fair_queue import Turns
+from local_sagemaker.domain.lifecycle import Phase
+from local_sagemaker.engine.jobs import jobs
+from local_sagemaker.engine.jobs.jobs import JobKind
+from local_sagemaker.engine.jobs.processing import ProcessingJobs
+from local_sagemaker.engine.jobs.training import TrainingJobs
+from local_sagemaker.engine.jobs.transform_jobs import TransformJobs
+from local_sagemaker.engine.jobs.worker import Carrier, Watch
+from local_sagemaker.storage.store import Query, Resource, Store
+
+log = logging.getLogger(__name__)
+
+TRAINING, PROCESSING, TRANSFORM = TrainingJobs(), ProcessingJobs(), TransformJobs()
+KINDS: dict[str, JobKind] = {kind.kind: kind for kind in (TRAINING, PROCESSING, TRANSFORM)}
+TERMINAL = {"Completed", "Failed", "Stopped"}
+#: how long `close` waits for threads that are in the middle of a step
+CLOSE_TIMEOUT_S = 10.0
+
+
+class Supervisor:
+    """The jobs of one service."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._store: Store = context.store
+        self._closing = threading.Event()
+        self._carrier = Carrier(context, self._closing)
+        self._lock = threading.Lock()
+        self._turns: Turns[Watch] = Turns()
+        self._watched: dict[tuple[str, str], Watch] = {}
+        self._threads: dict[Watch, threading.Thread] = {}
+        self._listeners: list[Callable[[], None]] = []
+
+    def on_end(self, listener: Callable[[], None]) -> None:
+        """Have `listener` called whenever a job has ended; it must return at once."""
+        self._listeners.append(listener)
+
+    def start(self) -> None:
+        """Take up every job that the store says has not ended."""
+        found = [
+            resource
+            for kind in KINDS
+            for status in ("InProgress", "Stopping")
+            for resource in self._store.search(kind, Query(status=status))
+        ]
+        # before any job goes on: those try in a folder of their own what the machine allows
+        self._sweep({(resource.kind, resource.name) for resource in found})
+        for resource in sorted(found, key=lambda resource: resource.created):
+            self._recover(KINDS[resource.kind], resource)
+        self._admit()
+
+    def submit(self, kind: str, name: str, owner: str) -> None:
+        """Queue a job whose resource is in the store."""
+        watch = Watch(KINDS[kind], name, owner)
+        with self._lock:
+            self._watched[kind, name] = watch
+            self._turns.add(owner, watch)
+        self._admit()
+
+    def request_stop(self, kind: str, name: str) -> None:
+        """Ask for a job's end; the answer does not wait for it."""
+        watch = self._watched.get((kind, name))
+        if watch is None:
+            return
+        self._carrier.apply(watch, lifecycle.StopRequested(at=time.time()), is_patient=False)
+        watch.wake()
+        with self._lock:
+            was_waiting = self._turns.leave(watch.owner, watch)
+            if was_waiting:
+                del self._watched[kind, name]
+        if was_waiting:
+            self._tell()
+
+    def carried(self, kind: str) -> list[str]:
+        """The names of the jobs of a kind that have a place, or are being taken up again."""
+        with self._lock:
+            return [watch.name for watch in self._threads if watch.kind.kind == kind]
+
+    def close(self) -> None:
+        """Stop watching. Containers go on, and the next service finds them."""
+        with self._lock:
+            self._closing.set()
+            threads = list(self._threads.items())
+        for watch, _ in threads:
+            watch.wake()
+        deadline = time.monotonic() + CLOSE_TIMEOUT_S
+        for _, thread in threads:
+            thread.join(max(0, deadline - time.monotonic()))
+
+    def _recover(self, kind: JobKind, resource: Resource) -> None:
+        watch = Watch(kind, resource.name, resource.state.get("owner", ""))
+        self._watched[kind.kind, resource.name] = watch
+        if jobs.load(resource.state).phase is Phase.QUEUED:
+            self._turns.add(watch.owner, watch)
+            return
+        self._carrier.apply(watch, lifecycle.Restarted(at=time.time()))
+        # beside the limit: its container may be running, and somebody has to watch it
+        with self._lock:
+            self._turns.hold(watch.owner)
+            self._begin(watch)
+
+    def _sweep(self, living: set[tuple[str, str]]) -> None:
+        """Remove workspaces of jobs that have ended: a crash may have come before that."""
+        for kind in KINDS:
+            folder = self._context.root / "jobs" / kind
+            for entry in folder.iterdir() if folder.is_dir() else []:
+                if (kind, entry.name) not in living:
+                    shutil.rmtree(entry, ignore_errors=True)
+
+    def _admit(self) -> None:
+        with self._lock:
+            while self._turns.held < self._context.job_limit and not self._closing.is_set():
+                taken = self._turns.take()
+                if taken is None:
+                    return
+                self._begin(taken[1])
+
+    def _begin(self, watch: Watch) -> None:
+        thread = threading.Thread(target=self._run, args=(watch,), name=f"job-{watch.name}", daemon=True)
+        self._threads[watch] = thread
+        thread.start()
+
+    def _run(self, watch: Watch) -> None:
+        watch.pipe = os.pipe()
+        try:
+            self._carrier.apply(watch, lifecycle.Admitted(at=time.time()))
+            while not self._closing.is_set() and self._carrier.phase(watch) is not Phase.ENDED:
+                self._carrier.advance(watch)
+            if not self._closing.is_set():
+                shutil.rmtree(self._carrier.job(watch).workspace, ignore_errors=True)
+        except Exception:
+            # nothing may end a job's thread unseen; the job is taken up again when the service restarts
+            log.exception("The job %s cannot be carried on", watch.name)
+        finally:
+            pipe, watch.pipe = watch.pipe, None
+            for descriptor in pipe:
+                os.close(descriptor)
+            with self._lock:
+                self._threads.pop(watch, None)
+                self._watched.pop((watch.kind.kind, watch.name), None)
+                self._turns.give_back(watch.owner)
+            self._admit()
+            self._tell()
+
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            listener()

@@ -1,0 +1,173 @@
+"""A batch transform at work: a program of its own that serves the model and sends it the records.
+
+Run under a job's shim with the folder of its job as argument, so that it goes on when the service is killed.
+The folder has `job.json` and `input/`; every finished file appears, whole, in `output/`. What could not be
+transformed is told in `message`, and the exit status is 1 then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import sys
+import zlib
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from local_sagemaker.domain.jsonpath import JsonPathError
+from local_sagemaker.engine.jobs.records import DataProcessing, RecordError
+from local_sagemaker.engine.jobs.server_pool import ModelRefusedError, ServerPool
+from local_sagemaker.engine.jobs.splitting import MEGABYTE, Batch, assembled, batches, lines, whole
+from local_sagemaker.engine.processes.wire import Answer, head
+
+#: what neither the request nor the container says
+DEFAULTS = {"MaxConcurrentTransforms": 1, "BatchStrategy": "MultiRecord", "MaxPayloadInMB": 6}
+STRATEGIES = {"MULTI_RECORD": "MultiRecord", "SINGLE_RECORD": "SingleRecord"}
+#: faults of one file, which the others need not mind
+FAULTS = (RecordError, JsonPathError, ModelRefusedError, EOFError, zlib.error, gzip.BadGzipFile)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How records are sent: the request's word, else the container's, else the default."""
+
+    max_concurrent: int
+    is_multi: bool
+    #: None: no limit
+    limit_bytes: int | None
+
+    @classmethod
+    def resolve(cls, request: dict[str, Any], container: dict[str, Any]) -> Settings:
+        """Settle between the job's request and the container's /execution-parameters."""
+        said = {**container}
+        if "BatchStrategy" in said:
+            said["BatchStrategy"] = STRATEGIES.get(str(said["BatchStrategy"]), said["BatchStrategy"])
+        chosen = {**DEFAULTS, **{key: said[key] for key in DEFAULTS if said.get(key) is not None}}
+        chosen |= {key: request[key] for key in DEFAULTS if key in request}
+        payload = int(chosen["MaxPayloadInMB"])
+        return cls(
+            max_concurrent=max(int(chosen["MaxConcurrentTransforms"]), 1),
+            is_multi=chosen["BatchStrategy"] == "MultiRecord",
+            limit_bytes=payload * MEGABYTE if payload else None,
+        )
+
+
+class Transform:
+    """One job: its settings, its model, and the way of a file through it."""
+
+    def __init__(self, request: dict[str, Any], settings: Settings, servers: ServerPool, window: int) -> None:
+        """Know the job.
+
+        :param window: how many requests of one file may be under way.
+        """
+        self._settings, self._servers, self._window = settings, servers, window
+        self._processing = DataProcessing.from_request(request)
+        given, wanted = request["TransformInput"], request["TransformOutput"]
+        self._is_gzip = given.get("CompressionType", "None") == "Gzip"
+        self._is_split = given.get("SplitType", "None") == "Line"
+        self._by_line = wanted.get("AssembleWith", "None") == "Line"
+        named = [(b"content-type", given.get("ContentType")), (b"accept", wanted.get("Accept"))]
+        self._headers = [(name, value.encode()) for name, value in named if value]
+
+    async def file(self, source: Path, target: Path) -> None:
+        """Transform one file; `target` appears when it is complete, and only then."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(target.name + ".part")
+        try:
+            with self._open(source) as stream, part.open("wb") as output:
+                async for piece in self._pieces(self._batches(stream)):
+                    output.write(piece)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _open(self, source: Path) -> BinaryIO:
+        return gzip.open(source) if self._is_gzip else source.open("rb")  # type: ignore[return-value] # GzipFile reads
+
+    def _batches(self, stream: BinaryIO) -> Iterator[Batch]:
+        limit = self._settings.limit_bytes
+        records = lines(stream, limit) if self._is_split else whole(stream, limit)
+        prepare = self._processing.request_record
+        return batches(records, is_multi=self._settings.is_multi, limit_bytes=limit, prepare=prepare)
+
+    async def _pieces(self, requests: Iterable[Batch]) -> AsyncIterator[bytes]:
+        """The output of each request, in the order of the requests, with some of them under way at once."""
+        pending: deque[asyncio.Task[bytes]] = deque()
+        try:
+            for batch in requests:
+                if len(pending) >= self._window:
+                    yield await pending.popleft()
+                pending.append(asyncio.create_task(self._piece(batch)))
+            while pending:
+                yield await pending.popleft()
+        finally:
+            for task in pending:
+                task.cancel()
+            await asyncio.gather(*pending, return_exceptions=True)
+
+    async def _piece(self, batch: Batch) -> bytes:
+        answer = await self._servers.ask(self._request(len(batch.body)), batch.body)
+        return assembled(self._records(batch, answer), answer.body, by_line=self._by_line)
+
+    def _records(self, batch: Batch, answer: Answer) -> list[bytes] | None:
+        if not self._processing.touches_answers:
+            return None
+        return self._processing.output_records(batch.records, answer.body, answer.content_type)
+
+    def _request(self, length: int) -> bytes:
+        return head("POST", "/invocations", self._headers, length)
+
+
+async def run(folder: Path) -> int:
+    """Do the job of `folder`; the exit status."""
+    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    sources = sorted(path for path in (folder / "input").rglob("*") if path.is_file())
+    async with ServerPool.started(job) as servers:
+        settings = Settings.resolve(job["request"], await servers.parameters())
+        servers.allow(settings.max_concurrent)
+        places = max(1, min(servers.slots, len(sources)))
+        transform = Transform(job["request"], settings, servers, max(1, servers.slots // places))
+        gate, faults = asyncio.Semaphore(places), []
+
+        async def one(source: Path) -> None:
+            name = source.relative_to(folder / "input")
+            async with gate:
+                try:
+                    await transform.file(source, folder / "output" / f"{name}.out")
+                    print(f"{name}: transformed", flush=True)  # noqa: T201 - the job's log
+                except FAULTS as error:
+                    faults.append(f"{name}: {error}")
+                    print(f"{name}: no output: {error}", flush=True)  # noqa: T201 - the job's log
+
+        async with asyncio.TaskGroup() as group:
+            for source in sources:
+                group.create_task(one(source))
+    return _told(folder, faults, len(sources))
+
+
+def _told(folder: Path, faults: list[str], count: int) -> int:
+    if faults:
+        text = f"{len(faults)} of {count} files could not be transformed; the others have their outputs. "
+        (folder / "message").write_text(text + "\n".join(sorted(faults)), encoding="utf-8")
+    return 1 if faults else 0
+
+
+def main(folder: Path) -> int:
+    """Do the job of `folder` and tell what went wrong with all of it."""
+    try:
+        return asyncio.run(run(folder))
+    except BaseExceptionGroup as errors:
+        error: BaseException = errors.exceptions[0]
+    except Exception as single:  # noqa: BLE001 - it ends as the job's FailureReason
+        error = single
+    (folder / "message").write_text(str(error) or repr(error), encoding="utf-8")
+    print(f"The job failed: {error}", flush=True)  # noqa: T201 - the job's log
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

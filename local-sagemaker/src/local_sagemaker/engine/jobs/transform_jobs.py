@@ -1,0 +1,102 @@
+"""Batch transform jobs as the supervisor sees them; transform.py is the program that does the work."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from local_sagemaker.domain.lifecycle import Outcome, Phase, State
+from local_sagemaker.engine.endpoints import model_data
+from local_sagemaker.engine.jobs import batch_capture, failures, upload
+from local_sagemaker.engine.jobs.failures import JobError
+from local_sagemaker.engine.jobs.jobs import Document, Job, reason, status, variables
+from local_sagemaker.engine.processes import channels
+from local_sagemaker.engine.processes.channels import Source
+from local_sagemaker.engine.processes.isolation import Isolation
+from local_sagemaker.engine.processes.process import ProcessSpec
+from local_sagemaker.errors import AwsError
+
+PROJECT = Path(__file__).resolve().parents[3]
+PROGRAM = "local_sagemaker.engine.jobs.transform"
+#: members of the request that the program works by
+REQUEST = (
+    "TransformInput",
+    "TransformOutput",
+    "DataProcessing",
+    "ModelClientConfig",
+    "MaxConcurrentTransforms",
+    "MaxPayloadInMB",
+    "BatchStrategy",
+)
+
+
+class TransformJobs:
+    """What is particular to batch transform jobs."""
+
+    kind = "transform-job"
+    log_group = "/aws/sagemaker/TransformJobs"
+    noun = "TransformJob"
+
+    def prepare(self, job: Job) -> None:
+        """Bring the inputs and the model, and write down all that the program needs."""
+        try:
+            definition = model_data.definition_of(job.context, job.document["ModelName"])
+            image = job.image(definition["Image"])
+            isolation = job.clear()
+            model_data.place(definition, job.context.objects, job.ml / "model")
+        except (AwsError, model_data.ModelDataError) as error:
+            raise JobError(f"ClientError: {error}") from error
+        source = job.document["TransformInput"]["DataSource"]["S3DataSource"]
+        found = Source("TransformInput", source["S3Uri"], source["S3DataType"])
+        # The inputs are not shown to the container, so links to the stored objects are safe from it.
+        is_linked = isolation is not Isolation.NONE
+        channels.materialize(found, job.context.objects, _folder(job) / "input", is_linked=is_linked)
+        given = {
+            **variables(job.context),
+            **definition.get("Environment", {}),
+            **job.document.get("Environment", {}),
+        }
+        note = {
+            "request": {name: job.document[name] for name in REQUEST if name in job.document},
+            "argv": image.command("serve"),
+            "environment": image.variables(given, job.workspace),
+            "instances": job.document["TransformResources"]["InstanceCount"],
+        }
+        (_folder(job) / "job.json").write_text(json.dumps(note), encoding="utf-8")
+
+    def spec(self, job: Job) -> ProcessSpec:
+        """The program, in this service's own interpreter."""
+        environment = {"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": str(PROJECT)}
+        argv = (sys.executable, "-P", "-m", PROGRAM, str(_folder(job)))
+        return ProcessSpec(argv, environment, job.workspace, job.log)
+
+    def said(self, job: Job) -> str:
+        """What the program says went wrong."""
+        return failures.said(_folder(job) / "message")
+
+    def upload(self, job: Job, state: State) -> Document:
+        """The outputs of all files that were transformed, also of a job in which others failed."""
+        if state.outcome is not Outcome.STOPPED:
+            output = job.document["TransformOutput"]["S3OutputPath"]
+            objects = job.context.objects
+            put = upload.folder(_folder(job) / "output", output, objects, "TransformOutput")
+            if state.started is not None:
+                batch_capture.write(job.name, job.document, put, state.started, objects)
+        return {}
+
+    def describe(self, document: Document, state: State, at: float) -> Document:
+        """Status, times and reason."""
+        described = {**document, "TransformJobStatus": status(state), "FailureReason": reason(state)}
+        if state.started is not None:
+            described["TransformStartTime"] = datetime.fromtimestamp(state.started, UTC)
+        if state.phase is Phase.ENDED:
+            described["TransformEndTime"] = datetime.fromtimestamp(at, UTC)
+        return described
+
+
+def _folder(job: Job) -> Path:
+    """Where the program works; beside what the container sees."""
+    return job.workspace / "transform"

@@ -1,0 +1,1 @@
+"""Notebook instances: JupyterLab servers and who may use them."""

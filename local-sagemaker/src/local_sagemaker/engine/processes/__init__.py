@@ -1,0 +1,1 @@
+"""Processes that outlive the service: images, isolation, fork servers, logs."""

@@ -1,0 +1,211 @@
+"""Hyperparameter tuning jobs: training jobs one after the other, each chosen by what the others came to."""
+
+from __future__ import annotations
+
+import random
+import time
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from local_sagemaker.context import Context
+from local_sagemaker.domain.tuning import rules, strategies
+from local_sagemaker.domain.tuning.rules import Objective, Verdict
+from local_sagemaker.domain.tuning.space import Space
+from local_sagemaker.domain.tuning.stopping import is_hopeless
+from local_sagemaker.domain.tuning.strategies import Trial
+from local_sagemaker.engine.jobs.supervisor import TERMINAL, TRAINING
+from local_sagemaker.engine.workflows import trials
+from local_sagemaker.engine.workflows.loop import in_status
+from local_sagemaker.errors import AwsError, ResourceInUse
+from local_sagemaker.services import calls, owners
+from local_sagemaker.services.sagemaker.listing import moment
+from local_sagemaker.storage.store import Resource
+
+KIND = "hyper-parameter-tuning-job"
+Document = dict[str, Any]
+
+
+class TuningJobs:
+    """What the conductor knows of tuning jobs."""
+
+    kind = KIND
+
+    def under_way(self, context: Context) -> list[Resource]:
+        """Tuning jobs that have not ended."""
+        return in_status(context, KIND, "InProgress", "Stopping")
+
+    def advance(self, context: Context, resource: Resource) -> bool:
+        """Take in what has become of the training jobs, then start, stop or end what is due."""
+        definitions = trials.definitions(resource.document)
+        known = [
+            trials.refreshed(context, trial, definitions[trial["definition"]])
+            for trial in resource.state["trials"]
+        ]
+        verdict = self._verdict(resource, known, definitions)
+        if verdict.start:
+            known, verdict = self._plan(resource, known, definitions, verdict)
+        was = resource
+        resource = self._keep(context, resource, known, verdict)
+        for number, trial in enumerate(known):
+            if context.store.get(TRAINING.kind, trial["name"]) is None and trial["status"] not in TERMINAL:
+                known[number] = _create(context, resource, trial, definitions[trial["definition"]])
+        resource = self._keep(context, resource, known, verdict)
+        self._stop(context, resource, known, definitions, verdict)
+        return (resource.state, resource.status) != (was.state, was.status)
+
+    def fail(self, context: Context, resource: Resource, reason: str) -> None:
+        """End a tuning job that cannot go on."""
+        self._keep(
+            context, resource, resource.state["trials"], Verdict(outcome="Failed", reason=reason[:1024])
+        )
+
+    def _verdict(self, resource: Resource, known: list[Document], definitions: list[Document]) -> Verdict:
+        return rules.decide(
+            resource.document["HyperParameterTuningJobConfig"],
+            [trials.trial_of(trial) for trial in known],
+            trials.objective_of(definitions[0]),
+            age_s=time.time() - resource.created,
+            is_stopping=resource.status == "Stopping",
+        )
+
+    def _plan(
+        self, resource: Resource, known: list[Document], definitions: list[Document], verdict: Verdict
+    ) -> tuple[list[Document], Verdict]:
+        """Choose what the next training jobs try; they are created once this is kept."""
+        known = list(known)
+        for _ in range(verdict.start):
+            planned = _next(resource, known, definitions)
+            if planned is None:
+                return known, rules.exhausted([trials.trial_of(trial) for trial in known])
+            known.append(planned)
+        return known, verdict
+
+    def _keep(
+        self, context: Context, resource: Resource, known: list[Document], verdict: Verdict
+    ) -> Resource:
+        if known == resource.state["trials"] and verdict.outcome is None:
+            return resource
+        now = time.time()
+
+        def change(found: Resource) -> Resource:
+            document = {**found.document, **_members(context, found, known), "LastModifiedTime": moment(now)}
+            if verdict.outcome is not None:
+                document["HyperParameterTuningEndTime"] = moment(now)
+                document |= {"FailureReason": verdict.reason} if verdict.reason else {}
+            status = verdict.outcome or found.status
+            document["HyperParameterTuningJobStatus"] = status
+            state = {**found.state, "trials": list(known)}
+            return replace(found, status=status, document=document, state=state, modified=now)
+
+        return context.store.change(KIND, resource.name, change)
+
+    def _stop(
+        self,
+        context: Context,
+        resource: Resource,
+        known: list[Document],
+        definitions: list[Document],
+        verdict: Verdict,
+    ) -> None:
+        running = [trial for trial in known if trial["status"] == "InProgress"]
+        config = resource.document["HyperParameterTuningJobConfig"]
+        if not verdict.stops:
+            is_early = config.get("TrainingJobEarlyStoppingType") == "Auto"
+            running = _hopeless(context, known, definitions) if is_early and running else []
+        for trial in running:
+            context.supervisor.request_stop(TRAINING.kind, trial["name"])
+
+
+def _next(resource: Resource, known: list[Document], definitions: list[Document]) -> Document | None:
+    """The next trial; the definitions take turns, as long as each has something left to try."""
+    config, number = resource.document["HyperParameterTuningJobConfig"], len(known) + 1
+    for turn in range(len(definitions)):
+        index = (number - 1 + turn) % len(definitions)
+        source = random.Random(f"{config.get('RandomSeed', resource.arn)} {index} {number}")  # noqa: S311 (no secret)
+        tried = [trials.trial_of(trial) for trial in known if trial["definition"] == index]
+        inherited = [_inherited(one) for one in resource.state.get("inherited", [])] if index == 0 else []
+        values = strategies.suggest(
+            config["Strategy"],
+            Space.read(definitions[index]["HyperParameterRanges"]),
+            [*inherited, *tried],
+            source,
+            is_maximized=trials.objective_of(definitions[index]).is_maximized,
+        )
+        if values is not None:
+            name = trials.name_of(resource, number)
+            return {"name": name, "definition": index, "values": values, "status": "InProgress"}
+    return None
+
+
+def _inherited(found: Document) -> Trial:
+    return Trial(found["values"], found["objective"], is_over=True)
+
+
+def _create(context: Context, tuning: Resource, trial: Document, definition: Document) -> Document:
+    tags = [{"Key": key, "Value": value} for key, value in context.store.tags(tuning.arn).items()]
+    request = trials.training_request(trial["name"], definition, trial["values"])
+    try:
+        with suppress(ResourceInUse), owners.on_behalf_of(tuning.state.get("owner", tuning.arn)):
+            calls.call(context, "CreateTrainingJob", {**request, **({"Tags": tags} if tags else {})})
+    except AwsError as error:
+        return trials.refused(trial, error)
+    context.store.change(
+        TRAINING.kind,
+        trial["name"],
+        lambda job: replace(job, document={**job.document, "TuningJobArn": tuning.arn}),
+    )
+    return trial
+
+
+def _hopeless(context: Context, known: list[Document], definitions: list[Document]) -> list[Document]:
+    """The running trials that the median rule gives up."""
+    found = []
+    for trial in known:
+        if trial["status"] != "InProgress":
+            continue
+        definition = definitions[trial["definition"]]
+        others = [
+            trials.reports(context, other["name"], definition)
+            for other in known
+            if other["status"] == "Completed" and other["definition"] == trial["definition"]
+        ]
+        mine = trials.reports(context, trial["name"], definition)
+        if is_hopeless(mine, others, is_maximized=trials.objective_of(definition).is_maximized):
+            found.append(trial)
+    return found
+
+
+def _members(context: Context, resource: Resource, known: list[Document]) -> Document:
+    """What Describe tells of the training jobs: counters, the best one, and what they took."""
+    definitions = trials.definitions(resource.document)
+    statuses = [trial["status"] for trial in known]
+    objectives = [trials.objective_status(trial) for trial in known]
+    members: Document = {
+        "TrainingJobStatusCounters": {
+            "Completed": statuses.count("Completed"),
+            "InProgress": sum(status not in TERMINAL for status in statuses),
+            "RetryableError": 0,
+            "NonRetryableError": statuses.count("Failed"),
+            "Stopped": statuses.count("Stopped"),
+        },
+        "ObjectiveStatusCounters": {
+            name: objectives.count(name) for name in ("Succeeded", "Pending", "Failed")
+        },
+        "ConsumedResources": {"RuntimeInSeconds": sum(trial.get("seconds", 0) for trial in known)},
+    }
+    goal = trials.objective_of(definitions[0])
+    best = _best(known, goal)
+    if best is not None:
+        definition = definitions[best["definition"]]
+        members["BestTrainingJob"] = trials.summary(context, resource.name, best, definition)
+        count = rules.not_improving([trials.trial_of(trial) for trial in known], goal)
+        members["TuningJobCompletionDetails"] = {"NumberOfTrainingJobsObjectiveNotImproving": count}
+    return members
+
+
+def _best(known: list[Document], goal: Objective) -> Document | None:
+    seen = [trial for trial in known if trial.get("objective") is not None]
+    if not seen:
+        return None
+    return (max if goal.is_maximized else min)(seen, key=lambda trial: float(trial["objective"]))

@@ -1,0 +1,1 @@
+"""The wire: the server, its connections, and the way from a request to its handler."""

@@ -1,0 +1,122 @@
+"""From a request to its response: route, parse, validate, call the handler, answer."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from dataclasses import replace
+from typing import Any
+
+from botocore.exceptions import UnknownServiceError
+from botocore.model import OperationModel, OperationNotFoundError, ServiceModel
+
+from local_sagemaker.auth.admission import admit, check_service
+from local_sagemaker.context import Context
+from local_sagemaker.errors import (
+    AwsError,
+    InternalFailure,
+    StorageFailure,
+    UnknownOperation,
+    ValidationException,
+)
+from local_sagemaker.http import threads
+from local_sagemaker.protocol import answers, failures, models, requests, routing, validation
+from local_sagemaker.protocol.checked import CheckedBody
+from local_sagemaker.protocol.http import HttpRequest, HttpResponse
+from local_sagemaker.protocol.routing import Route
+from local_sagemaker.services import owners
+from local_sagemaker.services.registry import OPERATIONS, Operation
+from local_sagemaker.storage import disk
+
+log = logging.getLogger(__name__)
+
+
+async def dispatch(context: Context, request: HttpRequest) -> HttpResponse:
+    """The response to a request; whatever goes wrong is an error in the shape of its protocol."""
+    route: Route | None = None
+    try:
+        if context.credentials is not None:
+            request = await admit(context.credentials, request, _protocol(request))
+        form = await _form(request)
+        route = routing.route(request, form)
+        if context.credentials is not None:
+            wanted = models.service_model(route.service).signing_name
+            check_service(request, wanted, route.protocol)
+        return await _answer(context, request, route, form)
+    except AwsError as error:
+        return _failure(error, request, route)
+    except Exception as error:
+        log.exception("Request %s failed: %s %s", request.id, request.method, request.path)
+        told = disk.explained(error, context.root)
+        if told is not None:
+            return _failure(StorageFailure(told), request, route)
+        message = f"The local SageMaker failed; its log has the reason at request {request.id}."
+        return _failure(InternalFailure(message), request, route)
+
+
+async def _form(request: HttpRequest) -> dict[str, str]:
+    if request.path != "/" or "x-amz-target" in request.headers:
+        return {}
+    is_form = request.headers.get("content-type", "").startswith(routing.FORM)
+    return routing.form_of(request, await request.body.read() if is_form else b"")
+
+
+async def _answer(context: Context, request: HttpRequest, route: Route, form: dict[str, str]) -> HttpResponse:
+    operation, model = _operation(route)
+    parameters = await _parameters(request, route, model, form)
+    if model.input_shape is not None:
+        found = validation.problems(model.input_shape, parameters)
+        if found:
+            raise ValidationException(validation.message(found))
+    with owners.on_behalf_of(owners.of_request(request)):
+        result = await _call(operation, context, parameters)
+    return answers.answer(model, route.protocol, result, request.id)
+
+
+def _operation(route: Route) -> tuple[Operation, OperationModel]:
+    try:
+        model = models.operation_model(route.service, route.operation)
+    except (OperationNotFoundError, UnknownServiceError) as error:
+        raise UnknownOperation(f"{route.operation} is no operation of {route.service}.") from error
+    operation = OPERATIONS.get((route.service, route.operation))
+    if operation is None:
+        raise UnknownOperation(
+            f"The local SageMaker does not emulate {route.service} {route.operation}; "
+            "docs/emulated-api.md lists what it does."
+        )
+    return operation, model
+
+
+async def _parameters(
+    request: HttpRequest, route: Route, model: OperationModel, form: dict[str, str]
+) -> dict[str, Any]:
+    if route.protocol == "json":
+        return requests.from_json(model, await request.body.read())
+    if route.protocol == "query":
+        return requests.from_query(model, form)
+    if route.protocol == "rest-xml":
+        request = replace(request, body=CheckedBody(request.body, request.headers, request.chunks))
+    return await requests.from_rest(model, route.labels, request)
+
+
+async def _call(operation: Operation, context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    if inspect.iscoroutinefunction(operation.handler):
+        return await operation.handler(context, parameters) or {}
+    answer = await threads.run(operation.handler, context, parameters)
+    return answer or {}  # type: ignore[return-value]  # a plain function returns no awaitable
+
+
+def _failure(error: AwsError, request: HttpRequest, route: Route | None) -> HttpResponse:
+    model: ServiceModel | None = models.service_model(route.service) if route else None
+    response = failures.failure(error, route.protocol if route else _protocol(request), model, request.id)
+    log.info("%s %s: %d %s: %s", request.method, request.path, response.status, error.code, error.message)
+    return response
+
+
+def _protocol(request: HttpRequest) -> str:
+    """The protocol that a request without a known operation most likely speaks."""
+    if "x-amz-target" in request.headers:
+        return "json"
+    if request.headers.get("content-type", "").startswith(routing.FORM) and request.path == "/":
+        return "query"
+    return "rest-json" if routing.signing_name(request) == "sagemaker" else "rest-xml"

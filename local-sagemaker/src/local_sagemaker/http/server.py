@@ -1,0 +1,173 @@
+"""The ASGI application: one port for all services."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import replace
+from typing import Any
+
+from local_sagemaker.auth import people
+from local_sagemaker.context import Context
+from local_sagemaker.http import browse, threads
+from local_sagemaker.http.connection import HEAD_LIMIT_BYTES, TOO_LONG
+from local_sagemaker.http.dispatch import dispatch
+from local_sagemaker.protocol.bodies import BodyStream, FileBody
+from local_sagemaker.protocol.http import HttpRequest, HttpResponse, headers_of, request_of
+from local_sagemaker.services import runtime
+from local_sagemaker.services.sagemaker import notebooks_login
+
+log = logging.getLogger(__name__)
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+PIECE_BYTES = 1024 * 1024
+SMALL_BYTES = 65_536
+#: how much of a body that nobody wants is read to keep the connection
+DRAIN_LIMIT_BYTES = 16 * 1024 * 1024
+
+
+class DisconnectedError(Exception):
+    """The client went away before its request was complete; nobody is left to be answered."""
+
+
+class Application:
+    """Answers every HTTP request of the service."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; this is ASGI's entry."""
+        if scope["type"] != "http":
+            return
+        if _head_bytes(scope) > HEAD_LIMIT_BYTES:
+            await _respond_too_long(send)
+            return
+        if runtime.is_runtime(scope):
+            # thousands a second: a path of its own
+            await runtime.application(self._context, scope, receive, send)
+            return
+        incoming = Incoming(receive)
+        request = _request(scope, incoming)
+        try:
+            if request.method == "GET" and request.path == "/health":
+                response = self._health()
+            elif notebooks_login.is_login(request):
+                response = await threads.run(notebooks_login.login, self._context, request)
+            elif people.is_person(request):
+                response = await self._shown(request)
+            else:
+                response = await dispatch(self._context, request)
+            if not await incoming.settle(request.headers):
+                response.headers["connection"] = "close"
+            await _respond(request, response, send)
+        except DisconnectedError:
+            log.info("The client of request %s went away: %s %s", request.id, request.method, request.path)
+
+    async def _shown(self, request: HttpRequest) -> HttpResponse:
+        """What a person's browser gets to see; where there are keys, of those who say one and its secret."""
+        credentials = self._context.credentials
+        if credentials is not None and not people.is_known(credentials, request):
+            return people.question()
+        if browse.is_browsing(request):
+            return await threads.run(browse.page, self._context, request)
+        response = await dispatch(replace(self._context, credentials=None), request)
+        if credentials is not None:
+            response.headers["content-security-policy"] = people.POLICY
+        return response
+
+    def _health(self) -> HttpResponse:
+        body = {"status": "ok", "service": "local-sagemaker"}
+        if self._context.credentials is None:  # whoever asks unsigned from elsewhere learns no paths
+            body["root"] = str(self._context.root)
+        return HttpResponse(200, json.dumps(body).encode(), {"content-type": "application/json"})
+
+
+def _request(scope: Scope, incoming: Incoming) -> HttpRequest:
+    headers = headers_of(scope)
+    length = headers.get("content-length", "")
+    body = BodyStream(aiter(incoming), int(length) if length.isdecimal() else None)
+    return request_of(scope, headers, body)
+
+
+def _head_bytes(scope: Scope) -> int:
+    headers = sum(len(name) + len(value) for name, value in scope["headers"])
+    return headers + len(scope["raw_path"]) + len(scope["query_string"])
+
+
+async def _respond_too_long(send: Send) -> None:
+    headers = [(b"content-type", b"text/plain"), (b"connection", b"close")]
+    headers.append((b"content-length", b"%d" % len(TOO_LONG)))
+    await send({"type": "http.response.start", "status": 431, "headers": headers})
+    await send({"type": "http.response.body", "body": TOO_LONG})
+
+
+class Incoming:
+    """The body of one request as ASGI hands it out."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.is_begun = False
+        self.is_complete = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while not self.is_complete:
+            self.is_begun = True
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise DisconnectedError
+            self.is_complete = not message.get("more_body")
+            if message.get("body"):
+                yield message["body"]
+
+    async def settle(self, headers: Mapping[str, str]) -> bool:
+        """Read what nobody has read, so that the connection can go on; False when it cannot.
+
+        A client that asked whether to send its body (Expect) will not send it once it has the answer.
+        """
+        if not self.is_begun and "expect" in headers:
+            return False
+        size = 0
+        async for piece in self:
+            size += len(piece)
+            if size > DRAIN_LIMIT_BYTES:
+                return False
+        return True
+
+
+async def _respond(request: HttpRequest, response: HttpResponse, send: Send) -> None:
+    body, headers = response.body, dict(response.headers)
+    has_body = request.method != "HEAD" and response.status not in (204, 304)
+    if response.status not in (204, 304):
+        headers.setdefault("content-length", str(body.length if isinstance(body, FileBody) else len(body)))
+    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    try:
+        await send({"type": "http.response.start", "status": response.status, "headers": raw})
+        if isinstance(body, FileBody) and has_body:
+            await _send_file(body, send)
+        elif has_body:
+            await send({"type": "http.response.body", "body": body})
+        else:
+            await send({"type": "http.response.body", "body": b""})
+    finally:
+        if isinstance(body, FileBody):
+            body.file.close()
+
+
+async def _send_file(body: FileBody, send: Send) -> None:
+    body.file.seek(body.offset)
+    left = body.length
+    while left > 0:
+        size = min(PIECE_BYTES, left)
+        # what is small is read sooner than a thread is woken, and then leaves together with its head
+        is_small = body.length <= SMALL_BYTES
+        piece = body.file.read(size) if is_small else await threads.run(body.file.read, size)
+        if not piece:
+            raise OSError(f"{body.file.name} is {left} bytes shorter than it was when its sending began.")
+        left -= len(piece)
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,201 @@
+"""The parameters of an operation from a request, in each of the protocols."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable
+from typing import Any, cast
+from xml.etree.ElementTree import Element, ParseError, fromstring
+
+from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
+
+from local_sagemaker.errors import SerializationException
+from local_sagemaker.protocol import json_values, scalars, xml_values
+from local_sagemaker.protocol.http import HttpRequest
+
+#: how deep objects and lists of a body may lie in each other
+DEPTH_LIMIT = 100
+
+
+def from_json(operation: OperationModel, body: bytes) -> dict[str, Any]:
+    """The parameters of a JSON request."""
+    shape = operation.input_shape
+    return {} if shape is None else cast("dict[str, Any]", json_values.read(shape, document(body)))
+
+
+def document(body: bytes) -> Any:  # noqa: ANN401 (any JSON)
+    """A JSON body; an empty one is an empty object."""
+    try:
+        text = body.decode()
+        found = json.loads(text) if body.strip() else {}
+        if "\\u" in text:  # half of a surrogate pair is JSON, but no text that could be kept or answered
+            json.dumps(found, ensure_ascii=False).encode()
+    except ValueError as error:
+        raise SerializationException(f"The body is not valid JSON: {error}.") from error
+    except RecursionError as error:
+        raise _too_deep() from error
+    level, depth = [found], 0
+    while level := [inner for outer in level for inner in _inside(outer)]:
+        depth += 1
+        if depth > DEPTH_LIMIT:
+            raise _too_deep()
+    return found
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _too_deep() -> SerializationException:
+    return SerializationException(f"The body is nested too deeply: {DEPTH_LIMIT} levels are allowed.")
+
+
+def from_query(operation: OperationModel, form: dict[str, str]) -> dict[str, Any]:
+    """The parameters of a form such as `Tags.member.1.Key=a`."""
+    shape = operation.input_shape
+    return {} if shape is None else cast("dict[str, Any]", _read_form(shape, form, ""))
+
+
+def _read_form(shape: Shape, form: dict[str, str], prefix: str) -> Any:  # noqa: ANN401
+    match shape.type_name:
+        case "structure":
+            members = {}
+            for name, member in cast("StructureShape", shape).members.items():
+                place = ".".join(filter(None, (prefix, member.serialization.get("name", name))))
+                if _has(form, place):
+                    members[name] = _read_form(member, form, place)
+            return members
+        case "list":
+            return _read_form_list(cast("ListShape", shape), form, prefix)
+        case "map":
+            return _read_form_map(cast("MapShape", shape), form, prefix)
+        case "blob":
+            return scalars.read_blob(form[prefix])
+        case _ if prefix not in form:
+            raise SerializationException(f"{prefix} has no value.")
+        case _:
+            return scalars.read(shape, form[prefix], "iso8601")
+
+
+def _has(form: dict[str, str], place: str) -> bool:
+    return place in form or any(key.startswith(f"{place}.") for key in form)
+
+
+def _read_form_list(shape: ListShape, form: dict[str, str], prefix: str) -> list[Any]:
+    flat = shape.serialization.get("flattened")
+    if flat and shape.member.serialization.get("name"):
+        place = ".".join([*prefix.split(".")[:-1], shape.member.serialization["name"]])
+    else:
+        place = prefix if flat else f"{prefix}.{shape.member.serialization.get('name', 'member')}"
+    items: list[Any] = []
+    while _has(form, f"{place}.{len(items) + 1}"):
+        items.append(_read_form(shape.member, form, f"{place}.{len(items) + 1}"))
+    return items
+
+
+def _read_form_map(shape: MapShape, form: dict[str, str], prefix: str) -> dict[str, Any]:
+    place = prefix if shape.serialization.get("flattened") else f"{prefix}.entry"
+    key_name = shape.key.serialization.get("name", "key")
+    value_name = shape.value.serialization.get("name", "value")
+    pairs: dict[str, Any] = {}
+    while _has(form, f"{place}.{len(pairs) + 1}"):
+        entry = f"{place}.{len(pairs) + 1}"
+        key = _read_form(shape.key, form, f"{entry}.{key_name}")
+        if key in pairs:
+            raise SerializationException(f"{prefix} has the key {key!r} twice.")
+        pairs[key] = _read_form(shape.value, form, f"{entry}.{value_name}")
+    return pairs
+
+
+async def from_rest(
+    operation: OperationModel, labels: dict[str, str], request: HttpRequest
+) -> dict[str, Any]:
+    """The parameters of a REST request: from path, query string, headers and body."""
+    shape = operation.input_shape
+    if shape is None:
+        return {}
+    parameters: dict[str, Any] = {}
+    for name, member in shape.members.items():
+        value = _outside_body(member, member.serialization.get("name", name), labels, request)
+        if value is not None:
+            parameters[name] = value
+    return parameters | await _from_body(operation, request)
+
+
+def _outside_body(member: Shape, name: str, labels: dict[str, str], request: HttpRequest) -> Any:  # noqa: ANN401
+    match member.serialization.get("location"):
+        case "uri":
+            return scalars.read(member, labels[name], "iso8601") if name in labels else None
+        case "querystring":
+            return _from_query_string(member, name, request)
+        case "header":
+            value = request.headers.get(name.lower())
+            return None if value is None else _from_header(member, value)
+        case "headers":
+            prefix = name.lower()
+            found = {k[len(prefix) :]: v for k, v in request.headers.items() if k.startswith(prefix)}
+            return found or None
+        case _:
+            return None
+
+
+def _from_query_string(member: Shape, name: str, request: HttpRequest) -> Any:  # noqa: ANN401
+    values = [value for key, value in request.query if key == name]
+    if not values:
+        return None
+    if member.type_name == "list":
+        return [scalars.read(cast("ListShape", member).member, value, "iso8601") for value in values]
+    return scalars.read(member, values[0], "iso8601")
+
+
+def _from_header(member: Shape, value: str) -> Any:  # noqa: ANN401
+    if member.type_name == "list":
+        inner = cast("ListShape", member).member
+        items = next(csv.reader([value], skipinitialspace=True, escapechar="\\"), [])
+        return [scalars.read(inner, item.strip(), "rfc822") for item in items]
+    if member.serialization.get("jsonvalue"):
+        return document(scalars.read_blob(value))
+    return scalars.read(member, value, "rfc822")
+
+
+async def _from_body(operation: OperationModel, request: HttpRequest) -> dict[str, Any]:
+    shape = cast("StructureShape", operation.input_shape)
+    payload = shape.serialization.get("payload")
+    if payload is None:
+        inside = any("location" not in member.serialization for member in shape.members.values())
+        return _parsed(operation, shape, await request.body.read()) if inside else {}
+    member = shape.members[payload]
+    if member.serialization.get("streaming"):
+        return {payload: request.body}
+    body = await request.body.read()
+    if member.type_name == "blob":
+        return {payload: body}
+    if member.type_name == "string":
+        return {payload: _text(body)}
+    return {payload: _parsed(operation, member, body)} if body.strip() else {}
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise SerializationException("The body is not valid UTF-8.") from error
+
+
+def _parsed(operation: OperationModel, shape: Shape, body: bytes) -> Any:  # noqa: ANN401
+    if operation.service_model.protocol == "rest-json":
+        return json_values.read(shape, document(body))
+    return xml_values.read(shape, xml(body)) if body.strip() else {}
+
+
+def xml(body: bytes) -> Element:
+    """The root of an XML body; one with a document type is refused, since entities can explode."""
+    if b"<!DOCTYPE" in body:
+        raise SerializationException("The XML has a document type, which is not allowed.")
+    try:
+        return fromstring(body)  # noqa: S314 (without a document type there are no entities)
+    except (ParseError, ValueError) as error:
+        raise SerializationException(f"The XML is not well-formed: {error}.") from error

@@ -1,0 +1,141 @@
+"""The service as a whole: what it is told, how it is put together, how it starts and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from local_sagemaker import services
+from local_sagemaker.auth.credentials import Credentials, inside
+from local_sagemaker.context import Context
+from local_sagemaker.engine.endpoints.hosting import Hosting
+from local_sagemaker.engine.jobs.supervisor import PROCESSING, TRAINING, Supervisor
+from local_sagemaker.engine.notebooks.notebooks import Notebooks
+from local_sagemaker.engine.processes.forks import Forks
+from local_sagemaker.engine.processes.image import Images
+from local_sagemaker.engine.workflows.live_outputs import LiveOutputs
+from local_sagemaker.engine.workflows.loop import Conductor, WorkKind
+from local_sagemaker.engine.workflows.pipelines import PipelineExecutions
+from local_sagemaker.engine.workflows.tuning_jobs import TuningJobs
+from local_sagemaker.storage import disk
+from local_sagemaker.storage.objects import files
+from local_sagemaker.storage.objects.objects import ObjectStore
+from local_sagemaker.storage.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the command line says."""
+
+    #: directory of everything the service keeps
+    root: Path
+    host: str = "127.0.0.1"
+    port: int = 4566
+    #: files that describe images
+    images: tuple[Path, ...] = ()
+    #: folder of what new notebook instances are given
+    notebooks: Path | None = None
+    #: how many jobs run at the same time
+    jobs: int = 2
+    #: buckets that are there from the start
+    buckets: tuple[str, ...] = ()
+    #: how long a serverless container may have nothing to do before it is stopped, in seconds
+    serverless_idle_s: float = 300.0
+    #: secrets by access key id; empty: requests need no signature
+    keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+class RootTakenError(Exception):
+    """Another service works in the same directory."""
+
+
+class RootUnusableError(Exception):
+    """The directory cannot be read or written."""
+
+    def __init__(self, root: Path, error: Exception) -> None:
+        advice = disk.explained(error, root) or f"{root} cannot be used: {error}. Give another --root."
+        super().__init__(f"Cannot start: {advice}")
+
+
+@contextmanager
+def lock_root(root: Path) -> Iterator[None]:
+    """Hold the directory for this process; the operating system lets go of it, however the process ends."""
+    path = root / "service.lock"
+    with ExitStack() as ends:
+        try:
+            files.make_folder(root)
+            file = ends.enter_context(path.open("a+"))
+        except OSError as error:
+            raise RootUnusableError(root, error) from error
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            raise RootTakenError(
+                f"{root} belongs to another local SageMaker (process {file.read().strip() or 'unknown'}). "
+                "Stop that one, or give this one another --root."
+            ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def build(options: Options) -> Context:
+    """Put the parts together; nothing runs yet."""
+    services.load()
+    objects = ObjectStore(options.root / "s3")
+    for bucket in options.buckets:
+        if not objects.has_bucket(bucket):
+            objects.create_bucket(bucket)
+    context = Context(
+        root=options.root,
+        url=_url(options.host, options.port),
+        credentials=Credentials(options.keys, inside(options.root)) if options.keys else None,
+        images=options.images,
+        samples=options.notebooks,
+        job_limit=options.jobs,
+        serverless_idle_s=options.serverless_idle_s,
+        objects=objects,
+        store=Store(options.root / "sagemaker.sqlite"),
+        forks=Forks(Images(options.images)),
+    )
+    # each part sees the ones before it
+    context = replace(context, supervisor=Supervisor(context))
+    kinds: tuple[WorkKind, ...] = (
+        PipelineExecutions(),
+        TuningJobs(),
+        *(LiveOutputs(kind.kind) for kind in (TRAINING, PROCESSING)),
+    )
+    context = replace(context, conductor=Conductor(context, kinds))
+    context = replace(context, hosting=Hosting(context))
+    return replace(context, notebooks=Notebooks(context))
+
+
+def _url(host: str, port: int) -> str:
+    """Where jobs on this machine reach the service; one that listens everywhere, on the loopback."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (it is what is replaced)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@asynccontextmanager
+async def running(context: Context) -> AsyncIterator[None]:
+    """Start the parts that have a life of their own, and stop them in the reverse order."""
+    async with AsyncExitStack() as ends:
+        ends.callback(context.store.close)
+        if context.forks is not None:
+            ends.callback(context.forks.close)
+        await asyncio.to_thread(context.supervisor.start)
+        ends.push_async_callback(asyncio.to_thread, context.supervisor.close)
+        await asyncio.to_thread(context.conductor.start)
+        ends.push_async_callback(asyncio.to_thread, context.conductor.close)
+        await context.hosting.start()
+        ends.push_async_callback(context.hosting.stop)
+        await context.notebooks.start()
+        ends.push_async_callback(context.notebooks.stop)
+        yield

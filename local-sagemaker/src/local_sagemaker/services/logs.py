@@ -1,0 +1,193 @@
+"""CloudWatch Logs: the output of jobs and endpoints.
+
+There is nothing to write: a log is what a container printed, kept by the runner as runner/logs.py says.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from local_sagemaker.context import Context
+from local_sagemaker.engine.processes import logs
+from local_sagemaker.engine.processes.logs import Event
+from local_sagemaker.errors import AwsError
+from local_sagemaker.services.log_patterns import InvalidParameterException, matcher
+from local_sagemaker.services.registry import operation
+
+PAGE = 50
+EVENTS = 10_000
+
+
+class ResourceNotFoundException(AwsError):  # noqa: N818 (the code's name)
+    """There is no such log group or stream."""
+
+    code = "ResourceNotFoundException"
+
+
+@operation(
+    "logs", "DescribeLogGroups", ignored=("accountIdentifiers", "includeLinkedAccounts", "logGroupClass")
+)
+def describe_log_groups(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Answer with one page of log groups in the order of their names."""
+    prefix, part = parameters.get("logGroupNamePrefix", ""), parameters.get("logGroupNamePattern", "")
+    names = [
+        name for name in logs.groups(context.root) if name.startswith(prefix) and part.lower() in name.lower()
+    ]
+    page, token = _page(names, parameters)
+    groups = [
+        {
+            "logGroupName": name,
+            "arn": f"{context.arn('logs', f'log-group:{name}')}:*",
+            "creationTime": 0,
+            "metricFilterCount": 0,
+            "storedBytes": sum(path.stat().st_size for path in _paths(context, name)),
+        }
+        for name in page
+    ]
+    return {"logGroups": groups, "nextToken": token}
+
+
+@operation("logs", "DescribeLogStreams")
+def describe_log_streams(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Answer with one page of a group's streams, by name or by the time of their last event."""
+    group = _group(parameters)
+    names = _streams(context, group, parameters.get("logStreamNamePrefix", ""))
+    found = [_described(context, group, name) for name in names]
+    if parameters.get("orderBy") == "LastEventTime":
+        found.sort(key=lambda stream: stream.get("lastEventTimestamp", 0))
+    if parameters.get("descending"):
+        found.reverse()
+    page, token = _page(found, parameters)
+    return {"logStreams": page, "nextToken": token}
+
+
+@operation("logs", "GetLogEvents", ignored=("unmask",))
+def get_log_events(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Answer with a stream's events from a token on; at the end the forward token stays what it was."""
+    path = _stream(context, _group(parameters), parameters["logStreamName"])
+    limit = parameters.get("limit", EVENTS)
+    token = parameters.get("nextToken") or ("f/0" if parameters.get("startFromHead") else "b/end")
+    direction, place = _place(token, path)
+    if direction == "f":
+        events = list(islice(_within(logs.read(path, place), parameters), limit))
+        first, last = (events[0].offset, events[-1].end) if events else (place, place)
+    else:
+        before = (event for event in logs.read(path) if event.end <= place)
+        events = list(deque(_within(before, parameters), maxlen=limit))
+        first, last = (events[0].offset, events[-1].end) if events else (0, place)
+    return {
+        "events": [_event(event) for event in events],
+        "nextForwardToken": f"f/{last}",
+        "nextBackwardToken": f"b/{first}",
+    }
+
+
+@operation("logs", "FilterLogEvents", ignored=("interleaved", "unmask"))
+def filter_log_events(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Answer with the events of a group's streams that fit a time and a pattern, stream after stream."""
+    group = _group(parameters)
+    wanted = parameters.get("logStreamNames")
+    names = _streams(context, group, parameters.get("logStreamNamePrefix", ""))
+    names = [name for name in names if wanted is None or name in wanted]
+    fits = matcher(parameters.get("filterPattern", ""))
+    begin, place = _position(parameters.get("nextToken"))
+    limit = parameters.get("limit", EVENTS)
+    found: list[dict[str, Any]] = []
+    for name in names:
+        if name < begin:
+            continue
+        path = logs.path(context.root, group, name)
+        for event in _within(logs.read(path, place if name == begin else 0), parameters):
+            if not fits(event.message):
+                continue
+            if len(found) == limit:
+                return {"events": found, "nextToken": f"{event.offset}/{name}"}
+            identity = f"{event.timestamp:020}{event.offset:036}"
+            found.append({"logStreamName": name, "eventId": identity, **_event(event)})
+    return {"events": found}
+
+
+def _group(parameters: dict[str, Any]) -> str:
+    name = parameters.get("logGroupName") or parameters.get("logGroupIdentifier")
+    if not name:
+        raise InvalidParameterException("Give a logGroupName.")
+    return str(name).rpartition(":log-group:")[2].removesuffix(":*")
+
+
+def _streams(context: Context, group: str, prefix: str = "") -> list[str]:
+    names = logs.streams(context.root, group, prefix)
+    if names is None:
+        raise ResourceNotFoundException("The specified log group does not exist.")
+    return names
+
+
+def _stream(context: Context, group: str, name: str) -> Path:
+    if name not in _streams(context, group, name):
+        raise ResourceNotFoundException("The specified log stream does not exist.")
+    return logs.path(context.root, group, name)
+
+
+def _paths(context: Context, group: str) -> Iterator[Path]:
+    return (logs.path(context.root, group, name) for name in _streams(context, group))
+
+
+def _described(context: Context, group: str, name: str) -> dict[str, Any]:
+    path = logs.path(context.root, group, name)
+    found = {
+        "logStreamName": name,
+        "arn": context.arn("logs", f"log-group:{group}:log-stream:{name}"),
+        "storedBytes": path.stat().st_size,
+    }
+    first, last = next(logs.read(path), None), logs.last(path)
+    if first is None or last is None:
+        return found
+    return found | {
+        "creationTime": first.timestamp,
+        "firstEventTimestamp": first.timestamp,
+        "lastEventTimestamp": last.timestamp,
+        "lastIngestionTime": last.timestamp,
+    }
+
+
+def _within(events: Iterator[Event], parameters: dict[str, Any]) -> Iterator[Event]:
+    start, end = parameters.get("startTime", 0), parameters.get("endTime")
+    return (event for event in events if event.timestamp >= start and (end is None or event.timestamp < end))
+
+
+def _event(event: Event) -> dict[str, Any]:
+    return {"timestamp": event.timestamp, "message": event.message, "ingestionTime": event.timestamp}
+
+
+def _page(items: list[Any], parameters: dict[str, Any]) -> tuple[list[Any], str | None]:
+    begin = _number(parameters.get("nextToken", "0"))
+    end = begin + parameters.get("limit", PAGE)
+    return items[begin:end], str(end) if end < len(items) else None
+
+
+def _place(token: str, path: Path) -> tuple[str, int]:
+    direction, _, place = token.partition("/")
+    if direction not in {"f", "b"}:
+        raise _invalid()
+    return direction, path.stat().st_size if place == "end" else _number(place)
+
+
+def _position(token: str | None) -> tuple[str, int]:
+    """Stream and offset to go on from."""
+    if token is None:
+        return "", 0
+    offset, _, name = token.partition("/")
+    return name, _number(offset)
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise _invalid()
+    return int(text)
+
+
+def _invalid() -> InvalidParameterException:
+    return InvalidParameterException("The specified nextToken is invalid.")

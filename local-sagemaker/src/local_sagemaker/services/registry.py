@@ -1,0 +1,67 @@
+"""The table of operations that are emulated, filled by the decorator `operation`.
+
+    @operation("sagemaker", "DescribeModel")
+    def describe_model(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+        '''Answer with a model's description.'''
+
+`parameters` holds the request as botocore's model describes it (datetimes, bytes and all), already
+validated: member names as in boto3, nothing that was not given. The returned dict has the members of the
+output shape; None values are left out of the answer. A plain function runs in a thread, a coroutine
+function on the event loop. A handler raises `errors.AwsError` and catches nothing.
+A streaming body (S3) arrives as `protocol.bodies.BodyStream`, any other blob as bytes; a handler may
+answer a blob as bytes or as `protocol.bodies.FileBody`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from local_sagemaker.context import Context
+
+Answer = dict[str, Any] | None
+Handler = Callable[[Context, dict[str, Any]], Answer | Awaitable[Answer]]
+H = TypeVar("H", bound=Handler)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request, parsed and validated."""
+
+    service: str
+    operation: str
+    parameters: dict[str, Any]
+    headers: Mapping[str, str]
+    request_id: str
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One emulated operation."""
+
+    service: str
+    name: str
+    handler: Handler
+    #: members of the request that are accepted without effect, as dotted paths
+    ignored: tuple[str, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """The first line of the handler's docstring."""
+        return (self.handler.__doc__ or "").strip().partition("\n")[0]
+
+
+OPERATIONS: dict[tuple[str, str], Operation] = {}
+
+
+def operation(service: str, name: str, *, ignored: tuple[str, ...] = ()) -> Callable[[H], H]:
+    """Register a handler for `name` of `service` (botocore's name of the service, such as `sagemaker`)."""
+
+    def register(handler: H) -> H:
+        if (service, name) in OPERATIONS:
+            raise ValueError(f"{service} {name} is registered twice: {handler.__module__} comes second.")
+        OPERATIONS[service, name] = Operation(service, name, handler, ignored)
+        return handler
+
+    return register

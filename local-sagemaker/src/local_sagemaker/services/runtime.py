@@ -1,0 +1,138 @@
+"""InvokeEndpoint as a raw ASGI application, past the generic machinery, and its streamed sister.
+
+A request to `/endpoints/<name>/invocations` is nothing but headers and a body on their way to a container,
+and there may be thousands a second. An answer that is streamed is in streaming.py.
+`GET /endpoints/<name>/metrics` tells what became of them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+from urllib.parse import unquote
+
+from local_sagemaker.auth.admission import admit
+from local_sagemaker.context import Context
+from local_sagemaker.engine.endpoints.invoke import (
+    BODY_LIMIT_BYTES,
+    InvokeError,
+    Reply,
+    Route,
+    invalid,
+    invoke,
+    summary,
+    too_large,
+)
+from local_sagemaker.errors import AwsError
+from local_sagemaker.protocol.bodies import whole
+from local_sagemaker.protocol.http import headers_of, request_of
+from local_sagemaker.services import streaming
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+log = logging.getLogger(__name__)
+
+PREFIX = "/endpoints/"
+#: (method, last part of the path) of the requests that are answered here
+ANSWERED = frozenset({("POST", "invocations"), ("POST", streaming.PATH), ("GET", "metrics")})
+
+FAILED = "Invoking endpoint %s failed"
+MISTAKE = InvokeError("InternalFailure", 500, "A mistake of this service; its log has the reason.")
+
+
+class ClientGoneError(Exception):
+    """The client has closed the connection before it had sent everything."""
+
+
+def is_runtime(scope: Scope) -> bool:
+    """Whether an HTTP request is one that `application` answers."""
+    path: str = scope["path"]
+    return path.startswith(PREFIX) and (scope["method"], path.rpartition("/")[2]) in ANSWERED
+
+
+async def application(context: Context, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one request."""
+    name, headers = unquote(scope["path"][len(PREFIX) :].rpartition("/")[0]), dict(scope["headers"])
+    try:
+        sent = await _body(headers, receive)
+        if context.credentials is not None:
+            await admit(context.credentials, request_of(scope, headers_of(scope), whole(sent)), "rest-json")
+        if scope["method"] == "GET":
+            reply = Reply(200, [(b"content-type", b"application/json")], _figures(context, name))
+        elif scope["path"].endswith(streaming.PATH):
+            await streaming.respond(_route(context, name), headers, sent, receive, send)
+            return
+        else:
+            reply = await reply_to(context, name, headers, sent)
+    except InvokeError as error:
+        reply = error.reply()
+    except AwsError as error:
+        reply = InvokeError(error.code, error.status, error.message).reply()
+    except ClientGoneError:
+        return
+    except Exception:
+        log.exception(FAILED, name)
+        reply = MISTAKE.reply()
+    await _answer(send, reply)
+
+
+async def reply_to(context: Context, name: str, headers: Mapping[bytes, bytes], body: bytes) -> Reply:
+    """What a whole request to invoke an endpoint is answered, be it an error.
+
+    :param headers: names in lower case.
+    """
+    try:
+        return await invoke(_route(context, name), headers, body)
+    except InvokeError as error:
+        return error.reply()
+    except Exception:
+        log.exception(FAILED, name)
+        return MISTAKE.reply()
+
+
+def _figures(context: Context, name: str) -> bytes:
+    found = {**summary(_route(context, name)), "unanswered": context.hosting.queues.unanswered(name)}
+    return json.dumps(found).encode()
+
+
+def _route(context: Context, name: str) -> Route:
+    route: Route | None = context.hosting.routes.get(name)
+    if route is None:
+        raise invalid(f"Endpoint {name} of account {context.account} not found.")
+    return route
+
+
+async def _body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
+    """The request's body; refused as soon as it is known to be too large."""
+    announced = headers.get(b"content-length", b"0")
+    if announced.isdigit() and int(announced) > BODY_LIMIT_BYTES:
+        raise too_large(int(announced))
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if message.get("more_body", False):
+        chunks, size = [body], len(body)
+        while message.get("more_body", False):
+            message = await receive()
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
+            if size > BODY_LIMIT_BYTES:
+                raise too_large(size)
+        body = b"".join(chunks)
+    if message["type"] == "http.disconnect":
+        raise ClientGoneError
+    return body
+
+
+async def _answer(send: Send, reply: Reply) -> None:
+    headers = [
+        *reply.headers,
+        (b"content-length", b"%d" % len(reply.body)),
+        (b"x-amzn-requestid", str(uuid.uuid4()).encode()),
+    ]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})

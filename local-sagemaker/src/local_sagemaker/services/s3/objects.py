@@ -1,0 +1,119 @@
+"""Single objects: put, get, head, delete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from local_sagemaker.context import Context
+from local_sagemaker.errors import AwsError
+from local_sagemaker.http import threads
+from local_sagemaker.protocol import timestamps
+from local_sagemaker.protocol.bodies import FileBody
+from local_sagemaker.services.registry import operation
+from local_sagemaker.storage.objects import conditions, ranges, writing
+from local_sagemaker.storage.objects.objects import ObjectInfo
+
+UNUSED = ("ACL", "StorageClass", "ServerSideEncryption", "SSEKMSKeyId", "RequestPayer", "ExpectedBucketOwner")
+#: parameters of a presigned URL that replace headers of the answer
+REPLACED = {
+    "ResponseCacheControl": "CacheControl",
+    "ResponseContentDisposition": "ContentDisposition",
+    "ResponseContentEncoding": "ContentEncoding",
+    "ResponseContentLanguage": "ContentLanguage",
+    "ResponseContentType": "ContentType",
+    "ResponseExpires": "Expires",
+}
+
+
+def quoted(etag: str) -> str:
+    """An entity tag as headers and answers carry it."""
+    return f'"{etag}"'
+
+
+@operation("s3", "PutObject", ignored=UNUSED)
+async def put_object(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Put an object: streamed, checked, atomic, durable, and conditional if asked."""
+    body, bucket, key = parameters.get("Body", b""), parameters["Bucket"], parameters["Key"]
+    context.objects.places.bucket(bucket)  # a look at one folder, before the body is read
+    with context.objects.draft() as draft:
+        await writing.fill(draft, body)
+        checksums = getattr(body, "checksums", {})
+        given = writing.properties_of(parameters, checksums)
+        check = conditions.write_check(parameters)
+        info = await threads.run(context.objects.commit, draft, bucket, key, given, check)
+        return {"ETag": quoted(info.etag)} | checksum_members(checksums)
+
+
+@operation("s3", "GetObject", ignored=("RequestPayer", "ExpectedBucketOwner"))
+def get_object(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Send an object or a range of it."""
+    info, file = context.objects.open(parameters["Bucket"], parameters["Key"])
+    try:
+        answer, offset, length = _description(info, parameters)
+    except AwsError:
+        file.close()
+        raise
+    return answer | {"Body": FileBody(file, offset, length)}
+
+
+@operation("s3", "HeadObject", ignored=("RequestPayer", "ExpectedBucketOwner"))
+def head_object(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Describe an object."""
+    info = context.objects.info(parameters["Bucket"], parameters["Key"])
+    return _description(info, parameters)[0]
+
+
+def _description(info: ObjectInfo, parameters: dict[str, Any]) -> tuple[dict[str, Any], int, int]:
+    """The members that tell of an object, and offset and length of what is sent of it."""
+    conditions.check_read(info, parameters)
+    part = ranges.part(parameters.get("Range"), info.size)
+    offset, length = part or (0, info.size)
+    known = info.properties
+    answer: dict[str, Any] = {
+        "AcceptRanges": "bytes",
+        "ETag": quoted(known.etag),
+        "LastModified": info.modified,
+        "ContentLength": length,
+        "ContentType": known.content_type,
+        "Metadata": known.metadata,
+        "TagCount": len(known.tags) or None,
+    }
+    for name, value in known.headers.items():
+        answer[name] = timestamps.parse(value) if name == "Expires" else value
+    for name, member in REPLACED.items():
+        if name in parameters:
+            answer[member] = parameters[name]
+    if part is not None:
+        answer["ContentRange"] = f"bytes {offset}-{offset + length - 1}/{info.size}"
+    elif parameters.get("ChecksumMode") == "ENABLED":
+        answer |= checksum_members(known.checksums)
+    return answer, offset, length
+
+
+def checksum_members(checksums: dict[str, str]) -> dict[str, str]:
+    """Checksums of a whole object as members of an answer."""
+    members = {f"Checksum{name}": value for name, value in checksums.items()}
+    return members | {"ChecksumType": "FULL_OBJECT"} if members else {}
+
+
+@operation("s3", "DeleteObject", ignored=("BypassGovernanceRetention", "MFA", "ExpectedBucketOwner"))
+def delete_object(context: Context, parameters: dict[str, Any]) -> None:
+    """Delete an object; one that is not there is deleted already."""
+    check = conditions.write_check(parameters)
+    context.objects.delete(parameters["Bucket"], parameters["Key"], check)
+
+
+@operation("s3", "DeleteObjects", ignored=("BypassGovernanceRetention", "MFA", "ExpectedBucketOwner"))
+def delete_objects(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Delete up to a thousand objects."""
+    deleted, errors = [], []
+    context.objects.places.bucket(parameters["Bucket"])
+    for item in parameters["Delete"]["Objects"]:
+        try:
+            check = conditions.write_check({"IfMatch": item.get("ETag"), "Key": item["Key"]})
+            context.objects.delete(parameters["Bucket"], item["Key"], check)
+            deleted.append({"Key": item["Key"]})
+        except AwsError as error:
+            errors.append({"Key": item["Key"], "Code": error.code, "Message": error.message})
+    shown = [] if parameters["Delete"].get("Quiet") else deleted
+    return {"Deleted": shown, "Errors": errors}

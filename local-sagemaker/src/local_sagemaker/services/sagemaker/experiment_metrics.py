@@ -1,0 +1,133 @@
+"""Metrics of experiments: what a run logs of a trial component, kept by batches, and read by step or time.
+
+A batch is one resource below its component, so that a long run writes no more for its last point than for its
+first; the component's description has the summaries, brought up to date with every batch.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from local_sagemaker.context import Context
+from local_sagemaker.services.registry import operation
+from local_sagemaker.services.sagemaker import experiments
+from local_sagemaker.services.sagemaker.listing import moment
+from local_sagemaker.storage.store import Query, Resource
+
+#: seconds of a period on the axis of time
+PERIODS_S = {"OneMinute": 60, "FiveMinute": 300, "OneHour": 3600}
+STATISTICS: dict[str, Callable[[list[float]], float]] = {
+    "Min": min,
+    "Max": max,
+    "Avg": statistics.fmean,
+    "Count": len,
+    "StdDev": statistics.pstdev,
+    "Last": lambda values: values[-1],
+}
+
+Point = tuple[float, int | None, float]
+
+
+@operation("sagemaker-metrics", "BatchPutMetrics")
+def batch_put_metrics(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Add points to the metrics of a trial component."""
+    component = experiments.find(context, "TrialComponent", parameters["TrialComponentName"])
+    given = list(enumerate(parameters["MetricData"]))
+    good = [datum for _, datum in given if math.isfinite(datum["Value"])]
+    bad = [index for index, datum in given if not math.isfinite(datum["Value"])]
+    if good:
+        _keep(context, component, good)
+    errors = [{"Code": "VALIDATION_ERROR", "MetricIndex": index} for index in bad]
+    return {"Errors": errors} if errors else {}
+
+
+@operation("sagemaker-metrics", "BatchGetMetrics")
+def batch_get_metrics(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Answer with metrics of trial components, a value for each step or period."""
+    return {"MetricQueryResults": [_answer(context, query) for query in parameters["MetricQueries"]]}
+
+
+def added(summary: Mapping[str, Any] | None, value: float, at: float) -> dict[str, Any]:
+    """A metric's summary with one more value; None is that of no values."""
+    if summary is None:
+        numbers = {"Min": value, "Max": value, "Avg": value, "Last": value}
+        return {**numbers, "Count": 1, "StdDev": 0.0, "TimeStamp": moment(at)}
+    count, mean = summary["Count"] + 1, summary["Avg"]
+    # Welford's update, which keeps digits that sums of squares lose
+    changed = mean + (value - mean) / count
+    squares = summary["StdDev"] ** 2 * summary["Count"] + (value - mean) * (value - changed)
+    is_newest = moment(at) >= summary["TimeStamp"]
+    return {
+        "Min": min(summary["Min"], value),
+        "Max": max(summary["Max"], value),
+        "Avg": changed,
+        "Last": value if is_newest else summary["Last"],
+        "Count": count,
+        "StdDev": math.sqrt(max(squares, 0.0) / count),
+        "TimeStamp": moment(at) if is_newest else summary["TimeStamp"],
+    }
+
+
+def _keep(context: Context, component: Resource, data: list[dict[str, Any]]) -> None:
+    now, batch = time.time(), uuid.uuid4().hex
+    points = [
+        [datum["MetricName"], datum["Timestamp"].timestamp(), datum.get("Step"), datum["Value"]]
+        for datum in data
+    ]
+    row = Resource(
+        kind=experiments.POINTS,
+        name=f"{component.name}/{batch}",
+        parent=component.name,
+        arn=f"{component.arn}/points/{batch}",
+        created=now,
+        modified=now,
+        document={"points": points},
+    )
+
+    def change(resource: Resource) -> Resource:
+        found = {one["MetricName"]: one for one in resource.document.get("Metrics", [])}
+        for metric, at, _, value in points:
+            known = {"MetricName": metric, "SourceArn": resource.arn}
+            found[metric] = known | added(found.get(metric), value, at)
+        document = {**resource.document, "Metrics": list(found.values()), "LastModifiedTime": moment(now)}
+        return replace(resource, document=document, modified=now)
+
+    with context.store.together():
+        context.store.insert(row)
+        context.store.change(component.kind, component.name, change)
+
+
+def _answer(context: Context, query: Mapping[str, Any]) -> dict[str, Any]:
+    is_by_step, period = query["XAxisType"] == "IterationNumber", query["Period"]
+    component = context.store.by_arn(query["ResourceArn"])
+    if component is None or component.kind != experiments.KINDS["TrialComponent"]:
+        return _refused(f"There is no trial component {query['ResourceArn']}.")
+    if is_by_step != (period == "IterationNumber"):
+        return _refused(f"The period {period} does not fit the axis {query['XAxisType']}.")
+    begin, end = query.get("Start", -math.inf), query.get("End", math.inf)
+    buckets: dict[int, list[float]] = {}
+    for at, step, value in sorted(_points(context, component, query["MetricName"]), key=lambda one: one[0]):
+        place = step if is_by_step else int(at // PERIODS_S[period]) * PERIODS_S[period]
+        if place is not None and begin <= place <= end:
+            buckets.setdefault(place, []).append(value)
+    measure = STATISTICS[query["MetricStat"]]
+    return {
+        "Status": "Complete",
+        "XAxisValues": sorted(buckets),
+        "MetricValues": [float(measure(buckets[place])) for place in sorted(buckets)],
+    }
+
+
+def _points(context: Context, component: Resource, metric: str) -> Iterator[Point]:
+    for batch in context.store.search(experiments.POINTS, Query(parent=component.name)):
+        yield from ((at, step, value) for name, at, step, value in batch.document["points"] if name == metric)
+
+
+def _refused(reason: str) -> dict[str, Any]:
+    return {"Status": "ValidationError", "Message": reason, "XAxisValues": [], "MetricValues": []}

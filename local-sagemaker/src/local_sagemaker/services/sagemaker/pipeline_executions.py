@@ -1,0 +1,149 @@
+"""Executions of pipelines: start, describe, list, their steps, stop, retry."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from local_sagemaker.context import Context
+from local_sagemaker.domain.pipelines.definitions import Definition
+from local_sagemaker.engine.workflows import selection
+from local_sagemaker.engine.workflows.pipelines import KIND
+from local_sagemaker.errors import ValidationException
+from local_sagemaker.services.registry import operation
+from local_sagemaker.services.sagemaker import pipeline_versions, pipelines
+from local_sagemaker.services.sagemaker.listing import moment
+from local_sagemaker.services.sagemaker.pipeline_execution_lists import find
+from local_sagemaker.services.sagemaker.pipeline_versions import pipeline_named
+from local_sagemaker.storage.store import Resource, TakenError
+
+#: length of an execution's id, as SageMaker's
+ID = 12
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+NAMES = ("PipelineExecutionDisplayName", "PipelineExecutionDescription")
+GIVEN = (*NAMES, "ParallelismConfiguration", "SelectiveExecutionConfig")
+
+
+@operation("sagemaker", "StartPipelineExecution", ignored=("MlflowExperimentName",))
+def start_pipeline_execution(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Start a pipeline, or some steps of it; the same ClientRequestToken again is the same execution."""
+    pipeline, now = pipeline_named(context, parameters["PipelineName"]), time.time()
+    version = pipeline_versions.find(context, pipeline, parameters.get("PipelineVersionId"))
+    number = version.document["PipelineVersionId"]
+    run = _id(f"{pipeline.arn} {pipeline.created} {parameters['ClientRequestToken']}")
+    arn = f"{pipeline.arn}/execution/{run}"
+    document = {key: parameters[key] for key in GIVEN if key in parameters} | {
+        "PipelineArn": pipeline.arn,
+        "PipelineExecutionArn": arn,
+        "PipelineExecutionStatus": "Executing",
+        "PipelineVersionId": number,
+        "CreationTime": moment(now),
+        "LastModifiedTime": moment(now),
+    }
+    document.setdefault("PipelineExecutionDisplayName", f"execution-{int(now * 1000)}")
+    if "ParallelismConfiguration" in pipeline.document:
+        document.setdefault("ParallelismConfiguration", pipeline.document["ParallelismConfiguration"])
+    resource = Resource(
+        kind=KIND,
+        name=f"{pipeline.name}/{run}",
+        parent=pipeline.name,
+        arn=arn,
+        status="Executing",
+        created=now,
+        modified=now,
+        document=document,
+        state=_state(context, pipeline, version.document["PipelineDefinition"], parameters),
+    )
+    with suppress(TakenError), context.store.together():
+        context.store.insert(resource)
+        context.store.change(pipelines.KIND, pipeline.name, lambda found: _ran(found, now))
+        pipeline_versions.change(context, pipeline, number, {"LastExecutionPipelineExecutionArn": arn})
+    context.conductor.wake()
+    return {"PipelineExecutionArn": arn}
+
+
+def _state(context: Context, pipeline: Resource, text: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    """What an execution begins with; of a selective one, also what it takes from an earlier execution."""
+    given = {one["Name"]: one["Value"] for one in parameters.get("PipelineParameters", [])}
+    definition = Definition.read(text)
+    taken: dict[str, Any] = {"steps": {}}
+    if "SelectiveExecutionConfig" in parameters:
+        source, taken = selection.taken(context, pipeline, definition, parameters["SelectiveExecutionConfig"])
+        given = {**source, **given}
+    values = definition.values(given)
+    return {"definition": text, "parameters": values, "given": given, "tried": {}, **taken}
+
+
+@operation("sagemaker", "DescribePipelineExecution")
+def describe_pipeline_execution(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Answer with an execution's status, times and failure reason."""
+    return find(context, parameters["PipelineExecutionArn"]).document
+
+
+@operation("sagemaker", "StopPipelineExecution", ignored=("ClientRequestToken",))
+def stop_pipeline_execution(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Stop an execution and the jobs it has running."""
+    return _restatus(context, parameters, ("Executing",), "Stopping", "stopped")
+
+
+@operation("sagemaker", "UpdatePipelineExecution")
+def update_pipeline_execution(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Change an execution's name, its description, and how many of its steps run at a time."""
+    found, now = find(context, parameters["PipelineExecutionArn"]), time.time()
+    changes = {name: parameters[name] for name in GIVEN if name in parameters}
+
+    def change(resource: Resource) -> Resource:
+        document = {**resource.document, **changes, "LastModifiedTime": moment(now)}
+        return replace(resource, document=document, modified=now)
+
+    context.store.change(KIND, found.name, change)
+    context.conductor.wake()
+    return {"PipelineExecutionArn": found.arn}
+
+
+@operation("sagemaker", "RetryPipelineExecution", ignored=("ClientRequestToken",))
+def retry_pipeline_execution(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Carry out again what of an execution has not succeeded, with new jobs."""
+    return _restatus(context, parameters, ("Failed", "Stopped"), "Executing", "retried")
+
+
+def _restatus(
+    context: Context, parameters: dict[str, Any], allowed: tuple[str, ...], status: str, verb: str
+) -> dict[str, Any]:
+    found, now = find(context, parameters["PipelineExecutionArn"]), time.time()
+
+    def change(resource: Resource) -> Resource:
+        if resource.status not in allowed:
+            names = " or ".join(f"'{name}'" for name in allowed)
+            raise ValidationException(f"Only pipelines with {names} status can be {verb}.")
+        document = {**resource.document, "PipelineExecutionStatus": status, "LastModifiedTime": moment(now)}
+        state = dict(resource.state)
+        if status == "Executing":
+            document.pop("FailureReason", None)
+            if "ParallelismConfiguration" in parameters:
+                document["ParallelismConfiguration"] = parameters["ParallelismConfiguration"]
+            steps = resource.state["steps"]
+            # each try has a resource of its own name
+            tried = {name: one["attempt"] for name, one in steps.items() if one["status"] != "Succeeded"}
+            state["steps"] = {name: one for name, one in steps.items() if name not in tried}
+            state["tried"] = {**state.get("tried", {}), **tried}
+        return replace(resource, status=status, document=document, state=state, modified=now)
+
+    context.store.change(KIND, found.name, change)
+    context.conductor.wake()
+    return {"PipelineExecutionArn": found.arn}
+
+
+def _ran(pipeline: Resource, now: float) -> Resource:
+    return replace(pipeline, document={**pipeline.document, "LastExecutionTime": moment(now)})
+
+
+def _id(text: str) -> str:
+    number, letters = int.from_bytes(hashlib.sha256(text.encode()).digest(), "big"), ""
+    while len(letters) < ID:
+        number, rest = divmod(number, len(DIGITS))
+        letters += DIGITS[rest]
+    return letters

@@ -1,0 +1,95 @@
+"""Processing jobs: CreateProcessingJob, DescribeProcessingJob, ListProcessingJobs, StopProcessingJob."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from local_sagemaker.context import Context
+from local_sagemaker.engine.jobs.supervisor import PROCESSING
+from local_sagemaker.engine.processes import paths
+from local_sagemaker.errors import ValidationException
+from local_sagemaker.services.registry import operation
+from local_sagemaker.services.sagemaker import jobs
+from local_sagemaker.services.sagemaker.listing import listed
+
+IGNORED = (
+    *("RoleArn", "NetworkConfig", "ExperimentConfig", "ProcessingOutputConfig.KmsKeyId"),
+    *(
+        f"ProcessingResources.ClusterConfig.{name}"
+        for name in ("InstanceType", "VolumeSizeInGB", "VolumeKmsKeyId")
+    ),
+    "ProcessingInputs.S3Input.S3CompressionType",
+)
+BASE = "/opt/ml/processing/"
+
+
+@operation("sagemaker", "CreateProcessingJob", ignored=IGNORED)
+def create_processing_job(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Queue a processing job: its entry point runs in a process with its inputs below /opt/ml/processing."""
+    _check_cluster(parameters["ProcessingResources"]["ClusterConfig"])
+    for item in parameters.get("ProcessingInputs", []):
+        _check_input(item)
+    for item in parameters.get("ProcessingOutputConfig", {}).get("Outputs", []):
+        _check_output(item)
+    # SageMaker's own default
+    parameters.setdefault("StoppingCondition", {}).setdefault("MaxRuntimeInSeconds", 86_400)
+    return {"ProcessingJobArn": jobs.create(context, PROCESSING, parameters)}
+
+
+@operation("sagemaker", "DescribeProcessingJob")
+def describe_processing_job(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Answer with a processing job's request, status, times, exit message and failure reason."""
+    return jobs.find(context, PROCESSING, parameters["ProcessingJobName"]).document
+
+
+@operation("sagemaker", "ListProcessingJobs")
+def list_processing_jobs(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Answer with one page of processing jobs."""
+    found, token = listed(context, PROCESSING.kind, parameters)
+    members = ("ProcessingEndTime", "FailureReason", "ExitMessage")
+    summaries = [jobs.summary(resource, PROCESSING.noun, members) for resource in found]
+    return {"ProcessingJobSummaries": summaries, "NextToken": token}
+
+
+@operation("sagemaker", "StopProcessingJob")
+def stop_processing_job(context: Context, parameters: dict[str, Any]) -> None:
+    """Stop a processing job: SIGTERM, SIGKILL after two minutes."""
+    jobs.stop(context, PROCESSING, parameters["ProcessingJobName"])
+
+
+def _check_cluster(given: dict[str, Any]) -> None:
+    """Refuse what names no cluster: AWS would pick one by preferences."""
+    if "InstancePreferences" in given or not {"InstanceType", "InstanceCount"} <= given.keys():
+        raise ValidationException(
+            "ProcessingResources.ClusterConfig: the local SageMaker picks no instances by "
+            "InstancePreferences. Give an InstanceType and an InstanceCount."
+        )
+    jobs.refuse_many(given["InstanceCount"])
+
+
+def _check_input(item: dict[str, Any]) -> None:
+    name, place = item["InputName"], item.get("S3Input")
+    if place is None or item.get("AppManaged"):
+        raise ValidationException(f"Input {name}: only an S3Input is supported by the local SageMaker.")
+    if place.get("S3InputMode") == "Pipe":
+        raise ValidationException(
+            f"Input {name}: S3InputMode Pipe is not supported by the local SageMaker. Give File."
+        )
+    if place["S3DataType"] not in {"S3Prefix", "ManifestFile"}:
+        raise ValidationException(
+            f"Input {name}: S3DataType {place['S3DataType']} is not supported by the local SageMaker. Give "
+            "S3Prefix or ManifestFile."
+        )
+    _check_path(f"Input {name}", place.get("LocalPath"))
+
+
+def _check_output(item: dict[str, Any]) -> None:
+    name, place = item["OutputName"], item.get("S3Output")
+    if place is None or item.get("AppManaged"):
+        raise ValidationException(f"Output {name}: only an S3Output is supported by the local SageMaker.")
+    _check_path(f"Output {name}", place.get("LocalPath"))
+
+
+def _check_path(owner: str, path: str | None) -> None:
+    if path is None or not path.startswith(BASE) or not paths.fits(path):
+        raise ValidationException(f"{owner}: LocalPath {path!r} must be a path below {BASE}.")

@@ -1,0 +1,145 @@
+"""Search: records of one kind by filters on any of their properties."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple, cast
+
+from botocore.model import ListShape, StructureShape
+
+from local_sagemaker.context import Context
+from local_sagemaker.engine.endpoints import endpoint_records
+from local_sagemaker.errors import ValidationException
+from local_sagemaker.protocol import models
+from local_sagemaker.services.registry import operation
+from local_sagemaker.services.sagemaker import endpoints, paging
+from local_sagemaker.services.sagemaker.search_filters import fits, head, heads, values
+from local_sagemaker.storage.store import Resource
+
+#: page size when MaxResults is not given
+PAGE = 10
+MODIFIED = "LastModifiedTime"
+
+
+class Searched(NamedTuple):
+    """How one value of Resource is searched: the store's kind, and the member of a result that holds it."""
+
+    kind: str
+    member: str
+
+
+class Found(NamedTuple):
+    """Which resource a record is of."""
+
+    name: str
+    arn: str
+    modified: float
+
+
+RESOURCES = {
+    "TrainingJob": Searched("training-job", "TrainingJob"),
+    "HyperParameterTuningJob": Searched("hyper-parameter-tuning-job", "HyperParameterTuningJob"),
+    "Endpoint": Searched("endpoint", "Endpoint"),
+    "ModelPackage": Searched("model-package", "ModelPackage"),
+    "ModelPackageGroup": Searched("model-package-group", "ModelPackageGroup"),
+    "Pipeline": Searched("pipeline", "Pipeline"),
+    "PipelineExecution": Searched("pipeline-execution", "PipelineExecution"),
+    "Experiment": Searched("experiment", "Experiment"),
+    "ExperimentTrial": Searched("experiment-trial", "Trial"),
+    "ExperimentTrialComponent": Searched("experiment-trial-component", "TrialComponent"),
+}
+
+
+@operation("sagemaker", "Search", ignored=("CrossAccountFilterOption", "VisibilityConditions"))
+def search(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Answer with one page of the records of a kind that fit an expression, last modified first."""
+    searched = RESOURCES.get(parameters["Resource"])
+    if searched is None:
+        raise ValidationException(
+            f"There is no {parameters['Resource']} to search here. Give one of {', '.join(RESOURCES)}."
+        )
+    expression = parameters.get("SearchExpression", {})
+    # when it was modified last is known without a look into it
+    wanted = heads(expression) | {head(parameters.get("SortBy", MODIFIED))} - {MODIFIED}
+    keyed = [
+        (_key(record, found, parameters), found.name)
+        for found, record in _candidates(context, searched, wanted)
+        if fits(record, expression)
+    ]
+    total = {"Value": len(keyed), "Relation": "EqualTo"}
+    keyed.sort(key=lambda item: item[0], reverse=parameters.get("SortOrder", "Descending") == "Descending")
+    page, token = _page(keyed, parameters)
+    resources = [context.store.get(searched.kind, name) for name in page]
+    return {
+        "Results": [
+            {searched.member: _record(context, searched, one)} for one in resources if one is not None
+        ],
+        "NextToken": token,
+        "TotalHits": total,
+    }
+
+
+def _candidates(
+    context: Context, searched: Searched, wanted: set[str]
+) -> Iterator[tuple[Found, dict[str, Any]]]:
+    """All records of a kind, of each what the request asks about: of thousands, most are not shown."""
+    if searched.kind == endpoint_records.KIND:
+        for resource in context.store.search(searched.kind):
+            yield Found(resource.name, resource.arn, resource.modified), _record(context, searched, resource)
+        return
+    members = _members(searched.member)
+    tags = context.store.tags_of_kind(searched.kind) if "Tags" in wanted & members.keys() else {}
+    for one in context.store.pick(searched.kind, sorted(wanted & members.keys() - {"Tags"})):
+        record = {name: value for name, value in one.members.items() if value is not None}
+        if one.arn in tags:
+            record["Tags"] = _pairs(tags[one.arn])
+        yield Found(one.name, one.arn, one.modified), record
+
+
+def _record(context: Context, searched: Searched, resource: Resource) -> dict[str, Any]:
+    """A resource as Search shows it: of its description what a result has members for, and its tags."""
+    described = resource.document
+    if searched.kind == endpoint_records.KIND:
+        described = endpoints.describe_endpoint(context, {"EndpointName": resource.name})
+    members = _members(searched.member)
+    record = {name: value for name, value in described.items() if name in members and value is not None}
+    tags = _pairs(context.store.tags(resource.arn))
+    return {**record, "Tags": tags} if tags and "Tags" in members else record
+
+
+def _pairs(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def _members(member: str) -> Mapping[str, Any]:
+    output = cast("StructureShape", models.operation_model("sagemaker", "Search").output_shape)
+    result = cast("StructureShape", cast("ListShape", output.members["Results"]).member)
+    return cast("StructureShape", result.members[member]).members
+
+
+Key = tuple[int, float, str, str]
+
+
+def _key(record: Mapping[str, Any], found: Found, parameters: Mapping[str, Any]) -> Key:
+    """What a record is sorted by; numbers before texts, what has no such property first."""
+    name = parameters.get("SortBy", MODIFIED)
+    seen = [found.modified] if name == MODIFIED else values(record, name)
+    value = seen[0] if seen else None
+    if isinstance(value, datetime):
+        value = value.timestamp()
+    if isinstance(value, (int, float)):
+        return (1, float(value), "", found.arn)
+    return (0 if value is None else 2, 0.0, "" if value is None else str(value), found.arn)
+
+
+def _page(keyed: list[tuple[Key, str]], parameters: Mapping[str, Any]) -> tuple[list[str], str | None]:
+    size, token = parameters.get("MaxResults", PAGE), parameters.get("NextToken")
+    if token is not None:
+        last = tuple(paging.position(token, int, float, str, str))
+        is_descending = parameters.get("SortOrder", "Descending") == "Descending"
+        keyed = [item for item in keyed if (item[0] < last if is_descending else item[0] > last)]
+    page = [name for _, name in keyed[:size]]
+    if len(keyed) <= size:
+        return page, None
+    return page, paging.token(*keyed[size - 1][0])

@@ -1,0 +1,111 @@
+"""Training jobs: CreateTrainingJob, DescribeTrainingJob, ListTrainingJobs, StopTrainingJob."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from local_sagemaker.context import Context
+from local_sagemaker.engine.jobs import checkpoints, metrics
+from local_sagemaker.engine.jobs.supervisor import TRAINING
+from local_sagemaker.engine.processes import paths
+from local_sagemaker.errors import ValidationException
+from local_sagemaker.services.registry import operation
+from local_sagemaker.services.sagemaker import built_in, jobs
+from local_sagemaker.services.sagemaker.listing import listed
+
+#: members of a request that mean more than this service does, and what to do instead
+REFUSED = {
+    "ServerlessJobConfig": "there are no serverless jobs. Give an AlgorithmSpecification.",
+    "SessionChainingConfig": "sessions are not chained. Leave it out.",
+    "ModelPackageConfig": "no model package is made by a job. Call CreateModelPackage.",
+}
+IGNORED = (
+    *("RoleArn", "VpcConfig", "EnableNetworkIsolation", "EnableInterContainerTrafficEncryption"),
+    *("EnableManagedSpotTraining", "DebugHookConfig", "DebugRuleConfigurations", "TensorBoardOutputConfig"),
+    *("ExperimentConfig", "ProfilerConfig", "ProfilerRuleConfigurations"),
+    *("RemoteDebugConfig", "InfraCheckConfig", "MlflowConfig", "OutputDataConfig.KmsKeyId"),
+    *("ResourceConfig.InstanceType", "ResourceConfig.VolumeSizeInGB", "ResourceConfig.VolumeKmsKeyId"),
+    *("ResourceConfig.KeepAlivePeriodInSeconds", "StoppingCondition.MaxWaitTimeInSeconds"),
+    *("InputDataConfig.CompressionType", "InputDataConfig.ShuffleConfig"),
+)
+
+
+@operation("sagemaker", "CreateTrainingJob", ignored=IGNORED)
+def create_training_job(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Queue a training job: the image's `train` runs in a process with its channels at /opt/ml/input/data."""
+    check(parameters)
+    built_in.prepare(parameters)
+    # SageMaker's own default
+    parameters.setdefault("StoppingCondition", {}).setdefault("MaxRuntimeInSeconds", 86_400)
+    return {"TrainingJobArn": jobs.create(context, TRAINING, parameters)}
+
+
+@operation("sagemaker", "DescribeTrainingJob")
+def describe_training_job(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Answer with a training job's request, status, transitions, artifacts and metrics."""
+    document = jobs.find(context, TRAINING, parameters["TrainingJobName"]).document
+    # the member is required, and sagemaker-core insists on it
+    return {"ModelArtifacts": {"S3ModelArtifacts": ""}, **document}
+
+
+@operation("sagemaker", "ListTrainingJobs", ignored=("WarmPoolStatusEquals", "TrainingPlanArnEquals"))
+def list_training_jobs(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Answer with one page of training jobs."""
+    found, token = listed(context, TRAINING.kind, parameters)
+    members = ("TrainingEndTime", "SecondaryStatus")
+    summaries = [jobs.summary(resource, TRAINING.noun, members) for resource in found]
+    return {"TrainingJobSummaries": summaries, "NextToken": token}
+
+
+@operation("sagemaker", "StopTrainingJob")
+def stop_training_job(context: Context, parameters: dict[str, Any]) -> None:
+    """Stop a training job: SIGTERM, SIGKILL after two minutes; what it wrote is uploaded."""
+    jobs.stop(context, TRAINING, parameters["TrainingJobName"])
+
+
+def check(parameters: dict[str, Any]) -> None:
+    """Refuse what would be done differently here than on AWS."""
+    for name, why in REFUSED.items():
+        if name in parameters:
+            raise ValidationException(f"{name} is not supported by the local SageMaker: {why}")
+    algorithm = parameters.get("AlgorithmSpecification", {})
+    if "TrainingImage" not in algorithm:
+        raise ValidationException(
+            "AlgorithmSpecification.TrainingImage is missing: the local SageMaker runs images, no algorithms "
+            "by name. Give an image."
+        )
+    if "ResourceConfig" not in parameters:
+        raise ValidationException("ResourceConfig is missing. Give an InstanceType and an InstanceCount.")
+    groups = parameters["ResourceConfig"].get("InstanceGroups", [])
+    counts = [group["InstanceCount"] for group in groups]
+    jobs.refuse_many(sum(counts) if counts else parameters["ResourceConfig"].get("InstanceCount", 1))
+    _check_checkpoints(parameters.get("CheckpointConfig", {}))
+    if problem := metrics.broken(algorithm.get("MetricDefinitions", [])):
+        raise ValidationException(problem)
+    names = [channel["ChannelName"] for channel in parameters.get("InputDataConfig", [])]
+    if len(set(names)) < len(names):
+        raise ValidationException(f"Channel names must be unique; InputDataConfig has {', '.join(names)}.")
+    for channel in parameters.get("InputDataConfig", []):
+        _check_channel(channel)
+
+
+def _check_checkpoints(given: dict[str, Any]) -> None:
+    path = given.get("LocalPath", checkpoints.DEFAULT)
+    if not path.startswith(checkpoints.ML) or not paths.fits(path):
+        raise ValidationException(
+            f"CheckpointConfig: LocalPath {path!r} must be a path below {checkpoints.ML}."
+        )
+
+
+def _check_channel(channel: dict[str, Any]) -> None:
+    name = channel["ChannelName"]
+    source = channel["DataSource"].get("S3DataSource")
+    if source is None:
+        raise ValidationException(
+            f"Channel {name}: only an S3DataSource is supported by the local SageMaker."
+        )
+    if source["S3DataType"] not in {"S3Prefix", "ManifestFile"}:
+        raise ValidationException(
+            f"Channel {name}: S3DataType {source['S3DataType']} is not supported by the local SageMaker. "
+            "Give S3Prefix or ManifestFile."
+        )

@@ -1,0 +1,91 @@
+"""Batch transform jobs: create, describe, list, stop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from local_sagemaker.context import Context
+from local_sagemaker.domain.jsonpath import JsonPathError
+from local_sagemaker.engine.endpoints import model_data
+from local_sagemaker.engine.jobs.records import DataProcessing, RecordError, format_of
+from local_sagemaker.engine.jobs.supervisor import TRANSFORM
+from local_sagemaker.errors import ValidationException
+from local_sagemaker.services.registry import operation
+from local_sagemaker.services.sagemaker import jobs
+from local_sagemaker.services.sagemaker.listing import listed, moment
+
+#: SageMaker's limit of MaxPayloadInMB, alone and times MaxConcurrentTransforms
+PAYLOAD_LIMIT_MB = 100
+
+
+@operation(
+    "sagemaker",
+    "CreateTransformJob",
+    ignored=(
+        "DataCaptureConfig.KmsKeyId",
+        "DataCaptureConfig.GenerateInferenceId",
+        "ExperimentConfig",
+        "TransformOutput.KmsKeyId",
+        "TransformResources.InstanceType",
+        "TransformResources.VolumeKmsKeyId",
+        "TransformResources.TransformAmiVersion",
+    ),
+)
+def create_transform_job(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Queue a job that sends records of S3 objects to a model and puts the answers beside them."""
+    _check(parameters)
+    model_data.definition_of(context, parameters["ModelName"])
+    return {"TransformJobArn": jobs.create(context, TRANSFORM, parameters)}
+
+
+@operation("sagemaker", "DescribeTransformJob")
+def describe_transform_job(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Answer with a job's request, state and times."""
+    return jobs.find(context, TRANSFORM, parameters["TransformJobName"]).document
+
+
+@operation("sagemaker", "ListTransformJobs")
+def list_transform_jobs(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Answer with one page of transform jobs."""
+    found, token = listed(context, TRANSFORM.kind, parameters)
+    members = ("TransformEndTime", "FailureReason")
+    summaries = [
+        {**jobs.summary(resource, TRANSFORM.noun, members), "LastModifiedTime": moment(resource.modified)}
+        for resource in found
+    ]
+    return {"TransformJobSummaries": summaries, "NextToken": token}
+
+
+@operation("sagemaker", "StopTransformJob")
+def stop_transform_job(context: Context, parameters: dict[str, Any]) -> None:
+    """Stop a transform job: SIGTERM, SIGKILL after two minutes; what it has transformed is not kept."""
+    jobs.stop(context, TRANSFORM, parameters["TransformJobName"])
+
+
+def _check(parameters: dict[str, Any]) -> None:
+    """Refuse what no record could be sent by."""
+    given = parameters["TransformInput"]
+    _refuse("SplitType", given.get("SplitType", "None"), {"None", "Line"})
+    kind = given["DataSource"]["S3DataSource"]["S3DataType"]
+    _refuse("S3DataType", kind, {"S3Prefix", "ManifestFile"})
+    payload, concurrent = parameters.get("MaxPayloadInMB", 6), parameters.get("MaxConcurrentTransforms") or 1
+    if payload * concurrent > PAYLOAD_LIMIT_MB:
+        raise ValidationException(
+            f"MaxPayloadInMB times MaxConcurrentTransforms is {payload * concurrent}, and may be at most "
+            f"{PAYLOAD_LIMIT_MB}. Lower one of them."
+        )
+    try:
+        processing = DataProcessing.from_request(parameters)
+        if not processing.input_filter.is_root or processing.is_joined:
+            format_of(processing.content_type)
+        if processing.touches_answers and processing.accept is not None:
+            format_of(processing.accept)
+    except (JsonPathError, RecordError) as error:
+        raise ValidationException(str(error)) from error
+
+
+def _refuse(member: str, value: str, emulated: set[str]) -> None:
+    if value not in emulated:
+        raise ValidationException(
+            f"{member}={value} is not emulated locally; use one of {', '.join(sorted(emulated))}."
+        )

@@ -1,0 +1,157 @@
+"""Hyperparameter tuning jobs: create, describe, list, stop, delete, and the list of their training jobs."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+from local_sagemaker.context import Context
+from local_sagemaker.engine.jobs.supervisor import TERMINAL
+from local_sagemaker.engine.workflows import trials
+from local_sagemaker.engine.workflows.tuning_jobs import KIND
+from local_sagemaker.errors import ResourceInUse, ValidationException
+from local_sagemaker.services import owners
+from local_sagemaker.services.registry import operation
+from local_sagemaker.services.sagemaker import tuning_requests
+from local_sagemaker.services.sagemaker.listing import listed, moment, pairs
+from local_sagemaker.services.sagemaker.paging import page
+from local_sagemaker.storage.store import Resource, TakenError
+
+NOUN = "HyperParameterTuningJob"
+IGNORED = (
+    "HyperParameterTuningJobConfig.TuningJobCompletionCriteria.ConvergenceDetected",
+    "TrainingJobDefinition.HyperParameterTuningResourceConfig.AllocationStrategy",
+)
+SUMMARY = (
+    *(f"{NOUN}Name", f"{NOUN}Arn", f"{NOUN}Status", "CreationTime", "LastModifiedTime"),
+    *("HyperParameterTuningEndTime", "TrainingJobStatusCounters", "ObjectiveStatusCounters"),
+)
+
+
+@operation("sagemaker", f"Create{NOUN}", ignored=IGNORED)
+def create_tuning_job(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Begin a tuning job: Random, Grid or Bayesian, on training jobs of this service."""
+    name, now = parameters[f"{NOUN}Name"], time.time()
+    arn = context.arn("sagemaker", f"{KIND}/{name}")
+    tuning_requests.check(parameters)
+    inherited = tuning_requests.inherited(context, parameters)
+    document = {key: value for key, value in parameters.items() if key != "Tags"} | {
+        f"{NOUN}Arn": arn,
+        f"{NOUN}Status": "InProgress",
+        "CreationTime": moment(now),
+        "LastModifiedTime": moment(now),
+        "TrainingJobStatusCounters": dict.fromkeys(
+            ("Completed", "InProgress", "RetryableError", "NonRetryableError", "Stopped"), 0
+        ),
+        "ObjectiveStatusCounters": {"Succeeded": 0, "Pending": 0, "Failed": 0},
+    }
+    resource = Resource(
+        kind=KIND,
+        name=name,
+        arn=arn,
+        status="InProgress",
+        created=now,
+        modified=now,
+        document=document,
+        state={"trials": [], "inherited": inherited, "owner": owners.of_workflow(arn)},
+    )
+    try:
+        context.store.insert(resource, pairs(parameters.get("Tags")))
+    except TakenError as error:
+        raise ResourceInUse(
+            "Hyper parameter tuning job names must be unique within an AWS account and region; a job with "
+            f"this name already exists ({arn})"
+        ) from error
+    context.conductor.wake()
+    return {f"{NOUN}Arn": arn}
+
+
+@operation("sagemaker", f"Describe{NOUN}")
+def describe_tuning_job(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Answer with a tuning job's request, status, counters and best training job."""
+    return find(context, parameters[f"{NOUN}Name"]).document
+
+
+@operation("sagemaker", f"List{NOUN}s")
+def list_tuning_jobs(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Answer with one page of tuning jobs."""
+    found, token = listed(context, KIND, parameters)
+    summaries = []
+    for resource in found:
+        config = resource.document[f"{NOUN}Config"]
+        summary = {name: resource.document[name] for name in SUMMARY if name in resource.document}
+        more = {"Strategy": config["Strategy"], "ResourceLimits": config["ResourceLimits"]}
+        summaries.append(summary | more)
+    return {f"{NOUN}Summaries": summaries, "NextToken": token}
+
+
+@operation("sagemaker", f"Stop{NOUN}")
+def stop_tuning_job(context: Context, parameters: dict[str, Any]) -> None:
+    """Stop a tuning job and the training jobs it has running."""
+    name, now = parameters[f"{NOUN}Name"], time.time()
+    find(context, name)
+
+    def change(found: Resource) -> Resource:
+        if found.status in TERMINAL:
+            raise ValidationException(
+                "The request was rejected because the hyper parameter tuning job is in status "
+                f"{found.status}: it has already reached a terminal state."
+            )
+        document = {**found.document, f"{NOUN}Status": "Stopping", "LastModifiedTime": moment(now)}
+        return replace(found, status="Stopping", document=document, modified=now)
+
+    context.store.change(KIND, name, change)
+    context.conductor.wake()
+
+
+@operation("sagemaker", f"Delete{NOUN}")
+def delete_tuning_job(context: Context, parameters: dict[str, Any]) -> None:
+    """Forget a tuning job that has ended; its training jobs stay."""
+    found = find(context, parameters[f"{NOUN}Name"])
+    if found.status not in TERMINAL:
+        raise ResourceInUse(f"The tuning job {found.name} is {found.status}. Stop it first.")
+    context.store.delete(KIND, found.name)
+
+
+@operation("sagemaker", f"ListTrainingJobsFor{NOUN}")
+def list_training_jobs_for_tuning_job(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Answer with one page of a tuning job's training jobs, by time, name, status or objective."""
+    resource = find(context, parameters[f"{NOUN}Name"])
+    definitions = trials.definitions(resource.document)
+    status = parameters.get("StatusEquals")
+    found = [
+        trials.summary(context, resource.name, trial, definitions[trial["definition"]])
+        for trial in resource.state["trials"]
+        if status in {None, trial["status"]} and context.store.get("training-job", trial["name"]) is not None
+    ]
+    order = parameters.get("SortBy", "Name")
+    if order == "FinalObjectiveMetricValue":
+        found = [one for one in found if "FinalHyperParameterTuningJobObjectiveMetric" in one]
+    is_descending = parameters.get("SortOrder", "Ascending") == "Descending"
+    found.sort(key=lambda one: _rank(one, order), reverse=is_descending)
+    summaries, token = page(found, parameters)
+    return {"TrainingJobSummaries": summaries, "NextToken": token}
+
+
+def find(context: Context, name: str) -> Resource:
+    """A tuning job by name; a missing one is a ValidationException."""
+    found: Resource | None = context.store.get(KIND, name)
+    if found is None:
+        raise ValidationException(
+            f"Requested resource not found. Could not find the hyper parameter tuning job {name}."
+        )
+    return found
+
+
+def _rank(summary: dict[str, Any], order: str) -> tuple[Any, str]:
+    name = summary["TrainingJobName"]
+    match order:
+        case "CreationTime":
+            return summary["CreationTime"], name
+        case "Status":
+            return summary["TrainingJobStatus"], name
+        case "FinalObjectiveMetricValue":
+            return summary["FinalHyperParameterTuningJobObjectiveMetric"]["Value"], name
+        case _:
+            return name, name

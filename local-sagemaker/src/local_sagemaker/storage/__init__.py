@@ -1,0 +1,1 @@
+"""What outlives the service: resources in SQLite, objects as plain files."""

@@ -1,0 +1,50 @@
+"""Unpacks tar archives that somebody else may have packed: nothing is written outside of the folder."""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path, PurePosixPath
+
+
+class UnsafeArchiveError(tarfile.TarError):
+    """The archive would write outside of the folder it is unpacked in."""
+
+
+def extract(tar: tarfile.TarFile, folder: Path) -> None:
+    """Unpack what stays below `folder`: no devices, no other owner, no set-user-id bits.
+
+    Python before 3.11.4 has no filters for it; links are refused there as well.
+
+    :raises UnsafeArchiveError: naming the member that would leave the folder
+    :raises tarfile.TarError: the archive is damaged
+    """
+    if hasattr(tarfile, "data_filter"):
+        try:
+            tar.extractall(folder, filter=_NoWayThroughLinks())  # noqa: S202 - the filter is stricter than "data"
+        except tarfile.FilterError as error:
+            raise UnsafeArchiveError(str(error)) from error
+        return
+    for member in tar.getmembers():
+        is_below = (folder / member.name).resolve().is_relative_to(folder.resolve())
+        if not is_below or not (member.isfile() or member.isdir()):
+            raise UnsafeArchiveError(f"{member.name!r} is no plain file below the archive's own folder")
+        member.mode &= 0o755
+    tar.extractall(folder)  # noqa: S202 - every member was looked at
+
+
+class _NoWayThroughLinks:
+    """Python's own filter for data, and nothing is written through a link that the archive brought.
+
+    Until 3.11.13 and 3.12.11 that filter could be talked into links out of the folder by very long paths.
+    """
+
+    def __init__(self) -> None:
+        self._links: set[PurePosixPath] = set()
+
+    def __call__(self, member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
+        place = PurePosixPath(member.name)
+        if ".." in place.parts or not self._links.isdisjoint((place, *place.parents)):
+            raise UnsafeArchiveError(f"{member.name!r} leads through a link, or upwards")
+        if member.issym():
+            self._links.add(place)
+        return tarfile.data_filter(member, folder)

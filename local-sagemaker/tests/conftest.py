@@ -1,0 +1,43 @@
+"""Services for tests, each in a directory of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from sagemaker_kit.service import Service
+
+
+def _starter(folder: Path) -> Iterator[Callable[..., Service]]:
+    services: list[Service] = []
+
+    def start(*options: str) -> Service:
+        place = folder / f"service-{len(services)}"
+        service = Service(place, folder / f"service-{len(services)}.log", *options)
+        services.append(service)
+        service.start()
+        return service
+
+    yield start
+    for service in services:
+        service.close()
+
+
+@pytest.fixture
+def start_service(tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    """A function that starts a service with options, each in a directory of its own."""
+    yield from _starter(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def start_shared_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Service]]:
+    """The same for services that all tests of a module share."""
+    yield from _starter(tmp_path_factory.mktemp("shared"))
+
+
+@pytest.fixture
+def sagemaker(start_service: Callable[..., Service]) -> Service:
+    """A service for one test."""
+    return start_service()

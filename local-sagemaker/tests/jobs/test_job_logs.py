@@ -1,0 +1,113 @@
+"""CloudWatch Logs of jobs."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from sagemaker_kit.jobs import Lab
+
+GROUP = "/aws/sagemaker/TrainingJobs"
+
+
+@pytest.fixture
+def stream(lab: Lab):
+    """The stream of a job that has printed the numbers 0 to 9."""
+    lab.train("count", "for i in 0 1 2 3 4 5 6 7 8 9; do echo line $i; done")
+    lab.trained("count")
+    [found] = lab.logs.describe_log_streams(logGroupName=GROUP, logStreamNamePrefix="count/")["logStreams"]
+    return found["logStreamName"]
+
+
+def test_groups_and_streams_are_found(lab: Lab, stream: str):
+    """One group per kind of job, one stream per job, named as AWS names them."""
+    [group] = lab.logs.describe_log_groups(logGroupNamePrefix="/aws/sagemaker/")["logGroups"]
+    assert group["logGroupName"] == GROUP
+    assert stream.startswith("count/algo-1-")
+    [found] = lab.logs.describe_log_streams(logGroupName=GROUP, orderBy="LastEventTime", descending=True)[
+        "logStreams"
+    ]
+    assert found["firstEventTimestamp"] <= found["lastEventTimestamp"]
+
+
+def test_reading_forward_ends_in_a_stable_token(lab: Lab, stream: str):
+    """Pages of a log come in order; at the end the token repeats, which clients take for the end."""
+    messages, tokens, token = [], [], {}
+    while len(tokens) < 2 or tokens[-1] != tokens[-2]:
+        page = lab.logs.get_log_events(
+            logGroupName=GROUP, logStreamName=stream, startFromHead=True, limit=4, **token
+        )
+        messages += [event["message"] for event in page["events"]]
+        tokens.append(page["nextForwardToken"])
+        token = {"nextToken": tokens[-1]}
+    assert messages == [f"line {number}" for number in range(10)]
+    assert len(tokens) == 4
+
+
+def test_reading_backward_begins_at_the_end(lab: Lab, stream: str):
+    """Without startFromHead the newest events come first, page by page."""
+    ask = {"logGroupName": GROUP, "logStreamName": stream, "limit": 4}
+    page = lab.logs.get_log_events(**ask)
+    assert [event["message"] for event in page["events"]] == [f"line {number}" for number in (6, 7, 8, 9)]
+    page = lab.logs.get_log_events(**ask, nextToken=page["nextBackwardToken"])
+    assert [event["message"] for event in page["events"]] == [f"line {number}" for number in (2, 3, 4, 5)]
+
+
+def test_a_running_jobs_log_grows(lab: Lab, tmp_path: Path):
+    """What a container has printed can be read while it runs, and reading goes on where it was."""
+    go = tmp_path / "go"
+    lab.train("grows", f"echo one; while [ ! -e {go} ]; do sleep 0.02; done; echo two")
+    lab.training("grows")
+    [found] = lab.logs.describe_log_streams(logGroupName=GROUP, logStreamNamePrefix="grows/")["logStreams"]
+    ask = {"logGroupName": GROUP, "logStreamName": found["logStreamName"], "startFromHead": True}
+    page = lab.logs.get_log_events(**ask)
+    assert [event["message"] for event in page["events"]] == ["one"]
+    go.touch()
+    lab.trained("grows")
+    page = lab.logs.get_log_events(**ask, nextToken=page["nextForwardToken"])
+    assert [event["message"] for event in page["events"]] == ["two"]
+
+
+def test_events_carry_their_time(lab: Lab, stream: str):
+    """In milliseconds since 1970, and usable as bounds."""
+    ask = {"logGroupName": GROUP, "logStreamName": stream, "startFromHead": True}
+    events = lab.logs.get_log_events(**ask)["events"]
+    now = int(time.time() * 1000)
+    assert all(now - 60_000 < event["timestamp"] <= now for event in events)
+    assert lab.logs.get_log_events(**ask, endTime=events[0]["timestamp"])["events"] == []
+    assert lab.logs.get_log_events(**ask, startTime=now + 60_000)["events"] == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("", 10),
+        ("line", 10),
+        ('"line 3"', 1),
+        ("line 3", 1),
+        ("line -3", 9),
+        ("?3 ?4", 2),
+        ("absent", 0),
+    ],
+)
+def test_a_pattern_filters_events(lab: Lab, stream: str, pattern: str, expected: int):
+    """Terms, phrases, exclusions and alternatives."""
+    pages = lab.logs.get_paginator("filter_log_events").paginate(
+        logGroupName=GROUP, logStreamNames=[stream], filterPattern=pattern, PaginationConfig={"PageSize": 3}
+    )
+    events = [event for page in pages for event in page["events"]]
+    assert len(events) == expected
+    assert len({event["eventId"] for event in events}) == expected
+
+
+def test_missing_logs_are_named(lab: Lab, stream: str):
+    """Clients wait for a log by these errors."""
+    missing = lab.logs.exceptions.ResourceNotFoundException
+    with pytest.raises(missing, match="log group does not exist"):
+        lab.logs.describe_log_streams(logGroupName="/aws/sagemaker/Nothing")
+    with pytest.raises(missing, match="log stream does not exist"):
+        lab.logs.get_log_events(logGroupName=GROUP, logStreamName=stream[:-1])
+    with pytest.raises(lab.logs.exceptions.InvalidParameterException, match="terms only"):
+        lab.logs.filter_log_events(logGroupName=GROUP, filterPattern="{ $.a = 1 }")

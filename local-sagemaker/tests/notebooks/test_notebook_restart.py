@@ -1,0 +1,114 @@
+"""Notebook instances outlive the service, and are brought back when their server ends."""
+# ruff: noqa: ANN401 (boto3 makes its clients at run time)
+
+from __future__ import annotations
+
+import sys
+import venv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from botocore.exceptions import WaiterError
+
+from sagemaker_kit.notebooks import api, begin, configure, create, described, shim, signed_in, wait
+from sagemaker_kit.serving import until
+
+
+def test_a_service_that_was_killed_takes_up_its_instances(sagemaker: Any):
+    """The same server answers before, meanwhile and afterwards, and the session lasts."""
+    create(sagemaker, "lab")
+    before = shim(sagemaker, "lab")
+    with signed_in(sagemaker, "lab") as (client, lab):
+        sagemaker.kill()
+        assert client.get(lab).status_code == 200
+        sagemaker.start()
+        assert (described(sagemaker, "lab")["NotebookInstanceStatus"], shim(sagemaker, "lab")) == (
+            "InService",
+            before,
+        )
+        assert client.get(lab).status_code == 200
+    sagemaker.stop()
+    # whoever has become its parent may take a moment to notice its end
+    until(lambda: not psutil.pid_exists(before), "the server's end", 30)
+    sagemaker.start()
+    with signed_in(sagemaker, "lab") as (client, lab):
+        until(lambda: answers(client, lab), "the server after a start of the service", 60)
+
+
+def answers(client: Any, lab: str) -> bool:
+    """Whether JupyterLab answers at all."""
+    try:
+        return client.get(api(lab, "status")).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def test_a_script_that_runs_while_the_service_is_killed_is_not_run_again(sagemaker: Any):
+    """The instance comes into service when it has ended."""
+    configure(sagemaker, "slow", OnStart="echo once >> ~/SageMaker/seen.txt; sleep 2")
+    begin(sagemaker, "lab", LifecycleConfigName="slow")
+    seen = Path(sagemaker.root, "notebooks/lab/home/SageMaker/seen.txt")
+    until(seen.exists, "the script")
+    sagemaker.restart()
+    assert described(sagemaker, "lab")["NotebookInstanceStatus"] == "Pending"
+    wait(sagemaker, "in_service", "lab")
+    assert seen.read_text() == "once\n"
+
+
+@pytest.mark.long
+def test_a_server_that_crashes_is_started_again_but_not_for_ever(sagemaker: Any):
+    """At its old address, where open pages find it; the third crash in a row fails the instance."""
+    create(sagemaker, "lab")
+    url = described(sagemaker, "lab")["Url"]
+    for _ in range(2):
+        former = shim(sagemaker, "lab")
+        end(former)
+        until(lambda former=former: is_another(sagemaker, former), "another server", 60)
+        until(lambda: running(sagemaker), "its answer", 60)
+        assert described(sagemaker, "lab")["Url"] == url
+    end(shim(sagemaker, "lab"))
+    until(lambda: described(sagemaker, "lab")["NotebookInstanceStatus"] == "Failed", "the failure", 60)
+    reason = described(sagemaker, "lab")["FailureReason"]
+    assert reason.startswith("InternalServerError: JupyterLab ended with status -9.")
+    assert "started again 2 times" in reason
+    sagemaker.sagemaker.start_notebook_instance(NotebookInstanceName="lab")
+    wait(sagemaker, "in_service", "lab")
+
+
+def end(supervisor: int) -> None:
+    """Kill the JupyterLab that a shim supervises."""
+    for process in psutil.Process(supervisor).children():
+        process.kill()
+
+
+def is_another(service: Any, former: int) -> bool:
+    """Whether a new server has been started."""
+    try:
+        return shim(service, "lab") != former
+    except (FileNotFoundError, ValueError):
+        return False
+
+
+def running(service: Any) -> bool:
+    """Whether the instance's server answers."""
+    with signed_in(service, "lab") as (client, lab):
+        return answers(client, lab)
+
+
+def test_an_interpreter_without_jupyterlab_is_told(start_service: Callable[..., Any], tmp_path: Path):
+    """The instance fails, and says which interpreter lacks what."""
+    bare, samples = tmp_path / "bare", tmp_path / "samples"
+    venv.create(bare, symlinks=True)
+    samples.mkdir()
+    python = bare / "bin" / Path(sys.executable).name
+    (samples / "notebooks.toml").write_text(f'python = "{python}"\n')
+    service = start_service("--notebooks", str(samples))
+    begin(service, "lab")
+    with pytest.raises(WaiterError):
+        wait(service, "in_service", "lab")
+    reason = described(service, "lab")["FailureReason"]
+    assert f"JupyterLab is not installed for {python}" in reason

@@ -1,0 +1,208 @@
+"""Pipelines' definitions and the expressions in them."""
+# ruff: noqa: ANN401 (an expression is any JSON)
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local_sagemaker.domain.pipelines.definitions import Definition
+from local_sagemaker.domain.pipelines.references import ExpressionError, Scope, holds, resolved
+from local_sagemaker.errors import ValidationException
+
+SCOPE = Scope(
+    parameters={"Depth": 3, "Name": "lab"},
+    steps={
+        "Train": {"ModelArtifacts": {"S3ModelArtifacts": "s3://lab/m.tar.gz"}},
+        "Split": {
+            "ProcessingOutputConfig": {
+                "Outputs": [{"OutputName": "a.b", "S3Output": {"S3Uri": "s3://lab/a"}}]
+            }
+        },
+    },
+    execution={"PipelineExecutionId": "abc"},
+    read=lambda step, name: json.dumps({"step": step, name: {"auc": [{"value": 0.9}]}}),
+)
+
+
+def get(path: str) -> dict[str, str]:
+    """A reference."""
+    return {"Get": path}
+
+
+def json_get(path: str) -> dict[str, Any]:
+    """A value of a property file."""
+    return {"Std:JsonGet": {"PropertyFile": get("Steps.Eval.PropertyFiles.report"), "Path": path}}
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        (get("Parameters.Depth"), 3),
+        (get("Steps.Train.ModelArtifacts.S3ModelArtifacts"), "s3://lab/m.tar.gz"),
+        (get("Steps.Split.ProcessingOutputConfig.Outputs['a.b'].S3Output.S3Uri"), "s3://lab/a"),
+        (get("Steps.Split.ProcessingOutputConfig.Outputs[0].OutputName"), "a.b"),
+        (
+            {"Std:Join": {"On": "/", "Values": ["s3:/", get("Parameters.Name"), get("Parameters.Depth")]}},
+            "s3://lab/3",
+        ),
+        ({"a": [get("Execution.PipelineExecutionId"), {"b": 1}]}, {"a": ["abc", {"b": 1}]}),
+        (json_get("report.auc[0].value"), 0.9),
+    ],
+)
+def test_expressions_have_values(expression: Any, expected: Any):
+    """References, functions, and both within any structure."""
+    assert resolved(expression, SCOPE) == expected
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [get("Steps.Train.Nothing"), get("Parameters.Other"), get("Elsewhere.x"), json_get("report.f1")],
+)
+def test_an_expression_without_a_value_is_an_error(expression: dict[str, Any]):
+    """Instead of an empty text in somebody's request."""
+    with pytest.raises(ExpressionError):
+        resolved(expression, SCOPE)
+
+
+def compare(kind: str, left: Any, right: Any) -> dict[str, Any]:
+    """A comparison."""
+    return {"Type": kind, "LeftValue": left, "RightValue": right}
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        (compare("GreaterThanOrEqualTo", get("Parameters.Depth"), 3), True),
+        (compare("LessThan", get("Parameters.Depth"), "2.5"), False),
+        (compare("Equals", get("Parameters.Name"), "lab"), True),
+        ({"Type": "Not", "Expression": compare("Equals", 1, 1)}, False),
+        ({"Type": "Or", "Conditions": [compare("Equals", 1, 2), compare("GreaterThan", 2, 1)]}, True),
+        ({"Type": "In", "QueryValue": get("Parameters.Name"), "Values": ["x", "lab"]}, True),
+    ],
+)
+def test_conditions_are_decided(condition: dict[str, Any], expected: bool):  # noqa: FBT001 (a parameter)
+    """All that the SDK writes."""
+    assert holds(condition, SCOPE) is expected
+
+
+def step(name: str, kind: str = "Fail", **more: Any) -> dict[str, Any]:
+    """A step."""
+    return {"Name": name, "Type": kind, "Arguments": {}, **more}
+
+
+def test_a_step_waits_for_what_it_names_and_refers_to():
+    """Also within a branch, whose steps wait for the condition."""
+    inner = step("In", Arguments={"ErrorMessage": get("Steps.A.X")})
+    branch = {"Conditions": [compare("Equals", get("Steps.B.X"), 1)], "IfSteps": [inner], "ElseSteps": []}
+    steps = [step("A"), step("B", DependsOn=["A"]), step("If", "Condition", Arguments=branch)]
+    read = {one.name: one for one in Definition.read(json.dumps({"Steps": steps})).steps}
+    assert {name: set(one.waits_for) for name, one in read.items()} == {
+        "A": set(),
+        "B": {"A"},
+        "If": {"B"},
+        "In": {"A", "If"},
+    }
+    assert read["In"].branches == (("If", True),)
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ("{", "Unable to parse"),
+        ({"Parameters": []}, "Unable to parse"),
+        ({"Steps": [step("A"), step("A")]}, "there twice"),
+        ({"Steps": [step("A", "Lambda")]}, "type Lambda, which is not emulated"),
+        ({"Steps": [step("A", DependsOn=["B"])]}, "depends on B, which is no step"),
+        ({"Steps": [step("A", DependsOn=["B"]), step("B", DependsOn=["A"])]}, "in a circle: A, B"),
+    ],
+)
+def test_a_definition_that_cannot_be_carried_out_is_refused(document: Any, message: str):
+    """When it is given, not when it runs."""
+    with pytest.raises(ValidationException, match=message):
+        Definition.read(document if isinstance(document, str) else json.dumps(document))
+
+
+PARAMETERS = [
+    {"Name": "Depth", "Type": "Integer", "DefaultValue": 3},
+    {"Name": "Kind", "Type": "String", "EnumValues": ["a", "b"], "DefaultValue": "a"},
+    {"Name": "Rate", "Type": "Float"},
+    {"Name": "Warm", "Type": "Boolean", "DefaultValue": False},
+]
+
+
+def test_parameters_have_their_types_and_defaults():
+    """They come as texts."""
+    definition = Definition.read(json.dumps({"Parameters": PARAMETERS, "Steps": []}))
+    assert definition.values({"Rate": "0.5", "Warm": "true"}) == {
+        "Depth": 3,
+        "Kind": "a",
+        "Rate": 0.5,
+        "Warm": True,
+    }
+    for values, message in (
+        ({}, "Missing value for the parameter Rate"),
+        ({"Rate": "fast"}, "no Float"),
+        ({"Rate": "1", "Kind": "c"}, "it may be one of"),
+        ({"Rate": "1", "Other": "c"}, "Unknown parameters: Other"),
+    ):
+        with pytest.raises(ValidationException, match=message):
+            definition.values(values)
+
+
+def grafted(value: Any, path: list[int], graft: Any) -> Any:
+    """A document with one of its parts, found by turns, replaced."""
+    if not path or not isinstance(value, dict | list) or not value:
+        return graft
+    keys = list(value) if isinstance(value, dict) else list(range(len(value)))
+    key = keys[path[0] % len(keys)]
+    copy: Any = dict(value) if isinstance(value, dict) else list(value)
+    copy[key] = grafted(value[key], path[1:], graft)
+    return copy
+
+
+RULES = {
+    "CacheConfig": {"Enabled": True, "ExpireAfter": "PT1H"},
+    "RetryPolicies": [{"ExceptionType": ["Step.THROTTLING"], "MaxAttempts": 2, "ExpireAfterMin": 3}],
+    "DependsOn": [],
+}
+LARGE = {
+    "Parameters": [{"Name": "A", "Type": "Integer", "DefaultValue": 3, "EnumValues": [3, 4]}],
+    "Steps": [
+        {"Name": "P", "Type": "Processing", "Arguments": {"RoleArn": get("Parameters.A")}, **RULES},
+        {
+            "Name": "C",
+            "Type": "Condition",
+            "Arguments": {
+                "Conditions": [],
+                "IfSteps": [{"Name": "F", "Type": "Fail", "Arguments": {"ErrorMessage": get("Steps.P.X")}}],
+                "ElseSteps": [],
+            },
+        },
+    ],
+}
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(st.lists(st.integers(0, 9), max_size=7), ANYTHING)
+def test_no_definition_is_more_than_refused(path: list[int], graft: Any):
+    """Whatever stands where something else belongs: it is read, or it is the client's mistake."""
+    with suppress(ValidationException):
+        definition = Definition.read(json.dumps(grafted(LARGE, path, graft)))
+        definition.values({})
+        definition.needed(step.name for step in definition.steps)
+
+
+def test_depth_is_refused():
+    """A text that nests without end is no definition."""
+    with pytest.raises(ValidationException, match="Unable to parse"):
+        Definition.read('{"Steps": ' + "[" * 100_000 + "]" * 100_000 + "}")

@@ -1,0 +1,165 @@
+"""Pipelines through boto3, on jobs that run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from sagemaker_kit import serving
+from sagemaker_kit.jobs import IMAGE, Lab
+from sagemaker_kit.pipelines import create, ended, get, process, start, statuses, steps
+
+
+@pytest.fixture
+def lab(start_service: Callable[..., Any], tmp_path: Path) -> Iterator[Lab]:
+    """A service with the image whose container runs the environment's SCRIPT, and the model that echoes."""
+    path = tmp_path / "image.toml"
+    path.write_text(IMAGE)
+    echo = serving.image(tmp_path / "echo")
+    return Lab(start_service("--image", str(path), "--image", str(echo)))
+
+
+def test_a_whole_pipeline_runs(lab: Lab):
+    """Prepare, train, evaluate; the condition holds: model, batch transform, registration."""
+    lab.put(batch__in_csv="a,b\n")
+    pipeline = create(lab, "whole")
+    arn = start(lab, "whole", Depth="7")
+    found = ended(lab, arn)
+    seen = steps(lab, arn)
+    reasons = {
+        name: step.get("FailureReason") for name, step in seen.items() if step["StepStatus"] != "Succeeded"
+    }
+    assert found["PipelineExecutionStatus"] == "Succeeded", reasons
+    assert (found["PipelineArn"], arn.startswith(f"{pipeline}/execution/")) == (pipeline, True)
+    names = ["Prepare", "Train", "Evaluate", "IsGood", "Model", "Register", "Score"]
+    assert sorted(seen) == sorted(names)
+    assert {step["StepStatus"] for step in seen.values()} == {"Succeeded"}
+    assert seen["IsGood"]["Metadata"]["Condition"]["Outcome"] == "True"
+    job = seen["Train"]["Metadata"]["TrainingJob"]["Arn"].rpartition("/")[2]
+    described = lab.sagemaker.describe_training_job(TrainingJobName=job)
+    assert described["HyperParameters"] == {"depth": "7"}
+    assert lab.unpacked(f"models/{job}/output/model.tar.gz") == {"name.txt": "1,2\n"}
+    assert lab.read("scored/in.csv.out") == b"3,a\n"
+    package = seen["Register"]["Metadata"]["RegisterModel"]["Arn"]
+    registered = lab.sagemaker.describe_model_package(ModelPackageName=package)
+    assert registered["ModelApprovalStatus"] == "Approved"
+    parameters = lab.sagemaker.list_pipeline_parameters_for_execution(PipelineExecutionArn=arn)
+    assert parameters["PipelineParameters"] == [{"Name": "Depth", "Value": "7"}]
+
+
+def test_the_other_branch_fails_with_its_message(lab: Lab):
+    """The condition does not hold; nothing of the first branch is begun."""
+    create(lab, "whole")
+    arn = start(lab, "whole", Floor="0.9")
+    found = ended(lab, arn)
+    assert (found["PipelineExecutionStatus"], found["FailureReason"]) == ("Failed", "Below 0.9")
+    assert set(statuses(lab, arn)) == {"Prepare", "Train", "Evaluate", "IsGood", "TooBad"}
+    assert steps(lab, arn)["TooBad"]["Metadata"]["Fail"]["ErrorMessage"] == "Below 0.9"
+
+
+def test_a_failed_step_holds_up_what_waits_for_it_alone(lab: Lab):
+    """Then a retry carries out again what has not succeeded."""
+    bad = process("Bad", "exit 3")
+    create(lab, "part", [process("Good", "true"), bad, process("Later", "true", DependsOn=["Bad"])])
+    arn = start(lab, "part")
+    found = ended(lab, arn)
+    assert found["PipelineExecutionStatus"] == "Failed"
+    assert found["FailureReason"] == "Step failure: One or multiple steps failed."
+    assert statuses(lab, arn) == {"Good": "Succeeded", "Bad": "Failed"}
+    assert "exit code 3" in steps(lab, arn)["Bad"]["FailureReason"]
+    first = steps(lab, arn)
+    lab.sagemaker.retry_pipeline_execution(PipelineExecutionArn=arn)
+    ended(lab, arn)
+    again = steps(lab, arn)
+    assert again["Good"] == first["Good"]
+    assert (again["Bad"]["AttemptCount"], again["Bad"]["Metadata"] != first["Bad"]["Metadata"]) == (2, True)
+
+
+def test_a_stop_ends_the_jobs(lab: Lab):
+    """An execution that has ended cannot be stopped, in the words that clients know."""
+    create(lab, "long", [process("Sleep", "sleep 60"), process("Never", "true", DependsOn=["Sleep"])])
+    arn = start(lab, "long")
+    serving.until(lambda: statuses(lab, arn), "a first step")
+    lab.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn)
+    assert ended(lab, arn)["PipelineExecutionStatus"] == "Stopped"
+    assert statuses(lab, arn) == {"Sleep": "Stopped"}
+    with pytest.raises(ClientError, match="Only pipelines with 'Executing' status can be stopped") as caught:
+        lab.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn)
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+
+
+def test_an_execution_goes_on_after_a_kill(lab: Lab):
+    """Every step once, whenever the service dies."""
+    chain = [process("S0", "sleep 0.3")]
+    chain += [process(f"S{number}", "sleep 0.3", DependsOn=[f"S{number - 1}"]) for number in range(1, 4)]
+    create(lab, "chain", chain)
+    arn = start(lab, "chain")
+    for _ in range(3):
+        time.sleep(0.5)
+        lab.service.restart()
+    assert ended(lab, arn)["PipelineExecutionStatus"] == "Succeeded"
+    jobs = lab.sagemaker.list_processing_jobs(MaxResults=100)["ProcessingJobSummaries"]
+    assert len(jobs) == len(chain)
+
+
+def test_an_expression_without_a_value_fails_its_step(lab: Lab):
+    """With the expression in the reason."""
+    create(lab, "wrong", [process("A", "true"), process("B", get("Steps.A.NoSuchThing"))])
+    arn = start(lab, "wrong")
+    assert ended(lab, arn)["PipelineExecutionStatus"] == "Failed"
+    assert "NoSuchThing" in steps(lab, arn)["B"]["FailureReason"]
+
+
+def test_steps_beside_each_other_are_limited(lab: Lab):
+    """Never more than ParallelismConfiguration says."""
+    many = [process(f"S{number}", "sleep 0.2") for number in range(3)]
+    create(lab, "slow", many, ParallelismConfiguration={"MaxParallelExecutionSteps": 1})
+    arn = start(lab, "slow")
+    assert ended(lab, arn)["PipelineExecutionStatus"] == "Succeeded"
+    seen = sorted(steps(lab, arn).values(), key=lambda step: step["StartTime"])
+    assert all(one["EndTime"] <= two["StartTime"] for one, two in pairwise(seen))
+
+
+def test_pipelines_are_listed_changed_and_deleted(lab: Lab):
+    """With the words and codes of AWS."""
+    client = lab.sagemaker
+    create(lab, "air-a", [process("A", "true")], Tags=[{"Key": "k", "Value": "v"}])
+    create(lab, "air-b", [])
+    with pytest.raises(ClientError, match="already exists") as caught:
+        create(lab, "air-a", [])
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+    listed = client.list_pipelines(
+        PipelineNamePrefix="air", SortBy="Name", SortOrder="Ascending", MaxResults=1
+    )
+    assert [one["PipelineName"] for one in listed["PipelineSummaries"]] == ["air-a"]
+    listed = client.list_pipelines(
+        PipelineNamePrefix="air", SortBy="Name", SortOrder="Ascending", NextToken=listed["NextToken"]
+    )
+    assert [one["PipelineName"] for one in listed["PipelineSummaries"]] == ["air-b"]
+    token = {"ClientRequestToken": "t" * 32}
+    arns = {
+        client.start_pipeline_execution(PipelineName="air-b", **token)["PipelineExecutionArn"]
+        for _ in range(2)
+    }
+    assert len(arns) == 1
+    assert ended(lab, arns.pop())["PipelineExecutionStatus"] == "Succeeded"
+    [run] = client.list_pipeline_executions(PipelineName="air-b")["PipelineExecutionSummaries"]
+    assert run["PipelineExecutionStatus"] == "Succeeded"
+    client.update_pipeline(PipelineName="air-a", PipelineDescription="changed")
+    described = client.describe_pipeline(PipelineName="air-a")
+    assert (described["PipelineDescription"], described["PipelineStatus"]) == ("changed", "Active")
+    [found] = client.search(
+        Resource="Pipeline",
+        SearchExpression={"Filters": [{"Name": "Tags.k", "Operator": "Equals", "Value": "v"}]},
+    )["Results"]
+    assert found["Pipeline"]["PipelineName"] == "air-a"
+    client.delete_pipeline(PipelineName="air-a")
+    with pytest.raises(ClientError, match="does not exist") as caught:
+        client.describe_pipeline(PipelineName="air-a")
+    assert caught.value.response["Error"]["Code"] == "ResourceNotFound"

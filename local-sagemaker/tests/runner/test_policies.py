@@ -1,0 +1,87 @@
+"""A DeploymentConfig becomes shares of traffic, waits and alarms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from local_sagemaker.domain.policies import Policy, PolicyError, policy_of
+from local_sagemaker.engine.endpoints.fleet import Blend, Fleet, Variant
+
+
+def blue_green(kind: str, wait_s: int = 5, **routing: object) -> dict[str, Any]:
+    """A blue/green DeploymentConfig."""
+    given = {"Type": kind, "WaitIntervalInSeconds": wait_s, **routing}
+    return {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": given, "TerminationWaitInSeconds": 7}}
+
+
+def size(value: int, kind: str = "CAPACITY_PERCENT") -> dict[str, Any]:
+    """A CapacitySize."""
+    return {"Type": kind, "Value": value}
+
+
+def rolling(value: int, kind: str = "CAPACITY_PERCENT") -> dict[str, Any]:
+    """A rolling DeploymentConfig."""
+    return {"RollingUpdatePolicy": {"MaximumBatchSize": size(value, kind), "WaitIntervalInSeconds": 1}}
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (None, (1.0,)),
+        (blue_green("ALL_AT_ONCE"), (1.0,)),
+        (blue_green("CANARY", CanarySize=size(10)), (0.1, 1.0)),
+        (blue_green("CANARY", CanarySize=size(1, "INSTANCE_COUNT")), (0.25, 1.0)),
+        (blue_green("LINEAR", LinearStepSize=size(40)), (0.4, 0.8, 1.0)),
+        (blue_green("LINEAR", LinearStepSize=size(20)), (0.2, 0.4, pytest.approx(0.6), 0.8, 1.0)),
+        (rolling(50), (0.5, 1.0)),
+        (rolling(1, "INSTANCE_COUNT"), (0.25, 0.5, 0.75, 1.0)),
+    ],
+)
+def test_traffic_goes_over_in_steps(config: dict[str, Any] | None, expected: tuple[float, ...]):
+    """Of a fleet of four instances; the last step has all of it."""
+    assert policy_of(config, instances=4).shares == expected
+
+
+def test_waits_alarms_and_timeouts_are_taken_over():
+    """Each from its place."""
+    config = blue_green("ALL_AT_ONCE")
+    config["BlueGreenUpdatePolicy"]["MaximumExecutionTimeoutInSeconds"] = 600
+    config["AutoRollbackConfiguration"] = {"Alarms": [{"AlarmName": "late"}]}
+    expected = Policy((1.0,), wait_s=5, termination_wait_s=7, timeout_s=600, alarms=("late",))
+    assert policy_of(config, 1) == expected
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({**blue_green("ALL_AT_ONCE"), **rolling(50)}, "Give one of"),
+        (blue_green("CANARY"), "CanarySize belongs"),
+        (blue_green("LINEAR", CanarySize=size(10)), "CanarySize belongs"),
+        (blue_green("CANARY", CanarySize=size(60)), "between 1 % and 50 %"),
+        (blue_green("LINEAR", LinearStepSize=size(5)), "between 10 % and 50 %"),
+        (rolling(3, "INSTANCE_COUNT"), "3 of 4 instances"),
+    ],
+)
+def test_what_cannot_be_carried_out_is_refused(config: dict[str, Any], said: str):
+    """With the member and its bounds."""
+    with pytest.raises(PolicyError, match=said):
+        policy_of(config, instances=4)
+
+
+def test_a_timeout_must_outlast_the_waits():
+    """Else no deployment could end."""
+    config = blue_green("ALL_AT_ONCE", wait_s=3600)
+    config["BlueGreenUpdatePolicy"]["MaximumExecutionTimeoutInSeconds"] = 600
+    with pytest.raises(PolicyError, match="longer than the waits"):
+        policy_of(config, instances=1)
+
+
+def test_a_blend_gives_each_fleet_its_share():
+    """To within one invocation, whether a variant is named or not."""
+    old, new = (Fleet({"main": Variant("main", 1.0)}) for _ in range(2))
+    blend = Blend(old, new, 0.1)
+    chosen = [blend.choose() for _ in range(50)] + [blend.named("main") for _ in range(50)]
+    assert sum(variant is new.variants["main"] for variant in chosen) == 10
+    assert blend.named("none") is None

@@ -1,0 +1,1 @@
+"""What the tests share: a real service, and short ways to ask it for things."""

@@ -1,0 +1,44 @@
+"""The table of operations and the page made from it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local_sagemaker import services
+from local_sagemaker.protocol import models
+from local_sagemaker.services.registry import OPERATIONS, operation
+
+PROJECT = Path(__file__).resolve().parents[3]
+
+
+def test_the_page_of_the_emulated_api_is_current():
+    """docs/emulated-api.md is what tools/emulated_api.py writes; run that script when this fails."""
+    program = "import runpy; print(runpy.run_path('tools/emulated_api.py')['page'](), end='')"
+    made = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, check=True)
+    assert (PROJECT / "docs" / "emulated-api.md").read_bytes() == made.stdout
+
+
+def test_every_registered_operation_is_one_of_aws():
+    """Names are those of botocore's models, each has a summary, and what it ignores is a member."""
+    services.load()
+    wrong = []
+    for (service, name), registered in OPERATIONS.items():
+        model = models.service_model(service)
+        if name not in model.operation_names or not registered.summary:
+            wrong.append(f"{service} {name}")
+            continue
+        shape = model.operation_model(name).input_shape
+        members = () if shape is None else shape.members
+        wrong += [f"{name}.{each}" for each in registered.ignored if each.split(".")[0] not in members]
+    assert wrong == []
+
+
+def test_an_operation_cannot_be_registered_twice():
+    """The second registration is an error that names the module."""
+    services.load()
+    with pytest.raises(ValueError, match="s3 GetObject is registered twice"):
+        operation("s3", "GetObject")(lambda _context, _parameters: {})

@@ -1,0 +1,99 @@
+"""CloudWatch alarms are judged by the metrics that the service has."""
+# ruff: noqa: ANN401 (boto3 makes its clients at run time)
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local_sagemaker.engine.endpoints.alarms import judge
+
+ABOVE = {
+    "Threshold": 10.0,
+    "ComparisonOperator": "GreaterThanThreshold",
+    "Namespace": "flights",
+    "MetricName": "delay",
+    "Statistic": "Average",
+    "Period": 10,
+    "EvaluationPeriods": 1,
+}
+
+
+@pytest.mark.parametrize(
+    ("points", "more", "expected"),
+    [
+        ([11.0], {}, "ALARM"),
+        ([10.0], {}, "OK"),
+        ([10.0], {"ComparisonOperator": "GreaterThanOrEqualToThreshold"}, "ALARM"),
+        ([9.0], {"ComparisonOperator": "LessThanThreshold"}, "ALARM"),
+        ([11.0, 9.0, 12.0], {}, "OK"),
+        ([11.0, 9.0, 12.0], {"DatapointsToAlarm": 2}, "ALARM"),
+        ([None], {}, "INSUFFICIENT_DATA"),
+        ([None], {"TreatMissingData": "breaching"}, "ALARM"),
+        ([None], {"TreatMissingData": "notBreaching"}, "OK"),
+        ([None], {"TreatMissingData": "ignore"}, "ALARM"),
+        ([None, 11.0], {"DatapointsToAlarm": 1}, "ALARM"),
+    ],
+)
+def test_an_alarm_is_judged_by_its_periods(points: list[float | None], more: dict[str, Any], expected: str):
+    """As many as DatapointsToAlarm of them must breach; what is missing is as TreatMissingData says."""
+    assert judge({**ABOVE, **more}, points, former="ALARM").value == expected
+
+
+def put(service: Any, name: str, **more: Any) -> None:
+    """Create an alarm."""
+    service.client("cloudwatch").put_metric_alarm(AlarmName=name, **{**ABOVE, **more})
+
+
+def describe(service: Any, **asked: Any) -> list[dict[str, Any]]:
+    """Alarms as they are now."""
+    found: list[dict[str, Any]] = service.client("cloudwatch").describe_alarms(**asked)["MetricAlarms"]
+    return found
+
+
+def test_an_alarm_follows_what_is_put(sagemaker: Any):
+    """It is there after a kill, too, and gone when it is deleted."""
+    put(sagemaker, "late")
+    (fresh,) = describe(sagemaker, AlarmNames=["late"])
+    assert (fresh["StateValue"], fresh["AlarmArn"].rpartition(":")[2]) == ("INSUFFICIENT_DATA", "late")
+    cloudwatch = sagemaker.client("cloudwatch")
+    cloudwatch.put_metric_data(Namespace="flights", MetricData=[{"MetricName": "delay", "Value": 30.0}])
+    (on,) = describe(sagemaker, AlarmNamePrefix="la", StateValue="ALARM")
+    assert "30" in on["StateReason"]
+
+    sagemaker.restart()
+    assert [alarm["Threshold"] for alarm in describe(sagemaker)] == [10.0]
+    cloudwatch.delete_alarms(AlarmNames=["late", "never-was"])
+    assert describe(sagemaker) == []
+
+
+def test_alarms_are_replaced_and_paged(sagemaker: Any):
+    """One name is one alarm; pages come by name."""
+    for name in ("b", "a", "c", "a"):
+        put(sagemaker, name, AlarmDescription=name)
+    pages = sagemaker.client("cloudwatch").get_paginator("describe_alarms")
+    found = [
+        [alarm["AlarmName"] for alarm in page["MetricAlarms"]]
+        for page in pages.paginate(PaginationConfig={"PageSize": 2})
+    ]
+    assert found == [["a", "b"], ["c"]]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"Period": 45}, "The Period 45"),
+        ({"ExtendedStatistic": "p99"}, "either Statistic or ExtendedStatistic"),
+        ({"ComparisonOperator": "GreaterThanUpperThreshold"}, "anomaly detection"),
+        ({"DatapointsToAlarm": 2}, "DatapointsToAlarm"),
+        ({"TreatMissingData": "guess"}, "TreatMissingData"),
+        ({"Period": 3600, "EvaluationPeriods": 200}, "must be at most"),
+        ({"Metrics": [{"Id": "e", "Expression": "SUM(METRICS())"}]}, "Metrics is not emulated"),
+    ],
+)
+def test_what_no_alarm_can_be_is_refused(sagemaker: Any, more: dict[str, Any], said: str):
+    """With the member's name."""
+    with pytest.raises(ClientError, match=said):
+        put(sagemaker, "never", **more)

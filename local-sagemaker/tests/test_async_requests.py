@@ -1,0 +1,67 @@
+"""Requests of asynchronous endpoints in the store, and whether they have been answered."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from local_sagemaker.context import Context
+from local_sagemaker.engine.endpoints import async_requests
+from local_sagemaker.engine.endpoints.async_requests import AsyncRequest
+from local_sagemaker.storage.objects.objects import ObjectStore
+from local_sagemaker.storage.store import Store
+
+REQUEST = AsyncRequest(
+    id="0b1f",
+    endpoint="later",
+    headers={"content-type": "text/csv"},
+    input_uri=None,
+    body="YSxi",
+    output_uri="s3://answers/good/0b1f.out",
+    failure_uri="s3://answers/bad/0b1f-error.out",
+    accepted=0.0,
+    ttl_s=60,
+    timeout_s=900,
+)
+
+
+def context(root: Path) -> Context:
+    """A service of which only store and objects are there."""
+    store = Store(root / "store.sqlite")
+    return Context(root=root, url="", objects=ObjectStore(root / "s3"), store=store)
+
+
+def test_requests_wait_in_the_order_they_came(tmp_path: Path):
+    """More than are read at once, of two endpoints, until they are forgotten."""
+    made = context(tmp_path)
+    count = async_requests.PAGE + 3
+    for number in range(count):
+        owner = "later" if number % 2 else "other"
+        async_requests.keep(made, replace(REQUEST, id=f"{number:x}", endpoint=owner, accepted=1e9 + number))
+
+    assert [name for _, name in async_requests.waiting(made.store)] == [f"{n:x}" for n in range(count)]
+    assert len(async_requests.waiting(made.store, "later")) == count // 2
+    async_requests.forget(made.store, "1")
+    assert async_requests.waiting(made.store, "later")[0] == ("later", "3")
+    loaded = async_requests.load(made.store, "0")
+    assert loaded == replace(REQUEST, id="0", endpoint="other", accepted=1e9)
+    made.store.close()
+
+
+def test_an_answer_that_is_there_is_not_given_again(tmp_path: Path):
+    """Where a kill came between the object and the end of the request; a place of the client's is no sign."""
+    made = context(tmp_path)
+    assert not async_requests.is_answered(made.objects, REQUEST)
+    made.objects.create_bucket("answers")
+    assert not async_requests.is_answered(made.objects, REQUEST)
+    made.objects.put_bytes("answers", "bad/0b1f-error.out", b"")
+    made.objects.put_bytes("answers", "good/mine.csv", b"")
+
+    assert async_requests.is_answered(made.objects, REQUEST)
+    mine = replace(REQUEST, output_uri="s3://answers/good/mine.csv", failure_uri=None)
+    assert not async_requests.is_answered(made.objects, mine)
+    made.store.close()
+
+
+def test_a_request_expires_by_its_own_time():
+    """Counted from when it was accepted."""
+    assert REQUEST.is_expired
+    assert not replace(REQUEST, ttl_s=1e12).is_expired

@@ -1,0 +1,54 @@
+"""A name that is free is free for the next endpoint, however close behind the former it comes."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from local_sagemaker.context import Context
+from local_sagemaker.service import Options, build, running
+from local_sagemaker.services.registry import OPERATIONS
+from sagemaker_kit import serving
+
+ROLE = "arn:aws:iam::000000000000:role/any"
+ENDPOINT = {"EndpointName": "again", "EndpointConfigName": "one"}
+
+
+async def ask(context: Context, name: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 (a request's members)
+    """Carry out an operation of SageMaker's, as a request would."""
+    handler = OPERATIONS["sagemaker", name].handler
+    if asyncio.iscoroutinefunction(handler):
+        found: dict[str, Any] = await handler(context, parameters)
+    else:
+        found = await asyncio.to_thread(handler, context, parameters)
+    return found
+
+
+def test_an_endpoint_made_when_the_former_has_just_gone_is_kept(tmp_path: Path):
+    """Its creation falls between the former's last trace in the store and the end of that removal."""
+
+    async def scenario() -> None:
+        context = build(Options(root=tmp_path / "root", images=(serving.image(tmp_path / "image"),)))
+        async with running(context):
+            model = {"Image": serving.IMAGE}
+            await ask(context, "CreateModel", ModelName="m", PrimaryContainer=model, ExecutionRoleArn=ROLE)
+            variants = [serving.variant("m")]
+            await ask(context, "CreateEndpointConfig", EndpointConfigName="one", ProductionVariants=variants)
+            await ask(context, "CreateEndpoint", **ENDPOINT)
+            loop, real = asyncio.get_running_loop(), context.store.delete
+
+            def delete(kind: str, name: str) -> None:
+                real(kind, name)
+                created = ask(context, "CreateEndpoint", **ENDPOINT)
+                asyncio.run_coroutine_threadsafe(created, loop).result()
+
+            context.store.delete = delete  # type: ignore[method-assign]
+            await ask(context, "DeleteEndpoint", EndpointName="again")
+            removal = context.hosting._endpoints["again"].works
+            await asyncio.gather(*removal, return_exceptions=True)
+            assert context.store.get("endpoint", "again") is not None
+            context.store.delete = real  # type: ignore[method-assign]
+            await ask(context, "DeleteEndpoint", EndpointName="again")
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))

@@ -1,0 +1,179 @@
+"""InvokeEndpoint: what reaches the model, what comes back, and each error in AWS's shape."""
+# ruff: noqa: ANN401 (boto3 makes its clients at run time)
+
+import json
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from botocore.exceptions import ClientError
+
+from local_sagemaker.__main__ import listen
+from local_sagemaker.service import Options
+from sagemaker_kit import serving
+from sagemaker_kit.serving import ask, deploy, make_model, until, variant
+
+LIMIT = 6_291_456
+
+
+@pytest.fixture
+def service(start_service: Callable[..., Any], tmp_path: Path) -> Any:
+    """A service with the endpoint `flights`, which serves the tests' model."""
+    started = start_service("--image", str(serving.image(tmp_path / "image")))
+    make_model(started, "first", {"COLOUR": "blue"})
+    deploy(started, "flights", variant("first", "champion"))
+    return started
+
+
+def test_only_the_allowed_headers_pass(service: Any):
+    """The model sees the five headers of the contract, the client the variant and the custom attributes."""
+    answer = service.runtime.invoke_endpoint(
+        EndpointName="flights",
+        Body="headers",
+        ContentType="text/csv",
+        Accept="application/json",
+        CustomAttributes="trace=7",
+        InferenceId="flight-7",
+        TargetModel="m.tar.gz",
+        TargetVariant="champion",
+    )
+    seen = json.loads(answer["Body"].read())
+
+    assert seen.pop("host")
+    assert seen == {
+        "content-length": "7",
+        "content-type": "text/csv",
+        "accept": "application/json",
+        "x-amzn-sagemaker-custom-attributes": "trace=7",
+        "x-amzn-sagemaker-inference-id": "flight-7",
+        "x-amzn-sagemaker-target-model": "m.tar.gz",
+    }
+    assert answer["InvokedProductionVariant"] == "champion"
+    assert answer["CustomAttributes"] == "told=1"
+    assert "x-secret" not in answer["ResponseMetadata"]["HTTPHeaders"]
+
+
+def test_the_container_has_its_model_and_environment(service: Any):
+    """The environment of the model is there, and nothing of the service's own."""
+    environment = ask(service, "flights", "environment")
+
+    assert environment["COLOUR"] == "blue"
+    assert environment["SAGEMAKER_BIND_TO_PORT"].isdigit()
+    assert "PYTEST_CURRENT_TEST" not in environment
+    assert ask(service, "flights", "who")["model"] == "first"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(400, "client"), (415, "client"), (500, "server"), (503, "server")]
+)
+def test_an_error_of_the_model_is_a_model_error(service: Any, status: int, kind: str):
+    """HTTP 424 with the model's own status and message, and the place of its log."""
+    with pytest.raises(ClientError) as caught:
+        ask(service, "flights", f"status {status} unknown carrier ZZ")
+
+    response = caught.value.response
+    assert response["Error"]["Code"] == "ModelError"
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 424
+    assert response["OriginalStatusCode"] == status
+    assert response["OriginalMessage"] == "unknown carrier ZZ"
+    assert response["LogStreamArn"].endswith("log-group:/aws/sagemaker/Endpoints/flights")
+    assert f"Received {kind} error ({status}) from primary with message" in response["Error"]["Message"]
+
+
+def test_a_body_of_the_limit_passes_and_one_more_byte_does_not(service: Any):
+    """The limit is SageMaker's, and the error says what to do instead."""
+    assert ask(service, "flights", b"x" * LIMIT).startswith(f"{LIMIT},")
+    with pytest.raises(ClientError, match=r"less than or equal to 6291456.*batch transform") as caught:
+        ask(service, "flights", b"x" * (LIMIT + 1))
+    assert caught.value.response["Error"]["Code"] == "ValidationError"
+
+
+def test_a_chunked_body_has_the_same_limit(service: Any):
+    """A body without Content-Length is counted as it comes."""
+    url = f"{service.url}/endpoints/flights/invocations"
+    pieces = [b"x" * 1_000_000] * 7
+    refused = httpx.post(url, content=iter(pieces), headers={"content-type": "text/csv"})
+    taken = httpx.post(url, content=iter(pieces[:2]), headers={"content-type": "text/csv"})
+
+    assert (refused.status_code, refused.headers["x-amzn-errortype"]) == (400, "ValidationError")
+    assert (taken.status_code, taken.text[:8]) == (200, "2000000,")
+
+
+@pytest.mark.parametrize("body", [b"", b"\x00\xff\xfe", b'"unclosed'])
+def test_any_bytes_reach_the_model(service: Any, body: bytes):
+    """What a body means is the model's business alone."""
+    assert isinstance(ask(service, "flights", body), str)
+
+
+def test_a_missing_endpoint_is_a_validation_error(service: Any):
+    """The message is AWS's."""
+    with pytest.raises(ClientError) as caught:
+        ask(service, "none", "who")
+    assert caught.value.response["Error"] == {
+        "Code": "ValidationError",
+        "Message": "Endpoint none of account 000000000000 not found.",
+    }
+
+
+def test_too_long_an_inference_id_is_refused(service: Any):
+    """Limits of headers hold for clients that do not check them."""
+    answer = httpx.post(
+        f"{service.url}/endpoints/flights/invocations",
+        content=b"who",
+        headers={"x-amzn-sagemaker-inference-id": "x" * 65},
+    )
+    assert answer.status_code == 400
+    assert "InferenceId" in answer.json()["Message"]
+
+
+def test_a_crashed_container_is_started_again_and_counted(service: Any):
+    """The request that killed it is a model error, the endpoint comes back by itself, and it is counted."""
+    before = ask(service, "flights", "who")["pid"]
+    with pytest.raises(ClientError) as caught:
+        ask(service, "flights", "exit")
+    assert caught.value.response["Error"]["Code"] == "ModelError"
+
+    def again() -> Any:
+        try:
+            return ask(service, "flights", "who")["pid"]
+        except service.runtime.exceptions.ServiceUnavailable:
+            return None
+
+    assert until(again, "the container's return") != before
+    figures = httpx.get(f"{service.url}/endpoints/flights/metrics").json()["variants"]["champion"]
+    assert (figures["restarts"], figures["healthy_instances"]) == (1, 1)
+
+
+def test_invocations_are_counted_by_variant(service: Any):
+    """Counts, errors by class and latencies are there to be read."""
+    for body in ("who", "who", "status 400 x", "status 500 x"):
+        with suppress(service.runtime.exceptions.ModelError):
+            ask(service, "flights", body)
+
+    figures = httpx.get(f"{service.url}/endpoints/flights/metrics").json()["variants"]["champion"]
+    assert (figures["invocations"], figures["errors_4xx"], figures["errors_5xx"]) == (4, 1, 1)
+    assert figures["model_latency_us"]["p50"] > 0
+    assert figures["in_flight"] == 0
+
+
+def test_the_containers_log_is_in_cloudwatch(service: Any):
+    """Lines of the container are in its endpoint's group, under `<variant>/<instance>`."""
+    group = "/aws/sagemaker/Endpoints/flights"
+    streams = service.logs.describe_log_streams(logGroupName=group)["logStreams"]
+    assert [stream["logStreamName"].partition("/")[0] for stream in streams] == ["champion"]
+    events = service.logs.get_log_events(
+        logGroupName=group, logStreamName=streams[0]["logStreamName"], startFromHead=True
+    )["events"]
+    assert events[0]["message"] == "serving first first"
+
+
+def test_answers_do_not_wait_for_acknowledgements(tmp_path: Path):
+    """Accepted connections have Nagle's algorithm off: asyncio does so where the protocol is named."""
+    listener = listen(Options(root=tmp_path, port=0))
+    listener.close()
+
+    assert listener.proto == socket.IPPROTO_TCP

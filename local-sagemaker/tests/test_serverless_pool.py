@@ -1,0 +1,121 @@
+"""The containers of a serverless variant when one takes long to start, or nobody waits for it any more."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from local_sagemaker.engine.endpoints import serverless
+from local_sagemaker.engine.endpoints.container import ContainerSpec
+from local_sagemaker.engine.endpoints.fleet import Variant
+from local_sagemaker.engine.endpoints.instance import Instance
+from local_sagemaker.engine.endpoints.invoke import InvokeError, Route
+from local_sagemaker.engine.endpoints.serverless import Pool
+
+PATIENCE_S = 60
+#: listens only when there is a file of the name it is given
+SERVER = """
+import os, sys, time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+class Handler(BaseHTTPRequestHandler):
+    def log_message(self, *words):
+        pass
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+while not os.path.exists(sys.argv[1]):
+    time.sleep(0.01)
+HTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).serve_forever()
+"""
+
+
+def pooled(folder: Path, scenario: Callable[[Pool, Variant, Callable[[], None]], Awaitable[None]]) -> None:
+    """Run a scenario with a pool whose containers start once it has called what lets them."""
+    (folder / "serve.py").write_text(SERVER)
+    latch, variant = folder / "latch", Variant("main", 1.0)
+
+    def make(place: int) -> Instance:
+        spec = ContainerSpec(
+            argv=(sys.executable, "-S", str(folder / "serve.py"), str(latch)),
+            environment={"PATH": os.environ["PATH"]},
+            workspace=folder / str(place),
+            log_path=folder / f"{place}.log",
+        )
+        return Instance(spec, variant, lambda: None, health_timeout_s=PATIENCE_S)
+
+    async def run() -> None:
+        route = Route("less", "0" * 12, "us-east-1", "InService")
+        pool = Pool(route, variant, make, limit=2, idle_s=PATIENCE_S)
+        try:
+            await scenario(pool, variant, latch.touch)
+        finally:
+            await pool.stop(PATIENCE_S)
+
+    asyncio.run(run())
+
+
+async def rested(variant: Variant) -> None:
+    """Wait until a container has come up."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not variant.targets:  # noqa: ASYNC110 (no event tells of it)
+            await asyncio.sleep(0.01)
+
+
+def test_a_start_that_takes_long_serves_a_later_invocation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The first is told to try again (429); what it began is not begun twice."""
+    monkeypatch.setattr(serverless, "WAIT_TIMEOUT_S", 0.1)
+
+    async def scenario(pool: Pool, variant: Variant, let: Callable[[], None]) -> None:
+        for _ in range(2):
+            with pytest.raises(InvokeError, match="still starting") as caught:
+                await pool.take(0)
+            assert (caught.value.code, caught.value.status) == ("ModelNotReadyException", 429)
+        let()
+        await rested(variant)
+        target = await pool.take(0)
+        assert variant.targets == [target]
+        pool.give_back(target)
+
+    pooled(tmp_path, scenario)
+    assert not (tmp_path / "1").exists()
+
+
+def test_an_invocation_that_gives_up_leaves_its_place(tmp_path: Path):
+    """Its client has gone while the container started: the container waits for the next one."""
+
+    async def scenario(pool: Pool, variant: Variant, let: Callable[[], None]) -> None:
+        first = [asyncio.create_task(pool.take(0)) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(InvokeError, match="MaxConcurrency is 2"):
+            await pool.take(0)
+        for task in first:
+            task.cancel()
+        await asyncio.gather(*first, return_exceptions=True)
+        let()
+        taken = [await pool.take(0) for _ in range(2)]
+        assert set(map(id, taken)) == set(map(id, variant.targets))
+
+    pooled(tmp_path, scenario)
+    assert not (tmp_path / "2").exists()
+
+
+def test_what_waits_when_the_variant_is_stopped_is_told(tmp_path: Path):
+    """An endpoint may be deleted while a container starts; nothing of it stays."""
+
+    async def scenario(pool: Pool, variant: Variant, _: Callable[[], None]) -> None:
+        waiting = asyncio.create_task(pool.take(0))
+        await asyncio.sleep(0)
+        await pool.stop(PATIENCE_S)
+        with pytest.raises(InvokeError, match="No container of variant main"):
+            await waiting
+        with pytest.raises(InvokeError, match="No container of variant main"):
+            await pool.take(0)
+        assert variant.targets == []
+
+    pooled(tmp_path, scenario)

@@ -1,0 +1,140 @@
+"""Streamed answers at their limits: of time, of what is held in memory, and of the event stream itself."""
+
+import asyncio
+import json
+import threading
+from typing import Self
+
+import pytest
+from botocore.eventstream import EventStreamBuffer
+
+from local_sagemaker.engine.endpoints.fleet import Fleet, Target, Variant
+from local_sagemaker.engine.endpoints.invoke import InvokeError, Route
+from local_sagemaker.engine.endpoints.streaming import Client, stream
+from local_sagemaker.engine.processes.wire import Client as Wire
+from local_sagemaker.protocol import event_stream
+
+
+def test_messages_are_what_botocore_reads():
+    """Prelude, headers, payload and both checksums, of events and of exceptions."""
+    buffer = EventStreamBuffer()
+    buffer.add_data(event_stream.part("PayloadPart", b"\x00\xff" * 500))
+    buffer.add_data(event_stream.exception("ModelStreamError", {"Message": "é"}))
+    first, second = list(buffer)
+    assert (first.headers[":event-type"], first.payload) == ("PayloadPart", b"\x00\xff" * 500)
+    assert (second.headers[":exception-type"], json.loads(second.payload)) == (
+        "ModelStreamError",
+        {"Message": "é"},
+    )
+
+
+class Slow(threading.Thread):
+    """A container that begins its answer, if it is told to, and never ends it."""
+
+    def __init__(self, beginning: bytes) -> None:
+        super().__init__()
+        self.beginning, self.port, self._over = beginning, 0, threading.Event()
+        self._ready = threading.Event()
+
+    def run(self) -> None:
+        """Listen until `close`."""
+        asyncio.run(self._listen())
+
+    async def _listen(self) -> None:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(self.beginning)
+            await reader.read()
+            writer.close()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        async with server:
+            await asyncio.to_thread(self._over.wait)
+
+    def __enter__(self) -> Self:
+        self.start()
+        self._ready.wait()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self.join()
+
+
+def streamed(beginning: bytes) -> list[bytes]:
+    """What a client is sent of a container that stays silent after `beginning`."""
+    sent: list[bytes] = []
+
+    async def run(port: int) -> None:
+        async def begin(_: object) -> None:
+            sent.append(b"head")
+
+        async def write(piece: bytes) -> None:
+            sent.append(piece)
+
+        served = Variant("main", 1.0, targets=[Target(Wire(port))])
+        route = Route("flights", "0" * 12, "us-east-1", "InService", Fleet({"main": served}))
+        await stream(route, {}, b"", Client(begin, write), timeout_s=0.3)
+
+    with Slow(beginning) as container:
+        asyncio.run(run(container.port))
+    return sent
+
+
+def test_a_client_that_does_not_read_holds_the_container_up():
+    """Nothing is gathered for it: the container can write no more than fits on the way, until it reads."""
+    piece, count = b"x" * 65_536, 1024
+    stuck, reading = asyncio.Event(), asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % (len(piece) * count))
+        for _ in range(count):
+            writer.write(piece)
+            try:
+                async with asyncio.timeout(0.5):
+                    await writer.drain()
+            except TimeoutError:
+                stuck.set()
+                await writer.drain()
+        writer.close()
+
+    async def run() -> int:
+        async def begin(_: object) -> None:
+            pass
+
+        async def write(_: bytes) -> None:
+            await reading.wait()
+
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            served = Variant("main", 1.0, targets=[Target(Wire(server.sockets[0].getsockname()[1]))])
+            route = Route("flights", "0" * 12, "us-east-1", "InService", Fleet({"main": served}))
+            client = Client(begin, write)
+            work = asyncio.create_task(stream(route, {}, b"", client))
+            await asyncio.wait({work, asyncio.create_task(stuck.wait())}, return_when=asyncio.FIRST_COMPLETED)
+            assert stuck.is_set()
+            reading.set()
+            await work
+            return client.size
+
+    assert asyncio.run(run()) == len(piece) * count
+
+
+def test_an_answer_that_takes_too_long_ends_with_an_exception():
+    """What came stays; the error says that the time was over."""
+    head, first, last = streamed(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n")
+    buffer = EventStreamBuffer()
+    buffer.add_data(first + last)
+    event, error = list(buffer)
+    assert (head, event.payload) == (b"head", b"one")
+    assert error.headers[":exception-type"] == "ModelStreamError"
+    assert json.loads(error.payload)["ErrorCode"] == "ModelInvocationTimeExceeded"
+
+
+def test_an_answer_that_does_not_begin_in_time_is_a_model_error():
+    """There is no stream yet that could tell it."""
+    with pytest.raises(InvokeError, match="timed out while waiting") as caught:
+        streamed(b"")
+    assert caught.value.code == "ModelError"

@@ -1,0 +1,268 @@
+"""Tuning jobs through boto3, on training jobs that run."""
+# ruff: noqa: ANN401 (boto3 makes its clients at run time)
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from sagemaker_kit.jobs import IMAGE, ROLE, Lab
+
+#: writes x squared, of the hyperparameter x, as its loss
+SQUARE = (
+    "python3 -S -c \"import json; h=json.load(open('/opt/ml/input/config/hyperparameters.json')); "
+    "print('loss=%r' % float(h['x'])**2)\""
+)
+LOSS = [{"Name": "loss", "Regex": "loss=([-+0-9.e]+)"}]
+RANGE = {"ContinuousParameterRanges": [{"Name": "x", "MinValue": "-1", "MaxValue": "3"}]}
+CHOICES = {"CategoricalParameterRanges": [{"Name": "x", "Values": ["3", "-1", "0.5"]}]}
+
+
+@pytest.fixture
+def lab(start_service: Callable[..., Any], tmp_path: Path) -> Iterator[Lab]:
+    """A service with the image whose container runs the environment's SCRIPT."""
+    path = tmp_path / "image.toml"
+    path.write_text(IMAGE)
+    return Lab(start_service("--image", str(path)))
+
+
+def tune(lab: Lab, name: str, script: str = SQUARE, **config: Any) -> str:
+    """Create a tuning job that minimizes the loss of `script`."""
+    given = {
+        "Strategy": "Random",
+        "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "loss"},
+        "ResourceLimits": {"MaxNumberOfTrainingJobs": 4, "MaxParallelTrainingJobs": 2},
+        "ParameterRanges": RANGE,
+        **config,
+    }
+    more = given.pop("more", {})
+    arn: str = lab.sagemaker.create_hyper_parameter_tuning_job(
+        HyperParameterTuningJobName=name,
+        HyperParameterTuningJobConfig=given,
+        TrainingJobDefinition=definition(script),
+        **more,
+    )["HyperParameterTuningJobArn"]
+    return arn
+
+
+def definition(script: str, **more: Any) -> dict[str, Any]:
+    """How the training jobs of a tuning job are made."""
+    return {
+        "StaticHyperParameters": {"kept": "yes"},
+        "AlgorithmSpecification": {
+            "TrainingImage": "script:1",
+            "TrainingInputMode": "File",
+            "MetricDefinitions": LOSS,
+        },
+        "RoleArn": ROLE,
+        "OutputDataConfig": {"S3OutputPath": "s3://lab/out"},
+        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+        "Environment": {"SCRIPT": script},
+        **more,
+    }
+
+
+def tuned(lab: Lab, name: str) -> dict[str, Any]:
+    """The description of a tuning job that has ended."""
+    deadline = time.monotonic() + 90
+    while True:
+        found = lab.sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+        if found["HyperParameterTuningJobStatus"] not in {"InProgress", "Stopping"}:
+            return found
+        assert time.monotonic() < deadline, found
+        time.sleep(0.05)
+
+
+def trainings(lab: Lab, name: str, **asked: Any) -> list[dict[str, Any]]:
+    """The training jobs of a tuning job, by boto3's paginator."""
+    pages = lab.sagemaker.get_paginator("list_training_jobs_for_hyper_parameter_tuning_job").paginate(
+        HyperParameterTuningJobName=name, PaginationConfig={"PageSize": 3}, **asked
+    )
+    return [item for page in pages for item in page["TrainingJobSummaries"]]
+
+
+def value(summary: dict[str, Any]) -> float:
+    """The objective of a training job."""
+    found: float = summary["FinalHyperParameterTuningJobObjectiveMetric"]["Value"]
+    return found
+
+
+@pytest.mark.parametrize("strategy", ["Random", "Bayesian"])
+def test_the_best_training_job_is_found(lab: Lab, strategy: str):
+    """So many real jobs, the objective of each, and the one with the lowest."""
+    arn = tune(lab, "t", Strategy=strategy)
+    found = tuned(lab, "t")
+    assert (found["HyperParameterTuningJobStatus"], found["HyperParameterTuningJobArn"]) == ("Completed", arn)
+    assert found["TrainingJobStatusCounters"]["Completed"] == 4
+    assert found["ObjectiveStatusCounters"] == {"Succeeded": 4, "Pending": 0, "Failed": 0}
+    ranked = trainings(lab, "t", SortBy="FinalObjectiveMetricValue", SortOrder="Ascending")
+    assert [value(one) for one in ranked] == sorted(
+        float(one["TunedHyperParameters"]["x"]) ** 2 for one in ranked
+    )
+    assert found["BestTrainingJob"]["TrainingJobName"] == ranked[0]["TrainingJobName"]
+    job = lab.sagemaker.describe_training_job(TrainingJobName=ranked[0]["TrainingJobName"])
+    assert job["TuningJobArn"] == arn
+    assert job["HyperParameters"] == {
+        "kept": "yes",
+        "_tuning_objective_metric": "loss",
+        **ranked[0]["TunedHyperParameters"],
+    }
+
+
+def test_a_grid_tries_every_choice(lab: Lab):
+    """Without a number of jobs, since the grid has one."""
+    tune(lab, "g", Strategy="Grid", ParameterRanges=CHOICES, ResourceLimits={"MaxParallelTrainingJobs": 2})
+    assert tuned(lab, "g")["BestTrainingJob"]["TunedHyperParameters"] == {"x": "0.5"}
+    assert sorted(one["TunedHyperParameters"]["x"] for one in trainings(lab, "g")) == ["-1", "0.5", "3"]
+
+
+def test_a_seed_repeats_the_choice(lab: Lab):
+    """The same seed, one job at a time: the same hyperparameters."""
+    found = []
+    for name in ("s1", "s2"):
+        limits = {"MaxNumberOfTrainingJobs": 2, "MaxParallelTrainingJobs": 1}
+        tune(lab, name, RandomSeed=7, ResourceLimits=limits)
+        tuned(lab, name)
+        found.append([one["TunedHyperParameters"] for one in trainings(lab, name)])
+    assert found[0] == found[1]
+
+
+def test_a_tuning_job_without_a_success_fails(lab: Lab):
+    """With SageMaker's reason, and the failures of its jobs to be seen."""
+    tune(lab, "f", "exit 1")
+    found = tuned(lab, "f")
+    assert found["HyperParameterTuningJobStatus"] == "Failed"
+    assert "All training jobs failed" in found["FailureReason"]
+    assert found["TrainingJobStatusCounters"]["NonRetryableError"] == 4
+    assert "BestTrainingJob" not in found
+    assert all("exit code 1" in one["FailureReason"] for one in trainings(lab, "f", StatusEquals="Failed"))
+
+
+def test_a_stop_ends_the_training_jobs(lab: Lab):
+    """Nothing new is begun, what runs is stopped."""
+    tune(lab, "stop", "sleep 60")
+    deadline = time.monotonic() + 30
+    while not trainings(lab, "stop"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    lab.sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName="stop")
+    assert tuned(lab, "stop")["HyperParameterTuningJobStatus"] == "Stopped"
+    assert {one["TrainingJobStatus"] for one in trainings(lab, "stop")} == {"Stopped"}
+    assert len(trainings(lab, "stop")) == 2
+    with pytest.raises(ClientError, match="already reached a terminal state"):
+        lab.sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName="stop")
+
+
+def test_a_tuning_job_goes_on_after_a_kill(lab: Lab):
+    """Every job exactly once, whenever the service dies."""
+    tune(
+        lab,
+        "k",
+        f"sleep 0.2; {SQUARE}",
+        ResourceLimits={"MaxNumberOfTrainingJobs": 6, "MaxParallelTrainingJobs": 2},
+    )
+    for _ in range(3):
+        time.sleep(0.4)
+        lab.service.restart()
+    assert tuned(lab, "k")["TrainingJobStatusCounters"]["Completed"] == 6
+    names = [one["TrainingJobName"] for one in trainings(lab, "k")]
+    listed = lab.sagemaker.list_training_jobs(MaxResults=100)["TrainingJobSummaries"]
+    assert sorted(names) == sorted(one["TrainingJobName"] for one in listed)
+    assert len(names) == 6
+
+
+def test_a_hopeless_job_is_stopped_early(lab: Lab):
+    """Three good jobs, then one that reports badly and would go on for a minute."""
+    script = (
+        'x=$(sed \'s/.*"x": "\\([0-9]*\\)".*/\\1/\' /opt/ml/input/config/hyperparameters.json); '
+        "echo loss=$x; echo loss=$x; if [ $x = 9 ]; then sleep 60; fi"
+    )
+    choices = {"CategoricalParameterRanges": [{"Name": "x", "Values": ["1", "2", "3", "9"]}]}
+    limits = {"MaxParallelTrainingJobs": 1}
+    tune(
+        lab,
+        "e",
+        script,
+        Strategy="Grid",
+        ParameterRanges=choices,
+        ResourceLimits=limits,
+        TrainingJobEarlyStoppingType="Auto",
+    )
+    found = tuned(lab, "e")
+    assert found["HyperParameterTuningJobStatus"] == "Completed", found
+    statuses = {one["TunedHyperParameters"]["x"]: one["TrainingJobStatus"] for one in trainings(lab, "e")}
+    assert statuses == {"1": "Completed", "2": "Completed", "3": "Completed", "9": "Stopped"}
+
+
+def test_a_warm_start_knows_what_its_parent_has_tried(lab: Lab):
+    """A grid that the parent went through half is only finished."""
+    half = {"CategoricalParameterRanges": [{"Name": "x", "Values": ["3", "-1"]}]}
+    limits = {"MaxParallelTrainingJobs": 2}
+    tune(lab, "parent", Strategy="Grid", ParameterRanges=half, ResourceLimits=limits)
+    tuned(lab, "parent")
+    warm = {
+        "ParentHyperParameterTuningJobs": [{"HyperParameterTuningJobName": "parent"}],
+        "WarmStartType": "IdenticalDataAndAlgorithm",
+    }
+    more = {"WarmStartConfig": warm}
+    tune(lab, "child", Strategy="Grid", ParameterRanges=CHOICES, ResourceLimits=limits, more=more)
+    tuned(lab, "child")
+    assert [one["TunedHyperParameters"] for one in trainings(lab, "child")] == [{"x": "0.5"}]
+
+
+def test_tuning_jobs_are_listed_tagged_and_deleted(lab: Lab):
+    """The tags come to the training jobs as well."""
+    arn = tune(lab, "l", more={"Tags": [{"Key": "team", "Value": "air"}]})
+    tuned(lab, "l")
+    [found] = lab.sagemaker.list_hyper_parameter_tuning_jobs(StatusEquals="Completed")[
+        "HyperParameterTuningJobSummaries"
+    ]
+    assert (found["HyperParameterTuningJobName"], found["Strategy"]) == ("l", "Random")
+    assert lab.sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "team", "Value": "air"}]
+    training = trainings(lab, "l")[0]["TrainingJobArn"]
+    assert lab.sagemaker.list_tags(ResourceArn=training)["Tags"] == [{"Key": "team", "Value": "air"}]
+    found = lab.sagemaker.search(Resource="HyperParameterTuningJob")["Results"]
+    assert [one["HyperParameterTuningJob"]["HyperParameterTuningJobArn"] for one in found] == [arn]
+    with pytest.raises(ClientError, match="already exists") as caught:
+        tune(lab, "l")
+    assert caught.value.response["Error"]["Code"] == "ResourceInUse"
+    lab.sagemaker.delete_hyper_parameter_tuning_job(HyperParameterTuningJobName="l")
+    with pytest.raises(ClientError, match="not found") as caught:
+        tuned(lab, "l")
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"Strategy": "Hyperband"}, "Hyperband is not emulated"),
+        ({"Strategy": "Grid"}, "CategoricalParameterRanges only"),
+        ({"ParameterRanges": {}}, "no hyperparameter to tune"),
+        (
+            {"HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "auc"}},
+            "none of the Metric",
+        ),
+        ({"ResourceLimits": {"MaxNumberOfTrainingJobs": 1, "MaxParallelTrainingJobs": 2}}, "exceeds"),
+        ({"ResourceLimits": {"MaxParallelTrainingJobs": 2}}, "needs MaxNumberOfTrainingJobs"),
+        (
+            {
+                "ParameterRanges": {
+                    "IntegerParameterRanges": [{"Name": "kept", "MinValue": "1", "MaxValue": "2"}]
+                }
+            },
+            "in StaticHyperParameters at once",
+        ),
+    ],
+)
+def test_what_cannot_be_tuned_is_refused(lab: Lab, config: dict[str, Any], message: str):
+    """Before anything runs."""
+    with pytest.raises(ClientError, match=message) as caught:
+        tune(lab, "no", **config)
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+    assert lab.sagemaker.list_hyper_parameter_tuning_jobs()["HyperParameterTuningJobSummaries"] == []

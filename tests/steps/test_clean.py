@@ -1,0 +1,129 @@
+"""clean: bad rows go to quarantine with their reasons, and no row vanishes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.steps.container import Container, Containers
+
+#: makes the container of a clean step out of CSV lines
+Cleaning = Callable[[list[str]], Container]
+GOOD = "A,2020-01-01T{0:02d}:00:00Z,2020-01-01T{0:02d}:30:00Z,US,1.5,0"
+
+
+def good(n: int) -> list[str]:
+    """The first hours of a day, in order."""
+    return [GOOD.format(hour) for hour in range(n)]
+
+
+@pytest.fixture
+def clean(fetched: Callable[[list[str]], Path], container: Containers):
+    """Cleans CSV lines; the container of the clean step."""
+
+    def run(lines: list[str]) -> Container:
+        job = container("clean")
+        job.link("fetch", fetched(lines))
+        return job
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("A,2020-01-01T20:00:00Z,,US,99,0", "temp: 99.0 fails in_range(-50, 50)"),
+        ("A,2020-01-01T20:00:00Z,,US,warm,0", "temp: 'warm' is no number"),
+        ("A,2020-01-01T20:00:00Z,,US,inf,0", "temp: 'inf' is no number"),
+        ("A,soon,,US,1,0", "time: 'soon' is no time; time: missing"),
+        (",2020-01-01T20:00:00Z,,US,1,0", "station: missing"),
+        (
+            "A,2020-01-01T20:00:00Z,,US,99,7",
+            "froze: 7.0 fails isin([0, 1]); temp: 99.0 fails in_range(-50, 50)",
+        ),
+        (
+            "A,2020-01-02T00:00:00Z,,US,1,0",
+            (
+                "event_time 2020-01-02 00:00:00+00:00 lies outside 2020-01-01T00:00:00+00:00 to "
+                "2020-01-02T00:00:00+00:00"
+            ),
+        ),
+    ],
+)
+def test_a_bad_row_is_quarantined_with_its_reason_and_values(clean: Cleaning, line: str, reason: str):
+    """Its reason names column and value, and the original values are kept as they came."""
+    job = clean([*good(9), line])
+    counts = job.run("clean")["counts"]
+    quarantine = job.table("quarantine.parquet").to_dict("records")
+    assert counts == {"rows_in": 10, "rows_out": 9, "rows_quarantined": 1, "rows_duplicate": 0}
+    assert [(row["table"], row["row"], row["reason"]) for row in quarantine] == [("readings", 9, reason)]
+    names = ["station", "time", "known", "country", "temp", "froze"]
+    assert json.loads(quarantine[0]["values"]) == {
+        name: value or None for name, value in zip(names, line.split(","), strict=True)
+    }
+
+
+def test_categories_are_unified_and_types_fixed(clean: Cleaning):
+    """Spellings become one, text becomes numbers and times."""
+    job = clean([*good(3), "B,2020-01-01T05:00:00+01:00,, United States ,1,0"])
+    job.run("clean")
+    rows = job.table("readings.parquet")
+    assert set(rows["country"]) == {"US"}
+    assert rows["event_id"].tolist()[-1] == "B-20200101T0400"
+    assert rows.dtypes.astype(str).to_dict()["temp"] == "float64"
+
+
+def test_duplicates_are_dropped_and_counted(clean: Cleaning):
+    """The first of equal rows stays; the rest are counted, not quarantined."""
+    job = clean([*good(5), *good(2)])
+    assert job.run("clean")["counts"] == {
+        "rows_in": 7,
+        "rows_out": 5,
+        "rows_quarantined": 0,
+        "rows_duplicate": 2,
+    }
+
+
+def test_too_many_bad_rows_stop_the_cycle(clean: Cleaning):
+    """Over the limit the step refuses, with the most frequent reason and examples."""
+    bad = [f"B,2020-01-01T{hour:02d}:00:00Z,,US,{90 + hour},0" for hour in range(4)]
+    message = clean([*good(6), *bad]).refuse("clean")
+    assert "4 of 10 rows of readings are bad (40.0%, the limit is 25.0%)" in message
+    assert "4 x temp: fails in_range(-50, 50)" in message
+    assert "row 6: temp: 90.0 fails in_range(-50, 50)" in message
+
+
+def test_the_report_tells_what_was_found(clean: Cleaning):
+    """quality.json has counts, reasons and the share of missing values."""
+    job = clean([*good(8), "A,2020-01-01T20:00:00Z,,US,,0", "A,2020-01-01T21:00:00Z,,US,warm,0"])
+    job.run("clean")
+    report = json.loads((job.output / "quality.json").read_text())["readings"]
+    assert report["reasons"] == {"temp: is no number": 1}
+    assert report["missing_share"]["temp"] == pytest.approx(1 / 9)
+
+
+def test_a_missing_table_is_refused(clean: Cleaning):
+    """An input that lacks a table's file is refused by its name."""
+    job = clean(good(2))
+    (job.base / "processing/input/fetch/readings.parquet").unlink()
+    assert "has no readings.parquet" in job.refuse("clean")
+
+
+def test_cleaning_twice_gives_the_same_bytes(clean: Cleaning, container: Containers):
+    """The digest of the output depends on the input alone."""
+    job = clean([*good(9), "A,soon,,US,1,0"])
+    again = container("again")
+    again.link("fetch", job.base / "processing/input/fetch")
+    assert job.run("clean")["digest"] == again.run("clean")["digest"]
+
+
+def test_quarantine_is_there_even_if_empty(clean: Cleaning):
+    """No bad row is a statement too: an empty table with all its columns."""
+    job = clean(good(2))
+    job.run("clean")
+    empty: pd.DataFrame = job.table("quarantine.parquet")
+    assert (len(empty), list(empty.columns)) == (0, ["table", "row", "reason", "values"])

@@ -1,0 +1,94 @@
+"""What a job is told, and how it ends."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from include.ml.refusal import Refused
+from include.steps import contract
+
+TOLD = {
+    "cycle": "flights",
+    "start": "2013-01-01T00:00:00+00:00",
+    "end": "2013-02-01T01:00:00+01:00",
+    "key": "ab",
+}
+
+
+def arguments(told: dict[str, str]) -> list[str]:
+    """Values by name, as a job gets them."""
+    return [text for name, value in told.items() for text in (f"--{name}", value)]
+
+
+@pytest.mark.parametrize("before", [[], ["clean"], ["process", "clean"]])
+def test_arguments_describe_the_step(before: list[str]):
+    """Pairs of names and values become a step in UTC, whatever the entry point left before them."""
+    step = contract.from_arguments(
+        "clean", [*before, *arguments(TOLD | {"known-until": "now"})], Path("/base")
+    )
+    assert (step.cycle, step.key, step.parameters) == ("flights", "ab", {"known-until": "now"})
+    assert (step.start, step.end) == (datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 2, 1, tzinfo=UTC))
+    assert step.input("fetch") == Path("/base/processing/input/fetch")
+
+
+def test_hyperparameters_describe_a_training_job(tmp_path: Path):
+    """A training job reads its hyperparameters, and its places are those of a training job."""
+    (tmp_path / "input/config").mkdir(parents=True)
+    (tmp_path / "input/config/hyperparameters.json").write_text(json.dumps(TOLD | {"depth": "3"}))
+    step = contract.from_hyperparameters("train", tmp_path)
+    assert step.parameters == {"depth": "3"}
+    assert (step.input("train"), step.output) == (tmp_path / "input/data/train", tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"start": "January"}, "'January' is no ISO 8601 time"),
+        ({"start": "2013-01-01T00:00:00"}, "does not say its offset"),
+        ({"end": "2012-01-01T00:00:00+00:00"}, "Its end must be later"),
+        ({"key": ""}, "was not told its key"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(change: dict[str, str], words: str):
+    """A malformed time, an empty interval and a missing value are refused in words."""
+    with pytest.raises(Refused, match=words):
+        contract.step_from("clean", TOLD | change, Path())
+
+
+def test_an_argument_without_a_value_is_refused():
+    """Arguments that are no pairs are refused rather than guessed at."""
+    with pytest.raises(Refused, match="no pairs"):
+        contract.from_arguments("clean", ["--cycle"], Path())
+
+
+@pytest.mark.parametrize(("training", "name"), [(False, "message"), (True, "failure")])
+def test_a_refusal_is_left_where_sagemaker_shows_it(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    training: bool,  # noqa: FBT001
+):
+    """The message stands in the file, cut to 1,024 bytes of whole characters, and ends the log."""
+    monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path))
+    with pytest.raises(SystemExit) as stopped:
+        contract.refuse("x" + "é" * 1000, training=training)
+    assert stopped.value.code == 1
+    assert (tmp_path / "output" / name).read_text(encoding="utf-8") == "x" + "é" * 511
+    assert capsys.readouterr().out == "x" + "é" * 1000 + "\n"
+
+
+def test_a_missing_input_is_refused_by_name(tmp_path: Path):
+    """A step says which of its inputs is not there."""
+    step = contract.step_from("clean", TOLD, tmp_path)
+    with pytest.raises(Refused, match="input 'fetch' of step clean is missing or empty"):
+        step.required("fetch")
+
+
+def test_a_metric_line_can_be_read_by_metric_definitions():
+    """Counts stay whole, fractions are short."""
+    assert contract.metric_line({"rows_in": 842, "auc": 0.70412345}) == "rows_in=842 auc=0.704123"

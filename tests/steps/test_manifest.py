@@ -1,0 +1,75 @@
+"""Manifests balance, and Parquet files are the same bytes for the same rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.steps.contract import step_from
+from include.steps.manifest import check_balance, digest, write_manifest
+from include.steps.tables import TableWriter, read_chunks, read_table, write_table
+
+TOLD = {"cycle": "c", "start": "2013-01-01T00:00:00+00:00", "end": "2013-02-01T00:00:00+00:00", "key": "ab"}
+COUNTS = {"rows_in": 3, "rows_out": 2, "rows_quarantined": 1, "rows_duplicate": 0}
+
+
+@given(st.lists(st.integers(0, 10**9), min_size=1, max_size=4), st.integers(-3, 3))
+def test_counts_balance_or_fail(gone: list[int], lost: int):
+    """The sum of where rows went must be the number that came; one row off is a fault."""
+    counts = {"rows_in": sum(gone) + lost, **{f"rows_{place}": n for place, n in enumerate(gone)}}
+    if lost == 0:
+        check_balance(counts)
+    else:
+        with pytest.raises(AssertionError, match="Rows got lost"):
+            check_balance(counts)
+
+
+def test_the_digest_tells_contents_apart(tmp_path: Path):
+    """It is the same for the same files, and another for another byte or name."""
+    digests = []
+    for place, (name, text) in enumerate(
+        [("a.json", "1"), ("a.json", "1"), ("a.json", "2"), ("b.json", "1")]
+    ):
+        step = step_from("clean", TOLD, tmp_path / str(place))
+        (step.output / name).write_text(text)
+        digests.append(write_manifest(step, counts=COUNTS)["digest"])
+    assert digests[0] == digests[1]
+    assert len(set(digests)) == 3
+
+
+def test_a_table_survives_the_way_through_parquet(tmp_path: Path):
+    """Text, numbers, times and columns without any value come back as they went."""
+    frame = pd.DataFrame(
+        {
+            "text": pd.Series(["a", None, "ä,\n"], dtype="str"),
+            "number": [1.5, None, -0.0],
+            "time": pd.to_datetime(["2013-01-01", None, "2013-06-01"], utc=True).astype(
+                "datetime64[us, UTC]"
+            ),
+            "nothing": pd.Series([None, None, None], dtype="str"),
+        }
+    )
+    write_table(tmp_path / "t.parquet", frame)
+    pd.testing.assert_frame_equal(read_table(tmp_path / "t.parquet"), frame)
+
+
+def test_equal_rows_are_equal_bytes(tmp_path: Path):
+    """Written twice, a table has one digest."""
+    frame = pd.DataFrame({"a": range(1000), "b": ["x", "y"] * 500})
+    for name in ("one", "two"):
+        write_table(tmp_path / name, frame)
+    assert digest(tmp_path / "one") == digest(tmp_path / "two")
+
+
+def test_later_frames_take_the_types_of_the_first(tmp_path: Path):
+    """A frame whose column happens to be empty does not change the table's types."""
+    with TableWriter(tmp_path / "t.parquet") as writer:
+        writer.write(pd.DataFrame({"a": [1.0], "b": pd.Series(["x"], dtype="str")}))
+        writer.write(pd.DataFrame({"a": [None], "b": pd.Series([None], dtype="str")}))
+    rows = pd.concat(read_chunks(tmp_path / "t.parquet"))
+    assert rows.dtypes.astype(str).tolist() == ["float64", "str"]
+    assert writer.rows == 2

@@ -1,0 +1,93 @@
+"""prepare and monitor: the interval's records, and how they and their predictions compare."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.steps.container import Container, Containers, History
+
+DAY_2 = {"start": "2020-01-02T00:00:00+00:00", "end": "2020-01-03T00:00:00+00:00"}
+
+
+@pytest.fixture
+def prepared(with_history: History):
+    """The prepared second day."""
+    job = with_history("prepare", 2)
+    job.run("prepare", **DAY_2)
+    return job
+
+
+@pytest.fixture
+def monitored(prepared: Container, with_history: History, container: Containers, tmp_path: Path):
+    """A container for monitor, with perfect predictions of the second day."""
+    transform = with_history("baseline", 1)
+    transform.run("transform")
+    labels = prepared.table("labels/labels.parquet")
+    scored = tmp_path / "scored"
+    scored.mkdir()
+    lines = [f"{row.event_id},{row.label},{0.9 if row.label == '1' else 0.1}" for row in labels.itertuples()]
+    (scored / "part-00000.csv.out").write_text("\n".join(lines) + "\n")
+    collected = container("collect")
+    collected.link("prepared", prepared.output)
+    collected.link("scored", scored)
+    collected.run("collect", **DAY_2)
+    evaluated = tmp_path / "evaluated"
+    evaluated.mkdir()
+    own = {"models": {"challenger": {"roc_auc": {"value": 0.9, "low": 0.85, "high": 0.95}}}}
+    (evaluated / "evaluation.json").write_text(json.dumps(own))
+    job = container("monitor")
+    job.link("prepared", prepared.output)
+    job.link("collected", collected.output)
+    job.link("baseline", transform.output / "baseline")
+    job.link("evaluated", evaluated)
+    return job
+
+
+def test_records_are_the_event_and_the_signature(prepared: Container):
+    """A record to score is the event id and the signature's columns, in order, without a header."""
+    first = (prepared.output / "batch/part-00000.csv").read_text().splitlines()[0]
+    assert first == "A-20200102T0000,A,US,-6.0"
+
+
+def test_rows_and_labels_are_those_of_the_interval(prepared: Container):
+    """Rows to watch hold the combined attributes; there is a label for each, with the time it was known."""
+    rows, labels = prepared.table("rows/part-00000.parquet"), prepared.table("labels/labels.parquet")
+    assert list(rows.columns) == ["event_id", "event_time", "station", "country", "temp", "is_cold"]
+    assert labels["label"].tolist() == ["1"] * 12 + ["0"] * 12
+    assert (labels["known_time"] <= pd.Timestamp(DAY_2["end"])).all()
+
+
+def test_an_interval_without_its_partition_is_refused(with_history: History):
+    """Earlier partitions do not stand in for the interval's own."""
+    assert "is not among the inputs" in with_history("prepare", 1).refuse("prepare", **DAY_2)
+
+
+def test_predictions_are_judged_by_known_labels(monitored: Container):
+    """Perfect predictions have perfect metrics, in Model Monitor's schema."""
+    manifest = monitored.run("monitor", **DAY_2)
+    quality = json.loads((monitored.output / "model_quality.json").read_text())
+    assert quality["binary_classification_metrics"]["auc"] == {"value": 1.0, "standard_deviation": 0.0}
+    assert quality["binary_classification_metrics"]["confusion_matrix"]["1"] == {"0": 0, "1": 12}
+    assert (manifest["metrics"]["judged"], manifest["metrics"]["accuracy"]) == (24, 1.0)
+
+
+def test_broken_constraints_are_told(monitored: Container, prepared: Container):
+    """A column that is gone and one that came are violations of their kinds."""
+    path = prepared.output / "rows/part-00000.parquet"
+    pd.read_parquet(path).rename(columns={"temp": "heat"}).to_parquet(path)
+    monitored.run("monitor", **DAY_2)
+    found = json.loads((monitored.output / "constraint_violations.json").read_text())["violations"]
+    assert {(v["feature_name"], v["constraint_check_type"]) for v in found} == {
+        ("temp", "missing_column_check"),
+        ("heat", "extra_column_check"),
+    }
+
+
+def test_a_damaged_baseline_is_refused(monitored: Container):
+    """Without the champion's baseline nothing is compared."""
+    (monitored.base / "processing/input/baseline/statistics.json").write_text("{")
+    assert "baseline cannot be read" in monitored.refuse("monitor", **DAY_2)

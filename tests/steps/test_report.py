@@ -1,0 +1,68 @@
+"""The report's job, run as a container runs it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ml import windows as example
+from tests.steps.container import Container, Containers
+
+
+@pytest.fixture
+def job(ice: Callable[[str], None], container: Containers, tmp_path: Path) -> Container:
+    """A container whose inputs are what monitor and decide have left of a window."""
+    ice("file:///nowhere.csv")
+    made = container("report")
+    contents = {
+        "monitored/evidence.json": example.evidence(2),
+        "monitored/distributions.json": {
+            "features": [example.entry("temp")],
+            "predictions": example.entry("score"),
+        },
+        "monitored/constraint_violations.json": {"violations": []},
+        "story/story.json": example.story([example.evidence(1), example.evidence(2)]),
+    }
+    for name, content in contents.items():
+        write(tmp_path / name, content)
+    for name in ("monitored", "story"):
+        made.link(name, tmp_path / name)
+    return made
+
+
+def write(path: Path, content: dict[str, Any]) -> None:
+    """Write JSON."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(content))
+
+
+def test_the_page_is_the_only_output(job: Container):
+    """One HTML file, which tells of the window."""
+    manifest = job.run("report")
+    assert [file["name"] for file in manifest["files"]] == ["report.html"]
+    text = (job.output / "report.html").read_text()
+    assert "1 of 2 features has moved (temp)" in text
+    assert "retraining was asked for" in text
+
+
+def test_the_same_window_gives_the_same_page(job: Container, container: Containers, tmp_path: Path):
+    """Nothing on it depends on when it was made."""
+    again = container("again")
+    for name in ("monitored", "story"):
+        again.link(name, tmp_path / name)
+    assert job.run("report")["digest"] == again.run("report")["digest"]
+
+
+@pytest.mark.parametrize(
+    "name", ["monitored/evidence.json", "monitored/distributions.json", "story/story.json"]
+)
+def test_a_missing_input_is_refused_by_name(job: Container, tmp_path: Path, name: str):
+    """What to run again is told."""
+    (tmp_path / name).write_text("{")
+    message = job.refuse("report")
+    assert message.startswith(f"{Path(name).name} cannot be read")
+    assert "Run monitor and decide" in message

@@ -1,0 +1,65 @@
+"""Write docs/emulated-api.md from the registry of operations: what the local SageMaker emulates.
+
+`python tools/emulated_api.py` writes the page; a test fails when it is not what this would write.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(PROJECT))
+
+from local_sagemaker import services  # noqa: E402 (the path comes first)
+from local_sagemaker.protocol import models  # noqa: E402
+from local_sagemaker.services.registry import OPERATIONS, Operation  # noqa: E402
+
+PAGE = PROJECT / "docs" / "emulated-api.md"
+HEAD = """# Emulated API
+
+The operations that the local SageMaker carries out. Made from the code by `python tools/emulated_api.py`;
+do not edit it by hand. Any other operation is refused by name: HTTP 400 `UnknownOperationException`
+(S3: HTTP 501 `NotImplemented`; query services: HTTP 400 `InvalidAction`). "Accepted without effect" lists
+members of the request that are checked and otherwise make no difference here.
+
+`InvokeEndpoint` and `InvokeEndpointWithResponseStream` of sagemaker-runtime are carried out besides, on a
+path of their own (api/runtime.py, api/streaming.py). Without effect there: `TargetContainerHostname`,
+`EnableExplanations`, `InferenceComponentName`, `SessionId`, `PrefixAwareId`. `GET /endpoints/<name>/metrics`
+answers with an endpoint's counters and latencies as JSON.
+
+CloudWatch has the metrics of endpoints: the namespace AWS/SageMaker with the dimensions EndpointName and
+VariantName, and with EndpointConfigName besides for those of one configuration alone, in periods from one
+second on (15 minutes back) or one minute on (a day back). They are counted in memory: a restart of the
+service forgets them. What PutMetricData puts into other namespaces is kept on the disk for fifteen days. It
+is asked by JSON or query; the CBOR protocol is refused.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    services.load()
+    return "\n".join([HEAD, *sections()]) + "\n"
+
+
+def sections() -> Iterator[str]:
+    """One section for each service."""
+    for service in sorted({service for service, _ in OPERATIONS}):
+        found = [operation for (owner, _), operation in sorted(OPERATIONS.items()) if owner == service]
+        total = len(models.service_model(service).operation_names)
+        yield f"## {service}\n\n{len(found)} of {total} operations.\n"
+        yield "| operation | what it does | accepted without effect |\n| --- | --- | --- |"
+        yield from (row(operation) for operation in found)
+        yield ""
+
+
+def row(operation: Operation) -> str:
+    """One line of a table."""
+    ignored = ", ".join(f"`{name}`" for name in operation.ignored)
+    return f"| {operation.name} | {operation.summary} | {ignored} |"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
+    print(f"wrote {PAGE.relative_to(PROJECT)}: {len(OPERATIONS)} operations")
