@@ -1,7 +1,12 @@
-"""How intervals, jobs and places are written. docs/architecture.md, "Names and places", is the rule."""
+"""Every name and every place: intervals, jobs, versions, DAGs, and the objects of the bucket.
+
+What is written here is also parsed here, and nowhere else. Loads the standard library alone.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 
@@ -11,6 +16,42 @@ from include.core.exceptions import FlywheelError
 NAME_LIMIT = 63
 #: hexadecimal digits of the key in a job's name
 KEY_DIGITS = 12
+#: what a cycle may be called
+CYCLE_NAME = re.compile(r"[a-z][a-z0-9]{0,15}")
+
+# Files that steps write, by what is in them. Tables and pictures of one step alone are that step's own.
+MANIFEST = "manifest.json"
+QUALITY = "quality.json"
+STATISTICS = "statistics.json"
+CONSTRAINTS = "constraints.json"
+MODEL_ARCHIVE = "model.tar.gz"
+SIGNATURE = "signature.json"
+METRICS = "metrics.json"
+EVALUATION = "evaluation.json"
+VERDICT = "verdict.json"
+GOLDEN_ROWS = "golden.jsonl"
+MODEL_CARD = "model_card.json"
+MODEL_CARD_PAGE = "model_card.html"
+CALIBRATION = "monitoring.json"
+REFERENCE = "reference.parquet"
+LABELS = "labels.parquet"
+PREDICTIONS = "predictions.parquet"
+COVERAGE = "coverage.json"
+EVIDENCE = "evidence.json"
+DISTRIBUTIONS = "distributions.json"
+VIOLATIONS = "constraint_violations.json"
+MODEL_QUALITY = "model_quality.json"
+MATURED = "matured.json"
+PLAN = "plan.json"
+REPORT_INPUT = REPLAY_INPUT = "story.json"
+REPLAY = "replay.json"
+REPLAY_PAGE = "replay.html"
+REPRODUCTION = "reproduction.json"
+REPORT = "report.html"
+PROFILE = "profile.html"
+
+
+# Intervals
 
 
 @dataclass(frozen=True, order=True)
@@ -23,27 +64,91 @@ class Interval:
     def __str__(self) -> str:
         return f"{_moment(self.start)}_{_moment(self.end)}"
 
+    @classmethod
+    def parse(cls, text: str) -> Interval:
+        """Return the interval that `str` wrote as `text`.
+
+        :raises FlywheelError: `text` is no interval
+        """
+        try:
+            start, end = (
+                datetime.strptime(part, _form(part)).replace(tzinfo=UTC) for part in text.split("_")
+            )
+        except ValueError as error:
+            raise FlywheelError(
+                f"{text!r} is no interval. Write one like 2013-01-01_2013-02-01 or "
+                "2013-01-01T06-00_2013-01-01T12-00."
+            ) from error
+        return cls(start, end)
+
     @property
     def iso(self) -> list[str]:
-        """Start and end in ISO 8601, as XComs and manifests write them."""
+        """Start and end in ISO 8601, as XComs and documents hold them."""
         return [self.start.isoformat(), self.end.isoformat()]
 
     @classmethod
     def from_iso(cls, pair: list[str]) -> Interval:
-        """The interval of an XCom or a manifest."""
+        """Return the interval of an XCom or a document."""
         start, end = (datetime.fromisoformat(text).astimezone(UTC) for text in pair)
         return cls(start, end)
 
 
 def _moment(moment: datetime) -> str:
-    """`2013-01-01`, or `2013-01-01T06-00` where it is not midnight: fit for a path and for sorting."""
+    """Return `2013-01-01`, or `2013-01-01T06-00` if it is not midnight: paths dislike colons."""
     return f"{moment:%Y-%m-%d}" if moment.time() == time(0) else f"{moment:%Y-%m-%dT%H-%M}"
 
 
+def _form(text: str) -> str:
+    return "%Y-%m-%dT%H-%M" if "T" in text else "%Y-%m-%d"
+
+
+def start_text(moment: datetime) -> str:
+    """Return a start as the param `interval_start` takes it: `2013-01-01`, or `2013-01-01T06:00`."""
+    return f"{moment:%Y-%m-%d}" if moment.time() == time(0) else f"{moment:%Y-%m-%dT%H:%M}"
+
+
+def hour_folder(moment: datetime) -> str:
+    """Return the folder of files by the hour, `yyyy/mm/dd/hh`."""
+    return f"{moment.astimezone(UTC):%Y/%m/%d/%H}"
+
+
+def parse_hour(folder: str) -> datetime:
+    """Return the hour of a folder `yyyy/mm/dd/hh`.
+
+    :raises ValueError: `folder` is none
+    """
+    return datetime.strptime(folder, "%Y/%m/%d/%H").replace(tzinfo=UTC)
+
+
+# Names
+
+
+@dataclass(frozen=True)
+class JobName:
+    """What a job's name says."""
+
+    cycle: str
+    step: str
+    #: the day of the interval's start, `20130101`
+    day: str
+    #: the first digits of the key
+    key: str
+    generation: int = 1
+
+
+_JOB = re.compile(
+    rf"(?P<cycle>{CYCLE_NAME.pattern})-(?P<step>[a-z]+(?:-[a-z]+)*)-(?P<day>\d{{8}})"
+    rf"-(?P<key>[0-9a-f]{{{KEY_DIGITS}}})(?:-g(?P<generation>\d+))?"
+)
+
+
 def job_name(cycle: str, step: str, interval: Interval, key: str, generation: int = 1) -> str:
-    """The name of the job that makes the output `key`; a taken name therefore means: the same job."""
+    """Return the name of the job that makes the output `key`, so that a taken name means the same job.
+
+    :raises FlywheelError: the name is longer than SageMaker allows
+    """
     suffix = "" if generation == 1 else f"-g{generation}"
-    name = f"{cycle}-{step.replace('_', '-')}-{interval.start:%Y%m%d}-{key[:KEY_DIGITS]}{suffix}"
+    name = f"{job_name_prefix(cycle, step, interval)}{key[:KEY_DIGITS]}{suffix}"
     if len(name) > NAME_LIMIT:
         raise FlywheelError(
             f"The job name {name!r} has {len(name)} characters, SageMaker allows {NAME_LIMIT}. "
@@ -52,15 +157,273 @@ def job_name(cycle: str, step: str, interval: Interval, key: str, generation: in
     return name
 
 
-def output_uri(bucket: str, cycle: str, step: str, interval: Interval, key: str) -> str:
-    """Where a step's output is, with a closing slash."""
-    return f"s3://{bucket}/{cycle}/{step}/{interval}/{key}/"
+def job_name_prefix(cycle: str, step: str, interval: Interval) -> str:
+    """Return what the names of all jobs of a step for an interval's day begin with."""
+    return f"{cycle}-{step.replace('_', '-')}-{interval.start:%Y%m%d}-"
+
+
+def parse_job_name(name: str) -> JobName | None:
+    """Return what a job's name says, or None if it is no name that `job_name` makes."""
+    match = _JOB.fullmatch(name)
+    if match is None:
+        return None
+    cycle, step, day, key, generation = match.groups()
+    return JobName(cycle, step.replace("-", "_"), day, key, int(generation or 1))
+
+
+def version_of(arn: str) -> str:
+    """Return the short name of a version, `flights/3`, from the ARN of its model package."""
+    return arn.rpartition("model-package/")[2]
+
+
+def version_number(arn: str) -> str:
+    """Return the number of a version, `3`, from the ARN of its model package or its short name."""
+    return arn.rpartition("/")[2]
+
+
+def training_dag(cycle: str) -> str:
+    """Return the id of the DAG that trains and deploys a cycle's models."""
+    return f"{cycle}_train_and_deploy"
+
+
+def scoring_dag(cycle: str) -> str:
+    """Return the id of the DAG that scores and monitors a cycle's windows."""
+    return f"{cycle}_score_and_monitor"
+
+
+def retrain_uri(cycle: str) -> str:
+    """Return the URI of the asset whose events ask for retraining."""
+    return f"flywheel://{cycle}/retrain"
+
+
+# Places
+
+
+def join_uri(bucket: str, key: str) -> str:
+    """Return the URI of an object, or of a folder if `key` ends with a slash."""
+    return f"s3://{bucket}/{key}"
 
 
 def split_uri(uri: str) -> tuple[str, str]:
-    """Bucket and key of an `s3://` URI."""
+    """Return bucket and key of an `s3://` URI.
+
+    :raises FlywheelError: `uri` is none
+    """
     scheme, _, rest = uri.partition("://")
     bucket, _, key = rest.partition("/")
     if scheme != "s3" or not bucket:
         raise FlywheelError(f"{uri!r} is no s3:// URI.")
     return bucket, key
+
+
+def output_uri(bucket: str, cycle: str, step: str, interval: Interval, key: str) -> str:
+    """Return the folder of one output."""
+    return Places(bucket, cycle).output(step, interval, key)
+
+
+def is_s3(uri: str) -> bool:
+    """Whether a URI names something in S3."""
+    return uri.startswith("s3://")
+
+
+def folder_of(uri: str) -> str:
+    """Return the folder of an object, with a closing slash."""
+    return uri.rpartition("/")[0] + "/"
+
+
+def numbered(number: int) -> str:
+    """Return the name of a journal's entry, such that names sort like numbers."""
+    return f"{number:08d}.json"
+
+
+def compacted(journal: str) -> str:
+    """Return the prefix of the compacted segments of the journal at the prefix `<cycle>/<journal>/`."""
+    cycle, _, name = journal.rstrip("/").rpartition("/")
+    return f"{cycle}/volumes/{name}/"
+
+
+@dataclass(frozen=True)
+class Places:
+    """The places of one cycle in a bucket, as `s3://` URIs. A folder ends with a slash.
+
+    `split_uri` gives the bucket and the key or prefix of each.
+    """
+
+    bucket: str
+    cycle: str
+
+    @property
+    def root(self) -> str:
+        """The folder of all that is the cycle's own."""
+        return join_uri(self.bucket, f"{self.cycle}/")
+
+    # Outputs of steps
+
+    def step(self, step: str) -> str:
+        """Return the folder of a step's outputs; below it follow `<interval>/<key>/`."""
+        return f"{self.root}{step}/"
+
+    def outputs(self, step: str, interval: Interval) -> str:
+        """Return the folder of a step's outputs for one interval; below it follows `<key>/`."""
+        return f"{self.step(step)}{interval}/"
+
+    def output(self, step: str, interval: Interval, key: str) -> str:
+        """Return the folder of one output."""
+        return f"{self.outputs(step, interval)}{key}/"
+
+    def reproduction(self, key: str, job: str) -> str:
+        """Return the folder of what a training that was repeated left."""
+        return f"{self.root}reproduce/{key}/{job}/"
+
+    # Inputs of jobs
+
+    def code(self, digest: str) -> str:
+        """Return the code archive with this digest; all cycles of a bucket share them."""
+        return join_uri(self.bucket, f"code/{digest}.tar.gz")
+
+    def key_record(self, key: str) -> str:
+        """Return the record of what went into a key."""
+        return f"{self.key_records}{key}.json"
+
+    @property
+    def key_records(self) -> str:
+        """The folder of the keys' records."""
+        return f"{self.root}keys/"
+
+    def manifest_list(self, digest: str) -> str:
+        """Return the list of files, as SageMaker reads it, whose content has this digest."""
+        return f"{self.root}manifests/{digest}.json"
+
+    def report_input(self, digest: str) -> str:
+        """Return the folder of a report's input."""
+        return f"{self.root}stories/{digest}/"
+
+    def replay_input(self, digest: str) -> str:
+        """Return the folder of a replay's input."""
+        return f"{self.root}replays/{digest}/"
+
+    def plan(self, digest: str) -> str:
+        """Return the folder of the plan for windows that are judged again."""
+        return f"{self.root}plans/{digest}/"
+
+    # Records
+
+    @property
+    def ledger(self) -> str:
+        """The folder of the journal of decisions and promotions."""
+        return f"{self.root}ledger/"
+
+    @property
+    def requests(self) -> str:
+        """The folder of the journal of requests for retraining."""
+        return f"{self.root}requests/"
+
+    @property
+    def watch(self) -> str:
+        """The folder of the watch records and decisions; below it follows `<interval>/`."""
+        return f"{self.root}watch/"
+
+    def watch_record(self, window: Interval, key: str, number: int = 1) -> str:
+        """Return the record of what the monitor with this key found; a later one has a number."""
+        return f"{self.watch}{window}/{key}{_suffix(number)}.json"
+
+    def watch_decision(self, window: Interval, digest: str, number: int = 1) -> str:
+        """Return the record of a decision about retraining; a later one has a number."""
+        return f"{self.watch}{window}/decisions/{digest}{_suffix(number)}.json"
+
+    def rollout(self, config: str, attempt: str) -> str:
+        """Return the record of how the trial of an endpoint configuration ended."""
+        return f"{self.root}rollouts/{config}/{attempt}.json"
+
+    # Traffic
+
+    @property
+    def captured(self) -> str:
+        """The folder of what endpoints capture; below it follow `<endpoint>/<variant>/yyyy/mm/dd/hh/`."""
+        return f"{self.root}captured/"
+
+    @property
+    def captured_batch(self) -> str:
+        """The folder of what batch transforms capture; below it follow `input/` and `output/` by the hour."""
+        return f"{self.root}captured-batch/"
+
+    @property
+    def ground_truth(self) -> str:
+        """The folder of the ground truth; below it follow `yyyy/mm/dd/hh/`."""
+        return f"{self.root}truth/"
+
+    def traffic(self, interval: Interval, key: str, rows: int) -> str:
+        """Return the record of traffic that was sent from the first rows of a prepared output."""
+        return f"{self.root}traffic/{interval}/{key}-{rows}.json"
+
+    # Parsing
+
+    def below(self, uri: str) -> str | None:
+        """Return what follows the cycle's root in a URI, or None if it lies elsewhere."""
+        return uri.removeprefix(self.root) if uri.startswith(self.root) else None
+
+
+def _suffix(number: int) -> str:
+    return f"-{number}" if number > 1 else ""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a key of the bucket is: its kind, and the parts of its name."""
+
+    #: a name of `_SHAPES`
+    kind: str
+    parts: Mapping[str, str]
+
+    @property
+    def interval(self) -> Interval:
+        """The interval in its name.
+
+        :raises KeyError: there is none in the name of this kind
+        """
+        return Interval.parse(self.parts["interval"])
+
+
+_DAY = r"\d{4}-\d\d-\d\d(?:T\d\d-\d\d)?"
+_INTERVAL = rf"(?P<interval>{_DAY}_{_DAY})"
+_DIGEST = "[0-9a-f]{64}"
+_HOUR = r"(?P<hour>\d{4}/\d\d/\d\d/\d\d)"
+#: below a cycle's root; the first that fits counts
+_SHAPES = {
+    "key_record": rf"keys/(?P<key>{_DIGEST})\.json",
+    "ledger_entry": r"ledger/(?P<number>\d{8})\.json",
+    "request": r"requests/(?P<number>\d{8})\.json",
+    "compacted_segment": r"volumes/(?P<journal>[a-z]+)/(?P<number>\d{8})\.json",
+    "manifest_list": rf"manifests/(?P<digest>{_DIGEST})\.json",
+    "report_input": rf"stories/(?P<digest>{_DIGEST})/(?P<file>[^/]+)",
+    "replay_input": rf"replays/(?P<digest>{_DIGEST})/(?P<file>[^/]+)",
+    "plan": rf"plans/(?P<digest>{_DIGEST})/(?P<file>[^/]+)",
+    "watch_record": rf"watch/{_INTERVAL}/(?P<key>{_DIGEST})(?:-(?P<repetition>\d+))?\.json",
+    "watch_decision": rf"watch/{_INTERVAL}/decisions/(?P<digest>{_DIGEST})(?:-(?P<repetition>\d+))?\.json",
+    "rollout": r"rollouts/(?P<config>[^/]+)/(?P<attempt>[^/]+)\.json",
+    "captured": rf"captured/(?P<endpoint>[^/]+)/(?P<variant>[^/]+)/{_HOUR}/(?P<file>[^/]+)",
+    "captured_batch": rf"captured-batch/(?P<side>input|output)/{_HOUR}/(?P<file>[^/]+)",
+    "ground_truth": rf"truth/{_HOUR}/(?P<file>[^/]+)",
+    "traffic": rf"traffic/{_INTERVAL}/(?P<key>{_DIGEST})-(?P<rows>\d+)\.json",
+    "reproduction": rf"reproduce/(?P<key>{_DIGEST})/(?P<job>[^/]+)/(?P<file>.*)",
+    "output": rf"(?P<step>[a-z_]+)/{_INTERVAL}/(?P<key>{_DIGEST})/(?P<file>.*)",
+}
+_PLACES = {kind: re.compile(shape) for kind, shape in _SHAPES.items()}
+_CODE = re.compile(rf"code/(?P<digest>{_DIGEST})\.tar\.gz")
+
+
+def parse_place(key: str) -> Place | None:
+    """Return what a key of the bucket is, or None if the layout knows no such place.
+
+    An output's folder is an output whose `file` is empty. The part `cycle` is in all kinds but `code`.
+    """
+    if match := _CODE.fullmatch(key):
+        return Place("code", match.groupdict())
+    cycle, _, rest = key.partition("/")
+    if not CYCLE_NAME.fullmatch(cycle):
+        return None
+    for kind, shape in _PLACES.items():
+        if match := shape.fullmatch(rest):
+            found = {name: part for name, part in match.groupdict().items() if part is not None}
+            return Place(kind, {"cycle": cycle, **found})
+    return None
