@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from include.core.exceptions import Verdict
+from include.core.exceptions import PermanentError
 from include.core.settings import PROJECT
 
 #: the parser of Python 3.11 counts its depth for all threads together, and triggers look in threads
@@ -65,7 +65,7 @@ def step_files(step: str, cycle: str, root: Path = PROJECT) -> set[Path]:
     """The files that `step_digest` is the digest of."""
     module = root / "include/steps" / f"{MODULES.get(step, step)}.py"
     if not module.is_file():
-        raise Verdict(f"Step {step} has no code: {module.relative_to(root)} is missing.")
+        raise PermanentError(f"Step {step} has no code: {module.relative_to(root)} is missing.")
     return closure([module, *_sources(root / "include/cycles" / cycle)], root)
 
 

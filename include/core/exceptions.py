@@ -1,82 +1,83 @@
-"""What can go wrong in Flywheel's part of Airflow.
-
-Light on purpose: the ledger, which programs without Airflow read too, raises from here.
+"""The exceptions of Flywheel outside the job container.
 
     FlywheelError
-    ├── Verdict                     trying again cannot help: the task fails at once
-    │   ├── IntervalError           the run's interval is none of the cycle's, or is not over yet
-    │   ├── HistoryIncomplete       an earlier interval was never cleaned
-    │   ├── NoChampion              nothing was promoted early enough for this interval
+    ├── PermanentError              a retry cannot help: the task fails at once
+    │   ├── IntervalError           the run's interval is not one of the cycle's, or is not over yet
+    │   ├── HistoryIncomplete       an earlier interval is not cleaned or not decided
+    │   ├── NoChampion              no version was promoted early enough for the interval
     │   ├── PromotionLost           another run promoted for the same data first
-    │   ├── RollbackRefused         there is no such version to go back to
-    │   ├── OutputMissing           a job completed but its outputs are not what its manifest says
-    │   ├── JobFailed               SageMaker says Failed
-    │   ├── JobStopped              SageMaker says Stopped
+    │   ├── RollbackRefused         production cannot go back to the requested version
+    │   ├── OutputMissing           a job completed, but its outputs do not match its manifest
+    │   ├── JobFailed               SageMaker reports Failed
+    │   ├── JobStopped              SageMaker reports Stopped
     │   ├── DeploymentFailed        the endpoint did not come into service, or serves an older version
     │   ├── NotebookFailed          the notebook instance did not come into service
-    │   └── PredictionsDiffer       the live endpoint answers otherwise than the offline model
+    │   └── PredictionsDiffer       the endpoint and the offline model disagree
     ├── JobLost                     SageMaker itself failed under the job: a retry starts the next generation
-    └── JobTimedOut                 the task's deadline passed; its job was stopped, a retry may succeed
+    └── JobTimedOut                 the task's deadline passed and its job was stopped: a retry may succeed
+
+Standard library only: programs without Airflow raise and catch these too.
 """
+# ruff: noqa: N818 - the names say what happened
 
 from __future__ import annotations
 
 
 class FlywheelError(Exception):
-    """Anything that Flywheel itself refuses or reports."""
+    """The base of every error that Flywheel itself reports."""
 
 
-class Verdict(FlywheelError):  # noqa: N818 - it is SageMaker's or the data's word, not always an error
-    """A result that will be the same next time: retrying it only costs."""
+class PermanentError(FlywheelError):
+    """An error that every retry would repeat."""
 
 
-class IntervalError(Verdict):
-    """The run's interval is none of the cycle's, or is not over yet."""
+class IntervalError(PermanentError):
+    """The run's interval is not one of the cycle's, or is not over yet."""
 
 
-class HistoryIncomplete(Verdict):
-    """An earlier interval that this step needs was never cleaned."""
+class HistoryIncomplete(PermanentError):
+    """An earlier interval that this step needs is not cleaned or not decided."""
 
 
-class NoChampion(Verdict):
+class NoChampion(PermanentError):
     """No version was promoted early enough for the interval."""
 
 
-class PromotionLost(Verdict):
+class PromotionLost(PermanentError):
     """Another run promoted a version for the same data end after this run had decided."""
 
 
-class RollbackRefused(Verdict):
-    """Production cannot go back to the version that was asked for."""
+class RollbackRefused(PermanentError):
+    """Production cannot go back to the requested version."""
 
 
-class OutputMissing(Verdict):
-    """A job completed, but what it left is not what its manifest says."""
+class OutputMissing(PermanentError):
+    """A job completed, but its outputs do not match its manifest."""
 
 
-class JobFailed(Verdict):
+class JobFailed(PermanentError):
     """A job ended as Failed."""
 
 
-class JobStopped(Verdict):
-    """A job ended as Stopped, which is no success."""
+class JobStopped(PermanentError):
+    """A job ended as Stopped, which is not a success."""
 
 
-class DeploymentFailed(Verdict):
+class DeploymentFailed(PermanentError):
     """The endpoint did not come into service, or was overtaken."""
 
 
-class NotebookFailed(Verdict):
+class NotebookFailed(PermanentError):
     """The notebook instance did not come into service."""
 
 
-class PredictionsDiffer(Verdict):
-    """The endpoint's predictions are not those of the offline model."""
+class PredictionsDiffer(PermanentError):
+    """The endpoint's predictions differ from those of the offline model."""
 
 
-class JobLost(FlywheelError):  # noqa: N818 - named like its siblings, for what happened
-    """A job ended as Failed by a fault of SageMaker's own, not by what it was asked to do."""
+class JobLost(FlywheelError):
+    """A job ended as Failed through a fault of SageMaker, not of its request."""
 
 
-class JobTimedOut(FlywheelError):  # noqa: N818 - named like its siblings, for what happened
+class JobTimedOut(FlywheelError):
     """The task's deadline passed before its job ended; the job was stopped."""

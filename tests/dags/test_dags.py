@@ -156,7 +156,7 @@ def test_every_task_retries_broken_connections_but_no_verdicts(bag: DagBag, dag_
     """The policy fails at once what would be the same tomorrow."""
     for task in bag.dags[dag_id].tasks:
         assert task.retries == 2
-        assert task.retry_policy.rules[0].exception == "include.core.exceptions.Verdict"
+        assert task.retry_policy.rules[0].exception == "include.core.exceptions.PermanentError"
 
 
 @pytest.mark.parametrize("dag_id", EVERY_DAG)

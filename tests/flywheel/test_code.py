@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from include.core.code import archive, archive_files, closure, digest_of, step_digest, step_files
-from include.core.exceptions import Verdict
+from include.core.exceptions import PermanentError
 from include.core.settings import PROJECT
 
 
@@ -107,7 +107,7 @@ def test_a_digest_tells_apart_where_one_file_ends_and_the_next_begins(tmp_path: 
 
 def test_a_step_without_code_is_refused_by_name(project: Path):
     """The error names the file that should be there."""
-    with pytest.raises(Verdict, match=r"include/steps/polish\.py is missing"):
+    with pytest.raises(PermanentError, match=r"include/steps/polish\.py is missing"):
         step_digest("polish", "one", project)
 
 

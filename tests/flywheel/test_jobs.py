@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import botocore.session
 import pytest
 
-from include.core.exceptions import FlywheelError, JobFailed, JobLost, JobStopped, Verdict
+from include.core.exceptions import FlywheelError, JobFailed, JobLost, JobStopped, PermanentError
 from include.core.sagemaker.kinds import (
     ENDPOINT,
     KINDS,
@@ -61,7 +61,7 @@ def test_a_fault_of_sagemakers_own_is_no_verdict(kind: JobKind, fault: str):
     """A machine that went down under a job says nothing of the job: its task may try again."""
     with pytest.raises(JobLost, match=fault) as raised:
         judge(kind, "j", {kind.status_field: "Failed", "FailureReason": fault})
-    assert not isinstance(raised.value, Verdict)
+    assert not isinstance(raised.value, PermanentError)
 
 
 def test_a_judgement_tells_what_the_container_said_first():

@@ -21,13 +21,13 @@ from include.core.settings import Settings, settings
 #: what a step hands to the next ones, the only thing that goes through XCom
 Result = dict[str, Any]
 
-#: A bad interval, a failed job or a lost promotion is the same tomorrow; a broken connection is not.
-FAIL_ON_VERDICTS = ExceptionRetryPolicy(
+#: A bad interval, a failed job or a lost promotion fails again on a retry; a broken connection may not.
+FAIL_ON_PERMANENT_ERRORS = ExceptionRetryPolicy(
     rules=[
         RetryRule(
-            exception="include.core.exceptions.Verdict",
+            exception="include.core.exceptions.PermanentError",
             action=RetryAction.FAIL,
-            reason="A verdict: trying again would give the same.",
+            reason="A permanent error: another attempt would fail the same way.",
         )
     ]
 )
@@ -57,7 +57,7 @@ class CycleOperator(BaseOperator):
         results_from: Mapping[str, str] | None = None,
         **kwargs: Any,  # noqa: ANN401 - BaseOperator's own
     ) -> None:
-        kwargs.setdefault("retry_policy", FAIL_ON_VERDICTS)
+        kwargs.setdefault("retry_policy", FAIL_ON_PERMANENT_ERRORS)
         super().__init__(**kwargs)
         self.cycle = cycle
         self.aws_conn_id = aws_conn_id or settings().aws_conn_id

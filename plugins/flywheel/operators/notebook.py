@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from flywheel.hooks.sagemaker import SageMakerHook
 from flywheel.links import FlywheelLink, NotebookLink
-from flywheel.operators.base import FAIL_ON_VERDICTS
+from flywheel.operators.base import FAIL_ON_PERMANENT_ERRORS
 from flywheel.operators.job import FIRST_POLL_S, POLL_GROWTH
 from flywheel.triggers.notebook import NotebookTrigger
 from include.core.exceptions import NotebookFailed
@@ -41,7 +41,7 @@ class NotebookOperator(BaseOperator):
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,  # noqa: ANN401 - BaseOperator's own
     ) -> None:
-        kwargs.setdefault("retry_policy", FAIL_ON_VERDICTS)
+        kwargs.setdefault("retry_policy", FAIL_ON_PERMANENT_ERRORS)
         super().__init__(**kwargs)
         self.instance = instance
         self.aws_conn_id = aws_conn_id or settings().aws_conn_id

@@ -19,7 +19,7 @@ from flywheel.triggers.job import JobEndedTrigger
 from flywheel.triggers.rollout import BakeTrigger
 from flywheel.work import task_digest
 from include.core.cycle import Rollout
-from include.core.exceptions import DeploymentFailed, JobTimedOut, Verdict
+from include.core.exceptions import DeploymentFailed, JobTimedOut, PermanentError
 from include.core.keys import digest
 from include.core.layout import Interval, job_name
 from include.core.ledger import Entry, production
@@ -101,7 +101,7 @@ class DeployOperator(ServingOperator):
         try:
             return self._roll_out(context, progress)
         except Exception as error:
-            if isinstance(error, Verdict) or context["ti"].try_number > context["ti"].max_tries:
+            if isinstance(error, PermanentError) or context["ti"].try_number > context["ti"].max_tries:
                 self.endpoint.abandon(progress.final)
             raise
 

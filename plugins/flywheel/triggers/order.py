@@ -13,7 +13,7 @@ from flywheel.hooks.sagemaker import SageMakerHook
 from include.core.code import step_digest
 from include.core.cycle import find_cycles
 from include.core.dependencies import Need, Order
-from include.core.exceptions import FlywheelError, Verdict
+from include.core.exceptions import FlywheelError, PermanentError
 from include.core.layout import Interval
 from include.core.settings import settings
 
@@ -78,8 +78,8 @@ class TurnTrigger(BaseTrigger):
         step_digest.cache_clear()
         try:
             return order.awaited(self.need, self.interval, self.since)  # type: ignore[arg-type]  # checked when made
-        except Verdict as verdict:
-            self.log.warning("%s", verdict)
+        except PermanentError as error:
+            self.log.warning("%s", error)
             return None
 
     def _cycle(self) -> Any:  # noqa: ANN401 - tests give one that is not among the project's
