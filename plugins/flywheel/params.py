@@ -9,7 +9,7 @@ from airflow.sdk import Param
 
 from flywheel.notifiers import FailureNotifier
 
-#: for every task: a broken connection is worth another try, a permanent error is not (see `FAIL_ON_PERMANENT_ERRORS`)
+#: for every task: retry a broken connection, but no permanent error (see `FAIL_ON_PERMANENT_ERRORS`)
 DEFAULT_ARGS: dict[str, Any] = {
     "retries": 2,
     "retry_delay": timedelta(seconds=10),
