@@ -1,4 +1,4 @@
-"""`python -m local_sagemaker --root DIR --port N`: run the local SageMaker until it is stopped."""
+"""The command `local-sagemaker`, also `python -m local_sagemaker`: run the service until it is stopped."""
 
 from __future__ import annotations
 
@@ -83,10 +83,10 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the service; the exit code."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the service by the process's arguments, or by these; return the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    options = options_from(arguments)
+    options = options_from(sys.argv[1:] if arguments is None else arguments)
     try:
         listener = listen(options)
     except OSError as error:
@@ -107,4 +107,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""What the service is told on its command line, checked before anything is started."""
+"""The options of the command line, checked before anything is started."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import argparse
 import ipaddress
 import os
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 from local_sagemaker.auth import credentials
 from local_sagemaker.service import Options
 from local_sagemaker.storage.objects.places import BUCKET
 
-#: the project's own job image, which is there when no other is named
-#: what a new notebook instance is given when nothing else is named
-#: images that are always there, behind those that are named
-ALWAYS = tuple(sorted((Path(__file__).resolve().parent / "engine/algorithms").glob("*/image.toml")))
+#: images that every service knows; those that the command line names come first
+ALWAYS = tuple(sorted((Path(__file__).resolve().parent / "engine/algorithms/images").glob("*.toml")))
 
 
 def options_from(arguments: Sequence[str]) -> Options:
@@ -48,9 +47,10 @@ def options_from(arguments: Sequence[str]) -> Options:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m local_sagemaker", description="Run the local SageMaker until it is stopped."
+        prog="local-sagemaker", description="Run the local SageMaker until it is stopped."
     )
     add = parser.add_argument
+    add("--version", action="version", version=f"%(prog)s {version('local-sagemaker')}")
     add("--root", type=Path, required=True, help="directory of everything the service keeps")
     add("--port", type=int, default=4566, help="0 takes any free port (default: 4566)")
     add("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")

@@ -91,7 +91,7 @@ def _s3(error: AwsError, code: str, status: int, request_id: str) -> HttpRespons
     pairs = [("Code", code), ("Message", error.message), *error.members.items()]
     inner = _elements([*pairs, ("RequestId", request_id), ("HostId", request_id)])
     headers = {"content-type": "application/xml", "x-amz-request-id": request_id}
-    headers |= {"x-flywheel-message": header_text(error.message[:HEADER_LENGTH])}
+    headers |= {"x-local-sagemaker-message": header_text(error.message[:HEADER_LENGTH])}
     return HttpResponse(status, f"{xml_values.PROLOGUE}<Error>{inner}</Error>".encode(), headers)
 
 

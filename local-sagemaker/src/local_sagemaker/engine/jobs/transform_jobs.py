@@ -10,7 +10,7 @@ from pathlib import Path
 
 from local_sagemaker.domain.lifecycle import Outcome, Phase, State
 from local_sagemaker.engine.endpoints import model_data
-from local_sagemaker.engine.jobs import batch_capture, failures, upload
+from local_sagemaker.engine.jobs import batch_capture, failures, transform, upload
 from local_sagemaker.engine.jobs.failures import JobError
 from local_sagemaker.engine.jobs.jobs import Document, Job, reason, status, variables
 from local_sagemaker.engine.processes import channels
@@ -19,8 +19,6 @@ from local_sagemaker.engine.processes.isolation import Isolation
 from local_sagemaker.engine.processes.process import ProcessSpec
 from local_sagemaker.errors import AwsError
 
-PROJECT = Path(__file__).resolve().parents[3]
-PROGRAM = "local_sagemaker.engine.jobs.transform"
 #: members of the request that the program works by
 REQUEST = (
     "TransformInput",
@@ -69,8 +67,8 @@ class TransformJobs:
 
     def spec(self, job: Job) -> ProcessSpec:
         """The program, in this service's own interpreter."""
-        environment = {"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": str(PROJECT)}
-        argv = (sys.executable, "-P", "-m", PROGRAM, str(_folder(job)))
+        environment = {"PATH": os.environ.get("PATH", os.defpath)}
+        argv = (sys.executable, "-P", "-m", transform.__name__, str(_folder(job)))
         return ProcessSpec(argv, environment, job.workspace, job.log)
 
     def said(self, job: Job) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import local_sagemaker
 from local_sagemaker.context import Context
 from local_sagemaker.engine.jobs.jobs import variables
 from local_sagemaker.engine.notebooks import sessions
@@ -23,15 +24,15 @@ from local_sagemaker.engine.processes.process import adopt
 from local_sagemaker.storage.store import Resource
 
 LOG_GROUP = "/aws/sagemaker/NotebookInstances"
-#: the folder with `include`
-PROJECT = Path(__file__).resolve().parents[3]
+#: the folder to import this package from, also in an interpreter that it is not installed in
+LOCATION = Path(local_sagemaker.__file__).parents[1]
 #: time between SIGTERM and SIGKILL of what a start before left behind, in seconds
 GRACE_S = 5.0
 
 CONFIG = """
 import os, sys
 
-sys.path.append({project!r})
+sys.path.append({location!r})
 from local_sagemaker.engine.notebooks.identity import SessionIdentity
 
 c.ServerApp.identity_provider_class = SessionIdentity
@@ -143,7 +144,7 @@ class NotebookHome:
             new.write_text(sessions.new_secret(), encoding="utf-8")
             new.replace(self.secret)
         told = CONFIG.format(
-            project=str(PROJECT),
+            location=str(LOCATION),
             secret=str(self.secret),
             port=PORT_VARIABLE,
             base_url=self.base_url,

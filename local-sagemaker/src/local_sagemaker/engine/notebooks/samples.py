@@ -3,7 +3,7 @@
 A folder of files that are copied; its `notebooks.toml`, if there is one, says the rest:
 
     python = "{dir}/.venv/bin/python"   # optional; else the interpreter of this service
-    inherit = ["FLYWHEEL_*"]            # variables of the service that kernels get, as shell patterns
+    inherit = ["LAB_*"]                 # variables of the service that kernels get, as shell patterns
     [environment]                       # set in every kernel and terminal; {dir} is this folder
     PYTHONPATH = "{dir}/../.."
 """

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from local_sagemaker.engine.jobs.failures import JobError
 from local_sagemaker.engine.processes import channels, docker, logs
+from local_sagemaker.engine.processes import cluster as program
 from local_sagemaker.engine.processes.channels import Source
 from local_sagemaker.engine.processes.isolation import Isolation
 from local_sagemaker.engine.processes.process import BASE_DIR, ProcessSpec
@@ -23,8 +24,6 @@ from local_sagemaker.engine.processes.process import BASE_DIR, ProcessSpec
 if TYPE_CHECKING:
     from local_sagemaker.engine.jobs.jobs import Job
 
-PROJECT = Path(__file__).resolve().parents[3]
-PROGRAM = "local_sagemaker.engine.processes.cluster"
 GROUP = "homogeneousCluster"
 
 
@@ -133,8 +132,8 @@ def spec(job: Job, found: Cluster, container: ProcessSpec) -> ProcessSpec:
         "grace_s": container.stop_grace_s,
     }
     (folder / "cluster.json").write_text(json.dumps(note), encoding="utf-8")
-    environment = {"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": str(PROJECT)}
-    argv = (sys.executable, "-P", "-m", PROGRAM, str(folder))
+    environment = {"PATH": os.environ.get("PATH", os.defpath)}
+    argv = (sys.executable, "-P", "-m", program.__name__, str(folder))
     return ProcessSpec(
         argv,
         environment,

@@ -2,7 +2,7 @@
 
 An image is described by an `image.toml`:
 
-    uri = ["flywheel:*", "*/flywheel:*"]      # shell patterns
+    uri = ["greeter:*", "*/greeter:*"]        # shell patterns
     python = "{dir}/.venv/bin/python"         # optional; else the interpreter of this service
     stop_grace_s = 5                          # optional; between SIGTERM and SIGKILL, else SageMaker's 120
     [entry_points]                            # argv by role; {python} and {dir} are filled in
@@ -11,7 +11,7 @@ An image is described by an `image.toml`:
     MPLBACKEND = "Agg"
     [preload]                                 # optional; see forks.py
     modules = ["pandas"]                      # what a zygote imports before it forks the image's processes
-    free = ["FLYWHEEL_*"]                     # variables that no import of these reads, as shell patterns
+    free = ["LAB_*"]                          # variables that no import of these reads, as shell patterns
 
 or, where its processes are to be Docker containers, [docker] in place of [entry_points]:
 

@@ -11,10 +11,18 @@ import numpy as np
 import skops.io
 
 from local_sagemaker.engine.algorithms import web
-from local_sagemaker.engine.algorithms.built_in import data
-from local_sagemaker.engine.algorithms.built_in.common import BASE, Array, ClientError, algorithm
+from local_sagemaker.engine.algorithms.built_in.common import (
+    BASE,
+    CSV,
+    Array,
+    ClientError,
+    algorithm,
+    is_sparse,
+    padded,
+    read_table,
+)
 
-JSON, LINES, CSV = "application/json", "application/jsonlines", "text/csv"
+JSON, LINES = "application/json", "application/jsonlines"
 #: modules whose types a model may hold
 TRUSTED = ("sklearn.", "numpy.", "scipy.")
 
@@ -57,8 +65,8 @@ class Model:
     def answer(self, body: bytes, content_type: str, accept: str) -> tuple[bytes, str]:
         """The answer to a request, with its content type; ClientError when it cannot be read."""
         rows = _rows(body, content_type)
-        if data.is_sparse(content_type):
-            rows = data.fitted(rows, self._features)
+        if is_sparse(content_type):
+            rows = padded(rows, self._features)
         if rows.shape[1] != self._features:
             raise ClientError(f"The request has {rows.shape[1]} features, and the model {self._features}.")
         found = self._known.predict(self._model, self._given, rows)
@@ -78,7 +86,7 @@ def _rows(body: bytes, content_type: str) -> Array:
     """The features of a request: CSV, libsvm, `{"instances": [{"features": [...]}]}`, or such lines."""
     kind = content_type.partition(";")[0].strip()
     if kind not in {JSON, LINES}:
-        return data.read(body, content_type, "The request", label_size=0).rows
+        return read_table(body, content_type, "The request", label_size=0).rows
     try:
         given = json.loads(body)["instances"] if kind == JSON else map(json.loads, body.splitlines())
         values = [one.get("features") or one["data"]["features"]["values"] for one in given]

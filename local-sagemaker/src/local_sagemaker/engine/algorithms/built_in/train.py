@@ -8,14 +8,16 @@ from typing import Any
 
 import skops.io
 
-from local_sagemaker.engine.algorithms.built_in import data
 from local_sagemaker.engine.algorithms.built_in.common import (
     BASE,
     Algorithm,
     ClientError,
     Table,
     algorithm,
+    is_sparse,
+    padded,
     parameters,
+    read_channel,
 )
 
 #: channels that are measured
@@ -41,7 +43,7 @@ def _train(name: str, known: Algorithm) -> None:
     if "train" not in channels:
         raise ClientError("The channel train is missing.")
     tables = {
-        channel: data.channel(
+        channel: read_channel(
             BASE / "input/data" / channel,
             channels[channel].get("ContentType") or known.CONTENT_TYPE,
             has_gaps=name == "xgboost",
@@ -67,7 +69,7 @@ def _train(name: str, known: Algorithm) -> None:
 
 
 def _fitted(table: Table, width: int, content_type: str) -> Table:
-    return Table(data.fitted(table.rows, width), table.labels) if data.is_sparse(content_type) else table
+    return Table(padded(table.rows, width), table.labels) if is_sparse(content_type) else table
 
 
 def _check(given: dict[str, Any], width: int) -> None:
