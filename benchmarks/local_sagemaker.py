@@ -161,7 +161,7 @@ def pages(sagemaker: Any, count: int) -> dict[str, float]:  # noqa: ANN401 (boto
 def fill(root: Path, count: int) -> None:
     """A database of jobs that have ended, made at once."""
     made = store.Store(root / "sagemaker.sqlite")
-    state = asdict(lifecycle.State(phase=lifecycle.Phase.ENDED, outcome=lifecycle.Outcome.COMPLETED))
+    state = asdict(lifecycle.State(phase=lifecycle.Phase.ENDED, outcome=lifecycle.JobOutcome.COMPLETED))
     rows = [
         {
             "kind": "training-job",

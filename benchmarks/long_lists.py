@@ -26,7 +26,7 @@ ROUNDS = 9
 #: every so many-th record has what a narrow filter asks for; of each kind the same number, whatever the count
 RARE = 5
 ARN = "arn:aws:sagemaker:us-east-1:000000000000:"
-STATE = asdict(lifecycle.State(phase=lifecycle.Phase.ENDED, outcome=lifecycle.Outcome.COMPLETED))
+STATE = asdict(lifecycle.State(phase=lifecycle.Phase.ENDED, outcome=lifecycle.JobOutcome.COMPLETED))
 Ask = Callable[[], dict[str, Any]]
 
 

@@ -1,1 +1,1 @@
-"""Pure rules without clock, disk or network."""
+"""Own the rules of the service as pure functions and values: no clock, disk, network or unseeded chance."""

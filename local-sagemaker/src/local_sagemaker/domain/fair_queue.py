@@ -1,8 +1,9 @@
-"""Who gets the next free place: turns that are taken by owners, not by jobs. Pure, and not safe for threads.
+"""The fair queue of jobs: free slots go to owners in turn, not to jobs.
 
-A free place goes to the owner whose jobs hold the fewest places; among those, to the one that has waited
-longest since it came, or since it gave back a place. An owner's own jobs go in the order in which they
-came. So a hundred jobs of one owner hold up another's single job only until one of them ends.
+A free slot goes to the owner whose jobs hold the fewest slots; among equals, to the owner that has waited
+longest since it joined the queue or gave back a slot. Jobs of one owner keep their order of arrival. A
+hundred jobs of one owner therefore delay another owner's single job only until one of them ends. A queue is
+not safe for threads.
 """
 
 from __future__ import annotations
@@ -14,56 +15,56 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Turns(Generic[T]):
-    """Jobs that wait, by their owners, and the places that these hold."""
+class FairQueue(Generic[T]):
+    """Jobs that wait, by owner, and the slots that each owner holds."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, deque[T]] = {}
-        self._places: Counter[str] = Counter()
-        #: by owner that waits: when it came, or gave back its last place
+        self._slots: Counter[str] = Counter()
+        #: by waiting owner: when it joined the queue or gave back its last slot, as a running number
         self._since: dict[str, int] = {}
         self._moments = count()
 
     def __len__(self) -> int:
-        """How many jobs wait."""
+        """Return how many jobs wait."""
         return sum(len(jobs) for jobs in self._waiting.values())
 
     @property
     def held(self) -> int:
-        """How many places are held."""
-        return self._places.total()
+        """Return how many slots are held."""
+        return self._slots.total()
 
     def add(self, owner: str, job: T) -> None:
-        """Let a job wait, behind the others of its owner."""
+        """Append a job to its owner's jobs."""
         if owner not in self._waiting:
             self._waiting[owner] = deque()
             self._since[owner] = next(self._moments)
         self._waiting[owner].append(job)
 
     def take(self) -> tuple[str, T] | None:
-        """Give a place to the job whose turn it is; None if none waits."""
+        """Give a slot to the next job and return it with its owner; return None if no job waits."""
         if not self._waiting:
             return None
-        owner = min(self._waiting, key=lambda name: (self._places[name], self._since[name]))
+        owner = min(self._waiting, key=lambda name: (self._slots[name], self._since[name]))
         job = self._waiting[owner].popleft()
         self._forget_idle(owner)
         self.hold(owner)
         return owner, job
 
     def hold(self, owner: str) -> None:
-        """Count a place that an owner has without having waited for it."""
-        self._places[owner] += 1
+        """Count a slot that an owner holds without having waited for it."""
+        self._slots[owner] += 1
 
     def give_back(self, owner: str) -> None:
-        """Count a place as free again."""
-        self._places[owner] -= 1
-        if not self._places[owner]:
-            del self._places[owner]
+        """Count a slot as free again."""
+        self._slots[owner] -= 1
+        if not self._slots[owner]:
+            del self._slots[owner]
         if owner in self._since:
             self._since[owner] = next(self._moments)
 
     def leave(self, owner: str, job: T) -> bool:
-        """Let a job wait no longer; False if it did not wait."""
+        """Remove a waiting job; return False if it was not waiting."""
         try:
             self._waiting.get(owner, deque()).remove(job)
         except ValueError:
@@ -72,6 +73,6 @@ class Turns(Generic[T]):
         return True
 
     def _forget_idle(self, owner: str) -> None:
-        """Owners come and go by the thousand: nothing is kept of those that wait for nothing."""
+        """Keep nothing of an owner without waiting jobs: owners come and go by the thousand."""
         if not self._waiting[owner]:
             del self._waiting[owner], self._since[owner]

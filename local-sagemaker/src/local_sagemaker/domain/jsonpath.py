@@ -1,8 +1,8 @@
 """The subset of JSONPath that batch transform's InputFilter and OutputFilter understand.
 
-`$`, `.name`, `.*`, `[*]`, `['a','b']`, `[1,3]`, `[-1]`, `[start:end]`. A step that names one child leads to
-that child; a step that names several leads to all of them, and the result is then an array, save that a last
-`['a','b']` keeps its names and gives an object.
+`$`, `.name`, `.*`, `[*]`, `['a','b']`, `[1,3]`, `[-1]`, `[start:end]`. A step that names one child selects
+it. A step that names several children selects all of them, and the result is an array; a final `['a','b']`
+keeps the names and gives an object.
 """
 
 from __future__ import annotations
@@ -24,18 +24,19 @@ STEP = re.compile(
 
 
 class JsonPathError(ValueError):
-    """A path that is no path, or that leads nowhere in a given value."""
+    """A path cannot be parsed, or selects nothing in a given value."""
 
 
 @dataclass(frozen=True)
 class _Step:
-    """One step of a path: the children of a value, and whether there is always just one."""
+    """One step of a path."""
 
     text: str
-    #: the children of a value
+    #: returns the children that the step selects of a value
     children: Callable[[Any], Iterator[Any]]
+    #: whether it always selects exactly one child
     is_single: bool
-    #: for `['a','b']`: the names an object is made of when the step is the last
+    #: for `['a','b']`: the names of the resulting object if the step is the last one
     names: tuple[str, ...] = ()
 
 
@@ -54,7 +55,7 @@ class JsonPath:
 
     @classmethod
     def parse(cls, text: str) -> JsonPath:
-        """Parse `text`, raise JsonPathError where it leaves the subset."""
+        """Parse `text`; raise JsonPathError if it leaves the subset."""
         if not text.startswith("$"):
             raise JsonPathError(f"The JSONPath {text!r} does not begin with '$', the root of a record.")
         steps, position = [], 1
@@ -62,7 +63,7 @@ class JsonPath:
             match = STEP.match(text, position)
             if match is None:
                 raise JsonPathError(
-                    f"The JSONPath {text!r} is not understood from {text[position:]!r} on. Use $, .name, *, "
+                    f"The JSONPath {text!r} cannot be parsed from {text[position:]!r} on. Use $, .name, *, "
                     "['a','b'], [1,3], [-1] and [start:end]."
                 )
             steps.append(_step(match))
@@ -71,24 +72,26 @@ class JsonPath:
 
     @property
     def is_root(self) -> bool:
-        """Whether the path leads to the whole value."""
+        """Return whether the path selects the whole value."""
         return not self.steps
 
     def apply(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
-        """What the path leads to in `value`; JsonPathError when a name or an index is not there."""
-        found, is_single = [value], True
-        for place, step in enumerate(self.steps):
-            is_last = place == len(self.steps) - 1
-            found = [child for parent in found for child in self._children(step, parent, is_last=is_last)]
+        """Return what the path selects in `value`; raise JsonPathError if a name or an index is missing."""
+        selected, is_single = [value], True
+        for number, step in enumerate(self.steps, start=1):
+            is_last = number == len(self.steps)
+            selected = [
+                child for parent in selected for child in self._children(step, parent, is_last=is_last)
+            ]
             is_single = is_single and (step.is_single or (is_last and bool(step.names)))
-        return found[0] if is_single else found
+        return selected[0] if is_single else selected
 
     def _children(self, step: _Step, parent: Any, *, is_last: bool) -> list[Any]:  # noqa: ANN401 - any JSON value
         try:
             children = list(step.children(parent))
         except (KeyError, IndexError, TypeError) as error:
             raise JsonPathError(
-                f"The JSONPath {self.text!r} leads nowhere: {step.text!r} is not in {_shown(parent)}."
+                f"The JSONPath {self.text!r} leads nowhere: {step.text!r} is not in {_shortened(parent)}."
             ) from error
         return [dict(zip(step.names, children, strict=True))] if is_last and step.names else children
 
@@ -148,6 +151,6 @@ def _object(value: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
     return value
 
 
-def _shown(value: object, width: int = 120) -> str:
+def _shortened(value: object, width: int = 120) -> str:
     text = repr(value)
     return text if len(text) <= width else text[:width] + "..."

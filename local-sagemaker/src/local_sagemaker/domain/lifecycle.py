@@ -1,13 +1,27 @@
-"""The life of a job as a pure function: (state, event) -> (state, instructions).
+"""The lifecycle of a job: (state, event) -> (state, instructions).
 
-No clock, disk or network: events carry the time, instructions are carried out by runner/supervisor.py,
-which keeps every state on the disk before it carries out the instructions that came with it.
+| phase                 | event                          | next                        | instructions      |
+|-----------------------|--------------------------------|-----------------------------|-------------------|
+| queued                | Admitted                       | downloading                 | PREPARE           |
+| queued                | StopRequested                  | ended, Stopped              |                   |
+| downloading           | WorkspacePrepared              | running                     | LAUNCH            |
+| downloading, stopping | WorkspacePrepared              | ended, Stopped              |                   |
+| downloading           | StopRequested                  | downloading, stopping       |                   |
+| downloading           | Restarted                      | downloading                 | PREPARE           |
+| running               | Exited, with a retry left      | downloading                 | PREPARE           |
+| running               | Exited                         | uploading, with its outcome | UPLOAD            |
+| running               | StopRequested, RuntimeExceeded | running, stopping           | TERMINATE         |
+| running, stopping     | GraceExpired                   | running, stopping           | KILL              |
+| running               | Restarted                      | running                     | LAUNCH            |
+| running, stopping     | Restarted                      | running, stopping           | LAUNCH, TERMINATE |
+| uploading             | Uploaded                       | ended, with its outcome     |                   |
+| uploading             | Restarted                      | uploading                   | UPLOAD            |
+| downloading, stopping | StepFailed                     | ended, Stopped              |                   |
+| any other             | StepFailed                     | ended, Failed               |                   |
 
-    queued -> downloading -> running -> uploading -> ended
-
-A container that was lost, and has a retry left, sends the job from running back to downloading.
-A stop is asked for at any time (`stop`): a job that runs is ended first by SIGTERM, then by SIGKILL; what
-does not run yet ends at once. `outcome` is decided once, when the container has ended or a step has failed.
+Every other event changes nothing; `ended` is final. Events carry the time. The supervisor stores every state
+before it carries out the instructions that come with it. The outcome is decided once: when the container ends
+or a step fails.
 """
 
 from __future__ import annotations
@@ -18,7 +32,7 @@ from typing import assert_never
 
 
 class Phase(StrEnum):
-    """How far a job has come."""
+    """The phase a job is in."""
 
     QUEUED = "queued"
     DOWNLOADING = "downloading"
@@ -28,14 +42,14 @@ class Phase(StrEnum):
 
 
 class Stop(StrEnum):
-    """Why a job is being stopped."""
+    """The cause of a stop."""
 
     REQUEST = "request"
     RUNTIME = "runtime"
 
 
-class Outcome(StrEnum):
-    """How a job ends."""
+class JobOutcome(StrEnum):
+    """The final status of a job."""
 
     COMPLETED = "Completed"
     FAILED = "Failed"
@@ -43,89 +57,89 @@ class Outcome(StrEnum):
 
 
 class Instruction(StrEnum):
-    """What the supervisor is to do next; carried out again after a crash, it gives the same result."""
+    """What the supervisor does next; each instruction is idempotent, since a crash may repeat it."""
 
-    PREPARE = "prepare"  # inputs and configuration into the workspace
-    LAUNCH = "launch"  # adopt the process of the workspace, or start it
-    TERMINATE = "terminate"  # SIGTERM to it, and SIGKILL when the grace is over
+    PREPARE = "prepare"  # put inputs and configuration into the workspace
+    LAUNCH = "launch"  # adopt the workspace's process, or start one
+    TERMINATE = "terminate"  # send SIGTERM, then SIGKILL when the grace period is over
     KILL = "kill"
     UPLOAD = "upload"
 
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """Where a job is; times are seconds since 1970."""
+    """The state of a job; times are seconds since 1970."""
 
     phase: Phase = Phase.QUEUED
     stop: Stop | None = None
-    outcome: Outcome | None = None
+    outcome: JobOutcome | None = None
     reason: str = ""
     exit_status: int | None = None
-    #: when the container was to start first; MaxRuntimeInSeconds counts from here
+    #: when the container was first launched; MaxRuntimeInSeconds counts from here
     started: float | None = None
-    #: how often it was begun again
+    #: how often the container was started again
     retries: int = 0
     ended: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Event:
-    """Something that happened to a job, and when."""
+class JobEvent:
+    """An event of a job, and its time."""
 
     at: float
 
 
-class Admitted(Event):
-    """It is the job's turn."""
+class Admitted(JobEvent):
+    """The job gets a slot."""
 
 
-class Prepared(Event):
+class WorkspacePrepared(JobEvent):
     """The workspace is complete."""
 
 
-class StopRequested(Event):
-    """Somebody asked for the job's end."""
+class StopRequested(JobEvent):
+    """A request asks to stop the job."""
 
 
-class RuntimeExceeded(Event):
-    """MaxRuntimeInSeconds is over."""
+class RuntimeExceeded(JobEvent):
+    """The job has run for MaxRuntimeInSeconds."""
 
 
-class GraceExpired(Event):
-    """The container was given its time to end by itself."""
+class GraceExpired(JobEvent):
+    """The container has not ended within the grace period."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exited(Event):
+class Exited(JobEvent):
     """The container has ended."""
 
     status: int
-    #: why, if it failed
+    #: the cause of a failure
     reason: str
-    #: whether it is to be begun again: it was lost, and the job has a retry left
+    #: whether the container was lost and the job has a retry left
     may_retry: bool = False
 
 
-class Uploaded(Event):
+class Uploaded(JobEvent):
     """All outputs are in S3."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepFailed(Event):
-    """A step of the service could not be done."""
+class StepFailed(JobEvent):
+    """A part of the service's own work failed."""
 
     reason: str
 
 
-class Restarted(Event):
-    """The service was started again and found the job as it is."""
+class Restarted(JobEvent):
+    """The service has restarted and found the job in this state."""
 
 
-Step = tuple[State, tuple[Instruction, ...]]
+Transition = tuple[State, tuple[Instruction, ...]]
 
 
-def step(state: State, event: Event) -> Step:
-    """The next state, and what is to be done. An event that means nothing in a state changes nothing."""
+def transition(state: State, event: JobEvent) -> Transition:
+    """Return the next state and its instructions; an event without meaning in a state changes nothing."""
     match state.phase:
         case Phase.QUEUED:
             return _queued(state, event)
@@ -141,34 +155,34 @@ def step(state: State, event: Event) -> Step:
             assert_never(state.phase)
 
 
-def _queued(state: State, event: Event) -> Step:
+def _queued(state: State, event: JobEvent) -> Transition:
     match event:
         case Admitted():
             return replace(state, phase=Phase.DOWNLOADING), (Instruction.PREPARE,)
         case StopRequested():
-            return _end(replace(state, stop=Stop.REQUEST), Outcome.STOPPED, "", event.at)
+            return _end(replace(state, stop=Stop.REQUEST), JobOutcome.STOPPED, "", event.at)
         case StepFailed(reason=reason):
-            return _end(state, Outcome.FAILED, reason, event.at)
+            return _end(state, JobOutcome.FAILED, reason, event.at)
     return state, ()
 
 
-def _downloading(state: State, event: Event) -> Step:
+def _downloading(state: State, event: JobEvent) -> Transition:
     match event:
-        case Prepared() if state.stop:
-            return _end(state, Outcome.STOPPED, "", event.at)
-        case Prepared():
+        case WorkspacePrepared() if state.stop:
+            return _end(state, JobOutcome.STOPPED, "", event.at)
+        case WorkspacePrepared():
             started = event.at if state.started is None else state.started
             return replace(state, phase=Phase.RUNNING, started=started), (Instruction.LAUNCH,)
         case StopRequested():
             return replace(state, stop=Stop.REQUEST), ()
         case StepFailed(reason=reason):
-            return _end(state, Outcome.STOPPED if state.stop else Outcome.FAILED, reason, event.at)
+            return _end(state, JobOutcome.STOPPED if state.stop else JobOutcome.FAILED, reason, event.at)
         case Restarted():
             return state, (Instruction.PREPARE,)
     return state, ()
 
 
-def _running(state: State, event: Event) -> Step:  # noqa: PLR0911 (one for each event)
+def _running(state: State, event: JobEvent) -> Transition:  # noqa: PLR0911 (one for each event)
     match event:
         case Exited(may_retry=True) if not state.stop:
             again = replace(state, phase=Phase.DOWNLOADING, retries=state.retries + 1)
@@ -182,38 +196,38 @@ def _running(state: State, event: Event) -> Step:  # noqa: PLR0911 (one for each
         case GraceExpired() if state.stop:
             return state, (Instruction.KILL,)
         case StepFailed(reason=reason):
-            return _end(state, Outcome.FAILED, reason, event.at)
+            return _end(state, JobOutcome.FAILED, reason, event.at)
         case Restarted():
             return state, (Instruction.LAUNCH, *((Instruction.TERMINATE,) if state.stop else ()))
     return state, ()
 
 
-def _exited(state: State, status: int, reason: str) -> Step:
+def _exited(state: State, status: int, reason: str) -> Transition:
     if state.stop:
-        outcome, reason = Outcome.STOPPED, ""
+        outcome, reason = JobOutcome.STOPPED, ""
     else:
-        outcome = Outcome.FAILED if status else Outcome.COMPLETED
+        outcome = JobOutcome.FAILED if status else JobOutcome.COMPLETED
     ended = replace(
         state,
         phase=Phase.UPLOADING,
         outcome=outcome,
         exit_status=status,
-        reason=reason if outcome is Outcome.FAILED else "",
+        reason=reason if outcome is JobOutcome.FAILED else "",
     )
     return ended, (Instruction.UPLOAD,)
 
 
-def _uploading(state: State, event: Event) -> Step:
+def _uploading(state: State, event: JobEvent) -> Transition:
     match event:
         case Uploaded() if state.outcome is not None:
             return _end(state, state.outcome, state.reason, event.at)
         case StepFailed(reason=reason):
-            # a container's own failure says more than what failed after it
-            return _end(state, Outcome.FAILED, state.reason or reason, event.at)
+            # the container's own failure says more than the failure after it
+            return _end(state, JobOutcome.FAILED, state.reason or reason, event.at)
         case Restarted():
             return state, (Instruction.UPLOAD,)
     return state, ()
 
 
-def _end(state: State, outcome: Outcome, reason: str, at: float) -> Step:
+def _end(state: State, outcome: JobOutcome, reason: str, at: float) -> Transition:
     return replace(state, phase=Phase.ENDED, outcome=outcome, reason=reason, ended=at), ()

@@ -1,8 +1,16 @@
-"""The states of a notebook instance and what moves it between them: pure, without clock, disk or network.
+"""The states of a notebook instance, and the events that move it between them.
 
-Pending > InService > Stopping > Stopped > Pending ...
-Pending or InService > Failed
-Stopped or Failed > Deleting
+| NotebookInstanceStatus | event  | next      | instruction                                 |
+|------------------------|--------|-----------|---------------------------------------------|
+| Stopped, Failed        | START  | Pending   | run the lifecycle scripts, start the server |
+| Pending, InService     | READY  | InService |                                             |
+| Pending, InService     | BROKEN | Failed    | stop the server                             |
+| InService              | STOP   | Stopping  | stop the server                             |
+| Stopping               | ENDED  | Stopped   |                                             |
+| Stopped, Failed        | UPDATE | Stopped   |                                             |
+| Stopped, Failed        | DELETE | Deleting  | delete the files                            |
+
+Every other event is refused.
 """
 
 from __future__ import annotations
@@ -12,7 +20,7 @@ from enum import Enum, auto
 from typing import Final
 
 
-class Event(Enum):
+class NotebookEvent(Enum):
     """What can happen to a notebook instance."""
 
     START = auto()
@@ -24,30 +32,30 @@ class Event(Enum):
     ENDED = auto()
 
 
-#: event -> (statuses in which it may happen, status afterwards)
-STEPS: Final[Mapping[Event, tuple[tuple[str, ...], str]]] = {
-    Event.START: (("Stopped", "Failed"), "Pending"),
-    Event.STOP: (("InService",), "Stopping"),
-    Event.UPDATE: (("Stopped", "Failed"), "Stopped"),
-    Event.DELETE: (("Stopped", "Failed"), "Deleting"),
-    Event.READY: (("Pending", "InService"), "InService"),
-    Event.BROKEN: (("Pending", "InService"), "Failed"),
-    Event.ENDED: (("Stopping",), "Stopped"),
+#: event -> (statuses that take it, status afterwards)
+TRANSITIONS: Final[Mapping[NotebookEvent, tuple[tuple[str, ...], str]]] = {
+    NotebookEvent.START: (("Stopped", "Failed"), "Pending"),
+    NotebookEvent.STOP: (("InService",), "Stopping"),
+    NotebookEvent.UPDATE: (("Stopped", "Failed"), "Stopped"),
+    NotebookEvent.DELETE: (("Stopped", "Failed"), "Deleting"),
+    NotebookEvent.READY: (("Pending", "InService"), "InService"),
+    NotebookEvent.BROKEN: (("Pending", "InService"), "Failed"),
+    NotebookEvent.ENDED: (("Stopping",), "Stopped"),
 }
-#: what AWS calls the way there, where it is not the status afterwards
-WORDS: Final[Mapping[Event, str]] = {Event.UPDATE: "Updating"}
+#: the status that AWS names in an error, where it is not the status afterwards
+NAMED_IN_ERRORS: Final[Mapping[NotebookEvent, str]] = {NotebookEvent.UPDATE: "Updating"}
 
 
-class NotNowError(Exception):
-    """The instance cannot take this event in its state; the text is AWS's, without the instance."""
+class NotebookStateError(Exception):
+    """The instance cannot take an event in its present status; the text is AWS's, without the instance."""
 
 
-def step(status: str, event: Event) -> str:
-    """The status after `event`; NotNowError when it may not happen in `status`."""
-    allowed, after = STEPS[event]
+def transition(status: str, event: NotebookEvent) -> str:
+    """Return the status after `event`; raise NotebookStateError if `status` does not take it."""
+    allowed, after = TRANSITIONS[event]
     if status not in allowed:
-        raise NotNowError(
+        raise NotebookStateError(
             f"Status ({status}) not in ([{', '.join(allowed)}]). Unable to transition to "
-            f"({WORDS.get(event, after)})"
+            f"({NAMED_IN_ERRORS.get(event, after)})"
         )
     return after

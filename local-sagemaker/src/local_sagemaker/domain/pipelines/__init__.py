@@ -1,1 +1,5 @@
-"""The definition of a pipeline: read, checked and evaluated. Pure."""
+"""The definition of a pipeline: parsed, checked and evaluated."""
+
+
+class DefinitionError(Exception):
+    """A pipeline definition, or what a request wants of it, is not valid; the text is fit for the client."""

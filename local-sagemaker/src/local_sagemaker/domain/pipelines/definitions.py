@@ -1,4 +1,4 @@
-"""A pipeline's definition: read, checked, and laid flat, with what each step waits for. Pure."""
+"""A pipeline's definition: parsed, checked and flattened, with the dependencies of each step."""
 
 from __future__ import annotations
 
@@ -7,126 +7,132 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from local_sagemaker.domain.pipelines.references import steps_of
-from local_sagemaker.domain.pipelines.retries import RetryPolicy
-from local_sagemaker.engine.workflows.caching import CacheConfig
-from local_sagemaker.errors import ValidationException
+from local_sagemaker.domain.pipelines import DefinitionError
+from local_sagemaker.domain.pipelines.expressions import referenced_steps
+from local_sagemaker.domain.pipelines.step_policies import CacheConfig, RetryPolicy
 
-#: types of steps that are carried out
-TYPES = (
+#: types of steps that are emulated
+STEP_TYPES = (
     *("Processing", "Training", "Tuning", "Transform", "Model", "RegisterModel"),
     *("Condition", "Fail"),
 )
-#: types of steps that make no resource
-BARE = ("Condition", "Fail")
+#: types of steps that create no resource
+WITHOUT_RESOURCE = ("Condition", "Fail")
 CASTS = {"String": str, "Integer": int, "Float": float}
-TRUTHS = {"true": True, "false": False}
+BOOLEANS = {"true": True, "false": False}
+#: conditions by name, each with an outcome
+Branches = tuple[tuple[str, bool], ...]
 BRANCHES = {"IfSteps": True, "ElseSteps": False}
 
 
 @dataclass(frozen=True)
-class Step:
+class PipelineStep:
     """One step of a pipeline."""
 
     name: str
     type: str
-    #: its arguments, with expressions; a condition's without its branches
+    #: its Arguments, expressions included; those of a condition without its branches
     arguments: Mapping[str, Any]
-    #: steps that must have succeeded before it
-    waits_for: frozenset[str]
-    #: conditions that must have come out so
-    branches: tuple[tuple[str, bool], ...]
-    #: the definition's other members of it
-    given: Mapping[str, Any]
+    #: names of the steps that must succeed before it
+    depends_on: frozenset[str]
+    #: conditions on its way, each with the outcome that leads to it
+    branches: Branches
+    #: the other members of the step in the definition
+    members: Mapping[str, Any]
     cache: CacheConfig = field(default_factory=CacheConfig)
-    #: in the order in which they are asked
-    policies: tuple[RetryPolicy, ...] = ()
+    #: the first one that covers a fault decides
+    retry_policies: tuple[RetryPolicy, ...] = ()
 
 
 @dataclass(frozen=True)
-class Definition:
-    """A whole pipeline."""
+class PipelineDefinition:
+    """A whole pipeline definition."""
 
     parameters: tuple[Mapping[str, Any], ...]
     #: in the order of the definition
-    steps: tuple[Step, ...]
+    steps: tuple[PipelineStep, ...]
 
     @classmethod
-    def read(cls, text: str) -> Definition:
-        """The definition of a JSON text; ValidationException says what is wrong with it."""
+    def parse(cls, text: str) -> PipelineDefinition:
+        """Parse and check a JSON text; raise DefinitionError if it is not a valid definition."""
         try:
             document = json.loads(text)
-            steps = tuple(_flat(document["Steps"], ()))
-            _check(steps)
+            steps = tuple(_flatten(document["Steps"], ()))
+            _check_steps(steps)
             parameters = tuple(document.get("Parameters") or [])
             _check_parameters(parameters)
-            return cls(parameters, tuple(_policed(step) for step in steps))
+            return cls(parameters, tuple(_with_policies(step) for step in steps))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise ValidationException(
+            raise DefinitionError(
                 f"Unable to parse pipeline definition: {type(error).__name__}: {error}. It must be JSON with "
                 "Version, Parameters and Steps."
             ) from error
 
-    def needed(self, selected: Iterable[str]) -> set[str]:
-        """The steps that `selected` ones wait for, and so on; ValidationException if one is none."""
+    def dependencies(self, selected: Iterable[str]) -> set[str]:
+        """Return all steps that these depend on, transitively; raise DefinitionError for unknown names."""
         by_name = {step.name: step for step in self.steps}
         unknown = sorted(set(selected) - by_name.keys())
         if unknown:
-            raise ValidationException(f"The pipeline has no step {', '.join(unknown)} to be selected.")
-        found: set[str] = set()
+            raise DefinitionError(f"The pipeline has no step {', '.join(unknown)} to be selected.")
+        dependencies: set[str] = set()
         left = set(selected)
         while left:
-            waits = by_name[left.pop()].waits_for - found
-            found |= waits
-            left |= waits
-        return found
+            new = by_name[left.pop()].depends_on - dependencies
+            dependencies |= new
+            left |= new
+        return dependencies
 
-    def without(self, names: Iterable[str]) -> Definition:
-        """The definition without some steps, which nothing that stays waits for."""
-        left = set(names)
-        return replace(self, steps=tuple(step for step in self.steps if step.name not in left))
+    def without(self, names: Iterable[str]) -> PipelineDefinition:
+        """Return the definition without these steps, which no other step depends on."""
+        removed = set(names)
+        return replace(self, steps=tuple(step for step in self.steps if step.name not in removed))
 
-    def values(self, given: Mapping[str, str]) -> dict[str, Any]:
-        """The parameters of an execution, from what was given and the defaults."""
+    def parameter_values(self, given: Mapping[str, str]) -> dict[str, Any]:
+        """Return the parameters of an execution: the given ones, then the defaults."""
         known = {parameter["Name"]: parameter for parameter in self.parameters}
         unknown = sorted(given.keys() - known.keys())
         if unknown:
-            raise ValidationException(
+            raise DefinitionError(
                 f"Unknown parameters: {', '.join(unknown)}. The pipeline has {', '.join(known) or 'none'}."
             )
-        found = {}
+        values = {}
         for name, parameter in known.items():
             if name not in given and "DefaultValue" not in parameter:
-                raise ValidationException(f"Missing value for the parameter {name}, which has no default.")
+                raise DefinitionError(f"Missing value for the parameter {name}, which has no default.")
             value = given.get(name, parameter.get("DefaultValue"))
-            found[name] = _cast(name, parameter, value)
-        return found
+            values[name] = _cast(name, parameter, value)
+        return values
 
 
 def _cast(name: str, parameter: Mapping[str, Any], value: Any) -> Any:  # noqa: ANN401 (a parameter's value)
     kind = parameter.get("Type", "String")
     try:
-        cast = TRUTHS[str(value).lower()] if kind == "Boolean" else CASTS[kind](value)
+        cast = BOOLEANS[str(value).lower()] if kind == "Boolean" else CASTS[kind](value)
     except (KeyError, ValueError, TypeError) as error:
-        raise ValidationException(f"The parameter {name} is {value!r}, which is no {kind}.") from error
+        raise DefinitionError(
+            f"The parameter {name} is {value!r}, which is not of the type {kind}."
+        ) from error
     allowed = parameter.get("EnumValues")
     if allowed and cast not in allowed:
-        raise ValidationException(f"The parameter {name} is {value!r}; it may be one of {allowed}.")
+        raise DefinitionError(f"The parameter {name} is {value!r}; it may be one of {allowed}.")
     return cast
 
 
-def _flat(steps: list[Mapping[str, Any]], branches: tuple[tuple[str, bool], ...]) -> Iterator[Step]:
-    for given in steps:
-        name, kind = given["Name"], given["Type"]
-        arguments = dict(given.get("Arguments", {}))
+def _flatten(
+    steps: list[Mapping[str, Any]], branches: tuple[tuple[str, bool], ...]
+) -> Iterator[PipelineStep]:
+    for step in steps:
+        name, kind = step["Name"], step["Type"]
+        arguments = dict(step.get("Arguments", {}))
         inner = (
             {branch: arguments.pop(branch, None) or [] for branch in BRANCHES} if kind == "Condition" else {}
         )
-        waits = {*steps_of(arguments), *given.get("DependsOn", []), *(owner for owner, _ in branches)}
-        rest = {key: value for key, value in given.items() if key != "Arguments"}
-        yield Step(name, kind, arguments, frozenset(waits), branches, rest)
-        for branch, truth in BRANCHES.items():
-            yield from _flat(inner.get(branch, []), (*branches, (name, truth)))
+        conditions = (condition for condition, _ in branches)
+        depends_on = {*referenced_steps(arguments), *step.get("DependsOn", []), *conditions}
+        members = {key: value for key, value in step.items() if key != "Arguments"}
+        yield PipelineStep(name, kind, arguments, frozenset(depends_on), branches, members)
+        for branch, outcome in BRANCHES.items():
+            yield from _flatten(inner.get(branch, []), (*branches, (name, outcome)))
 
 
 def _check_parameters(parameters: tuple[Mapping[str, Any], ...]) -> None:
@@ -137,45 +143,43 @@ def _check_parameters(parameters: tuple[Mapping[str, Any], ...]) -> None:
                 f"the parameter {parameter['Name']!r} needs a text as Name and a list as EnumValues"
             )
         if kind != "Boolean" and kind not in CASTS:
-            raise ValidationException(
+            raise DefinitionError(
                 f"The parameter {parameter['Name']} has the type {kind!r}. "
-                f"There are Boolean, {', '.join(CASTS)}."
+                f"Use one of Boolean, {', '.join(CASTS)}."
             )
 
 
-def _policed(step: Step) -> Step:
-    """A step with its rules for caches and retries, of which only resources have any."""
-    policies = step.given.get("RetryPolicies", [])
-    if policies and step.type in BARE:
-        raise ValidationException(
+def _with_policies(step: PipelineStep) -> PipelineStep:
+    """Return the step with its CacheConfig and RetryPolicies, which only steps with a resource may have."""
+    policies = step.members.get("RetryPolicies", [])
+    if policies and step.type in WITHOUT_RESOURCE:
+        raise DefinitionError(
             f"RetryPolicies of the step {step.name}: steps of the type {step.type} are not retried."
         )
     return replace(
         step,
-        cache=CacheConfig.read(step.name, step.type, step.given.get("CacheConfig")),
-        policies=tuple(RetryPolicy.read(step.name, policy) for policy in policies),
+        cache=CacheConfig.parse(step.name, step.type, step.members.get("CacheConfig")),
+        retry_policies=tuple(RetryPolicy.parse(step.name, policy) for policy in policies),
     )
 
 
-def _check(steps: tuple[Step, ...]) -> None:
+def _check_steps(steps: tuple[PipelineStep, ...]) -> None:
     names = [step.name for step in steps]
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise ValidationException(f"Step names must be unique; {', '.join(doubled)} is there twice.")
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise DefinitionError(f"Step names must be unique; {', '.join(repeated)} is there twice.")
     for step in steps:
-        if step.type not in TYPES:
-            raise ValidationException(
-                f"The step {step.name} has the type {step.type}, which is not emulated locally. There are "
-                f"{', '.join(TYPES)}."
+        if step.type not in STEP_TYPES:
+            raise DefinitionError(
+                f"The step {step.name} has the type {step.type}, which is not emulated locally. Use one of "
+                f"{', '.join(STEP_TYPES)}."
             )
-        unknown = sorted(step.waits_for - set(names))
+        unknown = sorted(step.depends_on - set(names))
         if unknown:
-            raise ValidationException(
-                f"The step {step.name} depends on {', '.join(unknown)}, which is no step."
-            )
-    left = {step.name: set(step.waits_for) for step in steps}
-    while ready := [name for name, waits in left.items() if not waits & left.keys()]:
+            raise DefinitionError(f"The step {step.name} depends on {', '.join(unknown)}, which is no step.")
+    left = {step.name: set(step.depends_on) for step in steps}
+    while ready := [name for name, depends_on in left.items() if not depends_on & left.keys()]:
         for name in ready:
             del left[name]
     if left:
-        raise ValidationException(f"Steps depend on each other in a circle: {', '.join(sorted(left))}.")
+        raise DefinitionError(f"Steps depend on each other in a circle: {', '.join(sorted(left))}.")

@@ -6,7 +6,7 @@ import dataclasses
 import time
 from dataclasses import replace
 
-from local_sagemaker.domain.deployment import Event, step
+from local_sagemaker.domain.endpoint_states import EndpointEvent, transition
 from local_sagemaker.engine.endpoints.replica_set import Plan
 from local_sagemaker.storage.store import Document, Resource
 
@@ -20,9 +20,9 @@ def changed(resource: Resource, status: str, document: Document, state: Document
     return replace(resource, status=status, modified=time.time(), document=document, state=state)
 
 
-def settled(resource: Resource, event: Event, reason: str = "") -> Resource:
+def settled(resource: Resource, event: EndpointEvent, reason: str = "") -> Resource:
     """The resource after a rollout that ended with `event`, and failed for `reason` if there is one."""
-    taken = step(resource.status, event)
+    taken = transition(resource.status, event)
     state = {**resource.state, "rollout": None, "deployment": None}
     document = {key: value for key, value in resource.document.items() if key != "FailureReason"}
     if taken.switches:

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local_sagemaker.context import Context
-from local_sagemaker.domain.deployment import Event, NotNowError
-from local_sagemaker.domain.policies import policy_of
+from local_sagemaker.domain.deployment_policy import policy_from_config
+from local_sagemaker.domain.endpoint_states import EndpointEvent, EndpointStateError
 from local_sagemaker.engine.endpoints.async_queue import Queues
 from local_sagemaker.engine.endpoints.capture import CaptureBuffer
 from local_sagemaker.engine.endpoints.capture_writer import CaptureWriter
@@ -126,7 +126,7 @@ class Hosting:
         rollout = Rollout(
             self._context.store,
             self.meters,
-            policy_of(deployment["config"], plan.size),
+            policy_from_config(deployment["config"], plan.size),
             newcomer,
             former,
             functools.partial(setattr, endpoint.route, "fleet"),
@@ -137,13 +137,13 @@ class Hosting:
             await rollout.run()
         except RolledBackError as error:
             endpoint.newcomer, endpoint.former = None, [*endpoint.former, newcomer]
-            await self._record(endpoint, Event.FLEET_FAILED, str(error))
+            await self._record(endpoint, EndpointEvent.ROLLOUT_FAILED, str(error))
             await self._retire(endpoint, newcomer)
             return
         endpoint.crew, endpoint.newcomer = newcomer, None
         endpoint.route.asynchronous = plan.asynchronous
         endpoint.former += [former] if former is not None else []
-        await self._record(endpoint, Event.FLEET_READY)
+        await self._record(endpoint, EndpointEvent.ROLLED_OUT)
         if former is not None:
             await self._retire(endpoint, former)
 
@@ -161,9 +161,9 @@ class Hosting:
         try:
             await endpoint.crew.rescale(plan)
         except ContainerError as error:
-            await self._record(endpoint, Event.FLEET_FAILED, str(error))
+            await self._record(endpoint, EndpointEvent.ROLLOUT_FAILED, str(error))
             return
-        await self._record(endpoint, Event.FLEET_READY)
+        await self._record(endpoint, EndpointEvent.ROLLED_OUT)
 
     async def _remove(self, endpoint: Endpoint, works: list[asyncio.Task[None]]) -> None:
         await _cancel(works)
@@ -178,7 +178,7 @@ class Hosting:
         if self._endpoints.get(name) is endpoint:  # else there is a new one of that name already
             del self._endpoints[name]
 
-    async def _record(self, endpoint: Endpoint, event: Event, reason: str = "") -> None:
+    async def _record(self, endpoint: Endpoint, event: EndpointEvent, reason: str = "") -> None:
         """Put into the store, and into the route, what a finished rollout means."""
 
         def change(resource: Resource) -> Resource:
@@ -186,7 +186,7 @@ class Hosting:
 
         try:
             resource = await asyncio.to_thread(self._context.store.change, KIND, endpoint.route.name, change)
-        except NotNowError:  # it is being deleted, and this rollout is about to be cancelled
+        except EndpointStateError:  # it is being deleted, and this rollout is about to be cancelled
             return
         endpoint.route.status = resource.status
 

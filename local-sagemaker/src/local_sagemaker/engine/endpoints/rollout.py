@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from local_sagemaker.domain.policies import Policy
+from local_sagemaker.domain.deployment_policy import DeploymentPolicy
 from local_sagemaker.engine.endpoints import alarms
 from local_sagemaker.engine.endpoints.container import ContainerError
 from local_sagemaker.engine.endpoints.fleet import Blend, Fleet
@@ -49,7 +49,7 @@ class Rollout:
 
     store: Store
     meters: Meters
-    policy: Policy
+    policy: DeploymentPolicy
     newcomer: Crew
     former: Crew | None
     #: lets invocations go to this fleet from now on

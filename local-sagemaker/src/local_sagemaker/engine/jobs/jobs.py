@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from local_sagemaker.auth.credentials import KeyPair
 from local_sagemaker.context import Context
-from local_sagemaker.domain.lifecycle import Outcome, Phase, State, Stop
+from local_sagemaker.domain.lifecycle import JobOutcome, Phase, State, Stop
 from local_sagemaker.engine.jobs.failures import JobError
 from local_sagemaker.engine.processes import logs
 from local_sagemaker.engine.processes.image import Image, Images, UnknownImageError
@@ -102,7 +102,7 @@ def status(state: State) -> str:
 
 def reason(state: State) -> str | None:
     """FailureReason: there is one for Failed and for Stopped."""
-    if state.outcome is Outcome.STOPPED and state.phase is Phase.ENDED:
+    if state.outcome is JobOutcome.STOPPED and state.phase is Phase.ENDED:
         if state.stop is Stop.RUNTIME:
             return "The job was stopped: it ran longer than its MaxRuntimeInSeconds."
         return "The job was stopped by a request."
@@ -143,7 +143,7 @@ def dump(state: State) -> Document:
 def load(document: Document) -> State:
     """What `dump` made; what else the store keeps with it is left out."""
     found = {part.name: document[part.name] for part in fields(State) if part.name in document}
-    for name, kind in (("phase", Phase), ("stop", Stop), ("outcome", Outcome)):
+    for name, kind in (("phase", Phase), ("stop", Stop), ("outcome", JobOutcome)):
         if found.get(name) is not None:
             found[name] = kind(found[name])
     return State(**found)

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from local_sagemaker.domain.lifecycle import Outcome, Phase, State
+from local_sagemaker.domain.lifecycle import JobOutcome, Phase, State
 from local_sagemaker.engine.jobs import failures, upload
 from local_sagemaker.engine.jobs.failures import JobError
 from local_sagemaker.engine.jobs.jobs import Document, Job, reason, status, variables
@@ -89,7 +89,7 @@ class ProcessingJobs:
 
     def upload(self, job: Job, state: State) -> Document:
         """The outputs if the job completed, and its exit message in any case."""
-        if state.outcome is Outcome.COMPLETED:
+        if state.outcome is JobOutcome.COMPLETED:
             for name, place in _outputs(job.document):
                 _put(job, name, place)
         message = self.said(job)

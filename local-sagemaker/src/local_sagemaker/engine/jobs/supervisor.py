@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from local_sagemaker.context import Context
 from local_sagemaker.domain import lifecycle
-from local_sagemaker.domain.fair_queue import Turns
+from local_sagemaker.domain.fair_queue import FairQueue
 from local_sagemaker.domain.lifecycle import Phase
 from local_sagemaker.engine.jobs import jobs
 from local_sagemaker.engine.jobs.jobs import JobKind
@@ -43,7 +43,7 @@ class Supervisor:
         self._closing = threading.Event()
         self._carrier = Carrier(context, self._closing)
         self._lock = threading.Lock()
-        self._turns: Turns[Watch] = Turns()
+        self._turns: FairQueue[Watch] = FairQueue()
         self._watched: dict[tuple[str, str], Watch] = {}
         self._threads: dict[Watch, threading.Thread] = {}
         self._listeners: list[Callable[[], None]] = []

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from local_sagemaker.domain.lifecycle import Outcome, Phase, State, Stop
+from local_sagemaker.domain.lifecycle import JobOutcome, Phase, State, Stop
 from local_sagemaker.engine.endpoints import series
 from local_sagemaker.engine.jobs import checkpoints, failures, metrics, upload
 from local_sagemaker.engine.jobs.jobs import Document, Job, reason, status, variables
@@ -27,9 +27,9 @@ SECONDARY = {
     Phase.UPLOADING: ("Uploading", "Uploading generated training model"),
 }
 ENDINGS = {
-    Outcome.COMPLETED: "Training job completed",
-    Outcome.FAILED: "Training job failed",
-    Outcome.STOPPED: "Training job stopped",
+    JobOutcome.COMPLETED: "Training job completed",
+    JobOutcome.FAILED: "Training job failed",
+    JobOutcome.STOPPED: "Training job stopped",
 }
 
 
@@ -94,7 +94,7 @@ class TrainingJobs:
         hosts.merge(cluster_of(job), job, ("model", "output/data"))
         checkpoints.sync(job)
         checkpoints.forget(job.workspace)
-        if state.outcome is not Outcome.FAILED:
+        if state.outcome is not JobOutcome.FAILED:
             uri = f"{base}/model/" if is_plain else f"{base}/model.tar.gz"
             put = upload.folder if is_plain else upload.archive
             put(job.ml / "model", uri, objects, "the model")
@@ -197,7 +197,7 @@ def _channel(channel: Document, mode: str) -> Document:
 
 def _secondary(state: State) -> tuple[str, str]:
     if state.phase is Phase.ENDED and state.outcome is not None:
-        if state.outcome is Outcome.STOPPED and state.stop is Stop.RUNTIME:
+        if state.outcome is JobOutcome.STOPPED and state.stop is Stop.RUNTIME:
             return "MaxRuntimeExceeded", "Training job runtime exceeded MaxRuntimeInSeconds provided"
         return state.outcome.value, ENDINGS[state.outcome]
     if state.stop is not None and state.phase is not Phase.UPLOADING:

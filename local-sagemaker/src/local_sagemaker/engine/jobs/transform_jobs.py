@@ -8,7 +8,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from local_sagemaker.domain.lifecycle import Outcome, Phase, State
+from local_sagemaker.domain.lifecycle import JobOutcome, Phase, State
 from local_sagemaker.engine.endpoints import model_data
 from local_sagemaker.engine.jobs import batch_capture, failures, transform, upload
 from local_sagemaker.engine.jobs.failures import JobError
@@ -77,7 +77,7 @@ class TransformJobs:
 
     def upload(self, job: Job, state: State) -> Document:
         """The outputs of all files that were transformed, also of a job in which others failed."""
-        if state.outcome is not Outcome.STOPPED:
+        if state.outcome is not JobOutcome.STOPPED:
             output = job.document["TransformOutput"]["S3OutputPath"]
             objects = job.context.objects
             put = upload.folder(_folder(job) / "output", output, objects, "TransformOutput")

@@ -77,14 +77,16 @@ class Carrier:
         if event is not None:
             self.apply(watch, *event)
 
-    def _carry(self, watch: Watch, instruction: Instruction) -> tuple[lifecycle.Event, dict[str, Any]] | None:
+    def _carry(
+        self, watch: Watch, instruction: Instruction
+    ) -> tuple[lifecycle.JobEvent, dict[str, Any]] | None:
         job, state = self.job(watch), self._state(watch)
         members: dict[str, Any] = {}
         try:
             match instruction:
                 case Instruction.PREPARE:
                     watch.kind.prepare(job)
-                    return lifecycle.Prepared(at=time.time()), members
+                    return lifecycle.WorkspacePrepared(at=time.time()), members
                 case Instruction.LAUNCH:
                     watch.process = adopt(job.workspace) or start(watch.kind.spec(job), self._context.forks)
                 case Instruction.TERMINATE if watch.process is not None:
@@ -103,10 +105,10 @@ class Carrier:
             return self._failed(f"InternalServerError: {type(error).__name__}: {error}"), members
         return None
 
-    def _failed(self, reason: str) -> lifecycle.Event:
+    def _failed(self, reason: str) -> lifecycle.JobEvent:
         return lifecycle.StepFailed(at=time.time(), reason=failures.shorten(reason))
 
-    def _wait(self, watch: Watch) -> tuple[lifecycle.Event, dict[str, Any]] | None:
+    def _wait(self, watch: Watch) -> tuple[lifecycle.JobEvent, dict[str, Any]] | None:
         """What happens next to the running container; None when the inbox has something new."""
         process, state, job = watch.process, self._state(watch), self.job(watch)
         if process is None or watch.pipe is None:
@@ -139,7 +141,7 @@ class Carrier:
     def apply(
         self,
         watch: Watch,
-        event: lifecycle.Event,
+        event: lifecycle.JobEvent,
         members: dict[str, Any] | None = None,
         *,
         is_patient: bool = True,
@@ -149,7 +151,7 @@ class Carrier:
 
         def change(resource: Resource) -> Resource:
             nonlocal instructions
-            state, instructions = lifecycle.step(jobs.load(resource.state), event)
+            state, instructions = lifecycle.transition(jobs.load(resource.state), event)
             document = watch.kind.describe({**resource.document, **(members or {})}, state, event.at)
             return replace(
                 resource,

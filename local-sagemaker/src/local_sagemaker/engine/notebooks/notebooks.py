@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from local_sagemaker.context import Context
-from local_sagemaker.domain.notebook_states import Event, NotNowError, step
+from local_sagemaker.domain.notebook_states import NotebookEvent, NotebookStateError, transition
 from local_sagemaker.engine.endpoints.container import STOP_TIMEOUT_S, Container
 from local_sagemaker.engine.jobs.failures import shorten
 from local_sagemaker.engine.notebooks import samples as notebook_samples
@@ -134,7 +134,7 @@ class Notebooks:
     async def _halt(self, name: str, former: asyncio.Task[None] | None) -> None:
         await _cancel(former)
         await self._stop_server(await self._found(name), STOP_TIMEOUT_S)
-        await self._change(name, lambda found: _moved(found, Event.ENDED))
+        await self._change(name, lambda found: _moved(found, NotebookEvent.ENDED))
 
     async def _remove(self, name: str, former: asyncio.Task[None] | None) -> None:
         await _cancel(former)
@@ -146,7 +146,7 @@ class Notebooks:
     async def _fail(self, name: str, reason: str) -> None:
         await self._stop_server(await self._found(name), STOP_TIMEOUT_S)
         told = {"FailureReason": shorten(reason)}
-        await self._change(name, lambda found: _moved(found, Event.BROKEN, told))
+        await self._change(name, lambda found: _moved(found, NotebookEvent.BROKEN, told))
 
     # Small things.
 
@@ -154,7 +154,7 @@ class Notebooks:
         url = f"127.0.0.1:{container.port}{home.base_url.rstrip('/')}"
 
         def change(found: Resource) -> Resource:
-            return _with_state(_moved(found, Event.READY, {"Url": url}), port=container.port)
+            return _with_state(_moved(found, NotebookEvent.READY, {"Url": url}), port=container.port)
 
         await self._change(home.name, change)
 
@@ -183,11 +183,11 @@ class Notebooks:
         task.add_done_callback(_report)
 
 
-def _moved(resource: Resource, event: Event, told: Document | None = None) -> Resource:
+def _moved(resource: Resource, event: NotebookEvent, told: Document | None = None) -> Resource:
     """The resource after an event, or as it is if a request was quicker."""
     try:
-        status = step(resource.status, event)
-    except NotNowError:
+        status = transition(resource.status, event)
+    except NotebookStateError:
         return resource
     kept = {key: value for key, value in resource.document.items() if key not in {"Url", "FailureReason"}}
     return replace(resource, status=status, modified=time.time(), document={**kept, **(told or {})})

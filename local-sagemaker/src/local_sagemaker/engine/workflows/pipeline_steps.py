@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local_sagemaker.context import Context
-from local_sagemaker.domain.pipelines.definitions import Step
+from local_sagemaker.domain.pipelines.definitions import PipelineStep
 from local_sagemaker.engine.workflows.shaping import shaped
 from local_sagemaker.errors import AwsError, ResourceInUse, ValidationException
 from local_sagemaker.protocol import json_values, models
@@ -62,7 +62,7 @@ TYPES = {
 }
 
 
-def name_of(execution: Resource, step: Step, attempt: int) -> str:
+def name_of(execution: Resource, step: PipelineStep, attempt: int) -> str:
     """The name of a step's resource, the same whenever it is asked for."""
     digest = hashlib.sha256(f"{execution.arn} {step.name} {attempt}".encode()).hexdigest()[:10]
     run = execution.name.rpartition("/")[2]
@@ -72,7 +72,7 @@ def name_of(execution: Resource, step: Step, attempt: int) -> str:
     return f"pipelines-{run}-{plain}"[: NAME - len(digest) - 1].rstrip("-") + f"-{digest}"
 
 
-def begin(context: Context, step: Step, name: str, arguments: Document) -> Document:
+def begin(context: Context, step: PipelineStep, name: str, arguments: Document) -> Document:
     """Create a step's resource unless it is there; its Metadata. AwsError says why that cannot be."""
     kind = TYPES[step.type]
     shape = models.operation_model("sagemaker", kind.operation).input_shape
@@ -95,7 +95,7 @@ def begin(context: Context, step: Step, name: str, arguments: Document) -> Docum
     return {kind.metadata: {"Arn": arn}}
 
 
-def look(context: Context, step: Step, record: Document) -> tuple[str, str | None]:
+def look(context: Context, step: PipelineStep, record: Document) -> tuple[str, str | None]:
     """A step's status and its reason, by what has become of its resource."""
     kind = TYPES[step.type]
     if kind.stop is None:
@@ -107,14 +107,14 @@ def look(context: Context, step: Step, record: Document) -> tuple[str, str | Non
     return status, found.document.get("FailureReason")
 
 
-def resource_of(context: Context, step: Step, record: Document) -> Resource | None:
+def resource_of(context: Context, step: PipelineStep, record: Document) -> Resource | None:
     """The resource that a step has made."""
     kind = TYPES.get(step.type)
     arn = record.get("metadata", {}).get(kind.metadata, {}).get("Arn") if kind else None
     return None if arn is None else context.store.by_arn(arn)
 
 
-def stop(context: Context, step: Step, record: Document) -> None:
+def stop(context: Context, step: PipelineStep, record: Document) -> None:
     """Ask for the end of a step's job."""
     kind, found = TYPES[step.type], resource_of(context, step, record)
     if kind.stop is not None and found is not None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from local_sagemaker.context import Context
-from local_sagemaker.domain.pipelines.definitions import Definition, Step
+from local_sagemaker.domain.pipelines.definitions import PipelineDefinition, PipelineStep
 from local_sagemaker.engine.workflows import scopes, step_records
 from local_sagemaker.engine.workflows.loop import in_status
 from local_sagemaker.engine.workflows.step_records import RUNNING
@@ -55,7 +55,11 @@ class PipelineExecutions:
         self._keep(context, resource, resource.state["steps"], "Failed", reason[:1024])
 
     def _begin(
-        self, context: Context, resource: Resource, definition: Definition, records: dict[str, Document]
+        self,
+        context: Context,
+        resource: Resource,
+        definition: PipelineDefinition,
+        records: dict[str, Document],
     ) -> None:
         limit = resource.document.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps")
         scope = scopes.of_execution(context, resource, definition, records)
@@ -92,14 +96,16 @@ class PipelineExecutions:
         context.store.change(KIND, resource.name, change)
 
 
-def definition_of(execution: Resource) -> Definition:
+def definition_of(execution: Resource) -> PipelineDefinition:
     """The definition that an execution was begun with, without the steps that were not selected."""
-    return Definition.read(execution.state["definition"]).without(execution.state.get("left_out", []))
+    return PipelineDefinition.parse(execution.state["definition"]).without(
+        execution.state.get("left_out", [])
+    )
 
 
-def _is_due(step: Step, records: dict[str, Document]) -> bool:
+def _is_due(step: PipelineStep, records: dict[str, Document]) -> bool:
     """Whether all that a step waits for has succeeded, and its branch was taken."""
-    return all(records.get(name, {}).get("status") == "Succeeded" for name in step.waits_for) and all(
+    return all(records.get(name, {}).get("status") == "Succeeded" for name in step.depends_on) and all(
         records[owner]["metadata"]["Condition"]["Outcome"] == str(truth) for owner, truth in step.branches
     )
 
@@ -113,7 +119,7 @@ def _failing(records: dict[str, Document]) -> str | None:
 
 
 def _outcome(
-    resource: Resource, definition: Definition, records: dict[str, Document], *, is_ending: bool
+    resource: Resource, definition: PipelineDefinition, records: dict[str, Document], *, is_ending: bool
 ) -> tuple[str, str | None]:
     """The execution's status, and its reason if it has failed."""
     if any(record["status"] in RUNNING for record in records.values()):

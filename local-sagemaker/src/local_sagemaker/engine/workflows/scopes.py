@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from local_sagemaker.context import Context
-from local_sagemaker.domain.pipelines.definitions import Definition, Step
-from local_sagemaker.domain.pipelines.references import Scope
+from local_sagemaker.domain.pipelines.definitions import PipelineDefinition, PipelineStep
+from local_sagemaker.domain.pipelines.expressions import ExpressionScope
 from local_sagemaker.engine.workflows import pipeline_steps
 from local_sagemaker.errors import ValidationException
 from local_sagemaker.services.sagemaker.listing import moment
@@ -18,8 +18,8 @@ Document = dict[str, Any]
 
 
 def of_execution(
-    context: Context, resource: Resource, definition: Definition, records: Mapping[str, Document]
-) -> Scope:
+    context: Context, resource: Resource, definition: PipelineDefinition, records: Mapping[str, Document]
+) -> ExpressionScope:
     """Parameters, the steps that were begun, and the execution itself."""
     by_name = {step.name: step for step in definition.steps}
     described: dict[str, Any] = {}
@@ -40,12 +40,12 @@ def of_execution(
     def read(step: str, name: str) -> str:
         return _property_file(context, by_name[step], described[step], name)
 
-    return Scope(resource.state["parameters"], described, execution, read)
+    return ExpressionScope(resource.state["parameters"], described, execution, read)
 
 
-def _property_file(context: Context, step: Step, described: Document, name: str) -> str:
+def _property_file(context: Context, step: PipelineStep, described: Document, name: str) -> str:
     """The text of a property file of a processing step."""
-    files = {one["PropertyFileName"]: one for one in step.given.get("PropertyFiles", [])}
+    files = {one["PropertyFileName"]: one for one in step.members.get("PropertyFiles", [])}
     if name not in files:
         raise ValidationException(f"The step {step.name} has no property file {name}.")
     wanted = files[name]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from local_sagemaker.context import Context
-from local_sagemaker.domain.pipelines.definitions import Definition
+from local_sagemaker.domain.pipelines.definitions import PipelineDefinition
 from local_sagemaker.engine.workflows.pipelines import KIND
 from local_sagemaker.errors import ValidationException
 from local_sagemaker.storage.store import Resource
@@ -15,11 +15,11 @@ Document = dict[str, Any]
 
 
 def taken(
-    context: Context, pipeline: Resource, definition: Definition, config: Mapping[str, Any]
+    context: Context, pipeline: Resource, definition: PipelineDefinition, config: Mapping[str, Any]
 ) -> tuple[dict[str, str], Document]:
     """What a selective execution takes from its source: parameters, and members of its state."""
     selected = {one["StepName"] for one in config["SelectedSteps"]}
-    needed = definition.needed(selected) - selected
+    needed = definition.dependencies(selected) - selected
     source = _source(context, pipeline, config)
     if source is None and needed:
         raise ValidationException(

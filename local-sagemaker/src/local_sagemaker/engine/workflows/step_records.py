@@ -11,9 +11,9 @@ import time
 from typing import Any
 
 from local_sagemaker.context import Context
-from local_sagemaker.domain.pipelines import references, retries
-from local_sagemaker.domain.pipelines.definitions import Step
-from local_sagemaker.domain.pipelines.references import Scope
+from local_sagemaker.domain.pipelines import expressions, step_policies
+from local_sagemaker.domain.pipelines.definitions import PipelineStep
+from local_sagemaker.domain.pipelines.expressions import ExpressionScope
 from local_sagemaker.engine.workflows import caching, pipeline_steps
 from local_sagemaker.errors import AwsError
 from local_sagemaker.storage.store import Resource
@@ -24,7 +24,9 @@ REASON = 1024
 Document = dict[str, Any]
 
 
-def begun(context: Context, execution: Resource, step: Step, scope: Scope, last: Document | None) -> Document:
+def begun(
+    context: Context, execution: Resource, step: PipelineStep, scope: ExpressionScope, last: Document | None
+) -> Document:
     """A step's record after its beginning, which for a condition is its end as well.
 
     :param last: its record, when a policy has it tried again.
@@ -36,27 +38,31 @@ def begun(context: Context, execution: Resource, step: Step, scope: Scope, last:
     try:
         match step.type:
             case "Condition":
-                outcome = all(references.holds(one, scope) for one in step.arguments["Conditions"])
+                outcome = all(expressions.holds(one, scope) for one in step.arguments["Conditions"])
                 return record | _ended(now, "Succeeded", {"Condition": {"Outcome": str(outcome)}})
             case "Fail":
-                message = str(references.resolved(step.arguments.get("ErrorMessage", ""), scope))
+                message = str(expressions.resolve(step.arguments.get("ErrorMessage", ""), scope))
                 return record | _failed(now, message, {"Fail": {"ErrorMessage": message}})
-        arguments = references.resolved(dict(step.arguments), scope)
+        arguments = expressions.resolve(dict(step.arguments), scope)
         return record | _made(context, execution, step, arguments, record["attempt"])
     except AwsError as error:
-        again = retries.retried(step.policies, record, retries.fault_of(error), now)
+        again = step_policies.schedule_retry(
+            step.retry_policies, record, step_policies.fault_of_error(error.code, error.status), now
+        )
         return record | (again or _failed(now, f"ClientError: {error}"))
-    except references.ExpressionError as error:
+    except expressions.ExpressionError as error:
         return record | _failed(now, f"ClientError: {error}")
 
 
-def refresh(context: Context, execution: Resource, step: Step, record: Document) -> None:
+def refresh(context: Context, execution: Resource, step: PipelineStep, record: Document) -> None:
     """Take in what has become of a step's resource."""
     status, reason = pipeline_steps.look(context, step, record)
     now = time.time()
     is_stopping = record["status"] == "Stopping"
     if status == "Failed" and not is_stopping:
-        again = retries.retried(step.policies, record, retries.fault_in(reason), now)
+        again = step_policies.schedule_retry(
+            step.retry_policies, record, step_policies.fault_of_reason(reason), now
+        )
         if again is not None:
             record |= again
             return
@@ -70,7 +76,7 @@ def refresh(context: Context, execution: Resource, step: Step, record: Document)
         caching.keep(context, execution, step.name, record)
 
 
-def stop(context: Context, step: Step, record: Document) -> None:
+def stop(context: Context, step: PipelineStep, record: Document) -> None:
     """Ask for the end of a step that executes; one that waits for its next try has it at once."""
     if record.pop("again_at", None) is not None:
         record |= {"status": "Stopped", "end": time.time()}
@@ -79,9 +85,11 @@ def stop(context: Context, step: Step, record: Document) -> None:
     record["status"] = "Stopping"
 
 
-def _made(context: Context, execution: Resource, step: Step, arguments: Document, attempt: int) -> Document:
+def _made(
+    context: Context, execution: Resource, step: PipelineStep, arguments: Document, attempt: int
+) -> Document:
     """Begin a step's resource, or find what an earlier execution has made of the same."""
-    key, now = caching.key(step.type, arguments), time.time()
+    key, now = step_policies.cache_key(step.type, arguments), time.time()
     if key is not None and step.cache.is_enabled:
         found = caching.find(context, execution, step.name, key, expire_s=step.cache.expire_s, now=now)
         if found is not None and pipeline_steps.resource_of(context, step, found) is not None:

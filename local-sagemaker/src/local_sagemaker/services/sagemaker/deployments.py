@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from local_sagemaker.context import Context
-from local_sagemaker.domain.policies import PolicyError, policy_of
+from local_sagemaker.domain.deployment_policy import DeploymentPolicyError, policy_from_config
 from local_sagemaker.engine.endpoints import alarms
 from local_sagemaker.engine.endpoints.replica_set import Plan
 from local_sagemaker.errors import ValidationException
@@ -18,8 +18,8 @@ from local_sagemaker.storage.store import Resource
 def checked(context: Context, config: dict[str, Any] | None, plan: Plan) -> dict[str, Any] | None:
     """A DeploymentConfig that can be carried out for a plan, with alarms that there are."""
     try:
-        policy = policy_of(config, plan.size)
-    except PolicyError as error:
+        policy = policy_from_config(config, plan.size)
+    except DeploymentPolicyError as error:
         raise ValidationException(f"Invalid DeploymentConfig: {error}") from error
     if policy.is_rolling and plan.is_serverless:
         raise ValidationException(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from local_sagemaker.context import Context
-from local_sagemaker.domain.deployment import Event, NotNowError, step
+from local_sagemaker.domain.endpoint_states import EndpointEvent, EndpointStateError, transition
 from local_sagemaker.engine.endpoints.endpoint_records import KIND, changed, to_json
 from local_sagemaker.engine.endpoints.replica_set import Plan
 from local_sagemaker.errors import ValidationException
@@ -132,7 +132,7 @@ async def delete_endpoint(context: Context, parameters: dict[str, Any]) -> dict[
     name = parameters["EndpointName"]
 
     def change(resource: Resource) -> Resource:
-        taken = step(resource.status, Event.DELETE)
+        taken = transition(resource.status, EndpointEvent.DELETE)
         return changed(resource, taken.status, resource.document, resource.state)
 
     was = find(context, name).status
@@ -164,8 +164,8 @@ def _begin(
 
     def change(resource: Resource) -> Resource:
         try:
-            taken = step(resource.status, Event.UPDATE)
-        except NotNowError as error:
+            taken = transition(resource.status, EndpointEvent.UPDATE)
+        except EndpointStateError as error:
             raise ValidationException(_not_now(resource)) from error
         plan = planned(resource.state)
         state = {**resource.state, "generation": plan.generation, "rollout": to_json(plan)}

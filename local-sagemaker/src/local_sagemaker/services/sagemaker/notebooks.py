@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from local_sagemaker.context import Context
-from local_sagemaker.domain.notebook_states import Event, NotNowError, step
+from local_sagemaker.domain.notebook_states import NotebookEvent, NotebookStateError, transition
 from local_sagemaker.engine.notebooks import home
 from local_sagemaker.engine.notebooks.notebooks import KIND
 from local_sagemaker.errors import ValidationException
@@ -101,13 +101,13 @@ async def start_notebook_instance(context: Context, parameters: dict[str, Any]) 
         state = {**resource.state, "start": resource.state["start"] + 1, "tickets": {}}
         return replace(resource, document=kept, state=state)
 
-    context.notebooks.run(_move(context, parameters, Event.START, begun).name)
+    context.notebooks.run(_move(context, parameters, NotebookEvent.START, begun).name)
 
 
 @operation("sagemaker", "StopNotebookInstance")
 async def stop_notebook_instance(context: Context, parameters: dict[str, Any]) -> None:
     """Stop an instance's server and kernels; its files stay."""
-    context.notebooks.halt(_move(context, parameters, Event.STOP).name)
+    context.notebooks.halt(_move(context, parameters, NotebookEvent.STOP).name)
 
 
 @operation("sagemaker", "UpdateNotebookInstance", ignored=(*IGNORED, "DisassociateAcceleratorTypes"))
@@ -123,14 +123,14 @@ def update_notebook_instance(context: Context, parameters: dict[str, Any]) -> di
             document.pop("NotebookInstanceLifecycleConfigName", None)
         return replace(resource, document={**document, **_described(parameters)})
 
-    _move(context, parameters, Event.UPDATE, updated)
+    _move(context, parameters, NotebookEvent.UPDATE, updated)
     return {}
 
 
 @operation("sagemaker", "DeleteNotebookInstance")
 async def delete_notebook_instance(context: Context, parameters: dict[str, Any]) -> None:
     """Delete an instance that is Stopped or Failed, with its files; its logs stay."""
-    context.notebooks.remove(_move(context, parameters, Event.DELETE).name)
+    context.notebooks.remove(_move(context, parameters, NotebookEvent.DELETE).name)
 
 
 def find(context: Context, name: str) -> Resource:
@@ -144,15 +144,15 @@ def find(context: Context, name: str) -> Resource:
 def _move(
     context: Context,
     parameters: dict[str, Any],
-    event: Event,
+    event: NotebookEvent,
     change: Callable[[Resource], Resource] = lambda resource: resource,
 ) -> Resource:
     """Record an event and what it changes; ValidationException in AWS's words when it may not happen."""
 
     def moved(resource: Resource) -> Resource:
         try:
-            status = step(resource.status, event)
-        except NotNowError as error:
+            status = transition(resource.status, event)
+        except NotebookStateError as error:
             raise ValidationException(f"{error} for Notebook Instance ({resource.arn})") from error
         return replace(change(resource), status=status, modified=time.time())
 

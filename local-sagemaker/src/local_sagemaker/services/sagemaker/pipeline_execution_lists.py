@@ -34,7 +34,7 @@ def list_pipeline_execution_steps(context: Context, parameters: dict[str, Any]) 
     if "PipelineExecutionArn" not in parameters:
         raise ValidationException("PipelineExecutionArn is missing. Name an execution.")
     execution = find(context, parameters["PipelineExecutionArn"])
-    given = {step.name: step.given for step in definition_of(execution).steps}
+    given = {step.name: step.members for step in definition_of(execution).steps}
     begun = sorted(execution.state["steps"].items(), key=lambda item: item[1]["start"])
     if parameters.get("SortOrder", "Descending") == "Descending":
         begun.reverse()

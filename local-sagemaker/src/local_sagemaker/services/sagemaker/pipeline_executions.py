@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from local_sagemaker.context import Context
-from local_sagemaker.domain.pipelines.definitions import Definition
+from local_sagemaker.domain.pipelines.definitions import PipelineDefinition
 from local_sagemaker.engine.workflows import selection
 from local_sagemaker.engine.workflows.pipelines import KIND
 from local_sagemaker.errors import ValidationException
@@ -68,12 +68,14 @@ def start_pipeline_execution(context: Context, parameters: dict[str, Any]) -> di
 def _state(context: Context, pipeline: Resource, text: str, parameters: dict[str, Any]) -> dict[str, Any]:
     """What an execution begins with; of a selective one, also what it takes from an earlier execution."""
     given = {one["Name"]: one["Value"] for one in parameters.get("PipelineParameters", [])}
-    definition = Definition.read(text)
     taken: dict[str, Any] = {"steps": {}}
-    if "SelectiveExecutionConfig" in parameters:
-        source, taken = selection.taken(context, pipeline, definition, parameters["SelectiveExecutionConfig"])
-        given = {**source, **given}
-    values = definition.values(given)
+    with pipelines.definition_errors():
+        definition = PipelineDefinition.parse(text)
+        if "SelectiveExecutionConfig" in parameters:
+            config = parameters["SelectiveExecutionConfig"]
+            source, taken = selection.taken(context, pipeline, definition, config)
+            given = {**source, **given}
+        values = definition.parameter_values(given)
     return {"definition": text, "parameters": values, "given": given, "tried": {}, **taken}
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from local_sagemaker.context import Context
-from local_sagemaker.domain.pipelines.definitions import Definition
+from local_sagemaker.domain.pipelines import DefinitionError
+from local_sagemaker.domain.pipelines.definitions import PipelineDefinition
 from local_sagemaker.engine.workflows import caching
 from local_sagemaker.errors import ValidationException
 from local_sagemaker.services.registry import operation
@@ -134,5 +136,15 @@ def _definition(context: Context, parameters: Mapping[str, Any]) -> str | None:
     if place is not None:
         text = context.objects.path(place["Bucket"], place["ObjectKey"]).read_text(encoding="utf-8")
     if text is not None:
-        Definition.read(text)
+        with definition_errors():
+            PipelineDefinition.parse(text)
     return text
+
+
+@contextmanager
+def definition_errors() -> Iterator[None]:
+    """Raise ValidationException for a definition that is not valid."""
+    try:
+        yield
+    except DefinitionError as error:
+        raise ValidationException(str(error)) from error

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
-from local_sagemaker.domain.policies import Policy, PolicyError, policy_of
-from local_sagemaker.engine.endpoints.fleet import Blend, Fleet, Variant
+from local_sagemaker.domain.deployment_policy import (
+    DeploymentPolicy,
+    DeploymentPolicyError,
+    policy_from_config,
+)
 
 
 def blue_green(kind: str, wait_s: int = 5, **routing: object) -> dict[str, Any]:
@@ -41,7 +44,7 @@ def rolling(value: int, kind: str = "CAPACITY_PERCENT") -> dict[str, Any]:
 )
 def test_traffic_goes_over_in_steps(config: dict[str, Any] | None, expected: tuple[float, ...]):
     """Of a fleet of four instances; the last step has all of it."""
-    assert policy_of(config, instances=4).shares == expected
+    assert policy_from_config(config, instance_count=4).shares == expected
 
 
 def test_waits_alarms_and_timeouts_are_taken_over():
@@ -49,8 +52,8 @@ def test_waits_alarms_and_timeouts_are_taken_over():
     config = blue_green("ALL_AT_ONCE")
     config["BlueGreenUpdatePolicy"]["MaximumExecutionTimeoutInSeconds"] = 600
     config["AutoRollbackConfiguration"] = {"Alarms": [{"AlarmName": "late"}]}
-    expected = Policy((1.0,), wait_s=5, termination_wait_s=7, timeout_s=600, alarms=("late",))
-    assert policy_of(config, 1) == expected
+    expected = DeploymentPolicy((1.0,), wait_s=5, termination_wait_s=7, timeout_s=600, alarms=("late",))
+    assert policy_from_config(config, 1) == expected
 
 
 @pytest.mark.parametrize(
@@ -66,22 +69,13 @@ def test_waits_alarms_and_timeouts_are_taken_over():
 )
 def test_what_cannot_be_carried_out_is_refused(config: dict[str, Any], said: str):
     """With the member and its bounds."""
-    with pytest.raises(PolicyError, match=said):
-        policy_of(config, instances=4)
+    with pytest.raises(DeploymentPolicyError, match=said):
+        policy_from_config(config, instance_count=4)
 
 
 def test_a_timeout_must_outlast_the_waits():
     """Else no deployment could end."""
     config = blue_green("ALL_AT_ONCE", wait_s=3600)
     config["BlueGreenUpdatePolicy"]["MaximumExecutionTimeoutInSeconds"] = 600
-    with pytest.raises(PolicyError, match="longer than the waits"):
-        policy_of(config, instances=1)
-
-
-def test_a_blend_gives_each_fleet_its_share():
-    """To within one invocation, whether a variant is named or not."""
-    old, new = (Fleet({"main": Variant("main", 1.0)}) for _ in range(2))
-    blend = Blend(old, new, 0.1)
-    chosen = [blend.choose() for _ in range(50)] + [blend.named("main") for _ in range(50)]
-    assert sum(variant is new.variants["main"] for variant in chosen) == 10
-    assert blend.named("none") is None
+    with pytest.raises(DeploymentPolicyError, match="longer than the waits"):
+        policy_from_config(config, instance_count=1)

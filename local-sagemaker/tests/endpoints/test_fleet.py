@@ -1,16 +1,12 @@
-"""Which variant and container an invocation goes to, and how an endpoint's states follow each other."""
+"""Which variant and which container an invocation goes to."""
 
 from collections import Counter
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_sagemaker.domain.deployment import STEPS, Event, NotNowError, step
-from local_sagemaker.engine.endpoints.fleet import Fleet, Target, Variant
+from local_sagemaker.engine.endpoints.fleet import Blend, Fleet, Target, Variant
 from local_sagemaker.engine.processes.wire import Client
-
-STATES = ["Creating", "InService", "Updating", "Failed", "Deleting"]
 
 
 def fleet(weights: list[float]) -> Fleet:
@@ -53,35 +49,10 @@ def test_the_idlest_healthy_container_is_chosen():
     assert Variant("v", 1.0, [sick]).choose() is None
 
 
-@given(st.sampled_from(STATES), st.lists(st.sampled_from(list(Event)), max_size=12))
-def test_an_endpoint_never_leaves_the_known_states(status: str, events: list[Event]):
-    """Whatever happens in whatever order, only states of DescribeEndpoint follow, and Deleting is final."""
-    for event in events:
-        try:
-            status_after = step(status, event).status
-        except NotNowError:
-            continue
-        assert status_after in STATES
-        assert status != "Deleting" or status_after == "Deleting"
-        status = status_after
-
-
-@pytest.mark.parametrize("status", STATES)
-def test_every_state_can_be_deleted(status: str):
-    """No endpoint can become impossible to remove."""
-    assert step(status, Event.DELETE).status == "Deleting"
-
-
-def test_a_failed_update_goes_back_and_a_failed_creation_fails():
-    """Rolling back keeps the endpoint in service; a first deployment has nothing to go back to."""
-    assert step("Updating", Event.FLEET_FAILED) == STEPS["Updating", Event.FLEET_FAILED]
-    assert step("Updating", Event.FLEET_FAILED).status == "InService"
-    assert not step("Updating", Event.FLEET_FAILED).switches
-    assert step("Creating", Event.FLEET_FAILED).status == "Failed"
-
-
-@pytest.mark.parametrize("status", ["Creating", "Updating", "Failed", "Deleting"])
-def test_only_an_endpoint_in_service_is_updated(status: str):
-    """SageMaker refuses to update an endpoint that is on its way, broken or leaving."""
-    with pytest.raises(NotNowError):
-        step(status, Event.UPDATE)
+def test_a_blend_gives_each_fleet_its_share():
+    """To within one invocation, whether a variant is named or not."""
+    old, new = (Fleet({"main": Variant("main", 1.0)}) for _ in range(2))
+    blend = Blend(old, new, 0.1)
+    chosen = [blend.choose() for _ in range(50)] + [blend.named("main") for _ in range(50)]
+    assert sum(variant is new.variants["main"] for variant in chosen) == 10
+    assert blend.named("none") is None

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local_sagemaker.domain import lifecycle
-from local_sagemaker.domain.lifecycle import Instruction, Outcome, Phase, State, Stop, step
+from local_sagemaker.domain.lifecycle import Instruction, JobOutcome, Phase, State, Stop, transition
 
 EVENTS = st.one_of(
     *(
         st.builds(kind, at=st.floats(0, 1e9))
         for kind in (
             lifecycle.Admitted,
-            lifecycle.Prepared,
+            lifecycle.WorkspacePrepared,
             lifecycle.StopRequested,
             lifecycle.RuntimeExceeded,
             lifecycle.GraceExpired,
@@ -34,17 +34,17 @@ EVENTS = st.one_of(
 ORDER = list(Phase)
 
 
-def walk(events: list[lifecycle.Event]):
+def walk(events: list[lifecycle.JobEvent]):
     """Every state on the way, with the instructions that led on from it."""
     state = State()
     for event in events:
-        following, instructions = step(state, event)
+        following, instructions = transition(state, event)
         yield state, event, following, instructions
         state = following
 
 
 @given(st.lists(EVENTS))
-def test_a_job_never_goes_back(events: list[lifecycle.Event]):
+def test_a_job_never_goes_back(events: list[lifecycle.JobEvent]):
     """Phases only advance, but for a retry of a container; what has ended stays as it is."""
     for state, event, following, instructions in walk(events):
         if isinstance(event, lifecycle.Exited) and following.retries > state.retries:
@@ -59,7 +59,7 @@ def test_a_job_never_goes_back(events: list[lifecycle.Event]):
 
 
 @given(st.lists(EVENTS))
-def test_a_job_ends_once_with_an_outcome_and_a_time(events: list[lifecycle.Event]):
+def test_a_job_ends_once_with_an_outcome_and_a_time(events: list[lifecycle.JobEvent]):
     """There is an outcome exactly when the container has ended or a step has failed."""
     endings = 0
     for state, event, following, _ in walk(events):
@@ -72,16 +72,16 @@ def test_a_job_ends_once_with_an_outcome_and_a_time(events: list[lifecycle.Event
 
 
 @given(st.lists(EVENTS))
-def test_an_outcome_that_was_decided_is_only_made_worse_by_a_failed_upload(events: list[lifecycle.Event]):
+def test_an_outcome_that_was_decided_is_only_made_worse_by_a_failed_upload(events: list[lifecycle.JobEvent]):
     """A completed container whose model cannot be kept is a failed job; nothing else is decided anew."""
     for state, event, following, _ in walk(events):
         if state.outcome is not None and following.outcome is not state.outcome:
             assert isinstance(event, lifecycle.StepFailed)
-            assert following.outcome is Outcome.FAILED
+            assert following.outcome is JobOutcome.FAILED
 
 
 @given(st.lists(EVENTS))
-def test_a_container_is_started_and_ended_only_while_the_job_runs(events: list[lifecycle.Event]):
+def test_a_container_is_started_and_ended_only_while_the_job_runs(events: list[lifecycle.JobEvent]):
     """Instructions fit the phase they come with."""
     phases = {
         Instruction.PREPARE: Phase.DOWNLOADING,
@@ -95,19 +95,19 @@ def test_a_container_is_started_and_ended_only_while_the_job_runs(events: list[l
 
 
 @given(st.lists(EVENTS))
-def test_only_a_job_that_nobody_stopped_completes(events: list[lifecycle.Event]):
+def test_only_a_job_that_nobody_stopped_completes(events: list[lifecycle.JobEvent]):
     """Completed means: exit status 0, and no stop. A failure has a reason."""
     for _, _, following, _ in walk(events):
-        if following.outcome is Outcome.COMPLETED:
+        if following.outcome is JobOutcome.COMPLETED:
             assert (following.exit_status, following.stop) == (0, None)
-        if following.outcome is Outcome.STOPPED:
+        if following.outcome is JobOutcome.STOPPED:
             assert following.stop is not None
-        if following.outcome is Outcome.FAILED:
+        if following.outcome is JobOutcome.FAILED:
             assert following.reason
 
 
 @given(st.lists(EVENTS))
-def test_a_restart_asks_for_what_the_phase_needs_and_changes_nothing(events: list[lifecycle.Event]):
+def test_a_restart_asks_for_what_the_phase_needs_and_changes_nothing(events: list[lifecycle.JobEvent]):
     """Whatever was under way when the service died is asked for again."""
     needs = {
         Phase.QUEUED: (),
@@ -116,7 +116,7 @@ def test_a_restart_asks_for_what_the_phase_needs_and_changes_nothing(events: lis
         Phase.ENDED: (),
     }
     for _, _, state, _ in walk(events):
-        following, instructions = step(state, lifecycle.Restarted(at=1.0))
+        following, instructions = transition(state, lifecycle.Restarted(at=1.0))
         running = (Instruction.LAUNCH, *((Instruction.TERMINATE,) if state.stop else ()))
         assert following == state
         assert instructions == needs.get(state.phase, running)
@@ -127,13 +127,13 @@ def test_a_restart_asks_for_what_the_phase_needs_and_changes_nothing(events: lis
 )
 def test_the_way_of_a_job(status: int, outcome: str, reason: str):
     """Queued, downloading, running, uploading, ended."""
-    state, instructions = step(State(), lifecycle.Admitted(at=1.0))
+    state, instructions = transition(State(), lifecycle.Admitted(at=1.0))
     assert (state.phase, instructions) == (Phase.DOWNLOADING, (Instruction.PREPARE,))
-    state, instructions = step(state, lifecycle.Prepared(at=2.0))
+    state, instructions = transition(state, lifecycle.WorkspacePrepared(at=2.0))
     assert (state.phase, state.started, instructions) == (Phase.RUNNING, 2.0, (Instruction.LAUNCH,))
-    state, instructions = step(state, lifecycle.Exited(at=3.0, status=status, reason="why"))
+    state, instructions = transition(state, lifecycle.Exited(at=3.0, status=status, reason="why"))
     assert (state.phase, instructions) == (Phase.UPLOADING, (Instruction.UPLOAD,))
-    state, instructions = step(state, lifecycle.Uploaded(at=4.0))
+    state, instructions = transition(state, lifecycle.Uploaded(at=4.0))
     assert (state.phase, state.outcome, state.reason, state.ended) == (Phase.ENDED, outcome, reason, 4.0)
 
 
@@ -141,9 +141,9 @@ def test_the_way_of_a_job(status: int, outcome: str, reason: str):
 def test_a_job_stopped_while_it_runs_is_stopped_however_it_ends(status: int):
     """A second request changes nothing; the container's own exit status does not matter."""
     running = State(phase=Phase.RUNNING, started=1.0)
-    state, instructions = step(running, lifecycle.StopRequested(at=2.0))
+    state, instructions = transition(running, lifecycle.StopRequested(at=2.0))
     assert (state.stop, instructions) == (Stop.REQUEST, (Instruction.TERMINATE,))
-    assert step(state, lifecycle.StopRequested(at=3.0)) == (state, ())
-    assert step(state, lifecycle.GraceExpired(at=4.0)) == (state, (Instruction.KILL,))
-    state, _ = step(state, lifecycle.Exited(at=5.0, status=status, reason="why"))
-    assert (state.outcome, state.reason) == (Outcome.STOPPED, "")
+    assert transition(state, lifecycle.StopRequested(at=3.0)) == (state, ())
+    assert transition(state, lifecycle.GraceExpired(at=4.0)) == (state, (Instruction.KILL,))
+    state, _ = transition(state, lifecycle.Exited(at=5.0, status=status, reason="why"))
+    assert (state.outcome, state.reason) == (JobOutcome.STOPPED, "")

@@ -1,4 +1,4 @@
-"""Pipelines' definitions and the expressions in them."""
+"""Pipeline definitions and their expressions."""
 # ruff: noqa: ANN401 (an expression is any JSON)
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_sagemaker.domain.pipelines.definitions import Definition
-from local_sagemaker.domain.pipelines.references import ExpressionError, Scope, holds, resolved
-from local_sagemaker.errors import ValidationException
+from local_sagemaker.domain.pipelines import DefinitionError
+from local_sagemaker.domain.pipelines.definitions import PipelineDefinition
+from local_sagemaker.domain.pipelines.expressions import ExpressionError, ExpressionScope, holds, resolve
 
-SCOPE = Scope(
+SCOPE = ExpressionScope(
     parameters={"Depth": 3, "Name": "lab"},
     steps={
         "Train": {"ModelArtifacts": {"S3ModelArtifacts": "s3://lab/m.tar.gz"}},
@@ -57,7 +57,7 @@ def json_get(path: str) -> dict[str, Any]:
 )
 def test_expressions_have_values(expression: Any, expected: Any):
     """References, functions, and both within any structure."""
-    assert resolved(expression, SCOPE) == expected
+    assert resolve(expression, SCOPE) == expected
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_expressions_have_values(expression: Any, expected: Any):
 def test_an_expression_without_a_value_is_an_error(expression: dict[str, Any]):
     """Instead of an empty text in somebody's request."""
     with pytest.raises(ExpressionError):
-        resolved(expression, SCOPE)
+        resolve(expression, SCOPE)
 
 
 def compare(kind: str, left: Any, right: Any) -> dict[str, Any]:
@@ -101,8 +101,8 @@ def test_a_step_waits_for_what_it_names_and_refers_to():
     inner = step("In", Arguments={"ErrorMessage": get("Steps.A.X")})
     branch = {"Conditions": [compare("Equals", get("Steps.B.X"), 1)], "IfSteps": [inner], "ElseSteps": []}
     steps = [step("A"), step("B", DependsOn=["A"]), step("If", "Condition", Arguments=branch)]
-    read = {one.name: one for one in Definition.read(json.dumps({"Steps": steps})).steps}
-    assert {name: set(one.waits_for) for name, one in read.items()} == {
+    read = {one.name: one for one in PipelineDefinition.parse(json.dumps({"Steps": steps})).steps}
+    assert {name: set(one.depends_on) for name, one in read.items()} == {
         "A": set(),
         "B": {"A"},
         "If": {"B"},
@@ -124,8 +124,8 @@ def test_a_step_waits_for_what_it_names_and_refers_to():
 )
 def test_a_definition_that_cannot_be_carried_out_is_refused(document: Any, message: str):
     """When it is given, not when it runs."""
-    with pytest.raises(ValidationException, match=message):
-        Definition.read(document if isinstance(document, str) else json.dumps(document))
+    with pytest.raises(DefinitionError, match=message):
+        PipelineDefinition.parse(document if isinstance(document, str) else json.dumps(document))
 
 
 PARAMETERS = [
@@ -138,8 +138,8 @@ PARAMETERS = [
 
 def test_parameters_have_their_types_and_defaults():
     """They come as texts."""
-    definition = Definition.read(json.dumps({"Parameters": PARAMETERS, "Steps": []}))
-    assert definition.values({"Rate": "0.5", "Warm": "true"}) == {
+    definition = PipelineDefinition.parse(json.dumps({"Parameters": PARAMETERS, "Steps": []}))
+    assert definition.parameter_values({"Rate": "0.5", "Warm": "true"}) == {
         "Depth": 3,
         "Kind": "a",
         "Rate": 0.5,
@@ -147,12 +147,12 @@ def test_parameters_have_their_types_and_defaults():
     }
     for values, message in (
         ({}, "Missing value for the parameter Rate"),
-        ({"Rate": "fast"}, "no Float"),
+        ({"Rate": "fast"}, "not of the type Float"),
         ({"Rate": "1", "Kind": "c"}, "it may be one of"),
         ({"Rate": "1", "Other": "c"}, "Unknown parameters: Other"),
     ):
-        with pytest.raises(ValidationException, match=message):
-            definition.values(values)
+        with pytest.raises(DefinitionError, match=message):
+            definition.parameter_values(values)
 
 
 def grafted(value: Any, path: list[int], graft: Any) -> Any:
@@ -196,13 +196,13 @@ ANYTHING = st.recursive(
 @given(st.lists(st.integers(0, 9), max_size=7), ANYTHING)
 def test_no_definition_is_more_than_refused(path: list[int], graft: Any):
     """Whatever stands where something else belongs: it is read, or it is the client's mistake."""
-    with suppress(ValidationException):
-        definition = Definition.read(json.dumps(grafted(LARGE, path, graft)))
-        definition.values({})
-        definition.needed(step.name for step in definition.steps)
+    with suppress(DefinitionError):
+        definition = PipelineDefinition.parse(json.dumps(grafted(LARGE, path, graft)))
+        definition.parameter_values({})
+        definition.dependencies(step.name for step in definition.steps)
 
 
 def test_depth_is_refused():
     """A text that nests without end is no definition."""
-    with pytest.raises(ValidationException, match="Unable to parse"):
-        Definition.read('{"Steps": ' + "[" * 100_000 + "]" * 100_000 + "}")
+    with pytest.raises(DefinitionError, match="Unable to parse"):
+        PipelineDefinition.parse('{"Steps": ' + "[" * 100_000 + "]" * 100_000 + "}")
