@@ -1,6 +1,6 @@
 """The description of one model's continuous cycle, and how descriptions are found.
 
-Imported while Airflow parses DAG files: standard library only.
+Imported while Airflow parses DAG files: the standard library and croniter only.
 """
 
 from __future__ import annotations
@@ -14,9 +14,19 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
+from croniter import CroniterError, croniter  # type: ignore[import-untyped]  # it ships no types
+
+from include.core.layout import CYCLE_NAME
 from include.core.monitoring import Monitoring
 
-NAME = re.compile(r"[a-z][a-z0-9]{0,15}")
+#: what Airflow and croniter know under the same name, besides five fields
+PRESETS = {"@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually"}
+#: hashed and random fields give other ticks each time they are read
+UNSTABLE = re.compile(r"(?i)(?:^|[\s,])[hr](?:[\s,(/]|$)")
+HOW_TO = (
+    "Write five fields (minute, hour, day of the month, month, day of the week) such as '0 0 1 * *', "
+    f"or one of {', '.join(sorted(PRESETS))}."
+)
 
 
 @dataclass(frozen=True)
@@ -162,16 +172,37 @@ class Cycle:
 
     def __post_init__(self) -> None:
         """Refuse what no run could work with."""
-        if not NAME.fullmatch(self.name):
+        if not CYCLE_NAME.fullmatch(self.name):
             raise ValueError(
-                f"The cycle's name {self.name!r} does not fit {NAME.pattern}: it becomes part of job names "
-                "and S3 keys. Rename the cycle and its package."
+                f"The cycle's name {self.name!r} does not fit {CYCLE_NAME.pattern}: it becomes part of "
+                "job names and S3 keys. Rename the cycle and its package."
             )
         if self.start.tzinfo is not UTC or (self.end is not None and self.end.tzinfo is not UTC):
             raise ValueError(f"Cycle {self.name}: start and end must be in UTC (datetime(..., tzinfo=UTC)).")
+        self._check_schedule("schedule", self.schedule)
+        if self.monitoring.schedule is not None:
+            self._check_schedule("monitoring.schedule", self.monitoring.schedule)
         if not 0 <= self.quarantine_limit_share <= 1:
             raise ValueError(
                 f"Cycle {self.name}: quarantine_limit_share={self.quarantine_limit_share} is a share, 0 to 1."
+            )
+
+    def _check_schedule(self, field: str, expression: str) -> None:
+        """Raise ValueError unless Airflow and jobs read a schedule alike, and `start` is one of its ticks."""
+        given = f"Cycle {self.name}: {field}={expression!r}"
+        is_known = len(expression.split()) == 5 or expression in PRESETS  # noqa: PLR2004 - minutes, not seconds
+        if not is_known or UNSTABLE.search(expression):
+            raise ValueError(f"{given} is no schedule. {HOW_TO}")
+        try:
+            tick = croniter(expression, croniter(expression, self.start).get_prev(datetime)).get_next(
+                datetime
+            )
+        except CroniterError as error:
+            raise ValueError(f"{given} is never due, or cannot be read: {error}. {HOW_TO}") from error
+        if tick != self.start:
+            raise ValueError(
+                f"{given} has no tick at start={self.start.isoformat()}, where the first interval begins. "
+                f"Write start={tick.isoformat()}, or another schedule."
             )
 
 

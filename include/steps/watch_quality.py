@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from include.core.monitoring import Facet
+from include.core.schedule import ticks, window_schedule
 from include.ml.features.labels import as_text
 from include.ml.monitoring import judging
 from include.ml.monitoring.bias import bias_metrics
@@ -18,7 +19,6 @@ from include.ml.monitoring.estimation import estimate
 from include.ml.monitoring.judging import Standard
 from include.ml.monitoring.quality import model_quality
 from include.ml.refusal import Refused
-from include.ml.schedule import ticks
 from include.steps.contract import Step
 from include.steps.manifest import write_json
 from include.steps.standards import read_calibration, read_reference, read_standard
@@ -77,7 +77,7 @@ def ends(step: Step, known_times: pd.Series) -> list[datetime]:
     """The window's end and those after it, until every label was known."""
     found = [step.end]
     last = known_times.max()
-    following = ticks(step.description.monitoring.schedule or step.description.schedule, step.end)
+    following = ticks(window_schedule(step.description), step.end)
     while pd.notna(last) and found[-1] < last:
         found.append(next(following))
     return found

@@ -14,29 +14,11 @@ from typing import Any
 
 import pytest
 
-from include.core.cycle import Cycle, PythonSource, Rollout, Split
+from include.core.cycle import Cycle
 from include.core.settings import Settings, settings
 from sagemaker_kit.service import Service
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def cycle() -> Cycle:
-    """A monthly cycle of one year, which is over."""
-    return Cycle(
-        name="flights",
-        description="Will it be late?",
-        task="binary",
-        schedule="0 0 1 * *",
-        start=datetime(2013, 1, 1, tzinfo=UTC),
-        end=datetime(2014, 1, 1, tzinfo=UTC),
-        source=PythonSource(),
-        split=Split(holdout=timedelta(days=7), validation=timedelta(days=4)),
-        metric="roc_auc",
-        hyperparameters={"depth": "3"},
-        rollout=Rollout(bake_s=0.5),
-    )
 
 
 @pytest.fixture

@@ -1,18 +1,19 @@
-"""Which interval a run is about, however it was started."""
+"""The interval of a run, however it was started."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
 
+from flywheel.intervals import run_interval
 from include.core.cycle import Cycle
 from include.core.exceptions import IntervalError
 from include.core.layout import Interval
-from include.core.schedule import history, newest_complete, run_interval, starting_at
+from include.core.schedule import newest_complete
 
 
 def day(year: int, month: int, number: int = 1) -> datetime:
@@ -65,20 +66,6 @@ def test_a_run_by_hand_after_the_source_ended_takes_its_last_interval(cycle: Cyc
     assert run_interval(given, cycle) == Interval(day(2013, 12), day(2014, 1))
 
 
-@pytest.mark.parametrize(
-    ("moment", "start"),
-    [
-        (day(2013, 6), day(2013, 5)),
-        (day(2013, 6) - timedelta(seconds=1), day(2013, 4)),
-        (day(2013, 6) + timedelta(microseconds=1), day(2013, 5)),
-        (day(2030, 1), day(2013, 12)),
-    ],
-)
-def test_an_interval_is_complete_from_its_end_on(cycle: Cycle, moment: datetime, start: datetime):
-    """Exactly at its end it is."""
-    assert newest_complete(cycle, moment).start == start
-
-
 @pytest.mark.parametrize("asked", ["2012-12-01", "2014-01-01"])
 def test_an_interval_outside_of_the_cycle_is_refused(cycle: Cycle, asked: str):
     """The error says which time there is data for."""
@@ -92,31 +79,3 @@ def test_an_interval_that_is_not_over_is_refused(cycle: Cycle):
     month = newest_complete(endless, datetime.now(UTC)).end
     with pytest.raises(IntervalError, match="not over yet"):
         run_interval(context(asked=f"{month:%Y-%m-%d}"), endless)
-
-
-def test_a_date_between_two_intervals_is_refused_with_the_next_start(cycle: Cycle):
-    """The user learns what to write instead."""
-    with pytest.raises(IntervalError, match="next one starts at 2013-02-01"):
-        starting_at(cycle, "2013-01-15")
-
-
-@pytest.mark.parametrize("text", ["soon", "2013-13-01", "01.02.2013"])
-def test_what_is_no_date_is_refused(cycle: Cycle, text: str):
-    """The error shows how to write one."""
-    with pytest.raises(IntervalError, match="Write it like 2013-01-01"):
-        starting_at(cycle, text)
-
-
-def test_intervals_of_hours_are_found_by_their_time(cycle: Cycle):
-    """A date with a time, with or without an offset, names one."""
-    often = replace(cycle, schedule="0 */6 * * *")
-    six = datetime(2013, 1, 1, 6, tzinfo=UTC)
-    assert starting_at(often, "2013-01-01T06:00").start == six
-    assert starting_at(often, "2013-01-01T07:00+01:00").start == six
-
-
-def test_history_reaches_from_the_cycles_start_to_the_interval(cycle: Cycle):
-    """The interval itself is the last."""
-    found = list(history(cycle, Interval(day(2013, 3), day(2013, 4))))
-    assert [i.start for i in found] == [day(2013, 1), day(2013, 2), day(2013, 3)]
-    assert [i.end for i in found] == [day(2013, 2), day(2013, 3), day(2013, 4)]

@@ -13,6 +13,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
 from flywheel.hooks.sagemaker import SageMakerHook
+from flywheel.intervals import run_interval
 from flywheel.operators import BatchTransformOperator
 from flywheel.operators.scoring import champion_of
 from flywheel.timetables import CycleTimetable
@@ -26,7 +27,6 @@ from include.core.schedule import (
     history,
     last_windows,
     newest_complete,
-    run_interval,
     starting_at,
     window_schedule,
 )

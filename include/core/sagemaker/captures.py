@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
-
-from croniter import croniter  # type: ignore[import-untyped]  # it ships no types
 
 from include.core.cycle import Cycle
 from include.core.keys import canonical, digest
@@ -15,7 +14,7 @@ from include.core.layout import Interval, split_uri
 from include.core.sagemaker.client import SageMaker
 from include.core.sagemaker.requests import Source
 from include.core.sagemaker.work import Input
-from include.core.schedule import window_schedule
+from include.core.schedule import ticks, window_schedule
 from include.core.settings import Settings
 
 #: folders of files by the hour: `yyyy/mm/dd/hh/`
@@ -72,11 +71,9 @@ def truth_files(hook: SageMaker, settings: Settings, cycle: Cycle, window: Inter
 
 
 def horizon(cycle: Cycle, window: Interval) -> datetime:
-    """Until when labels of a window are waited for: as many windows more as its decisions look at."""
-    ticks, end = croniter(window_schedule(cycle), window.end), window.end
-    for _ in range(cycle.monitoring.windows):
-        end = ticks.get_next(datetime)
-    return end
+    """Return until when labels of a window are waited for: as many windows more as its decisions look at."""
+    following = ticks(window_schedule(cycle), window.end)
+    return list(islice(following, cycle.monitoring.windows))[-1]
 
 
 def files_by_hour(

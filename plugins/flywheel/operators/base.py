@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 from airflow.sdk import BaseOperator, Context, ExceptionRetryPolicy, RetryAction, RetryRule
 
 from flywheel.hooks.sagemaker import SageMakerHook
+from flywheel.intervals import run_interval
 from flywheel.links import FlywheelLink, PageLink, page_url
 from include.core.cycle import Cycle
 from include.core.exceptions import FlywheelError
 from include.core.layout import Interval
 from include.core.ledger import Ledger
 from include.core.retraining.records import Requests
-from include.core.schedule import run_interval
 from include.core.settings import Settings, settings
 
 #: what a step hands to the next ones, the only thing that goes through XCom

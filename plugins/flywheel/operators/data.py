@@ -5,6 +5,7 @@ from __future__ import annotations
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
+from flywheel.intervals import BY_ASSET, run_requests
 from flywheel.operators.base import Result
 from flywheel.operators.job import JobOperator
 from flywheel.operators.ordered import OrderedOperator
@@ -22,7 +23,6 @@ from include.core.layout import Interval
 from include.core.retraining.requests import Request
 from include.core.sagemaker.requests import Source
 from include.core.sagemaker.work import Input, Work
-from include.core.schedule import BY_ASSET, run_requests
 
 
 class FetchOperator(TableOperator):

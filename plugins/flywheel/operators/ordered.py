@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 
 from airflow.sdk import Context
 
+from flywheel.intervals import BY_ASSET
 from flywheel.operators.base import Result
 from flywheel.operators.job import JobOperator
 from flywheel.triggers.order import TurnTrigger
 from include.core.dependencies import PATIENCE, Need, Order
 from include.core.exceptions import HistoryIncomplete
 from include.core.layout import Interval
-from include.core.schedule import BY_ASSET
 
 #: the same for a run that monitoring asked for, which goes on where a hole is only undecided
 PATIENCE_OF_ASKED = timedelta(seconds=30)

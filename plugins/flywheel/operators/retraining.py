@@ -12,12 +12,11 @@ from flywheel.links import DecisionLink, absolute_page_url, cycle_page, object_u
 from flywheel.operators.base import CycleOperator, Result
 from include.core.cycle import Cycle
 from include.core.exceptions import OutputMissing
-from include.core.layout import Interval
+from include.core.layout import Interval, retrain_uri
 from include.core.retraining.decisions import Deciding
 from include.core.retraining.records import now
 from include.core.retraining.requests import Request, is_open
 from include.core.retraining.rule import Json
-from include.core.schedule import retrain_uri
 
 
 def retrain_asset(cycle: Cycle) -> Asset:
@@ -26,7 +25,7 @@ def retrain_asset(cycle: Cycle) -> Asset:
     For any scheme but `x-...` Airflow asks all providers how to write the URI, and with Amazon's comes boto3,
     which each task would pay for when it parses its DAG.
     """
-    return Asset(name=retrain_uri(cycle), uri=f"x-{retrain_uri(cycle)}")
+    return Asset(name=retrain_uri(cycle.name), uri=f"x-{retrain_uri(cycle.name)}")
 
 
 class WatchingOperator(CycleOperator):

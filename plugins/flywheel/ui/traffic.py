@@ -15,13 +15,11 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from croniter import croniter  # type: ignore[import-untyped]  # it ships no types
-
 from flywheel.ui.objects import Item, Remembered
 from include.core.cycle import Cycle
 from include.core.layout import Interval
 from include.core.retraining.rule import Json
-from include.core.schedule import window_schedule
+from include.core.schedule import interval_around, window_schedule
 
 #: how many files are read at most, the newest: of captures, and of ground truth
 FILES = 200
@@ -113,7 +111,7 @@ class Traffic:
                 found.malformed += 1
                 continue
             if window is None or not window.start <= moment < window.end:
-                window = _window_of(self._cycle, moment)
+                window = interval_around(window_schedule(self._cycle), moment)
             found.events.setdefault(window, []).append(event)
         return found
 
@@ -148,11 +146,6 @@ def _truths(body: bytes) -> set[str]:
         except (ValueError, KeyError, TypeError):
             continue  # collect tells of it, with the reason
     return found
-
-
-def _window_of(cycle: Cycle, moment: datetime) -> Interval:
-    end: datetime = croniter(window_schedule(cycle), moment).get_next(datetime)
-    return Interval(croniter(window_schedule(cycle), end).get_prev(datetime), end)
 
 
 def _window(window: Interval, files: list[Captured], labels: set[str], *, is_watched: bool) -> Json:

@@ -1,0 +1,93 @@
+"""The interval and the requests of a run of Airflow's, however the run was started."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from include.core.cycle import Cycle
+from include.core.exceptions import IntervalError
+from include.core.layout import Interval, retrain_uri, training_dag
+from include.core.retraining.requests import Request, answered
+from include.core.schedule import newest_complete, starting_at
+
+log = logging.getLogger(__name__)
+
+#: run type of a run that events of assets started
+BY_ASSET = "asset_triggered"
+
+
+def run_interval(
+    context: Mapping[str, Any],
+    cycle: Cycle,
+    *,
+    schedule: str | None = None,
+    requests: Callable[[], list[Request]] = list,
+) -> Interval:
+    """Return the interval of a run, and log where it comes from.
+
+    The param `interval_start` beats the request that the run answers, which beats the run's own data
+    interval, which beats the newest interval that was complete when the run was due.
+
+    :param schedule: cron expression of the intervals; by default the cycle's
+    :param requests: reads the requests for retraining, which the run of an asset event answers
+    :raises IntervalError: the interval is none of the cycle's, or is not over yet
+    """
+    run = context["dag_run"]
+    param = context["params"].get("interval_start")
+    start, end = run.data_interval_start, run.data_interval_end
+    if param:
+        interval, why = starting_at(cycle, param, schedule), f"the param interval_start={param}"
+    elif run.run_type == BY_ASSET:
+        request = run_requests(run, cycle, requests())[-1]
+        interval, why = Interval.from_iso(request.train_interval), f"request {request.number}"
+    elif start and end and not _is_manual_after_the_end(run, cycle):
+        interval, why = Interval(start.astimezone(UTC), end.astimezone(UTC)), "the run's data interval"
+    else:
+        interval = newest_complete(cycle, run.run_after, schedule)
+        why = f"the newest interval complete at {run.run_after.isoformat()}"
+    _check(cycle, interval)
+    log.info("Interval %s: %s", interval, why)
+    return interval
+
+
+def run_requests(run: Any, cycle: Cycle, requests: list[Request]) -> list[Request]:  # noqa: ANN401 - Airflow's DagRun
+    """Return the requests that a run of an asset event answers, the one it trains for last.
+
+    Events coalesce, and an event's extra may name one request only: the log of requests has them all.
+
+    :raises IntervalError: there is no request
+    """
+    named = [event.extra.get("request") for event in run.consumed_asset_events]
+    found = answered(requests, run.run_after, [number for number in named if isinstance(number, int)])
+    if not found:
+        raise IntervalError(
+            f"An event of {retrain_uri(cycle.name)} started this run, but no request for retraining of "
+            f"{cycle.name} is recorded. To train without one, start {training_dag(cycle.name)} by hand."
+        )
+    return found
+
+
+def _is_manual_after_the_end(run: Any, cycle: Cycle) -> bool:  # noqa: ANN401 - Airflow's DagRun
+    """Whether the form's "now" gave a run an interval after the end of a finished source."""
+    return cycle.end is not None and run.run_type == "manual" and run.data_interval_start >= cycle.end
+
+
+def _check(cycle: Cycle, interval: Interval) -> None:
+    """Raise IntervalError if there is no data for an interval, by the cycle's description or by the clock."""
+    known = f"Cycle {cycle.name} has data from {cycle.start.date()} to {_date(cycle.end)}"
+    if interval.start < cycle.start or (cycle.end is not None and interval.end > cycle.end):
+        raise IntervalError(
+            f"The interval {interval} is outside of the cycle. {known}: choose an interval_start there."
+        )
+    if interval.end > datetime.now(UTC):
+        raise IntervalError(f"The interval {interval} is not over yet. Run it after its end.")
+
+
+def _date(moment: datetime | None) -> date | str:
+    """Return a date for people, or `now` for a source that goes on."""
+    if moment is None:
+        return "now"
+    return moment.date() if moment.time() == time(0) else moment.isoformat()
