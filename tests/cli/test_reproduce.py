@@ -36,7 +36,8 @@ SETTINGS = Settings(bucket="reproduced", threads=1)
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """One local SageMaker with the project's own image."""
     place = tmp_path_factory.mktemp("service")
-    made = Service(place / "root", place / "log")
+    image = PROJECT / "include/image/image.toml"
+    made = Service(place / "root", place / "log", "--image", str(image))
     made.start()
     made.s3.create_bucket(Bucket=SETTINGS.bucket)
     yield made

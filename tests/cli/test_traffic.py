@@ -33,7 +33,7 @@ from include.core.retraining.records import WatchLog
 from include.core.sagemaker import requests
 from include.core.schedule import starting_at
 from include.core.settings import Settings, settings
-from sagemaker_kit.service import Service
+from sagemaker_kit.service import PROJECT, Service
 from tests.flywheel.conftest import Attempt
 
 CYCLE = find_cycles()["digits"]
@@ -53,7 +53,8 @@ def patch() -> Iterator[pytest.MonkeyPatch]:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """One local SageMaker with the project's own image."""
     place = tmp_path_factory.mktemp("service")
-    made = Service(place / "root", place / "log")
+    image = PROJECT / "include/image/image.toml"
+    made = Service(place / "root", place / "log", "--image", str(image))
     made.start()
     made.s3.create_bucket(Bucket=BUCKET)
     yield made

@@ -7,6 +7,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -26,9 +27,9 @@ print(open(told).read() if os.path.exists(told) else "hidden")
 
 
 @pytest.fixture(scope="module")
-def service(start_shared_service: Callable[..., Any]) -> Any:
+def service(start_shared_service: Callable[..., Any], samples: Path) -> Any:
     """A service with one instance, `lab`, for all tests of the module."""
-    made = start_shared_service()
+    made = start_shared_service("--notebooks", str(samples))
     create(made, "lab")
     return made
 
@@ -75,7 +76,7 @@ def test_a_kernel_reaches_the_service_and_finds_the_samples(service: Any):
         kernel = send(client, "POST", lab, "kernels", {"name": "python3", "path": "a.ipynb"})["id"]
         printed = asyncio.run(run(client, lab, kernel, CODE))
     assert "seen-from-inside" in printed
-    assert "1_explore.ipynb" in printed
+    assert "sample.ipynb" in printed
     assert "notebooks.toml" not in printed
     assert str(service.root / "notebooks/lab/home") in printed
     assert '"ResourceName": "lab"' in printed or "hidden" in printed

@@ -24,13 +24,13 @@ GROUP = "/aws/sagemaker/NotebookInstances"
 ON_CREATE = (
     "#!/bin/bash\nset -e\necho made at $HOME in $AWS_DEFAULT_REGION\necho made >> SageMaker/seen.txt\n"
 )
-ON_START = "echo started >> ~/SageMaker/seen.txt; test -f ~/SageMaker/1_explore.ipynb"
+ON_START = "echo started >> ~/SageMaker/seen.txt; test -f ~/SageMaker/sample.ipynb"
 
 
 @pytest.fixture(scope="module")
-def service(start_shared_service: Callable[..., Any]) -> Any:
+def service(start_shared_service: Callable[..., Any], samples: Path) -> Any:
     """A service for all tests of the module."""
-    return start_shared_service()
+    return start_shared_service("--notebooks", str(samples))
 
 
 def test_scripts_run_at_creation_and_at_every_start(service: Any):

@@ -12,7 +12,7 @@ from local_sagemaker.engine.processes.isolation import Isolation, available, wra
 
 FORKED = """
 import sys
-from local_sagemaker.engine import zygote
+from local_sagemaker.engine.processes import zygote
 zygote.isolate(sys.argv[1] == "overlay", sys.argv[2])
 sys.stdout.write(open(sys.argv[3]).read())
 """

@@ -82,7 +82,7 @@ def test_the_whole_group_is_ended(tmp_path: Path):
 def test_a_process_outlives_the_one_that_started_it(tmp_path: Path):
     """Its starter is killed; another process adopts it and learns how it ended."""
     code = (
-        "import os, sys; from pathlib import Path; from local_sagemaker.engine import process\n"
+        "import os, sys; from pathlib import Path; from local_sagemaker.engine.processes import process\n"
         "place = Path(sys.argv[1])\n"
         "script = 'while [ ! -e go ]; do sleep 0.02; done; exit 5'\n"
         "process.start(process.ProcessSpec(('sh', '-c', script), dict(os.environ), place / 'workspace',"
