@@ -30,7 +30,7 @@ sys.path.insert(0, str(ROOT))
 
 from include.ml.monitoring import constraints, drift, violations  # noqa: E402
 from include.ml.monitoring.statistics import Bounds, Profile  # noqa: E402
-from include.steps import columns  # noqa: E402 - after the path
+from include.steps import tables  # noqa: E402 - after the path
 from include.steps.tables import write_table  # noqa: E402
 
 NUMBERS, TEXTS, CATEGORIES = 15, 5, 50
@@ -59,11 +59,11 @@ def prepare(folder: Path, rows: int) -> None:
     for name, seed, shift in (("baseline", 0, 0.0), ("current", 1, 0.3)):
         write_table(folder / f"{name}.parquet", table(rows, seed, shift))
     bounds = Bounds()
-    for batch in columns.read_batches(folder / "baseline.parquet"):
-        bounds.add(columns.columns_of(batch, NAMES))
+    for batch in tables.read_batches(folder / "baseline.parquet"):
+        bounds.add(tables.columns_of(batch, NAMES))
     profile = Profile(bounds.edges())
-    for batch in columns.read_batches(folder / "baseline.parquet"):
-        profile.add(columns.columns_of(batch, NAMES), batch.num_rows)
+    for batch in tables.read_batches(folder / "baseline.parquet"):
+        profile.add(tables.columns_of(batch, NAMES), batch.num_rows)
     found = profile.statistics()
     (folder / "statistics.json").write_text(json.dumps(found))
     (folder / "constraints.json").write_text(json.dumps(constraints.suggest(found)))
@@ -71,7 +71,7 @@ def prepare(folder: Path, rows: int) -> None:
 
 def read(folder: Path) -> int:
     """Only read the current rows, batch by batch."""
-    return sum(batch.num_rows for batch in columns.read_batches(folder / "current.parquet"))
+    return sum(batch.num_rows for batch in tables.read_batches(folder / "current.parquet"))
 
 
 def ours(folder: Path) -> int:
@@ -83,9 +83,9 @@ def ours(folder: Path) -> int:
     known = {name: list(drift.categories(each)) for name, each in features.items() if drift.is_text(each)}
     profile = Profile(edges, known)
     path = folder / "current.parquet"
-    sample = columns.Sample(columns.count_rows([path]), 5000)
-    for batch in columns.read_batches(path):
-        profile.add(columns.columns_of(batch, NAMES), batch.num_rows)
+    sample = tables.Sample(tables.count_rows([path]), 5000)
+    for batch in tables.read_batches(path):
+        profile.add(tables.columns_of(batch, NAMES), batch.num_rows)
         sample.add(batch)
     sample.frame()
     now = profile.statistics()

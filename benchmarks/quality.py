@@ -25,9 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from include.cycles.flights import features
 from include.ml.features.labels import places
-from include.steps import partitions
 from include.steps.contract import Step
-from include.steps.rows import to_columns
+from include.steps.rows import feature_rows, find_partitions, to_columns
 from include.steps.serving.inference import Model, read_model
 
 KEY = "0" * 64
@@ -103,7 +102,7 @@ def train(months: list[Month]) -> tuple[Model, float]:
 def score(model: Model, month: Month) -> tuple[float, float, float]:
     """ROC AUC, average precision and log loss on every flight of a month that arrived."""
     step = month.step("score", {month.place: month.cleaned})
-    rows = partitions.feature_rows(step, partitions.find(step)[0]).dropna(subset=features.LABEL)
+    rows = feature_rows(step, find_partitions(step)[0]).dropna(subset=features.LABEL)
     scores = model.probabilities(to_columns(rows, features.SIGNATURE))[:, 1]
     late = places(rows[features.LABEL], features.CLASSES)
     return roc_auc_score(late, scores), average_precision_score(late, scores), log_loss(late, scores)

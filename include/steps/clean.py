@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from include.ml.cleaning.rules import QUARANTINE, Cleaner, top_reasons
-from include.ml.refusal import Refused
+from include.ml.exceptions import InvalidInput
 from include.steps.contract import Step, run
 from include.steps.manifest import check_balance, write_json, write_manifest
 from include.steps.tables import TableWriter, read_chunks
@@ -64,7 +64,7 @@ def clean_table(step: Step, name: str, quarantine: TableWriter) -> Tally:
     """Clean one table, chunk by chunk."""
     schema, path = step.module("schema"), step.required("fetch") / f"{name}.parquet"
     if not path.is_file():
-        raise Refused(f"The fetched data has no {path.name}. Run fetch again for this interval.")
+        raise InvalidInput(f"The fetched data has no {path.name}. Run fetch again for this interval.")
     is_facts = name == schema.FACTS
     within = (pd.Timestamp(step.start), pd.Timestamp(step.end)) if is_facts else None
     cleaner = Cleaner(name, schema.TABLES[name], step.module("cleaning").RULES[name], within)
@@ -122,7 +122,7 @@ def check_limit(name: str, tally: Tally, limit_share: float) -> None:
     if share <= limit_share and tally.rows_out:
         return
     examples = " | ".join(f"row {e['row']}: {e['reason']}" for e in tally.examples)
-    raise Refused(
+    raise InvalidInput(
         f"{tally.rows_quarantined} of {tally.rows_in} rows of {name} are bad ({share:.1%}, the limit is "
         f"{limit_share:.1%}): {top_reasons(tally.reasons)}. Examples: {examples}. "
         "Correct the source, or the rules in schema.py and cleaning.py."

@@ -11,15 +11,13 @@ from typing import IO, Any, Self
 
 import pandas as pd
 
-from include.ml.monitoring.captures import Capture, without_input
+from include.ml.exceptions import InvalidInput
 from include.ml.monitoring.ground_truth import coverage, label_history
-from include.ml.monitoring.records import Faults
-from include.ml.refusal import Refused
+from include.ml.monitoring.records import Capture, Faults, without_input
 from include.steps.contract import Step, run
 from include.steps.manifest import write_json, write_manifest
-from include.steps.scored import read_scored
 from include.steps.tables import read_table, write_table
-from include.steps.traffic_files import TruthFound, read_captures, read_truth
+from include.steps.traffic import TruthFound, read_captures, read_scored, read_truth
 
 PREDICTIONS = ("event_id", "event_time", "source", "label", "score", "model")
 #: records in one file of merged/
@@ -49,13 +47,13 @@ def batch_predictions(step: Step) -> pd.DataFrame:
     """The batch transform's answers, with the times of their events."""
     files = sorted((step.required("prepared") / "rows").glob("*.parquet"))
     if not files:
-        raise Refused("The prepared data holds no rows/*.parquet. Run prepare for the interval.")
+        raise InvalidInput("The prepared data holds no rows/*.parquet. Run prepare for the interval.")
     events = pd.concat([read_table(path, ["event_id", "event_time"]) for path in files], ignore_index=True)
     scored = read_scored(step.required("scored"))
     joined = scored.merge(events, on="event_id", how="left", validate="one_to_one")
     if joined["event_time"].isna().any():
         event = joined.loc[joined["event_time"].isna(), "event_id"].iloc[0]
-        raise Refused(
+        raise InvalidInput(
             f"The event {event} was scored, but is not among the prepared rows. Run batch_transform again."
         )
     return joined.assign(source="batch", model=step.parameters.get("model", ""))

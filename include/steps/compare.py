@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from include.ml.evaluation import metrics
-from include.ml.refusal import Refused
+from include.ml.exceptions import InvalidInput
 from include.ml.reports import replays
 from include.steps import contract
 from include.steps.contract import Step
@@ -59,9 +59,11 @@ def read_story(step: Step) -> dict[str, Any]:
     try:
         story: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise Refused(f"The story of the replay cannot be read: {error}. Run `make replay` again.") from error
+        raise InvalidInput(
+            f"The story of the replay cannot be read: {error}. Run `make replay` again."
+        ) from error
     if not story.get("months"):
-        raise Refused("No interval of the replay had a champion: there is nothing to compare.")
+        raise InvalidInput("No interval of the replay had a champion: there is nothing to compare.")
     return story
 
 
@@ -115,12 +117,12 @@ def labelled(step: Step, folder: Path, end: datetime) -> tuple[Arrays, np.ndarra
     columns = ["event_id", *features.SIGNATURE]
     files = sorted((folder / "rows").glob("*.parquet"))
     if not files:
-        raise Refused(f"{folder} holds no rows/*.parquet. Run score_and_monitor for its interval again.")
+        raise InvalidInput(f"{folder} holds no rows/*.parquet. Run score_and_monitor for its interval again.")
     rows = pd.concat([read_table(path, columns) for path in files], ignore_index=True)
     labels = read_table(folder / "labels/labels.parquet", ["event_id", "label", "known_time"])
     known = labels[labels["known_time"] <= end]
     judged = rows.merge(known, on="event_id", how="inner", validate="one_to_one")
     places = pd.Index(features.CLASSES).get_indexer(pd.Index(judged["label"].astype(str)))
     if (places < 0).any() or not len(places):
-        raise Refused(f"{folder} has no labels, or some that are none of {list(features.CLASSES)}.")
+        raise InvalidInput(f"{folder} has no labels, or some that are none of {list(features.CLASSES)}.")
     return to_columns(judged, features.SIGNATURE), places

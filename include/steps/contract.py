@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import NoReturn
 
 from include.core.cycle import Cycle
-from include.ml.refusal import Refused
+from include.ml.exceptions import InvalidInput
 
 #: overrides /opt/ml where a job cannot have a root directory of its own
 BASE_VARIABLE = "SAGEMAKER_BASE_DIR"
@@ -63,7 +63,7 @@ class Step:
         """The directory of an input that the step cannot do without."""
         path = self.input(name)
         if not path.is_dir() or not any(path.iterdir()):
-            raise Refused(
+            raise InvalidInput(
                 f"The input {name!r} of step {self.name} is missing or empty ({path}). "
                 "Name it among the job's inputs, and check that the step before it wrote something."
             )
@@ -90,11 +90,13 @@ def parse_time(name: str, text: str) -> datetime:
     try:
         time = datetime.fromisoformat(text)
     except ValueError as error:
-        raise Refused(
+        raise InvalidInput(
             f"--{name} {text!r} is no ISO 8601 time. Write it like 2013-01-01T00:00:00+00:00."
         ) from error
     if time.tzinfo is None:
-        raise Refused(f"--{name} {text!r} does not say its offset from UTC. Write {text}+00:00 if it is UTC.")
+        raise InvalidInput(
+            f"--{name} {text!r} does not say its offset from UTC. Write {text}+00:00 if it is UTC."
+        )
     return time.astimezone(UTC)
 
 
@@ -102,13 +104,13 @@ def step_from(name: str, told: Mapping[str, str], base: Path) -> Step:
     """The step described by names and values, wherever they came from."""
     missing = [key for key in COMMON if not told.get(key)]
     if missing:
-        raise Refused(
+        raise InvalidInput(
             f"Step {name} was not told its {', '.join(missing)} (it was told {sorted(told)}). "
             "Give every job --cycle, --start, --end and --key."
         )
     start, end = parse_time("start", told["start"]), parse_time("end", told["end"])
     if start >= end:
-        raise Refused(
+        raise InvalidInput(
             f"The interval {start.isoformat()} to {end.isoformat()} is empty. Its end must be later."
         )
     parameters = {key: value for key, value in told.items() if key not in COMMON}
@@ -130,7 +132,7 @@ def from_arguments(name: str, arguments: Sequence[str], base: Path) -> Step:
     names, values = given[0::2], given[1::2]
     odd = [text for text in names if not text.startswith("--")]
     if odd or len(names) != len(values):
-        raise Refused(
+        raise InvalidInput(
             f"Arguments {given} are no pairs of `--name value`. Check the job's ContainerArguments."
         )
     return step_from(name, {text[2:]: value for text, value in zip(names, values, strict=True)}, base)
@@ -142,7 +144,7 @@ def from_hyperparameters(name: str, base: Path) -> Step:
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise Refused(
+        raise InvalidInput(
             f"{path} cannot be read ({error}). SageMaker writes it before a training job starts."
         ) from error
     return step_from(name, told, base)
@@ -172,7 +174,7 @@ def run(name: str, work: Callable[[Step], Mapping[str, float]]) -> None:
     try:
         step = read_step(name)
         metrics = work(step)
-    except Refused as refusal:
+    except InvalidInput as refusal:
         refuse(str(refusal), training=name == "train")
     explore(step)
     print(metric_line(metrics), flush=True)

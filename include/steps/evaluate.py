@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,18 @@ import numpy as np
 
 from include.ml.evaluation import metrics
 from include.ml.evaluation.comparison import Answers
-from include.ml.evaluation.metrics import Estimate
-from include.ml.models.importance import permutation_importance
-from include.ml.refusal import Refused
+from include.ml.evaluation.metrics import Estimate, permutation_importance
+from include.ml.exceptions import InvalidInput
+from include.ml.reports import cards, plots
 from include.ml.reports import evaluation as reports
-from include.ml.reports import plots
-from include.steps import card, contract, judgement, reference
+from include.steps import contract, judgement
 from include.steps.contract import Step
 from include.steps.judgement import Comparison, Estimates
-from include.steps.manifest import write_json, write_manifest
+from include.steps.manifest import digest, write_json, write_manifest
+from include.steps.monitoring import reference
 from include.steps.rows import Rows, read_rows
 from include.steps.serving import inference, model_files
-from include.steps.serving.inference import Model
+from include.steps.serving.inference import Model, Signature
 
 #: rows that `verify` sends through the live endpoint
 GOLDEN_ROWS = 20
@@ -45,7 +46,7 @@ def work(step: Step) -> Mapping[str, float]:
     rows = read_rows(step.required("holdout"), features)
     with tempfile.TemporaryDirectory() as place:
         models = read_models(step, Path(place))
-        trained = card.read_trained(Path(place) / "challenger")
+        trained = read_trained(Path(place) / "challenger")
         answers = {
             name: Answers(score(model, rows, features.CLASSES, name), threshold(name, model))
             for name, model in models.items()
@@ -66,7 +67,7 @@ def work(step: Step) -> Mapping[str, float]:
     write_json(step.output / "evaluation.json", document)
     write_golden(step.output / "golden.jsonl", rows, models["challenger"])
     write_report(step, rows, verdict, document, answers)
-    card.write(step, trained, models["challenger"].signature, verdict, document)
+    write_card(step, trained, models["challenger"].signature, verdict, document)
     reference.write_reference(step)
     reference.write_monitoring(
         step,
@@ -98,7 +99,9 @@ def read_models(step: Step, place: Path) -> dict[str, Model]:
 def _unpacked(source: Path, target: Path) -> Path:
     archive = source / "model.tar.gz"
     if not archive.is_file():
-        raise Refused(f"There is no model.tar.gz in {source}. Give the job the output of a training job.")
+        raise InvalidInput(
+            f"There is no model.tar.gz in {source}. Give the job the output of a training job."
+        )
     return model_files.unpack(archive, target)
 
 
@@ -107,7 +110,7 @@ def score(model: Model, rows: Rows, classes: tuple[str, ...], name: str) -> np.n
     try:
         found = model.probabilities(rows.columns)
     except KeyError as error:
-        raise Refused(
+        raise InvalidInput(
             f"The {name} cannot be scored on this holdout: it needs {error}, which SIGNATURE and combine in "
             "features.py no longer give. Keep the column, or start a cycle of a new name."
         ) from error
@@ -238,3 +241,68 @@ def finite(value: Any) -> Any:  # noqa: ANN401 - any JSON
     if isinstance(value, list):
         return [finite(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What the challenger's own files say of it."""
+
+    #: content key of the training
+    key: str
+    #: over names and digests of the code that it was trained by
+    code: str
+    measured: Mapping[str, float | None]
+
+
+def read_trained(folder: Path) -> Trained:
+    """Read it from an unpacked model, whose files have been checked."""
+    about = json.loads((folder / model_files.MANIFEST).read_text())
+    measured = json.loads((folder / model_files.METRICS).read_text())["metrics"]
+    files = [file for file in about["files"] if file["name"].startswith("code/")]
+    sums = "".join(f"{file['name']} {file['sha256']}\n" for file in files)
+    return Trained(about["key"], hashlib.sha256(sums.encode()).hexdigest(), measured)
+
+
+def write_card(
+    step: Step,
+    trained: Trained,
+    signature: Signature,
+    verdict: Mapping[str, Any],
+    evaluation: Mapping[str, Any],
+) -> None:
+    """Write both forms of the card."""
+    cycle = step.description
+    facts = cards.Facts(
+        cycle=step.cycle,
+        purpose=cycle.description,
+        intended_uses=cycle.intended_uses,
+        limits=cycle.limits,
+        task=cycle.task,
+        classes=step.module("features").CLASSES,
+        lineage=lineage(step, trained),
+        hyperparameters=cycle.hyperparameters,
+        features=[*signature.numbers, *signature.strings],
+        training=trained.measured,
+        verdict=verdict,
+        evaluation=evaluation,
+    )
+    write_json(step.output / "model_card.json", cards.document(facts))
+    (step.output / "model_card.html").write_text(cards.page(facts), encoding="utf-8")
+
+
+def lineage(step: Step, trained: Trained) -> dict[str, str]:
+    """Where the version comes from: intervals, cut-offs, keys and digests."""
+    split = step.description.split
+    holdout = sorted(step.required("holdout").rglob("*.parquet"))
+    sums = "".join(f"{path.name} {digest(path)}\n" for path in holdout)
+    return {
+        "data interval": f"{step.start.isoformat()} to {step.end.isoformat()}",
+        "trained on events before": (step.end - split.holdout - split.validation).isoformat(),
+        "judged on events from": (step.end - split.holdout).isoformat(),
+        "judged on events before": step.end.isoformat(),
+        "labels known by": step.end.isoformat(),
+        "training key": trained.key,
+        "evaluation key": step.key,
+        "model code sha256": trained.code,
+        "holdout sha256": hashlib.sha256(sums.encode()).hexdigest(),
+    }

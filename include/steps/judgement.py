@@ -18,11 +18,12 @@ from include.ml.evaluation.comparison import (
     Gain,
     Holdout,
     Plan,
+    SliceGain,
     gains,
+    slice_gains,
 )
 from include.ml.evaluation.metrics import Estimate
 from include.ml.evaluation.promotion import decide
-from include.ml.evaluation.slices import SliceGain, slice_gains
 from include.steps.contract import Step
 from include.steps.rows import Rows
 

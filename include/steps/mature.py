@@ -10,14 +10,14 @@ from typing import Any
 
 import pandas as pd
 
+from include.ml.exceptions import InvalidInput
 from include.ml.monitoring.ground_truth import COLUMNS, label_history, labels_at
 from include.ml.monitoring.judging import cutoffs, once_each, quality_at
-from include.ml.refusal import Refused
 from include.steps.contract import Step, parse_time, run
 from include.steps.manifest import write_json, write_manifest
-from include.steps.standards import read_standard
+from include.steps.monitoring.reference import read_standard
 from include.steps.tables import read_table
-from include.steps.traffic_files import read_truth
+from include.steps.traffic import read_truth
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,9 @@ def read_plan(step: Step) -> tuple[list[Earlier], list[datetime]]:
         told = json.loads((step.required("plan") / "plan.json").read_text(encoding="utf-8"))
         return [Earlier(**each) for each in told["windows"]], [parse_time("end", end) for end in told["ends"]]
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise Refused(f"plan.json cannot be read ({error!r}). Clear the task, which writes it.") from error
+        raise InvalidInput(
+            f"plan.json cannot be read ({error!r}). Clear the task, which writes it."
+        ) from error
 
 
 class Labels:

@@ -8,8 +8,8 @@ from typing import Any
 from include.ml.monitoring.alarms import AlarmRule, alarm
 from include.steps.contract import Step, run
 from include.steps.manifest import write_json, write_manifest
-from include.steps.watch_data import watch_data
-from include.steps.watch_quality import watch_quality
+from include.steps.monitoring.data import watch_data
+from include.steps.monitoring.quality import watch_quality
 
 #: what the job is told of the champion, by the names in evidence.json
 CHAMPION = {

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from include.ml.exceptions import InvalidInput
 from include.ml.features.labels import places
-from include.ml.refusal import Refused
-from include.steps import partitions
 from include.steps.contract import Step, run
 from include.steps.manifest import write_manifest
+from include.steps.rows import Partition, feature_rows, find_partitions
 from include.steps.tables import write_table
 
 #: records in one file to score; the files are scored side by side
@@ -19,7 +19,7 @@ BATCH_ROWS = 65_536
 def prepare(step: Step) -> dict[str, int]:
     """Write `batch/*.csv`, `rows/*.parquet` and `labels/labels.parquet`."""
     features = step.module("features")
-    rows = partitions.feature_rows(step, own_partition(step))
+    rows = feature_rows(step, own_partition(step))
     watched = ["event_id", "event_time", *features.SIGNATURE, *features.COMBINED]
     for number, first in enumerate(range(0, len(rows), BATCH_ROWS)):
         chunk = rows.iloc[first : first + BATCH_ROWS]
@@ -33,12 +33,12 @@ def prepare(step: Step) -> dict[str, int]:
     return counts | {"labels": n_labels}
 
 
-def own_partition(step: Step) -> partitions.Partition:
+def own_partition(step: Step) -> Partition:
     """The cleaned partition of the step's interval."""
-    for partition in partitions.find(step):
+    for partition in find_partitions(step):
         if (partition.start, partition.end) == (step.start, step.end):
             return partition
-    raise Refused(
+    raise InvalidInput(
         f"The cleaned data of {step.start.isoformat()} to {step.end.isoformat()} is not among the inputs. "
         "Run clean for the interval, and name its output in the job's input manifest."
     )

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from include.ml.refusal import Refused
+from include.ml.exceptions import InvalidInput
 from include.ml.reports.window.page import Report, page
 from include.steps.contract import Step, run
 from include.steps.manifest import write_manifest
@@ -43,7 +43,7 @@ def read(path: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise Refused(
+        raise InvalidInput(
             f"{path.name} cannot be read ({error}). Run monitor and decide for the window again, then report."
         ) from error
     return found

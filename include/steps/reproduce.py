@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from include.ml.models.reproduction import reproduction
-from include.ml.refusal import Refused
+from include.ml.exceptions import InvalidInput
+from include.ml.models.export import reproduction
 from include.steps import contract
 from include.steps.contract import Step
 from include.steps.manifest import write_json, write_manifest
@@ -48,9 +48,9 @@ def read_tolerance(step: Step) -> float:
     try:
         tolerance = float(text)
     except ValueError as error:
-        raise Refused(f"--tolerance {text!r} is no number. Give one like 1e-6.") from error
+        raise InvalidInput(f"--tolerance {text!r} is no number. Give one like 1e-6.") from error
     if not 0 <= tolerance < 1:
-        raise Refused(f"--tolerance {text} must be at least 0 and less than 1, as probabilities are.")
+        raise InvalidInput(f"--tolerance {text} must be at least 0 and less than 1, as probabilities are.")
     return tolerance
 
 

@@ -1,9 +1,10 @@
-"""The rows that transform wrote: read, checked, and turned into what a model takes."""
+"""Rows as a model takes them: those that transform wrote, and those of the cleaned partitions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 
@@ -11,9 +12,11 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from include.ml.exceptions import InvalidInput
 from include.ml.features.labels import places
-from include.ml.refusal import Refused
+from include.steps.contract import Step
 from include.steps.serving.inference import Arrays
+from include.steps.tables import read_table
 
 
 @dataclass(frozen=True)
@@ -35,22 +38,22 @@ def read_rows(folder: Path, features: ModuleType) -> Rows:
     """Every labelled row below `folder`, in the order of the files' names.
 
     :param features: the cycle's module `features`, with SIGNATURE, LABEL and CLASSES
-    :raises Refused: when a column is missing, there is no row, or a label is none of the classes
+    :raises InvalidInput: when a column is missing, there is no row, or a label is none of the classes
     """
     parts = sorted(folder.rglob("*.parquet"))
     wanted = ["event_id", *features.SIGNATURE, features.LABEL]
     if not parts:
-        raise Refused(f"{folder} holds no Parquet file. Check what the transform step wrote.")
+        raise InvalidInput(f"{folder} holds no Parquet file. Check what the transform step wrote.")
     for part in parts:
         missing = sorted(set(wanted) - set(pq.read_schema(part).names))
         if missing:
-            raise Refused(
+            raise InvalidInput(
                 f"{part.name} lacks the column(s) {', '.join(missing)}. The transform step must write every "
                 "column of SIGNATURE in features.py, the event id and the label."
             )
     frame = pd.concat([pd.read_parquet(part, columns=wanted) for part in parts], ignore_index=True)
     if frame.empty:
-        raise Refused(f"{folder} holds no rows. Fetch a longer period, or check the split of the cycle.")
+        raise InvalidInput(f"{folder} holds no rows. Fetch a longer period, or check the split of the cycle.")
     labels = places(frame[features.LABEL], features.CLASSES)
     return Rows(to_columns(frame, features.SIGNATURE), labels, frame["event_id"].astype(str).to_numpy(object))
 
@@ -62,4 +65,85 @@ def to_columns(frame: pd.DataFrame, kinds: Mapping[str, str]) -> Arrays:
         if kind == "number"
         else frame[name].astype(object).where(frame[name].notna(), "").astype(str).to_numpy(object)
         for name, kind in kinds.items()
+    }
+
+
+FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H-%M", "%Y-%m-%dT%H-%M-%S")
+
+
+@dataclass(frozen=True)
+class Partition:
+    """The cleaned tables of one interval."""
+
+    interval: str
+    start: datetime
+    end: datetime
+    path: Path
+
+
+def find_partitions(step: Step) -> list[Partition]:
+    """The partitions below the input `clean`, `<interval>/<key>/`, from the earliest to the latest."""
+    root = step.required("clean")
+    found: dict[str, Partition] = {}
+    for path in sorted({file.parent for file in root.glob("*/*/*.parquet")}):
+        interval = path.parent.name
+        if interval in found:
+            raise InvalidInput(
+                f"The interval {interval} was given twice, as {found[interval].path.name} and {path.name}. "
+                "Name one key for each interval in the job's input manifest."
+            )
+        start, end = _times(interval)
+        found[interval] = Partition(interval, start, end, path)
+    future = [partition.interval for partition in found.values() if partition.end > step.end]
+    if future:
+        raise InvalidInput(
+            f"The partitions {future} end after {step.end.isoformat()}: the step must not see them."
+        )
+    if not found:
+        raise InvalidInput(
+            f"The input 'clean' holds no partition `<interval>/<key>/*.parquet` ({root}). Run clean."
+        )
+    return sorted(found.values(), key=lambda partition: partition.start)
+
+
+def _times(interval: str) -> tuple[datetime, datetime]:
+    parts = interval.split("_")
+    times = [time for time in map(_time, parts) if time]
+    if len(parts) != len(times) or len(times) != 2:  # noqa: PLR2004 - a start and an end
+        raise InvalidInput(f"{interval!r} is no interval. Partitions are named like 2013-01-01_2013-02-01.")
+    return times[0], times[1]
+
+
+def _time(text: str) -> datetime | None:
+    for form in FORMATS:
+        try:
+            return datetime.strptime(text, form).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+    return None
+
+
+def feature_rows(step: Step, partition: Partition) -> pd.DataFrame:
+    """The partition's facts ordered by time: ids, times, signature, label, combined attributes."""
+    features = step.module("features")
+    tables = {}
+    for name in step.module("schema").TABLES:
+        path = partition.path / f"{name}.parquet"
+        if not path.is_file():
+            raise InvalidInput(
+                f"The partition {partition.interval} has no {path.name}. Run clean again for it."
+            )
+        tables[name] = read_table(path)
+    built = step.module("joining").build(tables)
+    rows: pd.DataFrame = built.sort_values(["event_time", "event_id"], ignore_index=True)
+    combined = features.combine(columns_of(rows, features.SIGNATURE))
+    numbers = {name: np.asarray(combined[name], dtype=float) for name in features.COMBINED}
+    return pd.concat([rows, pd.DataFrame(numbers, index=rows.index)], axis=1)
+
+
+def columns_of(rows: pd.DataFrame, signature: dict[str, str]) -> dict[str, np.ndarray]:
+    """The signature's columns as arrays: numbers as float, text as objects."""
+    return {
+        name: rows[name].to_numpy(dtype=float if kind == "number" else object)
+        for name, kind in signature.items()
     }

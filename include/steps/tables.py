@@ -1,4 +1,4 @@
-"""Tables as Parquet files, written and read chunk by chunk; the same bytes for the same rows."""
+"""Tables as Parquet files: written chunk by chunk, read as frames, as column batches, or as a sample."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from include.ml.monitoring.summaries import Column, Texts
 
 #: rows that are in memory at a time
 CHUNK_ROWS = 16_384
@@ -72,3 +75,72 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame
     """A whole Parquet file."""
     with pq.ParquetFile(path) as file:
         return cast("pd.DataFrame", file.read(columns=columns, use_threads=False).to_pandas())
+
+
+#: rows that are in memory at a time
+BATCH_ROWS = 65_536
+
+
+def read_batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The rows of a Parquet file in batches; texts stay in the dictionaries they are stored in."""
+    schema = pq.read_schema(path)
+    texts = [field.name for field in schema if _is_string(field.type)]
+    # pre-buffering would hold the whole file, which is made for stores that are far away
+    with pq.ParquetFile(path, read_dictionary=texts, pre_buffer=False) as file:
+        yield from file.iter_batches(batch_size=BATCH_ROWS, columns=columns, use_threads=False)
+
+
+def columns_of(batch: pa.RecordBatch, names: Sequence[str]) -> dict[str, Column]:
+    """Some columns of a batch: what is no number is text."""
+    return {name: _column(batch.column(name)) for name in names}
+
+
+def _column(values: pa.Array) -> Column:
+    kind = values.type
+    if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind):
+        values = values.cast(pa.float64())
+    if pa.types.is_floating(values.type):
+        return cast("Column", np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.float64))
+    if not pa.types.is_dictionary(kind):
+        values = values.cast(pa.string()).dictionary_encode()
+    codes = values.indices.fill_null(-1) if values.null_count else values.indices
+    return Texts(codes.to_numpy(zero_copy_only=False), values.dictionary.to_pylist())
+
+
+def _is_string(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+class Sample:
+    """A seeded draw without replacement among rows that pass by once.
+
+    :param total: how many rows there are
+    """
+
+    def __init__(self, total: int, limit: int, seed: int = 0) -> None:
+        drawn = np.random.default_rng(seed).choice(total, min(limit, total), replace=False)
+        self._places, self._seen = np.sort(drawn), 0
+        self._parts: list[pd.DataFrame] = []
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Let more rows pass."""
+        low, high = np.searchsorted(self._places, [self._seen, self._seen + batch.num_rows])
+        if low < high:
+            chosen = batch.take(pa.array(self._places[low:high] - self._seen))
+            self._parts.append(plain(chosen.to_pandas()))
+        self._seen += batch.num_rows
+
+    def frame(self) -> pd.DataFrame:
+        """The rows that were drawn, in their order."""
+        return pd.concat(self._parts, ignore_index=True) if self._parts else pd.DataFrame()
+
+
+def plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with texts as texts, whose dictionaries may differ from file to file."""
+    coded = frame.select_dtypes("category").columns
+    return frame.astype(dict.fromkeys(coded, "str"))
+
+
+def count_rows(paths: Sequence[Path]) -> int:
+    """Rows of all the files together, from their footers."""
+    return sum(pq.read_metadata(path).num_rows for path in paths)

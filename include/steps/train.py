@@ -17,8 +17,8 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from include.ml.evaluation.metrics import best_threshold, metrics
+from include.ml.exceptions import InvalidInput
 from include.ml.models import baselines, export
-from include.ml.refusal import Refused
 from include.steps import contract
 from include.steps.contract import Step
 from include.steps.rows import Rows, read_rows
@@ -76,7 +76,7 @@ def require_classes(train: Rows, features: ModuleType) -> None:
     """Refuse rows that all have one label."""
     if len(np.unique(train.labels)) == 1:
         label = features.CLASSES[train.labels[0]]
-        raise Refused(
+        raise InvalidInput(
             f"Cannot fit: every one of the {len(train)} rows has {features.LABEL}={label}. "
             "Check the filter in cleaning.py, or fetch a longer period."
         )

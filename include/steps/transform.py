@@ -9,22 +9,21 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from include.ml.exceptions import InvalidInput
 from include.ml.features.splitting import PARTS, by_time, is_known
 from include.ml.monitoring.constraints import suggest
 from include.ml.monitoring.statistics import Bounds, Profile
-from include.ml.refusal import Refused
-from include.steps import partitions
-from include.steps.columns import columns_of, read_batches
 from include.steps.contract import Step, parse_time, run
 from include.steps.manifest import write_json, write_manifest
-from include.steps.tables import write_table
+from include.steps.rows import Partition, feature_rows, find_partitions
+from include.steps.tables import columns_of, read_batches, write_table
 
 
 def transform(step: Step) -> dict[str, int]:
     """Write the parts of the training set, one partition in memory at a time, and the baseline."""
     until = known_until(step)
     rows: Counter[str] = Counter()
-    for partition in partitions.find(step):
+    for partition in find_partitions(step):
         rows.update(_write_parts(step, partition, until))
     refuse_empty(step, rows, until)
     write_baseline(step)
@@ -46,9 +45,9 @@ def known_until(step: Step) -> datetime:
     return parse_time("known-until", given) if given else step.end
 
 
-def _write_parts(step: Step, partition: partitions.Partition, until: datetime) -> Counter[str]:
+def _write_parts(step: Step, partition: Partition, until: datetime) -> Counter[str]:
     features, split = step.module("features"), step.description.split
-    rows = partitions.feature_rows(step, partition)
+    rows = feature_rows(step, partition)
     known = is_known(rows[features.LABEL], rows["known_time"], until)
     labelled = rows[known]
     part_of = by_time(labelled["event_time"], step.end, holdout=split.holdout, validation=split.validation)
@@ -62,7 +61,7 @@ def refuse_empty(step: Step, rows: Counter[str], until: datetime) -> None:
     empty = [part for part in PARTS if not rows[part]]
     if empty:
         split = step.description.split
-        raise Refused(
+        raise InvalidInput(
             f"The {' and the '.join(empty)} part of {step.cycle} up to {step.end.isoformat()} is empty: of "
             f"{rows.total()} rows {rows['unlabelled']} have no label known by {until.isoformat()}; "
             f"the holdout is the last {split.holdout}, the validation the {split.validation} before. "

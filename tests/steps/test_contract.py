@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from include.ml.refusal import Refused
+from include.ml.exceptions import InvalidInput
 from include.steps import contract
 
 TOLD = {
@@ -55,13 +55,13 @@ def test_hyperparameters_describe_a_training_job(tmp_path: Path):
 )
 def test_what_cannot_be_meant_is_refused(change: dict[str, str], words: str):
     """A malformed time, an empty interval and a missing value are refused in words."""
-    with pytest.raises(Refused, match=words):
+    with pytest.raises(InvalidInput, match=words):
         contract.step_from("clean", TOLD | change, Path())
 
 
 def test_an_argument_without_a_value_is_refused():
     """Arguments that are no pairs are refused rather than guessed at."""
-    with pytest.raises(Refused, match="no pairs"):
+    with pytest.raises(InvalidInput, match="no pairs"):
         contract.from_arguments("clean", ["--cycle"], Path())
 
 
@@ -85,7 +85,7 @@ def test_a_refusal_is_left_where_sagemaker_shows_it(
 def test_a_missing_input_is_refused_by_name(tmp_path: Path):
     """A step says which of its inputs is not there."""
     step = contract.step_from("clean", TOLD, tmp_path)
-    with pytest.raises(Refused, match="input 'fetch' of step clean is missing or empty"):
+    with pytest.raises(InvalidInput, match="input 'fetch' of step clean is missing or empty"):
         step.required("fetch")
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 from include.cycles.flights import features
-from include.ml.refusal import Refused
+from include.ml.exceptions import InvalidInput
 from include.steps.rows import read_rows
 from include.steps.serving import inference, model_files
 from include.steps.serving.payload import CSV, JSON, JSON_LINES, parse
@@ -235,14 +235,14 @@ def test_a_changed_file_is_not_loaded(trained: Path, tmp_path: Path):
     shutil.copytree(trained / "model", tmp_path / "model")
     with (tmp_path / "model/model.onnx").open("ab") as file:
         file.write(b"x")
-    with pytest.raises(Refused, match=r"model\.onnx .* is not the file that was trained"):
+    with pytest.raises(InvalidInput, match=r"model\.onnx .* is not the file that was trained"):
         inference.read_model(tmp_path / "model")
 
 
 def test_a_type_that_is_not_trusted_is_not_loaded(tmp_path: Path):
     """A file that would call something strange is refused by the type's name."""
     model_files.write_estimator(partial(print, "run"), tmp_path / "strange.skops")
-    with pytest.raises(Refused, match="which is not trusted"):
+    with pytest.raises(InvalidInput, match="which is not trusted"):
         model_files.read_estimator(tmp_path / "strange.skops")
 
 
@@ -269,7 +269,7 @@ def test_rows_of_one_class_cannot_be_fitted(tmp_path: Path):
 def test_bad_rows_are_refused(tmp_path: Path, change: Callable[[pd.DataFrame], pd.DataFrame], message: str):
     """Rows that no model can be made of are refused in words."""
     side.write_part(tmp_path / "rows", change(side.flights(50)))
-    with pytest.raises(Refused, match=re.escape(message)):
+    with pytest.raises(InvalidInput, match=re.escape(message)):
         read_rows(tmp_path / "rows", features)
 
 

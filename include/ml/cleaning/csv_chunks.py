@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from include.ml.refusal import Refused
+from include.ml.exceptions import InvalidInput
 
 #: bytes that are parsed at a time
 BLOCK_BYTES = 1 << 22
@@ -32,7 +32,7 @@ def text_chunks(file: IO[bytes], name: str, null_values: Sequence[str] = ("",)) 
 
     Raises
     ------
-    Refused
+    InvalidInput
         The file is empty, no UTF-8, cut off, or has a row with too few or too many values.
 
     Examples
@@ -44,11 +44,13 @@ def text_chunks(file: IO[bytes], name: str, null_values: Sequence[str] = ("",)) 
     try:
         names = _header(file)
         if not names:
-            raise Refused(f"{name} is empty: it has not even a header line. Fetch it again from its origin.")
+            raise InvalidInput(
+                f"{name} is empty: it has not even a header line. Fetch it again from its origin."
+            )
         for batch in _batches(file, names, null_values):
             yield cast("pd.DataFrame", batch.to_pandas())
     except (pa.ArrowInvalid, zipfile.BadZipFile, zlib.error, EOFError, UnicodeDecodeError) as error:
-        raise Refused(
+        raise InvalidInput(
             f"{name} is damaged or cut off ({type(error).__name__}: {error}). "
             "Fetch it again from its origin; a partial table is not used."
         ) from error

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from include.ml.evaluation.comparison import Gain
-from include.ml.evaluation.slices import SliceGain
+from include.ml.evaluation.comparison import Gain, SliceGain
 
 #: the baseline that says the same of every row; to beat it surely is the least a model must do
 CONSTANT = "constant"

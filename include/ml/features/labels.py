@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from include.ml.refusal import Refused
+from include.ml.exceptions import InvalidInput
 
 
 def places(labels: pd.Series, classes: Sequence[str]) -> np.ndarray:
@@ -26,7 +26,7 @@ def places(labels: pd.Series, classes: Sequence[str]) -> np.ndarray:
 
     Raises
     ------
-    Refused
+    InvalidInput
         A label is missing, or none of the classes.
 
     Examples
@@ -37,13 +37,13 @@ def places(labels: pd.Series, classes: Sequence[str]) -> np.ndarray:
     codes, values = pd.factorize(labels)
     missing = int((codes < 0).sum())
     if missing:
-        raise Refused(
+        raise InvalidInput(
             f"{missing} of {len(labels)} rows have no {labels.name}. The step before must leave them out."
         )
     texts = [as_text(value) for value in values.tolist()]
     strange = sorted(set(texts) - set(classes))[:5]
     if strange:
-        raise Refused(
+        raise InvalidInput(
             f"The label {labels.name} has the value(s) {', '.join(strange)}, which are none of CLASSES "
             f"({', '.join(classes)}). Clean them, or add them to CLASSES in features.py."
         )

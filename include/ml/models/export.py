@@ -1,4 +1,4 @@
-"""Export of a fitted pipeline to ONNX, and whether the export agrees with the original."""
+"""Export of a fitted pipeline to ONNX, and whether two models of the same rows agree."""
 
 from __future__ import annotations
 
@@ -115,3 +115,40 @@ def agreement(expected: np.ndarray, actual: np.ndarray) -> Agreement:
     if expected.shape != actual.shape or not np.isfinite(actual).all():
         return Agreement(float("inf"), len(expected))
     return Agreement(float(np.abs(expected - actual).max(initial=0.0)), len(expected))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduction:
+    """How far two models' answers to the same rows are apart."""
+
+    rows: int
+    #: largest absolute difference of a probability; infinite where they cannot be compared
+    largest: float
+    #: rows with a difference above the tolerance
+    rows_beyond: int
+    tolerance: float
+
+    @property
+    def is_reproduced(self) -> bool:
+        """Whether every row is within the tolerance, and there was one."""
+        return self.rows > 0 and self.rows_beyond == 0
+
+
+def reproduction(original: np.ndarray, again: np.ndarray, tolerance: float) -> Reproduction:
+    """Compare probabilities, both of shape (rows, classes); a number that is none is a difference.
+
+    >>> reproduction(np.array([[0.25, 0.75]]), np.array([[0.5, 0.5]]), 0.1).rows_beyond
+    1
+    """
+    rows = len(original)
+    if original.shape != again.shape:
+        return Reproduction(rows=rows, largest=float("inf"), rows_beyond=rows, tolerance=tolerance)
+    gaps = np.abs(original - again)
+    gaps[~np.isfinite(gaps)] = np.inf
+    by_row = gaps.max(axis=1, initial=0.0)
+    return Reproduction(
+        rows=rows,
+        largest=float(by_row.max(initial=0.0)),
+        rows_beyond=int((by_row > tolerance).sum()),
+        tolerance=tolerance,
+    )

@@ -1,11 +1,15 @@
-"""What capture records and ground-truth records of SageMaker have in common: encoded data, and faults."""
+"""Records of SageMaker's endpoints and of ground truth: encoded data, faults, captured answers."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import csv
 import json
+import math
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -113,3 +117,104 @@ def parse_moment(text: object, name: str) -> datetime:
     except ValueError as error:
         raise MalformedError(f"its {name} is no ISO 8601 time") from error
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+#: where among the custom attributes of a request the time of its event stands
+EVENT_TIME = re.compile(r"(?:^|[;,\s])event_time=([^;,\s]+)")
+
+
+@dataclass(frozen=True)
+class Capture:
+    """One request that an endpoint answered."""
+
+    #: the inference id that the client gave, or else the id that SageMaker gave
+    event_id: str
+    #: by the client's word, or else the time of the request; UTC
+    event_time: datetime
+    #: UTC
+    request_time: datetime
+    #: text of a class
+    label: str
+    #: probability of the positive class, or of the label
+    score: float
+    #: the record itself
+    record: dict[str, Any]
+
+
+def parse_capture(line: str) -> Capture:
+    """One line of a capture file.
+
+    Raises
+    ------
+    MalformedError
+        The line is cut off, holds no answer, or the answer is not that to one row.
+    """
+    record = parse_object(line)
+    metadata = member(record, "eventMetadata")
+    event_id = metadata.get("inferenceId") or metadata.get("eventId")
+    if not isinstance(event_id, str):
+        raise MalformedError("it has no inferenceId and no eventId")
+    requested = parse_moment(metadata.get("inferenceTime"), "inferenceTime")
+    label, score = parse_answer(member(member(record, "captureData"), "endpointOutput"))
+    return Capture(event_id, _event_time(metadata) or requested, requested, label, score, record)
+
+
+def _event_time(metadata: Mapping[str, Any]) -> datetime | None:
+    """The time of the event among the custom attributes, which SageMaker keeps as a list of texts."""
+    given = metadata.get("customAttributes") or []
+    texts = [given] if isinstance(given, str) else given
+    found = [match.group(1) for text in texts if (match := EVENT_TIME.search(str(text)))]
+    return parse_moment(found[0], "event_time") if found else None
+
+
+def parse_answer(output: Mapping[str, Any]) -> tuple[str, float]:
+    r"""Label and score of the one row that was asked for.
+
+    Raises
+    ------
+    MalformedError
+        There are several rows, which one id cannot tell apart, or it is no answer of a model of ours.
+
+    Examples
+    --------
+    >>> part = {"observedContentType": "text/csv; charset=utf-8", "encoding": "CSV", "data": "1,0.75\n"}
+    >>> parse_answer(part)
+    ('1', 0.75)
+    """
+    text = text_of(output)
+    kind = str(output.get("observedContentType", "")).partition(";")[0].strip().lower()
+    rows = _csv_rows(text) if kind in {"", "text/csv", "application/csv"} else _json_rows(text)
+    if len(rows) != 1:
+        raise MalformedError(f"it answers {len(rows)} rows, and one id can name but one")
+    label, score = rows[0]
+    try:
+        number = float(score)
+    except (TypeError, ValueError) as error:
+        raise MalformedError("its score is no number") from error
+    if not math.isfinite(number):
+        raise MalformedError("its score is no number")
+    return str(label), number
+
+
+def _csv_rows(text: str) -> list[tuple[Any, Any]]:
+    rows = [row for row in csv.reader(text.splitlines()) if row]
+    if any(len(row) != 2 for row in rows):  # noqa: PLR2004 - label and score
+        raise MalformedError("its answer is not `label,score`")
+    return [(row[0], row[1]) for row in rows]
+
+
+def _json_rows(text: str) -> list[tuple[Any, Any]]:
+    """The rows of `{"predictions": [...]}`, or of JSON lines."""
+    try:
+        values = [json.loads(line) for line in text.splitlines() if line.strip()]
+        if len(values) == 1 and "predictions" in values[0]:
+            values = values[0]["predictions"]
+        return [(value["label"], value["score"]) for value in values]
+    except (ValueError, TypeError, KeyError) as error:
+        raise MalformedError("its answer has no label and score") from error
+
+
+def without_input(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record that holds nothing of what the client sent; for signatures with private columns."""
+    data = {name: part for name, part in member(record, "captureData").items() if name != "endpointInput"}
+    return {**record, "captureData": data}

@@ -9,9 +9,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from include.ml.monitoring.binning import Thinned, quantile_edges
-from include.ml.monitoring.summaries import Column, Columns, NumberSummary, Texts, TextSummary, columns_of
-from include.ml.refusal import Refused
+from include.ml.exceptions import InvalidInput
+from include.ml.monitoring.summaries import (
+    Column,
+    Columns,
+    NumberSummary,
+    Texts,
+    TextSummary,
+    Thinned,
+    columns_of,
+    quantile_edges,
+)
 
 Summary = NumberSummary | TextSummary
 
@@ -48,7 +56,7 @@ class Profile:
                 self.columns[name] = self._summary(name, column)
             summary = self.columns[name]
             if isinstance(summary, TextSummary) != isinstance(column, Texts):
-                raise Refused(
+                raise InvalidInput(
                     f"Column {name} holds numbers in one file and texts in another. Run prepare again."
                 )
             summary.add(cast("Any", column))

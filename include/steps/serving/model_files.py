@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from include.core.archives import extract
-from include.ml.refusal import Refused
+from include.ml.exceptions import InvalidInput
 
 MANIFEST = "manifest.json"
 SKOPS, ONNX, SIGNATURE, METRICS = "model.skops", "model.onnx", "signature.json", "metrics.json"
@@ -50,21 +50,23 @@ def write_manifest(folder: Path, about: Mapping[str, object]) -> None:
 def check_manifest(folder: Path) -> set[str]:
     """The names of the model's files, each as it was when the model was made.
 
-    :raises Refused: when a file is missing or is not what the manifest says
+    :raises InvalidInput: when a file is missing or is not what the manifest says
     """
     try:
         files = json.loads((folder / MANIFEST).read_text())["files"]
         expected = {str(file["name"]): str(file["sha256"]) for file in files}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Refused(
+        raise InvalidInput(
             f"The model in {folder} has no readable {MANIFEST} ({error}). Train it again."
         ) from error
     for name, sha256 in expected.items():
         path = folder / name
         if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
-            raise Refused(f"The model in {folder} lacks {name}, which its manifest lists. Train it again.")
+            raise InvalidInput(
+                f"The model in {folder} lacks {name}, which its manifest lists. Train it again."
+            )
         if digest(path) != sha256:
-            raise Refused(
+            raise InvalidInput(
                 f"{name} of the model in {folder} is not the file that was trained: its digest differs from "
                 f"{MANIFEST}. Do not use this model; train it again."
             )
@@ -77,7 +79,7 @@ def unpack(archive: Path, folder: Path) -> Path:
         with tarfile.open(archive, "r:gz") as tar:
             extract(tar, folder)
     except (tarfile.TarError, EOFError, OSError) as error:
-        raise Refused(
+        raise InvalidInput(
             f"{archive} cannot be unpacked ({error}). Its upload may be incomplete: run the training again."
         ) from error
     return folder
@@ -94,13 +96,13 @@ def write_estimator(estimator: object, path: Path) -> None:
 def read_estimator(path: Path) -> Any:  # noqa: ANN401 - any estimator of scikit-learn, which has no types
     """A fitted estimator made of trusted types only.
 
-    :raises Refused: naming the types that are not trusted
+    :raises InvalidInput: naming the types that are not trusted
     """
     import skops.io  # noqa: PLC0415 - serving ONNX must not need scikit-learn
 
     strange = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
     if strange:
-        raise Refused(
+        raise InvalidInput(
             f"{path.name} holds {', '.join(strange)}, which is not trusted. If the cycle's estimator needs "
             "them and they are harmless, add them to TRUSTED in include/steps/serving/model_files.py."
         )

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from include.cycles.flights import source
-from include.ml.refusal import Refused
+from include.ml.exceptions import InvalidInput
 
 START, END = datetime(2013, 1, 1, 6, 30, tzinfo=UTC), datetime(2013, 1, 1, 12, tzinfo=UTC)
 FLIGHTS = "flight,dest,minute,time_hour\n1,IAH,30,2013-01-01T10:00:00Z\n2,SJU,0,2013-01-01T12:00:00Z\n"
@@ -67,7 +67,7 @@ def test_a_row_without_a_readable_time_is_left_to_clean(files: Path):
 def test_a_file_without_a_needed_column_is_refused(files: Path):
     """The missing column is named."""
     write_flights(files, FLIGHTS.replace("minute", "second"))
-    with pytest.raises(Refused, match=r"flights\.csv\.zip lacks the column minute"):
+    with pytest.raises(InvalidInput, match=r"flights\.csv\.zip lacks the column minute"):
         flights()
 
 
@@ -75,12 +75,12 @@ def test_a_truncated_archive_is_refused(files: Path):
     """Half a zip file is none."""
     path = files / "flights.csv.zip"
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(Refused, match="damaged or cut off"):
+    with pytest.raises(InvalidInput, match="damaged or cut off"):
         flights()
 
 
 def test_a_missing_file_is_refused(files: Path):
     """The file is named."""
     (files / "planes.csv").unlink()
-    with pytest.raises(Refused, match=r"has no file planes\.csv"):
+    with pytest.raises(InvalidInput, match=r"has no file planes\.csv"):
         next(source.tables(START, END)["planes"])

@@ -11,11 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.ml.monitoring.binning import histogram, quantile_edges
 from include.ml.monitoring.constraints import suggest
 from include.ml.monitoring.statistics import describe_frames
-from include.steps.columns import Sample, read_batches
-from include.steps.tables import write_table
+from include.ml.monitoring.summaries import histogram, quantile_edges
+from include.steps.tables import Sample, read_batches, write_table
 from tests.steps.container import DAY, Container, Containers
 
 ROWS = 1500

@@ -1,21 +1,23 @@
-"""What evaluate leaves for those who watch its model: `monitoring.json` and `reference.parquet`."""
+"""What evaluate leaves for monitoring, and how monitor and mature read it."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from include.ml.evaluation import clusters
-from include.ml.monitoring.binning import histogram, quantile_edges
+from include.ml.exceptions import InvalidInput
 from include.ml.monitoring.estimation import calibration_map
-from include.ml.refusal import Refused
-from include.steps.columns import Sample, count_rows, read_batches
+from include.ml.monitoring.judging import Standard
+from include.ml.monitoring.summaries import histogram, quantile_edges
 from include.steps.contract import Step
 from include.steps.manifest import write_json
-from include.steps.tables import write_table
+from include.steps.tables import Sample, count_rows, read_batches, write_table
 
 MONITORING, REFERENCE = "monitoring.json", "reference.parquet"
 #: training rows that stand for all of them
@@ -34,7 +36,9 @@ def write_reference(step: Step) -> int:
     """Write a seeded sample of the training rows as the features see them; how many there are."""
     files = sorted(step.required("train").rglob("*.parquet"))
     if not files:
-        raise Refused("The input 'train' holds no Parquet file. Give evaluate the transform's train/ output.")
+        raise InvalidInput(
+            "The input 'train' holds no Parquet file. Give evaluate the transform's train/ output."
+        )
     columns = [*([] if TIME in step.description.monitoring.private else [TIME]), *watched(step)]
     sample = Sample(count_rows(files), SAMPLE_ROWS)
     for path in files:
@@ -103,3 +107,53 @@ def correlated(bins: np.ndarray, groups: np.ndarray | None, *, ordered: bool) ->
         "correlation": found,
         "design_effect": clusters.design_effect(found or 0.0, codes, len(bins)),
     }
+
+
+#: the model that an evaluation is about
+OWN = "challenger"
+
+
+def read_standard(step: Step) -> Standard:
+    """By what the cycle judges its model, drawn by the blocks by which models are compared."""
+    cycle, features = step.description, step.module("features")
+    block = cycle.promotion.block
+    return Standard(
+        metric=cycle.metric,
+        classes=tuple(features.CLASSES),
+        matured_share=cycle.monitoring.matured_share,
+        quality_drop=cycle.monitoring.quality_drop,
+        block_s=None if block is None else int(block.total_seconds()),
+        seed=cycle.promotion.seed,
+    )
+
+
+def read_reference(folder: Path, metric: str) -> dict[str, float | None]:
+    """The champion's metric on its own holdout, with its interval.
+
+    :param folder: the output of the evaluate step that judged the champion
+    """
+    own = _read(folder / "evaluation.json").get("models", {}).get(OWN, {}).get(metric)
+    if not isinstance(own, Mapping):
+        raise InvalidInput(
+            f"The champion's evaluation in {folder} does not tell its {metric}. The cycle's metric may have "
+            "changed since: train and evaluate again."
+        )
+    return {name: own.get(name) for name in ("value", "low", "high")}
+
+
+def read_calibration(folder: Path) -> dict[str, Any] | None:
+    """What turns the champion's scores into probabilities; None of a model evaluated before there was one."""
+    path = folder / "monitoring.json"
+    if not path.is_file():
+        return None
+    found = _read(path).get("calibration")
+    return dict(found) if isinstance(found, Mapping) else None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise InvalidInput(
+            f"The champion's {path.name} cannot be read: {error}. Run its evaluate again."
+        ) from error

@@ -17,9 +17,9 @@ from include.ml.evaluation.comparison import (
     Holdout,
     Plan,
     gains,
+    slice_gains,
     statistic,
 )
-from include.ml.evaluation.slices import slice_gains
 
 PLAN = Plan(repetitions=200)
 GENERATOR = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""The part of `monitor` that judges predictions by the known labels, and estimates where there are none."""
+"""The part of `monitor` that judges predictions by known labels, and estimates where there are none."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import pyarrow.parquet as pq
 
 from include.core.monitoring import Facet
 from include.core.schedule import ticks, window_schedule
+from include.ml.exceptions import InvalidInput
 from include.ml.features.labels import as_text
 from include.ml.monitoring import judging
 from include.ml.monitoring.bias import bias_metrics
 from include.ml.monitoring.estimation import estimate
 from include.ml.monitoring.judging import Standard
 from include.ml.monitoring.quality import model_quality
-from include.ml.refusal import Refused
 from include.steps.contract import Step
 from include.steps.manifest import write_json
-from include.steps.standards import read_calibration, read_reference, read_standard
+from include.steps.monitoring.reference import read_calibration, read_reference, read_standard
 from include.steps.tables import read_table
 
 
@@ -65,7 +65,7 @@ def read_window(step: Step) -> Window:
     predictions, labels = read_table(root / "predictions.parquet"), read_table(root / "labels.parquet")
     strange = sorted(set(predictions["label"]) - set(classes))
     if strange:
-        raise Refused(f"The collected predictions say {strange}, which are none of {list(classes)}.")
+        raise InvalidInput(f"The collected predictions say {strange}, which are none of {list(classes)}.")
     chosen = judging.once_each(predictions)
     is_online = predictions["source"] == "online"
     beside = predictions[is_online] if not is_online.all() else predictions.iloc[:0]

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from include.ml.evaluation.comparison import Answers, Gain, Holdout, Plan, gains
+from include.ml.evaluation.comparison import Answers, Gain, Holdout, Plan, gains, slice_gains
 from include.ml.evaluation.promotion import decide
-from include.ml.evaluation.slices import slice_gains
 
 #: a week of flights from New York: rows, and the share that is late
 ROWS, LATE = 6000, 0.22

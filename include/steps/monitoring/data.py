@@ -1,9 +1,10 @@
-"""The part of `monitor` that compares a window's rows and answers with what the champion was made from."""
+"""The part of `monitor` that compares a window's rows and answers with the champion's baseline."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,16 +13,18 @@ import pandas as pd
 
 from include.ml.evaluation import clusters
 from include.ml.evaluation.clusters import Sample
+from include.ml.exceptions import InvalidInput
 from include.ml.monitoring import alarms, constraints, drift, violations
+from include.ml.monitoring.drift import Side
+from include.ml.monitoring.judging import once_each
 from include.ml.monitoring.separability import separability
 from include.ml.monitoring.statistics import Profile
-from include.ml.refusal import Refused
-from include.steps import columns
+from include.ml.monitoring.summaries import histogram
+from include.steps import tables
 from include.steps.contract import Step
 from include.steps.manifest import write_json
-from include.steps.reference import MONITORING, REFERENCE, SAMPLE_ROWS, TIME
+from include.steps.monitoring.reference import MONITORING, REFERENCE, SAMPLE_ROWS, TIME
 from include.steps.tables import read_table
-from include.steps.watch_predictions import watch_predictions
 
 #: columns of the rows that identify them and are no features
 IDENTITY = ("event_id", TIME)
@@ -106,7 +109,9 @@ def read_baseline(step: Step) -> Baseline:
         left = evaluated / MONITORING
         monitoring = json.loads(left.read_text()) if left.is_file() else {}
     except (OSError, ValueError) as error:
-        raise Refused(f"The champion's baseline cannot be read: {error}. Run its transform again.") from error
+        raise InvalidInput(
+            f"The champion's baseline cannot be read: {error}. Run its transform again."
+        ) from error
     reference = evaluated / REFERENCE
     return Baseline(statistics, rules, monitoring, read_table(reference) if reference.is_file() else None)
 
@@ -116,11 +121,11 @@ def read_rows(step: Step, baseline: Baseline) -> Current:
     files = sorted((step.required("prepared") / "rows").glob("*.parquet"))
     known = {n: list(drift.categories(each)) for n, each in baseline.features.items() if drift.is_text(each)}
     profile = Profile(baseline.edges, known, step.description.monitoring.private)
-    sample = columns.Sample(columns.count_rows(files), SAMPLE_ROWS)
+    sample = tables.Sample(tables.count_rows(files), SAMPLE_ROWS)
     for path in files:
-        for batch in columns.read_batches(path):
+        for batch in tables.read_batches(path):
             names = [name for name in batch.schema.names if name not in IDENTITY]
-            profile.add(columns.columns_of(batch, names), batch.num_rows)
+            profile.add(tables.columns_of(batch, names), batch.num_rows)
             sample.add(batch)
     return Current(profile, sample.frame())
 
@@ -230,3 +235,73 @@ def shares_of(counts: list[int]) -> list[float]:
 def _spread(feature: dict[str, Any]) -> bool:
     told = constraints.body(feature)["distribution"]
     return bool((told.get("kll") or told.get("categorical"))["buckets"])
+
+
+Found = tuple[dict[str, Any] | None, dict[str, Any] | None]
+
+
+def watch_predictions(step: Step, baseline: Mapping[str, Any] | None) -> Found:
+    """The `predictions` of evidence.json and of distributions.json; null if a side has no answers.
+
+    :param baseline: the `predictions` of monitoring.json
+    """
+    answers = once_each(read_table(step.required("collected") / "predictions.parquet"))
+    if baseline is None or answers.empty:
+        return None, None
+    is_number = baseline["kind"] == "number"
+    bins, counts, spread = numbers(answers, baseline) if is_number else texts(answers, baseline)
+    before = np.array(baseline["counts"])
+    pair = (
+        Side(before, baseline["design_effect"]),
+        Side(counts, worth(step, answers, bins, baseline)),
+    )
+    moved = _moved(is_number, pair)
+    rule = step.description.monitoring
+    is_judged = min(before.sum(), counts.sum()) >= rule.minimum_rows
+    is_large = moved.distance - moved.by_chance >= rule.minimum_distance
+    moved = replace(moved, is_drifted=bool(is_judged and is_large and moved.p_value < rule.significance))
+    told = {name: asdict(moved)[name] for name in ("test", "distance", "p_value", "is_drifted")}
+    return told, {
+        **spread,
+        "baseline": (before / before.sum()).tolist(),
+        "current": (counts / counts.sum()).tolist(),
+    }
+
+
+def _moved(is_number: bool, pair: tuple[Side, Side]) -> drift.Movement:  # noqa: FBT001 - one of two tests
+    if is_number:
+        return drift.of_numbers("predictions", *pair)
+    values = [str(place) for place in range(len(pair[0].counts))]
+    before, now = (dict(zip(values, side.counts.tolist(), strict=True)) for side in pair)
+    return drift.of_texts("predictions", before, now, (pair[0].design_effect, pair[1].design_effect))
+
+
+def numbers(
+    answers: pd.DataFrame, baseline: Mapping[str, Any]
+) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+    """The scores' buckets, their counts, and what a figure needs besides."""
+    edges = np.array(baseline["edges"])
+    bins = clusters.bins_of(answers["score"], edges)
+    counts = histogram(answers["score"].to_numpy(float), edges)
+    return bins, counts, {"kind": "number", "edges": baseline["edges"]}
+
+
+def texts(
+    answers: pd.DataFrame, baseline: Mapping[str, Any]
+) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+    """The labels' places, their counts, and what a figure needs besides."""
+    values = list(baseline["values"])
+    bins = pd.Categorical(answers["label"], categories=values).codes.astype(int)
+    return bins, np.bincount(bins, minlength=len(values)), {"kind": "text", "values": values}
+
+
+def worth(step: Step, answers: pd.DataFrame, bins: np.ndarray, baseline: Mapping[str, Any]) -> float:
+    """By how many times the window's answers are worth less than independent ones."""
+    block = step.description.promotion.block
+    if block is None:
+        return 1.0
+    seconds = answers["event_time"].dt.as_unit("s").astype("int64").to_numpy()
+    codes = pd.factorize(seconds // int(block.total_seconds()))[0]
+    own = clusters.correlation(bins, codes, ordered=baseline["kind"] == "number")
+    known = [each for each in (own, baseline["correlation"]) if each is not None]
+    return clusters.design_effect(sum(known) / len(known) if known else 0.0, codes, len(bins))

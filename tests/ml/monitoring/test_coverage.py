@@ -7,7 +7,7 @@ from datetime import datetime
 import pandas as pd
 import pytest
 
-from include.ml.monitoring.coverage import AGES_S, DAY_S, HOUR_S, by_age
+from include.ml.monitoring.ground_truth import AGES_S, DAY_S, HOUR_S, by_age
 
 NOON = pd.Timestamp("2013-01-01T12:00Z")
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from include.ml.evaluation.comparison import Gain
+from include.ml.evaluation.comparison import Gain, SliceGain
 from include.ml.evaluation.promotion import decide
-from include.ml.evaluation.slices import SliceGain
 
 SURE, UNSURE, LOSS = Gain(0.03, 0.01, 0.05), Gain(0.03, -0.01, 0.07), Gain(-0.03, -0.05, -0.025)
 NOTHING, UNDEFINED = Gain(0.0, 0.0, 0.0), Gain(float("nan"), float("nan"), float("nan"))

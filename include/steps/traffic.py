@@ -1,4 +1,4 @@
-"""Captured requests and ground truth as files that a job was given, read line by line."""
+"""Predictions and ground truth as files of a job: batch answers, captured requests, labels."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from typing import TypeVar
 
 import pandas as pd
 
-from include.ml.monitoring.captures import Capture, parse_capture
+from include.ml.exceptions import InvalidInput
 from include.ml.monitoring.ground_truth import Truth, as_frame, parse_truth
-from include.ml.monitoring.records import Faults, MalformedError
-from include.ml.refusal import Refused
+from include.ml.monitoring.records import Capture, Faults, MalformedError, parse_capture
 from include.steps.contract import Step
 
 Record = TypeVar("Record")
@@ -71,7 +70,31 @@ def hour_of(path: Path) -> datetime:
     try:
         return datetime.strptime("/".join(path.parts[-5:-1]), "%Y/%m/%d/%H").replace(tzinfo=UTC)
     except ValueError as error:
-        raise Refused(
+        raise InvalidInput(
             f"{path.name} does not lie in a folder yyyy/mm/dd/hh. Put ground truth into the folder of the "
             "hour in which it became known."
         ) from error
+
+
+def read_scored(root: Path) -> pd.DataFrame:
+    """Event id, label and score of every scored row, from the transform job's `*.out` files."""
+    names, files = ["event_id", "label", "score"], sorted(root.rglob("*.out"))
+    if not files:
+        raise InvalidInput(f"The scored data holds no *.out file ({root}). Run the batch transform again.")
+    parts = []
+    for path in files:
+        part = pd.read_csv(path, header=None, dtype=str, keep_default_na=False)
+        if part.shape[1] != len(names):
+            raise InvalidInput(
+                f"{path.name} has {part.shape[1]} columns; a scored row is event id, label and score. "
+                "Check the transform job's OutputFilter."
+            )
+        parts.append(part.set_axis(names, axis="columns"))
+    scored = pd.concat(parts, ignore_index=True)
+    score = pd.to_numeric(scored["score"], errors="coerce")
+    if score.isna().any():
+        row = scored[score.isna()].iloc[0]
+        raise InvalidInput(
+            f"The score of {row['event_id']} is {row['score']!r}, no number. Run the transform again."
+        )
+    return scored.assign(score=score)

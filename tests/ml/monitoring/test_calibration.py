@@ -17,11 +17,11 @@ from include.ml.evaluation import clusters
 from include.ml.evaluation.clusters import Sample
 from include.ml.monitoring import alarms, drift
 from include.ml.monitoring.alarms import AlarmRule
-from include.ml.monitoring.binning import BUCKETS, histogram, quantile_edges
 from include.ml.monitoring.constraints import suggest
 from include.ml.monitoring.drift import Movement, Rule, Side
 from include.ml.monitoring.separability import separability
 from include.ml.monitoring.statistics import describe_frames
+from include.ml.monitoring.summaries import BUCKETS, histogram, quantile_edges
 from include.ml.monitoring.violations import faults, violations
 
 #: the defaults of include/core/monitoring.py

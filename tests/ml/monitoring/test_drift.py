@@ -11,12 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 
-from include.ml.monitoring.binning import BUCKETS, SAMPLED, Thinned, histogram, quantile_edges
 from include.ml.monitoring.constraints import suggest
 from include.ml.monitoring.drift import Rule, bucket_edges, movements, of_numbers, of_texts
 from include.ml.monitoring.drift import Side as Counted
 from include.ml.monitoring.statistics import Profile, describe_frames
-from include.ml.monitoring.summaries import CATEGORIES, OTHERS, columns_of
+from include.ml.monitoring.summaries import (
+    BUCKETS,
+    CATEGORIES,
+    OTHERS,
+    SAMPLED,
+    Thinned,
+    columns_of,
+    histogram,
+    quantile_edges,
+)
 from include.ml.monitoring.violations import faults, violations
 
 RULE = Rule(minimum_distance=0.1, significance=0.01, minimum_rows=500)

@@ -1,0 +1,1 @@
+"""The parts of the step `monitor`, and what evaluate leaves for it."""
