@@ -107,7 +107,7 @@ class Records:
         """The key of the training that the ledger's last decision about an interval was about."""
         entries = Ledger(self.s3, self.settings.bucket, cycle).entries()
         decided = [entry for entry in entries if entry.kind == "decision"]
-        known = {str(Interval.from_iso(entry.interval)): entry.key for entry in decided}
+        known = {str(entry.interval): entry.key for entry in decided}
         named = [each for each in known if each == interval or each.startswith(f"{interval}_")]
         if len(named) != 1:
             intervals = ", ".join(sorted(known)) or "none"

@@ -8,8 +8,9 @@ from typing import Any
 
 from include.cli.airflow_api import AirflowApi
 from include.cli.errors import StackError
+from include.core.documents.ledger import Entry
 from include.core.layout import Interval
-from include.core.ledger import Entry, champion_as_of
+from include.core.ledger import champion_as_of
 
 Run = dict[str, Any]
 
@@ -57,13 +58,13 @@ def _month(api: AirflowApi, interval: Interval, champion: Entry, run: Run) -> di
 
 def _decision(api: AirflowApi, interval: Interval, entries: list[Entry], run: Run) -> dict[str, Any]:
     """The last decision about an interval, and the version it was about."""
-    mine = [e for e in entries if e.kind == "decision" and e.end == interval.end]
+    mine = [e for e in entries if e.kind == "decision" and e.data_end == interval.end]
     registered = api.step_result(run["dag_id"], run["dag_run_id"], "register")
     return {
         "interval": interval.iso,
         "version": _short(registered.get("version")),
         "promoted": registered.get("promotion") is not None,
-        "reasons": mine[-1].reasons if mine else [],
+        "reasons": list(mine[-1].reasons) if mine else [],
     }
 
 

@@ -10,15 +10,16 @@ import logging
 import re
 import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 
 from include.core.cycle import Cycle
+from include.core.documents.ledger import Entry
 from include.core.exceptions import HistoryIncomplete
 from include.core.history import content_digest, find_cleaned, incomplete, read_manifest
 from include.core.keys import KeyRecord, key_record
 from include.core.layout import Interval
-from include.core.ledger import Entry, Ledger, champion_as_of, is_concluded, last_decision
+from include.core.ledger import Ledger, champion_as_of, is_concluded, last_decision
 from include.core.sagemaker.client import SageMaker
 from include.core.sagemaker.kinds import PROCESSING, TRAINING
 from include.core.schedule import history
@@ -131,7 +132,7 @@ class Order:
         limit = time.time() - self.patience.total_seconds()
         decision = last_decision(entries, interval.end)
         is_asked = decision is not None and decision.needs_approval and not is_concluded(entries, decision)
-        is_moving = any(datetime.fromisoformat(entry.at).timestamp() > limit for entry in entries)
+        is_moving = any(entry.at.timestamp() > limit for entry in entries)
         return since > limit or is_asked or is_moving or self._has_jobs(interval, limit)
 
     def _has_jobs(self, interval: Interval, limit: float) -> bool:

@@ -12,7 +12,8 @@
     │   ├── JobStopped              SageMaker reports Stopped
     │   ├── DeploymentFailed        the endpoint did not come into service, or serves an older version
     │   ├── NotebookFailed          the notebook instance did not come into service
-    │   └── PredictionsDiffer       the endpoint and the offline model disagree
+    │   ├── PredictionsDiffer       the endpoint and the offline model disagree
+    │   └── InvalidDocument         a document in S3 or in an XCom does not match its type
     ├── JobLost                     SageMaker itself failed under the job: a retry starts the next generation
     └── JobTimedOut                 the task's deadline passed and its job was stopped: a retry may succeed
 
@@ -73,6 +74,10 @@ class NotebookFailed(PermanentError):
 
 class PredictionsDiffer(PermanentError):
     """The endpoint's predictions differ from those of the offline model."""
+
+
+class InvalidDocument(PermanentError):
+    """A document lacks a field, or a field does not match its type."""
 
 
 class JobLost(FlywheelError):

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, replace
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from dataclasses import replace
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from include.core.compaction import SIZE, bind, shelf
-from include.core.exceptions import FlywheelError
+from include.core.exceptions import FlywheelError, InvalidDocument
 
 log = logging.getLogger(__name__)
 
@@ -22,13 +22,20 @@ ATTEMPTS = 50
 
 
 class Numbered(Protocol):
-    """A frozen dataclass of JSON values, whose number the journal gives, from 1."""
+    """A document whose number the journal gives, from 1."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
     def number(self) -> int:
         """Its place in the journal."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+
+    @classmethod
+    def from_json(cls, value: Any) -> Self:  # noqa: ANN401 - any JSON value
+        """Return the entry that JSON values describe."""
 
 
 E = TypeVar("E", bound=Numbered)
@@ -38,7 +45,7 @@ class Journal(Generic[E]):
     """Numbered entries of one kind below one prefix, as `<prefix><8 digits>.json`.
 
     :param s3: a boto3 client for S3
-    :param kind: the dataclass of the entries
+    :param kind: the document that an entry is
     :param called: what to call it in errors
     """
 
@@ -62,7 +69,7 @@ class Journal(Generic[E]):
                 return entry
             numbered = replace(entry, number=entries[-1].number + 1 if entries else 1)
             key = f"{self._prefix}{numbered.number:08d}.json"
-            if write_new(self._s3, self._bucket, key, asdict(numbered)):
+            if write_new(self._s3, self._bucket, key, numbered.as_json()):
                 if numbered.number % SIZE == 0:
                     self._bind()
                 return numbered
@@ -84,8 +91,8 @@ class Journal(Generic[E]):
 
     def _read(self, key: str) -> E:
         try:
-            return self._kind(**read_object(self._s3, self._bucket, key))
-        except (ValueError, TypeError) as error:
+            return self._kind.from_json(read_object(self._s3, self._bucket, key))
+        except (ValueError, InvalidDocument) as error:
             raise FlywheelError(
                 f"s3://{self._bucket}/{key} is no entry of the {self._called} ({error}). "
                 "Restore the object: entries are never rewritten."

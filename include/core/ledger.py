@@ -11,49 +11,12 @@ Needs no Airflow: other programs read it too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
+from include.core.documents.ledger import Entry
 from include.core.exceptions import PromotionLost
 from include.core.journal import Journal
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One line of the ledger. Times are ISO 8601 in UTC."""
-
-    kind: Literal["decision", "promotion", "rejection", "rollback"]
-    at: str
-    #: dag_id and run_id of the run that wrote it
-    by: Mapping[str, str]
-    interval: list[str]
-    #: key of the training that made the version
-    key: str
-    model_uri: str
-    transform_uri: str
-    evaluation_uri: str
-    #: end of the data the version was trained on
-    data_end: str
-    #: what the evaluation said: verdict.json
-    verdict: Mapping[str, Any]
-    reasons: list[str]
-    #: ARN of the model package; a decision has none yet
-    version: str | None = None
-    #: decision: whether a person is asked before it is carried out
-    needs_approval: bool = False
-    #: rollback: ARN of the version that was in production
-    replaces: str | None = None
-    #: rollback: end of the newest data decided about when it was made; dates it among the promotions
-    effective: str | None = None
-    #: given by the ledger, from 1
-    number: int = 0
-
-    @property
-    def end(self) -> datetime:
-        """`data_end` as a time."""
-        return datetime.fromisoformat(self.data_end)
 
 
 def champion_as_of(entries: list[Entry], moment: datetime, *, inclusive: bool) -> Entry | None:
@@ -63,7 +26,7 @@ def champion_as_of(entries: list[Entry], moment: datetime, *, inclusive: bool) -
     """
 
     def is_known(entry: Entry) -> bool:
-        when = datetime.fromisoformat(entry.effective) if entry.effective else entry.end
+        when = entry.effective or entry.data_end
         return when < moment or (inclusive and when == moment)
 
     return production([entry for entry in entries if is_known(entry)])
@@ -72,7 +35,7 @@ def champion_as_of(entries: list[Entry], moment: datetime, *, inclusive: bool) -
 def production(entries: list[Entry]) -> Entry | None:
     """The promotion that the endpoint should serve: the latest data end of all that were not rolled back."""
     standing = [e for e in entries if e.kind == "promotion" and not is_withdrawn(entries, e)]
-    return max(standing, key=lambda e: (e.end, e.number), default=None)
+    return max(standing, key=lambda e: (e.data_end, e.number), default=None)
 
 
 def is_withdrawn(entries: list[Entry], promotion: Entry) -> bool:
@@ -82,22 +45,22 @@ def is_withdrawn(entries: list[Entry], promotion: Entry) -> bool:
 
 def _goes_behind(rollback: Entry, promotion: Entry) -> bool:
     """Whether a rollback went back behind a promotion; one that came after it stands."""
-    is_newer = promotion.end > rollback.end
-    is_other = promotion.end == rollback.end and promotion.version != rollback.version
+    is_newer = promotion.data_end > rollback.data_end
+    is_other = promotion.data_end == rollback.data_end and promotion.version != rollback.version
     return promotion.number < rollback.number and (is_newer or is_other)
 
 
 def last_decision(entries: list[Entry], data_end: datetime) -> Entry | None:
     """The decision that counts for an interval: the last one about its data."""
-    found = [e for e in entries if e.kind == "decision" and e.end == data_end]
+    found = [e for e in entries if e.kind == "decision" and e.data_end == data_end]
     return found[-1] if found else None
 
 
 def is_concluded(entries: list[Entry], decision: Entry) -> bool:
     """Whether nothing is to come of a decision any more: it was carried out, rejected, or to do nothing."""
-    if not decision.verdict.get("promote"):
+    if not decision.promotes:
         return True
-    about = [e for e in entries if e.kind != "decision" and e.end == decision.end]
+    about = [e for e in entries if e.kind != "decision" and e.data_end == decision.data_end]
     promoted = [e for e in about if e.kind == "promotion"]
     is_carried_out = bool(promoted) and _same(promoted[-1], decision)
     outcomes = [e for e in about if e.kind in {"promotion", "rejection"}]
@@ -125,7 +88,7 @@ class Ledger(Journal[Entry]):
 
         def propose(entries: list[Entry]) -> Entry:
             # A later decision about other evidence for the same data outdates it: then it is made anew.
-            last = last_decision(entries, entry.end)
+            last = last_decision(entries, entry.data_end)
             return last if last and _same(last, entry) else entry
 
         return self.append(propose)
@@ -162,7 +125,8 @@ def _same(one: Entry, other: Entry) -> bool:
 
 def _lost(cycle: str, entry: Entry, decision: Entry, winner: Entry) -> str:
     return (
-        f"Not promoted: for the data of {cycle} up to {entry.data_end}, run {winner.by.get('run_id')} has "
-        f"promoted {winner.version} at {winner.at} (entry {winner.number}), after this run had decided "
-        f"(entry {decision.number}). Clear `decide` if this run's version should replace that one."
+        f"Not promoted: for the data of {cycle} up to {entry.data_end.isoformat()}, run "
+        f"{winner.by.get('run_id')} has promoted {winner.version} at {winner.at.isoformat()} "
+        f"(entry {winner.number}), after this run had decided (entry {decision.number}). "
+        "Clear `decide` if this run's version should replace that one."
     )

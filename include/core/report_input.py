@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from include.core.cycle import Cycle
+from include.core.documents.ledger import Entry
 from include.core.layout import Interval
-from include.core.ledger import Entry, is_withdrawn
+from include.core.ledger import is_withdrawn
 from include.core.retraining.records import CIRCUMSTANCES, Snapshot
 from include.core.retraining.rule import Finding, Json
 from include.core.schedule import last_windows
@@ -87,7 +88,9 @@ def _promotions(entries: list[Entry], windows: Sequence[Interval]) -> list[Json]
         entry
         for entry in entries
         if entry.kind == "promotion"
-        and windows[0].start <= entry.end <= windows[-1].start
+        and windows[0].start <= entry.data_end <= windows[-1].start
         and not is_withdrawn(entries, entry)
     ]
-    return [{"number": e.number, "version": e.version or "", "data_end": e.data_end} for e in found]
+    return [
+        {"number": e.number, "version": e.version or "", "data_end": e.data_end.isoformat()} for e in found
+    ]

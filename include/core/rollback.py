@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from include.core.documents.ledger import Entry
 from include.core.exceptions import RollbackRefused
-from include.core.ledger import Entry, production
+from include.core.ledger import production
 
 
 def rollback(entries: list[Entry], to: str | None, reason: str, by: Mapping[str, str]) -> Entry:
@@ -27,16 +28,16 @@ def rollback(entries: list[Entry], to: str | None, reason: str, by: Mapping[str,
     if current is None:
         raise RollbackRefused("There is nothing in production, so there is nothing to roll back.")
     target = _target(entries, current, to)
-    newest = max(e.end for e in entries if e.kind == "decision")
+    newest = max(e.data_end for e in entries if e.kind == "decision")
     return replace(
         target,
         kind="rollback",
-        at=datetime.now(UTC).isoformat(timespec="seconds"),
+        at=datetime.now(UTC).replace(microsecond=0),
         by=dict(by),
-        verdict={},
-        reasons=[reason],
+        verdict=None,
+        reasons=(reason,),
         replaces=current.version,
-        effective=newest.isoformat(),
+        effective=newest,
         number=0,
     )
 

@@ -8,9 +8,10 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from include.core.cycle import Cycle
+from include.core.documents.monitoring import RetrainingRequest
 from include.core.exceptions import IntervalError
 from include.core.layout import Interval, retrain_uri, training_dag
-from include.core.retraining.requests import Request, answered
+from include.core.retraining.requests import answered
 from include.core.schedule import newest_complete, starting_at
 
 log = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ def run_interval(
     cycle: Cycle,
     *,
     schedule: str | None = None,
-    requests: Callable[[], list[Request]] = list,
+    requests: Callable[[], list[RetrainingRequest]] = list,
 ) -> Interval:
     """Return the interval of a run, and log where it comes from.
 
@@ -42,7 +43,7 @@ def run_interval(
         interval, why = starting_at(cycle, param, schedule), f"the param interval_start={param}"
     elif run.run_type == BY_ASSET:
         request = run_requests(run, cycle, requests())[-1]
-        interval, why = Interval.from_iso(request.train_interval), f"request {request.number}"
+        interval, why = request.train_interval, f"request {request.number}"
     elif start and end and not _is_manual_after_the_end(run, cycle):
         interval, why = Interval(start.astimezone(UTC), end.astimezone(UTC)), "the run's data interval"
     else:
@@ -53,7 +54,7 @@ def run_interval(
     return interval
 
 
-def run_requests(run: Any, cycle: Cycle, requests: list[Request]) -> list[Request]:  # noqa: ANN401 - Airflow's DagRun
+def run_requests(run: Any, cycle: Cycle, requests: list[RetrainingRequest]) -> list[RetrainingRequest]:  # noqa: ANN401 - Airflow's DagRun
     """Return the requests that a run of an asset event answers, the one it trains for last.
 
     Events coalesce, and an event's extra may name one request only: the log of requests has them all.

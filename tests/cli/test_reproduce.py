@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,9 @@ from include.cli.key_records import Records, code_uri, file_digests
 from include.cli.reproduce import Recorded, _notes
 from include.core.code import archive, archive_files, digest_of, step_files
 from include.core.cycle import Cycle, find_cycles
+from include.core.documents.ledger import Entry
 from include.core.keys import KeyRecord, canonical, key_record
 from include.core.layout import Interval, job_name, output_uri
-from include.core.ledger import Entry
 from include.core.sagemaker.requests import Job, Source, training
 from include.core.settings import PROJECT, Settings
 from include.steps import contract, manifest
@@ -200,19 +200,19 @@ def test_the_ledger_knows_an_intervals_training(service: Any, trained: Trained):
     """`<cycle>/<interval>` is the training decided about, also by its first day; others are refused."""
     entry = Entry(
         kind="decision",
-        at="2013-02-01T00:00:00+00:00",
+        at=datetime(2013, 2, 1, tzinfo=UTC),
         by={},
-        interval=MONTH.iso,
+        interval=MONTH,
         key=trained.record.key,
         model_uri="",
         transform_uri=trained.transform,
         evaluation_uri="",
-        data_end=side.END,
-        verdict={},
-        reasons=[],
+        data_end=MONTH.end,
+        verdict=None,
+        reasons=(),
         number=1,
     )
-    put(service, f"s3://{SETTINGS.bucket}/flights/ledger/00000001.json", canonical(asdict(entry)).encode())
+    put(service, f"s3://{SETTINGS.bucket}/flights/ledger/00000001.json", canonical(entry.as_json()).encode())
     records = Records(SETTINGS)
     assert records.key(f"flights/{MONTH}") == ("flights", trained.record.key)
     assert records.key("flights/2013-01-01") == ("flights", trained.record.key)

@@ -27,8 +27,9 @@ from flywheel.operators import (
 )
 from include.cli.__main__ import main
 from include.core.cycle import find_cycles
-from include.core.layout import split_uri
-from include.core.ledger import Entry, Ledger
+from include.core.documents.ledger import Entry
+from include.core.layout import Interval, split_uri
+from include.core.ledger import Ledger
 from include.core.retraining.records import WatchLog
 from include.core.sagemaker import requests
 from include.core.schedule import starting_at
@@ -89,16 +90,16 @@ def scored(service: Any, configured: Settings) -> dict[str, Any]:
     trained = turn(JANUARY, FetchOperator, CleanOperator, TransformOperator, TrainOperator)
     entry = Entry(
         kind="decision",
-        at="2013-02-01T00:00:00+00:00",
+        at=datetime(2013, 2, 1, tzinfo=UTC),
         by={},
-        interval=trained["train"]["interval"],
+        interval=Interval.from_iso(trained["train"]["interval"]),
         key=trained["train"]["key"],
         model_uri=trained["train"]["model_uri"],
         transform_uri=trained["transform"]["uri"],
         evaluation_uri="s3://b/e/",
-        data_end=trained["train"]["interval"][1],
-        verdict={},
-        reasons=[],
+        data_end=Interval.from_iso(trained["train"]["interval"]).end,
+        verdict=None,
+        reasons=(),
     )
     ledger = Ledger(service.s3, BUCKET, CYCLE.name)
     ledger.promote(Entry(**{**vars(entry), "kind": "promotion", "version": "arn"}), ledger.decide(entry))

@@ -14,8 +14,8 @@ from include.cli.airflow_api import AirflowApi
 from include.cli.aws import client
 from include.cli.home import ADMIN, home_of, installation_secrets
 from include.cli.urls import airflow_url
+from include.core.documents.monitoring import RetrainingRequest
 from include.core.retraining.records import Requests, Snapshot, WatchLog, now
-from include.core.retraining.requests import Request
 from include.core.settings import Settings
 from tests.flywheel.watching import month
 
@@ -86,14 +86,14 @@ def test_a_request_starts_a_training_for_its_interval_that_tells_the_reasons(
     api: AirflowApi, settings: Settings
 ):
     """Airflow makes the run of the event, and one that answers nothing new is skipped."""
-    wanted = Request(
+    wanted = RetrainingRequest(
         at=now(),
         by={"dag_id": WATCHING, "run_id": "by hand"},
-        window=month(2).iso,
+        window=month(2),
         decision_uri="s3://flywheel/d.json",
-        reasons=["the pictures have faded"],
-        train_interval=month(2).iso,
-        data_end=month(2).end.isoformat(),
+        reasons=("the pictures have faded",),
+        train_interval=month(2),
+        data_end=month(2).end,
     )
     asked = Requests(client(settings, "s3"), settings.bucket, "digits").ask(wanted, lambda _: False)
     emit(api, {"request": asked.request.number})

@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
+from include.core.documents.ledger import Entry
 from include.core.exceptions import FlywheelError, PromotionLost
-from include.core.ledger import Entry, Ledger, champion_as_of, production
+from include.core.layout import Interval
+from include.core.ledger import Ledger, champion_as_of, production
 from include.core.settings import Settings
+from tests.flywheel.watching import verdict
 
 
 def month(number: int) -> datetime:
@@ -24,16 +27,16 @@ def entry(end: int, name: str = "a", **changes: Any) -> Entry:  # noqa: ANN401 -
     """A decision about a model of data up to the first of month `end`."""
     made = Entry(
         kind="decision",
-        at="2013-01-01T00:00:00+00:00",
+        at=datetime(2013, 1, 1, tzinfo=UTC),
         by={"dag_id": "d", "run_id": f"run-{name}"},
-        interval=[month(end - 1).isoformat(), month(end).isoformat()],
+        interval=Interval(month(end - 1), month(end)),
         key=f"key-{end}-{name}",
         model_uri=f"s3://b/{end}/{name}/model.tar.gz",
         transform_uri=f"s3://b/{end}/transform/",
         evaluation_uri=f"s3://b/{end}/{name}/",
-        data_end=month(end).isoformat(),
-        verdict={"promote": True},
-        reasons=["It is better."],
+        data_end=month(end),
+        verdict=verdict(promote=True),
+        reasons=("It is better.",),
     )
     return replace(made, **changes)
 
@@ -81,8 +84,8 @@ def test_the_champion_is_the_newest_data_before_the_moment(ledger: Ledger):
     for end in (2, 3, 4):
         put(ledger, end)
     entries = ledger.entries()
-    assert champion_as_of(entries, month(3), inclusive=False).data_end == month(2).isoformat()
-    assert champion_as_of(entries, month(3), inclusive=True).data_end == month(3).isoformat()
+    assert champion_as_of(entries, month(3), inclusive=False).data_end == month(2)
+    assert champion_as_of(entries, month(3), inclusive=True).data_end == month(3)
     assert champion_as_of(entries, month(2), inclusive=False) is None
 
 
@@ -102,7 +105,7 @@ def test_the_history_does_not_depend_on_the_order_of_runs(ledger: Ledger, seed: 
     entries = ledger.entries()
     found = {e: champion_as_of(entries, month(e), inclusive=True).model_uri for e in range(2, 8)}
     assert found == {e: entry(e).model_uri for e in range(2, 8)}
-    assert production(entries).data_end == month(7).isoformat()
+    assert production(entries).data_end == month(7)
 
 
 def test_production_never_moves_back(ledger: Ledger):
@@ -110,7 +113,7 @@ def test_production_never_moves_back(ledger: Ledger):
     put(ledger, 5)
     older = put(ledger, 3)
     assert older.number == 4
-    assert production(ledger.entries()).data_end == month(5).isoformat()
+    assert production(ledger.entries()).data_end == month(5)
 
 
 def test_a_promotion_is_lost_to_one_that_came_after_the_decision(ledger: Ledger):
@@ -156,9 +159,7 @@ def test_concurrent_promoters_of_different_data_all_win(ledger: Ledger):
         list(pool.map(lambda end: put(ledger, end), range(2, 8)))
     entries = ledger.entries()
     assert [e.number for e in entries] == list(range(1, 13))
-    assert sorted(e.data_end for e in entries if e.kind == "promotion") == [
-        month(end).isoformat() for end in range(2, 8)
-    ]
+    assert sorted(e.data_end for e in entries if e.kind == "promotion") == [month(end) for end in range(2, 8)]
 
 
 def test_an_entry_that_is_none_is_named(ledger: Ledger, service: Any, installed: Settings):  # noqa: ANN401 - the service's test class

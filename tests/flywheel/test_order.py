@@ -7,7 +7,7 @@ import asyncio
 import json
 import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,17 +17,19 @@ from flywheel.operators import EvaluateOperator, TrainOperator, TransformOperato
 from flywheel.triggers.order import TurnTrigger
 from include.core.cycle import Cycle
 from include.core.dependencies import Order
+from include.core.documents.ledger import Entry
+from include.core.documents.monitoring import RetrainingRequest
 from include.core.exceptions import FlywheelError, HistoryIncomplete
 from include.core.history import clean_record, fetch_record
 from include.core.layout import Interval, output_uri, split_uri
-from include.core.ledger import Entry, Ledger, champion_as_of, production
+from include.core.ledger import Ledger, champion_as_of, production
 from include.core.retraining.records import Requests
-from include.core.retraining.requests import Request
 from include.core.schedule import history, starting_at
 from include.core.settings import Settings
+from tests.flywheel.watching import verdict
 
 NEVER = timedelta()
-LONG_AGO = "2013-01-01T00:00:00+00:00"
+LONG_AGO = datetime(2013, 1, 1, tzinfo=UTC)
 
 
 class World:
@@ -76,14 +78,14 @@ class World:
                 kind="decision",
                 at=LONG_AGO,
                 by={},
-                interval=interval.iso,
+                interval=interval,
                 key=train["key"],
                 model_uri=train["model_uri"],
                 transform_uri=results["transform"]["uri"],
                 evaluation_uri=results["evaluate"]["uri"],
-                data_end=interval.end.isoformat(),
-                verdict={"promote": promote},
-                reasons=[],
+                data_end=interval.end,
+                verdict=verdict(promote=promote),
+                reasons=(),
             )
         )
 
@@ -201,14 +203,14 @@ def test_a_step_waits_in_the_triggerer(world: World, attempt: Any):
 
 def asked(world: World, attempt: Any) -> Any:
     """The context of a run that monitoring asked for, for March."""
-    wanted = Request(
+    wanted = RetrainingRequest(
         at=LONG_AGO,
         by={},
-        window=world.march.iso,
+        window=world.march,
         decision_uri="s3://b/d.json",
-        reasons=[],
-        train_interval=world.march.iso,
-        data_end=world.march.end.isoformat(),
+        reasons=(),
+        train_interval=world.march,
+        data_end=world.march.end,
     )
     Requests(world.service.s3, world.settings.bucket, world.cycle.name).ask(wanted, lambda _: True)
     context = attempt(task_id="evaluate")
@@ -269,7 +271,7 @@ def test_clearing_an_old_interval_leaves_production_alone(world: World):
     again = world.decide(world.january, run="cleared")
     world.promote(again)
     assert world.ledger.entries() == before
-    assert production(before).data_end == world.march.end.isoformat()
+    assert production(before).data_end == world.march.end
 
 
 def test_forcing_an_old_interval_leaves_production_alone(world: World):
@@ -291,11 +293,11 @@ def test_any_order_of_runs_gives_the_same_decisions(world: World, order: tuple[i
     while waiting:
         month = next(m for m in waiting if world.awaited("decided", m) is None)
         decision = world.decide(month, promote=month != world.february)
-        if decision.verdict["promote"]:
+        if decision.promotes:
             world.promote(decision)
         waiting.remove(month)
     entries = world.ledger.entries()
-    assert [(e.kind, e.data_end[:10]) for e in entries] == [
+    assert [(e.kind, f"{e.data_end:%Y-%m-%d}") for e in entries] == [
         ("decision", "2013-02-01"),
         ("promotion", "2013-02-01"),
         ("decision", "2013-03-01"),

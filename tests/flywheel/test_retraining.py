@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from include.core.documents.monitoring import RetrainingRequest
 from include.core.layout import Interval
 from include.core.monitoring import Monitoring
-from include.core.retraining.requests import Moment, Request, answered, emission, is_open
+from include.core.retraining.requests import Moment, answered, emission, is_open
 from include.core.retraining.rule import Finding, Past, judge
 from tests.flywheel.watching import evidence, month, quality
 
@@ -183,18 +184,18 @@ def test_what_was_trained_on_later_data_changes_no_judgement():
 
 
 def request(
-    number: int, window: int, *, at: str = "2026-01-01T00:00:00+00:00", run: str = "other"
-) -> Request:
+    number: int, window: int, *, at: datetime = datetime(2026, 1, 1, tzinfo=UTC), run: str = "other"
+) -> RetrainingRequest:
     """The request of a month's window for that month."""
-    return Request(
+    return RetrainingRequest(
         number=number,
         at=at,
         by={**BY, "run_id": run},
-        window=month(window).iso,
+        window=month(window),
         decision_uri="s3://b/d.json",
-        reasons=["temp has drifted"],
-        train_interval=month(window).iso,
-        data_end=month(window).end.isoformat(),
+        reasons=("temp has drifted",),
+        train_interval=month(window),
+        data_end=month(window).end,
     )
 
 
@@ -256,7 +257,7 @@ def test_a_request_is_open_until_it_is_answered_or_old():
 
 def test_a_run_answers_what_was_asked_for_until_it_was_made():
     """Events coalesce, so that one may have to do for several requests; it trains for the latest data."""
-    early, late = request(1, 3), request(2, 4, at="2026-01-03T00:00:00+00:00")
+    early, late = request(1, 3), request(2, 4, at=datetime(2026, 1, 3, tzinfo=UTC))
     made = datetime(2026, 1, 2, tzinfo=UTC)
     assert answered([early, late], made, []) == [early]
     assert answered([early, late], made, [2]) == [early, late]

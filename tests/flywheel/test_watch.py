@@ -14,15 +14,16 @@ from typing import Any
 import pytest
 
 from include.core.cycle import Cycle
+from include.core.documents.ledger import Entry
+from include.core.documents.monitoring import RetrainingRequest
 from include.core.exceptions import FlywheelError
 from include.core.layout import Interval
-from include.core.ledger import Entry, Ledger
+from include.core.ledger import Ledger
 from include.core.monitoring import Monitoring
 from include.core.retraining.decisions import Deciding
 from include.core.retraining.records import Requests, Snapshot, WatchLog
-from include.core.retraining.requests import Request
 from include.core.settings import Settings
-from tests.flywheel.watching import evidence, month, quality
+from tests.flywheel.watching import evidence, month, quality, verdict
 
 BY = {"dag_id": "flights_score_and_monitor", "run_id": "one"}
 
@@ -43,19 +44,19 @@ def deciding(service: Any, installed: Settings, cycle: Cycle) -> Deciding:
 
 def train(service: Any, installed: Settings, number: int) -> None:
     """A training for a month comes to a decision."""
-    end = month(number).end.isoformat()
+    end = month(number).end
     entry = Entry(
         kind="decision",
         at=end,
         by={"dag_id": "flights_train_and_deploy", "run_id": f"train {number}"},
-        interval=month(number).iso,
+        interval=month(number),
         key=f"{number}",
         model_uri=f"s3://b/{number}/",
         transform_uri="s3://b/",
         evaluation_uri=f"s3://b/{number}/",
         data_end=end,
-        verdict={"promote": True},
-        reasons=[],
+        verdict=verdict(promote=True),
+        reasons=(),
     )
     Ledger(service.s3, installed.bucket, "flights").decide(entry)
 
@@ -71,16 +72,16 @@ def dated(record: dict[str, Any], second: int) -> dict[str, Any]:
     return {**record, "at": at, "by": BY}
 
 
-def request(window: int, run: str) -> Request:
+def request(window: int, run: str) -> RetrainingRequest:
     """A run's request for a month."""
-    return Request(
-        at="2026-01-01T00:00:00+00:00",
+    return RetrainingRequest(
+        at=datetime(2026, 1, 1, tzinfo=UTC),
         by={**BY, "run_id": run},
-        window=month(window).iso,
+        window=month(window),
         decision_uri="s3://b/d.json",
-        reasons=[],
-        train_interval=month(window).iso,
-        data_end=month(window).end.isoformat(),
+        reasons=(),
+        train_interval=month(window),
+        data_end=month(window).end,
     )
 
 

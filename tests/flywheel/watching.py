@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from include.core.documents.model import Bounds, Verdict
 from include.core.layout import Interval
 
 
@@ -12,6 +13,17 @@ def month(number: int) -> Interval:
     """A month of 2013."""
     starts = [datetime(2013 + (n - 1) // 12, (n - 1) % 12 + 1, 1, tzinfo=UTC) for n in (number, number + 1)]
     return Interval(*starts)
+
+
+def verdict(*, promote: bool) -> Verdict:
+    """A verdict that says no more than whether to promote."""
+    return Verdict(
+        promote=promote,
+        reasons=("It is better.",),
+        metric="roc_auc",
+        challenger=Bounds(0.7, 0.6, 0.8),
+        baselines={"constant": Bounds(0.5, 0.5, 0.5)},
+    )
 
 
 def quality(cutoff: datetime, *, judged: int = 20_000, is_worse: bool = False) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from include.core.cycle import Cycle
+from include.core.documents.ledger import Entry
 from include.core.layout import Interval
-from include.core.ledger import Entry, Ledger
+from include.core.ledger import Ledger
 from include.core.retraining.records import CIRCUMSTANCES, Requests, Snapshot, WatchLog, now
 from include.core.retraining.requests import Moment, emission
 from include.core.retraining.rule import Finding, Json, Past, judge
@@ -99,7 +100,7 @@ class Deciding:
 
 def trainings(entries: list[Entry]) -> frozenset[datetime]:
     """Data ends of all trainings that came to a decision."""
-    return frozenset(entry.end for entry in entries if entry.kind == "decision")
+    return frozenset(entry.data_end for entry in entries if entry.kind == "decision")
 
 
 def _judgement(decision: Json) -> Json:

@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
+from include.core.documents.monitoring import RetrainingRequest
 from include.core.exceptions import FlywheelError
 from include.core.journal import Journal, keys_below, read_object, write_new
 from include.core.keys import digest
 from include.core.layout import Interval
-from include.core.retraining.requests import Request
 from include.core.retraining.rule import Finding, Json
 
 #: parts of a record that tell of its writing, not of what was found
@@ -125,23 +125,25 @@ Lookup = Callable[[Snapshot, Interval], tuple[str, Json] | None]
 class Asked:
     """What came of asking: the request that is open now, and whether the run that asked made it."""
 
-    request: Request
+    request: RetrainingRequest
     is_ours: bool
 
 
-class Requests(Journal[Request]):
+class Requests(Journal[RetrainingRequest]):
     """The requests for retraining of one cycle in one bucket.
 
     :param s3: a boto3 client for S3
     """
 
     def __init__(self, s3: Any, bucket: str, cycle: str) -> None:  # noqa: ANN401 - boto3 makes its clients' types at run time
-        super().__init__(s3, bucket, f"{cycle}/requests/", kind=Request, called=f"log of requests of {cycle}")
+        super().__init__(
+            s3, bucket, f"{cycle}/requests/", kind=RetrainingRequest, called=f"log of requests of {cycle}"
+        )
 
-    def ask(self, wanted: Request, is_open: Callable[[Request], bool]) -> Asked:
+    def ask(self, wanted: RetrainingRequest, is_open: Callable[[RetrainingRequest], bool]) -> Asked:
         """Append a request unless one is open; of two at the same time one is appended."""
 
-        def propose(entries: list[Request]) -> Request:
+        def propose(entries: list[RetrainingRequest]) -> RetrainingRequest:
             return next((request for request in reversed(entries) if is_open(request)), wanted)
 
         request = self.append(propose)

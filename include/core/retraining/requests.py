@@ -9,32 +9,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from include.core.documents.monitoring import RetrainingRequest
 from include.core.layout import Interval
 from include.core.retraining.rule import Json, Past
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What monitoring asks `train_and_deploy` for; times in ISO 8601, in UTC."""
-
-    at: str
-    #: dag_id and run_id of the run that asked
-    by: Mapping[str, str]
-    #: the window whose decision it was
-    window: list[str]
-    decision_uri: str
-    reasons: list[str]
-    #: the training interval that is to be trained for
-    train_interval: list[str]
-    #: its end
-    data_end: str
-    #: given by the log of requests, from 1
-    number: int = 0
-
-    @property
-    def end(self) -> datetime:
-        """`data_end` as a time."""
-        return datetime.fromisoformat(self.data_end)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +21,7 @@ class Moment:
     is_backfill: bool
     #: the newest window that was watched so far
     newest: Interval
-    requests: Sequence[Request]
+    requests: Sequence[RetrainingRequest]
     #: dag_id and run_id of the run; a request of its own does not stand in its way
     by: Mapping[str, str]
     #: data ends of all trainings that were decided
@@ -77,22 +54,24 @@ def _refusal(judgement: Json, past: Past, moment: Moment) -> str | None:
     return next((reason for reason, holds in reasons.items() if holds), None)
 
 
-def _numbers(requests: Sequence[Request]) -> str:
-    return ", ".join(f"{r.number} of {Interval.from_iso(r.window)}" for r in requests)
+def _numbers(requests: Sequence[RetrainingRequest]) -> str:
+    return ", ".join(f"{r.number} of {r.window}" for r in requests)
 
 
-def is_open(request: Request, past: Past, trainings: Collection[datetime]) -> bool:
+def is_open(request: RetrainingRequest, past: Past, trainings: Collection[datetime]) -> bool:
     """Whether a request waits for its answer, as of a window: neither answered nor given up."""
-    is_recent = Interval.from_iso(request.window).start >= past.last[0].start
-    return is_recent and not any(end >= request.end for end in trainings)
+    is_recent = request.window.start >= past.last[0].start
+    return is_recent and not any(end >= request.data_end for end in trainings)
 
 
-def answered(requests: Sequence[Request], run_after: datetime, told: Collection[int]) -> list[Request]:
+def answered(
+    requests: Sequence[RetrainingRequest], run_after: datetime, told: Collection[int]
+) -> list[RetrainingRequest]:
     """The requests that a run answers, the one it trains for last.
 
     :param run_after: when Airflow made the run
     :param told: numbers of the requests whose events started it; their clock may be ahead of Airflow's
     """
     newest = max(told, default=0)
-    known = [r for r in requests if r.number <= newest or datetime.fromisoformat(r.at) <= run_after]
-    return sorted(known, key=lambda request: (request.end, request.number))
+    known = [r for r in requests if r.number <= newest or r.at <= run_after]
+    return sorted(known, key=lambda request: (request.data_end, request.number))

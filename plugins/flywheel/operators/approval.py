@@ -12,7 +12,8 @@ from airflow.sdk import Context
 
 from flywheel.links import cycle_page
 from flywheel.operators.base import CycleOperator, Result
-from include.core.ledger import Entry, is_concluded, rejection_of
+from include.core.documents.ledger import Entry
+from include.core.ledger import is_concluded, rejection_of
 
 APPROVE, REJECT = "Approve", "Reject"
 #: without an answer by then the version is rejected
@@ -45,7 +46,7 @@ class ApproveOperator(CycleOperator, HITLOperator):
     def execute(self, context: Context) -> Result:
         """Pass the decision on, or park the task until somebody answers."""
         decided = self.result_of(context, "decide")
-        decision, entries = Entry(**decided["decision"]), self.ledger.entries()
+        decision, entries = Entry.from_json(decided["decision"]), self.ledger.entries()
         self.publish(context, cycle_page(self.cycle.name, entry=decision.number))
         rejection = rejection_of(entries, decision)
         is_done = is_concluded(entries, decision) and rejection is None
@@ -55,7 +56,7 @@ class ApproveOperator(CycleOperator, HITLOperator):
             return self._result(decided, [])
         if rejection and (not is_asked or rejection.by == _by(context)):
             self.log.info("Rejected before: %s", " ".join(rejection.reasons))
-            return {**self._result(decided, rejection.reasons), "promote": False}
+            return {**self._result(decided, list(rejection.reasons)), "promote": False}
         return dict(HITLOperator.execute(self, context))  # parks the task by an exception
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Result:
@@ -67,12 +68,12 @@ class ApproveOperator(CycleOperator, HITLOperator):
         self.log.info("%s", told[0])
         if answer["chosen_options"] == [APPROVE]:
             return self._result(decided, told)
-        self._reject(context, Entry(**decided["decision"]), told)
+        self._reject(context, Entry.from_json(decided["decision"]), told)
         return {**self._result(decided, told), "promote": False}
 
     def _reject(self, context: Context, decision: Entry, told: list[str]) -> None:
-        at = datetime.now(UTC).isoformat(timespec="seconds")
-        wanted = replace(decision, kind="rejection", at=at, by=_by(context), reasons=told, number=0)
+        at = datetime.now(UTC).replace(microsecond=0)
+        wanted = replace(decision, kind="rejection", at=at, by=_by(context), reasons=tuple(told), number=0)
         entry = self.ledger.reject(wanted, decision)
         self.log.info("Entry %d of the ledger: rejected", entry.number)
 

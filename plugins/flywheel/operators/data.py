@@ -10,6 +10,7 @@ from flywheel.operators.base import Result
 from flywheel.operators.job import JobOperator
 from flywheel.operators.ordered import OrderedOperator
 from flywheel.operators.tables import TableOperator
+from include.core.documents.monitoring import RetrainingRequest
 from include.core.exceptions import IntervalError
 from include.core.history import (
     Partition,
@@ -20,7 +21,6 @@ from include.core.history import (
     put_manifest_file,
 )
 from include.core.layout import Interval
-from include.core.retraining.requests import Request
 from include.core.sagemaker.requests import Source
 from include.core.sagemaker.work import Input, Work
 
@@ -48,14 +48,14 @@ class FetchOperator(TableOperator):
             raise AirflowSkipException(str(error)) from error
         ours = {"dag_id": context["ti"].dag_id, "run_id": context["ti"].run_id}
         decisions = [e for e in self.ledger.entries() if e.kind == "decision" and dict(e.by) != ours]
-        answer = next((e for e in decisions if e.end >= requests[-1].end), None)
+        answer = next((e for e in decisions if e.data_end >= requests[-1].data_end), None)
         if answer is not None:
             raise AirflowSkipException(
                 f"Nothing new is asked for: entry {answer.number} of the ledger, by {answer.by['run_id']}, "
-                f"is a decision about data up to {answer.data_end}."
+                f"is a decision about data up to {answer.data_end.isoformat()}."
             )
         for request in requests:
-            if all(entry.end < request.end for entry in decisions):
+            if all(entry.data_end < request.data_end for entry in decisions):
                 self.log.info("Request %d, of window %s: %s", request.number, *told(request))
 
     def work(self, context: Context, interval: Interval) -> Work:  # noqa: ARG002 - nothing comes before it
@@ -100,9 +100,9 @@ class PrepareOperator(TableOperator):
         return list_of(self, [own_partition(self.hook, interval, self.result_of(context, "clean"))])
 
 
-def told(request: Request) -> tuple[str, str]:
+def told(request: RetrainingRequest) -> tuple[str, str]:
     """The window of a request, and its reasons, for the log."""
-    return str(Interval.from_iso(request.window)), " ".join(request.reasons)
+    return str(request.window), " ".join(request.reasons)
 
 
 def list_of(operator: JobOperator, partitions: list[Partition]) -> Work:

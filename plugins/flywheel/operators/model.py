@@ -11,9 +11,10 @@ from flywheel.links import ModelCardLink, ReportLink, object_url
 from flywheel.operators.base import Result
 from flywheel.operators.job import JobOperator
 from flywheel.operators.ordered import OrderedOperator
+from include.core.documents.ledger import Entry
 from include.core.exceptions import OutputMissing
 from include.core.layout import Interval
-from include.core.ledger import Entry, champion_as_of
+from include.core.ledger import champion_as_of
 from include.core.sagemaker.kinds import TRAINING
 from include.core.sagemaker.requests import Job, Request, Source, training
 from include.core.sagemaker.work import Attached, Input, Work

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,9 +10,11 @@ from airflow.sdk import Context
 
 from flywheel.links import ModelCardLink, ReportLink, cycle_page, object_url, version_page
 from flywheel.operators.base import CycleOperator, Result
+from include.core.documents.ledger import Entry
+from include.core.documents.model import Verdict
 from include.core.exceptions import OutputMissing
 from include.core.layout import Interval
-from include.core.ledger import Entry, is_withdrawn
+from include.core.ledger import is_withdrawn
 from include.core.sagemaker.registry import Approval, lineage, model_card, set_approval
 from include.core.sagemaker.requests import model_package
 
@@ -28,13 +29,14 @@ class DecideOperator(CycleOperator):
         interval = self.interval(context)
         trained, evaluated = self.result_of(context, "train"), self.result_of(context, "evaluate")
         uri = f"{evaluated['uri']}verdict.json"
-        verdict = self.hook.read_json(uri)
-        if verdict is None:
+        found = self.hook.read_json(uri)
+        if found is None:
             raise OutputMissing(f"The evaluation {evaluated['job']} left no {uri}. Clear `evaluate`.")
+        verdict = Verdict.from_json(found)
         wanted = self._entry(context, interval, verdict)
         decision = self.ledger.decide(wanted)
         self.publish(context, cycle_page(self.cycle.name, entry=decision.number))
-        word = "promote" if verdict["promote"] else "keep what there is"
+        word = "promote" if verdict.promote else "keep what there is"
         self.log.info("Decision %d: %s. %s", decision.number, word, " ".join(decision.reasons))
         return {
             "cycle": self.cycle.name,
@@ -42,26 +44,26 @@ class DecideOperator(CycleOperator):
             "interval": interval.iso,
             "key": trained["key"],
             "uri": uri,
-            "promote": verdict["promote"],
-            "decision": asdict(decision),
-            "evidence": evidence(decision),
+            "promote": verdict.promote,
+            "decision": decision.as_json(),
+            "evidence": evidence(decision, verdict),
         }
 
-    def _entry(self, context: Context, interval: Interval, verdict: Mapping[str, Any]) -> Entry:
+    def _entry(self, context: Context, interval: Interval, verdict: Verdict) -> Entry:
         trained = self.result_of(context, "train")
         return Entry(
             kind="decision",
-            at=datetime.now(UTC).isoformat(timespec="seconds"),
+            at=datetime.now(UTC).replace(microsecond=0),
             by={"dag_id": context["ti"].dag_id, "run_id": context["ti"].run_id},
-            interval=interval.iso,
+            interval=interval,
             key=trained["key"],
             model_uri=trained["model_uri"],
             transform_uri=self.result_of(context, "transform")["uri"],
             evaluation_uri=self.result_of(context, "evaluate")["uri"],
-            data_end=interval.end.isoformat(),
-            verdict=dict(verdict),
-            reasons=list(verdict["reasons"]),
-            needs_approval=bool(verdict["promote"] and context["params"].get("approval")),
+            data_end=interval.end,
+            verdict=verdict,
+            reasons=verdict.reasons,
+            needs_approval=bool(verdict.promote and context["params"].get("approval")),
         )
 
 
@@ -74,7 +76,7 @@ class RegisterOperator(CycleOperator):
     def execute(self, context: Context) -> Result:
         """A rejected challenger is registered too, as Rejected: the registry shows every attempt."""
         decided = self.result_of(context, "approve")
-        decision = Entry(**decided["decision"])
+        decision = Entry.from_json(decided["decision"])
         version = self._version(context, decision, "Approved" if decided["promote"] else "Rejected")
         self._link(context, decision, version)
         number = self._promote(decided, decision, version) if decided["promote"] else None
@@ -90,8 +92,8 @@ class RegisterOperator(CycleOperator):
 
     def _promote(self, decided: Result, decision: Entry, version: str) -> int:
         """Write the promotion, or find it written; its number."""
-        at = datetime.now(UTC).isoformat(timespec="seconds")
-        reasons = [*decision.reasons, *decided["approval"]]
+        at = datetime.now(UTC).replace(microsecond=0)
+        reasons = (*decision.reasons, *decided["approval"])
         wanted = replace(decision, kind="promotion", version=version, at=at, reasons=reasons)
         promotion = self.ledger.promote(wanted, decision)
         if is_withdrawn(self.ledger.entries(), promotion):
@@ -113,7 +115,10 @@ class RegisterOperator(CycleOperator):
             self.log.warning("There is no %s: the version gets no model card", uri)
             return None
         made = content["additional_information"]["custom_details"]
-        made |= {"decided at": decision.at, "decided by": f"{decision.by['dag_id']}, {decision.by['run_id']}"}
+        made |= {
+            "decided at": decision.at.isoformat(),
+            "decided by": f"{decision.by['dag_id']}, {decision.by['run_id']}",
+        }
         content["model_overview"]["model_artifact"] = [decision.model_uri]
         return model_card(content, approval)
 
@@ -158,7 +163,7 @@ class RegisterOperator(CycleOperator):
 
     def _properties(self, context: Context, decision: Entry) -> dict[str, str]:
         """Where the version comes from: every key can be looked up below `keys/`; its digests are here."""
-        start, end = decision.interval
+        start, end = decision.interval.iso
         told = {"interval_start": start, "interval_end": end, "run_id": decision.by["run_id"]}
         for step in ("transform", "train", "evaluate"):
             key = self.result_of(context, step)["key"]
@@ -169,19 +174,18 @@ class RegisterOperator(CycleOperator):
         return told
 
 
-def evidence(decision: Entry) -> str:
+def evidence(decision: Entry, verdict: Verdict) -> str:
     """What a person should see before approving, as a table in Markdown."""
-    verdict = decision.verdict
-    rows = {"challenger": verdict.get("challenger"), "champion": verdict.get("champion")}
-    rows |= {f"baseline: {name}": value for name, value in (verdict.get("baselines") or {}).items()}
-    rows |= {"gain over the champion": verdict.get("gain")}
-    lines = [f"| model | {verdict.get('metric', 'metric')} | 95 % interval |", "|---|---|---|"]
-    for name, value in rows.items():
-        if value:
-            middle, low, high = (_number(value[part]) for part in ("value", "low", "high"))
+    rows = {"challenger": verdict.challenger, "champion": verdict.champion}
+    rows |= {f"baseline: {name}": bounds for name, bounds in verdict.baselines.items()}
+    rows |= {"gain over the champion": verdict.gain}
+    lines = [f"| model | {verdict.metric} | 95 % interval |", "|---|---|---|"]
+    for name, bounds in rows.items():
+        if bounds:
+            middle, low, high = map(_number, (bounds.value, bounds.low, bounds.high))
             lines.append(f"| {name} | {middle} | {low} to {high} |")
     told = "\n".join(f"- {reason}" for reason in decision.reasons)
-    return f"Data up to {decision.data_end[:10]}.\n\n{told}\n\n" + "\n".join(lines)
+    return f"Data up to {decision.data_end:%Y-%m-%d}.\n\n{told}\n\n" + "\n".join(lines)
 
 
 def _number(value: float | None) -> str:

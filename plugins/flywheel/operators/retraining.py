@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import Asset, Context
@@ -11,11 +12,11 @@ from airflow.sdk.exceptions import AirflowSkipException
 from flywheel.links import DecisionLink, absolute_page_url, cycle_page, object_url
 from flywheel.operators.base import CycleOperator, Result
 from include.core.cycle import Cycle
+from include.core.documents.monitoring import RetrainingRequest
 from include.core.exceptions import OutputMissing
 from include.core.layout import Interval, retrain_uri
 from include.core.retraining.decisions import Deciding
-from include.core.retraining.records import now
-from include.core.retraining.requests import Request, is_open
+from include.core.retraining.requests import is_open
 from include.core.retraining.rule import Json
 
 
@@ -137,8 +138,10 @@ class RequestRetrainingOperator(WatchingOperator):
         deciding = self.deciding(context)
         wanted = self._request(decided, deciding)
         past = deciding.past(window)
-        if any(end >= wanted.end for end in past.trainings):
-            raise AirflowSkipException(f"The training up to {wanted.data_end} has been decided meanwhile.")
+        if any(end >= wanted.data_end for end in past.trainings):
+            raise AirflowSkipException(
+                f"The training up to {wanted.data_end.isoformat()} has been decided meanwhile."
+            )
         asked = deciding.requests.ask(wanted, lambda request: is_open(request, past, past.trainings))
         if not asked.is_ours:
             raise AirflowSkipException(f"Request {asked.request.number} is open already.")
@@ -152,27 +155,27 @@ class RequestRetrainingOperator(WatchingOperator):
             "request": asked.request.number,
         }
 
-    def _request(self, decided: Result, deciding: Deciding) -> Request:
+    def _request(self, decided: Result, deciding: Deciding) -> RetrainingRequest:
         decision = decided["decision"]
-        return Request(
-            at=now(),
+        train_interval = Interval.from_iso(decision["train_interval"])
+        return RetrainingRequest(
+            at=datetime.now(UTC),
             by=deciding.by,
-            window=decided["interval"],
+            window=Interval.from_iso(decided["interval"]),
             decision_uri=decided["uri"],
-            reasons=decision["reasons"],
-            train_interval=decision["train_interval"],
-            data_end=decision["train_interval"][1],
+            reasons=tuple(decision["reasons"]),
+            train_interval=train_interval,
+            data_end=train_interval.end,
         )
 
-    def _emit(self, context: Context, request: Request) -> None:
+    def _emit(self, context: Context, request: RetrainingRequest) -> None:
         """Give the event what Airflow's page shows of it; who answers reads the log of requests."""
-        train = Interval.from_iso(request.train_interval)
-        self.log.info("Request %d: train for %s", request.number, train)
+        self.log.info("Request %d: train for %s", request.number, request.train_interval)
         context["outlet_events"][retrain_asset(self.cycle)].extra = {
             "request": request.number,
-            "window": str(Interval.from_iso(request.window)),
-            "train_interval": str(train),
+            "window": str(request.window),
+            "train_interval": str(request.train_interval),
             "reasons": " ".join(request.reasons),
             "decision_uri": request.decision_uri,
-            "page": absolute_page_url(cycle_page(self.cycle.name, window=Interval.from_iso(request.window))),
+            "page": absolute_page_url(cycle_page(self.cycle.name, window=request.window)),
         }

@@ -8,7 +8,8 @@ from airflow.sdk import Context
 
 from flywheel.links import cycle_page
 from flywheel.operators.base import CycleOperator, Result
-from include.core.ledger import Entry, is_withdrawn
+from include.core.documents.ledger import Entry
+from include.core.ledger import is_withdrawn
 from include.core.rollback import promotion_of, rollback
 from include.core.sagemaker.registry import set_approval
 
@@ -54,7 +55,7 @@ class RollBackOperator(CycleOperator):
 
     def _result(self, entry: Entry) -> Result:
         promotion = promotion_of(self.ledger.entries(), entry)
-        told: dict[str, Any] = {"cycle": self.cycle.name, "interval": entry.interval, "key": entry.key}
+        told: dict[str, Any] = {"cycle": self.cycle.name, "interval": entry.interval.iso, "key": entry.key}
         return {
             **told,
             "step": self.step,

@@ -11,9 +11,10 @@ from airflow.sdk.exceptions import AirflowSkipException
 from flywheel.operators.base import CycleOperator, Result
 from flywheel.operators.job import JobOperator
 from flywheel.operators.serving import ServingOperator
+from include.core.documents.ledger import Entry
 from include.core.exceptions import NoChampion, OutputMissing
 from include.core.layout import Interval
-from include.core.ledger import Entry, champion_as_of
+from include.core.ledger import champion_as_of
 from include.core.sagemaker.kinds import TRANSFORM
 from include.core.sagemaker.requests import Job, Request, Source, transform
 from include.core.sagemaker.work import Attached, Input, Work
@@ -75,7 +76,7 @@ class MonitorOperator(JobOperator):
             },
             {
                 "champion-version": champion.version or "",
-                "champion-data-end": champion.data_end,
+                "champion-data-end": champion.data_end.isoformat(),
                 "champion-evaluation-uri": champion.evaluation_uri,
             },
         )

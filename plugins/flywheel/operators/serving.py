@@ -19,10 +19,11 @@ from flywheel.triggers.job import JobEndedTrigger
 from flywheel.triggers.rollout import BakeTrigger
 from flywheel.work import task_digest
 from include.core.cycle import Rollout
+from include.core.documents.ledger import Entry
 from include.core.exceptions import DeploymentFailed, JobTimedOut, PermanentError
 from include.core.keys import digest
 from include.core.layout import Interval, job_name
-from include.core.ledger import Entry, production
+from include.core.ledger import production
 from include.core.sagemaker.endpoints import Endpoint
 from include.core.sagemaker.kinds import ENDPOINT
 from include.core.sagemaker.readings import judged
@@ -237,4 +238,5 @@ class DeployOperator(ServingOperator):
 def _told(champion: Entry | None) -> str:
     if champion is None:
         return "nothing"
-    return f"{champion.version} (data up to {champion.data_end}, entry {champion.number} of the ledger)"
+    until = champion.data_end.isoformat()
+    return f"{champion.version} (data up to {until}, entry {champion.number} of the ledger)"

@@ -15,7 +15,8 @@ from flywheel.ui.shelf import Shelf
 from flywheel.ui.traffic import Traffic
 from flywheel.ui.windows import Watched
 from include.core.cycle import Cycle
-from include.core.ledger import Entry, Ledger, production
+from include.core.documents.ledger import Entry
+from include.core.ledger import Ledger, production
 from include.core.retraining.rule import Json
 from include.core.sagemaker.client import SageMaker
 from include.core.settings import Settings, settings

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from include.core.documents.ledger import Entry
 from include.core.exceptions import FlywheelError
 from include.core.layout import split_uri
-from include.core.ledger import Entry, is_withdrawn
+from include.core.ledger import is_withdrawn
 from include.core.retraining.rule import Finding, Json
 
 #: later than anything that could become known
 FOREVER = datetime.max.replace(tzinfo=UTC)
+#: fields of an entry that the page shows as they are
+ENTRY = ("number", "kind", "at", "by", "interval", "data_end", "reasons")
 #: parts of a verdict that the page shows
 VERDICT = ("promote", "metric", "challenger", "champion", "baselines", "gain")
 #: parts of a decision about retraining that the page shows
@@ -50,18 +53,12 @@ def path(uri: str | None) -> str | None:
 
 def entry(entries: list[Entry], each: Entry) -> Json:
     """One line of the ledger."""
-    return {
-        "number": each.number,
-        "kind": each.kind,
-        "at": each.at,
-        "by": dict(each.by),
-        "interval": each.interval,
-        "data_end": each.data_end,
+    kept = each.as_json()
+    return {name: kept[name] for name in ENTRY} | {
         "version": short(each.version),
         "arn": each.version,
         "replaces": short(each.replaces),
-        "reasons": each.reasons,
-        "verdict": {name: each.verdict.get(name) for name in VERDICT} if each.verdict else None,
+        "verdict": kept["verdict"] and {name: kept["verdict"][name] for name in VERDICT},
         "is_withdrawn": each.kind == "promotion" and is_withdrawn(entries, each),
         "evaluation": place(each.evaluation_uri),
         "says": sentence(each),
@@ -70,10 +67,10 @@ def entry(entries: list[Entry], each: Entry) -> Json:
 
 def sentence(each: Entry) -> str:
     """What an entry says, in one sentence and the first of its reasons."""
-    name = short(each.version) or f"The model of the data up to {each.data_end[:10]}"
+    name = short(each.version) or f"The model of the data up to {each.data_end:%Y-%m-%d}"
     why = " ".join(each.reasons[:1])
     if each.kind == "decision":
-        word = "is to be promoted" if each.verdict.get("promote") else "is not to be promoted"
+        word = "is to be promoted" if each.promotes else "is not to be promoted"
         return f"{name} {word}. {why}"
     if each.kind == "rollback":
         return f"Production went back from {short(each.replaces)} to {name}. {why}"

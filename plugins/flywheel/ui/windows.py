@@ -75,14 +75,10 @@ class Watched:
         windows = self._last(1)[0].windows() if requests else []
         deciding = Deciding(self._journal, self._bucket, self._cycle, {})
         past = deciding.past(windows[-1]) if windows else None
+        shown = ("number", "at", "by", "window", "reasons", "train_interval")
         return [
-            {
-                "number": each.number,
-                "at": each.at,
-                "by": dict(each.by),
-                "window": each.window,
-                "reasons": each.reasons,
-                "train_interval": each.train_interval,
+            {name: value for name, value in each.as_json().items() if name in shown}
+            | {
                 "decision": told.path(each.decision_uri),
                 "is_open": bool(past and is_open(each, past, past.trainings)),
             }

@@ -17,7 +17,8 @@ from airflow.sdk.bases.operator import ExecutorSafeguard
 
 from flywheel.operators import ApproveOperator, DecideOperator, RegisterOperator
 from include.core.cycle import Cycle, Rollout
-from include.core.ledger import Entry, Ledger
+from include.core.documents.ledger import Entry
+from include.core.ledger import Ledger
 from include.core.settings import Settings
 
 ANSWER = {"label": "1", "score": 0.75}

@@ -117,7 +117,7 @@ def test_a_rejected_version_is_registered_and_not_promoted(run: Any, event: dict
     assert not is_concluded(run.entries(), last_decision(run.entries(), FEBRUARY_1))
     respond(run, context, event)
     entry = run.entries()[-1]
-    assert (entry.kind, entry.reasons) == ("rejection", [told])
+    assert (entry.kind, entry.reasons) == ("rejection", (told,))
     assert production(run.entries()) is None
     assert is_concluded(run.entries(), last_decision(run.entries(), FEBRUARY_1))
     assert run.approval_of(context.results["register"]["version"]) == "Rejected"

@@ -19,12 +19,12 @@ from flywheel.operators import (
     RequestRetrainingOperator,
     retrain_asset,
 )
+from include.core.documents.ledger import Entry
 from include.core.exceptions import IntervalError, OutputMissing
 from include.core.layout import Interval
-from include.core.ledger import Entry
 from include.core.monitoring import Monitoring
 from include.core.retraining.records import Requests, WatchLog
-from tests.flywheel.watching import evidence, month, quality
+from tests.flywheel.watching import evidence, month, quality, verdict
 
 
 @pytest.fixture
@@ -65,16 +65,16 @@ def trained(watched: Any, number: int, run_id: str) -> None:
     watched.make(FetchOperator).ledger.decide(
         Entry(
             kind="decision",
-            at="2026-01-01T00:00:00+00:00",
+            at=datetime(2026, 1, 1, tzinfo=UTC),
             by={"dag_id": "flights_train_and_deploy", "run_id": run_id},
-            interval=interval.iso,
+            interval=interval,
             key="k",
             model_uri=f"s3://b/{number}/",
             transform_uri="s3://b/",
             evaluation_uri="s3://b/",
-            data_end=interval.end.isoformat(),
-            verdict={"promote": True},
-            reasons=[],
+            data_end=interval.end,
+            verdict=verdict(promote=True),
+            reasons=(),
         )
     )
 
@@ -86,8 +86,8 @@ def test_an_alarm_becomes_a_request_and_an_event(watched: Any):
     """The event tells what a person wants to know; the record tells everything."""
     context = ask(watched, 2)
     (request,) = requests(watched)
-    assert (request.number, request.train_interval) == (1, month(2).iso)
-    assert request.reasons == [f"{month(2)}: temp has drifted."]
+    assert (request.number, request.train_interval) == (1, month(2))
+    assert request.reasons == (f"{month(2)}: temp has drifted.",)
     extra = context["outlet_events"][retrain_asset(watched.cycle)].extra
     assert extra["request"] == 1
     assert "temp has drifted" in extra["reasons"]

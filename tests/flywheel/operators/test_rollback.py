@@ -40,7 +40,7 @@ def test_production_goes_back_to_the_last_good_version(run: Any):
     roll_back(run)
     entry = run.entries()[-1]
     assert (entry.kind, entry.version, entry.replaces) == ("rollback", february, march)
-    assert (entry.reasons, entry.by["run_id"]) == (["It is wrong about Sundays."], "back")
+    assert (entry.reasons, entry.by["run_id"]) == (("It is wrong about Sundays.",), "back")
     assert in_production(run) == february
     assert [run.approval_of(version) for version in (february, march)] == ["Approved", "Rejected"]
 

@@ -12,9 +12,9 @@ from airflow.sdk.exceptions import AirflowSkipException
 from flywheel.operators import BatchTransformOperator
 from flywheel.operators.scoring import champion_of
 from include.core.cycle import Cycle
+from include.core.documents.ledger import Entry
 from include.core.exceptions import NoChampion
 from include.core.layout import Interval
-from include.core.ledger import Entry
 from include.core.settings import Settings
 
 
@@ -27,16 +27,16 @@ def promote(operator: Any, number: int) -> None:
     """Promote a model of the data up to and including a month."""
     entry = Entry(
         kind="decision",
-        at="2013-01-01T00:00:00+00:00",
+        at=datetime(2013, 1, 1, tzinfo=UTC),
         by={},
-        interval=month(number).iso,
+        interval=month(number),
         key="k",
         model_uri=f"s3://b/{number}/model.tar.gz",
         transform_uri="s3://b/t/",
         evaluation_uri=f"s3://b/{number}/",
-        data_end=month(number).end.isoformat(),
-        verdict={},
-        reasons=[],
+        data_end=month(number).end,
+        verdict=None,
+        reasons=(),
     )
     decision = operator.ledger.decide(entry)
     operator.ledger.promote(Entry(**{**vars(entry), "kind": "promotion", "version": "arn"}), decision)

@@ -26,9 +26,9 @@ from airflow.sdk.exceptions import TaskDeferred
 from flywheel.operators import DeployOperator
 from flywheel.triggers.rollout import BakeTrigger
 from include.core.cycle import Cycle, Rollout
+from include.core.documents.ledger import Entry
 from include.core.exceptions import DeploymentFailed, JobTimedOut
 from include.core.layout import Interval
-from include.core.ledger import Entry
 from include.core.sagemaker.endpoints import Endpoint
 from include.core.settings import Settings
 
@@ -87,16 +87,16 @@ class Deployments:
         self.service.s3.put_object(Bucket=self.bucket, Key=uri.split("/", 3)[3], Body=archive(answer))
         entry = Entry(
             kind="decision",
-            at="2013-01-01T00:00:00+00:00",
+            at=datetime(2013, 1, 1, tzinfo=UTC),
             by={"run_id": f"month {month}"},
             interval=Interval(start, end).iso,
             key=f"{month}",
             model_uri=uri,
             transform_uri=uri,
             evaluation_uri=uri,
-            data_end=end.isoformat(),
-            verdict={},
-            reasons=[],
+            data_end=end,
+            verdict=None,
+            reasons=(),
         )
         ledger = self.operator().ledger
         decision = ledger.decide(entry)

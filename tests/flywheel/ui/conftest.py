@@ -8,7 +8,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -18,12 +18,12 @@ from starlette.routing import Mount
 
 from flywheel.ui.readers import reader
 from include.core.cycle import find_cycles
+from include.core.documents.ledger import Entry
+from include.core.documents.monitoring import RetrainingRequest
 from include.core.layout import Interval
-from include.core.ledger import Entry
 from include.core.retraining.decisions import Deciding
-from include.core.retraining.requests import Request
 from include.core.settings import Settings
-from tests.flywheel.watching import evidence, month
+from tests.flywheel.watching import evidence, month, verdict
 
 #: as long as its algorithm wants it
 os.environ.setdefault("AIRFLOW__API_AUTH__JWT_SECRET", "of these tests alone " * 4)
@@ -97,20 +97,16 @@ def browser(installed: Settings, token: Callable[[str | None], str]) -> Iterator
 def entry(kind: Any, number: int, data: int, **more: Any) -> Entry:
     """A line of the ledger about the data up to the end of a month."""
     given: dict[str, Any] = {
-        "at": f"2026-01-01T00:00:{number:02d}+00:00",
+        "at": datetime(2026, 1, 1, 0, 0, number, tzinfo=UTC),
         "by": BY,
-        "interval": month(data).iso,
+        "interval": month(data),
         "key": KEY,
         "model_uri": f"s3://b/flights/train/{month(data)}/{KEY}/model.tar.gz",
         "transform_uri": f"s3://b/flights/transform/{month(data)}/{KEY}/",
         "evaluation_uri": f"s3://b/flights/evaluate/{month(data)}/{KEY}/",
-        "data_end": month(data).end.isoformat(),
-        "verdict": {
-            "promote": True,
-            "metric": "roc_auc",
-            "challenger": {"value": 0.7, "low": 0.6, "high": 0.8},
-        },
-        "reasons": ["It is better."],
+        "data_end": month(data).end,
+        "verdict": verdict(promote=True),
+        "reasons": ("It is better.",),
     }
     return Entry(kind=kind, number=number, **(given | more))
 
@@ -129,7 +125,7 @@ class Written:
     def ledger(self, *entries: Entry) -> None:
         """Write lines of the ledger."""
         for each in entries:
-            self.put(f"ledger/{each.number:08d}.json", asdict(each))
+            self.put(f"ledger/{each.number:08d}.json", each.as_json())
 
     def watched(self, window: Interval, **told: Any) -> None:
         """Watch and decide about a window, as a run does."""
@@ -156,9 +152,9 @@ class Written:
         deciding.watch(window, record)
         deciding.decide(window, is_backfill=False)
 
-    def asked(self, request: Request) -> None:
+    def asked(self, request: RetrainingRequest) -> None:
         """Write a request for retraining."""
-        self.put(f"requests/{request.number:08d}.json", asdict(request))
+        self.put(f"requests/{request.number:08d}.json", request.as_json())
 
 
 @pytest.fixture

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from flywheel.ui.app import warm_up
 from flywheel.ui.lazy import begin_reading, reading_ahead
-from include.core.retraining.requests import Request
+from include.core.documents.monitoring import RetrainingRequest
 from tests.flywheel.ui.conftest import ARN, BY, KEY, Browser, Written, entry
 from tests.flywheel.watching import month
 
@@ -106,14 +107,14 @@ def test_a_window_that_nobody_watched_is_not_found(browser: Browser, written: Wr
 def test_a_request_is_open_until_its_training_is_decided(browser: Browser, written: Written):
     """The decision about the data that was asked for answers it."""
     written.watched(month(2))
-    request = Request(
-        at="2026-01-02T00:00:00+00:00",
+    request = RetrainingRequest(
+        at=datetime(2026, 1, 2, tzinfo=UTC),
         by=BY,
-        window=month(2).iso,
+        window=month(2),
         decision_uri=f"s3://b/flights/watch/{month(2)}/decisions/{KEY}.json",
-        reasons=["drift"],
-        train_interval=month(2).iso,
-        data_end=month(2).end.isoformat(),
+        reasons=("drift",),
+        train_interval=month(2),
+        data_end=month(2).end,
         number=1,
     )
     written.asked(request)

@@ -1,0 +1,190 @@
+"""How a document becomes JSON and JSON becomes a document: frozen dataclasses, checked by their annotations.
+
+Times are ISO 8601 in UTC, an interval is the list of its start and its end, an undefined number is null.
+
+Unknown fields are ignored on reading. An installation that goes back to an earlier version of Flywheel must
+still read what the later one wrote, and nothing is lost, since no record is ever rewritten. A missing field
+has its default; one without a default is an error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from datetime import UTC, datetime
+from functools import cache
+from types import MappingProxyType, NoneType, UnionType
+from typing import Any, Literal, NoReturn, Self, Union, get_args, get_origin, get_type_hints
+
+from include.core.exceptions import InvalidDocument
+from include.core.layout import Interval
+
+#: metadata of a field that is left out of the JSON while it is None
+OMIT_NONE: Mapping[str, bool] = MappingProxyType({"omit_none": True})
+#: characters of a wrong value that an error shows
+SHOWN = 60
+
+SCALARS: Mapping[Any, tuple[tuple[type, ...], str]] = {
+    bool: ((bool,), "true or false"),
+    int: ((int,), "an integer"),
+    float: ((int, float), "a number"),
+    str: ((str,), "a text"),
+}
+
+
+class Document:
+    """The base of every document: a frozen dataclass that is kept or handed on as JSON."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the document as JSON values, in the order of its fields."""
+        found: dict[str, Any] = to_json(self)
+        return found
+
+    @classmethod
+    def from_json(cls, value: Any) -> Self:  # noqa: ANN401 - any JSON value
+        """Return the document that JSON values describe.
+
+        Raise InvalidDocument if a field is missing or is not what its annotation says.
+        """
+        found: Self = _read(cls, value, cls.__name__)
+        return found
+
+    @classmethod
+    def from_text(cls, text: str | bytes) -> Self:
+        """Return the document of a JSON text; raise InvalidDocument if it is none."""
+        try:
+            value = json.loads(text)
+        except ValueError as error:
+            raise InvalidDocument(f"{cls.__name__} is no JSON: {error}.") from error
+        return cls.from_json(value)
+
+    @classmethod
+    def lift(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what an earlier version of Flywheel wrote as this version writes it."""
+        return value
+
+
+def canonical(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Return JSON with sorted names and no blanks: equal values have equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Return the SHA-256 of a value's canonical JSON, 64 hex digits."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+def to_json(value: Any) -> Any:  # noqa: ANN401 - a document, or a part of one
+    """Return a document or a part of one as JSON values."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, Interval):
+        return [to_json(value.start), to_json(value.end)]
+    if is_dataclass(value):
+        found = ((field, getattr(value, field.name)) for field in fields(value))
+        return {f.name: to_json(v) for f, v in found if v is not None or not f.metadata.get("omit_none")}
+    if isinstance(value, Mapping):
+        return {name: to_json(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+@cache
+def typed_fields(kind: type) -> tuple[tuple[Field[Any], Any], ...]:
+    """Return the fields of a dataclass, each with its resolved annotation."""
+    hints = get_type_hints(kind)
+    return tuple((field, hints[field.name]) for field in fields(kind))
+
+
+def is_required(field: Field[Any]) -> bool:
+    """Return whether a document without this field is invalid."""
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+def _read(hint: Any, value: Any, place: str) -> Any:  # noqa: ANN401 - an annotation, a JSON value, and what it means
+    """Return the value that JSON stands for by an annotation.
+
+    :param place: the document and the path of the field, for errors
+    """
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in {Union, UnionType}:
+        return _read_union(arguments, value, place)
+    if origin is Literal:
+        return value if value in arguments else _refuse(place, f"one of {', '.join(arguments)}", value)
+    if origin is tuple:
+        return tuple(_read(arguments[0], v, f"{place}[{i}]") for i, v in enumerate(_list(value, place)))
+    if origin is not None and issubclass(origin, Mapping):
+        named = _object(value, place)
+        return {name: _read(arguments[1], each, f"{place}.{name}") for name, each in named.items()}
+    return _read_plain(hint, value, place)
+
+
+def _read_plain(hint: Any, value: Any, place: str) -> Any:  # noqa: ANN401 - see _read
+    """Read a value whose annotation has no parameters."""
+    if hint is Any:
+        return value
+    if hint is datetime:
+        return _time(value, place)
+    if hint is Interval:
+        return _interval(value, place)
+    if is_dataclass(hint):
+        return _read_object(hint, value, place)
+    types, expected = SCALARS[hint]
+    is_other = isinstance(value, bool) and hint is not bool
+    return value if isinstance(value, types) and not is_other else _refuse(place, expected, value)
+
+
+def _read_object(kind: Any, value: Any, place: str) -> Any:  # noqa: ANN401 - see _read
+    found = _object(value, place)
+    if issubclass(kind, Document):
+        found = kind.lift(found)
+    typed = typed_fields(kind)
+    missing = [field.name for field, _ in typed if is_required(field) and field.name not in found]
+    if missing:
+        raise InvalidDocument(f"{place} lacks {', '.join(missing)}; it has {', '.join(found) or 'nothing'}.")
+    given = [(field.name, hint) for field, hint in typed if field.name in found]
+    return kind(**{name: _read(hint, found[name], f"{place}.{name}") for name, hint in given})
+
+
+def _read_union(arguments: Iterable[Any], value: Any, place: str) -> Any:  # noqa: ANN401 - see _read
+    """Read by the first alternative that fits; the error is the last one's."""
+    if value is None and NoneType in arguments:
+        return None
+    *others, last = [each for each in arguments if each is not NoneType]
+    for each in others:
+        try:
+            return _read(each, value, place)
+        except InvalidDocument:
+            continue
+    return _read(last, value, place)
+
+
+def _time(value: Any, place: str) -> datetime:  # noqa: ANN401 - any JSON value
+    try:
+        time = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        _refuse(place, "an ISO 8601 time", value)
+    return time.astimezone(UTC) if time.tzinfo else _refuse(place, "a time with its offset from UTC", value)
+
+
+def _interval(value: Any, place: str) -> Interval:  # noqa: ANN401 - any JSON value
+    times = [_time(each, f"{place}[{i}]") for i, each in enumerate(_list(value, place))]
+    return Interval(*times) if len(times) == len(fields(Interval)) else _refuse(place, "two times", value)
+
+
+def _list(value: Any, place: str) -> list[Any]:  # noqa: ANN401 - any JSON value
+    return list(value) if isinstance(value, list | tuple) else _refuse(place, "a list", value)
+
+
+def _object(value: Any, place: str) -> Mapping[str, Any]:  # noqa: ANN401 - any JSON value
+    return value if isinstance(value, Mapping) else _refuse(place, "an object", value)
+
+
+def _refuse(place: str, expected: str, value: object) -> NoReturn:
+    text = repr(value)
+    shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+    raise InvalidDocument(f"{place} must be {expected}, but is {shown}.")
