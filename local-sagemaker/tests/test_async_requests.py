@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from local_sagemaker.context import Context
+from local_sagemaker.base import Service
 from local_sagemaker.engine.endpoints import async_requests
 from local_sagemaker.engine.endpoints.async_requests import AsyncRequest
 from local_sagemaker.storage.objects.objects import ObjectStore
@@ -23,10 +23,10 @@ REQUEST = AsyncRequest(
 )
 
 
-def context(root: Path) -> Context:
+def context(root: Path) -> Service:
     """A service of which only store and objects are there."""
     store = Store(root / "store.sqlite")
-    return Context(root=root, url="", objects=ObjectStore(root / "s3"), store=store)
+    return Service(root=root, url="", objects=ObjectStore(root / "s3"), store=store)
 
 
 def test_requests_wait_in_the_order_they_came(tmp_path: Path):

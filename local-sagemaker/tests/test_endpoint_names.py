@@ -6,8 +6,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from local_sagemaker.context import Context
 from local_sagemaker.service import Options, build, running
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import OPERATIONS
 from sagemaker_kit import serving
 
@@ -29,8 +29,9 @@ def test_an_endpoint_made_when_the_former_has_just_gone_is_kept(tmp_path: Path):
     """Its creation falls between the former's last trace in the store and the end of that removal."""
 
     async def scenario() -> None:
-        context = build(Options(root=tmp_path / "root", images=(serving.image(tmp_path / "image"),)))
-        async with running(context):
+        parts = build(Options(root=tmp_path / "root", images=(serving.image(tmp_path / "image"),)))
+        context = parts.context
+        async with running(parts):
             model = {"Image": serving.IMAGE}
             await ask(context, "CreateModel", ModelName="m", PrimaryContainer=model, ExecutionRoleArn=ROLE)
             variants = [serving.variant("m")]
@@ -45,7 +46,7 @@ def test_an_endpoint_made_when_the_former_has_just_gone_is_kept(tmp_path: Path):
 
             context.store.delete = delete  # type: ignore[method-assign]
             await ask(context, "DeleteEndpoint", EndpointName="again")
-            removal = context.hosting._endpoints["again"].works
+            removal = parts.hosting._endpoints["again"].works
             await asyncio.gather(*removal, return_exceptions=True)
             assert context.store.get("endpoint", "again") is not None
             context.store.delete = real  # type: ignore[method-assign]

@@ -50,12 +50,12 @@ class Server(uvicorn.Server):
 async def serve(options: Options, listener: socket.socket) -> None:
     """Serve until SIGTERM or SIGINT; RootUnusableError if there is nothing to serve from."""
     try:
-        context = build(options)
+        parts = build(options)
     except (OSError, sqlite3.Error) as error:
         raise RootUnusableError(options.root, error) from error
     config = uvicorn.Config(
-        Application(context),
-        http=functools.partial(Connection, context),  # type: ignore[arg-type]  # it makes what is asked for
+        Application(parts.context),
+        http=functools.partial(Connection, parts.context),  # type: ignore[arg-type]  # it makes what is asked for
         ws="none",
         proxy_headers=False,
         lifespan="off",
@@ -69,8 +69,8 @@ async def serve(options: Options, listener: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
-    async with running(context):
-        print(f"Local SageMaker is ready at {context.url}, root {context.root}", flush=True)  # noqa: T201 (its one line)
+    async with running(parts):
+        print(f"Local SageMaker is ready at {parts.context.url}, root {parts.context.root}", flush=True)  # noqa: T201 (its one line)
         await server._serve(sockets=[listener])  # noqa: SLF001 (serve() would install other signal handlers)
 
 

@@ -1,4 +1,4 @@
-"""The service as a whole: what it is told, how it is put together, how it starts and stops."""
+"""The service as a whole: its options, how its parts are put together, how it starts and stops."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ import fcntl
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from local_sagemaker import services
-from local_sagemaker.auth.credentials import Credentials, inside
-from local_sagemaker.context import Context
+from local_sagemaker.auth.credentials import inside
+from local_sagemaker.base import Credentials, Service
 from local_sagemaker.engine.endpoints.hosting import Hosting
-from local_sagemaker.engine.jobs.supervisor import PROCESSING, TRAINING, Supervisor
+from local_sagemaker.engine.jobs.pool import PROCESSING, TRAINING, JobPool
 from local_sagemaker.engine.notebooks.notebooks import Notebooks
 from local_sagemaker.engine.processes.forks import Forks
 from local_sagemaker.engine.processes.image import Images
 from local_sagemaker.engine.workflows.live_outputs import LiveOutputs
-from local_sagemaker.engine.workflows.loop import Conductor, WorkKind
+from local_sagemaker.engine.workflows.loop import WorkflowLoop
 from local_sagemaker.engine.workflows.pipelines import PipelineExecutions
 from local_sagemaker.engine.workflows.tuning_jobs import TuningJobs
+from local_sagemaker.services.calls import LocalOperations
+from local_sagemaker.services.context import Context
 from local_sagemaker.storage import disk
 from local_sagemaker.storage.objects import files
 from local_sagemaker.storage.objects.objects import ObjectStore
@@ -30,7 +32,7 @@ from local_sagemaker.storage.store import Store
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What the command line says."""
+    """Options of the command line."""
 
     #: directory of everything the service keeps
     root: Path
@@ -86,14 +88,43 @@ def lock_root(root: Path) -> Iterator[None]:
         yield
 
 
-def build(options: Options) -> Context:
+@dataclass(frozen=True)
+class Parts:
+    """The parts of one service that start and stop."""
+
+    context: Context
+    forks: Forks
+    jobs: JobPool
+    workflows: WorkflowLoop
+    hosting: Hosting
+    notebooks: Notebooks
+
+
+def build(options: Options) -> Parts:
     """Put the parts together; nothing runs yet."""
     services.load()
+    service = _service(options)
+    forks = Forks(Images(service.images))
+    jobs, workflows = JobPool(service, forks), WorkflowLoop(service.root)
+    hosting, notebooks = Hosting(service, forks), Notebooks(service)
+    base = {part.name: getattr(service, part.name) for part in fields(service)}
+    context = Context(**base, jobs=jobs, workflows=workflows, hosting=hosting, notebooks=notebooks)
+    operations = LocalOperations(context)
+    workflows.add(
+        PipelineExecutions(service, operations),
+        TuningJobs(service, operations, jobs),
+        *(LiveOutputs(service, jobs, kind.kind) for kind in (TRAINING, PROCESSING)),
+    )
+    jobs.on_end(workflows.wake)
+    return Parts(context, forks, jobs, workflows, hosting, notebooks)
+
+
+def _service(options: Options) -> Service:
     objects = ObjectStore(options.root / "s3")
     for bucket in options.buckets:
         if not objects.has_bucket(bucket):
             objects.create_bucket(bucket)
-    context = Context(
+    return Service(
         root=options.root,
         url=_url(options.host, options.port),
         credentials=Credentials(options.keys, inside(options.root)) if options.keys else None,
@@ -103,39 +134,27 @@ def build(options: Options) -> Context:
         serverless_idle_s=options.serverless_idle_s,
         objects=objects,
         store=Store(options.root / "sagemaker.sqlite"),
-        forks=Forks(Images(options.images)),
     )
-    # each part sees the ones before it
-    context = replace(context, supervisor=Supervisor(context))
-    kinds: tuple[WorkKind, ...] = (
-        PipelineExecutions(),
-        TuningJobs(),
-        *(LiveOutputs(kind.kind) for kind in (TRAINING, PROCESSING)),
-    )
-    context = replace(context, conductor=Conductor(context, kinds))
-    context = replace(context, hosting=Hosting(context))
-    return replace(context, notebooks=Notebooks(context))
 
 
 def _url(host: str, port: int) -> str:
-    """Where jobs on this machine reach the service; one that listens everywhere, on the loopback."""
+    """Return where jobs on this machine reach the service: on the loopback if it listens everywhere."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (it is what is replaced)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 @asynccontextmanager
-async def running(context: Context) -> AsyncIterator[None]:
-    """Start the parts that have a life of their own, and stop them in the reverse order."""
+async def running(parts: Parts) -> AsyncIterator[None]:
+    """Start the parts, and stop them in the reverse order."""
     async with AsyncExitStack() as ends:
-        ends.callback(context.store.close)
-        if context.forks is not None:
-            ends.callback(context.forks.close)
-        await asyncio.to_thread(context.supervisor.start)
-        ends.push_async_callback(asyncio.to_thread, context.supervisor.close)
-        await asyncio.to_thread(context.conductor.start)
-        ends.push_async_callback(asyncio.to_thread, context.conductor.close)
-        await context.hosting.start()
-        ends.push_async_callback(context.hosting.stop)
-        await context.notebooks.start()
-        ends.push_async_callback(context.notebooks.stop)
+        ends.callback(parts.context.store.close)
+        ends.callback(parts.forks.close)
+        await asyncio.to_thread(parts.jobs.start)
+        ends.push_async_callback(asyncio.to_thread, parts.jobs.close)
+        await asyncio.to_thread(parts.workflows.start)
+        ends.push_async_callback(asyncio.to_thread, parts.workflows.close)
+        await parts.hosting.start()
+        ends.push_async_callback(parts.hosting.stop)
+        await parts.notebooks.start()
+        ends.push_async_callback(parts.notebooks.stop)
         yield

@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from local_sagemaker.auth.admission import admit
-from local_sagemaker.auth.credentials import Credentials, KeyPair
 from local_sagemaker.auth.refusals import Refusal
+from local_sagemaker.base import Credentials, KeyPair
 from local_sagemaker.errors import AwsError
 from local_sagemaker.protocol.bodies import BodyStream, whole
 from local_sagemaker.protocol.checked import CheckedBody

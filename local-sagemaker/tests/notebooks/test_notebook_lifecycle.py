@@ -103,17 +103,16 @@ def test_configurations_are_kept(service: Any):
 
 def test_a_script_is_ended_when_it_takes_too_long(tmp_path: Path):
     """And the instance fails in AWS's words."""
-    context = build(Options(root=tmp_path))
-    home = NotebookHome(context, "lab", 1)
+    parts = build(Options(root=tmp_path))
+    home = NotebookHome(parts.context, "lab", 1)
     home.home.mkdir(parents=True)
     content = base64.b64encode(b"echo waiting; exec sleep 600").decode()
     document = {"OnStart": [{"Content": content}]}
     config = Resource(kind="config", name="slow", arn="arn:slow", created=0, modified=0, document=document)
     with pytest.raises(NotebookError, match=r"'arn:slow' for .*/lab' took longer than 0.005 minutes"):
         asyncio.run(scripts.run(home, Samples(), config, "OnStart", timeout_s=0.3))
-    context.store.close()
-    if context.forks is not None:
-        context.forks.close()
+    parts.context.store.close()
+    parts.forks.close()
 
 
 def test_a_declaration_says_what_instances_are_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

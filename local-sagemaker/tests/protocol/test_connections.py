@@ -15,10 +15,8 @@ import pytest
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from local_sagemaker.context import Context
 from local_sagemaker.http import connection, shortcut
-from local_sagemaker.storage.objects.objects import ObjectStore
-from local_sagemaker.storage.store import Store
+from local_sagemaker.service import Options, build
 
 HOST = b"Host: x\r\n"
 HEALTH = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -241,8 +239,7 @@ def test_a_client_that_keeps_silent_is_let_go(
 
     async def end() -> bytes:
         config = Config(application, lifespan="off", log_config=None, timeout_keep_alive=0)
-        store = Store(tmp_path / "store.sqlite")
-        context = Context(root=tmp_path, url="", objects=ObjectStore(tmp_path / "s3"), store=store)
+        context = build(Options(root=tmp_path)).context
         loop, state = asyncio.get_running_loop(), ServerState()
         server = await loop.create_server(
             lambda: connection.Connection(context, config=config, server_state=state, app_state={}),
@@ -257,7 +254,7 @@ def test_a_client_that_keeps_silent_is_let_go(
             except ConnectionResetError:
                 found = b""
             writer.transport.abort()
-        store.close()
+        context.store.close()
         return found.split(b"\r\n")[0]
 
     assert asyncio.run(asyncio.wait_for(end(), 20)) == answer

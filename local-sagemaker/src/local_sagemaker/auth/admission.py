@@ -9,9 +9,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from local_sagemaker.auth.claims import Claim, claim_of
-from local_sagemaker.auth.credentials import Credentials
 from local_sagemaker.auth.refusals import BAD, SKEW, Refusal, Refuser
 from local_sagemaker.auth.signature import ChunkSigner, canonical_request, is_same, signature, signing_key
+from local_sagemaker.base import Credentials
 from local_sagemaker.protocol.bodies import whole
 from local_sagemaker.protocol.http import HttpRequest
 from local_sagemaker.protocol.routing import signing_name

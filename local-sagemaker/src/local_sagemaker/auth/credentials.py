@@ -9,8 +9,9 @@ import re
 import secrets
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from local_sagemaker.base import KeyPair
 
 ID_VARIABLE = "LOCAL_SAGEMAKER_ACCESS_KEY_ID"
 SECRET_VARIABLE = "LOCAL_SAGEMAKER_SECRET_ACCESS_KEY"  # noqa: S105 (the name of a variable)
@@ -24,28 +25,6 @@ OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 class CredentialsError(Exception):
     """Key pairs that cannot be used; the text says why, and what to do."""
-
-
-@dataclass(frozen=True)
-class KeyPair:
-    """An access key and its secret."""
-
-    id: str
-    secret: str = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """Every pair whose signature counts."""
-
-    #: by access key id; of the user's
-    secrets: Mapping[str, str] = field(repr=False)
-    #: what processes of this service sign with
-    inside: KeyPair
-
-    def secret(self, key_id: str) -> str | None:
-        """The secret of an access key, None if there is no such key."""
-        return self.inside.secret if key_id == self.inside.id else self.secrets.get(key_id)
 
 
 def read(path: Path) -> dict[str, str]:

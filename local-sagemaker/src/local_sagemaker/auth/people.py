@@ -10,7 +10,7 @@ import base64
 import binascii
 import secrets
 
-from local_sagemaker.auth.credentials import Credentials
+from local_sagemaker.base import Credentials
 from local_sagemaker.protocol.http import HttpRequest, HttpResponse
 
 SCHEME = "basic "

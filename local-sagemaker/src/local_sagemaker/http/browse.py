@@ -9,9 +9,9 @@ from html import escape
 from itertools import islice
 from urllib.parse import quote, unquote
 
-from local_sagemaker.context import Context
 from local_sagemaker.errors import AwsError
 from local_sagemaker.protocol.http import HttpRequest, HttpResponse
+from local_sagemaker.services.context import Context
 from local_sagemaker.storage.objects.objects import ObjectInfo
 
 #: a page shows no more entries than this

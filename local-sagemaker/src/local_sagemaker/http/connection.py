@@ -14,9 +14,9 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from local_sagemaker.context import Context
 from local_sagemaker.http import shortcut
 from local_sagemaker.services import runtime
+from local_sagemaker.services.context import Context
 
 #: request line and headers
 HEAD_LIMIT_BYTES = 32 * 1024

@@ -11,7 +11,6 @@ from botocore.exceptions import UnknownServiceError
 from botocore.model import OperationModel, OperationNotFoundError, ServiceModel
 
 from local_sagemaker.auth.admission import admit, check_service
-from local_sagemaker.context import Context
 from local_sagemaker.errors import (
     AwsError,
     InternalFailure,
@@ -25,6 +24,7 @@ from local_sagemaker.protocol.checked import CheckedBody
 from local_sagemaker.protocol.http import HttpRequest, HttpResponse
 from local_sagemaker.protocol.routing import Route
 from local_sagemaker.services import owners
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import OPERATIONS, Operation
 from local_sagemaker.storage import disk
 

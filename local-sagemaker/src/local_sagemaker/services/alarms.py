@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from local_sagemaker.context import Context
 from local_sagemaker.engine.endpoints.alarms import COMPARISONS, KIND, MISSING, UNKNOWN, current
 from local_sagemaker.engine.endpoints.meters import MINUTE_S, Distribution
 from local_sagemaker.engine.endpoints.series import statistic
@@ -16,8 +15,10 @@ from local_sagemaker.errors import (
     InvalidParameterValueException,
     ValidationException,
 )
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker.listing import moment, pairs
+from local_sagemaker.services.sagemaker.listing import pairs
+from local_sagemaker.storage.documents import moment
 from local_sagemaker.storage.store import Query, Resource, TakenError
 
 #: members that would need machinery this service does not have

@@ -8,10 +8,10 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from local_sagemaker.context import Context
 from local_sagemaker.engine.endpoints.async_requests import AsyncRequest
 from local_sagemaker.engine.endpoints.invoke import COMING_BACK, Route
 from local_sagemaker.errors import ValidationException
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 
 #: SageMaker's: how long a request may wait, and how long it may take, in seconds

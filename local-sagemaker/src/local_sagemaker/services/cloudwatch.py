@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from local_sagemaker.context import Context
 from local_sagemaker.engine.endpoints.meters import METRICS
 from local_sagemaker.engine.endpoints.series import ENDPOINT, NAMESPACE, VARIANT, series, statistic
 from local_sagemaker.errors import (
@@ -20,6 +19,7 @@ from local_sagemaker.errors import (
     ValidationException,
 )
 from local_sagemaker.services import metric_data
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 
 #: most points that GetMetricStatistics answers with, and metrics of one page of ListMetrics

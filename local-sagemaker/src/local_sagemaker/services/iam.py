@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from local_sagemaker.context import Context
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 
 TRUST = {

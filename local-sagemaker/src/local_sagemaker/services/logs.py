@@ -11,10 +11,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from local_sagemaker.context import Context
 from local_sagemaker.engine.processes import logs
 from local_sagemaker.engine.processes.logs import Event
 from local_sagemaker.errors import AwsError
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.log_patterns import InvalidParameterException, matcher
 from local_sagemaker.services.registry import operation
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from local_sagemaker.context import Context
 from local_sagemaker.engine.endpoints.series import KEPT_S, VALUES, dimensions_of
 from local_sagemaker.errors import InvalidParameterCombinationException, InvalidParameterValueException
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.storage.store import Store
 

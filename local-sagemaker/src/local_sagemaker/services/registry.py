@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from local_sagemaker.context import Context
+from local_sagemaker.services.context import Context
 
 Answer = dict[str, Any] | None
 Handler = Callable[[Context, dict[str, Any]], Answer | Awaitable[Answer]]

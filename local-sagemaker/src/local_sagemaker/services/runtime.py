@@ -15,7 +15,6 @@ from typing import Any
 from urllib.parse import unquote
 
 from local_sagemaker.auth.admission import admit
-from local_sagemaker.context import Context
 from local_sagemaker.engine.endpoints.invoke import (
     BODY_LIMIT_BYTES,
     InvokeError,
@@ -30,6 +29,7 @@ from local_sagemaker.errors import AwsError
 from local_sagemaker.protocol.bodies import whole
 from local_sagemaker.protocol.http import headers_of, request_of
 from local_sagemaker.services import streaming
+from local_sagemaker.services.context import Context
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

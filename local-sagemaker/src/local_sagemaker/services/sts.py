@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from local_sagemaker.context import Context
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 
 

@@ -20,6 +20,11 @@ class Picked(NamedTuple):
     members: Document
 
 
+def moment(seconds: float) -> datetime:
+    """Return a time of the store as a document has it."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
 def dumps(document: Document) -> str:
     """A document as text; TypeError if it holds what is neither JSON nor a datetime."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=_tagged)

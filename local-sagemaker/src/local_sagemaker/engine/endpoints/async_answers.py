@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 
-from local_sagemaker.context import Context
+from local_sagemaker.base import Service
 from local_sagemaker.engine.endpoints import async_requests, invoke
 from local_sagemaker.engine.endpoints.async_requests import AsyncRequest, InputError
 from local_sagemaker.engine.endpoints.fleet import Target, Variant
@@ -24,7 +24,7 @@ class NotReadError(Exception):
 
 
 async def answer(
-    context: Context, route: invoke.Route, request: AsyncRequest, variant: Variant, target: Target
+    context: Service, route: invoke.Route, request: AsyncRequest, variant: Variant, target: Target
 ) -> None:
     """Invoke a container and write its answer, or why there is none, to S3; then forget the request.
 
@@ -54,13 +54,13 @@ async def answer(
     await refuse(context, request, reason)
 
 
-async def refuse(context: Context, request: AsyncRequest, reason: str) -> None:
+async def refuse(context: Service, request: AsyncRequest, reason: str) -> None:
     """Write why there is no answer to the request's failure object, if it has one, and forget the request."""
     log.warning("The asynchronous invocation %s of %s failed: %s", request.id, request.endpoint, reason)
     await asyncio.to_thread(_refuse, context, request, reason)
 
 
-def _refuse(context: Context, request: AsyncRequest, reason: str) -> None:
+def _refuse(context: Service, request: AsyncRequest, reason: str) -> None:
     if request.failure_uri is not None:
         try:
             given = Properties("", content_type="text/plain")
@@ -71,7 +71,7 @@ def _refuse(context: Context, request: AsyncRequest, reason: str) -> None:
 
 
 async def _ask(
-    context: Context, route: invoke.Route, request: AsyncRequest, target: Target, draft: Draft
+    context: Service, route: invoke.Route, request: AsyncRequest, target: Target, draft: Draft
 ) -> tuple[int, str]:
     """Fill the draft with the container's answer; its status and content type."""
     file, size = await asyncio.to_thread(async_requests.opened, context.objects, request)
@@ -89,7 +89,7 @@ async def _ask(
         file.close()
 
 
-async def _write(context: Context, request: AsyncRequest, draft: Draft, content_type: str) -> None:
+async def _write(context: Service, request: AsyncRequest, draft: Draft, content_type: str) -> None:
     given = Properties("", content_type=content_type or CONTENT_TYPE)
     bucket, key = async_requests.place(request.output_uri)
     try:

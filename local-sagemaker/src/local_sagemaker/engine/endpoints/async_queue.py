@@ -11,7 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Mapping
 
-from local_sagemaker.context import Context
+from local_sagemaker.base import Service
 from local_sagemaker.engine.endpoints import async_requests
 from local_sagemaker.engine.endpoints.async_answers import NotReadError, answer, refuse
 from local_sagemaker.engine.endpoints.async_requests import AsyncRequest
@@ -32,7 +32,7 @@ MISTAKE = "A mistake of this service; its log has the reason."
 class Queues:
     """The queues of all endpoints; every method belongs to the event loop."""
 
-    def __init__(self, context: Context, routes: Mapping[str, Route]) -> None:
+    def __init__(self, context: Service, routes: Mapping[str, Route]) -> None:
         self._context, self._routes = context, routes
         self._queues: dict[str, Queue] = {}
 
@@ -80,7 +80,7 @@ class Queues:
 class Queue:
     """The requests of one endpoint."""
 
-    def __init__(self, context: Context, route: Route) -> None:
+    def __init__(self, context: Service, route: Route) -> None:
         self._context, self._route = context, route
         self._waiting: deque[tuple[str, bool]] = deque()
         self._is_filled = asyncio.Event()

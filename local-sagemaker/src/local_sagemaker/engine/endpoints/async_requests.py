@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, BinaryIO
 
-from local_sagemaker.context import Context
+from local_sagemaker.base import Service
 from local_sagemaker.storage.objects.objects import ObjectStore
 from local_sagemaker.storage.store import Query, Resource, Store
 
@@ -56,7 +56,7 @@ class AsyncRequest:
         return time.time() > self.accepted + self.ttl_s
 
 
-def keep(context: Context, request: AsyncRequest) -> None:
+def keep(context: Service, request: AsyncRequest) -> None:
     """Put a request into the store; on the disk when this returns."""
     resource = Resource(
         kind=KIND,

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local_sagemaker.context import Context
+from local_sagemaker.base import Service
 from local_sagemaker.engine.endpoints import health
-from local_sagemaker.engine.jobs.jobs import variables
 from local_sagemaker.engine.processes import logs
 from local_sagemaker.engine.processes.forks import Forks
 from local_sagemaker.engine.processes.image import Image
@@ -46,16 +45,24 @@ class ContainerSpec:
 
 
 def container_spec(
-    context: Context, image: Image, definition: Mapping[str, Any], *, workspace: Path, log_path: Path
+    context: Service,
+    image: Image,
+    definition: Mapping[str, Any],
+    *,
+    workspace: Path,
+    log_path: Path,
+    forks: Forks | None = None,
 ) -> ContainerSpec:
     """The `serve` process of a container definition (Image, Environment, ...) in a workspace."""
-    environment = image.variables({**variables(context), **definition.get("Environment", {})}, workspace)
+    environment = image.variables(
+        {**context.container_variables(), **definition.get("Environment", {})}, workspace
+    )
     return ContainerSpec(
         argv=image.command("serve"),
         environment=environment,
         workspace=workspace,
         log_path=log_path,
-        forks=context.forks,
+        forks=forks,
     )
 
 

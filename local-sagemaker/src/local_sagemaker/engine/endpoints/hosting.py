@@ -15,7 +15,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from local_sagemaker.context import Context
+from local_sagemaker.base import Service
 from local_sagemaker.domain.deployment_policy import policy_from_config
 from local_sagemaker.domain.endpoint_states import EndpointEvent, EndpointStateError
 from local_sagemaker.engine.endpoints.async_queue import Queues
@@ -28,6 +28,7 @@ from local_sagemaker.engine.endpoints.meters import Meter, Meters
 from local_sagemaker.engine.endpoints.orphans import stop_strays
 from local_sagemaker.engine.endpoints.replica_set import Crew, Plan, home
 from local_sagemaker.engine.endpoints.rollout import RolledBackError, Rollout, Stage
+from local_sagemaker.engine.processes.forks import Forks
 from local_sagemaker.engine.processes.image import Images
 from local_sagemaker.storage.store import Document, Resource
 
@@ -62,8 +63,8 @@ class Endpoint:
 class Hosting:
     """See the module. Every method belongs to the event loop."""
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    def __init__(self, context: Service, forks: Forks | None = None) -> None:
+        self._context, self._forks = context, forks
         self._images = Images(context.images)
         self._endpoints: dict[str, Endpoint] = {}
         #: endpoints by name, for invocations
@@ -255,7 +256,7 @@ class Hosting:
         return [crew for endpoint in self._endpoints.values() for crew in endpoint.crews]
 
     def _crew(self, endpoint: Endpoint, plan: Plan) -> Crew:
-        return Crew(self._context, self._images, endpoint.route.name, plan, self.meters)
+        return Crew(self._context, self._images, endpoint.route.name, plan, self.meters, forks=self._forks)
 
     def _meters_in_use(self) -> set[Meter]:
         variants = (variant for crew in self._crews() for variant in crew.fleet.variants.values())

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from local_sagemaker.context import Context
+from local_sagemaker.base import Service
 from local_sagemaker.engine.processes import channels
 from local_sagemaker.errors import ValidationException
 from local_sagemaker.storage.archives import UnsafeArchiveError, extract
@@ -20,7 +20,7 @@ class ModelDataError(Exception):
     """The artifact is missing, damaged, or tries to write outside its folder."""
 
 
-def definition_of(context: Context, model_name: str) -> dict[str, Any]:
+def definition_of(context: Service, model_name: str) -> dict[str, Any]:
     """The container definition of a model; ValidationException in AWS's words if there is none."""
     model: Resource | None = context.store.get("model", model_name)
     if model is None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local_sagemaker.context import Context
+from local_sagemaker.base import Service
 from local_sagemaker.engine.endpoints import model_data
 from local_sagemaker.engine.endpoints.capture import CaptureBuffer, CaptureConfig
 from local_sagemaker.engine.endpoints.container import ContainerError, container_spec
@@ -21,6 +21,7 @@ from local_sagemaker.engine.endpoints.meters import Meters
 from local_sagemaker.engine.endpoints.serverless import Pool
 from local_sagemaker.engine.endpoints.streaming import TIMEOUT_S as STREAM_TIMEOUT_S
 from local_sagemaker.engine.processes import logs
+from local_sagemaker.engine.processes.forks import Forks
 from local_sagemaker.engine.processes.image import Images
 
 log = logging.getLogger(__name__)
@@ -80,10 +81,19 @@ class Plan:
 class Crew:
     """The running containers of a plan."""
 
-    def __init__(self, context: Context, images: Images, endpoint: str, plan: Plan, meters: Meters) -> None:
+    def __init__(
+        self,
+        context: Service,
+        images: Images,
+        endpoint: str,
+        plan: Plan,
+        meters: Meters,
+        *,
+        forks: Forks | None = None,
+    ) -> None:
         self.plan = plan
         self._meters = meters
-        self._context, self._images, self._endpoint = context, images, endpoint
+        self._context, self._images, self._endpoint, self._forks = context, images, endpoint, forks
         self.fleet = Fleet({variant.name: self._variant(variant) for variant in plan.variants})
         self._instances: dict[tuple[str, int], Instance] = {}
         self._pools = {variant.name: self._pool(variant) for variant in plan.variants if variant.serverless}
@@ -187,6 +197,7 @@ class Crew:
             plan.definition,
             workspace=workspace,
             log_path=logs.path(self._context.root, group, f"{plan.name}/{instance_name}"),
+            forks=self._forks,
         )
         prepare = functools.partial(
             model_data.place, plan.definition, self._context.objects, workspace / "ml/model"
@@ -194,6 +205,6 @@ class Crew:
         return Instance(spec, self.fleet.variants[plan.name], prepare, health_timeout_s=plan.health_timeout_s)
 
 
-def home(context: Context, endpoint: str) -> Path:
+def home(context: Service, endpoint: str) -> Path:
     """The folder of an endpoint's workspaces."""
     return context.root / "endpoints" / endpoint

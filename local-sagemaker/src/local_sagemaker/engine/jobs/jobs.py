@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol
 
-from local_sagemaker.auth.credentials import KeyPair
-from local_sagemaker.context import Context
+from local_sagemaker.base import Service
 from local_sagemaker.domain.lifecycle import JobOutcome, Phase, State, Stop
 from local_sagemaker.engine.jobs.failures import JobError
 from local_sagemaker.engine.processes import logs
@@ -18,15 +17,13 @@ from local_sagemaker.engine.processes.process import ProcessSpec
 from local_sagemaker.storage.store import Resource
 
 Document = dict[str, Any]
-#: where no signature is checked
-ANY_PAIR = KeyPair("local", "local")
 
 
 @dataclass(frozen=True)
 class Job:
     """One job as its kind sees it: the request, and where it works."""
 
-    context: Context
+    context: Service
     images: Images
     kind: str
     name: str
@@ -109,19 +106,7 @@ def reason(state: State) -> str | None:
     return state.reason or None
 
 
-def variables(context: Context) -> dict[str, str]:
-    """What every container finds in its environment: the region, and how to reach this service by boto3."""
-    pair = context.credentials.inside if context.credentials is not None else ANY_PAIR
-    return {
-        "AWS_REGION": context.region,
-        "AWS_DEFAULT_REGION": context.region,
-        "AWS_ENDPOINT_URL": context.url,
-        "AWS_ACCESS_KEY_ID": pair.id,
-        "AWS_SECRET_ACCESS_KEY": pair.secret,
-    }
-
-
-def find(context: Context, images: Images, kind: JobKind, resource: Resource) -> Job:
+def find(context: Service, images: Images, kind: JobKind, resource: Resource) -> Job:
     """The job of a resource."""
     stream = f"{resource.name}/algo-1-{int(resource.created)}"
     return Job(

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from local_sagemaker.domain.lifecycle import JobOutcome, Phase, State
 from local_sagemaker.engine.jobs import failures, upload
 from local_sagemaker.engine.jobs.failures import JobError
-from local_sagemaker.engine.jobs.jobs import Document, Job, reason, status, variables
+from local_sagemaker.engine.jobs.jobs import Document, Job, reason, status
 from local_sagemaker.engine.processes import channels, hosts
 from local_sagemaker.engine.processes.channels import Source
 from local_sagemaker.engine.processes.hosts import Cluster, Host
@@ -68,7 +68,7 @@ class ProcessingJobs:
             "process", application.get("ContainerEntrypoint"), application.get("ContainerArguments")
         )
         given = {
-            **variables(job.context),
+            **job.context.container_variables(),
             "PROCESSING_JOB_NAME": job.name,
             "PROCESSING_JOB_ARN": job.document["ProcessingJobArn"],
             **job.document.get("Environment", {}),

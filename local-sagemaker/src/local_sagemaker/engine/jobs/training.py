@@ -12,7 +12,7 @@ from typing import Any
 from local_sagemaker.domain.lifecycle import JobOutcome, Phase, State, Stop
 from local_sagemaker.engine.endpoints import series
 from local_sagemaker.engine.jobs import checkpoints, failures, metrics, upload
-from local_sagemaker.engine.jobs.jobs import Document, Job, reason, status, variables
+from local_sagemaker.engine.jobs.jobs import Document, Job, reason, status
 from local_sagemaker.engine.processes import channels, hosts, logs
 from local_sagemaker.engine.processes.channels import Source
 from local_sagemaker.engine.processes.hosts import Cluster, Host
@@ -66,7 +66,7 @@ class TrainingJobs:
             "train", algorithm.get("ContainerEntrypoint"), algorithm.get("ContainerArguments")
         )
         given = {
-            **variables(job.context),
+            **job.context.container_variables(),
             "TRAINING_JOB_NAME": job.name,
             "TRAINING_JOB_ARN": job.document["TrainingJobArn"],
             **job.document.get("Environment", {}),

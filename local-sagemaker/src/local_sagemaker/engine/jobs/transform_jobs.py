@@ -12,7 +12,7 @@ from local_sagemaker.domain.lifecycle import JobOutcome, Phase, State
 from local_sagemaker.engine.endpoints import model_data
 from local_sagemaker.engine.jobs import batch_capture, failures, transform, upload
 from local_sagemaker.engine.jobs.failures import JobError
-from local_sagemaker.engine.jobs.jobs import Document, Job, reason, status, variables
+from local_sagemaker.engine.jobs.jobs import Document, Job, reason, status
 from local_sagemaker.engine.processes import channels
 from local_sagemaker.engine.processes.channels import Source
 from local_sagemaker.engine.processes.isolation import Isolation
@@ -53,7 +53,7 @@ class TransformJobs:
         is_linked = isolation is not Isolation.NONE
         channels.materialize(found, job.context.objects, _folder(job) / "input", is_linked=is_linked)
         given = {
-            **variables(job.context),
+            **job.context.container_variables(),
             **definition.get("Environment", {}),
             **job.document.get("Environment", {}),
         }

@@ -1,4 +1,4 @@
-"""Carries one job from state to state: what an instruction of the lifecycle means for files and processes.
+"""The job worker: carries out the lifecycle's instructions for one job, on files and processes.
 
 Every state is in the store before its instructions are carried out, and every instruction may be carried
 out twice.
@@ -17,12 +17,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from local_sagemaker.context import Context
+from local_sagemaker.base import Service
 from local_sagemaker.domain import lifecycle
 from local_sagemaker.domain.lifecycle import Instruction, Phase, State
 from local_sagemaker.engine.jobs import failures, jobs
 from local_sagemaker.engine.jobs.failures import JobError
 from local_sagemaker.engine.jobs.jobs import Job, JobKind
+from local_sagemaker.engine.processes.forks import Forks
 from local_sagemaker.engine.processes.image import Images, UnknownImageError
 from local_sagemaker.engine.processes.process import LaunchError, Process, adopt, start
 from local_sagemaker.storage import disk
@@ -36,11 +37,11 @@ RETRY_S = 1.0
 
 @dataclass(eq=False)
 class Watch:
-    """One job that is being carried."""
+    """One job that is under way."""
 
     kind: JobKind
     name: str
-    #: whose place in the pool it takes, see turns.py
+    #: whose place in the pool it takes, see domain/fair_queue.py
     owner: str = ""
     inbox: deque[Instruction] = field(default_factory=deque)
     #: held from a change of the state until its instructions are in the inbox, which keeps their order
@@ -58,17 +59,18 @@ class Watch:
                 os.write(self.pipe[1], b".")
 
 
-class Carrier:
-    """What carries the jobs of one service; a job is carried by one thread at a time."""
+class JobWorker:
+    """Moves the jobs of one service from state to state; each job has one thread at a time."""
 
-    def __init__(self, context: Context, closing: threading.Event) -> None:
+    def __init__(self, service: Service, forks: Forks | None, closing: threading.Event) -> None:
         """Know the service.
 
+        :param forks: forks processes whose imports are done already.
         :param closing: set when nothing more is to be begun.
         """
-        self._context = context
-        self._store: Store = context.store
-        self._images = Images(context.images)
+        self._service, self._forks = service, forks
+        self._store: Store = service.store
+        self._images = Images(service.images)
         self._closing = closing
 
     def advance(self, watch: Watch) -> None:
@@ -88,7 +90,7 @@ class Carrier:
                     watch.kind.prepare(job)
                     return lifecycle.WorkspacePrepared(at=time.time()), members
                 case Instruction.LAUNCH:
-                    watch.process = adopt(job.workspace) or start(watch.kind.spec(job), self._context.forks)
+                    watch.process = adopt(job.workspace) or start(watch.kind.spec(job), self._forks)
                 case Instruction.TERMINATE if watch.process is not None:
                     watch.process.terminate()
                     watch.kill_at = time.monotonic() + watch.kind.spec(job).stop_grace_s
@@ -173,10 +175,10 @@ class Carrier:
         try:
             self._store.change(watch.kind.kind, watch.name, change)
         except sqlite3.Error as error:
-            told = disk.explained(error, self._context.root)
-            if told is None or self._closing.is_set() or not is_patient:
+            advice = disk.explained(error, self._service.root)
+            if advice is None or self._closing.is_set() or not is_patient:
                 raise
-            log.warning("The job %s waits for the disk: %s", watch.name, told)
+            log.warning("The job %s waits for the disk: %s", watch.name, advice)
             return False
         return True
 
@@ -188,7 +190,7 @@ class Carrier:
 
     def job(self, watch: Watch) -> Job:
         """The job as its kind sees it."""
-        return jobs.find(self._context, self._images, watch.kind, self._resource(watch))
+        return jobs.find(self._service, self._images, watch.kind, self._resource(watch))
 
     def _state(self, watch: Watch) -> State:
         return jobs.load(self._resource(watch).state)

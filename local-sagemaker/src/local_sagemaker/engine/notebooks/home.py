@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import local_sagemaker
-from local_sagemaker.context import Context
-from local_sagemaker.engine.jobs.jobs import variables
+from local_sagemaker.base import Service
 from local_sagemaker.engine.notebooks import sessions
 from local_sagemaker.engine.notebooks.samples import Samples
 from local_sagemaker.engine.processes import logs
@@ -52,7 +51,7 @@ c.LabApp.extension_manager = "readonly"
 """
 
 
-def arn(context: Context, name: str) -> str:
+def arn(context: Service, name: str) -> str:
     """The ARN of an instance; AWS writes it in small letters."""
     return context.arn("sagemaker", f"notebook-instance/{name.lower()}")
 
@@ -61,13 +60,13 @@ def arn(context: Context, name: str) -> str:
 class NotebookHome:
     """The folders of one instance, as of one of its starts."""
 
-    context: Context
+    context: Service
     name: str
     #: counts the starts of the instance, from 1
     number: int
 
     @classmethod
-    def of(cls, context: Context, resource: Resource) -> NotebookHome:
+    def of(cls, context: Service, resource: Resource) -> NotebookHome:
         """Where the instance of a resource is."""
         return cls(context, resource.name, int(resource.state["start"]))
 
@@ -123,7 +122,7 @@ class NotebookHome:
         """What scripts and kernels find in their environment."""
         return {
             **samples.variables(),
-            **variables(self.context),
+            **self.context.container_variables(),
             "HOME": str(self.home),
             "JUPYTER_RUNTIME_DIR": str(self.start / "runtime"),
             "SHELL": "/bin/bash",

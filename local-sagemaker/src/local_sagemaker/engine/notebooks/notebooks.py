@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from local_sagemaker.context import Context
+from local_sagemaker.base import Service
 from local_sagemaker.domain.notebook_states import NotebookEvent, NotebookStateError, transition
 from local_sagemaker.engine.endpoints.container import STOP_TIMEOUT_S, Container
 from local_sagemaker.engine.jobs.failures import shorten
@@ -41,7 +41,7 @@ RECOVERED_S = 60.0
 class Notebooks:
     """See the module. Every method belongs to the event loop."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Service) -> None:
         self._context = context
         self._works: dict[str, asyncio.Task[None]] = {}
 

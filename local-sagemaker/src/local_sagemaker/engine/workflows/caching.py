@@ -10,14 +10,14 @@ import hashlib
 from dataclasses import replace
 from typing import Any
 
-from local_sagemaker.context import Context
+from local_sagemaker.base import Service
 from local_sagemaker.storage.store import MissingError, Resource
 
 KIND = "pipeline-cache"
 Document = dict[str, Any]
 
 
-def keep(context: Context, execution: Resource, step: str, record: Document) -> None:
+def keep(context: Service, execution: Resource, step: str, record: Document) -> None:
     """Keep what a step came to, in the place of what it came to before."""
     kept = {"execution": execution.arn, "metadata": record["metadata"], "end": record["end"]}
     name, now = _name(execution.parent, step, record["key"]), record["end"]
@@ -40,7 +40,7 @@ def keep(context: Context, execution: Resource, step: str, record: Document) -> 
 
 
 def find(
-    context: Context, execution: Resource, step: str, wanted: str, *, expire_s: float | None, now: float
+    context: Service, execution: Resource, step: str, wanted: str, *, expire_s: float | None, now: float
 ) -> Document | None:
     """The kept success of a step that is not too old: its metadata, its end and its execution's ARN."""
     found = context.store.get(KIND, _name(execution.parent, step, wanted))

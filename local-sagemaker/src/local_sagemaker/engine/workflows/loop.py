@@ -1,6 +1,6 @@
-"""Carries on work that is made of other work: one thread that looks at it whenever something has changed.
+"""The workflow loop: one thread that carries on work made of other work whenever something has changed.
 
-Nothing is kept here: what is to be done follows from the store alone, so that a service that was killed and
+The loop keeps no state. What is to be done follows from the store alone, so a service that is killed and
 started again goes on where it was.
 """
 
@@ -8,54 +8,75 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import replace
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
-from local_sagemaker.context import Context
 from local_sagemaker.storage import disk
-from local_sagemaker.storage.store import MissingError, Query, Resource
+from local_sagemaker.storage.store import MissingError, Query, Resource, Store
 
 log = logging.getLogger(__name__)
 
-#: how long work that is under way is left alone when nothing tells of a change, in seconds
+#: how long work under way is left alone when nothing reports a change, in seconds
 PAUSE_S = 1.0
 CLOSE_TIMEOUT_S = 10.0
 
 
 class WorkKind(Protocol):
-    """What differs between tuning jobs and pipeline executions."""
+    """One kind of work, such as tuning jobs or pipeline executions."""
 
     #: kind in the store
     kind: str
 
-    def under_way(self, context: Context) -> list[Resource]:
-        """What is to be looked at."""
+    def list_active(self) -> list[Resource]:
+        """Return the work that has not ended."""
 
-    def advance(self, context: Context, resource: Resource) -> bool:
-        """Do what can be done next; whether anything has changed."""
+    def advance(self, resource: Resource) -> bool:
+        """Do what can be done next; return whether anything has changed."""
 
-    def fail(self, context: Context, resource: Resource, reason: str) -> None:
-        """End it, since `advance` cannot go on."""
-
-
-def in_status(context: Context, kind: str, *statuses: str) -> list[Resource]:
-    """All resources of a kind that are in one of these statuses."""
-    return [one for status in statuses for one in context.store.search(kind, Query(status=status))]
+    def fail(self, resource: Resource, reason: str) -> None:
+        """End the work, since `advance` cannot go on."""
 
 
-class Conductor:
-    """The thread of one service."""
+class Operations(Protocol):
+    """Calls operations of SageMaker from within the service, checked as a client's requests are."""
 
-    def __init__(self, context: Context, kinds: tuple[WorkKind, ...]) -> None:
-        # what it asks of the API may wake it again
-        self._context, self._kinds = replace(context, conductor=self), kinds
+    def call(self, name: str, parameters: dict[str, Any], *, owner: str | None = None) -> dict[str, Any]:
+        """Return the answer of an operation; raise AwsError if it refuses.
+
+        :param owner: on whose behalf jobs are queued.
+        """
+
+    def call_with_json(
+        self, name: str, arguments: dict[str, Any], *, owner: str | None = None
+    ) -> dict[str, Any]:
+        """Call an operation with the values of a JSON document, converted to what its shape wants."""
+
+
+def search_by_status(store: Store, kind: str, *statuses: str) -> list[Resource]:
+    """Return all resources of a kind that are in one of these statuses."""
+    return [one for status in statuses for one in store.search(kind, Query(status=status))]
+
+
+class WorkflowLoop:
+    """The workflow loop of one service."""
+
+    def __init__(self, root: Path) -> None:
+        """Prepare the loop.
+
+        :param root: directory of the service, named in warnings of a full disk.
+        """
+        self._root = root
+        self._kinds: list[WorkKind] = []
         self._changed = threading.Event()
         self._is_closing = False
-        self._thread = threading.Thread(target=self._run, name="conductor", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="workflows", daemon=True)
+
+    def add(self, *kinds: WorkKind) -> None:
+        """Carry on these kinds of work, too; call this before `start`."""
+        self._kinds += kinds
 
     def start(self) -> None:
-        """Begin, with whatever the store says is under way."""
-        self._context.supervisor.on_end(self.wake)
+        """Begin with whatever the store says is under way."""
         self._changed.set()
         self._thread.start()
 
@@ -79,23 +100,23 @@ class Conductor:
             is_busy = bool(self._active())
 
     def _active(self) -> list[tuple[WorkKind, Resource]]:
-        return [(kind, resource) for kind in self._kinds for resource in kind.under_way(self._context)]
+        return [(kind, resource) for kind in self._kinds for resource in kind.list_active()]
 
     def _pass(self) -> bool:
-        """Advance everything once; whether that changed anything."""
+        """Advance everything once; return whether that changed anything."""
         has_changed = False
         for kind, resource in self._active():
             if self._is_closing:
                 return False
             try:
-                has_changed = kind.advance(self._context, resource) or has_changed
+                has_changed = kind.advance(resource) or has_changed
             except MissingError:
                 log.info("The %s %s was deleted while it was looked at", kind.kind, resource.name)
             except Exception as error:
-                told = disk.explained(error, self._context.root)
-                if told is not None:  # it can be neither carried on nor ended: it goes on when there is room
-                    log.warning("The %s %s waits for the disk: %s", kind.kind, resource.name, told)
+                advice = disk.explained(error, self._root)
+                if advice is not None:  # it can neither go on nor end before there is room
+                    log.warning("The %s %s waits for the disk: %s", kind.kind, resource.name, advice)
                     continue
                 log.exception("The %s %s cannot be carried on", kind.kind, resource.name)
-                kind.fail(self._context, resource, f"InternalServerError: {type(error).__name__}: {error}")
+                kind.fail(resource, f"InternalServerError: {type(error).__name__}: {error}")
         return has_changed

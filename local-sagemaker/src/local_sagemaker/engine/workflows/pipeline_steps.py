@@ -1,20 +1,31 @@
-"""The steps of a pipeline that are resources of SageMaker: begin them, look at them, stop them."""
+"""The steps of a pipeline execution: begin them, see what has become of them, stop them.
+
+An execution keeps a record of each step that was begun. A record has `status`, `start`, `attempt` and
+`metadata`, and where they apply: `end`, `reason`, `key` (its cache key), `source` and `selected` (the
+execution whose result it is), `retries` (how often each retry policy was used) and `again_at` (when it is
+tried again; until then it counts as executing).
+"""
 
 from __future__ import annotations
 
 import hashlib
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from local_sagemaker.context import Context
+from local_sagemaker.base import Service
+from local_sagemaker.domain.pipelines import expressions, step_policies
 from local_sagemaker.domain.pipelines.definitions import PipelineStep
-from local_sagemaker.engine.workflows.shaping import shaped
+from local_sagemaker.domain.pipelines.expressions import ExpressionScope
+from local_sagemaker.engine.workflows import caching
+from local_sagemaker.engine.workflows.loop import Operations
 from local_sagemaker.errors import AwsError, ResourceInUse, ValidationException
-from local_sagemaker.protocol import json_values, models
-from local_sagemaker.services import calls
 from local_sagemaker.storage.store import Resource
 
+RUNNING = ("Starting", "Executing", "Stopping")
+#: of a reason, in characters
+REASON = 1024
 Document = dict[str, Any]
 #: a job's name has at most so many characters, a tuning job's name fewer
 NAME, TUNING_NAME, TOKEN = 63, 32, 36
@@ -72,60 +83,130 @@ def name_of(execution: Resource, step: PipelineStep, attempt: int) -> str:
     return f"pipelines-{run}-{plain}"[: NAME - len(digest) - 1].rstrip("-") + f"-{digest}"
 
 
-def begin(context: Context, step: PipelineStep, name: str, arguments: Document) -> Document:
-    """Create a step's resource unless it is there; its Metadata. AwsError says why that cannot be."""
-    kind = TYPES[step.type]
-    shape = models.operation_model("sagemaker", kind.operation).input_shape
-    if shape is None:
-        raise RuntimeError(f"{kind.operation} takes no request.")
-    if step.type == "RegisterModel":
-        _make_group(context, arguments)
-        named = {"ClientToken": name[-TOKEN:].lstrip("-")}
-    else:
-        named = {kind.name: name}
-    request = json_values.read(shape, shaped(shape, {**arguments, **named}))
-    if step.type == "RegisterModel":
-        arn = calls.call(context, kind.operation, request)[kind.arn]
-    else:
+class StepRunner:
+    """Carries out the steps of pipeline executions through SageMaker's operations."""
+
+    def __init__(self, service: Service, operations: Operations) -> None:
+        self._service, self._operations = service, operations
+
+    def begin(
+        self, execution: Resource, step: PipelineStep, scope: ExpressionScope, last: Document | None
+    ) -> Document:
+        """Begin a step and return its record; a condition has ended by then.
+
+        :param last: its record, when a retry policy tries it again.
+        """
+        now = time.time()
+        tried = execution.state.get("tried", {}).get(step.name, 0) if last is None else last["attempt"]
+        record: Document = {"start": now, **(last or {}), "status": "Executing", "attempt": tried + 1}
+        record.pop("again_at", None)
+        try:
+            match step.type:
+                case "Condition":
+                    outcome = all(expressions.holds(one, scope) for one in step.arguments["Conditions"])
+                    return record | _ended(now, "Succeeded", {"Condition": {"Outcome": str(outcome)}})
+                case "Fail":
+                    message = str(expressions.resolve(step.arguments.get("ErrorMessage", ""), scope))
+                    return record | _failed(now, message, {"Fail": {"ErrorMessage": message}})
+            arguments = expressions.resolve(dict(step.arguments), scope)
+            return record | self._make(execution, step, arguments, record["attempt"])
+        except AwsError as error:
+            again = step_policies.schedule_retry(
+                step.retry_policies, record, step_policies.fault_of_error(error.code, error.status), now
+            )
+            return record | (again or _failed(now, f"ClientError: {error}"))
+        except expressions.ExpressionError as error:
+            return record | _failed(now, f"ClientError: {error}")
+
+    def refresh(self, execution: Resource, step: PipelineStep, record: Document) -> None:
+        """Update a record by what has become of the step's resource."""
+        status, reason = self._status(step, record)
+        now = time.time()
+        is_stopping = record["status"] == "Stopping"
+        if status == "Failed" and not is_stopping:
+            again = step_policies.schedule_retry(
+                step.retry_policies, record, step_policies.fault_of_reason(reason), now
+            )
+            if again is not None:
+                record |= again
+                return
+        if status != "Executing" or not is_stopping:
+            record["status"] = status
+        if status not in RUNNING:
+            record["end"] = now
+            if reason and status != "Succeeded":
+                record["reason"] = reason[:REASON]
+        if status == "Succeeded" and "key" in record:
+            caching.keep(self._service, execution, step.name, record)
+
+    def stop(self, step: PipelineStep, record: Document) -> None:
+        """Ask for the end of a step that executes; end one that waits for its next try at once."""
+        if record.pop("again_at", None) is not None:
+            record |= {"status": "Stopped", "end": time.time()}
+            return
+        kind, resource = TYPES[step.type], self.resource_of(step, record)
+        if kind.stop is not None and resource is not None:
+            # it may have ended meanwhile
+            with suppress(ValidationException):
+                self._operations.call(kind.stop, {kind.name: resource.name})
+        record["status"] = "Stopping"
+
+    def resource_of(self, step: PipelineStep, record: Document) -> Resource | None:
+        """Return the resource that a step has made."""
+        kind = TYPES.get(step.type)
+        arn = record.get("metadata", {}).get(kind.metadata, {}).get("Arn") if kind else None
+        return None if arn is None else self._service.store.by_arn(arn)
+
+    def _make(self, execution: Resource, step: PipelineStep, arguments: Document, attempt: int) -> Document:
+        """Create a step's resource, or take what an earlier execution has made of the same arguments."""
+        key, now = step_policies.cache_key(step.type, arguments), time.time()
+        if key is not None and step.cache.is_enabled:
+            kept = caching.find(
+                self._service, execution, step.name, key, expire_s=step.cache.expire_s, now=now
+            )
+            if kept is not None and self.resource_of(step, kept) is not None:
+                return _ended(now, "Succeeded", kept["metadata"]) | {"source": kept["execution"]}
+        name = name_of(execution, step, attempt)
+        made: Document = {"metadata": self._create(execution, step, name, arguments)}
+        return made if key is None else made | {"key": key}
+
+    def _create(self, execution: Resource, step: PipelineStep, name: str, arguments: Document) -> Document:
+        """Create a step's resource unless it exists, and return the step's Metadata."""
+        kind, store = TYPES[step.type], self._service.store
+        if step.type == "RegisterModel":
+            self._make_group(arguments)
+            request = {**arguments, "ClientToken": name[-TOKEN:].lstrip("-")}
+            answer = self._operations.call_with_json(kind.operation, request, owner=execution.arn)
+            return {kind.metadata: {"Arn": answer[kind.arn]}}
         with suppress(ResourceInUse):
-            if context.store.get(kind.kind, name) is None:
-                calls.call(context, kind.operation, request)
-        found = context.store.get(kind.kind, name)
-        arn = "" if found is None else found.arn
-    return {kind.metadata: {"Arn": arn}}
+            if store.get(kind.kind, name) is None:
+                request = {**arguments, kind.name: name}
+                self._operations.call_with_json(kind.operation, request, owner=execution.arn)
+        resource = store.get(kind.kind, name)
+        return {kind.metadata: {"Arn": "" if resource is None else resource.arn}}
+
+    def _status(self, step: PipelineStep, record: Document) -> tuple[str, str | None]:
+        """Return a step's status and its reason, by what has become of its resource."""
+        kind = TYPES[step.type]
+        if kind.stop is None:
+            return "Succeeded", None
+        resource = self.resource_of(step, record)
+        if resource is None:
+            return "Failed", "ClientError: its resource was deleted."
+        status = STATUSES.get(resource.status, "Stopping" if resource.status == "Stopping" else "Executing")
+        return status, resource.document.get("FailureReason")
+
+    def _make_group(self, arguments: Document) -> None:
+        """Create the group of a package that is registered, unless it exists."""
+        group = arguments.get("ModelPackageGroupName")
+        if group and ":" not in group and self._service.store.get("model-package-group", group) is None:
+            with suppress(AwsError):
+                self._operations.call("CreateModelPackageGroup", {"ModelPackageGroupName": group})
 
 
-def look(context: Context, step: PipelineStep, record: Document) -> tuple[str, str | None]:
-    """A step's status and its reason, by what has become of its resource."""
-    kind = TYPES[step.type]
-    if kind.stop is None:
-        return "Succeeded", None
-    found = resource_of(context, step, record)
-    if found is None:
-        return "Failed", "ClientError: its resource was deleted."
-    status = STATUSES.get(found.status, "Stopping" if found.status == "Stopping" else "Executing")
-    return status, found.document.get("FailureReason")
+def _failed(now: float, reason: str, metadata: Document | None = None) -> Document:
+    return _ended(now, "Failed", metadata or {}) | {"reason": reason[:REASON]}
 
 
-def resource_of(context: Context, step: PipelineStep, record: Document) -> Resource | None:
-    """The resource that a step has made."""
-    kind = TYPES.get(step.type)
-    arn = record.get("metadata", {}).get(kind.metadata, {}).get("Arn") if kind else None
-    return None if arn is None else context.store.by_arn(arn)
-
-
-def stop(context: Context, step: PipelineStep, record: Document) -> None:
-    """Ask for the end of a step's job."""
-    kind, found = TYPES[step.type], resource_of(context, step, record)
-    if kind.stop is not None and found is not None:
-        # it may have ended meanwhile
-        with suppress(ValidationException):
-            calls.call(context, kind.stop, {kind.name: found.name})
-
-
-def _make_group(context: Context, arguments: Document) -> None:
-    """The group of a package that is registered by a pipeline is made when it is not there."""
-    group = arguments.get("ModelPackageGroupName")
-    if group and ":" not in group and context.store.get("model-package-group", group) is None:
-        with suppress(AwsError):
-            calls.call(context, "CreateModelPackageGroup", {"ModelPackageGroupName": group})
+def _ended(now: float, status: str, metadata: Document) -> Document:
+    return {"status": status, "end": now, "metadata": metadata}

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from local_sagemaker.context import Context
+from local_sagemaker.base import Service
 from local_sagemaker.domain.pipelines.definitions import PipelineDefinition, PipelineStep
-from local_sagemaker.engine.workflows import scopes, step_records
-from local_sagemaker.engine.workflows.loop import in_status
-from local_sagemaker.engine.workflows.step_records import RUNNING
-from local_sagemaker.services import owners
-from local_sagemaker.services.sagemaker.listing import moment
+from local_sagemaker.domain.pipelines.expressions import ExpressionScope
+from local_sagemaker.engine.workflows.loop import Operations, search_by_status
+from local_sagemaker.engine.workflows.pipeline_steps import RUNNING, StepRunner
+from local_sagemaker.errors import ValidationException
+from local_sagemaker.storage.documents import moment
 from local_sagemaker.storage.store import Resource
 
 KIND = "pipeline-execution"
@@ -21,62 +22,84 @@ Document = dict[str, Any]
 
 
 class PipelineExecutions:
-    """What the conductor knows of pipeline executions."""
+    """Pipeline executions as the workflow loop looks at them."""
 
     kind = KIND
 
-    def under_way(self, context: Context) -> list[Resource]:
-        """Executions that have not ended."""
-        return in_status(context, KIND, "Executing", "Stopping")
+    def __init__(self, service: Service, operations: Operations) -> None:
+        self._service, self._steps = service, StepRunner(service, operations)
 
-    def advance(self, context: Context, resource: Resource) -> bool:
+    def list_active(self) -> list[Resource]:
+        """Return the executions that have not ended."""
+        return search_by_status(self._service.store, KIND, "Executing", "Stopping")
+
+    def advance(self, resource: Resource) -> bool:
         """Take in what has become of the steps, then begin, stop or end what is due."""
         definition = definition_of(resource)
         records = {name: dict(record) for name, record in resource.state["steps"].items()}
         for step in definition.steps:
             record = records.get(step.name, {})
             if record.get("status") in RUNNING and "again_at" not in record:
-                step_records.refresh(context, resource, step, record)
+                self._steps.refresh(resource, step, record)
         is_ending = resource.status == "Stopping" or _failing(records) is not None
         if is_ending:
             for step in definition.steps:
                 if records.get(step.name, {}).get("status") == "Executing":
-                    step_records.stop(context, step, records[step.name])
+                    self._steps.stop(step, records[step.name])
         else:
-            self._begin(context, resource, definition, records)
+            self._begin(resource, definition, records)
         status, reason = _outcome(resource, definition, records, is_ending=is_ending)
         if (records, status) == (resource.state["steps"], resource.status):
             return False
-        self._keep(context, resource, records, status, reason)
+        self._keep(resource, records, status, reason)
         return True
 
-    def fail(self, context: Context, resource: Resource, reason: str) -> None:
+    def fail(self, resource: Resource, reason: str) -> None:
         """End an execution that cannot go on."""
-        self._keep(context, resource, resource.state["steps"], "Failed", reason[:1024])
+        self._keep(resource, resource.state["steps"], "Failed", reason[:1024])
 
     def _begin(
-        self,
-        context: Context,
-        resource: Resource,
-        definition: PipelineDefinition,
-        records: dict[str, Document],
+        self, resource: Resource, definition: PipelineDefinition, records: dict[str, Document]
     ) -> None:
         limit = resource.document.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps")
-        scope = scopes.of_execution(context, resource, definition, records)
+        scope = self._scope(resource, definition, records)
         for step in definition.steps:
             last = records.get(step.name)
             running = sum(record["status"] in RUNNING for record in records.values())
             is_again = last is not None and last.get("again_at", float("inf")) <= time.time()
             is_new = last is None and (limit is None or running < limit) and _is_due(step, records)
             if is_again or is_new:
-                with owners.on_behalf_of(resource.arn):
-                    records[step.name] = step_records.begun(context, resource, step, scope, last)
+                records[step.name] = self._steps.begin(resource, step, scope, last)
                 if records[step.name]["status"] == "Succeeded":  # the next one may refer to it
-                    scope = scopes.of_execution(context, resource, definition, records)
+                    scope = self._scope(resource, definition, records)
+
+    def _scope(
+        self, resource: Resource, definition: PipelineDefinition, records: Mapping[str, Document]
+    ) -> ExpressionScope:
+        """Return what expressions may refer to: parameters, the begun steps, and the execution itself."""
+        by_name = {step.name: step for step in definition.steps}
+        described: dict[str, Any] = {}
+        for name, record in records.items():
+            made = self._steps.resource_of(by_name[name], record)
+            outcome = record.get("metadata", {}).get("Condition")
+            described[name] = outcome or (made.document if made is not None else {})
+        pipeline = resource.parent
+        execution = {
+            "PipelineName": pipeline,
+            "PipelineArn": self._service.arn("sagemaker", f"pipeline/{pipeline}"),
+            "PipelineExecutionId": resource.name.rpartition("/")[2],
+            "PipelineExecutionArn": resource.arn,
+            "StartDateTime": moment(resource.created).isoformat(),
+            "CurrentDateTime": moment(time.time()).isoformat(),
+        }
+
+        def read(step: str, name: str) -> str:
+            return _property_file(self._service, by_name[step], described[step], name)
+
+        return ExpressionScope(resource.state["parameters"], described, execution, read)
 
     def _keep(
         self,
-        context: Context,
         resource: Resource,
         records: dict[str, Document],
         status: str,
@@ -93,7 +116,7 @@ class PipelineExecutions:
                 found, status=kept, document=document, state={**found.state, "steps": records}, modified=now
             )
 
-        context.store.change(KIND, resource.name, change)
+        self._service.store.change(KIND, resource.name, change)
 
 
 def definition_of(execution: Resource) -> PipelineDefinition:
@@ -101,6 +124,57 @@ def definition_of(execution: Resource) -> PipelineDefinition:
     return PipelineDefinition.parse(execution.state["definition"]).without(
         execution.state.get("left_out", [])
     )
+
+
+def _property_file(context: Service, step: PipelineStep, described: Document, name: str) -> str:
+    """Return the text of a property file of a processing step."""
+    files = {one["PropertyFileName"]: one for one in step.members.get("PropertyFiles", [])}
+    if name not in files:
+        raise ValidationException(f"The step {step.name} has no property file {name}.")
+    wanted = files[name]
+    outputs = described.get("ProcessingOutputConfig", {}).get("Outputs", [])
+    for output in outputs:
+        if output["OutputName"] == wanted["OutputName"]:
+            uri = f"{output['S3Output']['S3Uri'].rstrip('/')}/{wanted['FilePath']}"
+            bucket, _, key = uri.removeprefix("s3://").partition("/")
+            return context.objects.path(bucket, key).read_text(encoding="utf-8")
+    raise ValidationException(f"The step {step.name} has no output {wanted['OutputName']} for {name}.")
+
+
+def select_steps(
+    context: Service, pipeline: Resource, definition: PipelineDefinition, config: Mapping[str, Any]
+) -> tuple[dict[str, str], Document]:
+    """Return what a selective execution takes from its source: parameters, and members of its state.
+
+    A selective execution runs some steps of its pipeline, on what an earlier execution has made.
+    """
+    selected = {one["StepName"] for one in config["SelectedSteps"]}
+    needed = definition.dependencies(selected) - selected
+    source = _source_execution(context, pipeline, config)
+    if source is None and needed:
+        raise ValidationException(
+            f"SourcePipelineExecutionArn is missing: the selected steps need {', '.join(sorted(needed))}."
+        )
+    records = {} if source is None else source.state["steps"]
+    lacking = sorted(name for name in needed if records.get(name, {}).get("status") != "Succeeded")
+    if source is not None and lacking:
+        raise ValidationException(
+            f"The selected steps need {', '.join(lacking)}, which has not succeeded in {source.arn}. Select "
+            "it, too, or name another execution."
+        )
+    steps = {} if source is None else {name: {**records[name], "selected": source.arn} for name in needed}
+    left_out = [step.name for step in definition.steps if step.name not in needed | selected]
+    return ({} if source is None else source.state["given"]), {"steps": steps, "left_out": left_out}
+
+
+def _source_execution(context: Service, pipeline: Resource, config: Mapping[str, Any]) -> Resource | None:
+    arn = config.get("SourcePipelineExecutionArn")
+    if arn is None:
+        return None
+    found: Resource | None = context.store.by_arn(arn)
+    if found is None or (found.kind, found.parent) != (KIND, pipeline.name):
+        raise ValidationException(f"{arn} is no execution of the pipeline {pipeline.name}.")
+    return found
 
 
 def _is_due(step: PipelineStep, records: dict[str, Document]) -> bool:

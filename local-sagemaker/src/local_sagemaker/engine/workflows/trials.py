@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from local_sagemaker.context import Context
+from local_sagemaker.base import Service
 from local_sagemaker.domain.tuning.rules import Objective
 from local_sagemaker.domain.tuning.strategies import Trial
 from local_sagemaker.engine.jobs import metrics
-from local_sagemaker.engine.jobs.supervisor import TERMINAL, TRAINING
+from local_sagemaker.engine.jobs.pool import TERMINAL, TRAINING
 from local_sagemaker.engine.processes import logs
 from local_sagemaker.errors import AwsError
 from local_sagemaker.storage.store import Resource
@@ -75,7 +75,7 @@ def name_of(tuning: Resource, number: int) -> str:
     return f"{tuning.name}-{number:03d}-{digest[:8]}"
 
 
-def refreshed(context: Context, trial: Document, definition: Mapping[str, Any]) -> Document:
+def refreshed(context: Service, trial: Document, definition: Mapping[str, Any]) -> Document:
     """What is known of a trial, with what has become of its training job since."""
     if trial["status"] in TERMINAL:
         return trial
@@ -99,7 +99,7 @@ def trial_of(found: Mapping[str, Any]) -> Trial:
     return Trial(found["values"], found.get("objective"), found["status"] in TERMINAL)
 
 
-def reports(context: Context, name: str, definition: Mapping[str, Any]) -> list[float]:
+def reports(context: Service, name: str, definition: Mapping[str, Any]) -> list[float]:
     """The values of the objective that a training job has written to its log so far."""
     job = context.store.get(TRAINING.kind, name)
     if job is None:
@@ -111,7 +111,7 @@ def reports(context: Context, name: str, definition: Mapping[str, Any]) -> list[
     return [value for _, value in metrics.values(mine, logs.read(path))] if path.exists() else []
 
 
-def summary(context: Context, tuning: str, trial: Document, definition: Mapping[str, Any]) -> Document:
+def summary(context: Service, tuning: str, trial: Document, definition: Mapping[str, Any]) -> Document:
     """A training job as ListTrainingJobsForHyperParameterTuningJob shows it."""
     job = context.store.get(TRAINING.kind, trial["name"])
     members = ("TrainingJobArn", "CreationTime", "TrainingStartTime", "TrainingEndTime", "FailureReason")

@@ -8,18 +8,17 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from local_sagemaker.context import Context
+from local_sagemaker.base import Service
 from local_sagemaker.domain.tuning import rules, strategies
 from local_sagemaker.domain.tuning.rules import Objective, Verdict
 from local_sagemaker.domain.tuning.space import Space
 from local_sagemaker.domain.tuning.stopping import is_hopeless
 from local_sagemaker.domain.tuning.strategies import Trial
-from local_sagemaker.engine.jobs.supervisor import TERMINAL, TRAINING
+from local_sagemaker.engine.jobs.pool import TERMINAL, TRAINING, JobPool
 from local_sagemaker.engine.workflows import trials
-from local_sagemaker.engine.workflows.loop import in_status
+from local_sagemaker.engine.workflows.loop import Operations, search_by_status
 from local_sagemaker.errors import AwsError, ResourceInUse
-from local_sagemaker.services import calls, owners
-from local_sagemaker.services.sagemaker.listing import moment
+from local_sagemaker.storage.documents import moment
 from local_sagemaker.storage.store import Resource
 
 KIND = "hyper-parameter-tuning-job"
@@ -27,38 +26,42 @@ Document = dict[str, Any]
 
 
 class TuningJobs:
-    """What the conductor knows of tuning jobs."""
+    """Tuning jobs as the workflow loop looks at them."""
 
     kind = KIND
 
-    def under_way(self, context: Context) -> list[Resource]:
-        """Tuning jobs that have not ended."""
-        return in_status(context, KIND, "InProgress", "Stopping")
+    def __init__(self, service: Service, operations: Operations, pool: JobPool) -> None:
+        self._service, self._operations, self._pool = service, operations, pool
 
-    def advance(self, context: Context, resource: Resource) -> bool:
+    def list_active(self) -> list[Resource]:
+        """Return the tuning jobs that have not ended."""
+        return search_by_status(self._service.store, KIND, "InProgress", "Stopping")
+
+    def advance(self, resource: Resource) -> bool:
         """Take in what has become of the training jobs, then start, stop or end what is due."""
         definitions = trials.definitions(resource.document)
         known = [
-            trials.refreshed(context, trial, definitions[trial["definition"]])
+            trials.refreshed(self._service, trial, definitions[trial["definition"]])
             for trial in resource.state["trials"]
         ]
         verdict = self._verdict(resource, known, definitions)
         if verdict.start:
             known, verdict = self._plan(resource, known, definitions, verdict)
         was = resource
-        resource = self._keep(context, resource, known, verdict)
+        resource = self._keep(resource, known, verdict)
         for number, trial in enumerate(known):
-            if context.store.get(TRAINING.kind, trial["name"]) is None and trial["status"] not in TERMINAL:
-                known[number] = _create(context, resource, trial, definitions[trial["definition"]])
-        resource = self._keep(context, resource, known, verdict)
-        self._stop(context, resource, known, definitions, verdict)
+            if (
+                self._service.store.get(TRAINING.kind, trial["name"]) is None
+                and trial["status"] not in TERMINAL
+            ):
+                known[number] = self._create(resource, trial, definitions[trial["definition"]])
+        resource = self._keep(resource, known, verdict)
+        self._stop(resource, known, definitions, verdict)
         return (resource.state, resource.status) != (was.state, was.status)
 
-    def fail(self, context: Context, resource: Resource, reason: str) -> None:
+    def fail(self, resource: Resource, reason: str) -> None:
         """End a tuning job that cannot go on."""
-        self._keep(
-            context, resource, resource.state["trials"], Verdict(outcome="Failed", reason=reason[:1024])
-        )
+        self._keep(resource, resource.state["trials"], Verdict(outcome="Failed", reason=reason[:1024]))
 
     def _verdict(self, resource: Resource, known: list[Document], definitions: list[Document]) -> Verdict:
         return rules.decide(
@@ -81,15 +84,17 @@ class TuningJobs:
             known.append(planned)
         return known, verdict
 
-    def _keep(
-        self, context: Context, resource: Resource, known: list[Document], verdict: Verdict
-    ) -> Resource:
+    def _keep(self, resource: Resource, known: list[Document], verdict: Verdict) -> Resource:
         if known == resource.state["trials"] and verdict.outcome is None:
             return resource
         now = time.time()
 
         def change(found: Resource) -> Resource:
-            document = {**found.document, **_members(context, found, known), "LastModifiedTime": moment(now)}
+            document = {
+                **found.document,
+                **_members(self._service, found, known),
+                "LastModifiedTime": moment(now),
+            }
             if verdict.outcome is not None:
                 document["HyperParameterTuningEndTime"] = moment(now)
                 document |= {"FailureReason": verdict.reason} if verdict.reason else {}
@@ -98,11 +103,10 @@ class TuningJobs:
             state = {**found.state, "trials": list(known)}
             return replace(found, status=status, document=document, state=state, modified=now)
 
-        return context.store.change(KIND, resource.name, change)
+        return self._service.store.change(KIND, resource.name, change)
 
     def _stop(
         self,
-        context: Context,
         resource: Resource,
         known: list[Document],
         definitions: list[Document],
@@ -112,9 +116,29 @@ class TuningJobs:
         config = resource.document["HyperParameterTuningJobConfig"]
         if not verdict.stops:
             is_early = config.get("TrainingJobEarlyStoppingType") == "Auto"
-            running = _hopeless(context, known, definitions) if is_early and running else []
+            running = _hopeless(self._service, known, definitions) if is_early and running else []
         for trial in running:
-            context.supervisor.request_stop(TRAINING.kind, trial["name"])
+            self._pool.request_stop(TRAINING.kind, trial["name"])
+
+    def _create(self, tuning: Resource, trial: Document, definition: Document) -> Document:
+        store = self._service.store
+        tags = [{"Key": key, "Value": value} for key, value in store.tags(tuning.arn).items()]
+        request = trials.training_request(trial["name"], definition, trial["values"])
+        if tags:
+            request["Tags"] = tags
+        try:
+            with suppress(ResourceInUse):
+                self._operations.call(
+                    "CreateTrainingJob", request, owner=tuning.state.get("owner", tuning.arn)
+                )
+        except AwsError as error:
+            return trials.refused(trial, error)
+        store.change(
+            TRAINING.kind,
+            trial["name"],
+            lambda job: replace(job, document={**job.document, "TuningJobArn": tuning.arn}),
+        )
+        return trial
 
 
 def _next(resource: Resource, known: list[Document], definitions: list[Document]) -> Document | None:
@@ -142,23 +166,7 @@ def _inherited(found: Document) -> Trial:
     return Trial(found["values"], found["objective"], is_over=True)
 
 
-def _create(context: Context, tuning: Resource, trial: Document, definition: Document) -> Document:
-    tags = [{"Key": key, "Value": value} for key, value in context.store.tags(tuning.arn).items()]
-    request = trials.training_request(trial["name"], definition, trial["values"])
-    try:
-        with suppress(ResourceInUse), owners.on_behalf_of(tuning.state.get("owner", tuning.arn)):
-            calls.call(context, "CreateTrainingJob", {**request, **({"Tags": tags} if tags else {})})
-    except AwsError as error:
-        return trials.refused(trial, error)
-    context.store.change(
-        TRAINING.kind,
-        trial["name"],
-        lambda job: replace(job, document={**job.document, "TuningJobArn": tuning.arn}),
-    )
-    return trial
-
-
-def _hopeless(context: Context, known: list[Document], definitions: list[Document]) -> list[Document]:
+def _hopeless(context: Service, known: list[Document], definitions: list[Document]) -> list[Document]:
     """The running trials that the median rule gives up."""
     found = []
     for trial in known:
@@ -176,7 +184,7 @@ def _hopeless(context: Context, known: list[Document], definitions: list[Documen
     return found
 
 
-def _members(context: Context, resource: Resource, known: list[Document]) -> Document:
+def _members(context: Service, resource: Resource, known: list[Document]) -> Document:
     """What Describe tells of the training jobs: counters, the best one, and what they took."""
     definitions = trials.definitions(resource.document)
     statuses = [trial["status"] for trial in known]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from local_sagemaker.context import Context
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.services.s3.objects import UNUSED, quoted
 from local_sagemaker.storage.objects import conditions, multipart, sources, writing

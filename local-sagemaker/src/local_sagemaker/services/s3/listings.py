@@ -7,7 +7,7 @@ import binascii
 from typing import Any
 from urllib.parse import quote
 
-from local_sagemaker.context import Context
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.services.s3.objects import quoted
 from local_sagemaker.storage.objects.errors import InvalidArgument

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from local_sagemaker.context import Context
 from local_sagemaker.http import threads
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.services.s3.objects import UNUSED, checksum_members, quoted
 from local_sagemaker.storage.objects import conditions, multipart, writing

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from local_sagemaker.context import Context
 from local_sagemaker.errors import AwsError
 from local_sagemaker.http import threads
 from local_sagemaker.protocol import timestamps
 from local_sagemaker.protocol.bodies import FileBody
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.storage.objects import conditions, ranges, writing
 from local_sagemaker.storage.objects.objects import ObjectInfo

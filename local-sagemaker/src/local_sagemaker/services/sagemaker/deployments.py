@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from local_sagemaker.context import Context
 from local_sagemaker.domain.deployment_policy import DeploymentPolicyError, policy_from_config
 from local_sagemaker.engine.endpoints import alarms
 from local_sagemaker.engine.endpoints.replica_set import Plan
 from local_sagemaker.errors import ValidationException
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.sagemaker import serverless
-from local_sagemaker.services.sagemaker.listing import moment
+from local_sagemaker.storage.documents import moment
 from local_sagemaker.storage.store import Resource
 
 

@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from local_sagemaker.context import Context
 from local_sagemaker.engine.endpoints.model_data import definition_of
 from local_sagemaker.engine.endpoints.replica_set import HEALTH_TIMEOUT_S, Plan, VariantPlan
 from local_sagemaker.engine.endpoints.serverless import START_TIMEOUT_S
 from local_sagemaker.errors import ValidationException
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.sagemaker import serverless
 from local_sagemaker.storage.store import Resource
 

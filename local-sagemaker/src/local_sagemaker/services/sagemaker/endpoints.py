@@ -6,15 +6,16 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from local_sagemaker.context import Context
 from local_sagemaker.domain.endpoint_states import EndpointEvent, EndpointStateError, transition
 from local_sagemaker.engine.endpoints.endpoint_records import KIND, changed, to_json
 from local_sagemaker.engine.endpoints.replica_set import Plan
 from local_sagemaker.errors import ValidationException
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.services.sagemaker import async_configs, deployments, endpoint_configs, serverless
 from local_sagemaker.services.sagemaker.endpoint_plans import plan_of, rescaled, retained
-from local_sagemaker.services.sagemaker.listing import listed, moment, pairs
+from local_sagemaker.services.sagemaker.listing import listed, pairs
+from local_sagemaker.storage.documents import moment
 from local_sagemaker.storage.store import MissingError, Resource, TakenError
 
 

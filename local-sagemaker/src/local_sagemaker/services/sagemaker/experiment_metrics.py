@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from local_sagemaker.context import Context
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.services.sagemaker import experiments
-from local_sagemaker.services.sagemaker.listing import moment
+from local_sagemaker.storage.documents import moment
 from local_sagemaker.storage.store import Query, Resource
 
 #: seconds of a period on the axis of time

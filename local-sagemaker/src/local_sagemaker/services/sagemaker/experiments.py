@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from local_sagemaker.context import Context
 from local_sagemaker.errors import ResourceNotFound, ValidationException
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker.listing import moment, pairs
+from local_sagemaker.services.sagemaker.listing import pairs
 from local_sagemaker.services.sagemaker.paging import page
+from local_sagemaker.storage.documents import moment
 from local_sagemaker.storage.store import Query, Resource, TakenError
 
 #: by noun: kind in the store

@@ -6,14 +6,15 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from local_sagemaker.context import Context
 from local_sagemaker.domain.lifecycle import State
 from local_sagemaker.engine.jobs import jobs
 from local_sagemaker.engine.jobs.jobs import JobKind
-from local_sagemaker.engine.jobs.supervisor import TERMINAL
+from local_sagemaker.engine.jobs.pool import TERMINAL
 from local_sagemaker.errors import ResourceInUse, ResourceLimitExceeded, ValidationException
 from local_sagemaker.services import owners
-from local_sagemaker.services.sagemaker.listing import moment, pairs
+from local_sagemaker.services.context import Context
+from local_sagemaker.services.sagemaker.listing import pairs
+from local_sagemaker.storage.documents import moment
 from local_sagemaker.storage.store import Resource, TakenError
 
 Document = dict[str, Any]
@@ -45,9 +46,9 @@ def create(context: Context, kind: JobKind, parameters: Mapping[str, Any]) -> st
             "Job name must be unique within an AWS account and region, and a job with this name already "
             f"exists ({arn})"
         ) from error
-    context.supervisor.submit(kind.kind, name, owner)
+    context.jobs.submit(kind.kind, name, owner)
     # it may have outputs to be put while it runs
-    context.conductor.wake()
+    context.workflows.wake()
     return arn
 
 
@@ -69,7 +70,7 @@ def stop(context: Context, kind: JobKind, name: str) -> None:
             f"The request was rejected because the {kind.kind.replace('-', ' ')} is in status {status}: it "
             "has already reached a terminal state."
         )
-    context.supervisor.request_stop(kind.kind, name)
+    context.jobs.request_stop(kind.kind, name)
 
 
 def summary(resource: Resource, noun: str, members: tuple[str, ...]) -> Document:

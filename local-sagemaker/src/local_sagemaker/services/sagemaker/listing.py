@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
-from local_sagemaker.context import Context
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.sagemaker import paging
 from local_sagemaker.storage.store import Query, Resource
 
@@ -55,11 +55,6 @@ def listed(
     page = found[:size]
     token = paging.token(getattr(page[-1], sort_by), page[-1].name) if len(found) > size else None
     return page, token
-
-
-def moment(seconds: float) -> datetime:
-    """A time of the store as an answer has it."""
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 def pairs(tags: Iterable[Mapping[str, str]] | None) -> dict[str, str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from local_sagemaker.context import Context
 from local_sagemaker.errors import ConflictException, ValidationException
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker.listing import listed, moment, pairs
+from local_sagemaker.services.sagemaker.listing import listed, pairs
+from local_sagemaker.storage.documents import moment
 from local_sagemaker.storage.store import Query, Resource, TakenError
 
 KIND = "model-package-group"

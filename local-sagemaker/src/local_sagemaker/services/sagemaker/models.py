@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from local_sagemaker.context import Context
 from local_sagemaker.errors import ValidationException
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.services.sagemaker import model_packages
-from local_sagemaker.services.sagemaker.listing import listed, moment, pairs
+from local_sagemaker.services.sagemaker.listing import listed, pairs
+from local_sagemaker.storage.documents import moment
 from local_sagemaker.storage.store import Resource, TakenError
 
 KIND = "model"

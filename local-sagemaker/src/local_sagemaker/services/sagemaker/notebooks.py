@@ -7,14 +7,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from local_sagemaker.context import Context
 from local_sagemaker.domain.notebook_states import NotebookEvent, NotebookStateError, transition
 from local_sagemaker.engine.notebooks import home
 from local_sagemaker.engine.notebooks.notebooks import KIND
 from local_sagemaker.errors import ValidationException
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.services.sagemaker import notebooks_lifecycle, paging
-from local_sagemaker.services.sagemaker.listing import listed, moment, pairs
+from local_sagemaker.services.sagemaker.listing import listed, pairs
+from local_sagemaker.storage.documents import moment
 from local_sagemaker.storage.store import MissingError, Resource, TakenError
 
 #: there is one machine, one network and one user

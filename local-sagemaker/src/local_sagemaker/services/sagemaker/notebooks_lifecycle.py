@@ -7,11 +7,12 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from local_sagemaker.context import Context
 from local_sagemaker.engine.notebooks.notebooks import CONFIG_KIND
 from local_sagemaker.errors import ValidationException
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker.listing import listed, moment, pairs
+from local_sagemaker.services.sagemaker.listing import listed, pairs
+from local_sagemaker.storage.documents import moment
 from local_sagemaker.storage.store import Resource, TakenError
 
 NAME = "NotebookInstanceLifecycleConfigName"

@@ -9,12 +9,12 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-from local_sagemaker.context import Context
 from local_sagemaker.engine.notebooks import sessions
 from local_sagemaker.engine.notebooks.home import NotebookHome
 from local_sagemaker.engine.notebooks.notebooks import KIND
 from local_sagemaker.errors import ValidationException
 from local_sagemaker.protocol.http import HttpRequest, HttpResponse
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.storage.store import MissingError, Resource
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from local_sagemaker.context import Context
 from local_sagemaker.engine.workflows.pipelines import KIND, definition_of
 from local_sagemaker.errors import ResourceNotFound, ValidationException
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker.listing import listed, moment
+from local_sagemaker.services.sagemaker.listing import listed
 from local_sagemaker.services.sagemaker.paging import page
 from local_sagemaker.services.sagemaker.pipeline_versions import pipeline_named
+from local_sagemaker.storage.documents import moment
 from local_sagemaker.storage.store import Resource
 
 NAMES = ("PipelineExecutionDisplayName", "PipelineExecutionDescription")

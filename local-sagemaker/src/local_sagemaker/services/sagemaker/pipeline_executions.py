@@ -8,16 +8,15 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from local_sagemaker.context import Context
 from local_sagemaker.domain.pipelines.definitions import PipelineDefinition
-from local_sagemaker.engine.workflows import selection
-from local_sagemaker.engine.workflows.pipelines import KIND
+from local_sagemaker.engine.workflows.pipelines import KIND, select_steps
 from local_sagemaker.errors import ValidationException
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.services.sagemaker import pipeline_versions, pipelines
-from local_sagemaker.services.sagemaker.listing import moment
 from local_sagemaker.services.sagemaker.pipeline_execution_lists import find
 from local_sagemaker.services.sagemaker.pipeline_versions import pipeline_named
+from local_sagemaker.storage.documents import moment
 from local_sagemaker.storage.store import Resource, TakenError
 
 #: length of an execution's id, as SageMaker's
@@ -61,7 +60,7 @@ def start_pipeline_execution(context: Context, parameters: dict[str, Any]) -> di
         context.store.insert(resource)
         context.store.change(pipelines.KIND, pipeline.name, lambda found: _ran(found, now))
         pipeline_versions.change(context, pipeline, number, {"LastExecutionPipelineExecutionArn": arn})
-    context.conductor.wake()
+    context.workflows.wake()
     return {"PipelineExecutionArn": arn}
 
 
@@ -73,7 +72,7 @@ def _state(context: Context, pipeline: Resource, text: str, parameters: dict[str
         definition = PipelineDefinition.parse(text)
         if "SelectiveExecutionConfig" in parameters:
             config = parameters["SelectiveExecutionConfig"]
-            source, taken = selection.taken(context, pipeline, definition, config)
+            source, taken = select_steps(context, pipeline, definition, config)
             given = {**source, **given}
         values = definition.parameter_values(given)
     return {"definition": text, "parameters": values, "given": given, "tried": {}, **taken}
@@ -102,7 +101,7 @@ def update_pipeline_execution(context: Context, parameters: dict[str, Any]) -> d
         return replace(resource, document=document, modified=now)
 
     context.store.change(KIND, found.name, change)
-    context.conductor.wake()
+    context.workflows.wake()
     return {"PipelineExecutionArn": found.arn}
 
 
@@ -135,7 +134,7 @@ def _restatus(
         return replace(resource, status=status, document=document, state=state, modified=now)
 
     context.store.change(KIND, found.name, change)
-    context.conductor.wake()
+    context.workflows.wake()
     return {"PipelineExecutionArn": found.arn}
 
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from local_sagemaker.context import Context
 from local_sagemaker.errors import ResourceNotFound
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker.listing import listed, moment
+from local_sagemaker.services.sagemaker.listing import listed
+from local_sagemaker.storage.documents import moment
 from local_sagemaker.storage.store import Resource
 
 KIND, PIPELINE = "pipeline-version", "pipeline"

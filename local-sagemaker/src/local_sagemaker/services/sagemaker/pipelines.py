@@ -8,15 +8,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from local_sagemaker.context import Context
 from local_sagemaker.domain.pipelines import DefinitionError
 from local_sagemaker.domain.pipelines.definitions import PipelineDefinition
 from local_sagemaker.engine.workflows import caching
 from local_sagemaker.errors import ValidationException
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.services.sagemaker import pipeline_versions
-from local_sagemaker.services.sagemaker.listing import listed, moment, pairs
+from local_sagemaker.services.sagemaker.listing import listed, pairs
 from local_sagemaker.services.sagemaker.pipeline_versions import pipeline_named as find
+from local_sagemaker.storage.documents import moment
 from local_sagemaker.storage.store import Query, Resource, TakenError
 
 KIND = "pipeline"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from local_sagemaker.context import Context
-from local_sagemaker.engine.jobs.supervisor import PROCESSING
+from local_sagemaker.engine.jobs.pool import PROCESSING
 from local_sagemaker.engine.processes import paths
 from local_sagemaker.errors import ValidationException
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.services.sagemaker import jobs
 from local_sagemaker.services.sagemaker.listing import listed

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple, cast
 
 from botocore.model import ListShape, StructureShape
 
-from local_sagemaker.context import Context
 from local_sagemaker.engine.endpoints import endpoint_records
 from local_sagemaker.errors import ValidationException
 from local_sagemaker.protocol import models
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.services.sagemaker import endpoints, paging
 from local_sagemaker.services.sagemaker.search_filters import fits, head, heads, values

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from local_sagemaker.context import Context
 from local_sagemaker.engine.endpoints.replica_set import Plan, VariantPlan
 from local_sagemaker.errors import ValidationException
+from local_sagemaker.services.context import Context
 
 MEMORY_STEP_MB = 1024
 #: members of a configuration that SageMaker does not take together with a serverless variant

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from local_sagemaker.context import Context
 from local_sagemaker.engine.jobs import checkpoints, metrics
-from local_sagemaker.engine.jobs.supervisor import TRAINING
+from local_sagemaker.engine.jobs.pool import TRAINING
 from local_sagemaker.engine.processes import paths
 from local_sagemaker.errors import ValidationException
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.services.sagemaker import built_in, jobs
 from local_sagemaker.services.sagemaker.listing import listed

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from local_sagemaker.context import Context
 from local_sagemaker.domain.jsonpath import JsonPathError
 from local_sagemaker.engine.endpoints import model_data
+from local_sagemaker.engine.jobs.pool import TRANSFORM
 from local_sagemaker.engine.jobs.records import DataProcessing, RecordError, format_of
-from local_sagemaker.engine.jobs.supervisor import TRANSFORM
 from local_sagemaker.errors import ValidationException
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.services.sagemaker import jobs
-from local_sagemaker.services.sagemaker.listing import listed, moment
+from local_sagemaker.services.sagemaker.listing import listed
+from local_sagemaker.storage.documents import moment
 
 #: SageMaker's limit of MaxPayloadInMB, alone and times MaxConcurrentTransforms
 PAYLOAD_LIMIT_MB = 100

@@ -6,16 +6,17 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from local_sagemaker.context import Context
-from local_sagemaker.engine.jobs.supervisor import TERMINAL
+from local_sagemaker.engine.jobs.pool import TERMINAL
 from local_sagemaker.engine.workflows import trials
 from local_sagemaker.engine.workflows.tuning_jobs import KIND
 from local_sagemaker.errors import ResourceInUse, ValidationException
 from local_sagemaker.services import owners
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.services.sagemaker import tuning_requests
-from local_sagemaker.services.sagemaker.listing import listed, moment, pairs
+from local_sagemaker.services.sagemaker.listing import listed, pairs
 from local_sagemaker.services.sagemaker.paging import page
+from local_sagemaker.storage.documents import moment
 from local_sagemaker.storage.store import Resource, TakenError
 
 NOUN = "HyperParameterTuningJob"
@@ -63,7 +64,7 @@ def create_tuning_job(context: Context, parameters: dict[str, Any]) -> dict[str,
             "Hyper parameter tuning job names must be unique within an AWS account and region; a job with "
             f"this name already exists ({arn})"
         ) from error
-    context.conductor.wake()
+    context.workflows.wake()
     return {f"{NOUN}Arn": arn}
 
 
@@ -102,7 +103,7 @@ def stop_tuning_job(context: Context, parameters: dict[str, Any]) -> None:
         return replace(found, status="Stopping", document=document, modified=now)
 
     context.store.change(KIND, name, change)
-    context.conductor.wake()
+    context.workflows.wake()
 
 
 @operation("sagemaker", f"Delete{NOUN}")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from local_sagemaker.context import Context
 from local_sagemaker.domain.tuning.space import Choices, RangeError, Space
 from local_sagemaker.engine.workflows import trials
 from local_sagemaker.errors import ResourceNotFound, ValidationException
 from local_sagemaker.services import calls
+from local_sagemaker.services.context import Context
 from local_sagemaker.services.sagemaker import training
 
 NOUN = "HyperParameterTuningJob"

@@ -1,7 +1,7 @@
-"""The pool of jobs: which run, which wait, and the thread that carries each one that runs.
+"""The pool of jobs: which run, which wait, and the thread of each one that runs.
 
-A few jobs run at a time; the others wait for their turn (turns.py). The processes outlive this one: a
-service that is killed at any instant and started again goes on where it was (carrier.py).
+A few jobs run at a time; the others wait in a fair queue (domain/fair_queue.py). Their processes outlive this
+one: a service that is killed at any instant and started again goes on where it was (worker.py).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from local_sagemaker.context import Context
+from local_sagemaker.base import Service
 from local_sagemaker.domain import lifecycle
 from local_sagemaker.domain.fair_queue import FairQueue
 from local_sagemaker.domain.lifecycle import Phase
@@ -22,7 +22,8 @@ from local_sagemaker.engine.jobs.jobs import JobKind
 from local_sagemaker.engine.jobs.processing import ProcessingJobs
 from local_sagemaker.engine.jobs.training import TrainingJobs
 from local_sagemaker.engine.jobs.transform_jobs import TransformJobs
-from local_sagemaker.engine.jobs.worker import Carrier, Watch
+from local_sagemaker.engine.jobs.worker import JobWorker, Watch
+from local_sagemaker.engine.processes.forks import Forks
 from local_sagemaker.storage.store import Query, Resource, Store
 
 log = logging.getLogger(__name__)
@@ -34,22 +35,22 @@ TERMINAL = {"Completed", "Failed", "Stopped"}
 CLOSE_TIMEOUT_S = 10.0
 
 
-class Supervisor:
+class JobPool:
     """The jobs of one service."""
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._store: Store = context.store
+    def __init__(self, service: Service, forks: Forks | None = None) -> None:
+        self._service = service
+        self._store: Store = service.store
         self._closing = threading.Event()
-        self._carrier = Carrier(context, self._closing)
+        self._worker = JobWorker(service, forks, self._closing)
         self._lock = threading.Lock()
-        self._turns: FairQueue[Watch] = FairQueue()
+        self._queue: FairQueue[Watch] = FairQueue()
         self._watched: dict[tuple[str, str], Watch] = {}
         self._threads: dict[Watch, threading.Thread] = {}
         self._listeners: list[Callable[[], None]] = []
 
     def on_end(self, listener: Callable[[], None]) -> None:
-        """Have `listener` called whenever a job has ended; it must return at once."""
+        """Call `listener` whenever a job has ended; it must return at once."""
         self._listeners.append(listener)
 
     def start(self) -> None:
@@ -71,25 +72,25 @@ class Supervisor:
         watch = Watch(KINDS[kind], name, owner)
         with self._lock:
             self._watched[kind, name] = watch
-            self._turns.add(owner, watch)
+            self._queue.add(owner, watch)
         self._admit()
 
     def request_stop(self, kind: str, name: str) -> None:
-        """Ask for a job's end; the answer does not wait for it."""
+        """Ask for a job's end; return before it has ended."""
         watch = self._watched.get((kind, name))
         if watch is None:
             return
-        self._carrier.apply(watch, lifecycle.StopRequested(at=time.time()), is_patient=False)
+        self._worker.apply(watch, lifecycle.StopRequested(at=time.time()), is_patient=False)
         watch.wake()
         with self._lock:
-            was_waiting = self._turns.leave(watch.owner, watch)
+            was_waiting = self._queue.leave(watch.owner, watch)
             if was_waiting:
                 del self._watched[kind, name]
         if was_waiting:
-            self._tell()
+            self._notify()
 
-    def carried(self, kind: str) -> list[str]:
-        """The names of the jobs of a kind that have a place, or are being taken up again."""
+    def list_running(self, kind: str) -> list[str]:
+        """Return the names of the jobs of a kind that hold a place, or are being taken up again."""
         with self._lock:
             return [watch.name for watch in self._threads if watch.kind.kind == kind]
 
@@ -108,26 +109,26 @@ class Supervisor:
         watch = Watch(kind, resource.name, resource.state.get("owner", ""))
         self._watched[kind.kind, resource.name] = watch
         if jobs.load(resource.state).phase is Phase.QUEUED:
-            self._turns.add(watch.owner, watch)
+            self._queue.add(watch.owner, watch)
             return
-        self._carrier.apply(watch, lifecycle.Restarted(at=time.time()))
+        self._worker.apply(watch, lifecycle.Restarted(at=time.time()))
         # beside the limit: its container may be running, and somebody has to watch it
         with self._lock:
-            self._turns.hold(watch.owner)
+            self._queue.hold(watch.owner)
             self._begin(watch)
 
     def _sweep(self, living: set[tuple[str, str]]) -> None:
         """Remove workspaces of jobs that have ended: a crash may have come before that."""
         for kind in KINDS:
-            folder = self._context.root / "jobs" / kind
+            folder = self._service.root / "jobs" / kind
             for entry in folder.iterdir() if folder.is_dir() else []:
                 if (kind, entry.name) not in living:
                     shutil.rmtree(entry, ignore_errors=True)
 
     def _admit(self) -> None:
         with self._lock:
-            while self._turns.held < self._context.job_limit and not self._closing.is_set():
-                taken = self._turns.take()
+            while self._queue.held < self._service.job_limit and not self._closing.is_set():
+                taken = self._queue.take()
                 if taken is None:
                     return
                 self._begin(taken[1])
@@ -140,14 +141,14 @@ class Supervisor:
     def _run(self, watch: Watch) -> None:
         watch.pipe = os.pipe()
         try:
-            self._carrier.apply(watch, lifecycle.Admitted(at=time.time()))
-            while not self._closing.is_set() and self._carrier.phase(watch) is not Phase.ENDED:
-                self._carrier.advance(watch)
+            self._worker.apply(watch, lifecycle.Admitted(at=time.time()))
+            while not self._closing.is_set() and self._worker.phase(watch) is not Phase.ENDED:
+                self._worker.advance(watch)
             if not self._closing.is_set():
-                shutil.rmtree(self._carrier.job(watch).workspace, ignore_errors=True)
+                shutil.rmtree(self._worker.job(watch).workspace, ignore_errors=True)
         except Exception:
             # nothing may end a job's thread unseen; the job is taken up again when the service restarts
-            log.exception("The job %s cannot be carried on", watch.name)
+            log.exception("The job %s cannot go on", watch.name)
         finally:
             pipe, watch.pipe = watch.pipe, None
             for descriptor in pipe:
@@ -155,10 +156,10 @@ class Supervisor:
             with self._lock:
                 self._threads.pop(watch, None)
                 self._watched.pop((watch.kind.kind, watch.name), None)
-                self._turns.give_back(watch.owner)
+                self._queue.give_back(watch.owner)
             self._admit()
-            self._tell()
+            self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         for listener in self._listeners:
             listener()
