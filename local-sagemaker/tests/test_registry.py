@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 SPECIFICATION = {
-    "Containers": [{"Image": "flywheel:local", "ModelDataUrl": "s3://lab/model.tar.gz"}],
+    "Containers": [{"Image": "model:local", "ModelDataUrl": "s3://lab/model.tar.gz"}],
     "SupportedContentTypes": ["text/csv"],
     "SupportedResponseMIMETypes": ["text/csv"],
 }
@@ -124,7 +124,7 @@ def test_a_version_belongs_to_a_group(registry: Any):
 
 def test_a_model_is_made_described_listed_and_deleted(registry: Any):
     """A model's whole life."""
-    container = {"Image": "flywheel:local", "ModelDataUrl": "s3://lab/m.tar.gz", "Environment": {"A": "1"}}
+    container = {"Image": "model:local", "ModelDataUrl": "s3://lab/m.tar.gz", "Environment": {"A": "1"}}
     arn = registry.create_model(ModelName="m", PrimaryContainer=container)["ModelArn"]
     found = registry.describe_model(ModelName="m")
     assert (found["PrimaryContainer"], found["ModelArn"]) == (container, arn)
@@ -142,7 +142,7 @@ def test_a_model_can_be_made_of_a_version(registry: Any):
     arn = register(registry)
     registry.create_model(ModelName="v", PrimaryContainer={"ModelPackageName": arn})
     assert registry.describe_model(ModelName="v")["PrimaryContainer"] == {
-        "Image": "flywheel:local",
+        "Image": "model:local",
         "ModelDataUrl": "s3://lab/model.tar.gz",
         "ModelPackageName": arn,
     }

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")]
+FOLDERS = ("*.md", "docs/**/*.md", "benchmarks/*.md", "local-sagemaker/**/*.md")
+PAGES = [page for pattern in FOLDERS for page in ROOT.glob(pattern)]
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -14,7 +15,11 @@ from sagemaker_kit import serving
 from sagemaker_kit.jobs import IMAGE, ROLE, Lab
 
 #: Airflow's own imports warn; its hook looks at a job whose log it prints every thirty seconds
-pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.long]
+pytestmark = [
+    pytest.mark.filterwarnings("default"),
+    pytest.mark.long,
+    pytest.mark.skipif(find_spec("airflow") is None, reason="Airflow is not installed"),
+]
 
 RESOURCES = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
 CONTAINER = {"Image": serving.IMAGE, "ModelDataUrl": "s3://lab/model.tar.gz"}

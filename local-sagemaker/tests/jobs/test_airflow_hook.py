@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 
 import pytest
 
@@ -18,6 +19,7 @@ def connection(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> str:
     return "aws_lab"
 
 
+@pytest.mark.skipif(find_spec("airflow") is None, reason="Airflow is not installed")
 @pytest.mark.long  # the hook asks every 30 seconds
 @pytest.mark.filterwarnings("default")  # Airflow's own imports warn
 def test_the_hook_trains_with_its_log_and_sees_the_end(lab: Lab, connection: str):

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-PROJECT = Path(__file__).resolve().parents[3]
-README = PROJECT / "local-sagemaker" / "README.md"
+PROJECT = Path(__file__).resolve().parents[2]
+README = PROJECT / "README.md"
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def test_the_readme_shows_the_files_as_they_are():
     """Each block of code under "Add an operation" stands, to the letter, in the file that it is of."""
     text = README.read_text().partition("## Add an operation")[2]
     blocks = re.findall(r"^ *```python\n(.*?)^ *```$", text, flags=re.MULTILINE | re.DOTALL)
-    files = [PROJECT / "local-sagemaker/src/local_sagemaker/services/sts.py", Path(__file__)]
+    files = [PROJECT / "src/local_sagemaker/services/sts.py", Path(__file__)]
     for block, file in zip(blocks, files, strict=True):
         assert textwrap.dedent(block) in file.read_text()
 

@@ -10,7 +10,7 @@ import pytest
 from local_sagemaker.engine.processes.image import ImageFileError, Images, UnknownImageError, read
 
 TEXT = """
-uri = ["flywheel:*", "*/flywheel:*"]
+uri = ["greeter:*", "*/greeter:*"]
 [entry_points]
 train = ["{python}", "{dir}/main.py", "train"]
 process = ["{python}", "{dir}/main.py", "process"]
@@ -27,7 +27,7 @@ def path(tmp_path: Path):
     return made
 
 
-@pytest.mark.parametrize("uri", ["flywheel:local", "000000000000.dkr.ecr.us-east-1.amazonaws.com/flywheel:1"])
+@pytest.mark.parametrize("uri", ["greeter:local", "000000000000.dkr.ecr.us-east-1.amazonaws.com/greeter:1"])
 def test_a_pattern_finds_its_image(path: Path, uri: str):
     """Registry and account may stand before the name."""
     assert Images([path]).resolve(uri).folder == path.parent
@@ -35,9 +35,7 @@ def test_a_pattern_finds_its_image(path: Path, uri: str):
 
 def test_an_unknown_image_is_named_with_the_known(path: Path):
     """The error says what would have been found."""
-    with pytest.raises(
-        UnknownImageError, match=r"'xgboost:1' \(known patterns: flywheel:\*, \*/flywheel:\*\)"
-    ):
+    with pytest.raises(UnknownImageError, match=r"'xgboost:1' \(known patterns: greeter:\*, \*/greeter:\*\)"):
         Images([path]).resolve("xgboost:1")
     with pytest.raises(UnknownImageError, match="known patterns: none"):
         Images([]).resolve("xgboost:1")

@@ -18,7 +18,7 @@ from local_sagemaker.engine.processes import logs, process
 from local_sagemaker.engine.processes.isolation import Isolation, available, wrap
 from local_sagemaker.engine.processes.process import LOST, ProcessSpec
 
-PROJECT = Path(__file__).resolve().parents[3]
+PROJECT = Path(__file__).resolve().parents[2]
 NAMESPACE_PROBE = [
     "/usr/bin/env",
     *["setpriv", "--reuid", "65534", "--clear-groups", "unshare", "--map-root-user", "--mount", "true"],

@@ -1,6 +1,6 @@
 """Makes the environments of other people's clients, each from its own lock, and keeps them for the next run.
 
-Such an environment does not fit into the project's: the clients pin botocore, pandas or protobuf themselves.
+Such an environment does not fit into the tests' own: the clients pin botocore, pandas or protobuf themselves.
 """
 
 from __future__ import annotations
@@ -15,11 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts.environment import index_options
-
 HERE = Path(__file__).resolve().parents[1] / "sdk"
 #: environments stay here from one run to the next: that of the SDK v3 has 750 MB
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "flywheel-tests"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "local-sagemaker-tests"
 #: seconds: an index that does not answer, and the longest installation
 REACH_S, INSTALL_S = 10, 1500
 
@@ -37,7 +35,7 @@ def environment(name: str) -> Path:
         # tests of other processes may want the same
         fcntl.flock(guard, fcntl.LOCK_EX)
         if not (folder / "complete").exists():
-            _skip_without_index(name)
+            skip_without_index(f"The environment {name}")
             for old in CACHE.glob(f"{name}-*"):
                 shutil.rmtree(old)
             _make(folder, lock)
@@ -45,32 +43,23 @@ def environment(name: str) -> Path:
     return folder / "bin"
 
 
-def _skip_without_index(name: str) -> None:
+def skip_without_index(what: str) -> None:
+    """Skip the test if pip reaches no package index; `what` needs to be installed from one."""
     command = [sys.executable, "-m", "pip", "--retries", "1", "--timeout", str(REACH_S)]
     asked = subprocess.run(
         [*command, "index", "versions", "pip"], capture_output=True, text=True, check=False
     )
     if asked.returncode:
         pytest.skip(
-            f"The environment {name} has to be installed, and pip reaches no package index: "
-            f"{asked.stderr.strip().splitlines()[-1:]}. Run it once where there is one; {CACHE} keeps it."
+            f"{what} has to be installed, and pip reaches no package index: "
+            f"{asked.stderr.strip().splitlines()[-1:]}. Run this test where there is one."
         )
 
 
 def _make(folder: Path, lock: Path) -> None:
-    """Install a lock with uv, or where that is not installed with pip: slower, the same set."""
-    python = str(folder / "bin/python")
+    """Install a lock into an environment of its own."""
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, capture_output=True)
-    hashed = ["--require-hashes", "--requirement", str(lock)]
-    uv = [sys.executable, "-m", "uv", "pip", "install", "--python", python, *index_options(), *hashed]
-    pip = [python, "-m", "pip", "install", *hashed]
-    variables = dict(os.environ)
-    if "PIP_CERT" in variables:
-        variables.setdefault("SSL_CERT_FILE", variables["PIP_CERT"])
-    for command in (uv, pip):
-        done = subprocess.run(
-            command, env=variables, capture_output=True, text=True, check=False, timeout=INSTALL_S
-        )
-        if done.returncode == 0:
-            return
-    pytest.fail(f"{lock.name} could not be installed:\n{done.stdout[-1000:]}{done.stderr[-2000:]}")
+    pip = [str(folder / "bin/python"), "-m", "pip", "install", "--require-hashes", "--requirement", str(lock)]
+    done = subprocess.run(pip, capture_output=True, text=True, check=False, timeout=INSTALL_S)
+    if done.returncode:
+        pytest.fail(f"{lock.name} could not be installed:\n{done.stdout[-1000:]}{done.stderr[-2000:]}")

@@ -15,7 +15,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-PROJECT = Path(__file__).resolve().parents[3]
+PROJECT = Path(__file__).resolve().parents[2]
 READY = re.compile(r"Local SageMaker is ready at (\S+), root ")
 REGION = "us-east-1"
 

@@ -12,7 +12,7 @@ from local_sagemaker import services
 from local_sagemaker.protocol import models
 from local_sagemaker.services.registry import OPERATIONS, operation
 
-PROJECT = Path(__file__).resolve().parents[3]
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 def test_the_page_of_the_emulated_api_is_current():

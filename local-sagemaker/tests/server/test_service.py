@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-PROJECT = Path(__file__).resolve().parents[3]
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -81,11 +81,11 @@ def test_the_service_ends_when_asked(start_service: Callable[..., Any]):
 
 def test_a_bucket_of_the_command_line_is_made_once(start_service: Callable[..., Any]):
     """It is there at the first answer, and keeps its objects at the next start."""
-    service = start_service("--bucket", "flywheel")
-    service.s3.put_object(Bucket="flywheel", Key="k", Body=b"kept")
+    service = start_service("--bucket", "lab")
+    service.s3.put_object(Bucket="lab", Key="k", Body=b"kept")
     service.stop()
     service.start()
-    assert service.s3.get_object(Bucket="flywheel", Key="k")["Body"].read() == b"kept"
+    assert service.s3.get_object(Bucket="lab", Key="k")["Body"].read() == b"kept"
 
 
 def test_a_mistake_of_the_service_is_told_with_the_id_in_its_log(sagemaker: Any):

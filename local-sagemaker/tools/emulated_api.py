@@ -1,22 +1,18 @@
-"""Write docs/emulated-api.md from the registry of operations: what the local SageMaker emulates.
+"""Write docs/emulated-api.md, the list of emulated operations, from their registry.
 
-`python tools/emulated_api.py` writes the page; a test fails when it is not what this would write.
+Run it after a change of an operation: a test fails while the page is out of date.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(PROJECT))
+from local_sagemaker import services
+from local_sagemaker.protocol import models
+from local_sagemaker.services.registry import OPERATIONS, Operation
 
-from local_sagemaker import services  # noqa: E402 (the path comes first)
-from local_sagemaker.protocol import models  # noqa: E402
-from local_sagemaker.services.registry import OPERATIONS, Operation  # noqa: E402
-
-PAGE = PROJECT / "docs" / "emulated-api.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "emulated-api.md"
 HEAD = """# Emulated API
 
 The operations that the local SageMaker carries out. Made from the code by `python tools/emulated_api.py`;
@@ -25,9 +21,9 @@ do not edit it by hand. Any other operation is refused by name: HTTP 400 `Unknow
 members of the request that are checked and otherwise make no difference here.
 
 `InvokeEndpoint` and `InvokeEndpointWithResponseStream` of sagemaker-runtime are carried out besides, on a
-path of their own (api/runtime.py, api/streaming.py). Without effect there: `TargetContainerHostname`,
-`EnableExplanations`, `InferenceComponentName`, `SessionId`, `PrefixAwareId`. `GET /endpoints/<name>/metrics`
-answers with an endpoint's counters and latencies as JSON.
+path of their own (services/runtime.py, services/streaming.py). Without effect there:
+`TargetContainerHostname`, `EnableExplanations`, `InferenceComponentName`, `SessionId`, `PrefixAwareId`.
+`GET /endpoints/<name>/metrics` answers with an endpoint's counters and latencies as JSON.
 
 CloudWatch has the metrics of endpoints: the namespace AWS/SageMaker with the dimensions EndpointName and
 VariantName, and with EndpointConfigName besides for those of one configuration alone, in periods from one
@@ -62,4 +58,4 @@ def row(operation: Operation) -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(page())
-    print(f"wrote {PAGE.relative_to(PROJECT)}: {len(OPERATIONS)} operations")
+    print(f"wrote {PAGE.name}: {len(OPERATIONS)} operations")
