@@ -30,8 +30,23 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "plugins")]
+
+from include.core.layout import (  # noqa: E402 - after its path
+    COVERAGE,
+    MANIFEST,
+    MODEL_ARCHIVE,
+    REPORT,
+    Interval,
+    Places,
+    entry_name,
+    scoring_dag,
+    split_uri,
+    training_dag,
+)
+
 CYCLE, BUCKET, KEY = "flights", "flywheel", "ab" * 32
 ARN = f"arn:aws:sagemaker:us-east-1:000000000000:model-package/{CYCLE}"
+PLACES = Places(BUCKET, CYCLE)
 START = datetime(2013, 1, 1, tzinfo=UTC)
 FEATURES = 28
 ROUNDS = 5
@@ -66,19 +81,18 @@ def settle(folder: Path, url: str) -> None:
     }
 
 
-def day(number: int) -> tuple[str, list[str]]:
-    """The folder and the bounds of a day, counted from the first."""
+def day(number: int) -> Interval:
+    """Return the interval of a day."""
     start = START + timedelta(days=number)
-    end = start + timedelta(days=1)
-    return f"{start:%Y-%m-%d}_{end:%Y-%m-%d}", [start.isoformat(), end.isoformat()]
+    return Interval(start, start + timedelta(days=1))
 
 
 def trainings(count: int, versions: int) -> Iterator[tuple[str, Any]]:
     """The ledger: a decision for each day, and promotions spread over them."""
     number = 0
     for each in range(count):
-        folder, bounds = day(each)
-        place = f"s3://{BUCKET}/{CYCLE}"
+        interval = day(each)
+        bounds = interval.iso
         value = {"value": 0.7, "low": 0.68, "high": 0.72}
         verdict = {
             "promote": True,
@@ -89,12 +103,12 @@ def trainings(count: int, versions: int) -> Iterator[tuple[str, Any]]:
         }
         entry = {
             "at": (START + timedelta(days=each + 1)).isoformat(),
-            "by": {"dag_id": f"{CYCLE}_train_and_deploy", "run_id": f"scheduled__{bounds[1]}"},
+            "by": {"dag_id": training_dag(CYCLE), "run_id": f"scheduled__{bounds[1]}"},
             "interval": bounds,
             "key": KEY,
-            "model_uri": f"{place}/train/{folder}/{KEY}/model.tar.gz",
-            "transform_uri": f"{place}/transform/{folder}/{KEY}/",
-            "evaluation_uri": f"{place}/evaluate/{folder}/{KEY}/",
+            "model_uri": PLACES.output("train", interval, KEY) + MODEL_ARCHIVE,
+            "transform_uri": PLACES.output("transform", interval, KEY),
+            "evaluation_uri": PLACES.output("evaluate", interval, KEY),
             "data_end": bounds[1],
             "verdict": verdict | {"reasons": ["It is better by 0.02 [0.01, 0.03]."] * 3},
             "reasons": ["It is better by 0.02 [0.01, 0.03]."] * 3,
@@ -104,13 +118,17 @@ def trainings(count: int, versions: int) -> Iterator[tuple[str, Any]]:
             kinds.append(("promotion", f"{ARN}/{each * versions // count + 1}"))
         for kind, version in kinds:
             number += 1
-            yield f"ledger/{number:08d}.json", {**entry, "kind": kind, "version": version, "number": number}
+            yield (
+                PLACES.ledger + entry_name(number),
+                {**entry, "kind": kind, "version": version, "number": number},
+            )
 
 
 def windows(count: int) -> Iterator[tuple[str, Any]]:
     """Watch records, decisions, reports and labels."""
     for each in range(count):
-        folder, bounds = day(each + 1)
+        interval = day(each + 1)
+        bounds = interval.iso
         quality = {"value": 0.7, "low": 0.68, "high": 0.72, "metric": "roc_auc", "cutoff": bounds[1]}
         quality |= {"judged": 900, "coverage": 0.95, "is_worse": False, "reference": quality.copy()}
         feature = {"test": "ks", "distance": 0.12, "p_value": 1e-9, "importance": 0.03, "is_drifted": False}
@@ -127,9 +145,9 @@ def windows(count: int) -> Iterator[tuple[str, Any]]:
         }
         told = {
             "at": bounds[1],
-            "by": {"dag_id": f"{CYCLE}_score_and_monitor", "run_id": f"scheduled__{each}"},
+            "by": {"dag_id": scoring_dag(CYCLE), "run_id": f"scheduled__{each}"},
         }
-        monitor = f"s3://{BUCKET}/{CYCLE}/monitor/{folder}/{KEY}/"
+        monitor = PLACES.output("monitor", interval, KEY)
         decision = {
             "window": bounds,
             "due": False,
@@ -138,11 +156,12 @@ def windows(count: int) -> Iterator[tuple[str, Any]]:
         }
         decision |= {"emission": {"is_emitted": False, "why": "Nothing is due."}, "alarms": {}, **told}
         record = {"key": KEY, "monitor_uri": monitor, "evidence": evidence, "matured": [], **told}
-        yield f"watch/{folder}/{KEY}.json", record
-        yield f"watch/{folder}/decisions/{KEY}.json", decision
-        yield f"report/{folder}/{KEY}/report.html", "<p>"
-        yield f"report/{folder}/{KEY}/manifest.json", {}
-        yield f"collect/{folder}/{KEY}/coverage.json", {"answers": {"batch": 950, "online": 0, "repeated": 0}}
+        yield PLACES.watch_record(interval, KEY), record
+        yield PLACES.watch_decision(interval, KEY), decision
+        yield PLACES.output("report", interval, KEY) + REPORT, "<p>"
+        yield PLACES.output("report", interval, KEY) + MANIFEST, {}
+        answers = {"batch": 950, "online": 0, "repeated": 0}
+        yield PLACES.output("collect", interval, KEY) + COVERAGE, {"answers": answers}
 
 
 def fill(hook: Any, runs: int, versions: int, *, is_bound: bool = True) -> int:  # noqa: ANN401 - flywheel's, imported later
@@ -151,16 +170,17 @@ def fill(hook: Any, runs: int, versions: int, *, is_bound: bool = True) -> int: 
     hook.s3.create_bucket(Bucket=BUCKET)
 
     def put(item: tuple[str, Any]) -> None:
-        hook.s3.put_object(Bucket=BUCKET, Key=f"{CYCLE}/{item[0]}", Body=json.dumps(item[1]).encode())
+        bucket, key = split_uri(item[0])
+        hook.s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(item[1]).encode())
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(put, objects))
     if is_bound:
         from include.core.compaction import bind  # noqa: PLC0415 - after the environment
 
-        objects += bind(hook.s3, BUCKET, f"{CYCLE}/ledger/")
+        objects += bind(hook.s3, *split_uri(PLACES.ledger))
     hook.api.create_model_package_group(ModelPackageGroupName=CYCLE, ModelPackageGroupDescription="x")
-    container = {"Image": "flywheel:local", "ModelDataUrl": f"s3://{BUCKET}/{CYCLE}/model.tar.gz"}
+    container = {"Image": "flywheel:local", "ModelDataUrl": PLACES.root + MODEL_ARCHIVE}
     specification = {
         "Containers": [container],
         "SupportedContentTypes": ["text/csv"],

@@ -47,12 +47,13 @@ from flywheel.operators import (
 )
 from flywheel.timetables import CycleTimetable
 from include.core.cycle import find_cycles
+from include.core.layout import scoring_dag
 from include.core.schedule import window_schedule
 
 for cycle in find_cycles().values():
     watched: dict[str, Any] = {"cycle": cycle, "schedule": window_schedule(cycle)}
     with DAG(
-        dag_id=f"{cycle.name}_score_and_monitor",
+        dag_id=scoring_dag(cycle.name),
         description=cycle.description,
         doc_md=f"{cycle.description}\n\n{__doc__}",
         schedule=CycleTimetable.of_windows(cycle),

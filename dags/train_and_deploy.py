@@ -52,10 +52,11 @@ from flywheel.operators import (
 )
 from flywheel.timetables import CycleTimetable
 from include.core.cycle import find_cycles
+from include.core.layout import training_dag
 
 for cycle in find_cycles().values():
     with DAG(
-        dag_id=f"{cycle.name}_train_and_deploy",
+        dag_id=training_dag(cycle.name),
         description=cycle.description,
         doc_md=f"{cycle.description}\n\n{__doc__}",
         schedule=AssetOrTimeSchedule(

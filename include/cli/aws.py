@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from include.cli.environment import aws_connection_variable, local_connection, uses_local_sagemaker
+from include.core.layout import split_uri
 from include.core.settings import Settings
 
 #: a service that restarts answers again within this, in seconds
@@ -45,8 +46,8 @@ def make_bucket(settings: Settings) -> None:
 
 def read_json(s3: Any, uri: str) -> dict[str, Any]:  # noqa: ANN401 - a boto3 client
     """A JSON object in S3, by its `s3://` URI."""
-    place = urlsplit(uri)
-    found: dict[str, Any] = json.load(s3.get_object(Bucket=place.netloc, Key=place.path.lstrip("/"))["Body"])
+    bucket, key = split_uri(uri)
+    found: dict[str, Any] = json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from include.cli.aws import client
 from include.cli.environment import ACCESS_KEY, SECRET_KEY
 from include.cli.urls import sagemaker_url
+from include.core.layout import GOLDEN_ROWS, split_uri
 from include.core.settings import Settings
 
 PYTHON = """\
@@ -22,8 +23,8 @@ print(answer["Body"].read().decode())"""
 
 def first_golden_row(s3: Any, evaluation_uri: str) -> str:  # noqa: ANN401 - a boto3 client
     """One real row that the evaluation kept with its prediction, as the body of a request."""
-    bucket, _, prefix = evaluation_uri.removeprefix("s3://").partition("/")
-    lines = s3.get_object(Bucket=bucket, Key=f"{prefix.rstrip('/')}/golden.jsonl")["Body"].iter_lines()
+    bucket, prefix = split_uri(evaluation_uri)
+    lines = s3.get_object(Bucket=bucket, Key=f"{prefix.rstrip('/')}/{GOLDEN_ROWS}")["Body"].iter_lines()
     return json.dumps(json.loads(next(lines))["row"])
 
 

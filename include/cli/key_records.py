@@ -20,7 +20,7 @@ from include.core.code import digest_of, step_files
 from include.core.cycle import find_cycles
 from include.core.exceptions import FlywheelError
 from include.core.keys import digest
-from include.core.layout import Interval, job_name, split_uri
+from include.core.layout import Interval, Places, job_name, parse_place, split_uri
 from include.core.ledger import Ledger
 from include.core.sagemaker.kinds import PROCESSING, TRAINING, TRANSFORM, JobKind
 from include.core.settings import Settings
@@ -53,7 +53,7 @@ class Records:
 
     def read(self, cycle: str, key: str) -> dict[str, Any]:
         """The record of a key, which is what the key was made from."""
-        uri = f"s3://{self.settings.bucket}/{cycle}/keys/{key}.json"
+        uri = Places(self.settings.bucket, cycle).key_record(key)
         record = read_json(self.s3, uri)
         if digest(record) != key:
             raise StackError(f"{uri} is not what its key was made from: somebody changed it. Restore it.")
@@ -94,7 +94,7 @@ class Records:
                 extract(tar, root)
             everything = [path for path in root.rglob("*") if path.is_file()]
             files = step_files(record["step"], record["cycle"], root)
-            is_whole = f"{digest_of(everything, root)}.tar.gz" == name.rpartition("/")[2]
+            is_whole = Places(bucket, record["cycle"]).code(digest_of(everything, root)) == uri
             if not is_whole or digest_of(files, root) != record["code"]:
                 raise StackError(f"The code archive {uri} is not the one that was recorded. Restore it.")
             return file_digests(files, root)
@@ -118,12 +118,10 @@ class Records:
         """The one key that begins with `named`."""
         found = []
         for cycle in find_cycles():
-            prefix = f"{cycle}/keys/"
-            pages = self.s3.get_paginator("list_objects_v2").paginate(
-                Bucket=self.settings.bucket, Prefix=prefix + named
-            )
-            keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
-            found += [(cycle, key.removeprefix(prefix).removesuffix(".json")) for key in keys]
+            bucket, prefix = split_uri(Places(self.settings.bucket, cycle).key_records)
+            pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix + named)
+            places = [parse_place(item["Key"]) for page in pages for item in page.get("Contents", [])]
+            found += [(cycle, place.parts["key"]) for place in places if place]
         if len(found) != 1:
             count_word = (
                 f"{len(found)} keys begin" if found else "No training job is named, and no key begins"

@@ -20,7 +20,7 @@ from include.cli.terminal import Terminal
 from include.cli.urls import airflow_url
 from include.core.cycle import Cycle
 from include.core.exceptions import FlywheelError
-from include.core.layout import Interval
+from include.core.layout import REPLAY, REPLAY_PAGE, Interval, scoring_dag, training_dag
 from include.core.ledger import Ledger
 from include.core.schedule import history, newest_complete, window_schedule
 from include.core.settings import Settings
@@ -63,8 +63,8 @@ def _turn(
     settings: Settings, driver: Driver, cycle: Cycle, intervals: list[Interval], *, again: bool
 ) -> dict[str, Any]:
     """Run what is missing, and compare; the content of replay.json."""
-    trainings = Backfill(driver, f"{cycle.name}_train_and_deploy", intervals, again=again).complete()
-    scorings = Backfill(driver, f"{cycle.name}_score_and_monitor", intervals, again=again).complete()
+    trainings = Backfill(driver, training_dag(cycle.name), intervals, again=again).complete()
+    scorings = Backfill(driver, scoring_dag(cycle.name), intervals, again=again).complete()
     s3 = client(settings, "s3")
     entries = Ledger(s3, settings.bucket, cycle.name).entries()
     story = story_of(driver.api, intervals, entries, trainings, scorings)
@@ -72,8 +72,8 @@ def _turn(
     driver.terminal.say()
     with driver.terminal.timed("comparison"):
         uri = job.run(story)
-    job.fetch(uri, "replay.html", _report(settings, cycle))
-    return read_json(s3, f"{uri}replay.json")
+    job.fetch(uri, REPLAY_PAGE, _report(settings, cycle))
+    return read_json(s3, f"{uri}{REPLAY}")
 
 
 def _intervals(cycle: Cycle, count: int | None) -> list[Interval]:

@@ -9,7 +9,7 @@ from typing import Any
 from include.cli.airflow_api import AirflowApi
 from include.cli.errors import StackError
 from include.core.documents.ledger import Entry
-from include.core.layout import Interval
+from include.core.layout import Interval, below_step, version_of
 from include.core.ledger import champion_as_of
 
 Run = dict[str, Any]
@@ -50,8 +50,8 @@ def _month(api: AirflowApi, interval: Interval, champion: Entry, run: Run) -> di
     prepared = api.step_result(run["dag_id"], run["dag_run_id"], "prepare")["uri"]
     return {
         "interval": interval.iso,
-        "prepared": _below("prepare", prepared),
-        "champion": _below("train", champion.model_uri),
+        "prepared": below_step(prepared),
+        "champion": below_step(champion.model_uri),
         "version": _short(champion.version),
     }
 
@@ -87,11 +87,6 @@ def _wall(runs: Sequence[Mapping[str, Any]]) -> float:
     return (ended - began).total_seconds()
 
 
-def _below(step: str, uri: str) -> str:
-    """A place below a step's outputs: what follows `s3://<bucket>/<cycle>/<step>/`."""
-    return uri.partition(f"/{step}/")[2]
-
-
 def _short(version: str | None) -> str:
     """`flights/2` of a model package's ARN."""
-    return version.rpartition("model-package/")[2] if version else "-"
+    return version_of(version) if version else "-"

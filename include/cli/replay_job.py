@@ -14,7 +14,7 @@ from include.cli.aws import client
 from include.core.code import archive, archive_files, digest_of
 from include.core.cycle import Cycle
 from include.core.keys import KeyRecord, canonical, digest, key_record
-from include.core.layout import Interval, job_name, output_uri, split_uri
+from include.core.layout import REPLAY_INPUT, Interval, Places, job_name, split_uri
 from include.core.sagemaker.kinds import PROCESSING, judge
 from include.core.sagemaker.requests import Job, Source, processing
 from include.core.settings import Settings
@@ -31,6 +31,7 @@ class ReplayJob:
     ) -> None:
         self.settings, self.cycle, self.interval, self.heal = settings, cycle, interval, heal
         self.s3, self.sagemaker = client(settings, "s3"), client(settings, "sagemaker")
+        self.places = Places(settings.bucket, cycle.name)
 
     def run(self, story: Mapping[str, Any]) -> str:
         """The URI of the job's output; the same story is compared once.
@@ -38,7 +39,7 @@ class ReplayJob:
         :raises JobFailed: with the job's own reason
         """
         inputs = {
-            "story": self._put("story.json", story),
+            "story": self._put(REPLAY_INPUT, story),
             "prepared": self._list("prepare", (month["prepared"] for month in story["months"])),
             "models": self._list(
                 "train", sorted({story["frozen"], *(month["champion"] for month in story["months"])})
@@ -54,9 +55,9 @@ class ReplayJob:
             settings=self.settings,
         )
         files = archive_files(self.cycle.name)
-        code_uri = f"s3://{self.settings.bucket}/code/{digest_of(files)}.tar.gz"
+        code_uri = self.places.code(digest_of(files))
         self._put_object(code_uri, archive(files))
-        uri = output_uri(self.settings.bucket, self.cycle.name, STEP, self.interval, record.key)
+        uri = self.places.output(STEP, self.interval, record.key)
         self._wait(self._start(record, inputs, code_uri, uri))
         return uri
 
@@ -71,22 +72,22 @@ class ReplayJob:
     # Inputs
 
     def _put(self, name: str, content: Mapping[str, Any]) -> Source:
-        folder = f"s3://{self.settings.bucket}/{self.cycle.name}/replays/{digest(content)}/"
+        folder = self.places.replay_input(digest(content))
         self._put_object(folder + name, canonical(content).encode())
         return Source(folder)
 
     def _list(self, step: str, places: Iterable[str]) -> Source:
         """One input for all files at `places` below a step's outputs, kept as SageMaker reads it."""
-        root = f"{self.cycle.name}/{step}/"
+        bucket, root = split_uri(self.places.step(step))
         pages = self.s3.get_paginator("list_objects_v2")
         keys = [
             item["Key"].removeprefix(root)
             for place in places
-            for page in pages.paginate(Bucket=self.settings.bucket, Prefix=root + place)
+            for page in pages.paginate(Bucket=bucket, Prefix=root + place)
             for item in page.get("Contents", [])
         ]
-        content: list[Any] = [{"prefix": f"s3://{self.settings.bucket}/{root}"}, *keys]
-        uri = f"s3://{self.settings.bucket}/{self.cycle.name}/manifests/{digest(content)}.json"
+        content: list[Any] = [{"prefix": self.places.step(step)}, *keys]
+        uri = self.places.manifest_list(digest(content))
         self._put_object(uri, canonical(content).encode())
         return Source(uri, "ManifestFile")
 

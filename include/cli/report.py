@@ -10,6 +10,7 @@ from include.cli.airflow_api import AirflowApi
 from include.cli.aws import client, read_json
 from include.cli.first_run import Turn
 from include.cli.terminal import Terminal
+from include.core.layout import VERDICT, version_of
 from include.core.settings import Settings
 
 TRAINING = "train_and_deploy"
@@ -43,7 +44,7 @@ def _result(api: AirflowApi, s3: Any, turn: Turn) -> RunResult:  # noqa: ANN401 
         turn=turn,
         steps=steps,
         seconds={task["task_id"]: task["duration"] for task in tasks if task["duration"] is not None},
-        verdict=read_json(s3, f"{evaluation.rstrip('/')}/verdict.json") if evaluation else {},
+        verdict=read_json(s3, f"{evaluation.rstrip('/')}/{VERDICT}") if evaluation else {},
     )
 
 
@@ -113,7 +114,7 @@ def _count(result: RunResult, step: str, kind: str, name: str) -> str:
 
 def _short(version: str | None) -> str:
     """`flights/2` of a model package's ARN."""
-    return version.partition("model-package/")[2] or version if version else "-"
+    return version_of(version) if version else "-"
 
 
 def _metric(verdict: Mapping[str, Any], who: str) -> str:

@@ -20,7 +20,7 @@ from include.core.cycle import find_cycles
 from include.core.differences import differences, differing_files
 from include.core.exceptions import FlywheelError
 from include.core.keys import environment_digest
-from include.core.layout import Interval, job_name, split_uri
+from include.core.layout import MANIFEST, REPRODUCTION, Interval, Places, folder_of, job_name, split_uri
 from include.core.sagemaker.kinds import PROCESSING, TRAINING, JobKind, judge
 from include.core.sagemaker.requests import Job, Source, processing
 from include.core.settings import PROJECT, Settings
@@ -135,11 +135,11 @@ def _check(records: Records, recorded: Recorded, terminal: Terminal) -> None:
 def changed_files(s3: Any, recorded: Recorded) -> list[str]:  # noqa: ANN401 - a boto3 client
     """The files of the transform's output that are not what its manifest says, and the manifest itself."""
     place = recorded.transform_uri
-    manifest = read_json(s3, f"{place}manifest.json")
+    manifest = read_json(s3, f"{place}{MANIFEST}")
     sums = "".join(f"{file['name']} {file['sha256']}\n" for file in manifest["files"])
     digest = hashlib.sha256(sums.encode()).hexdigest()
     if {digest} != set(recorded.record["inputs"].values()):
-        return [f"{place}manifest.json lists other files than were trained on"]
+        return [f"{place}{MANIFEST} lists other files than were trained on"]
     expected = {file["name"]: file["sha256"] for file in manifest["files"]}
     actual = {name: found for name in expected if (found := _sha256(s3, f"{place}{name}"))}
     return differing_files(expected, actual, "the manifest", place)
@@ -181,7 +181,7 @@ class _Run:
         self.cycle = find_cycles()[recorded.record["cycle"]]
         self.interval = Interval.from_iso(recorded.record["interval"])
         self.name = job_name(self.cycle.name, STEP, self.interval, uuid.uuid4().hex)
-        self.place = f"s3://{self.settings.bucket}/{self.cycle.name}/{STEP}/{recorded.key}/{self.name}/"
+        self.place = Places(self.settings.bucket, self.cycle.name).reproduction(recorded.key, self.name)
 
     def verdict(self, tolerance: float) -> int:
         """Train, compare, print; 0 if reproduced."""
@@ -191,7 +191,7 @@ class _Run:
         with self.terminal.timed("comparison"):
             self.sagemaker.create_processing_job(**self._comparison(again, tolerance))
             self._wait(PROCESSING)
-        found = read_json(self.records.s3, f"{self.place}comparison/reproduction.json")
+        found = read_json(self.records.s3, f"{self.place}comparison/{REPRODUCTION}")
         word = "Reproduced" if found["is_reproduced"] else "NOT reproduced"
         self.terminal.say(
             f"  {word}: largest difference {found['largest']} over {found['rows']} rows of the holdout, "
@@ -202,7 +202,7 @@ class _Run:
 
     def _comparison(self, again: str, tolerance: float) -> dict[str, Any]:
         files = archive_files(self.cycle.name)
-        code_uri = f"s3://{self.settings.bucket}/code/{digest_of(files)}.tar.gz"
+        code_uri = Places(self.settings.bucket, self.cycle.name).code(digest_of(files))
         bucket, key = split_uri(code_uri)
         self.records.s3.put_object(Bucket=bucket, Key=key, Body=archive(files))
         original = self.recorded.description["ModelArtifacts"]["S3ModelArtifacts"]
@@ -218,8 +218,8 @@ class _Run:
         )
         inputs = {
             "rows": Source(f"{self.recorded.transform_uri}holdout/"),
-            "original": Source(original.removesuffix("model.tar.gz")),
-            "again": Source(again.removesuffix("model.tar.gz")),
+            "original": Source(folder_of(original)),
+            "again": Source(folder_of(again)),
         }
         return processing(job, inputs, {"tolerance": str(tolerance)})
 

@@ -18,7 +18,7 @@ from include.cli.terminal import Terminal
 from include.cli.urls import airflow_url, sagemaker_url
 from include.core.cycle import Cycle, find_cycles
 from include.core.exceptions import FlywheelError
-from include.core.layout import Interval
+from include.core.layout import Interval, scoring_dag, version_of
 from include.core.ledger import Ledger, production
 from include.core.schedule import starting_at, window_schedule
 from include.core.settings import Settings
@@ -68,7 +68,7 @@ def print_status(found: dict[str, Any], settings: Settings, terminal: Terminal) 
         rows.append(
             [
                 name,
-                (cycle["champion"] or "-").rpartition("model-package/")[2],
+                version_of(cycle["champion"] or "-"),
                 cycle["endpoint"] or "-",
                 runs[0] if runs else "-",
             ]
@@ -123,7 +123,7 @@ def _interval(run: dict[str, Any], cycle: Cycle) -> str:
     asked = (run["conf"] or {}).get("interval_start")
     try:
         if asked:
-            is_window = run["dag_id"] == f"{cycle.name}_score_and_monitor"
+            is_window = run["dag_id"] == scoring_dag(cycle.name)
             return str(starting_at(cycle, asked, window_schedule(cycle) if is_window else None))
         return str(Interval.from_iso([run["data_interval_start"], run["data_interval_end"]]))
     except (FlywheelError, TypeError):

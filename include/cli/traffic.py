@@ -21,7 +21,7 @@ from include.cli.terminal import Terminal
 from include.cli.traffic_rows import Event, Label, Prepared
 from include.core.cycle import Cycle, find_cycles
 from include.core.exceptions import FlywheelError
-from include.core.layout import Interval
+from include.core.layout import Interval, Places, hour_folder, key_of, split_uri, training_dag
 from include.core.schedule import starting_at, window_schedule
 from include.core.settings import Settings
 
@@ -101,7 +101,7 @@ def _check_endpoint(settings: Settings, cycle: Cycle) -> None:
     except (ClientError, BotoCoreError) as error:
         raise StackError(
             f"The endpoint {cycle.name} cannot be asked: {error}. Start the services with `make run`, and "
-            f"deploy a model by {cycle.name}_train_and_deploy."
+            f"deploy a model by {training_dag(cycle.name)}."
         ) from error
     if found["EndpointStatus"] not in {"InService", "Updating"}:
         raise StackError(f"The endpoint {cycle.name} is {found['EndpointStatus']}; see its run of `deploy`.")
@@ -172,9 +172,9 @@ class Mark:
     """Tells, in S3, that the records of an output of prepare were sent."""
 
     def __init__(self, settings: Settings, cycle: Cycle, interval: Interval, uri: str, count: int) -> None:
-        self._s3, self._bucket = client(settings, "s3"), settings.bucket
-        key = uri.rstrip("/").rpartition("/")[2]
-        self._key = f"{cycle.name}/traffic/{interval}/{key}-{count}.json"
+        self._s3 = client(settings, "s3")
+        places = Places(settings.bucket, cycle.name)
+        self._bucket, self._key = split_uri(places.traffic(interval, key_of(uri), count))
         self._content = {"prepared": uri, "requests": count}
 
     @property
@@ -203,8 +203,8 @@ def deliver(
             continue
         body = "".join(f"{json.dumps(line, separators=(',', ':'))}\n" for line in lines).encode()
         name = f"{interval}-{hashlib.sha256(body).hexdigest()[:12]}.jsonl"
-        key = f"{cycle.name}/truth/{hour:%Y/%m/%d/%H}/{name}"
-        if _put_new(s3, settings.bucket, key, body):
+        uri = f"{Places(settings.bucket, cycle.name).ground_truth}{hour_folder(hour)}/{name}"
+        if _put_new(s3, *split_uri(uri), body):
             n_labels, n_files = n_labels + len(lines), n_files + 1
     return n_labels, n_files
 

@@ -14,7 +14,15 @@ import pyarrow.parquet as pq
 
 from include.cli.aws import client
 from include.cli.errors import StackError
-from include.core.layout import Interval, split_uri
+from include.core.layout import (
+    MANIFEST,
+    Interval,
+    job_name_prefix,
+    parse_place,
+    scoring_dag,
+    split_uri,
+    start_text,
+)
 from include.core.sagemaker.kinds import PROCESSING
 from include.core.settings import Settings
 
@@ -79,7 +87,7 @@ class Prepared:
 
     def _find(self) -> str:
         """Where the last prepare of the interval wrote, by SageMaker's own list of jobs."""
-        name = f"{self._cycle}-prepare-{self._interval.start:%Y%m%d}-"
+        name = job_name_prefix(self._cycle, "prepare", self._interval)
         pages = self._sagemaker.get_paginator("list_processing_jobs").paginate(
             NameContains=name, StatusEquals="Completed", SortBy="CreationTime", SortOrder="Descending"
         )
@@ -87,20 +95,21 @@ class Prepared:
             described = PROCESSING.describe
             found = getattr(self._sagemaker, described)(ProcessingJobName=job["ProcessingJobName"])
             uri = str(found["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"])
-            if f"/{self._interval}/" in uri and self._is_there(uri):
+            place = parse_place(split_uri(uri.rstrip("/") + "/")[1])
+            if place and place.parts.get("interval") == str(self._interval) and self._is_there(uri):
                 return uri
         raise StackError(
-            f"Nothing of {self._cycle} is prepared for {self._interval}. Run {self._cycle}_score_and_monitor "
-            f"with interval_start={self._interval.start:%Y-%m-%d} first: what is sent is what it scored."
+            f"Nothing of {self._cycle} is prepared for {self._interval}. Run {scoring_dag(self._cycle)} "
+            f"with interval_start={start_text(self._interval.start)} first: what is sent is what it scored."
         )
 
     def _is_there(self, uri: str) -> bool:
         bucket, prefix = split_uri(uri)
-        found = self._s3.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}manifest.json", MaxKeys=1)
+        found = self._s3.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}{MANIFEST}", MaxKeys=1)
         return bool(found.get("Contents"))
 
     def _names(self, folder: str) -> Iterator[str]:
-        manifest = json.loads(self._text("manifest.json"))
+        manifest = json.loads(self._text(MANIFEST))
         return (file["name"] for file in manifest["files"] if file["name"].startswith(folder))
 
     def _table(self, name: str, columns: list[str]) -> list[dict[str, Any]]:

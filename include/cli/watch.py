@@ -19,7 +19,7 @@ from include.cli.terminal import Terminal
 from include.cli.urls import airflow_url
 from include.core.cycle import Cycle
 from include.core.exceptions import FlywheelError
-from include.core.layout import Interval
+from include.core.layout import Interval, start_text, training_dag, version_of
 from include.core.schedule import history, newest_complete, starting_at, window_schedule
 from include.core.settings import Settings
 
@@ -91,13 +91,13 @@ def _windows(cycle: Cycle) -> list[Interval]:
 
 def _turn(driver: Driver, cycle: Cycle, windows: list[Interval]) -> Iterator[Watched]:
     """Do what is missing, and tell of each window when it is done."""
-    first = Turn(cycle.name, "train_and_deploy", _text(cycle.start), made_by="watch")
+    first = Turn(cycle.name, "train_and_deploy", start_text(cycle.start), made_by="watch")
     driver.terminal.say()
     driver.turn([first])
     registered = driver.api.step_result(first.dag_id, first.run_id, "register")
     driver.terminal.say(f"  {first.interval_start}  trained {_short(registered.get('version'))}")
     for window in windows:
-        turn = Turn(cycle.name, "score_and_monitor", _text(window.start), made_by="watch")
+        turn = Turn(cycle.name, "score_and_monitor", start_text(window.start), made_by="watch")
         driver.turn([turn])
         found = _found(driver, turn)
         driver.terminal.say(f"  {'  '.join(_row(found))}")
@@ -126,9 +126,9 @@ def _found(driver: Driver, turn: Turn) -> Watched:
 
 def _answer(driver: Driver, turn: Turn, request: int, decision: dict[str, Any]) -> Retraining:
     """Follow the run that a request has started to its end."""
-    dag_id, interval = f"{turn.cycle}_train_and_deploy", decision["train_interval"]
+    dag_id, interval = training_dag(turn.cycle), decision["train_interval"]
     run_id = _run_of(driver, dag_id, request)
-    began = _text(Interval.from_iso(interval).start)
+    began = start_text(Interval.from_iso(interval).start)
     driver.turn([Turn(turn.cycle, "train_and_deploy", began, given_id=run_id)])
     registered = driver.api.step_result(dag_id, run_id, "register")
     decided = driver.api.step_result(dag_id, run_id, "decide").get("decision", {})
@@ -205,9 +205,4 @@ def _quality(quality: dict[str, Any] | None) -> str:
 
 def _short(version: str | None) -> str:
     """`flights/2` of a model package's ARN."""
-    return version.rpartition("model-package/")[2] if version else "-"
-
-
-def _text(moment: datetime) -> str:
-    """A time as the form takes it: the date, and the time of day where it is not midnight."""
-    return f"{moment:%Y-%m-%d}" if moment.hour == moment.minute == 0 else f"{moment:%Y-%m-%dT%H:%M}"
+    return version_of(version) if version else "-"

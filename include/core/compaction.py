@@ -13,14 +13,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from include.core.layout import compacted, entry_name
+
 #: entries to a volume
 SIZE = 100
-
-
-def shelf(prefix: str) -> str:
-    """Where the volumes of the journal at `<cycle>/<journal>/` are."""
-    cycle, _, journal = prefix.rstrip("/").rpartition("/")
-    return f"{cycle}/volumes/{journal}/"
 
 
 def bind(s3: Any, bucket: str, prefix: str, size: int = SIZE) -> list[str]:  # noqa: ANN401 - a boto3 client
@@ -30,8 +26,8 @@ def bind(s3: Any, bucket: str, prefix: str, size: int = SIZE) -> list[str]:  # n
     """
     listed = dict(_listed(s3, bucket, prefix))
     keys = sorted(listed)
-    names = {f"{shelf(prefix)}{end:08d}.json": keys[end - size : end] for end in _ends(len(keys), size)}
-    there = dict(_listed(s3, bucket, shelf(prefix))) if names else {}
+    names = {compacted(prefix) + entry_name(end): keys[end - size : end] for end in _ends(len(keys), size)}
+    there = dict(_listed(s3, bucket, compacted(prefix))) if names else {}
     missing = [name for name in names if name not in there]
     for name in missing:
         copies = {key: {"etag": listed[key], "text": _bytes(s3, bucket, key).decode()} for key in names[name]}

@@ -7,7 +7,6 @@ are renamed, cleared and deleted, and a person may work on an interval by hand. 
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -18,7 +17,7 @@ from include.core.documents.ledger import Entry
 from include.core.exceptions import HistoryIncomplete
 from include.core.history import content_digest, find_cleaned, incomplete, read_manifest
 from include.core.keys import KeyRecord, key_record
-from include.core.layout import Interval
+from include.core.layout import Interval, Places, job_day, key_of, parse_job_name
 from include.core.ledger import Ledger, champion_as_of, is_concluded, last_decision
 from include.core.sagemaker.client import SageMaker
 from include.core.sagemaker.kinds import PROCESSING, TRAINING
@@ -96,7 +95,7 @@ class Order:
         found = [find_cleaned(self.hook, self.cycle, each, self.settings) for each in intervals]
         partitions = [partition for partition in found if partition]
         whole, interval = len(partitions) == len(found), intervals[-1]
-        key = _key_in(decision.transform_uri)
+        key = key_of(decision.transform_uri)
         inputs = {"clean": content_digest(partitions)}
         yield key, self._record("transform", interval, inputs) if whole else None
         made = read_manifest(self.hook, decision.transform_uri, key)
@@ -106,7 +105,7 @@ class Order:
         inputs = {"train": rows, "holdout": rows, "challenger": decision.model_uri}
         if champion:
             inputs["champion"] = champion.model_uri
-        yield _key_in(decision.evaluation_uri), self._record("evaluate", interval, inputs)
+        yield key_of(decision.evaluation_uri), self._record("evaluate", interval, inputs)
 
     def _record(self, step: str, interval: Interval, inputs: dict[str, str]) -> KeyRecord:
         return key_record(
@@ -122,7 +121,7 @@ class Order:
         """Whether a key was made from `record`, by force or not."""
         if record is None or key == record.key:
             return record is not None
-        kept = self.hook.read_json(f"s3://{self.settings.bucket}/{self.cycle.name}/keys/{key}.json") or {}
+        kept = self.hook.read_json(Places(self.settings.bucket, self.cycle.name).key_record(key)) or {}
         return {name: value for name, value in kept.items() if name != "forced_by"} == record.content
 
     # Who works on it
@@ -137,16 +136,13 @@ class Order:
 
     def _has_jobs(self, interval: Interval, limit: float) -> bool:
         """Whether a job of the interval runs, or has changed since `limit`."""
-        day = f"-{interval.start:%Y%m%d}-"
-        ours = re.compile(rf"{self.cycle.name}-[a-z]+{day}")
         for kind in (PROCESSING, TRAINING):
-            for job in self.hook.jobs(kind, day):
-                is_recent = job["LastModifiedTime"].timestamp() > limit
-                if ours.match(job[kind.name_field]) and (kind.is_active(job) or is_recent):
+            for job in self.hook.jobs(kind, f"-{job_day(interval)}-"):
+                name, is_recent = (
+                    parse_job_name(job[kind.name_field]),
+                    job["LastModifiedTime"].timestamp() > limit,
+                )
+                is_ours = name is not None and (name.cycle, name.day) == (self.cycle.name, job_day(interval))
+                if is_ours and (kind.is_active(job) or is_recent):
                     return True
         return False
-
-
-def _key_in(uri: str) -> str:
-    """The key that an output's place ends with."""
-    return uri.rstrip("/").rpartition("/")[2]

@@ -10,7 +10,7 @@ from typing import Any
 from include.core.cycle import Cycle, FileSource
 from include.core.exceptions import HistoryIncomplete, OutputMissing
 from include.core.keys import KeyRecord, canonical, digest, key_record
-from include.core.layout import Interval, output_uri
+from include.core.layout import MANIFEST, Interval, Places, below_step, is_s3, training_dag
 from include.core.sagemaker.client import SageMaker
 from include.core.schedule import history
 from include.core.settings import Settings
@@ -32,7 +32,7 @@ def fetch_sources(cycle: Cycle, interval: Interval) -> dict[str, str]:
     if not isinstance(cycle.source, FileSource):
         return {}
     uris = {t: uri.format(start=interval.start, end=interval.end) for t, uri in cycle.source.tables.items()}
-    return {f"source/{table}": uri for table, uri in uris.items() if uri.startswith("s3://")}
+    return {f"source/{table}": uri for table, uri in uris.items() if is_s3(uri)}
 
 
 def fetch_record(cycle: Cycle, interval: Interval, settings: Settings) -> KeyRecord:
@@ -61,7 +61,7 @@ def clean_record(cycle: Cycle, interval: Interval, fetched: str, settings: Setti
 
 def read_manifest(hook: SageMaker, uri: str, key: str) -> Manifest | None:
     """The manifest of an output, or None where there is none for that key."""
-    manifest = hook.read_json(f"{uri}manifest.json")
+    manifest = hook.read_json(f"{uri}{MANIFEST}")
     return manifest if manifest is not None and manifest.get("key") == key else None
 
 
@@ -117,7 +117,7 @@ def find_cleaned(hook: SageMaker, cycle: Cycle, interval: Interval, settings: Se
     """One interval's cleaned data: the fetch's key leads to its digest, and that to the clean's key."""
 
     def manifest_of(step: str, record: KeyRecord) -> Manifest | None:
-        place = output_uri(settings.bucket, cycle.name, step, interval, record.key)
+        place = Places(settings.bucket, cycle.name).output(step, interval, record.key)
         return read_manifest(hook, place, record.key)
 
     fetched = manifest_of("fetch", fetch_record(cycle, interval, settings))
@@ -137,7 +137,7 @@ def incomplete(
         f"The interval {interval} of cycle {cycle.name} needs every interval before it, but, by the code, "
         f"data and settings of now, these are not {need}: {', '.join(map(str, missing))}; nor has anything "
         f"happened to them for {patience}. Run\n"
-        f"    airflow backfill create --dag-id {cycle.name}_train_and_deploy "
+        f"    airflow backfill create --dag-id {training_dag(cycle.name)} "
         f"--from-date {first:%Y-%m-%d} --to-date {last:%Y-%m-%d} --reprocess-behavior completed\n"
         "and then clear this task. If a backfill of it is queued behind this run, give that more "
         "--max-active-runs, or backfill forwards."
@@ -154,12 +154,12 @@ def put_manifest_file(hook: SageMaker, cycle: Cycle, partitions: list[Partition]
 
     One job takes at most ten inputs, but one of them may be such a list. It is named by its content.
     """
-    prefix = f"s3://{settings.bucket}/{cycle.name}/clean/"
-    content: list[Mapping[str, str] | str] = [{"prefix": prefix}]
+    places = Places(settings.bucket, cycle.name)
+    content: list[Mapping[str, str] | str] = [{"prefix": places.step("clean")}]
     for partition in partitions:
-        folder = f"{partition.interval}/{partition.key}"
-        names = [*(file["name"] for file in partition.manifest["files"]), "manifest.json"]
-        content.extend(f"{folder}/{name}" for name in names)
-    uri = f"s3://{settings.bucket}/{cycle.name}/manifests/{digest(content)}.json"
+        folder = below_step(places.output("clean", partition.interval, partition.key))
+        names = [*(file["name"] for file in partition.manifest["files"]), MANIFEST]
+        content.extend(f"{folder}{name}" for name in names)
+    uri = places.manifest_list(digest(content))
     hook.put_once(uri, canonical(content).encode())
     return uri

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
-from include.core.compaction import SIZE, bind, shelf
+from include.core.compaction import SIZE, bind
 from include.core.exceptions import FlywheelError, InvalidDocument
+from include.core.layout import compacted, entry_name, join_uri
 
 log = logging.getLogger(__name__)
 
@@ -68,14 +69,14 @@ class Journal(Generic[E]):
             if entry in entries:
                 return entry
             numbered = replace(entry, number=entries[-1].number + 1 if entries else 1)
-            key = f"{self._prefix}{numbered.number:08d}.json"
+            key = f"{self._prefix}{entry_name(numbered.number)}"
             if write_new(self._s3, self._bucket, key, numbered.as_json()):
                 if numbered.number % SIZE == 0:
                     self._bind()
                 return numbered
         raise FlywheelError(
             f"The {self._called} gave no free number in {ATTEMPTS} attempts. "
-            f"Look at s3://{self._bucket}/{self._prefix}: something writes there all the time."
+            f"Look at {join_uri(self._bucket, self._prefix)}: something writes there all the time."
         )
 
     def _bind(self) -> None:
@@ -85,8 +86,8 @@ class Journal(Generic[E]):
         except self._s3.exceptions.ClientError as error:
             log.warning(
                 "The %s is not bound in volumes (%s): who reads all of it reads more slowly, until it is "
-                "with the next hundred. May this task write to s3://%s/%s?",
-                *(self._called, error, self._bucket, shelf(self._prefix)),
+                "with the next hundred. May this task write to %s?",
+                *(self._called, error, join_uri(self._bucket, compacted(self._prefix))),
             )
 
     def _read(self, key: str) -> E:
@@ -94,7 +95,7 @@ class Journal(Generic[E]):
             return self._kind.from_json(read_object(self._s3, self._bucket, key))
         except (ValueError, InvalidDocument) as error:
             raise FlywheelError(
-                f"s3://{self._bucket}/{key} is no entry of the {self._called} ({error}). "
+                f"{join_uri(self._bucket, key)} is no entry of the {self._called} ({error}). "
                 "Restore the object: entries are never rewritten."
             ) from error
 

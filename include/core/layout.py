@@ -82,6 +82,11 @@ class Interval:
         return cls(start, end)
 
     @property
+    def day(self) -> str:
+        """What the texts of all intervals that start on the same day begin with."""
+        return f"{self.start:%Y-%m-%d}"
+
+    @property
     def iso(self) -> list[str]:
         """Start and end in ISO 8601, as XComs and documents hold them."""
         return [self.start.isoformat(), self.end.isoformat()]
@@ -159,7 +164,12 @@ def job_name(cycle: str, step: str, interval: Interval, key: str, generation: in
 
 def job_name_prefix(cycle: str, step: str, interval: Interval) -> str:
     """Return what the names of all jobs of a step for an interval's day begin with."""
-    return f"{cycle}-{step.replace('_', '-')}-{interval.start:%Y%m%d}-"
+    return f"{cycle}-{step.replace('_', '-')}-{job_day(interval)}-"
+
+
+def job_day(interval: Interval) -> str:
+    """Return an interval's day as job names hold it, `20130101`."""
+    return f"{interval.start:%Y%m%d}"
 
 
 def parse_job_name(name: str) -> JobName | None:
@@ -216,11 +226,6 @@ def split_uri(uri: str) -> tuple[str, str]:
     return bucket, key
 
 
-def output_uri(bucket: str, cycle: str, step: str, interval: Interval, key: str) -> str:
-    """Return the folder of one output."""
-    return Places(bucket, cycle).output(step, interval, key)
-
-
 def is_s3(uri: str) -> bool:
     """Whether a URI names something in S3."""
     return uri.startswith("s3://")
@@ -231,7 +236,7 @@ def folder_of(uri: str) -> str:
     return uri.rpartition("/")[0] + "/"
 
 
-def numbered(number: int) -> str:
+def entry_name(number: int) -> str:
     """Return the name of a journal's entry, such that names sort like numbers."""
     return f"{number:08d}.json"
 
@@ -356,12 +361,6 @@ class Places:
         """Return the record of traffic that was sent from the first rows of a prepared output."""
         return f"{self.root}traffic/{interval}/{key}-{rows}.json"
 
-    # Parsing
-
-    def below(self, uri: str) -> str | None:
-        """Return what follows the cycle's root in a URI, or None if it lies elsewhere."""
-        return uri.removeprefix(self.root) if uri.startswith(self.root) else None
-
 
 def _suffix(number: int) -> str:
     return f"-{number}" if number > 1 else ""
@@ -415,15 +414,42 @@ _CODE = re.compile(rf"code/(?P<digest>{_DIGEST})\.tar\.gz")
 def parse_place(key: str) -> Place | None:
     """Return what a key of the bucket is, or None if the layout knows no such place.
 
-    An output's folder is an output whose `file` is empty. The part `cycle` is in all kinds but `code`.
+    An output's folder is an output whose `file` is empty.
     """
     if match := _CODE.fullmatch(key):
         return Place("code", match.groupdict())
-    cycle, _, rest = key.partition("/")
-    if not CYCLE_NAME.fullmatch(cycle):
-        return None
+    cycle, _, path = key.partition("/")
+    return parse_path(path) if CYCLE_NAME.fullmatch(cycle) else None
+
+
+def parse_path(path: str) -> Place | None:
+    """Return what follows a cycle's name in a key, or None if the layout knows no such place."""
     for kind, shape in _PLACES.items():
-        if match := shape.fullmatch(rest):
-            found = {name: part for name, part in match.groupdict().items() if part is not None}
-            return Place(kind, {"cycle": cycle, **found})
+        if match := shape.fullmatch(path):
+            return Place(kind, {name: part for name, part in match.groupdict().items() if part is not None})
     return None
+
+
+def below_cycle(uri: str) -> str:
+    """Return what follows the cycle's name in the URI of an object, as the page addresses it."""
+    return split_uri(uri)[1].partition("/")[2]
+
+
+def below_step(uri: str) -> str:
+    """Return what follows the folder of a step's outputs in a URI below it: `<interval>/<key>/...`."""
+    return below_cycle(uri).partition("/")[2]
+
+
+def output_path(uri: str) -> str | None:
+    """Return `<step>/<interval>/<key>` of the output that a URI names or lies in; None if there is none."""
+    if not is_s3(uri):
+        return None
+    found = parse_place(split_uri(uri.rstrip("/") + "/")[1])
+    if found is None or found.kind != "output":
+        return None
+    return "/".join(found.parts[name] for name in ("step", "interval", "key"))
+
+
+def key_of(output: str) -> str:
+    """Return the key that the folder of an output ends with."""
+    return output.rstrip("/").rpartition("/")[2]

@@ -17,6 +17,7 @@ from typing import Any
 from include.core.documents.ledger import Entry
 from include.core.exceptions import PromotionLost
 from include.core.journal import Journal
+from include.core.layout import Places, split_uri
 
 
 def champion_as_of(entries: list[Entry], moment: datetime, *, inclusive: bool) -> Entry | None:
@@ -80,7 +81,9 @@ class Ledger(Journal[Entry]):
     """
 
     def __init__(self, s3: Any, bucket: str, cycle: str) -> None:  # noqa: ANN401 - boto3 makes its clients' types at run time
-        super().__init__(s3, bucket, f"{cycle}/ledger/", kind=Entry, called=f"ledger of {cycle}")
+        super().__init__(
+            s3, *split_uri(Places(bucket, cycle).ledger), kind=Entry, called=f"ledger of {cycle}"
+        )
         self._cycle = cycle
 
     def decide(self, entry: Entry) -> Entry:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from include.core.documents.ledger import Entry
 from include.core.exceptions import RollbackRefused
+from include.core.layout import version_number
 from include.core.ledger import production
 
 
@@ -73,4 +74,4 @@ def _older(entries: list[Entry], current: Entry) -> list[Entry]:
 
 def _is_called(entry: Entry, name: str) -> bool:
     version = str(entry.version)
-    return name in {version, version.rpartition("/")[2]}
+    return name in {version, version_number(version)}

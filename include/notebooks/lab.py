@@ -15,7 +15,7 @@ import boto3
 import pandas as pd
 from botocore.exceptions import ClientError
 from include.core.code import archive, archive_files, digest_of
-from include.core.layout import Interval, output_uri, split_uri
+from include.core.layout import Interval, Places, join_uri, split_uri
 from include.core.sagemaker.requests import Job
 
 from include.cycles.flights.cycle import CYCLE
@@ -26,6 +26,7 @@ s3, sagemaker = boto3.client("s3"), boto3.client("sagemaker")
 logs, runtime = boto3.client("logs"), boto3.client("sagemaker-runtime")
 
 SETTINGS = replace(settings(), bucket=f"{settings().bucket}-lab")
+PLACES = Places(SETTINGS.bucket, CYCLE.name)
 JANUARY = Interval(datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 2, 1, tzinfo=UTC))
 
 
@@ -41,7 +42,7 @@ def make_bucket():
 
 def place(step):
     """Where a step's output is. The DAGs compute the key from code and inputs; here it is the step's name."""
-    return output_uri(SETTINGS.bucket, CYCLE.name, step, JANUARY, _key(step))
+    return PLACES.output(step, JANUARY, _key(step))
 
 
 def job(step):
@@ -96,7 +97,7 @@ def read_table(uri):
     bucket, prefix = split_uri(uri)
     found = s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
     names = [item["Key"] for item in found if item["Key"].endswith(".parquet")]
-    return pd.concat([read_table(f"s3://{bucket}/{name}") for name in names], ignore_index=True)
+    return pd.concat([read_table(join_uri(bucket, name)) for name in names], ignore_index=True)
 
 
 def write_json(uri, content):
@@ -130,6 +131,4 @@ def _key(step):
 
 def _put_code():
     files = archive_files(CYCLE.name)
-    key = f"code/{digest_of(files)}.tar.gz"
-    s3.put_object(Bucket=SETTINGS.bucket, Key=key, Body=archive(files))
-    return f"s3://{SETTINGS.bucket}/{key}"
+    return _write(PLACES.code(digest_of(files)), archive(files))

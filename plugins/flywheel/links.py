@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from airflow.sdk import BaseOperatorLink, conf
 
-from include.core.layout import split_uri
+from include.core.layout import split_uri, version_number
 
 
 class Place(Protocol):
@@ -144,7 +144,7 @@ def cycle_page(cycle: str, **at: object) -> str:
 
 def version_page(cycle: str, arn: str) -> str:
     """The page of a cycle, at a version of its model."""
-    return cycle_page(cycle, version=arn.rpartition("/")[2])
+    return cycle_page(cycle, version=version_number(arn))
 
 
 def task_page(ti: Any) -> str:  # noqa: ANN401 - what Airflow gives tasks, in several versions

@@ -9,6 +9,7 @@ from airflow.sdk import Context
 
 from flywheel.work import task_digest
 from include.core.keys import canonical
+from include.core.layout import Places
 from include.core.sagemaker.client import SageMaker
 from include.core.sagemaker.rollout import Canary, Judgement, Seen
 
@@ -34,15 +35,15 @@ class Outcome:
     that a person clears begins a new trial: `max_tries` is the same over retries and other after a clear.
 
     :param hook: what the connection leads to
-    :param place: `s3://` URI of the cycle's rollouts, with a closing slash
+    :param places: the cycle's places
     :param context: the attempt's context
     :param final: name of the configuration on trial
     """
 
-    def __init__(self, hook: SageMaker, place: str, context: Context, final: str) -> None:
+    def __init__(self, hook: SageMaker, places: Places, context: Context, final: str) -> None:
         self._hook = hook
         ti = context["ti"]
-        self.uri = f"{place}{final}/{task_digest(ti)}-{ti.max_tries}.json"
+        self.uri = places.rollout(final, f"{task_digest(ti)}-{ti.max_tries}")
         kept = hook.read_json(self.uri) or {"is_good": True}
         #: why the version was refused, empty if it was not
         self.refusal: str = "" if kept["is_good"] else str(kept["text"])

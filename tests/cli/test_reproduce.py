@@ -21,7 +21,7 @@ from include.core.code import archive, archive_files, digest_of, step_files
 from include.core.cycle import Cycle, find_cycles
 from include.core.documents.ledger import Entry
 from include.core.keys import KeyRecord, canonical, key_record
-from include.core.layout import Interval, job_name, output_uri
+from include.core.layout import Interval, Places, job_name
 from include.core.sagemaker.requests import Job, Source, training
 from include.core.settings import PROJECT, Settings
 from include.steps import contract, manifest
@@ -60,7 +60,7 @@ def put(service: Any, uri: str, body: bytes) -> None:
 
 def transformed(service: Any, folder: Path, cycle: Cycle) -> tuple[str, str]:
     """A transform's output as its job leaves it; place and digest."""
-    uri = output_uri(SETTINGS.bucket, cycle.name, "transform", MONTH, "ab" * 32)
+    uri = Places(SETTINGS.bucket, cycle.name).output("transform", MONTH, "ab" * 32)
     output = folder / "processing/output"
     for seed, (name, rows) in enumerate({"train": 600, "validation": 200, "holdout": 200}.items()):
         side.write_part(output / name, side.flights(rows, seed))
@@ -95,7 +95,7 @@ def trained(service: Any, tmp_path_factory: pytest.TempPathFactory) -> Trained:
         interval=MONTH,
         key=record.key,
         code_uri=f"s3://{SETTINGS.bucket}/code/{digest_of(files)}.tar.gz",
-        output_uri=output_uri(SETTINGS.bucket, cycle.name, "train", MONTH, record.key),
+        output_uri=Places(SETTINGS.bucket, cycle.name).output("train", MONTH, record.key),
         settings=SETTINGS,
     )
     put(service, job.code_uri, archive(files))

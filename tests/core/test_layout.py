@@ -17,12 +17,16 @@ from include.core.layout import (
     Interval,
     JobName,
     Places,
+    below_cycle,
+    below_step,
     compacted,
+    entry_name,
     folder_of,
     hour_folder,
     job_name,
     join_uri,
-    numbered,
+    key_of,
+    output_path,
     parse_hour,
     parse_job_name,
     parse_place,
@@ -175,8 +179,8 @@ WRITTEN = [
     (PLACES.report_input(KEY) + "story.json", f"flights/stories/{KEY}/story.json", "report_input"),
     (PLACES.replay_input(KEY) + "story.json", f"flights/replays/{KEY}/story.json", "replay_input"),
     (PLACES.plan(KEY) + "plan.json", f"flights/plans/{KEY}/plan.json", "plan"),
-    (PLACES.ledger + numbered(7), "flights/ledger/00000007.json", "ledger_entry"),
-    (PLACES.requests + numbered(7), "flights/requests/00000007.json", "request"),
+    (PLACES.ledger + entry_name(7), "flights/ledger/00000007.json", "ledger_entry"),
+    (PLACES.requests + entry_name(7), "flights/requests/00000007.json", "request"),
     (PLACES.watch_record(MONTH, KEY), f"flights/watch/{MONTHS}/{KEY}.json", "watch_record"),
     (PLACES.watch_record(MONTH, KEY, 2), f"flights/watch/{MONTHS}/{KEY}-2.json", "watch_record"),
     (PLACES.watch_decision(MONTH, KEY), f"flights/watch/{MONTHS}/decisions/{KEY}.json", "watch_decision"),
@@ -198,7 +202,7 @@ WRITTEN = [
     ),
     (PLACES.traffic(MONTH, KEY, 10), f"flights/traffic/{MONTHS}/{KEY}-10.json", "traffic"),
     (
-        join_uri("bucket", compacted("flights/ledger/") + numbered(100)),
+        join_uri("bucket", compacted("flights/ledger/") + entry_name(100)),
         "flights/volumes/ledger/00000100.json",
         "compacted_segment",
     ),
@@ -218,7 +222,7 @@ def test_a_parsed_output_says_all_that_its_place_says():
     """Step, interval, key and file come back."""
     found = parse_place(f"flights/train/{MONTHS}/{KEY}/job/output/model.tar.gz")
     assert found is not None
-    expected = {"cycle": "flights", "step": "train", "interval": MONTHS, "key": KEY}
+    expected = {"step": "train", "interval": MONTHS, "key": KEY}
     assert found.parts == {**expected, "file": "job/output/model.tar.gz"}
     assert found.interval == MONTH
 
@@ -253,7 +257,24 @@ def test_the_folder_of_an_object_ends_with_a_slash():
     assert folder_of("s3://bucket/a/model.tar.gz") == "s3://bucket/a/"
 
 
-def test_what_lies_below_a_cycle_is_told_from_what_does_not():
-    """The page addresses objects by what follows the cycle's root."""
-    assert PLACES.below("s3://bucket/flights/ledger/1.json") == "ledger/1.json"
-    assert PLACES.below("s3://bucket/flights2/ledger/1.json") is None
+@pytest.mark.parametrize(
+    ("rest", "expected"),
+    [
+        (f"flights/clean/{MONTHS}/{KEY}/", f"clean/{MONTHS}/{KEY}"),
+        (f"flights/clean/{MONTHS}/{KEY}", f"clean/{MONTHS}/{KEY}"),
+        (f"flights/train/{MONTHS}/{KEY}/job/output/model.tar.gz", f"train/{MONTHS}/{KEY}"),
+        (f"flights/keys/{KEY}.json", None),
+        ("", None),
+    ],
+)
+def test_an_output_has_an_address_on_the_page(rest: str, expected: str | None):
+    """The page's scripts know no places of S3."""
+    assert output_path(f"s3://bucket/{rest}") == expected
+    assert output_path(f"http://bucket/{rest}") is None
+
+
+def test_uris_below_a_cycle_are_cut_by_the_layout():
+    """What follows the cycle, what follows the step, and the key at the end."""
+    uri = PLACES.output("clean", MONTH, KEY)
+    found = (below_cycle(uri), below_step(uri), key_of(uri))
+    assert found == (f"clean/{MONTHS}/{KEY}/", f"{MONTHS}/{KEY}/", KEY)

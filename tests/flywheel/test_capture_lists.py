@@ -13,14 +13,13 @@ import pytest
 
 from flywheel.hooks.sagemaker import SageMakerHook
 from include.core.cycle import Cycle
-from include.core.layout import Interval
+from include.core.layout import Interval, Places
 from include.core.monitoring import Monitoring
 from include.core.retraining.late_labels import Lateness
 from include.core.retraining.records import WatchLog
 from include.core.sagemaker.captures import (
     as_input,
     captured_files,
-    captured_root,
     horizon,
     identity,
     truth_files,
@@ -113,7 +112,7 @@ def test_a_listing_is_told_by_names_and_contents(
     put(*captured("champion/2013/03/09/08/a"), body=b"[]\n")
     second = captured_files(hook, installed, kept, MARCH)
     assert identity(first) != identity(second)
-    given = as_input(hook, installed, cycle, captured_root(installed, cycle), first)
+    given = as_input(hook, installed, cycle, Places(installed.bucket, cycle.name).captured, first)
     listed = json.loads(hook.read(given.source.uri) or b"")
     assert listed == [
         {"prefix": f"s3://{installed.bucket}/flights/captured/"},

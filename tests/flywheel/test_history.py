@@ -22,7 +22,7 @@ from include.core.history import (
     fetch_sources,
     put_manifest_file,
 )
-from include.core.layout import Interval, output_uri, split_uri
+from include.core.layout import Interval, Places, split_uri
 from include.core.sagemaker.client import SageMaker
 from include.core.schedule import history
 from include.core.settings import Settings
@@ -44,7 +44,7 @@ class Outputs:
         return self._write("clean", interval, record.key, f"c{fetched}")
 
     def _write(self, step: str, interval: Interval, key: str, digest: str) -> str:
-        place = output_uri(self.settings.bucket, self.cycle.name, step, interval, key)
+        place = Places(self.settings.bucket, self.cycle.name).output(step, interval, key)
         files = [{"name": "flights.parquet", "rows": 1, "bytes": 4, "sha256": "0" * 64}]
         self.object(f"{place}flights.parquet", b"PAR1")
         manifest = {"key": key, "files": files, "digest": digest, "counts": {}, "metrics": {}}

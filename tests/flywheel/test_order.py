@@ -21,7 +21,7 @@ from include.core.documents.ledger import Entry
 from include.core.documents.monitoring import RetrainingRequest
 from include.core.exceptions import FlywheelError, HistoryIncomplete
 from include.core.history import clean_record, fetch_record
-from include.core.layout import Interval, output_uri, split_uri
+from include.core.layout import Interval, Places, split_uri
 from include.core.ledger import Ledger, champion_as_of, production
 from include.core.retraining.records import Requests
 from include.core.schedule import history, starting_at
@@ -54,7 +54,7 @@ class World:
 
     def put(self, step: str, interval: Interval, key: str) -> dict[str, Any]:
         """An output with its manifest; the step's result."""
-        uri = output_uri(self.settings.bucket, self.cycle.name, step, interval, key)
+        uri = Places(self.settings.bucket, self.cycle.name).output(step, interval, key)
         manifest = {"key": key, "files": [], "digest": f"d-{step}"}
         place = {"Bucket": self.settings.bucket, "Key": f"{split_uri(uri)[1]}manifest.json"}
         self.service.s3.put_object(**place, Body=json.dumps(manifest).encode())

@@ -9,9 +9,9 @@ from typing import Any
 from include.core.cycle import Cycle
 from include.core.history import Manifest
 from include.core.keys import canonical, digest
-from include.core.layout import Interval
+from include.core.layout import LABELS, MANIFEST, PLAN, PREDICTIONS, Interval, Places, below_step
 from include.core.retraining.records import Snapshot, WatchLog
-from include.core.sagemaker.captures import File, files_by_hour, identity, truth_files, truth_root
+from include.core.sagemaker.captures import File, files_by_hour, identity, truth_files
 from include.core.sagemaker.client import SageMaker
 from include.core.sagemaker.requests import Source
 from include.core.sagemaker.work import Input
@@ -19,7 +19,7 @@ from include.core.schedule import last_windows
 from include.core.settings import Settings
 
 #: what mature reads of a collect's output
-READ = ("predictions.parquet", "labels.parquet")
+READ = (PREDICTIONS, LABELS)
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Lateness:
 
     def __init__(self, hook: SageMaker, settings: Settings, cycle: Cycle) -> None:
         self.hook, self.settings, self.cycle = hook, settings, cycle
-        self._root = f"s3://{settings.bucket}/{cycle.name}/"
+        self._places = Places(settings.bucket, cycle.name)
 
     def windows(self, window: Interval, champion: str | None) -> list[Late]:
         """The windows before, of the same champion, whose monitor saw other ground truth than there is."""
@@ -63,19 +63,19 @@ class Lateness:
         if seen == identity(truth_files(self.hook, self.settings, self.cycle, window)):
             return None
         references = [entry["reference"] for entry in evidence["quality"]]
-        place = f"{window}/{manifest['key']}/"
+        place = below_step(self._places.output("collect", window, manifest["key"]))
         return Late(window, key, place, references[0] if references else None, _files(place, manifest))
 
     def _inputs(self, key: str) -> dict[str, str]:
         """What a job read, by the record of its key."""
-        record = self.hook.read_json(f"{self._root}keys/{key}.json") or {}
+        record = self.hook.read_json(self._places.key_record(key)) or {}
         return dict(record.get("inputs", {}))
 
     def _collected(self, window: Interval, content: str | None) -> Manifest | None:
         """The manifest of the window's collect with that content; of equal ones any."""
-        place = f"{self._root}collect/{window}/"
+        place = self._places.outputs("collect", window)
         for name in sorted(self.hook.sizes(place)):
-            if name.endswith("/manifest.json"):
+            if name.endswith(f"/{MANIFEST}"):
                 manifest = self.hook.read_json(place + name)
                 if manifest is not None and manifest["digest"] == content:
                     return manifest
@@ -86,7 +86,7 @@ class Lateness:
         first = min((each.start for each in late), default=None)
         if first is None:
             return []
-        root = truth_root(self.settings, self.cycle)
+        root = self._places.ground_truth
         return list(files_by_hour(self.hook, root, "", first, window.end))
 
     def put_plan(self, window: Interval, late: Iterable[Late]) -> Input:
@@ -101,8 +101,8 @@ class Lateness:
             for each in late
         ]
         content = {"windows": windows, "ends": [each.iso[1] for each in self._last(window)]}
-        folder = f"{self._root}plans/{digest(content)}/"
-        self.hook.put_once(f"{folder}plan.json", canonical(content).encode())
+        folder = self._places.plan(digest(content))
+        self.hook.put_once(f"{folder}{PLAN}", canonical(content).encode())
         return Input(Source(folder), digest(content))
 
 

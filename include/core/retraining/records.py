@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -15,7 +16,7 @@ from include.core.documents.monitoring import RetrainingRequest
 from include.core.exceptions import FlywheelError
 from include.core.journal import Journal, keys_below, read_object, write_new
 from include.core.keys import digest
-from include.core.layout import Interval
+from include.core.layout import Interval, Places, split_uri
 from include.core.retraining.rule import Finding, Json
 
 #: parts of a record that tell of its writing, not of what was found
@@ -29,28 +30,31 @@ class WatchLog:
     """
 
     def __init__(self, s3: Any, bucket: str, cycle: str) -> None:  # noqa: ANN401 - boto3 makes its clients' types at run time
-        self._s3, self._bucket, self._prefix = s3, bucket, f"{cycle}/watch/"
+        self._s3, self._places = s3, Places(bucket, cycle)
+        self._bucket, self._prefix = split_uri(self._places.watch)
 
     def put_record(self, window: Interval, record: Json) -> str:
         """Write a watch record, named by the key of monitor, unless it is what counts already; its URI.
 
         :param record: `key`, `monitor_uri`, `evidence`, `matured`, `at`, `by`
         """
-        return self._put(window, f"{record['key']}", record, Snapshot.record)
+        name = partial(self._places.watch_record, window, record["key"])
+        return self._put(window, name, record, Snapshot.record)
 
     def put_decision(self, window: Interval, decision: Json) -> str:
         """Write a decision, named by what it says, unless it is what counts already; its URI."""
-        return self._put(window, f"decisions/{digest(_content(decision))}", decision, Snapshot.decision)
+        name = partial(self._places.watch_decision, window, digest(_content(decision)))
+        return self._put(window, name, decision, Snapshot.decision)
 
-    def _put(self, window: Interval, name: str, value: Json, last: Lookup) -> str:
+    def _put(self, window: Interval, name: Callable[[int], str], value: Json, last: Lookup) -> str:
         """Write what is to count; a name that is taken by something outdated since gets a number."""
         for number in count(1):
             known = last(Snapshot(self), window)
             if known is not None and _content(known[1]) == _content(value):
                 return known[0]
-            key = f"{self._prefix}{window}/{name}{f'-{number}' if number > 1 else ''}.json"
-            if write_new(self._s3, self._bucket, key, value):
-                return f"s3://{self._bucket}/{key}"
+            uri = name(number)
+            if write_new(self._s3, *split_uri(uri), value):
+                return uri
         raise AssertionError("unreachable: count() has no end")
 
     def keys(self) -> list[str]:
@@ -62,7 +66,7 @@ class WatchLog:
 
         :raises FlywheelError: it is none
         """
-        uri = f"s3://{self._bucket}/{self._prefix}{name}"
+        uri = self._places.watch + name
         try:
             found = read_object(self._s3, self._bucket, self._prefix + name)
             datetime.fromisoformat(found["at"])
@@ -163,15 +167,9 @@ def _is_record(name: str) -> bool:
     return "/decisions/" not in name
 
 
-def _window(text: str) -> Interval:
-    """The window that a folder is named for."""
+def _window(folder: str) -> Interval:
+    """Return the window that a folder is named for."""
     try:
-        start, end = (datetime.fromisoformat(_iso(part)).replace(tzinfo=UTC) for part in text.split("_"))
-    except ValueError as error:
-        raise FlywheelError(f"The folder {text!r} among the watch records bears no window's name.") from error
-    return Interval(start, end)
-
-
-def _iso(part: str) -> str:
-    day, _, clock = part.partition("T")
-    return f"{day}T{clock.replace('-', ':')}" if clock else day
+        return Interval.parse(folder)
+    except FlywheelError as error:
+        raise FlywheelError(f"A folder among the watch records is named for no window: {error}") from error

@@ -10,15 +10,12 @@ from typing import Any
 
 from include.core.cycle import Cycle
 from include.core.keys import canonical, digest
-from include.core.layout import Interval, split_uri
+from include.core.layout import Interval, Places, hour_folder, split_uri
 from include.core.sagemaker.client import SageMaker
 from include.core.sagemaker.requests import Source
 from include.core.sagemaker.work import Input
 from include.core.schedule import ticks, window_schedule
 from include.core.settings import Settings
-
-#: folders of files by the hour: `yyyy/mm/dd/hh/`
-HOUR = "%Y/%m/%d/%H"
 
 
 @dataclass(frozen=True)
@@ -31,16 +28,6 @@ class File:
     size: int
 
 
-def captured_root(settings: Settings, cycle: Cycle) -> str:
-    """Where the cycle's endpoint captures to."""
-    return f"s3://{settings.bucket}/{cycle.name}/captured/"
-
-
-def truth_root(settings: Settings, cycle: Cycle) -> str:
-    """Where the cycle's ground truth is delivered."""
-    return f"s3://{settings.bucket}/{cycle.name}/truth/"
-
-
 def captured_files(hook: SageMaker, settings: Settings, cycle: Cycle, window: Interval) -> list[File]:
     """The files whose events may lie in a window.
 
@@ -48,7 +35,7 @@ def captured_files(hook: SageMaker, settings: Settings, cycle: Cycle, window: In
     event, and, where traffic is sent again, long after it. The cycle's `request_lead` and `request_lag` say
     how far the two may be apart.
     """
-    root, rule = captured_root(settings, cycle), cycle.monitoring
+    root, rule = Places(settings.bucket, cycle.name).captured, cycle.monitoring
     first = window.start - rule.request_lead
     if rule.retention is not None:
         first = max(first, kept_from(rule.retention))
@@ -66,7 +53,7 @@ def kept_from(retention: timedelta) -> datetime:
 
 def truth_files(hook: SageMaker, settings: Settings, cycle: Cycle, window: Interval) -> list[File]:
     """The files whose labels may be of a window's events: from its start to its horizon."""
-    root = truth_root(settings, cycle)
+    root = Places(settings.bucket, cycle.name).ground_truth
     return list(files_by_hour(hook, root, "", window.start, horizon(cycle, window)))
 
 
@@ -82,9 +69,9 @@ def files_by_hour(
     """Every file of an hour folder from that of `first` on, up to but not in that of `end`."""
     bucket, prefix = split_uri(root)
     place = f"{prefix}{folder}"
-    last = None if end is None else f"{place}{_ceiling(end):{HOUR}}"
+    last = None if end is None else f"{place}{hour_folder(_ceiling(end))}"
     pages = hook.s3.get_paginator("list_objects_v2").paginate(
-        Bucket=bucket, Prefix=place, StartAfter=f"{place}{first.astimezone(UTC):{HOUR}}"
+        Bucket=bucket, Prefix=place, StartAfter=f"{place}{hour_folder(first)}"
     )
     for item in _items(pages):
         if last is not None and item["Key"] >= last:
@@ -125,6 +112,6 @@ def as_input(hook: SageMaker, settings: Settings, cycle: Cycle, root: str, files
     :param root: `s3://` URI that their names follow
     """
     content: list[Mapping[str, str] | str] = [{"prefix": root}, *(file.name for file in files)]
-    uri = f"s3://{settings.bucket}/{cycle.name}/manifests/{digest(content)}.json"
+    uri = Places(settings.bucket, cycle.name).manifest_list(digest(content))
     hook.put_once(uri, canonical(content).encode())
     return Input(Source(uri, "ManifestFile"), identity(files))

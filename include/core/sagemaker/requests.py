@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from include.core.cycle import Compute, Cycle
-from include.core.layout import Interval
+from include.core.layout import Interval, Places
 from include.core.settings import Settings
 
 Request = dict[str, Any]
@@ -165,7 +165,7 @@ def transform(job: Job, model_name: str, batch_uri: str) -> Request:
         },
         # The lists name the records and answers by the hour, and hold none of their data.
         "DataCaptureConfig": {
-            "DestinationS3Uri": f"s3://{job.settings.bucket}/{job.cycle.name}/captured-batch"
+            "DestinationS3Uri": Places(job.settings.bucket, job.cycle.name).captured_batch.rstrip("/")
         },
         # The model never sees the event id; the answer is joined to it by SageMaker.
         "DataProcessing": {"InputFilter": "$[1:]", "JoinSource": "Input", "OutputFilter": "$[0,-2,-1]"},
@@ -207,7 +207,7 @@ def endpoint_config(name: str, cycle: Cycle, model_name: str, settings: Settings
         "DataCaptureConfig": {
             "EnableCapture": True,
             "InitialSamplingPercentage": 100,
-            "DestinationS3Uri": f"s3://{settings.bucket}/{cycle.name}/captured",
+            "DestinationS3Uri": Places(settings.bucket, cycle.name).captured.rstrip("/"),
             "CaptureOptions": [{"CaptureMode": mode} for mode in modes],
             # Without the list SageMaker captures everything as base64.
             "CaptureContentTypeHeader": {

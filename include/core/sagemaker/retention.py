@@ -5,19 +5,18 @@ docs/adr/0009 tells why a task does it and no lifecycle rule of the bucket.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from include.core.cycle import Cycle
 from include.core.exceptions import FlywheelError
-from include.core.layout import split_uri
-from include.core.sagemaker.captures import HOUR, captured_root, folders
+from include.core.layout import Places, hour_folder, parse_place, split_uri
+from include.core.sagemaker.captures import folders
 from include.core.sagemaker.client import SageMaker
 from include.core.settings import Settings
 
-#: nothing but files of an hour is ever removed
-HOUR_FILE = re.compile(r"\d{4}/\d\d/\d\d/\d\d/[^/]+")
+#: nothing but captured files of an hour is ever removed
+CAPTURED = ("captured", "captured_batch")
 #: objects that S3 deletes by one request
 BATCH = 1000
 
@@ -41,21 +40,23 @@ class Expiry:
 
     def places(self) -> Iterator[str]:
         """The folders below which captured files lie by the hour, as `s3://` URIs."""
-        root = captured_root(self.settings, self.cycle)
+        places = Places(self.settings.bucket, self.cycle.name)
+        root = places.captured
         for endpoint in folders(self.hook, root):
             yield from (f"{root}{endpoint}{variant}" for variant in folders(self.hook, root + endpoint))
-        yield from (f"{root.rstrip('/')}-batch/{kind}/" for kind in ("input", "output"))
+        yield from (f"{places.captured_batch}{kind}/" for kind in ("input", "output"))
 
     def _remove_before(self, place: str, limit: datetime) -> int:
         """Remove the files of the hours that ended by `limit`."""
         bucket, prefix = split_uri(place)
-        end = f"{prefix}{limit:{HOUR}}/"
+        end = f"{prefix}{hour_folder(limit)}/"
         old: list[str] = []
         pages = self.hook.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         for key in (item["Key"] for page in pages for item in page.get("Contents", [])):
             if key >= end:
                 break
-            if HOUR_FILE.fullmatch(key.removeprefix(prefix)):
+            found = parse_place(key)
+            if found is not None and found.kind in CAPTURED:
                 old.append(key)
         for first in range(0, len(old), BATCH):
             self._delete(bucket, old[first : first + BATCH])
@@ -72,5 +73,5 @@ class Expiry:
             raise FlywheelError(
                 f"{len(errors)} captured files cannot be removed, the first of them {errors[0]['Key']}: "
                 f"{errors[0]['Code']}. Let the connection's identity delete objects below "
-                f"s3://{bucket}/{self.cycle.name}/captured."
+                f"{Places(bucket, self.cycle.name).captured.rstrip('/')}."
             )

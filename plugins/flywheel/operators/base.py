@@ -13,7 +13,7 @@ from flywheel.intervals import run_interval
 from flywheel.links import FlywheelLink, PageLink, page_url
 from include.core.cycle import Cycle
 from include.core.exceptions import FlywheelError
-from include.core.layout import Interval
+from include.core.layout import Interval, Places
 from include.core.ledger import Ledger
 from include.core.retraining.records import Requests
 from include.core.settings import Settings, settings
@@ -75,6 +75,11 @@ class CycleOperator(BaseOperator):
     def hook(self) -> SageMakerHook:
         """What the connection leads to."""
         return SageMakerHook(self.aws_conn_id)
+
+    @property
+    def places(self) -> Places:
+        """Where everything of the cycle lies."""
+        return Places(self.settings.bucket, self.cycle.name)
 
     @property
     def ledger(self) -> Ledger:

@@ -14,7 +14,7 @@ from flywheel.operators.scoring import champion_of
 from flywheel.operators.tables import TableOperator
 from include.core.layout import Interval
 from include.core.retraining.late_labels import Lateness
-from include.core.sagemaker.captures import as_input, captured_files, captured_root, truth_files, truth_root
+from include.core.sagemaker.captures import as_input, captured_files, truth_files
 from include.core.sagemaker.requests import Source
 from include.core.sagemaker.retention import Expiry
 from include.core.sagemaker.work import Input, Work
@@ -44,8 +44,8 @@ class CollectOperator(TableOperator):
         """The lists of capture files and of ground-truth files; none for what there is none of."""
         where = (self.hook, self.settings, self.cycle)
         found = {
-            "captured": (captured_root(self.settings, self.cycle), captured_files(*where, window)),
-            "truth": (truth_root(self.settings, self.cycle), truth_files(*where, window)),
+            "captured": (self.places.captured, captured_files(*where, window)),
+            "truth": (self.places.ground_truth, truth_files(*where, window)),
         }
         for name, (root, files) in found.items():
             self.log.info("%s: %d files below %s", name, len(files), root)
@@ -75,13 +75,13 @@ class MatureOperator(JobOperator):
                 f"No labels have come late: nothing before {interval} is judged again."
             )
         where = (self.hook, self.settings, self.cycle)
-        root = f"s3://{self.settings.bucket}/{self.cycle.name}/collect/"
+        collected = [file for each in found for file in each.files]
         self.log.info("Judging %s again", ", ".join(str(each.window) for each in found))
         return Work(
             {
                 "plan": late.put_plan(interval, found),
-                "earlier": as_input(*where, root, [file for each in found for file in each.files]),
-                "truth": as_input(*where, truth_root(self.settings, self.cycle), files),
+                "earlier": as_input(*where, self.places.step("collect"), collected),
+                "truth": as_input(*where, self.places.ground_truth, files),
             }
         )
 
@@ -106,6 +106,6 @@ class ExpireOperator(CycleOperator):
             "cycle": self.cycle.name,
             "step": self.step,
             "interval": self.interval(context).iso,
-            "uri": captured_root(self.settings, self.cycle),
+            "uri": self.places.captured,
             "counts": {"removed": count},
         }

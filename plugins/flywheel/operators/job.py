@@ -19,7 +19,7 @@ from include.core.code import archive, archive_files, digest_of
 from include.core.exceptions import JobTimedOut, OutputMissing
 from include.core.history import check_output
 from include.core.keys import KeyRecord, canonical, key_record
-from include.core.layout import Interval, job_name, output_uri
+from include.core.layout import Interval, job_name
 from include.core.sagemaker.client import OWNER_TAG
 from include.core.sagemaker.kinds import PROCESSING, JobKind, judge
 from include.core.sagemaker.requests import Job, Request, processing
@@ -123,7 +123,7 @@ class JobOperator(CycleOperator):
         wanted = Attached(
             job="",
             key=record.key,
-            uri=output_uri(self.settings.bucket, self.cycle.name, self.step, interval, record.key),
+            uri=self.places.output(self.step, interval, record.key),
             interval=interval.iso,
             attempt=str(ti.id),
             task=task_digest(ti),
@@ -187,10 +187,9 @@ class JobOperator(CycleOperator):
     def _put_code(self, record: KeyRecord) -> str:
         """Make sure the code archive and the key's record are in S3."""
         files = archive_files(self.cycle.name)
-        code_uri = f"s3://{self.settings.bucket}/code/{digest_of(files)}.tar.gz"
+        code_uri = self.places.code(digest_of(files))
         self.hook.put_once(code_uri, archive(files))
-        record_uri = f"s3://{self.settings.bucket}/{self.cycle.name}/keys/{record.key}.json"
-        self.hook.put_once(record_uri, canonical(record.content).encode())
+        self.hook.put_once(self.places.key_record(record.key), canonical(record.content).encode())
         return code_uri
 
     # Wait and judge

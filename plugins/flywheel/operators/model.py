@@ -13,7 +13,7 @@ from flywheel.operators.job import JobOperator
 from flywheel.operators.ordered import OrderedOperator
 from include.core.documents.ledger import Entry
 from include.core.exceptions import OutputMissing
-from include.core.layout import Interval
+from include.core.layout import Interval, folder_of
 from include.core.ledger import champion_as_of
 from include.core.sagemaker.kinds import TRAINING
 from include.core.sagemaker.requests import Job, Request, Source, training
@@ -22,7 +22,7 @@ from include.core.sagemaker.work import Attached, Input, Work
 
 def model_folder(model_uri: str) -> Source:
     """The folder of a `model.tar.gz`."""
-    return Source(model_uri.rpartition("/")[0] + "/")
+    return Source(folder_of(model_uri))
 
 
 class TrainOperator(JobOperator):

@@ -13,7 +13,7 @@ from flywheel.operators.base import CycleOperator, Result
 from include.core.documents.ledger import Entry
 from include.core.documents.model import Verdict
 from include.core.exceptions import OutputMissing
-from include.core.layout import Interval
+from include.core.layout import EVALUATION, MODEL_CARD, MODEL_CARD_PAGE, REPORT, Interval
 from include.core.ledger import is_withdrawn
 from include.core.sagemaker.registry import Approval, lineage, model_card, set_approval
 from include.core.sagemaker.requests import model_package
@@ -104,12 +104,12 @@ class RegisterOperator(CycleOperator):
         return promotion.number
 
     def _link(self, context: Context, decision: Entry, version: str) -> None:
-        pages = {"Report": "report.html", "Model card": "model_card.html"}
+        pages = {"Report": REPORT, "Model card": MODEL_CARD_PAGE}
         links = {n: object_url(self.hook, f"{decision.evaluation_uri}{page}") for n, page in pages.items()}
         self.publish(context, version_page(self.cycle.name, version), links)
 
     def _card(self, decision: Entry, approval: Approval) -> dict[str, str] | None:
-        uri = f"{decision.evaluation_uri}model_card.json"
+        uri = f"{decision.evaluation_uri}{MODEL_CARD}"
         content = self.hook.read_json(uri)
         if content is None:
             self.log.warning("There is no %s: the version gets no model card", uri)
@@ -127,7 +127,7 @@ class RegisterOperator(CycleOperator):
         wanted = model_package(
             self.cycle,
             model_uri=decision.model_uri,
-            evaluation_uri=f"{decision.evaluation_uri}evaluation.json",
+            evaluation_uri=f"{decision.evaluation_uri}{EVALUATION}",
             approval=approval,
             properties=self._properties(context, decision),
             card=self._card(decision, approval),
@@ -167,7 +167,7 @@ class RegisterOperator(CycleOperator):
         told = {"interval_start": start, "interval_end": end, "run_id": decision.by["run_id"]}
         for step in ("transform", "train", "evaluate"):
             key = self.result_of(context, step)["key"]
-            record = self.hook.read_json(f"s3://{self.settings.bucket}/{self.cycle.name}/keys/{key}.json")
+            record = self.hook.read_json(self.places.key_record(key))
             told |= {f"{step}_key": key, **lineage(record, step)}
             if step == "transform" and record:
                 told["known_until"] = record["parameters"].get("known-until", end)

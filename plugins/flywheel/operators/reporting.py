@@ -12,7 +12,15 @@ from flywheel.operators.base import Result
 from flywheel.operators.job import JobOperator
 from include.core.exceptions import OutputMissing
 from include.core.keys import canonical, digest
-from include.core.layout import Interval
+from include.core.layout import (
+    COVERAGE,
+    DISTRIBUTIONS,
+    EVIDENCE,
+    MODEL_CARD_PAGE,
+    REPORT,
+    REPORT_INPUT,
+    Interval,
+)
 from include.core.report_input import story
 from include.core.retraining.records import Snapshot, WatchLog
 from include.core.sagemaker.requests import Source
@@ -51,8 +59,8 @@ class ReportOperator(JobOperator):
             provenance=self._provenance(context, monitored),
         )
         name = digest(told)
-        folder = f"s3://{self.settings.bucket}/{self.cycle.name}/stories/{name}/"
-        self.hook.put_once(f"{folder}story.json", canonical(told).encode())
+        folder = self.places.report_input(name)
+        self.hook.put_once(f"{folder}{REPORT_INPUT}", canonical(told).encode())
         return Work(
             {
                 "monitored": Input(Source(monitored["uri"]), monitored["digest"]),
@@ -62,7 +70,7 @@ class ReportOperator(JobOperator):
 
     def extra_links(self, attached: Attached) -> dict[str, str]:
         """The page."""
-        return {"Report": object_url(self.hook, f"{attached.uri}report.html")}
+        return {"Report": object_url(self.hook, f"{attached.uri}{REPORT}")}
 
     def _collected(self, context: Context) -> Result | None:
         """What `collect` handed on, in DAGs that have it."""
@@ -73,7 +81,7 @@ class ReportOperator(JobOperator):
         collected = self._collected(context)
         if collected is None:
             return None
-        uri = f"{collected['uri']}coverage.json"
+        uri = f"{collected['uri']}{COVERAGE}"
         coverage = self.hook.read_json(uri)
         if coverage is None:
             raise OutputMissing(f"The job {collected['job']} left no {uri}. Clear `collect`.")
@@ -82,20 +90,20 @@ class ReportOperator(JobOperator):
     def _provenance(self, context: Context, monitored: Result) -> Iterator[dict[str, str]]:
         """All that the report is made from, as addresses."""
         decided, collected = self.result_of(context, "decide"), self._collected(context)
-        files = {"evidence": "evidence.json", "distributions": "distributions.json"}
+        files = {"evidence": EVIDENCE, "distributions": DISTRIBUTIONS}
         for what, file in files.items():
             yield {"what": what, "uri": f"{monitored['uri']}{file}", "digest": monitored["digest"]}
         if collected is not None:
-            uri = f"{collected['uri']}coverage.json"
+            uri = f"{collected['uri']}{COVERAGE}"
             yield {"what": "labels by age", "uri": uri, "digest": collected["digest"]}
         yield {"what": "watch record", "uri": decided["record"], "digest": ""}
         yield {"what": "decision", "uri": decided["uri"], "digest": ""}
         place = self._evidence(monitored)["champion"]["evaluation_uri"]
-        yield {"what": "the champion's evaluation", "uri": f"{place}report.html", "digest": ""}
-        yield {"what": "the champion's model card", "uri": f"{place}model_card.html", "digest": ""}
+        yield {"what": "the champion's evaluation", "uri": f"{place}{REPORT}", "digest": ""}
+        yield {"what": "the champion's model card", "uri": f"{place}{MODEL_CARD_PAGE}", "digest": ""}
 
     def _evidence(self, monitored: Result) -> dict[str, Any]:
-        uri = f"{monitored['uri']}evidence.json"
+        uri = f"{monitored['uri']}{EVIDENCE}"
         evidence = self.hook.read_json(uri)
         if evidence is None:
             raise OutputMissing(f"The job {monitored['job']} left no {uri}. Clear `monitor`.")

@@ -14,7 +14,7 @@ from flywheel.operators.base import CycleOperator, Result
 from include.core.cycle import Cycle
 from include.core.documents.monitoring import RetrainingRequest
 from include.core.exceptions import OutputMissing
-from include.core.layout import Interval, retrain_uri
+from include.core.layout import EVIDENCE, MATURED, Interval, retrain_uri
 from include.core.retraining.decisions import Deciding
 from include.core.retraining.requests import is_open
 from include.core.retraining.rule import Json
@@ -79,7 +79,7 @@ class DecideRetrainingOperator(WatchingOperator):
 
     def _found(self, context: Context, monitored: Result) -> Json:
         """What monitor found, and what mature found about earlier windows, if labels came late."""
-        evidence_uri = f"{monitored['uri']}evidence.json"
+        evidence_uri = f"{monitored['uri']}{EVIDENCE}"
         evidence = self.hook.read_json(evidence_uri)
         if evidence is None:
             raise OutputMissing(f"The job {monitored['job']} left no {evidence_uri}. Clear `monitor`.")
@@ -94,7 +94,7 @@ class DecideRetrainingOperator(WatchingOperator):
         result = context["ti"].xcom_pull(task_ids="mature")
         if not isinstance(result, Mapping):
             return []  # it was skipped: no labels came late
-        uri = f"{result['uri']}matured.json"
+        uri = f"{result['uri']}{MATURED}"
         matured = self.hook.read_json(uri)
         if matured is None:
             raise OutputMissing(f"The job {result['job']} left no {uri}. Clear `mature`.")

@@ -13,7 +13,7 @@ from flywheel.operators.job import JobOperator
 from flywheel.operators.serving import ServingOperator
 from include.core.documents.ledger import Entry
 from include.core.exceptions import NoChampion, OutputMissing
-from include.core.layout import Interval
+from include.core.layout import Interval, training_dag
 from include.core.ledger import champion_as_of
 from include.core.sagemaker.kinds import TRANSFORM
 from include.core.sagemaker.requests import Job, Request, Source, transform
@@ -99,5 +99,5 @@ def champion_of(operator: CycleOperator, interval: Interval) -> Entry:
         )
     raise NoChampion(
         f"No version of {cycle.name} was promoted on data up to {interval.start.isoformat()}, so there is "
-        f"nothing to score {interval} with. Run {cycle.name}_train_and_deploy for an earlier interval first."
+        f"nothing to score {interval} with. Run {training_dag(cycle.name)} for an earlier interval first."
     )

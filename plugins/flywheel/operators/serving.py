@@ -108,8 +108,7 @@ class DeployOperator(ServingOperator):
 
     def _roll_out(self, context: Context, progress: Progress) -> Result:
         """Make one move after the other until the version serves, or must not."""
-        place = f"s3://{self.settings.bucket}/{self.cycle.name}/rollouts/"
-        outcome, pause = Outcome(self.hook, place, context, progress.final), FIRST_POLL_S
+        outcome, pause = Outcome(self.hook, self.places, context, progress.final), FIRST_POLL_S
         while True:
             seen = self.endpoint.look()
             move = self._next(seen, progress, outcome)

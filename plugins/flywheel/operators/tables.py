@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flywheel.links import ProfileLink, object_url
 from flywheel.operators.job import JobOperator
+from include.core.layout import PROFILE
 from include.core.sagemaker.work import Attached
 
 
@@ -14,4 +15,4 @@ class TableOperator(JobOperator):
 
     def extra_links(self, attached: Attached) -> dict[str, str]:
         """The page."""
-        return {"Profile": object_url(self.hook, f"{attached.uri}profile.html")}
+        return {"Profile": object_url(self.hook, f"{attached.uri}{PROFILE}")}

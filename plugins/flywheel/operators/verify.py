@@ -12,6 +12,7 @@ from airflow.sdk import Context
 from flywheel.links import version_page
 from flywheel.operators.base import CycleOperator, Result
 from include.core.exceptions import OutputMissing, PredictionsDiffer
+from include.core.layout import GOLDEN_ROWS
 
 #: by how much a score may differ: single precision in the exported model, double in the offline one
 TOLERANCE = 1e-5
@@ -35,7 +36,7 @@ class VerifyOperator(CycleOperator):
         """Fail on the first row that the endpoint answers otherwise."""
         deployed, evaluated = self.result_of(context, "deploy"), self.result_of(context, "evaluate")
         self.publish(context, version_page(self.cycle.name, deployed["version"]))
-        uri = f"{evaluated['uri']}golden.jsonl"
+        uri = f"{evaluated['uri']}{GOLDEN_ROWS}"
         rows = self._golden(uri)
         for start in range(0, len(rows), BATCH_ROWS):
             batch = rows[start : start + BATCH_ROWS]

@@ -20,6 +20,7 @@ from flywheel.ui import files, rights
 from flywheel.ui.costs import costs
 from flywheel.ui.readers import Reader, reader
 from include.core.cycle import Cycle, find_cycles
+from include.core.layout import Places, split_uri
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ def make_application() -> FastAPI:
     app.get("/api/dags/{dag_id}")(owner)
     app.get("/api/cycles/{name}")(view)
     app.get("/api/cycles/{name}/traffic")(traffic)
+    app.get("/api/cycles/{name}/outputs")(outputs)
     app.get("/api/cycles/{name}/windows/{window}")(window)
     app.get("/cycles/{name}/files/{path:path}")(file)
     return app
@@ -148,11 +150,16 @@ def traffic(cycle: Seen, read: Read) -> dict[str, Any]:
     return read.traffic(cycle)
 
 
+def outputs(cycle: Seen, uri: Annotated[list[str], Query(max_length=100)]) -> list[dict[str, Any]]:  # noqa: ARG001 - who may not see the cycle gets no answer
+    """Return the place and the pages of each output, in the order of the URIs."""
+    return [files.pages(each) for each in uri]
+
+
 def file(cycle: Seen, read: Read, path: str) -> Response:
-    """A report, a model card or a record of the cycle."""
+    """Return a report, a model card or a record of the cycle."""
     found = None
     if files.is_shown(path):
-        found = read.objects.find(read.settings.bucket, f"{cycle.name}/{path}")
+        found = read.objects.find(*split_uri(Places(read.settings.bucket, cycle.name).root + path))
     if found is None:
         raise HTTPException(404, f"The page shows no {path!r} of {cycle.name}.")
     headers = {"Content-Security-Policy": files.POLICY, "Cache-Control": "private, max-age=3600"}

@@ -6,49 +6,73 @@ of their own that may neither load anything nor lead out.
 
 from __future__ import annotations
 
-import re
 from pathlib import PurePosixPath
+from typing import Any
 
-PAGES = {".html": "text/html; charset=utf-8", ".json": "application/json"}
+from include.core.layout import (
+    CONSTRAINTS,
+    COVERAGE,
+    DISTRIBUTIONS,
+    EVALUATION,
+    EVIDENCE,
+    MODEL_CARD,
+    MODEL_CARD_PAGE,
+    MODEL_QUALITY,
+    PROFILE,
+    QUALITY,
+    REPLAY,
+    REPLAY_PAGE,
+    REPORT,
+    STATISTICS,
+    VERDICT,
+    VIOLATIONS,
+    output_path,
+    parse_path,
+)
+
+TYPES = {".html": "text/html; charset=utf-8", ".json": "application/json"}
 #: a document from a step: its styles are inside it, and so are its pictures; it needs nothing else
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; frame-ancestors 'self'; "
     "base-uri 'none'; form-action 'none'; sandbox allow-same-origin"
 )
-#: what is shown of each step; of every step with tables also its profile
-SHOWN = {
-    "evaluate": {"report.html", "model_card.html", "model_card.json", "evaluation.json", "verdict.json"},
-    "monitor": {
-        "evidence.json",
-        "distributions.json",
-        "statistics.json",
-        "constraints.json",
-        "constraint_violations.json",
-        "model_quality.json",
-    },
-    "collect": {"coverage.json"},
-    "clean": {"quality.json"},
-    "report": {"report.html"},
-    "compare": {"replay.html", "replay.json"},
+_PROFILE = (PROFILE, "Profile")
+#: what people look at of a step's output first: pairs of a file's name and its title
+PAGES = {
+    "fetch": (_PROFILE,),
+    "clean": (_PROFILE, (QUALITY, "Data quality")),
+    "transform": (_PROFILE,),
+    "prepare": (_PROFILE,),
+    "collect": (_PROFILE, (COVERAGE, "Coverage")),
+    "evaluate": ((REPORT, "Evaluation"), (MODEL_CARD_PAGE, "Model card"), _PROFILE),
+    "report": ((REPORT, "Report"),),
+    "monitor": ((EVIDENCE, "Evidence"), (VIOLATIONS, "Violations")),
+    "compare": ((REPLAY_PAGE, "Replay"),),
 }
-PROFILED = {"fetch", "clean", "transform", "evaluate", "prepare", "collect", "monitor"}
-
-_MOMENT = r"\d{4}-\d\d-\d\d(?:T\d\d-\d\d)?"
-_OUTPUT = re.compile(rf"([a-z_]+)/{_MOMENT}_{_MOMENT}/[0-9a-f]{{64}}/([a-z_]+\.(?:html|json))")
-_RECORD = re.compile(rf"watch/{_MOMENT}_{_MOMENT}/(?:decisions/)?[0-9a-f]{{64}}(?:-\d+)?\.json")
+#: what else is shown of a step's output
+_MORE = {
+    "evaluate": {MODEL_CARD, EVALUATION, VERDICT},
+    "monitor": {DISTRIBUTIONS, STATISTICS, CONSTRAINTS, MODEL_QUALITY, PROFILE},
+    "compare": {REPLAY},
+}
 
 
 def is_shown(path: str) -> bool:
     """Whether the page shows the object of this name below its cycle."""
-    if _RECORD.fullmatch(path):
-        return True
-    match = _OUTPUT.fullmatch(path)
-    if match is None:
-        return False
-    step, name = match.groups()
-    return name in SHOWN.get(step, ()) or (name == "profile.html" and step in PROFILED)
+    found = parse_path(path)
+    if found is None or found.kind != "output":
+        return found is not None and found.kind in {"watch_record", "watch_decision"}
+    step, name = found.parts["step"], found.parts["file"]
+    return name in {page for page, _ in PAGES.get(step, ())} | _MORE.get(step, set())
+
+
+def pages(uri: str) -> dict[str, Any]:
+    """Return where the page finds an output, and what people look at of it."""
+    place = output_path(uri)
+    step = place.partition("/")[0] if place else ""
+    return {"place": place, "pages": [list(page) for page in PAGES.get(step, ())]}
 
 
 def media_type(path: str) -> str:
-    """What a browser is told that the object is."""
-    return PAGES[PurePosixPath(path).suffix]
+    """Return the type of the object that a browser gets."""
+    return TYPES[PurePosixPath(path).suffix]

@@ -15,8 +15,8 @@ from io import BytesIO
 from threading import Lock
 from typing import Any
 
-from include.core.compaction import SIZE, bound, shelf
-from include.core.layout import split_uri
+from include.core.compaction import SIZE, bound
+from include.core.layout import compacted, split_uri
 
 #: how much is kept at most, in bytes
 KEPT_BYTES = 128 * 1024 * 1024
@@ -98,7 +98,7 @@ class Remembered:
         """Read a journal: what is bound in volumes from these, the rest of it side by side."""
         listed = {item["Key"]: item["ETag"] for item in self._grown(bucket, prefix)}
         if len(self._missing(bucket, listed)) >= SIZE:
-            volumes = [item["Key"] for item in self.items(bucket, shelf(prefix))]
+            volumes = [item["Key"] for item in self.items(bucket, compacted(prefix))]
             for volume in self.read(bucket, volumes):
                 for key, body in bound(volume, listed):
                     self._keep(bucket, key, body)

@@ -16,6 +16,7 @@ from flywheel.ui.traffic import Traffic
 from flywheel.ui.windows import Watched
 from include.core.cycle import Cycle
 from include.core.documents.ledger import Entry
+from include.core.layout import REPLAY, Places, join_uri, output_path, split_uri, version_number, version_of
 from include.core.ledger import Ledger, production
 from include.core.retraining.rule import Json
 from include.core.sagemaker.client import SageMaker
@@ -92,7 +93,7 @@ class Reader:
 
     def _entries(self, cycle: Cycle) -> list[Entry]:
         """The cycle's ledger; what is new of it is read side by side."""
-        self.objects.fetch_journal(self.settings.bucket, f"{cycle.name}/ledger/")
+        self.objects.fetch_journal(*split_uri(Places(self.settings.bucket, cycle.name).ledger))
         return Ledger(self.objects.journal(), self.settings.bucket, cycle.name).entries()
 
     def _champion(self, cycle: Cycle) -> Json:
@@ -126,7 +127,8 @@ class Reader:
         try:
             for package in (each for page in pages for each in page["ModelPackageSummaryList"]):
                 yield {
-                    "version": told.short(package["ModelPackageArn"]),
+                    "version": version_of(package["ModelPackageArn"]),
+                    "version_number": version_number(package["ModelPackageArn"]),
                     "arn": package["ModelPackageArn"],
                     "status": package["ModelApprovalStatus"],
                     "created": package["CreationTime"].isoformat(),
@@ -137,12 +139,12 @@ class Reader:
 
     def _replay(self, cycle: Cycle) -> Json | None:
         """The newest comparison of champion, frozen first model and baselines on the same windows."""
-        items = self.objects.items(self.settings.bucket, f"{cycle.name}/compare/")
-        found = [item for item in items if item["Key"].endswith("/replay.json")]
+        items = self.objects.items(*split_uri(Places(self.settings.bucket, cycle.name).step("compare")))
+        found = [item for item in items if item["Key"].endswith(f"/{REPLAY}")]
         newest = max(found, key=lambda item: item["LastModified"], default=None)
         if newest is None:
             return None
-        uri = f"s3://{self.settings.bucket}/{newest['Key']}"
+        uri = join_uri(self.settings.bucket, newest["Key"])
         replay = self.objects.json(uri)
         months = [
             {name: month[name] for name in ("interval", "models", "rows")} for month in replay["months"]
@@ -151,7 +153,7 @@ class Reader:
             "at": newest["LastModified"].isoformat(),
             "metric": replay["metric"],
             "windows": months,
-            "place": told.place(uri.rpartition("/")[0]),
+            "place": output_path(uri),
         }
 
 

@@ -8,13 +8,14 @@ from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 
 from include.core.cycle import Cycle
+from include.core.layout import scoring_dag, training_dag
 
 
 def dags(cycle: Cycle) -> dict[str, str]:
     """The cycle's DAGs by what they are for."""
     return {
-        "train": f"{cycle.name}_train_and_deploy",
-        "score": f"{cycle.name}_score_and_monitor",
+        "train": training_dag(cycle.name),
+        "score": scoring_dag(cycle.name),
         "roll_back": f"{cycle.name}_roll_back",
     }
 

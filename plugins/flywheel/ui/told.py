@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from include.core.documents.ledger import Entry
-from include.core.exceptions import FlywheelError
-from include.core.layout import split_uri
+from include.core.layout import below_cycle, output_path, version_number, version_of
 from include.core.ledger import is_withdrawn
 from include.core.retraining.rule import Finding, Json
 
@@ -34,21 +33,12 @@ DECISION = (
 
 def short(version: str | None) -> str | None:
     """`flights/3` for the ARN of a model package."""
-    return version.rpartition("model-package/")[2] if version else None
-
-
-def place(uri: str) -> str | None:
-    """A step's output as the page addresses it, `<step>/<interval>/<key>`; None if it is no such place."""
-    try:
-        parts = split_uri(uri)[1].rstrip("/").split("/")
-    except FlywheelError:
-        return None
-    return "/".join(parts[1:]) if len(parts) == 4 else None  # noqa: PLR2004 - cycle, step, interval, key
+    return version_of(version) if version else None
 
 
 def path(uri: str | None) -> str | None:
     """An object as the page addresses it: what follows the cycle's name; None if there is none."""
-    return split_uri(uri)[1].partition("/")[2] if uri else None
+    return below_cycle(uri) if uri else None
 
 
 def entry(entries: list[Entry], each: Entry) -> Json:
@@ -56,11 +46,12 @@ def entry(entries: list[Entry], each: Entry) -> Json:
     kept = each.as_json()
     return {name: kept[name] for name in ENTRY} | {
         "version": short(each.version),
+        "version_number": version_number(each.version) if each.version else None,
         "arn": each.version,
         "replaces": short(each.replaces),
         "verdict": kept["verdict"] and {name: kept["verdict"][name] for name in VERDICT},
         "is_withdrawn": each.kind == "promotion" and is_withdrawn(entries, each),
-        "evaluation": place(each.evaluation_uri),
+        "evaluation": output_path(each.evaluation_uri),
         "says": sentence(each),
     }
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from flywheel.ui.objects import Item, Remembered
 from include.core.cycle import Cycle
-from include.core.layout import Interval
+from include.core.layout import Interval, Places, split_uri
 from include.core.retraining.rule import Json
 from include.core.schedule import interval_around, window_schedule
 
@@ -53,13 +53,13 @@ class Traffic:
 
     def told(self) -> Json:
         """The windows of what was captured last, oldest first; `labelled` only of those not watched yet."""
-        name = self._cycle.name
-        root = f"{name}/captured/{name}/"
+        places = Places(self._bucket, self._cycle.name)
+        _, root = split_uri(f"{places.captured}{self._cycle.name}/")
         variants = self._objects.folders(self._bucket, root)
         items = [item for each in variants for item in self._newest(f"{root}{each}/")]
         chosen, is_all = _chosen(items)
         files = self._read(chosen, self._captured, self._requests)
-        watched = set(self._objects.folders(self._bucket, f"{name}/watch/"))
+        watched = set(self._objects.folders(*split_uri(places.watch)))
         windows = sorted({window for each in files for window in each.events})
         labels, truth = self._labels([each for each in windows if str(each) not in watched])
         return {
@@ -76,7 +76,9 @@ class Traffic:
         """The events that ground truth was delivered of, if there are windows to look it up for."""
         if not windows:
             return set(), None
-        items, is_all = _chosen(list(self._newest(f"{self._cycle.name}/truth/")))
+        items, is_all = _chosen(
+            list(self._newest(split_uri(Places(self._bucket, self._cycle.name).ground_truth)[1]))
+        )
         files = self._read(items, self._truth, _truths)
         return set().union(*files), {"files": len(files), "is_all": is_all}
 

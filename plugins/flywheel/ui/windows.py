@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-import re
 import time
 
 from flywheel.ui import told
 from flywheel.ui.objects import Remembered
 from include.core.cycle import Cycle
-from include.core.layout import Interval
+from include.core.exceptions import FlywheelError
+from include.core.layout import (
+    COVERAGE,
+    DISTRIBUTIONS,
+    REPORT,
+    Interval,
+    Places,
+    join_uri,
+    output_path,
+    parse_place,
+    split_uri,
+)
 from include.core.retraining.decisions import Deciding
 from include.core.retraining.records import Requests, Snapshot, WatchLog
 from include.core.retraining.requests import is_open
@@ -17,9 +27,6 @@ from include.core.retraining.rule import Finding, Json
 #: how long the list of all windows is good for counting them and finding the last ones, in seconds: new ones
 #: come at its end, and there they are looked for each time
 FOLDERS_S = 300.0
-#: characters of a folder's name that are the day
-DAY = len("2013-01-01")
-FOLDER = re.compile(r"[\dT-]+_[\dT-]+")
 
 
 class Watched:
@@ -30,7 +37,8 @@ class Watched:
 
     def __init__(self, objects: Remembered, bucket: str, cycle: Cycle) -> None:
         self._objects, self._bucket, self._cycle = objects, bucket, cycle
-        self._prefix = f"{cycle.name}/watch/"
+        self._places = Places(bucket, cycle.name)
+        _, self._prefix = split_uri(self._places.watch)
         self._journal = objects.journal()
         #: the folders of all windows, and when they were listed
         self._folders: tuple[float, list[str]] = (-FOLDERS_S, [])
@@ -52,11 +60,12 @@ class Watched:
 
     def one(self, name: str) -> Json | None:
         """All that is known of one window, by the name of its folder; None if nobody watched it."""
-        if not FOLDER.fullmatch(name):
+        try:
+            window = Interval.parse(name)
+        except FlywheelError:
             return None
-        snapshot = self._since(name)
-        window = next((each for each in snapshot.windows() if str(each) == name), None)
-        if window is None:
+        snapshot = self._since(window)
+        if window not in snapshot.windows():
             return None
         found = snapshot.record(window)
         assert found is not None  # noqa: S101 - snapshots name only windows that have one
@@ -65,8 +74,8 @@ class Watched:
         names = ("separability", "predictions", "online", "bias", "slices", "broken")
         return self._told(snapshot, [window])[0] | {
             **{part: evidence.get(part) for part in names},
-            "distributions": self._objects.json(f"{record['monitor_uri']}distributions.json"),
-            "coverage": self._coverage(self._written("collect", "coverage.json", [window]).get(name)),
+            "distributions": self._objects.json(f"{record['monitor_uri']}{DISTRIBUTIONS}"),
+            "coverage": self._coverage(self._written("collect", COVERAGE, [window]).get(str(window))),
         }
 
     def requests(self) -> list[Json]:
@@ -88,8 +97,8 @@ class Watched:
     def _told(self, snapshot: Snapshot, windows: list[Interval]) -> list[Json]:
         """Windows that follow each other, with what other steps wrote about them."""
         findings = snapshot.findings(windows[0].start) if windows else {}
-        reports = self._written("report", "report.html", windows)
-        collected = self._written("collect", "coverage.json", windows)
+        reports = self._written("report", REPORT, windows)
+        collected = self._written("collect", COVERAGE, windows)
         self._objects.fetch(self._bucket, collected.values())
         return [
             self._window(snapshot, each, findings[each])
@@ -114,7 +123,7 @@ class Watched:
             "estimate": evidence["estimate"],
             "decision": told.decision(snapshot.decision(window)),
             "record": told.path(uri),
-            "monitor": told.place(record["monitor_uri"]),
+            "monitor": output_path(record["monitor_uri"]),
         }
 
     def _last(self, count: int) -> tuple[Snapshot, int]:
@@ -123,38 +132,41 @@ class Watched:
         if time.monotonic() - listed > FOLDERS_S or not folders:
             folders = self._objects.folders(self._bucket, self._prefix)
             self._folders = (time.monotonic(), folders)
-        snapshot = self._since(folders[-count] if len(folders) > count else "")
+        snapshot = self._since(Interval.parse(folders[-count]) if len(folders) > count else None)
         return snapshot, len({*folders, *map(str, snapshot.windows())})
 
-    def _since(self, folder: str) -> Snapshot:
+    def _since(self, window: Interval | None) -> Snapshot:
         """The log from a window on, its records read side by side."""
         # Of a day's windows the one that begins at midnight is named last, so all of the day are listed.
-        after = f"{self._prefix}{folder[:DAY]}" if folder else ""
+        after = f"{self._prefix}{window.day}" if window else ""
         keys = [item["Key"] for item in self._objects.items(self._bucket, self._prefix, after)]
         self._objects.fetch(self._bucket, keys)
         return Snapshot(WatchLog(self._objects.after(after), self._bucket, self._cycle.name))
 
     def _place(self, key: str | None) -> str | None:
         """The place of a file, as the page addresses it."""
-        return told.place(f"s3://{self._bucket}/{key.rpartition('/')[0]}") if key else None
+        return output_path(join_uri(self._bucket, key)) if key else None
 
     def _coverage(self, key: str | None) -> Json | None:
         """What a window's newest collect told of labels and traffic."""
-        found: Json | None = self._objects.json(f"s3://{self._bucket}/{key}") if key else None
+        found: Json | None = self._objects.json(join_uri(self._bucket, key)) if key else None
         return found
 
     def _written(self, step: str, file: str, windows: list[Interval]) -> dict[str, str]:
         """The newest of what a step wrote for each of some windows, as keys by the window's name."""
         if not windows:
             return {}
-        place = f"{self._cycle.name}/{step}/"
         if len(windows) == 1:
-            items = self._objects.items(self._bucket, f"{place}{windows[0]}/")
+            items = self._objects.items(*split_uri(self._places.outputs(step, windows[0])))
         else:
-            items = self._objects.items(self._bucket, place, after=f"{place}{str(windows[0])[:DAY]}")
+            bucket, prefix = split_uri(self._places.step(step))
+            items = self._objects.items(bucket, prefix, after=f"{prefix}{windows[0].day}")
         found = [item for item in items if item["Key"].endswith(f"/{file}")]
         found.sort(key=lambda item: item["LastModified"])
-        return {item["Key"].removeprefix(place).partition("/")[0]: item["Key"] for item in found}
+        places = {item["Key"]: parse_place(item["Key"]) for item in found}
+        return {
+            place.parts["interval"]: key for key, place in places.items() if place and place.kind == "output"
+        }
 
 
 def _rule(cycle: Cycle) -> Json:

@@ -12,7 +12,7 @@ import pytest
 from flywheel.operators import PrepareOperator, TransformOperator
 from include.core.cycle import Cycle
 from include.core.exceptions import HistoryIncomplete, OutputMissing
-from include.core.layout import Interval, output_uri, split_uri
+from include.core.layout import Interval, Places, split_uri
 from include.core.settings import Settings
 
 MARCH = Interval(datetime(2013, 3, 1, tzinfo=UTC), datetime(2013, 4, 1, tzinfo=UTC))
@@ -21,7 +21,7 @@ MARCH = Interval(datetime(2013, 3, 1, tzinfo=UTC), datetime(2013, 4, 1, tzinfo=U
 @pytest.fixture
 def context(service: Any, installed: Settings, attempt: Any) -> Any:
     """March's run after its clean; no other month was ever cleaned."""
-    uri = output_uri(installed.bucket, "flights", "clean", MARCH, "k")
+    uri = Places(installed.bucket, "flights").output("clean", MARCH, "k")
     manifest = {"key": "k", "files": [{"name": "a.parquet", "bytes": 4}], "digest": "d"}
     for name, body in (("a.parquet", b"PAR1"), ("manifest.json", json.dumps(manifest).encode())):
         service.s3.put_object(Bucket=installed.bucket, Key=split_uri(uri)[1] + name, Body=body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -19,6 +20,7 @@ ADDRESSES = [
     "/flywheel/api/cycles",
     "/flywheel/api/cycles/flights",
     "/flywheel/api/cycles/flights/traffic",
+    "/flywheel/api/cycles/flights/outputs?uri=s3://b/flights/k",
     "/flywheel/api/cycles/flights/windows/2013-02-01_2013-03-01",
     "/flywheel/api/dags/flights_train_and_deploy",
     f"/flywheel/cycles/flights/files/evaluate/{month(1)}/{KEY}/report.html",
@@ -36,7 +38,11 @@ def test_no_address_is_forgotten_above(browser: Browser):
     """Every route of the application is among the addresses that are tried."""
     [mount] = browser().app.routes
     patterns = [route.path_regex for route in mount.app.routes]  # type: ignore[attr-defined] # starlette's
-    assert [p.pattern for p in patterns if not any(p.match(a[len("/flywheel") :]) for a in ADDRESSES)] == []
+    assert [
+        p.pattern
+        for p in patterns
+        if not any(p.match(urlsplit(a).path[len("/flywheel") :]) for a in ADDRESSES)
+    ] == []
 
 
 def test_a_user_without_a_role_sees_no_cycle(browser: Browser, written: Written):
@@ -78,6 +84,18 @@ def test_a_report_is_shown_without_any_power(browser: Browser, written: Written)
     assert "sandbox allow-same-origin" in policy
     assert "script" not in policy
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_the_server_tells_where_outputs_are(browser: Browser):
+    """The page's scripts get the place and the pages of each output, in order."""
+    uris = [f"s3://flywheel/flights/{REPORT}", "s3://flywheel/flights/ledger/00000001.json", "https://x/y"]
+    found = browser().get("/flywheel/api/cycles/flights/outputs", params={"uri": uris}).json()
+    assert [each["place"] for each in found] == [f"evaluate/{month(1)}/{KEY}", None, None]
+    assert [[name for name, _ in each["pages"]] for each in found] == [
+        ["report.html", "model_card.html", "profile.html"],
+        [],
+        [],
+    ]
 
 
 @pytest.mark.parametrize(

@@ -13,18 +13,13 @@ function named() {
 export function arrive() {
   const names = named();
   const [first] = names.keys();
-  if (first === "window") {
-    const name = names.get("window");
-    return openWindow(cycleOf(), { name, window: name.split("_").map(instant) });
-  }
+  if (first === "window") return openWindow(cycleOf(), { name: names.get("window") });
   if (first === "entry") return aim(`tr[data-number="${CSS.escape(names.get("entry"))}"]`);
-  if (first === "version") return aimVersion(`${cycleOf()}/${names.get("version")}`);
+  if (first === "version") return aimVersion(names.get("version"));
   document.getElementById(first ?? "")?.scrollIntoView();
 }
 
 const cycleOf = () => decodeURIComponent(location.pathname.slice(pageRoot.length).split("/")[2]);
-/** 2013-02-01, or 2013-02-01T06-00, as a moment of UTC. */
-const instant = (name) => `${name.slice(0, 10)}T${name.slice(11).replace("-", ":") || "00:00"}:00Z`;
 
 /** A version's promotion, or else what else the ledger or the registry says of it. */
 function aimVersion(version) {

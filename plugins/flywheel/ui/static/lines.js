@@ -133,8 +133,7 @@ function marks(drawn, promotions) {
     ctx.moveTo(x, bbox.top);
     ctx.lineTo(x, bbox.top + bbox.height);
     ctx.stroke();
-    const version = promotion.version?.split("/").at(-1) ?? "";
-    ctx.fillText(version, x + 4 * devicePixelRatio, bbox.top + 12 * devicePixelRatio);
+    ctx.fillText(promotion.version_number ?? "", x + 4 * devicePixelRatio, bbox.top + 12 * devicePixelRatio);
   }
   ctx.restore();
 }

@@ -89,13 +89,14 @@ export async function oneTask(cycle, dag, run, task) {
   const path = `/dags/${q(dag)}/dagRuns/${q(run)}/taskInstances/${q(task)}/xcomEntries/return_value`;
   const found = await airflow(path).catch((error) => (error.status === 404 ? null : Promise.reject(error)));
   const result = typeof found?.value === "string" ? JSON.parse(found.value) : found?.value;
+  const [output] = await pagesOf(cycle.name, [result]);
   return {
     head: [[], () => top(cycle, `${task} of ${cycle.name}`)],
-    task: [[result], () => section("What it made", "task", shown(cycle, result))],
+    task: [[result], () => section("What it made", "task", shown(cycle, result, output))],
   };
 }
 
-function shown(cycle, result) {
+function shown(cycle, result, output) {
   if (!result)
     return h(
       "p",
@@ -104,14 +105,14 @@ function shown(cycle, result) {
     );
   if (result.evidence) return h("div", {}, markdown(result.evidence));
   if (result.decision?.against) return decided(result.decision);
-  const { place, pages } = pagesOf(result);
+  const { place, pages } = output;
   if (!pages.length) return facts(result);
   const [[file, title]] = pages;
   return h(
     "div",
     {},
     h("p", {}, pages.flatMap(([name, text]) => [report(cycle.name, place, name, text), " "])),
-    framed(fileUrl(cycle.name, place, file), title),
+    framed(fileUrl(cycle.name, `${place}/${file}`), title),
   );
 }
 

@@ -33,7 +33,8 @@ export async function steps(cycle, run) {
   );
   const start = ({ task }) => Date.parse(task.start_date ?? "9999");
   done.sort((one, other) => start(one) - start(other));
-  const told = done.map((each) => ({ ...each, cost: cost(cycle, each) }));
+  const outputs = await pagesOf(cycle.name, done.map((each) => each.result));
+  const told = done.map((each, index) => ({ ...each, ...outputs[index], cost: cost(cycle, each) }));
   return h(
     "div",
     {},
@@ -58,10 +59,9 @@ function cost(cycle, { task, result }) {
   return result.reused ? 0 : (step.per_hour * result.seconds) / 3600;
 }
 
-function step(cycle, run, { task, result, cost: price }) {
+function step(cycle, run, { task, result, place, pages, cost: price }) {
   const page = (text, label) =>
     ui(taskPage(run.dag_id, run.dag_run_id, task.task_id), text, { "aria-label": label ?? null });
-  const { place, pages } = pagesOf(result);
   const job = !result?.job ? "–" : result.reused ? "reused" : span(result.seconds);
   const on = cycle.costs.steps[task.task_id];
   return [

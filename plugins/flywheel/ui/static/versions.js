@@ -23,7 +23,7 @@ export function versions(cycle, ledger, registry) {
       class: each.number === ledger.champion ? "current" : null,
       "data-entry": each.kind,
       "data-number": each.number,
-      "data-version": each.version,
+      "data-version": each.version_number,
     });
   return h(
     "div",
@@ -61,9 +61,9 @@ function registered(cycle, ledger, registry) {
     [...ledger.promotions, ...ledger.entries].filter((each) => each.arn).map((each) => [each.arn, each.evaluation]),
   );
   const heads = ["Version", "Status", "Made"];
-  const line = ({ arn, version, status, created }) => {
+  const line = ({ arn, version, version_number, status, created }) => {
     const card = report(cycle, places.get(arn), "model_card.html", version, `model card of ${version}`);
-    return row(heads, [card ?? version, status, moment(created)], { "data-version": version });
+    return row(heads, [card ?? version, status, moment(created)], { "data-version": version_number });
   };
   return h(
     "details",

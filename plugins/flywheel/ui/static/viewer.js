@@ -1,28 +1,13 @@
 // Dialogs: reports in a frame that may do nothing, and other things that cover the page for a while.
-import { pageRoot } from "./api.js";
+import { flywheel, pageRoot } from "./api.js";
 import { h } from "./dom.js";
 
-const PROFILE = ["profile.html", "Profile"];
-/** What people look at of a step's output, by the step; of tables there is a profile. */
-const PAGES = {
-  fetch: [PROFILE],
-  clean: [PROFILE, ["quality.json", "Data quality"]],
-  transform: [PROFILE],
-  prepare: [PROFILE],
-  collect: [PROFILE, ["coverage.json", "Coverage"]],
-  evaluate: [["report.html", "Evaluation"], ["model_card.html", "Model card"], PROFILE],
-  report: [["report.html", "Report"]],
-  monitor: [
-    ["evidence.json", "Evidence"],
-    ["constraint_violations.json", "Violations"],
-  ],
-};
-
-/** What of a step's result can be looked at: `pages` are pairs of a file's name and its title, at `place`. */
-export function pagesOf(result) {
-  if (!result?.job || !result.uri?.startsWith("s3://")) return { place: null, pages: [] };
-  const place = result.uri.replace(/\/$/, "").split("/").slice(4, 7).join("/");
-  return { place, pages: PAGES[result.step] ?? [] };
+/** What of each result can be looked at: `pages` are pairs of a file's name and its title, at `place`. */
+export async function pagesOf(cycle, results) {
+  const isOutput = (result) => result?.job && result.uri;
+  const query = new URLSearchParams(results.filter(isOutput).map(({ uri }) => ["uri", uri]));
+  const found = query.size ? await flywheel(`/cycles/${cycle}/outputs?${query}`) : [];
+  return results.map((result) => (isOutput(result) ? found.shift() : { place: null, pages: [] }));
 }
 
 let dialogs = 0;
@@ -54,22 +39,21 @@ function back(before) {
   (now || document.getElementById("main")).focus();
 }
 
-/** The address of something that a step of a cycle wrote. */
-export const fileUrl = (cycle, place, name) => `${pageRoot}/cycles/${cycle}/files/${place}/${name}`;
+/** The address of an object of a cycle. */
+export const fileUrl = (cycle, path) => `${pageRoot}/cycles/${cycle}/files/${path}`;
 
 /** A frame that shows what a step wrote: without scripts, forms and other windows. */
 export const framed = (href, title) =>
   // of the same origin, so that its links know who asks
   h("iframe", { src: href, sandbox: "allow-same-origin", title, class: "report" });
 
-/** A link that opens a record, by its path behind the cycle's files. */
-export const record = (cycle, path, text, title) =>
-  path && report(cycle, path.slice(0, path.lastIndexOf("/")), path.slice(path.lastIndexOf("/") + 1), text, title);
+/** A link that opens what a step wrote, by its name at a place. */
+export const report = (cycle, place, name, text, title) => place && record(cycle, `${place}/${name}`, text, title);
 
-/** A link that opens a report inside the page. */
-export function report(cycle, place, name, text, title = text) {
-  if (!place) return null;
-  const href = fileUrl(cycle, place, name);
+/** A link that opens an object inside the page, by its path behind the cycle's files. */
+export function record(cycle, path, text, title = text) {
+  if (!path) return null;
+  const href = fileUrl(cycle, path);
   const open = (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();

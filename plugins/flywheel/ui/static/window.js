@@ -10,13 +10,15 @@ import { dialog, record, report } from "./viewer.js";
 
 /** Opens a window; `feature` is the one whose distributions are shown first. */
 export async function openWindow(cycle, window, feature) {
+  const title = (known) => `${cycle}: window ${known?.window ? interval(known.window) : window.name}`;
   const box = dialog(
-    `${cycle}: window ${interval(window.window)}`,
+    title(window),
     h("p", { class: "quiet", role: "status" }, "Loading ..."),
   );
   box.classList.add("wide");
   try {
     const found = await flywheel(`/cycles/${cycle}/windows/${window.name}`);
+    box.querySelector("h2").textContent = title(found.value ?? window);
     box.lastChild.replaceWith(
       h(
         "div",
