@@ -129,7 +129,7 @@ def probe(cycle: Cycle, installed: Settings, monkeypatch: pytest.MonkeyPatch) ->
     from airflow.sdk.bases.operator import ExecutorSafeguard  # noqa: PLC0415 - after the environment
 
     from flywheel.operators.job import JobOperator  # noqa: PLC0415 - after the environment
-    from flywheel.work import Work  # noqa: PLC0415 - after the environment
+    from include.core.sagemaker.work import Work  # noqa: PLC0415 - after the environment
 
     assert installed.image_uri == "probe:1"
     monkeypatch.setattr(ExecutorSafeguard, "test_mode", True)
