@@ -67,7 +67,9 @@ def add_secrets(path: Path) -> list[str]:
 def compose() -> list[str]:
     """The command of this machine's Compose: the plugin, or the older program."""
     if not shutil.which("docker"):
-        raise ComposeError("Docker is not installed: there is no command `docker`. See docs/production.md.")
+        raise ComposeError(
+            "Docker is not installed: there is no command `docker`. See docs/how-to/run-with-compose.md."
+        )
     if asked("docker", "compose", "version").returncode == 0:
         return ["docker", "compose"]
     if program := shutil.which("docker-compose"):
@@ -117,7 +119,8 @@ def push(options: argparse.Namespace) -> None:
     """Build the job image for SageMaker, and bring it to ECR."""
     if ".dkr.ecr." not in options.repository:
         raise ComposeError(
-            "REPOSITORY must be <account>.dkr.ecr.<region>.amazonaws.com/flywheel; see docs/aws.md."
+            "REPOSITORY must be <account>.dkr.ecr.<region>.amazonaws.com/flywheel: "
+            "see docs/how-to/run-on-aws.md."
         )
     name = f"{options.repository}:{options.tag}"
     # SageMaker runs on x86-64 unless an instance type says otherwise, and asks for root

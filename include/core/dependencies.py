@@ -1,7 +1,7 @@
 """What an interval has to wait for: cleaned data of all before it, and the decision about the one before it.
 
 Judged by outputs in S3, by the ledger and by SageMaker's jobs, never by what Airflow knows of its runs: runs
-are renamed, cleared and deleted, and a person may work on an interval by hand. docs/adr/0007 tells why.
+are renamed, cleared and deleted, and a person may work on an interval by hand. ADR 0007 says why.
 """
 
 from __future__ import annotations

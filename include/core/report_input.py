@@ -1,6 +1,6 @@
 """What a window's report tells beside the window's own evidence: a `story.json`, from the records in S3.
 
-docs/monitoring.md, "The report", is its schema. Nothing in it tells when or by whom it was put together, so
+See "The report" in docs/explanation/monitoring.md. Nothing in it says when or by whom it was put together, so
 that a report is made anew only where it would say something else.
 """
 

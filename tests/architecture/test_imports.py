@@ -1,4 +1,4 @@
-"""The import table of docs/architecture.md holds."""
+"""The import table of docs/explanation/architecture.md holds."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ def test_nothing_is_privileged():
 @pytest.mark.parametrize("name", ["airflow-policy", "jobs-policy"])
 def test_a_policy_gives_no_more_than_it_must(name: str):
     """No action is a pattern, and an action on everything is one that AWS lets nobody narrow."""
-    policy = json.loads((PROJECT / f"docs/aws/{name}.json").read_text())
+    policy = json.loads((PROJECT / f"docs/how-to/aws/{name}.json").read_text())
     on_all = set()
     for statement in policy["Statement"]:
         actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
@@ -170,14 +170,14 @@ def test_airflow_may_do_what_its_operators_do():
     by_kind = {
         f"{verb}{kind.name.split()[0].title()}Job" for kind in JOBS for verb in ("Create", "Describe", "Stop")
     }
-    policy = (PROJECT / "docs/aws/airflow-policy.json").read_text()
+    policy = (PROJECT / "docs/how-to/aws/airflow-policy.json").read_text()
     assert {name for name in named | by_kind if f'"sagemaker:{name}"' not in policy} == set()
     assert {"CreateModel", "UpdateEndpoint"} <= named
 
 
 def test_the_values_for_kubernetes_name_this_airflow():
     """The chart's values are YAML, for the version that the lock has."""
-    values = yaml.safe_load((PROJECT / "docs/kubernetes/values.yaml").read_text())
+    values = yaml.safe_load((PROJECT / "docs/how-to/kubernetes/values.yaml").read_text())
     lock = (PROJECT / "requirements-production.txt").read_text()
     assert f"apache-airflow=={values['airflowVersion']} " in lock
     assert "celery==5.6.3 " in lock

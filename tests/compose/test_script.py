@@ -45,4 +45,4 @@ def test_a_push_needs_an_address_in_ecr():
     """The error says what is missing and where to read on."""
     command = [sys.executable, str(PROJECT / "scripts/compose.py"), "push", "--repository", "flywheel"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, "docs/aws.md" in done.stderr) == (1, True)
+    assert (done.returncode, "docs/how-to/run-on-aws.md" in done.stderr) == (1, True)

@@ -1,4 +1,4 @@
-"""Evidence by hand, as docs/monitoring.md describes it."""
+"""Evidence by hand, as docs/explanation/monitoring.md describes it."""
 
 from __future__ import annotations
 

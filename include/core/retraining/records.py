@@ -1,6 +1,6 @@
 """What was found in each window, what was decided, and what was asked for, as append-only objects in S3.
 
-docs/monitoring.md, "Records", is the rule. Needs no Airflow: other programs read it too.
+docs/explanation/monitoring.md, "Records", is the rule. Needs no Airflow: other programs read it too.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""When a model is to be retrained: the rule of docs/monitoring.md.
+"""When a model is to be retrained: the rule of docs/explanation/monitoring.md.
 
 A fold over what was found in the windows up to one of them. Pure: neither clock nor network, and nothing
 depends on the order in which windows were watched. Of the ledger the rule sees what had been trained on data

@@ -1,6 +1,6 @@
 """How long captured traffic is kept, and the removal of what is older.
 
-docs/adr/0009 tells why a task does it and no lifecycle rule of the bucket.
+docs/explanation/adr/0009 tells why a task does it and no lifecycle rule of the bucket.
 """
 
 from __future__ import annotations

@@ -130,7 +130,7 @@ def _chosen(items: list[Item]) -> tuple[list[Item], bool]:
 
 
 def _event(metadata: Json) -> tuple[str, datetime]:
-    """Which event a request asked about, and when that was: as docs/monitoring.md says of captures."""
+    """Return the event of a request and its time, by the rules of docs/explanation/monitoring.md."""
     event = metadata.get("inferenceId") or metadata["eventId"]
     given = metadata.get("customAttributes") or []
     texts = [given] if isinstance(given, str) else given
