@@ -73,6 +73,7 @@ bench: dev-environment ## measure what is claimed: see benchmarks/README.md
 	$(VENV) benchmarks/local_sagemaker.py
 	$(VENV) benchmarks/long_lists.py
 	$(VENV) benchmarks/page.py
+	$(VENV) benchmarks/tuning.py
 
 environment:
 	@$(PYTHON) scripts/environment.py

@@ -53,23 +53,25 @@ def main() -> int:
 def set_up(locks: list[Path]) -> None:
     """Bring the environment to what the locks say, if it is not there yet."""
     done = installed()
-    stamped = [*locks, LOCAL_SAGEMAKER / "pyproject.toml"]
-    wanted = [path for path in stamped if digest(path) not in done]
-    if not wanted and INTERPRETER.exists():
+    wanted = [lock for lock in locks if digest(lock) not in done]
+    is_linked = digest_of_local_sagemaker() in done
+    if not wanted and is_linked and INTERPRETER.exists():
         return
     began = time.monotonic()
     refuse_python()
+    names = [lock.name for lock in wanted]
     print(
-        f"Setting up {ENVIRONMENT.name} with {', '.join(path.name for path in wanted)} ...",
+        f"Setting up {ENVIRONMENT.name} with {', '.join([*names, LOCAL_SAGEMAKER.name])} ...",
         file=sys.stderr,
         flush=True,
     )
     # an interrupted install leaves no stamp, so it is taken up again
     STAMP.unlink(missing_ok=True)
-    make_environment()
-    install(locks)
+    is_new = make_environment()
+    if wanted or is_new:
+        install(locks)
     install_local_sagemaker()
-    STAMP.write_text("".join(f"{digest(path)}\n" for path in stamped))
+    STAMP.write_text("\n".join([*map(digest, locks), digest_of_local_sagemaker()]) + "\n")
     print(f"Set up in {time.monotonic() - began:.0f} s.", file=sys.stderr, flush=True)
 
 
@@ -84,6 +86,12 @@ def digest(lock: Path) -> str:
     return hashlib.sha256(lock.read_bytes() + python.encode()).hexdigest()
 
 
+def digest_of_local_sagemaker() -> str:
+    """What identifies its installation: the metadata, and the folder that the environment links to."""
+    project = digest(LOCAL_SAGEMAKER / "pyproject.toml")
+    return hashlib.sha256(f"{project} {LOCAL_SAGEMAKER}".encode()).hexdigest()
+
+
 def refuse_python() -> None:
     """Raise if this Python cannot carry the environment."""
     if not OLDEST <= sys.version_info[:2] < TOO_NEW:
@@ -93,10 +101,10 @@ def refuse_python() -> None:
         )
 
 
-def make_environment() -> None:
-    """Create `.venv`, or repair one whose interpreter is gone or another."""
+def make_environment() -> bool:
+    """Create `.venv`, or repair one whose interpreter is gone or another; whether there is nothing in it."""
     if INTERPRETER.exists() and version_of(INTERPRETER) == sys.version_info[:2]:
-        return
+        return False
     shutil.rmtree(ENVIRONMENT, ignore_errors=True)
     done = run([sys.executable, "-m", "venv", str(ENVIRONMENT)])
     if done.returncode != 0:
@@ -106,6 +114,7 @@ def make_environment() -> None:
             "On Debian and Ubuntu its module is a package of its own: `apt install python3-venv`. "
             "Then run the same command again."
         )
+    return True
 
 
 def version_of(interpreter: Path) -> tuple[int, ...]:

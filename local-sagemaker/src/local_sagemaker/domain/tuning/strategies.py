@@ -5,20 +5,23 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, pstdev
 
-from local_sagemaker.domain.tuning import gaussian
 from local_sagemaker.domain.tuning.space import Choices, Point, Space, Values
 
 #: draws of a combination that has not been tried, before a repeated one is taken
 DRAWS = 100
 #: what the Bayesian strategy looks at: random points, and steps away from the best ones
-CANDIDATES, STEPS = 300, 100
-STEP = 0.08
-#: observations that the process is fitted to, best first; its cost grows with the cube
-OBSERVATIONS = 60
+CANDIDATES, STEPS = 600, 400
+#: the shortest and the longest step, as a share of an axis; a steep axis needs short ones
+STEP = (0.003, 0.2)
+#: observations that the surrogate model is fitted to, best first; its cost grows with the cube
+OBSERVATIONS = 120
+
+#: the surrogate model: each candidate's expected improvement, by points, their losses, candidates and a seed
+Improvements = Callable[[Sequence[Point], Sequence[float], Sequence[Point], int], Sequence[float]]
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,19 @@ class Trial:
 
 
 def suggest(
-    strategy: str, space: Space, trials: Sequence[Trial], source: random.Random, *, is_maximized: bool
+    strategy: str,
+    space: Space,
+    trials: Sequence[Trial],
+    source: random.Random,
+    improvements: Improvements,
+    *,
+    is_maximized: bool,
 ) -> Values | None:
-    """The next combination; None when every one has been tried."""
+    """Return the next combination, or None if every one has been tried.
+
+    :param source: of all that is random; the same seed and trials give the same combination.
+    :param improvements: the surrogate model, called by the Bayesian strategy alone.
+    """
     if len(_tried(trials)) >= space.size:
         return None
     if strategy == "Grid":
@@ -42,7 +55,7 @@ def suggest(
     if strategy == "Bayesian":
         seen = [trial for trial in trials if trial.objective is not None and math.isfinite(trial.objective)]
         if len(seen) > len(space.ranges):
-            return _likely_best(space, trials, seen, source, is_maximized=is_maximized)
+            return _likely_best(space, trials, seen, source, improvements, is_maximized=is_maximized)
     return _untried(space, trials, source)
 
 
@@ -75,12 +88,17 @@ def _untried(space: Space, trials: Sequence[Trial], source: random.Random) -> Va
 
 
 def _likely_best(
-    space: Space, trials: Sequence[Trial], seen: Sequence[Trial], source: random.Random, *, is_maximized: bool
+    space: Space,
+    trials: Sequence[Trial],
+    seen: Sequence[Trial],
+    source: random.Random,
+    improvements: Improvements,
+    *,
+    is_maximized: bool,
 ) -> Values:
-    """The combination with the highest expected improvement, by what was seen so far.
+    """Return the combination with the highest expected improvement over what was seen so far.
 
-    Jobs under way count as if they had come out average, so that those beside each other look at different
-    places.
+    Jobs under way count as if they had come out average, so that parallel jobs look at different places.
     """
     sign = -1.0 if is_maximized else 1.0
     ranked = sorted((sign * (trial.objective or 0.0), space.point(trial.values)) for trial in seen)
@@ -90,17 +108,20 @@ def _likely_best(
     pending = [space.point(trial.values) for trial in trials if not trial.is_over]
     points = [point for _, point in ranked] + pending
     scaled = [(loss - mean) / spread for loss in losses] + [0.0] * len(pending)
-    process = gaussian.fit(points, scaled)
     tried = _tried(trials)
-    found = [values for values in _candidates(space, points[:3], source) if _key(values) not in tried] or [
-        _untried(space, trials, source)
-    ]
-    return max(
-        found, key=lambda values: gaussian.expected_improvement(process, space.point(values), min(scaled))
-    )
+    found = [values for values in _candidates(space, points[:3], source) if _key(values) not in tried]
+    if not found:
+        return _untried(space, trials, source)
+    seed = source.getrandbits(32)
+    expected = improvements(points, scaled, [space.point(values) for values in found], seed)
+    return max(zip(expected, found, strict=True), key=lambda pair: pair[0])[1]
 
 
 def _candidates(space: Space, best: Sequence[Point], source: random.Random) -> list[Values]:
-    drawn = [space.draw(source) for _ in range(CANDIDATES)]
-    near = [[part + source.gauss(0, STEP) for part in source.choice(best)] for _ in range(STEPS)]
-    return drawn + [space.values(point) for point in near]
+    """Return random combinations, and some near the best ones, at distances of every order."""
+    found = [space.draw(source) for _ in range(CANDIDATES)]
+    shortest, longest = (math.log(step) for step in STEP)
+    for _ in range(STEPS):
+        step = math.exp(source.uniform(shortest, longest))
+        found.append(space.values([part + source.gauss(0, step) for part in source.choice(best)]))
+    return found

@@ -16,6 +16,7 @@ from local_sagemaker.domain.tuning.stopping import is_hopeless
 from local_sagemaker.domain.tuning.strategies import Trial
 from local_sagemaker.engine.jobs.pool import TERMINAL, TRAINING, JobPool
 from local_sagemaker.engine.workflows import trials
+from local_sagemaker.engine.workflows.gaussian import expected_improvements
 from local_sagemaker.engine.workflows.loop import Operations, search_by_status
 from local_sagemaker.errors import AwsError, ResourceInUse
 from local_sagemaker.storage.documents import moment
@@ -154,6 +155,7 @@ def _next(resource: Resource, known: list[Document], definitions: list[Document]
             Space.read(definitions[index]["HyperParameterRanges"]),
             [*inherited, *tried],
             source,
+            expected_improvements,
             is_maximized=trials.objective_of(definitions[index]).is_maximized,
         )
         if values is not None:

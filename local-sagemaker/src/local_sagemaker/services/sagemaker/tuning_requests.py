@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from local_sagemaker.domain.tuning.space import Choices, RangeError, Space
-from local_sagemaker.engine.workflows import trials
+from local_sagemaker.engine.workflows import gaussian, trials
 from local_sagemaker.errors import ResourceNotFound, ValidationException
 from local_sagemaker.services import calls
 from local_sagemaker.services.context import Context
@@ -22,6 +22,11 @@ def check(parameters: Mapping[str, Any]) -> None:
         raise ValidationException(
             "Strategy Hyperband is not emulated locally. Give Bayesian, Random or Grid; "
             "TrainingJobEarlyStoppingType=Auto stops hopeless jobs."
+        )
+    if config["Strategy"] == "Bayesian" and not gaussian.is_available():
+        raise ValidationException(
+            "Strategy Bayesian needs scikit-learn, which is not installed. Install local-sagemaker[tuning] "
+            "where the service runs and start it again, or give Random."
         )
     if "Autotune" in parameters:
         raise ValidationException("Autotune is not emulated locally. Give the ranges and limits yourself.")
