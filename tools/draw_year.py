@@ -1,7 +1,7 @@
-"""Draws docs/images/year.svg: a year watched by `make watch`, beside the models of `make replay`.
+"""Draws docs/images/year.svg: a year monitored by `make watch`, beside the models of `make replay`.
 
-Usage: draw_year.py WATCH.json REPLAY.json OUT.svg, of which the first is `.flywheel/watch.json`, and the
-second lies in S3 below `<cycle>/compare/`.
+Usage: draw_year.py WATCH.json REPLAY.json OUT.svg. The first is `.flywheel/watch.json`; the second lies in S3
+below `<cycle>/compare/`.
 """
 
 from __future__ import annotations
@@ -9,74 +9,88 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from markupsafe import Markup
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from include.ml.reports import plots
+from include.ml.reports import charts, drawing
+from include.ml.reports.charts import Axis, Frame, Series
 
-ORANGE, GREEN = plots.COLOURS["champion"], plots.COLOURS["linear"]
+Json = dict[str, Any]
+
+WIDTH, HEIGHT = 860.0, 400.0
+#: a picture of its own has no page to take its style from
+STYLE = """
+svg { --ink: #1b2733; --soft: #5b6875; --edge: #dbe1e7; --now: #0b6aa8; --moved: #c04f00; --good: #00795a;
+  --bad: #b3261e; background: #fff; font-family: system-ui, sans-serif }
+@media (prefers-color-scheme: dark) { svg { --ink: #e7ecf1; --soft: #9cabb9; --edge: #2c3844; --now: #62b5ec;
+  --moved: #ff9a4d; --good: #3cc79c; --bad: #ff8278; background: #19222b } }
+text { fill: var(--soft); font-size: 11px } .heading { fill: var(--ink); font-weight: 600; font-size: 13px }
+.c1 { --c: var(--now) } .c3 { --c: var(--good) } .c4 { --c: var(--soft) } .grid { stroke: var(--edge) }
+.series { fill: none; stroke: var(--c); stroke-width: 2 } .dotted { stroke-dasharray: 2 4 }
+.dot { fill: var(--c) } .thin { stroke: var(--c) } .axis { stroke: var(--soft) }
+.promoted, .refused { stroke: var(--moved) } .refused { stroke-dasharray: 2 4 } .alarm { fill: var(--bad) }
+"""
 
 
 def main() -> None:
-    """Read both stories and write the figure."""
+    """Read both documents and write the figure."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     for name in ("watch", "replay", "out"):
         parser.add_argument(name, type=Path)
     asked = parser.parse_args()
     watched, replayed = (json.loads(path.read_text()) for path in (asked.watch, asked.replay))
-    asked.out.write_text(draw(watched["windows"], replayed["months"]) + "\n", encoding="utf-8")
+    asked.out.write_text(draw_year(watched["windows"], replayed["months"]) + "\n", encoding="utf-8")
 
 
-def draw(windows: list[dict[str, Any]], months: list[dict[str, Any]]) -> str:
-    """The quality in each month of three ways to keep a model, and what monitoring found and asked for."""
-    figure = Figure(figsize=(9, 4.2))
-    axes = figure.subplots()
-    frozen = [month["models"]["frozen"]["value"] for month in months]
-    monthly = [month["models"]["champion"]["value"] for month in months]
-    names = [f"{datetime.fromisoformat(month['interval'][0]):%b}" for month in months]
-    places = range(len(months))
-    axes.plot(places, frozen, color=plots.GREY, marker="o", label="January's model, frozen")
-    axes.plot(
-        places, monthly, color=GREEN, marker="o", linestyle=":", label="retrained every month (make replay)"
+def draw_year(windows: list[Json], intervals: list[Json]) -> str:
+    """Return an SVG of the quality of three ways to keep a model, with alarms and retrainings."""
+    kept = [window["quality"] for window in windows]
+    series = [
+        Series("first model, frozen", _points(intervals, "frozen"), "c4"),
+        Series("retrained every interval (make replay)", _points(intervals, "champion"), "c3 dotted"),
+        Series(
+            "retrained when monitoring asked (make watch)",
+            [(float(n), each["value"]) for n, each in enumerate(kept)],
+            "c1",
+            [(each["low"], each["high"]) for each in kept],
+        ),
+    ]
+    values = [y for each in series for _, y in each.points]
+    values += [bound for each in kept for bound in (each["low"], each["high"])]
+    names = [f"{datetime.fromisoformat(each['interval'][0]):%b}" for each in intervals]
+    x_axis = Axis(
+        "▲ the window alarmed", -0.5, len(names) - 0.5, [(float(n), name) for n, name in enumerate(names)]
     )
-    _watched(axes, windows)
-    axes.set_xticks(list(places), names)
-    axes.set(ylabel="area under the ROC curve", title="flights 2013, one month after the other")
-    axes.legend(loc="upper center", frameon=False, fontsize=9, ncols=2)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.set_ylim(top=axes.get_ylim()[1] + 0.05)
-    return plots.svg(figure)
+    y_axis = charts.axis_over("area under the ROC curve", values, 0.12)
+    # two rows of keys above the lines
+    frames = charts.line_frames(x_axis, y_axis, charts.HEAD + 44, WIDTH, HEIGHT)
+    title = "flights 2013, interval by interval"
+    marks = list(_marks(windows, *frames))
+    chart = charts.line_chart(title, series, x_axis, y_axis, width=WIDTH, height=HEIGHT, marks=marks)
+    style = f'<svg xmlns="http://www.w3.org/2000/svg"><style>{STYLE}</style><svg '
+    return style + str(chart).removeprefix("<svg ") + "</svg>"
 
 
-def _watched(axes: Axes, windows: list[dict[str, Any]]) -> None:
-    """The champion that monitoring kept: intervals, alarms below, what was asked for above."""
-    found = [window["quality"] for window in windows]
-    values = [each["value"] for each in found]
-    below = [each["value"] - each["low"] for each in found]
-    above = [each["high"] - each["value"] for each in found]
-    label = "retrained when monitoring asked (make watch)"
-    axes.errorbar(range(len(windows)), values, yerr=[below, above], color=plots.BLUE, marker="o", label=label)
-    floor = axes.get_ylim()[0]
-    alarms = [place for place, window in enumerate(windows) if window["is_alarm"]]
-    axes.scatter(alarms, [floor] * len(alarms), color=plots.RED, marker="^", label="the window alarmed")
+def _points(intervals: list[Json], model: str) -> list[tuple[float, float]]:
+    return [(float(n), each["models"][model]["value"]) for n, each in enumerate(intervals)]
+
+
+def _marks(windows: list[Json], x: Frame, y: Frame) -> Iterator[Markup]:
+    """Yield a sign for each alarm, and a line for each retraining with its outcome."""
     for place, window in enumerate(windows):
+        if window["is_alarm"]:
+            yield drawing.text(x.place(place), y.start - 4, "▲", "alarm", "middle")
         if window["retraining"]:
-            promoted = window["retraining"]["outcome"] == "promoted"
-            axes.axvline(place + 0.5, color=ORANGE, linestyle="-" if promoted else ":", linewidth=1)
-            axes.annotate(
-                window["retraining"]["outcome"],
-                (place + 0.47, floor),
-                rotation=90,
-                ha="right",
-                va="bottom",
-                fontsize=8,
-            )
+            outcome, middle = window["retraining"]["outcome"], x.place(place + 0.5)
+            css = "promoted" if outcome == "promoted" else "refused"
+            yield drawing.line(middle, y.start, middle, y.end, css)
+            yield drawing.text(middle - 4, y.end + 10, outcome, "tick", "end")
 
 
 if __name__ == "__main__":

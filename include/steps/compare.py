@@ -47,7 +47,7 @@ def work(step: Step) -> Mapping[str, float]:
     document = {**story, "metric": step.description.metric, "months": months}
     write_json(step.output / "replay.json", document)
     title = f"{step.cycle}: {step.start:%Y-%m-%d} to {step.end:%Y-%m-%d} replayed"
-    (step.output / "replay.html").write_text(replays.page(title, document), encoding="utf-8")
+    (step.output / "replay.html").write_text(replays.render_replay(title, document), encoding="utf-8")
     rows = sum(month["rows"] for month in months)
     write_manifest(step, counts={"rows_in": rows, "rows_out": rows})
     return {"intervals": len(months), "rows": rows}

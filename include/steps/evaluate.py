@@ -17,8 +17,8 @@ from include.ml.evaluation import metrics
 from include.ml.evaluation.comparison import Answers
 from include.ml.evaluation.metrics import Estimate, permutation_importance
 from include.ml.exceptions import InvalidInput
-from include.ml.reports import cards, plots
-from include.ml.reports import evaluation as reports
+from include.ml.reports import cards
+from include.ml.reports.evaluation import render_evaluation
 from include.steps import contract, judgement
 from include.steps.contract import Step
 from include.steps.judgement import Comparison, Estimates
@@ -221,17 +221,15 @@ def write_report(
     answers: Mapping[str, Answers],
 ) -> None:
     """Write report.html."""
-    drawn = [plots.gain(verdict)]
-    if verdict["slices"]:
-        drawn.append(plots.slices(verdict["slices"], verdict["metric"]))
+    curves = {}
     if step.description.task == "binary":
-        curves = {
-            name: metrics.roc_curve(rows.labels, found.probabilities[:, 1]) for name, found in answers.items()
+        found = {
+            name: metrics.roc_curve(rows.labels, each.probabilities[:, 1]) for name, each in answers.items()
         }
-        drawn.append(plots.curves(curves))
-    drawn.append(plots.calibration(document["calibrations"]))
+        curves = {name: (false.tolist(), true.tolist()) for name, (false, true) in found.items()}
     title = f"{step.cycle}: evaluation of {step.start:%Y-%m-%d} to {step.end:%Y-%m-%d}"
-    (step.output / "report.html").write_text(reports.page(title, verdict, document, drawn))
+    page = render_evaluation(title, verdict, document, curves)
+    (step.output / "report.html").write_text(page, encoding="utf-8")
 
 
 def finite(value: Any) -> Any:  # noqa: ANN401 - any JSON
@@ -272,7 +270,7 @@ def write_card(
 ) -> None:
     """Write both forms of the card."""
     cycle = step.description
-    facts = cards.Facts(
+    facts = cards.CardFacts(
         cycle=step.cycle,
         purpose=cycle.description,
         intended_uses=cycle.intended_uses,
@@ -286,8 +284,8 @@ def write_card(
         verdict=verdict,
         evaluation=evaluation,
     )
-    write_json(step.output / "model_card.json", cards.document(facts))
-    (step.output / "model_card.html").write_text(cards.page(facts), encoding="utf-8")
+    write_json(step.output / "model_card.json", cards.card_document(facts))
+    (step.output / "model_card.html").write_text(cards.render_card(facts), encoding="utf-8")
 
 
 def lineage(step: Step, trained: Trained) -> dict[str, str]:

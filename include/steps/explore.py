@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.ml.reports.profile import Table, page
+from include.ml.reports.profile import TableSample, render_profile
 from include.steps.contract import Step
 
 NAME = "profile.html"
@@ -34,8 +34,8 @@ def write(step: Step) -> bool:
     if not tables:
         return False
     title = f"{step.cycle}: {step.name} of {step.start:%Y-%m-%d %H:%M} to {step.end:%Y-%m-%d %H:%M}"
-    made = page(title, tables, frozenset(step.description.monitoring.private))
-    (step.output / NAME).write_text(made, encoding="utf-8")
+    page = render_profile(title, tables, frozenset(step.description.monitoring.private))
+    (step.output / NAME).write_text(page, encoding="utf-8")
     return True
 
 
@@ -48,7 +48,7 @@ def found(root: Path) -> Mapping[str, Sequence[Path]]:
     return tables
 
 
-def describe(name: str, files: Sequence[Path]) -> Table:
+def describe(name: str, files: Sequence[Path]) -> TableSample:
     """A table from its files' footers and a sample of its rows."""
     footers = {path: pq.read_metadata(path) for path in files}
     groups = [(path, n) for path, footer in footers.items() for n in range(footer.num_row_groups)]
@@ -59,7 +59,7 @@ def describe(name: str, files: Sequence[Path]) -> Table:
     for column, count in kept:
         if column in missing:
             missing[column] += count
-    return Table(name=name, rows=rows, missing=missing, sample=sample)
+    return TableSample(name=name, rows=rows, missing=missing, sample=sample)
 
 
 def null_counts(footer: pq.FileMetaData) -> Iterator[tuple[str, int]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from include.ml.exceptions import InvalidInput
-from include.ml.reports.window.page import Report, page
+from include.ml.reports.window.page import WindowReport, render_window
 from include.steps.contract import Step, run
 from include.steps.manifest import write_manifest
 
@@ -22,9 +22,9 @@ def report(step: Step) -> dict[str, int]:
     """Write the page."""
     monitored, rule = step.required("monitored"), step.description.monitoring
     evidence = read(monitored / "evidence.json")
-    made = page(
-        Report(
-            story=read(step.required("story") / "story.json"),
+    page = render_window(
+        WindowReport(
+            report_input=read(step.required("story") / "story.json"),
             evidence=evidence,
             distributions=read(monitored / "distributions.json"),
             violations=read(monitored / "constraint_violations.json")["violations"],
@@ -32,10 +32,10 @@ def report(step: Step) -> dict[str, int]:
             private=frozenset(rule.private),
         )
     )
-    (step.output / NAME).write_text(made, encoding="utf-8")
+    (step.output / NAME).write_text(page, encoding="utf-8")
     rows = int(evidence["rows"])
     write_manifest(step, counts={"rows_in": rows, "rows_out": rows})
-    return {"rows": rows, "bytes": len(made.encode())}
+    return {"rows": rows, "bytes": len(page.encode())}
 
 
 def read(path: Path) -> dict[str, Any]:

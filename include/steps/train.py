@@ -163,7 +163,10 @@ def copy_code(target: Path, cycle: str) -> None:
     package = ROOT / "include"
     files = [package / "__init__.py", *sorted((package / "cycles").glob("*.py"))]
     for folder in ("core", "steps", "ml", f"cycles/{cycle}"):
-        files += sorted((package / folder).rglob("*.py"))
+        # not Python alone: a package may read files that lie beside its modules
+        files += sorted(
+            p for p in (package / folder).rglob("*") if p.is_file() and "__pycache__" not in p.parts
+        )
     for path in files:
         place = target / path.relative_to(ROOT)
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -67,7 +67,7 @@ def test_a_failing_profile_costs_no_data(
 ):
     """The step ends well, and its log says what is missing."""
     folder = cleaned(1)
-    monkeypatch.setattr(explore, "page", lambda *_: 1 / 0)
+    monkeypatch.setattr(explore, "render_profile", lambda *_: 1 / 0)
     job = container("prepare")
     job.link(f"clean/2020-01-01_2020-01-02/{1:064x}", folder)
     manifest = job.run("prepare", **times(1))

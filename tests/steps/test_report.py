@@ -25,7 +25,7 @@ def job(ice: Callable[[str], None], container: Containers, tmp_path: Path) -> Co
             "predictions": example.entry("score"),
         },
         "monitored/constraint_violations.json": {"violations": []},
-        "story/story.json": example.story([example.evidence(1), example.evidence(2)]),
+        "story/story.json": example.report_input([example.evidence(1), example.evidence(2)]),
     }
     for name, content in contents.items():
         write(tmp_path / name, content)

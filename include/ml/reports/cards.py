@@ -1,17 +1,17 @@
-"""The model card: what a version is, how it came about and how good it is, as SageMaker's JSON and as HTML.
+"""The model card: what a version is, where it comes from and how good it is, as SageMaker's JSON and as HTML.
 
-The JSON keeps SageMaker's model card schema, whose texts have limits. What one evaluation says is the same
-whenever it is said, so neither has the time of writing; the ledger knows when and by whom it was decided.
+The JSON follows SageMaker's model card schema, which limits the length of texts. Neither form has the time of
+writing, so the same evaluation gives the same card; the ledger knows when and by whom it was decided.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
-from include.ml.reports import evaluation as reports
+from include.ml.reports import pages
+from include.ml.reports.evaluation import gain_rows, metric_rows, outcome_of, slice_rows
 
 #: the schema's limits of a text
 SHORT, LONG = 1024, 2048
@@ -20,8 +20,8 @@ MATRIX_CLASSES = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
-    """What a card is made from."""
+class CardFacts:
+    """What a card shows."""
 
     cycle: str
     purpose: str
@@ -40,8 +40,8 @@ class Facts:
     evaluation: Mapping[str, Any]
 
 
-def document(facts: Facts) -> dict[str, Any]:
-    """The card in SageMaker's model card schema."""
+def card_document(facts: CardFacts) -> dict[str, Any]:
+    """Return the card in SageMaker's model card schema."""
     return {
         "model_overview": {
             "model_name": facts.cycle,
@@ -54,7 +54,7 @@ def document(facts: Facts) -> dict[str, Any]:
             "risk_rating": "Unknown",
         },
         "training_details": {
-            "training_observations": _words(facts.hyperparameters, "Hyperparameters: ")[:SHORT],
+            "training_observations": _listed(facts.hyperparameters, "Hyperparameters: ")[:SHORT],
             "training_job_details": {"user_provided_training_metrics": _training(facts.training)},
         },
         "evaluation_details": [_evaluated(facts)],
@@ -69,48 +69,37 @@ def document(facts: Facts) -> dict[str, Any]:
     }
 
 
-def page(facts: Facts) -> str:
-    """The same for people, as one HTML page that needs nothing else."""
-    evaluation, verdict = facts.evaluation, facts.verdict
-    title = f"Model card: {facts.cycle}, {facts.lineage['data interval'].replace('T00:00:00+00:00', '')}"
-    reasons = "".join(f"<li>{escape(reason)}</li>" for reason in verdict["reasons"])
-    features = f"<p><strong>{len(facts.features)} features:</strong> {escape(', '.join(facts.features))}.</p>"
-    parts = [
-        f"<p>{escape(facts.purpose)}</p>",
-        f'<div class="verdict"><strong>{_outcome(verdict)}.</strong><ul>{reasons}</ul></div>',
-        f"<h2>Intended uses</h2><p>{escape(facts.intended_uses)}</p>",
-        f"<h2>Limits</h2><p>{escape(facts.limits)}</p>",
-        "<h2>Where it comes from</h2>",
-        reports.table("Lineage", _pairs(facts.lineage)),
-        reports.table("Hyperparameters", _pairs(facts.hyperparameters) or [{"name": "the cycle's defaults"}]),
-        reports.table("Training", _pairs(facts.training)),
-        features,
-        f"<h2>Quality on {evaluation['rows']} holdout rows</h2>",
-        reports.metrics(evaluation["models"]),
-        reports.table("Gain of the challenger over each rival", reports.gains(evaluation["gain"])),
-        reports.slices(verdict, evaluation["slices"]),
-    ]
-    return reports.whole(title, parts)
-
-
-def _outcome(verdict: Mapping[str, Any]) -> str:
-    return "Promote" if verdict["promote"] else "Keep what there is"
+def render_card(facts: CardFacts) -> str:
+    """Return the card as an HTML page."""
+    evaluation = facts.evaluation
+    return pages.render_page(
+        "card.html.j2",
+        title=f"Model card: {facts.cycle}, {facts.lineage['data interval'].replace('T00:00:00+00:00', '')}",
+        facts=facts,
+        outcome=outcome_of(facts.verdict),
+        lineage=_pairs(facts.lineage),
+        hyperparameters=_pairs(facts.hyperparameters) or [{"name": "the cycle's defaults"}],
+        training=_pairs(facts.training),
+        metrics=metric_rows(evaluation["models"]),
+        gains=gain_rows(evaluation["gain"]),
+        slices=slice_rows(facts.verdict, evaluation["slices"]),
+    )
 
 
 def _pairs(values: Mapping[str, object]) -> list[dict[str, object]]:
     return [{"name": name, "value": "undefined" if each is None else each} for name, each in values.items()]
 
 
-def _words(values: Mapping[str, str], before: str) -> str:
+def _listed(values: Mapping[str, str], before: str) -> str:
     return before + (", ".join(f"{name}={value}" for name, value in values.items()) or "the cycle's defaults")
 
 
 def _training(measured: Mapping[str, float | None]) -> list[dict[str, Any]]:
-    """Training's metrics; the schema has no word for one that is undefined."""
+    """Return the metrics of training; the schema cannot hold an undefined one."""
     return [{"name": name, "value": value} for name, value in measured.items() if value is not None]
 
 
-def _evaluated(facts: Facts) -> dict[str, Any]:
+def _evaluated(facts: CardFacts) -> dict[str, Any]:
     evaluation, verdict = facts.evaluation, facts.verdict
     groups = [
         {"name": name, "metric_data": [_metric(metric, each) for metric, each in found.items()]}
@@ -125,14 +114,14 @@ def _evaluated(facts: Facts) -> dict[str, Any]:
         groups.append({"name": "confusion matrix", "metric_data": [_matrix(matrix, facts.classes)]})
     return {
         "name": "holdout",
-        "evaluation_observation": f"{_outcome(verdict)}. {' '.join(verdict['reasons'])}"[:LONG],
+        "evaluation_observation": f"{outcome_of(verdict)}. {' '.join(verdict['reasons'])}"[:LONG],
         "metadata": {"rows": str(evaluation["rows"]), "metric": verdict["metric"]},
         "metric_groups": groups,
     }
 
 
 def _metric(name: str, found: Mapping[str, float | None]) -> dict[str, Any]:
-    """One number with its interval; an undefined one is told in words."""
+    """Return one number with its interval; an undefined one is a text."""
     value = found["value"]
     notes = f"interval {found['low']} to {found['high']}"
     if value is None:
@@ -147,7 +136,7 @@ def _slice(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _matrix(matrix: Mapping[str, Mapping[str, int]], classes: Sequence[str]) -> dict[str, Any]:
-    """Rows are true classes, columns are what the challenger said."""
+    """Return the confusion matrix: rows are true classes, columns are the challenger's answers."""
     return {
         "name": "confusion matrix",
         "type": "matrix",

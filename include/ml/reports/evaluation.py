@@ -1,24 +1,22 @@
-"""The evaluation as one HTML page that needs nothing else: no script, no other file, no network."""
+"""The report of an evaluation: verdict, gains, metrics, charts, slices and importance as one page."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #1c2733 }
-body { max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
-table { border-collapse: collapse; margin: 1rem 0 } caption { text-align: left; font-weight: 600 }
-th, td { padding: .25rem .75rem; border-bottom: 1px solid #d5dbe1; text-align: left }
-td.number { text-align: right; font-variant-numeric: tabular-nums } svg { max-width: 100%; height: auto }
-.verdict { border-left: .4rem solid #2d6cdf; padding: .5rem 1rem; background: #f2f6fc }
-figure { margin: 1rem 0 } .beside { display: flex; flex-wrap: wrap; gap: 2rem; align-items: start }
-"""
+from markupsafe import Markup
+
+from include.ml.reports import charts, pages
+
+Row = dict[str, object]
+Curve = tuple[Sequence[float], Sequence[float]]
 
 
-def page(title: str, verdict: Mapping[str, Any], evaluation: Mapping[str, Any], plots: Sequence[str]) -> str:
-    """The report: the verdict in words, metrics with intervals, plots, slices and importance.
+def render_evaluation(
+    title: str, verdict: Mapping[str, Any], evaluation: Mapping[str, Any], curves: Mapping[str, Curve]
+) -> str:
+    """Return the report as an HTML page.
 
     Parameters
     ----------
@@ -26,37 +24,42 @@ def page(title: str, verdict: Mapping[str, Any], evaluation: Mapping[str, Any], 
         Heading of the page, text.
     verdict, evaluation
         The content of verdict.json and evaluation.json.
-    plots
-        SVG elements.
+    curves
+        False and true positive rates of each model, 0 to 1; empty if there are more classes than two.
     """
-    outcome = "Promote" if verdict["promote"] else "Keep what there is"
-    reasons = "".join(f"<li>{escape(reason)}</li>" for reason in verdict["reasons"])
-    parts = [
-        f'<div class="verdict"><strong>{outcome}.</strong><ul>{reasons}</ul></div>',
-        f"<p>{escape(_method(verdict['rule'], evaluation['rows']))}</p>",
-        table("Gain of the challenger over each rival", gains(evaluation["gain"])),
-        metrics(evaluation["models"]),
-        *(f"<figure>{plot}</figure>" for plot in plots),
-        slices(verdict, evaluation["slices"]),
-        _beside(table(f"Calibration: {name}", bins) for name, bins in evaluation["calibrations"].items()),
-        table(
-            "Permutation importance: loss when a column is shuffled",
-            [{"column": name, "loss": value} for name, value in evaluation["importance"].items()],
-        ),
-    ]
-    return whole(title, parts)
-
-
-def whole(title: str, parts: Iterable[str]) -> str:
-    """A page of its own, from its heading and its parts in HTML."""
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f"<style>{STYLE}</style></head><body><h1>{escape(title)}</h1>{''.join(parts)}</body></html>\n"
+    return pages.render_page(
+        "evaluation.html.j2",
+        title=title,
+        outcome=outcome_of(verdict),
+        reasons=verdict["reasons"],
+        method=_method(verdict["rule"], evaluation["rows"]),
+        gains=gain_rows(evaluation["gain"]),
+        metrics=metric_rows(evaluation["models"]),
+        charts=_charts(verdict, evaluation, curves),
+        slices=slice_rows(verdict, evaluation["slices"]),
+        calibrations=evaluation["calibrations"],
+        importance=[{"column": name, "loss": loss} for name, loss in evaluation["importance"].items()],
     )
 
 
+def _charts(
+    verdict: Mapping[str, Any], evaluation: Mapping[str, Any], curves: Mapping[str, Curve]
+) -> list[Markup]:
+    drawn = [charts.gain_chart(verdict)]
+    if verdict["slices"]:
+        drawn.append(charts.slice_chart(verdict["slices"], verdict["metric"]))
+    if curves:
+        drawn.append(charts.roc_chart(curves))
+    return [*drawn, charts.calibration_chart(evaluation["calibrations"])]
+
+
+def outcome_of(verdict: Mapping[str, Any]) -> str:
+    """Return the verdict in words."""
+    return "Promote" if verdict["promote"] else "Keep what there is"
+
+
 def _method(rule: Mapping[str, Any], rows: int) -> str:
-    """How the numbers came about."""
+    """Say how the numbers were computed."""
     drawn = "rows, class by class,"
     if rule["block_s"]:
         drawn = f"blocks of {rule['block_s'] / 3600:g} hours, because their rows share what no column tells,"
@@ -67,66 +70,41 @@ def _method(rule: Mapping[str, Any], rows: int) -> str:
     )
 
 
-def _beside(parts: Iterable[str]) -> str:
-    return f'<div class="beside">{"".join(parts)}</div>'
-
-
-def gains(gains: Mapping[str, Mapping[str, Mapping[str, float | None]]]) -> list[dict[str, object]]:
-    """Gains as rows: a metric each, with a column for every rival."""
+def gain_rows(gains: Mapping[str, Mapping[str, Mapping[str, float | None]]]) -> list[Row]:
+    """Return a row for each metric, with a column for every rival."""
     return [
         {"metric": metric, **{f"over {rival}": _interval(found) for rival, found in rivals.items()}}
         for metric, rivals in gains.items()
     ]
 
 
-def _interval(found: Mapping[str, float | None]) -> str:
-    return f"{_shown(found['value'])} [{_shown(found['low'])}, {_shown(found['high'])}]"
-
-
-def slices(verdict: Mapping[str, Any], slices: Sequence[Mapping[str, object]]) -> str:
-    """The challenger's metric in each slice, with its gain over the champion where there is one."""
+def slice_rows(verdict: Mapping[str, Any], slices: Sequence[Mapping[str, object]]) -> list[Row]:
+    """Return the challenger's metric in each slice, with its gain over the champion if there is one."""
     over = {(each["column"], each["value"]): each for each in verdict["slices"]}
-    rows = []
-    for each in slices:
-        row, found = dict(each), over.get((each["column"], each["value"]))
-        if over:
-            row["gain over champion"] = _interval(found["gain"]) if found else "too few rows"
-            row["floor"] = found["floor"] if found else ""
-            row["judged"] = ("under its floor" if found["is_under_floor"] else "held") if found else ""
-        rows.append(row)
-    return table("Slices", rows)
+    return [{**each, **_slice_gain(over.get((each["column"], each["value"])), over)} for each in slices]
 
 
-def metrics(models: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
-    """Every metric of every model, with its interval."""
-    rows = []
-    for metric in next(iter(models.values())):
-        row: dict[str, object] = {"metric": metric}
-        for name, values in models.items():
-            row[name] = _interval(values[metric])
-        rows.append(row)
-    return table("Metrics", rows)
+def _slice_gain(found: Mapping[str, Any] | None, over: Mapping[Any, object]) -> Row:
+    if not over:
+        return {}
+    if found is None:
+        return {"gain over champion": "too few rows", "floor": "", "judged": ""}
+    judged = "under its floor" if found["is_under_floor"] else "held"
+    return {"gain over champion": _interval(found["gain"]), "floor": found["floor"], "judged": judged}
 
 
-def table(caption: str, rows: Sequence[Mapping[str, object]]) -> str:
-    """Rows as a table, with the names of the first as its head."""
-    if not rows:
-        return f"<p>{escape(caption)}: too few rows to tell.</p>"
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in rows[0])
-    body = "".join(f"<tr>{''.join(map(_cell, row.values()))}</tr>" for row in rows)
-    return (
-        f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>"
-        f"<tbody>{body}</tbody></table>"
-    )
+def metric_rows(models: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[Row]:
+    """Return a row for each metric, with the interval of every model."""
+    return [
+        {"metric": metric, **{name: _interval(values[metric]) for name, values in models.items()}}
+        for metric in next(iter(models.values()))
+    ]
 
 
-def _cell(value: object) -> str:
-    if isinstance(value, (int, float)):
-        return f'<td class="number">{_shown(value)}</td>'
-    return f"<td>{escape(str(value))}</td>"
+def _interval(found: Mapping[str, float | None]) -> str:
+    value, low, high = (_figure(found[name]) for name in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
 
 
-def _shown(value: float | None) -> str:
-    if value is None:
-        return "none"
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+def _figure(value: float | None) -> str:
+    return "none" if value is None else pages.show_cell(value)

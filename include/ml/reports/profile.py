@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 
-from include.ml.reports import drawing, page_style
-from include.ml.reports.window import phrases
+from include.ml.reports import pages, phrases
+from include.ml.reports.distributions import draw_distribution
 
 #: steps that a distribution is counted in
 STEPS = 28
@@ -22,18 +22,9 @@ NAMED, EXAMPLES = 20, 5
 #: letters of an example
 LETTERS = 60
 
-STYLE = """
-.head { display: flex; justify-content: space-between; gap: .5rem; align-items: baseline }
-.kind { color: var(--soft); font-size: .8rem } .facts { font-size: .87rem; color: var(--soft) }
-.facts span { white-space: nowrap }
-.facts b { color: var(--ink) } .missing { height: .35rem; background: var(--edge); border-radius: 2px }
-.missing i { display: block; height: 100%; background: var(--moved); border-radius: 2px }
-.examples { font-size: .8rem; overflow-wrap: anywhere } .base { fill: var(--now); opacity: .55 }
-"""
-
 
 @dataclass(frozen=True, kw_only=True)
-class Table:
+class TableSample:
     """What is known of one table."""
 
     name: str
@@ -45,8 +36,24 @@ class Table:
     sample: pd.DataFrame
 
 
-def page(title: str, tables: Sequence[Table], private: frozenset[str] = frozenset()) -> str:
-    """The profile of some tables.
+@dataclass(frozen=True, kw_only=True)
+class ColumnView:
+    """What the page shows of one column."""
+
+    name: str
+    kind: str
+    #: by name, in the order shown
+    facts: Mapping[str, str]
+    #: 0 to 100
+    missing_percent: float
+    #: why there is no drawing; empty if there is one
+    note: str = ""
+    drawing: Markup | None = None
+    examples: Sequence[str] = ()
+
+
+def render_profile(title: str, tables: Sequence[TableSample], private: frozenset[str] = frozenset()) -> str:
+    """Return the profile of some tables as an HTML page.
 
     Parameters
     ----------
@@ -55,28 +62,25 @@ def page(title: str, tables: Sequence[Table], private: frozenset[str] = frozense
     tables
         At least one.
     private
-        Columns of which only the number of missing values is shown.
+        Columns of which only the share of missing values is shown.
     """
-    contents = " · ".join(f'<a href="#t{n}">{escape(table.name)}</a>' for n, table in enumerate(tables))
-    parts = [f"<h1>{escape(title)}</h1>", f"<p>{contents}</p>" if len(tables) > 1 else ""]
-    parts += [section(n, table, private) for n, table in enumerate(tables)]
-    return page_style.whole(title, parts, STYLE)
+    views = [
+        {
+            "name": table.name,
+            "summary": summarize_table(table),
+            "columns": [view_column(table, str(name), private) for name in table.sample.columns],
+        }
+        for table in tables
+    ]
+    return pages.render_page("profile.html.j2", title=title, tables=views)
 
 
-def section(number: int, table: Table, private: frozenset[str]) -> str:
-    """One table: its size in words, and a card for each column."""
-    cards = "".join(card(table, str(name), private) for name in table.sample.columns)
-    return (
-        f'<h2 id="t{number}">{escape(table.name)}</h2><p>{escape(summary(table))}</p>'
-        f'<div class="grid">{cards}</div>'
-    )
-
-
-def summary(table: Table) -> str:
-    """A table's size, what it lacks, and what the drawings are made from.
+def summarize_table(table: TableSample) -> str:
+    """Describe a table: its size, what it lacks, and which rows the drawings show.
 
     >>> sample = pd.DataFrame({"a": [1], "b": [2]})
-    >>> summary(Table(name="t", rows=4, missing={"a": 1, "b": 0}, sample=sample)).split(". ")[1:]
+    >>> table = TableSample(name="t", rows=4, missing={"a": 1, "b": 0}, sample=sample)
+    >>> summarize_table(table).split(". ")[1:]
     ['Values are missing in 1 of them, most in a (25 %)', 'All else is of 1 row from all over it.']
     """
     size = f"{phrases.count(table.rows, 'row')}, {phrases.count(len(table.missing), 'column')}."
@@ -92,26 +96,33 @@ def summary(table: Table) -> str:
     return f"{size} {said} All else is of {seen} from all over it."
 
 
-def card(table: Table, name: str, private: frozenset[str]) -> str:
-    """One column."""
+def view_column(table: TableSample, name: str, private: frozenset[str]) -> ColumnView:
+    """Return what the page shows of one column."""
     values, missing = table.sample[name].dropna(), table.missing[name] / max(table.rows, 1)
-    kind = kind_of(values)
-    facts = [f"missing <b>{phrases.percent(missing)}</b>"]
+    kind, facts = kind_of(values), {"missing": phrases.percent(missing)}
     if name in private:
-        shown = '<p class="soft">Private: its values are not shown.</p>'
-    elif not len(values):
-        shown = '<p class="soft">It has no value.</p>'
-    else:
-        facts += [f"{word} <b>{escape(value)}</b>" for word, value in told(values, kind).items()]
-        shown = picture(values, name, kind) + examples(values)
-    bar = f'<div class="missing"><i style="width:{100 * missing:.3g}%"></i></div>' if missing else ""
-    said = " · ".join(f"<span>{each}</span>" for each in facts)
-    head = f'<div class="head"><h3>{escape(name)}</h3><span class="kind">{kind}</span></div>'
-    return f'<section class="card">{head}<p class="facts">{said}</p>{bar}{shown}</section>'
+        return ColumnView(
+            name=name,
+            kind=kind,
+            facts=facts,
+            missing_percent=100 * missing,
+            note="Private: its values are not shown.",
+        )
+    drawn = draw_column(values, name, kind) if len(values) else None
+    absent = "Each value is another." if len(values) else "It has no value."
+    return ColumnView(
+        name=name,
+        kind=kind,
+        facts=facts | (summarize_values(values, kind) if len(values) else {}),
+        missing_percent=100 * missing,
+        note="" if drawn else absent,
+        drawing=drawn,
+        examples=choose_examples(values) if len(values) else (),
+    )
 
 
 def kind_of(values: pd.Series) -> str:
-    """What a column holds: "number", "time" or "text".
+    """Return what a column holds: "number", "time" or "text".
 
     >>> kind_of(pd.Series([1.5])), kind_of(pd.Series([True])), kind_of(pd.Series(["a"]))
     ('number', 'text', 'text')
@@ -122,8 +133,8 @@ def kind_of(values: pd.Series) -> str:
     return "number" if is_number and not pd.api.types.is_bool_dtype(values.dtype) else "text"
 
 
-def told(values: pd.Series, kind: str) -> dict[str, str]:
-    """A column's numbers, by their names."""
+def summarize_values(values: pd.Series, kind: str) -> dict[str, str]:
+    """Return a column's figures by their names."""
     if kind == "text":
         return {"different": phrases.number(values.nunique())}
     low, middle, high = values.min(), values.median(), values.max()
@@ -133,16 +144,16 @@ def told(values: pd.Series, kind: str) -> dict[str, str]:
     return {name: phrases.number(float(value)) for name, value in names.items()}
 
 
-def picture(values: pd.Series, name: str, kind: str) -> str:
-    """The distribution as a drawing; none for texts of which each is another."""
+def draw_column(values: pd.Series, name: str, kind: str) -> Markup | None:
+    """Draw the distribution of a column's values; None for texts that are all different."""
     entry = text_entry(values) if kind == "text" else number_entry(values, kind)
     if entry is None:
-        return '<p class="soft">Each value is another.</p>'
-    return drawing.distribution(entry, f"Distribution of {name}", ("share",))
+        return None
+    return draw_distribution(entry, f"Distribution of {name}", ("share",))
 
 
 def text_entry(values: pd.Series) -> dict[str, Any] | None:
-    """Shares of the most frequent texts; None where no text is met twice."""
+    """Return shares of the most frequent texts; None if no text occurs twice."""
     counts = values.astype(str).value_counts()
     if len(counts) == len(values) > 1:
         return None
@@ -151,7 +162,7 @@ def text_entry(values: pd.Series) -> dict[str, Any] | None:
 
 
 def number_entry(values: pd.Series, kind: str) -> dict[str, Any]:
-    """Shares of numbers or times in equal steps, with those beyond at both ends.
+    """Return shares of numbers or times in equal steps, with those beyond at both ends.
 
     Examples
     --------
@@ -173,15 +184,14 @@ def number_entry(values: pd.Series, kind: str) -> dict[str, Any]:
     return {"kind": kind, "edges": edges.tolist(), "share": share.tolist()}
 
 
-def examples(values: pd.Series) -> str:
-    """Some different values, from all over the table."""
+def choose_examples(values: pd.Series) -> list[str]:
+    """Return some different values from all over the table, as texts."""
     different = values.drop_duplicates()
     chosen = different.iloc[:: max(len(different) // EXAMPLES, 1)][:EXAMPLES]
-    shown = ", ".join(f"<code>{escape(_shown(each))}</code>" for each in chosen)
-    return f'<p class="examples"><span class="soft">such as</span> {shown}</p>'
+    return [_example(each) for each in chosen]
 
 
-def _shown(value: object) -> str:
-    """A value as a person would write it; whole numbers without their fraction."""
+def _example(value: object) -> str:
+    """Return a value as a person would write it: whole numbers without their fraction."""
     text = str(value)
     return text.removesuffix(".0") if isinstance(value, float) else text[:LETTERS]

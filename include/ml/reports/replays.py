@@ -1,136 +1,112 @@
-"""A replayed stretch of time as one HTML page that needs nothing else."""
+"""The report of a replay: the quality of every model by interval, decisions, and where the time went."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
-from matplotlib.figure import Figure
+from markupsafe import Markup
 
-from include.ml.reports.evaluation import STYLE
-from include.ml.reports.plots import svg
+from include.ml.reports import charts, pages
+from include.ml.reports.charts import Series
 
-#: dates and numbers stay on one line
-NARROW = "td:not(:last-child) { white-space: nowrap }"
-#: how each model is called and drawn
+Interval = Mapping[str, Any]
+Row = dict[str, object]
+
+#: how each model is called, and the classes of its line
 LINES = {
-    "champion": ("champion of the interval", "#2d6cdf", "-"),
-    "frozen": ("first champion, frozen", "#d9822b", "--"),
-    "linear": ("linear baseline", "#5c7080", ":"),
-    "constant": ("constant baseline", "#a7b6c2", ":"),
+    "champion": ("champion of the interval", "c1"),
+    "frozen": ("first champion, frozen", "c2 dashed"),
+    "linear": ("linear baseline", "c3 dotted"),
+    "constant": ("constant baseline", "c4 dotted"),
 }
 
 
-def page(title: str, document: Mapping[str, Any]) -> str:
-    """The report of a replay.
+def render_replay(title: str, document: Mapping[str, Any]) -> str:
+    """Return the report of a replay as an HTML page.
 
     Parameters
     ----------
     title
         Heading of the page, text.
     document
-        The content of replay.json: `metric`, `months` (each with `interval`, `version`, `rows` and the
-        estimates `models`), `decisions`, and `seconds`.
+        The content of replay.json: `metric`, `months` (the intervals, each with `interval`, `version`, `rows`
+        and the estimates `models`), `decisions`, and `seconds`.
     """
-    metric, months = document["metric"], document["months"]
-    parts = [
-        f"<p>{escape(summary(metric, months))}</p>",
-        f"<figure>{quality_plot(metric, months)}</figure>",
-        _quality(metric, months),
-        _table("Decisions", [_decision(each) for each in document["decisions"]]),
-        f"<figure>{seconds_plot(document['seconds']['steps'])}</figure>",
-        _table("Seconds of all tasks, by step", _seconds(document["seconds"])),
-    ]
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f"<style>{STYLE}{NARROW}</style></head><body><h1>{escape(title)}</h1>{''.join(parts)}</body></html>\n"
+    metric, intervals = document["metric"], document["months"]
+    return pages.render_page(
+        "replay.html.j2",
+        title=title,
+        summary=summarize_replay(metric, intervals),
+        quality_chart=quality_chart(metric, intervals),
+        quality_caption=f"{metric} on each interval's own rows, later than all that the models learnt from "
+        "[95 % interval]",
+        quality=[_quality_row(each) for each in intervals],
+        decisions=[_decision_row(each) for each in document["decisions"]],
+        seconds_chart=seconds_chart(document["seconds"]["steps"]),
+        seconds=_seconds_rows(document["seconds"]),
     )
 
 
-def summary(metric: str, months: Sequence[Mapping[str, Any]]) -> str:
-    """What retraining was worth, in words.
+def summarize_replay(metric: str, intervals: Sequence[Interval]) -> str:
+    """Say what retraining was worth.
 
-    >>> month = {"models": {"champion": {"value": 0.7}, "frozen": {"value": 0.6}}}
-    >>> summary("roc_auc", [month])
+    >>> interval = {"models": {"champion": {"value": 0.7}, "frozen": {"value": 0.6}}}
+    >>> summarize_replay("roc_auc", [interval])
     'Mean roc_auc over 1 intervals: champion 0.7000, frozen 0.6000. The champion was better in 1 of them.'
     """
-    values = {name: [m["models"][name]["value"] for m in months] for name in ("champion", "frozen")}
+    values = {name: [each["models"][name]["value"] for each in intervals] for name in ("champion", "frozen")}
     means = {name: sum(each) / len(each) for name, each in values.items()}
     better = sum(one > other for one, other in zip(values["champion"], values["frozen"], strict=True))
     return (
-        f"Mean {metric} over {len(months)} intervals: champion {means['champion']:.4f}, frozen "
+        f"Mean {metric} over {len(intervals)} intervals: champion {means['champion']:.4f}, frozen "
         f"{means['frozen']:.4f}. The champion was better in {better} of them."
     )
 
 
-def _quality(metric: str, months: Sequence[Mapping[str, Any]]) -> str:
-    rows = []
-    for month in months:
-        row: dict[str, object] = {"from": month["interval"][0][:10], "rows": month["rows"]}
-        row["champion is"] = month["version"]
-        row |= {name: _estimate(month["models"][name]) for name in LINES}
-        rows.append(row)
-    caption = (
-        f"{metric} on each interval's own rows, later than all that the models learnt from [95 % interval]"
-    )
-    return _table(caption, rows)
+def _quality_row(interval: Interval) -> Row:
+    row: Row = {"from": interval["interval"][0][:10], "rows": interval["rows"]}
+    row["champion is"] = interval["version"]
+    return row | {name: _estimate(interval["models"][name]) for name in LINES}
 
 
 def _estimate(found: Mapping[str, float]) -> str:
     return f"{found['value']:.4f} [{found['low']:.4f}, {found['high']:.4f}]"
 
 
-def _decision(found: Mapping[str, Any]) -> dict[str, object]:
+def _decision_row(found: Mapping[str, Any]) -> Row:
     outcome = "promoted" if found["promoted"] else "refused"
     reasons = " ".join(found["reasons"])
     return {"from": found["interval"][0][:10], "version": found["version"], "": outcome, "why": reasons}
 
 
-def _seconds(seconds: Mapping[str, Any]) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = [
-        {**each, "seconds": round(each["seconds"], 1)} for each in seconds["steps"]
+def _seconds_rows(seconds: Mapping[str, Any]) -> list[Row]:
+    rows: list[Row] = [
+        {"step": each["step"], "tasks": each["tasks"], "seconds": f"{each['seconds']:.1f}"}
+        for each in seconds["steps"]
     ]
-    wall = {"step": "from the first task's start to the last one's end", "tasks": "", "seconds": ""}
-    return [*rows, {**wall, "seconds": round(seconds["wall_s"], 1)}]
+    whole = {"step": "from the first task's start to the last one's end", "tasks": ""}
+    return [*rows, {**whole, "seconds": f"{seconds['wall_s']:.1f}"}]
 
 
-def quality_plot(metric: str, months: Sequence[Mapping[str, Any]]) -> str:
-    """The metric of every model over time; bars are 95 % intervals; an SVG element."""
-    figure = Figure(figsize=(9, 4.5))
-    axes = figure.subplots()
-    names = [month["interval"][0][:7] for month in months]
-    for model, (label, color, style) in LINES.items():
-        found = [month["models"][model] for month in months]
-        values = [each["value"] for each in found]
-        bars = [
-            [max(0.0, each["value"] - each["low"]) for each in found],
-            [max(0.0, each["high"] - each["value"]) for each in found],
-        ]
-        axes.errorbar(
-            names, values, yerr=bars, label=label, color=color, linestyle=style, marker="o", capsize=3
-        )
-    axes.set(ylabel=metric, title="Quality of what was in production, and of what could have been")
-    axes.tick_params(axis="x", rotation=90)
-    axes.legend()
-    return svg(figure)
+def quality_chart(metric: str, intervals: Sequence[Interval]) -> Markup:
+    """Draw the metric of every model by interval, with 95 % intervals."""
+    series, values = [], []
+    for model, (name, css) in LINES.items():
+        found = [each["models"][model] for each in intervals]
+        points = [(float(place), each["value"]) for place, each in enumerate(found)]
+        bounds = [(each["low"], each["high"]) for each in found]
+        series.append(Series(name, points, css, bounds))
+        values += [value for pair in bounds for value in pair]
+    every = -(-len(intervals) // 12)
+    ticks = [(float(n), each["interval"][0][:7]) for n, each in enumerate(intervals) if n % every == 0]
+    x_axis = charts.Axis("", -0.5, len(intervals) - 0.5, ticks)
+    title = "Quality of what was in production, and of what could have been"
+    y_axis = charts.axis_over(metric, values)
+    return charts.line_chart(title, series, x_axis, y_axis, width=900, height=420)
 
 
-def seconds_plot(steps: Sequence[Mapping[str, Any]]) -> str:
-    """Mean seconds of a task, by step; an SVG element."""
-    figure = Figure(figsize=(9, 3))
-    axes = figure.subplots()
-    means = [each["seconds"] / each["tasks"] for each in steps]
-    axes.bar([each["step"] for each in steps], means, color="#2d6cdf")
-    axes.set(ylabel="seconds per task", title="Where the time went")
-    axes.tick_params(axis="x", rotation=90)
-    return svg(figure)
-
-
-def _table(caption: str, rows: Sequence[Mapping[str, object]]) -> str:
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in rows[0])
-    body = "".join(
-        f"<tr>{''.join(f'<td>{escape(str(cell))}</td>' for cell in row.values())}</tr>" for row in rows
-    )
-    caption = escape(caption)
-    return f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+def seconds_chart(steps: Sequence[Mapping[str, Any]]) -> Markup:
+    """Draw the mean seconds of a task, by step."""
+    means = {each["step"]: each["seconds"] / each["tasks"] for each in steps}
+    return charts.bar_chart("Where the time went", "seconds per task", means, width=900)

@@ -6,19 +6,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.ml.reports.profile import Table, number_entry, page, text_entry
+from include.ml.reports.profile import TableSample, number_entry, render_profile, text_entry
 
 
-def table(columns: dict[str, object], missing: dict[str, int] | None = None) -> Table:
+def table(columns: dict[str, object], missing: dict[str, int] | None = None) -> TableSample:
     """A table that is its own sample."""
     frame = pd.DataFrame(columns)
     counts = {str(name): int(frame[name].isna().sum()) for name in frame}
-    return Table(name="flights", rows=len(frame), missing={**counts, **(missing or {})}, sample=frame)
+    return TableSample(name="flights", rows=len(frame), missing={**counts, **(missing or {})}, sample=frame)
 
 
 def test_every_column_has_a_card_with_its_missing_values_and_figures():
     """A number, a text, a time, and a column without any value."""
-    text = page(
+    text = render_profile(
         "clean",
         [
             table(
@@ -45,14 +45,14 @@ def test_every_column_has_a_card_with_its_missing_values_and_figures():
 def test_hostile_names_and_values_stay_text():
     """What the data holds never becomes an element."""
     hostile = "<script>alert(1)</script>"
-    text = page(hostile, [table({hostile: [hostile, hostile, "b"]})])
+    text = render_profile(hostile, [table({hostile: [hostile, hostile, "b"]})])
     assert "<script" not in text
     assert text.count("&lt;script&gt;") >= 4
 
 
 def test_private_columns_show_what_is_missing_and_no_value():
     """Neither a figure, nor a drawing, nor an example."""
-    text = page("t", [table({"tailnum": ["N12345", "N12345", None]})], frozenset({"tailnum"}))
+    text = render_profile("t", [table({"tailnum": ["N12345", "N12345", None]})], frozenset({"tailnum"}))
     assert "N12345" not in text
     assert "missing <b>33 %</b>" in text
     assert "<svg" not in text
@@ -72,13 +72,13 @@ def test_strange_numbers_have_a_distribution(values: list[float]):
     """A constant, infinities, and two that are nearly the same."""
     entry = number_entry(pd.Series(values), "number")
     assert np.isfinite(entry["edges"]).all()
-    assert "<svg" in page("t", [table({"x": values})])
+    assert "<svg" in render_profile("t", [table({"x": values})])
 
 
 def test_texts_that_are_all_different_have_no_distribution():
     """A bar for each identifier tells nothing; examples do."""
     values = pd.Series([f"id-{n}" for n in range(50)])
     assert text_entry(values) is None
-    text = page("t", [table({"id": list(values)})])
+    text = render_profile("t", [table({"id": list(values)})])
     assert "Each value is another." in text
     assert "<code>id-0</code>" in text

@@ -3,61 +3,16 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
 from include.ml.reports.window import findings
-from include.ml.reports.window.page import Report, page
+from include.ml.reports.window.page import WindowReport, render_window
 from tests.ml.reports import windows as example
+from tests.ml.reports.reader import Reader
 
 LIMITS = {"distance": 0.1, "matured_share": 0.9}
-VOID = {"meta", "br"}
-#: HTML lets their end be left out
-OPEN = {"td", "th", "tr", "li"}
-
-
-class Reader(HTMLParser):
-    """Reads a page: its words, its elements with their attributes, and whether they nest."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.words: list[str] = []
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self._inside: list[str] = []
-        self.feed(text)
-        self.close()
-        assert self._inside == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Remember an element."""
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID | OPEN:
-            self._inside.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Remember an element that holds nothing."""
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        """Every end is that of the element opened last."""
-        if tag not in OPEN:
-            assert self._inside.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        """Keep what a person reads; style is none of it."""
-        if self._inside[-1:] != ["style"]:
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        """All words of the page."""
-        return re.sub(r"\s+", " ", "".join(self.words))
-
-    def tags(self) -> set[str]:
-        """The kinds of elements."""
-        return {tag for tag, _ in self.elements}
 
 
 def made(
@@ -66,27 +21,27 @@ def made(
     entries: list[dict[str, Any]] | None = None,
     private: frozenset[str] = frozenset(),
     violations: list[dict[str, Any]] | None = None,
-    **changes: Any,  # noqa: ANN401 - any part of the story
+    **changes: Any,  # noqa: ANN401 - any part of the report input
 ) -> str:
     """The page of a window after two others."""
     own = evidence if evidence is not None else example.evidence(2)
     entries = [example.entry("temp")] if entries is None else entries
-    report = Report(
-        story=example.story([example.evidence(0), example.evidence(1), own], **changes),
+    report = WindowReport(
+        report_input=example.report_input([example.evidence(0), example.evidence(1), own], **changes),
         evidence=own,
         distributions={"features": entries, "predictions": example.entry("score")},
         violations=violations or [],
         limits=LIMITS,
         private=private,
     )
-    return page(report)
+    return render_window(report)
 
 
 def test_the_summary_tells_what_moved_what_it_weighs_and_what_was_decided():
     """The first sentences are the whole story."""
     features = [example.feature(f"f{n}", 0.3, 0.08) for n in range(3)]
     features += [example.feature(f"g{n}", 0.02, 0.76 / 28) for n in range(28)]
-    said = findings.summary(example.evidence(features=features), example.decision())
+    said = findings.summarize_window(example.evidence(features=features), example.decision())
     assert said[0] == (
         "3 of 31 features have moved (f0, f1, f2): together they carry 24 % of the model's importance."
     )
@@ -117,8 +72,8 @@ def test_a_window_that_was_held_back_says_so_first(broken: list[str], why: str, 
     faults = [{"feature": name, "check": "c", "description": "It is gone."} for name in broken]
     alarm = {"is_alarm": False, "reasons": ["temp has drifted"], "held_back": why}
     own = example.evidence(2, broken=faults, alarm=alarm)
-    assert why[1:] in findings.summary(own, None)[0]
-    assert findings.status(own).name == word
+    assert why[1:] in findings.summarize_window(own, None)[0]
+    assert findings.status_of(own).name == word
     assert word in Reader(made(own, decision=None)).text
 
 
@@ -130,7 +85,7 @@ def test_a_harmless_violation_does_not_hold_the_window_back():
         "description": "The baseline has no such column.",
     }
     own = example.evidence(2, broken=[extra])
-    assert findings.status(own).name == "Alarm"
+    assert findings.status_of(own).name == "Alarm"
 
 
 def test_forty_features_and_twenty_four_windows_stay_under_300_kb():
@@ -138,8 +93,8 @@ def test_forty_features_and_twenty_four_windows_stay_under_300_kb():
     names = [f"feature_with_a_long_name_{n}" for n in range(40)]
     all_features = [example.feature(name, 0.5, 0.025) for name in names]
     days = [example.evidence(n, all_features) for n in range(24)]
-    report = Report(
-        story=example.story(days),
+    report = WindowReport(
+        report_input=example.report_input(days),
         evidence=days[-1],
         distributions={"features": [example.entry(n) for n in names], "predictions": example.entry("score")},
         violations=[
@@ -148,7 +103,7 @@ def test_forty_features_and_twenty_four_windows_stay_under_300_kb():
         ],
         limits=LIMITS,
     )
-    text = page(report)
+    text = render_window(report)
     assert text.count("<svg") >= 42
     assert len(text.encode()) < 300_000
 

@@ -105,9 +105,9 @@ def decision(*, due: bool = True) -> dict[str, Any]:
     }
 
 
-def story(windows: list[dict[str, Any]], **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any part of it
-    """A story of windows, the oldest first."""
-    told = {
+def report_input(windows: list[dict[str, Any]], **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any part of it
+    """A report input of windows, the oldest first."""
+    content = {
         "version": 1,
         "cycle": "flights",
         "window": windows[-1]["window"],
@@ -119,4 +119,4 @@ def story(windows: list[dict[str, Any]], **changes: Any) -> dict[str, Any]:  # n
             {"what": "evidence", "uri": "s3://b/flights/monitor/w/k/evidence.json", "digest": "d"}
         ],
     }
-    return {**told, **changes}
+    return {**content, **changes}

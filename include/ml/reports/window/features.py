@@ -1,29 +1,93 @@
-"""The features of a window: how each is distributed now and was before, and in the last windows."""
+"""The features of a window: how each is distributed now and before, and how it moved in the last windows."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from html import escape
+from dataclasses import dataclass
 
-from include.ml.reports import drawing
-from include.ml.reports.window import phrases
-from include.ml.reports.window.findings import ordered, share, status, weight
-from include.ml.reports.window.phrases import Content
+from markupsafe import Markup
+
+from include.ml.reports import distributions, phrases
+from include.ml.reports.phrases import Content
+from include.ml.reports.window import findings
+from include.ml.reports.window.findings import Status
 
 #: bounds of the shades of a cell, in shares of the distance that counts as drift
 SHADES = (0.25, 0.5, 1.0, 2.0, 4.0)
-TESTS = {"ks": '<abbr title="Kolmogorov-Smirnov">KS</abbr>', "tv": "total variation"}
 #: rows of a table of numbers: as many as a number's distribution has
 ROWS = 24
 NOT_SHOWN = "Not drawn: the window's distributions do not hold it."
 PRIVATE = "Private: its values are not shown."
-
 #: the two rows of the strip that are no features
 PREDICTIONS, TOGETHER = "The predictions", "All features together"
 
 
-def cards(evidence: Content, entries: Mapping[str, Content], private: Collection[str], limit: float) -> str:
-    """One card for each feature, by importance times distance; those that stayed are folded away.
+@dataclass(frozen=True)
+class Numbers:
+    """A distribution as rows of a table."""
+
+    #: name, share in the baseline and share now, each 0 to 1
+    rows: Sequence[tuple[str, float, float]]
+    #: rows left out, which changed less
+    n_more: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureCard:
+    """What the page shows of one feature."""
+
+    name: str
+    test: str
+    distance: float | None
+    #: share of the model's importance in words; None if the columns it is made of hold it
+    importance: str | None
+    chance: str
+    is_moved: bool
+    #: whether its distance alone would count as drift
+    is_far: bool
+    drawing: Markup | None
+    numbers: Numbers | None
+    #: why there is no drawing
+    note: str
+
+
+@dataclass(frozen=True)
+class StripCell:
+    """One feature in one window."""
+
+    text: str
+    css: str
+
+
+@dataclass(frozen=True)
+class StripRow:
+    """One feature over the last windows."""
+
+    name: str
+    cells: Sequence[StripCell]
+    #: length of its bar, 0 to 100
+    width_percent: float = 0.0
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Every feature over the last windows, the newest at the right."""
+
+    heads: Sequence[str]
+    statuses: Sequence[Status]
+    rows: Sequence[StripRow]
+
+    @property
+    def legend(self) -> str:
+        """What the signs of the windows mean."""
+        return ", ".join(dict.fromkeys(f"{each.sign} {each.name.lower()}" for each in self.statuses))
+
+
+def feature_cards(
+    evidence: Content, entries: Mapping[str, Content], private: Collection[str], limit: float
+) -> list[FeatureCard]:
+    """Return one card for each feature, by importance times distance.
 
     Parameters
     ----------
@@ -36,163 +100,97 @@ def cards(evidence: Content, entries: Mapping[str, Content], private: Collection
     limit
         Distance from which on a feature may have drifted.
     """
-    features = ordered(evidence["features"])
-    made = {}
-    for each in features:
-        entry = None if each["name"] in private else entries.get(each["name"])
-        absent = PRIVATE if each["name"] in private else NOT_SHOWN
-        made[each["name"]] = card(each, features, badge(each, limit), shown(each, entry, absent))
-    moved = "".join(made[f["name"]] for f in features if f["is_drifted"])
-    stayed = "".join(made[f["name"]] for f in features if not f["is_drifted"])
-    parts = [f'<div class="grid">{moved}</div>'] if moved else []
-    if stayed:
-        n = sum(not f["is_drifted"] for f in features)
-        title = f"{phrases.count(n, 'feature')} that {'has' if n == 1 else 'have'} not moved"
-        is_open = "" if moved else " open"
-        parts.append(
-            f'<details{is_open}><summary>{title}</summary><div class="grid">{stayed}</div></details>'
-        )
-    return "".join(parts)
+    features = findings.order_features(evidence["features"])
+    return [_card(each, features, entries, private, limit) for each in features]
 
 
-def badge(feature: Content, limit: float) -> str:
-    """A feature in one word; one that is far, but no further than chance may bring it, has not moved."""
-    if feature["is_drifted"]:
-        return '<span class="badge alarm">▲ moved</span>'
-    is_far = (feature["distance"] or 0.0) >= limit
-    return f'<span class="badge">{"may be chance" if is_far else "stayed"}</span>'
-
-
-def shown(feature: Content, entry: Content | None, absent: str) -> str:
-    """A feature's distribution now before that of the baseline, and its numbers."""
-    if entry is None:
-        return f'<p class="soft">{absent}</p>'
-    return drawing.distribution(entry, f"{feature['name']}: baseline and current") + numbers(entry)
-
-
-def card(feature: Content, features: Sequence[Content], badge: str, content: str) -> str:
-    """A feature, with what is known of it in words."""
-    said = [
-        f"{_test(feature['test'])} distance <b>{phrases.number(feature['distance'])}</b>",
-        _importance(feature, features),
-        escape(phrases.chance(feature.get("p_value"))),
-    ]
-    facts = " · ".join(f"<span>{each}</span>" for each in said if each)
-    css = "card moved" if feature["is_drifted"] else "card"
-    return (
-        f'<section class="{css}"><div class="head"><h3>{escape(feature["name"])}</h3>{badge}</div>'
-        f'<p class="facts">{facts}</p>{content}</section>'
+def _card(
+    feature: Content,
+    features: Sequence[Content],
+    entries: Mapping[str, Content],
+    private: Collection[str],
+    limit: float,
+) -> FeatureCard:
+    name = feature["name"]
+    entry = None if name in private else entries.get(name)
+    drawn = distributions.draw_distribution(entry, f"{name}: baseline and current") if entry else None
+    has_importance = feature.get("importance") is not None
+    return FeatureCard(
+        name=name,
+        test=feature["test"],
+        distance=feature["distance"],
+        importance=phrases.percent(findings.share_of([feature], features)) if has_importance else None,
+        chance=phrases.chance(feature.get("p_value")),
+        is_moved=feature["is_drifted"],
+        is_far=(feature["distance"] or 0.0) >= limit,
+        drawing=drawn,
+        numbers=tabulate(entry) if entry else None,
+        note=PRIVATE if name in private else NOT_SHOWN,
     )
 
 
-def _test(name: str) -> str:
-    return TESTS.get(name, escape(name))
-
-
-def _importance(feature: Content, features: Sequence[Content]) -> str:
-    """A combined attribute has none of its own: the columns that it is made of hold it."""
-    if feature.get("importance") is None:
-        return "importance: in what it is made of"
-    return f"importance <b>{phrases.percent(share([feature], features))}</b>"
-
-
-def numbers(entry: Content) -> str:
-    """A distribution's numbers as a table, folded away; of many categories those that changed most."""
+def tabulate(entry: Content) -> Numbers:
+    """Return a distribution's shares as rows; of many categories those that changed most."""
     found = list(zip(_names(entry), entry["baseline"], entry["current"], strict=True))
     found = [row for row in found if row[1] or row[2]]
-    more = max(len(found) - ROWS, 0)
-    if more:
+    n_more = max(len(found) - ROWS, 0)
+    if n_more:
         found = sorted(found, key=lambda row: -abs(row[1] - row[2]))[:ROWS]
-    rows = "".join(
-        f"<tr><td>{escape(name)}<td>{phrases.percent(before)}<td>{phrases.percent(now)}"
-        for name, before, now in found
-    )
-    head = '<tr><th scope="col">values<th scope="col">baseline<th scope="col">current'
-    left = f'<p class="soft">and {more:,} more, which changed less</p>' if more else ""
-    return f"<details><summary>Numbers</summary><table>{head}{rows}</table>{left}</details>"
+    return Numbers(found, n_more)
 
 
 def _names(entry: Content) -> list[str]:
     if entry["kind"] != "number":
         return [str(value) for value in entry["values"]]
-    names, edges = drawing.ranges(entry["edges"]), entry["edges"]
+    names, edges = distributions.bucket_names(entry["edges"]), entry["edges"]
     if len(entry["baseline"]) == len(names):
         return names
     return [f"below {phrases.number(edges[0])}", *names, f"above {phrases.number(edges[-1])}"]
 
 
-def strip(windows: Sequence[Content], limits: Mapping[str, float]) -> str:
-    """Every feature over the last windows, the newest at the right: a shade and a number for each.
+def build_strip(windows: Sequence[Content], limit: float) -> Strip:
+    """Return every feature over the last windows: a shade and a number for each.
 
     Parameters
     ----------
     windows
         Evidence by window, the oldest first.
-    limits
-        `distance`: what counts as drift.
+    limit
+        The distance that counts as drift.
     """
-    newest = windows[-1]
-    features = ordered(newest["features"])
-    heads = "".join(f'<th scope="col"><span>{escape(phrases.short(w["window"]))}</span>' for w in windows)
-    top = max((weight(feature) for feature in features), default=0.0)
-    rows = [_alarms(windows)]
-    rows += [_row(f["name"], _bar(weight(f), top), _found(windows, f["name"]), limits) for f in features]
-    rows.append(_row(PREDICTIONS, "", [each.get("predictions") for each in windows], limits))
-    rows.append(_separability(windows))
-    caption = (
-        "Distance from the baseline of each window's own champion. The darker, the further beyond what "
-        f"counts as drift ({phrases.number(limits['distance'])}); <b>framed</b>: has drifted; "
-        "dark without a frame: chance may have brought it there; &ndash;: not compared."
-    )
-    return (
-        f'<p class="soft">{caption}</p><div class="wide newest"><table class="strip"><thead><tr>'
-        f'<th scope="col">feature<th scope="col">importance &times; distance{heads}</thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
-    )
+    features = findings.order_features(windows[-1]["features"])
+    top = max((findings.weight(feature) for feature in features), default=0.0)
+    rows = []
+    for feature in features:
+        width = 100 * findings.weight(feature) / top if top else 0.0
+        cells = _cells([_feature_of(each, feature["name"]) for each in windows], limit)
+        rows.append(StripRow(feature["name"], cells, width))
+    rows.append(StripRow(PREDICTIONS, _cells([each.get("predictions") for each in windows], limit)))
+    rows.append(StripRow(TOGETHER, [_separability_cell(each) for each in windows], unit="AUC"))
+    heads = [phrases.short(each["window"]) for each in windows]
+    return Strip(heads, [findings.status_of(each) for each in windows], rows)
 
 
-def _found(windows: Sequence[Content], name: str) -> list[Content | None]:
-    return [next((f for f in each["features"] if f["name"] == name), None) for each in windows]
+def _feature_of(evidence: Content, name: str) -> Content | None:
+    return next((each for each in evidence["features"] if each["name"] == name), None)
 
 
-def _row(name: str, bar: str, found: Sequence[Content | None], limits: Mapping[str, float]) -> str:
-    limit = limits["distance"] or 1.0
+def _cells(found: Sequence[Content | None], limit: float) -> list[StripCell]:
     values = [each["distance"] if each else None for each in found]
-    cells = [_cell(v, (v or 0.0) / limit, each) for v, each in zip(values, found, strict=True)]
-    return f'<tr><th scope="row">{escape(name)}<td>{bar}{"".join(cells)}'
+    return [_cell(v, (v or 0.0) / (limit or 1.0), each) for v, each in zip(values, found, strict=True)]
 
 
-def _cell(value: float | None, level: float, found: Content | None) -> str:
+def _cell(value: float | None, level: float, found: Content | None) -> StripCell:
     if found is None or value is None:
-        return '<td class="none">&ndash;'
+        return StripCell("–", "none")  # noqa: RUF001 - a dash where there is no number
     shade = sum(level >= bound for bound in SHADES)
-    css = f"h{shade}{' drifted' if found['is_drifted'] else ''}"
-    return f'<td class="{css}">{value:.2f}'.replace(">0.", ">.")
+    drifted = " drifted" if found["is_drifted"] else ""
+    return StripCell(f"{value:.2f}".removeprefix("0"), f"h{shade}{drifted}")
 
 
-def _separability(windows: Sequence[Content]) -> str:
-    """The classifier's area under the curve; its shade goes by its own limit, from 0.5 on."""
-    cells = []
-    for each in windows:
-        found = each.get("separability") or {}
-        value, limit = found.get("value"), found.get("limit")
-        level = 0.0 if value is None or limit is None else (value - 0.5) / max(limit - 0.5, 1e-9)
-        cells.append(_cell(value, level, found or None))
-    return f'<tr><th scope="row">{TOGETHER} <span class="soft">(AUC)</span><td>{"".join(cells)}'
-
-
-def _alarms(windows: Sequence[Content]) -> str:
-    """Which windows alarmed, and which were held back."""
-    found = [status(each) for each in windows]
-    cells = [
-        f'<td class="{each.css}">{each.sign}<span class="hidden"> {escape(each.name)}</span>'
-        for each in found
-    ]
-    signs = ", ".join(dict.fromkeys(f"{each.sign} {each.name.lower()}" for each in found))
-    return f'<tr class="alarms"><th scope="row">{escape(signs)}<td>{"".join(cells)}'
-
-
-def _bar(value: float, largest: float) -> str:
-    """How heavy a feature's move is, beside the heaviest."""
-    width = 100 * value / largest if largest else 0
-    return f'<i style="width:{width:.3g}%"></i>' if width >= 0.5 else ""  # noqa: PLR2004 - less is not seen
+def _separability_cell(evidence: Content) -> StripCell:
+    """Return the classifier's area under the curve; its shade goes by its own limit, from 0.5 on."""
+    found = evidence.get("separability") or {}
+    value, limit = found.get("value"), found.get("limit")
+    level = 0.0 if value is None or limit is None else (value - 0.5) / max(limit - 0.5, 1e-9)
+    return _cell(value, level, found or None)

@@ -1,4 +1,4 @@
-"""What the evidence of a window comes to: what moved, how good the model is, what was decided, in words."""
+"""The findings of a window in words: what moved, how good the model is, what was decided."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from include.ml.reports.window import phrases
-from include.ml.reports.window.phrases import Content
+from include.ml.reports import phrases
+from include.ml.reports.phrases import Content
 
 #: names that a sentence holds before it says how many more there are
 NAMED = 3
@@ -16,7 +16,7 @@ NAMED = 3
 
 @dataclass(frozen=True)
 class Status:
-    """The window in one word, with the class of its colour and a sign for those who see none."""
+    """A window in one word, with the class of its colour and a sign for readers who see no colours."""
 
     name: str
     css: str
@@ -29,8 +29,8 @@ ALARM = Status("Alarm", "alarm", "▲")
 QUIET = Status("No alarm", "quiet", "✓")
 
 
-def status(evidence: Content) -> Status:
-    """The window in one word."""
+def status_of(evidence: Content) -> Status:
+    """Return the window in one word."""
     alarm = evidence["alarm"]
     if alarm["held_back"] is not None:
         return BROKEN if evidence["broken"] else HELD_BACK
@@ -38,24 +38,24 @@ def status(evidence: Content) -> Status:
 
 
 def weight(feature: Content) -> float:
-    """By what features are sorted: importance times distance; what is undefined weighs nothing."""
+    """Return importance times distance, by which features are sorted; an undefined one counts as 0."""
     return max(feature.get("importance") or 0.0, 0.0) * (feature.get("distance") or 0.0)
 
 
-def ordered(features: Iterable[Content]) -> list[Content]:
-    """Features by weight, and of equal ones the one that moved further first."""
+def order_features(features: Iterable[Content]) -> list[Content]:
+    """Sort features by weight; of equal weights the one that moved further comes first."""
     return sorted(features, key=lambda f: (-weight(f), -(f.get("distance") or 0.0), f["name"]))
 
 
-def moved(evidence: Content) -> list[Content]:
-    """The features that have drifted, by weight."""
-    return [feature for feature in ordered(evidence["features"]) if feature["is_drifted"]]
+def moved_features(evidence: Content) -> list[Content]:
+    """Return the features that have drifted, by weight."""
+    return [feature for feature in order_features(evidence["features"]) if feature["is_drifted"]]
 
 
-def share(features: Iterable[Content], of: Iterable[Content]) -> float | None:
-    """The part of the model's importance that some of its features carry; None where none is known.
+def share_of(features: Iterable[Content], of: Iterable[Content]) -> float | None:
+    """Return the part of the model's importance that some features carry; None if none is known.
 
-    >>> share([{"importance": 0.2}], [{"importance": 0.2}, {"importance": 0.6}, {"importance": None}])
+    >>> share_of([{"importance": 0.2}], [{"importance": 0.2}, {"importance": 0.6}, {"importance": None}])
     0.25
     """
     part, whole = (sum(max(f.get("importance") or 0.0, 0.0) for f in each) for each in (features, of))
@@ -63,19 +63,19 @@ def share(features: Iterable[Content], of: Iterable[Content]) -> float | None:
 
 
 def drift_words(evidence: Content) -> str:
-    """How many features have moved, and whether it matters.
+    """Say how many features have moved, and whether it matters.
 
     >>> temp = {"name": "temp", "distance": 0.5, "importance": 0.2, "is_drifted": True}
     >>> sky = {"name": "sky", "distance": 0.1, "importance": 0.6, "is_drifted": False}
     >>> drift_words({"features": [sky, temp], "broken": []})
     "1 of 2 features has moved (temp): it carries 25 % of the model's importance."
     """
-    features, found = evidence["features"], moved(evidence)
+    features, found = evidence["features"], moved_features(evidence)
     if not features:
         return "No feature could be compared with the baseline."
     if not found:
         return f"None of {phrases.count(len(features), 'feature')} has moved."
-    part = phrases.percent(share(found, features))
+    part = phrases.percent(share_of(found, features))
     names = _names([feature["name"] for feature in found])
     verb, carry = ("has", "it carries") if len(found) == 1 else ("have", "together they carry")
     return (
@@ -90,7 +90,7 @@ def _names(names: Sequence[str]) -> str:
 
 
 def held_back_words(evidence: Content) -> str:
-    """Why the window alarms nobody, whatever was found.
+    """Say why the window raises no alarm, whatever was found.
 
     >>> fault = {"feature": "temp", "check": "missing_column_check"}
     >>> held_back_words({"broken": [fault], "alarm": {"held_back": "broken upstream: temp"}})
@@ -104,12 +104,12 @@ def held_back_words(evidence: Content) -> str:
 
 
 def quality_of(evidence: Content) -> Content | None:
-    """What was known of a window's quality at last; None before any label had come."""
+    """Return the latest judgement of a window's quality; None before any label is known."""
     return max(evidence["quality"], key=lambda each: datetime.fromisoformat(each["cutoff"]), default=None)
 
 
 def as_of(evidence: Content, moment: str) -> dict[str, Any]:
-    """Evidence with its quality as it was known at a time; as it became known later, where it was not yet.
+    """Return evidence with the quality known at a moment, or all later judgements if there was none yet.
 
     >>> late = {"cutoff": "2013-04-01T00:00:00+00:00"}
     >>> soon = {"cutoff": "2013-03-01T00:00:00+00:00"}
@@ -122,7 +122,7 @@ def as_of(evidence: Content, moment: str) -> dict[str, Any]:
 
 
 def quality_words(evidence: Content) -> str:
-    """How good the model is, or is estimated to be."""
+    """Say how good the model is, or is estimated to be."""
     found, estimate = quality_of(evidence), evidence.get("estimate")
     if found and found["value"] is not None:
         label = f"{found['metric']} is {phrases.interval(found)} on {phrases.count(found['judged'], 'label')}"
@@ -148,7 +148,7 @@ def _beside(found: Content) -> str:
 
 
 def separability_words(evidence: Content) -> str:
-    """Whether a classifier tells the window from the baseline."""
+    """Say whether a classifier tells the window from the baseline."""
     found = evidence.get("separability")
     if not found or found["value"] is None:
         return "No classifier was asked to tell the window from the baseline."
@@ -159,7 +159,7 @@ def separability_words(evidence: Content) -> str:
 
 
 def decision_words(decision: Content | None) -> str:
-    """What was decided, in one sentence.
+    """Say what was decided, in one sentence.
 
     >>> alarms = {"watched": 3, "alarmed": 1, "needed": 2, "of": 3}
     >>> decision_words({"alarms": alarms, "due": False, "against": ["Too few."], "emission": {}})
@@ -181,7 +181,7 @@ def decision_words(decision: Content | None) -> str:
     return f"{said}: retraining is due, but was not asked for now. {why[:1].upper()}{why[1:]}."
 
 
-def summary(evidence: Content, decision: Content | None) -> list[str]:
-    """The window in sentences, what matters most first."""
+def summarize_window(evidence: Content, decision: Content | None) -> list[str]:
+    """Summarize the window in sentences, the most important first."""
     first = [held_back_words(evidence)] if evidence["alarm"]["held_back"] is not None else []
     return [*first, drift_words(evidence), quality_words(evidence), decision_words(decision)]

@@ -1,23 +1,50 @@
-"""The report of one window as one HTML page that needs nothing else."""
+"""The report of one window as one HTML page: what the template shows, from evidence and the report input."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
+from typing import Any
 
-from include.ml.reports import drawing, evaluation, page_style
-from include.ml.reports.window import details, features, findings, phrases, privacy
-from include.ml.reports.window.phrases import Content
-from include.ml.reports.window.style import STYLE
+from include.ml.reports import pages, phrases
+from include.ml.reports.distributions import draw_distribution
+from include.ml.reports.phrases import Content
+from include.ml.reports.window import features, findings, quality
+
+Row = dict[str, object]
+
+HIDDEN = "The column is private: what it holds is not shown."
+SLICE = ("column", "value", "rows", "metric", "score")
+#: features of the classifier that the page names
+SEPARATING = 8
+#: what Clarify's abbreviations stand for
+BIAS = {
+    "CI": "class imbalance",
+    "DPL": "difference in proportions of labels",
+    "KL": "Kullback-Leibler divergence of labels",
+    "JS": "Jensen-Shannon divergence of labels",
+    "LP": "Lp-norm of labels",
+    "TVD": "total variation distance of labels",
+    "KS": "Kolmogorov-Smirnov distance of labels",
+    "DPPL": "difference in positive proportions of predicted labels",
+    "DI": "disparate impact",
+    "DCA": "difference in conditional acceptance",
+    "DCR": "difference in conditional rejection",
+    "SD": "specificity difference",
+    "RD": "recall difference",
+    "DAR": "difference in acceptance rates",
+    "DRR": "difference in rejection rates",
+    "AD": "accuracy difference",
+    "TE": "treatment equality",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
+class WindowReport:
     """What a page is made from."""
 
-    #: the content of story.json: the cycle, windows, decision, promotions, coverage, provenance
-    story: Content
+    #: the report input: the cycle, windows, decision, promotions, coverage, provenance
+    report_input: Content
     #: the contents of evidence.json, distributions.json and constraint_violations.json of the window
     evidence: Content
     distributions: Content
@@ -28,64 +55,96 @@ class Report:
     private: frozenset[str] = field(default=frozenset())
 
 
-def page(report: Report) -> str:
-    """The whole page: words first, then what moved, how good the model is, and what was decided."""
-    story = {
-        **report.story,
-        "decision": privacy.decision_without(report.story["decision"], report.private),
+def render_window(report: WindowReport) -> str:
+    """Return the page: words first, then what moved, how good the model is, and what was decided."""
+    given, private = report.report_input, report.private
+    decision = redact_decision(given["decision"], private)
+    evidence = redact_evidence(findings.as_of(report.evidence, given["window"][1]), private)
+    windows = [*given["windows"][:-1], evidence]
+    return pages.render_page(
+        "window.html.j2",
+        title=f"{given['cycle']}: {phrases.window(given['window'])}",
+        limits=report.limits,
+        **_summary(evidence, decision, windows),
+        **_decision(decision),
+        **_movements(report, evidence, windows),
+        **_quality(evidence, windows, report.limits["matured_share"], given["coverage"]),
+        checks=_checks(evidence, redact_violations(report.violations, private)),
+        champion=evidence["champion"]["version"],
+        provenance=[_source(each) for each in given["provenance"]],
+        promotions=[_promotion(each) for each in given["promotions"]],
+    )
+
+
+def redact_evidence(evidence: Content, private: Collection[str]) -> dict[str, Any]:
+    """Return evidence without values of private columns; that such a column moved, and how far, is no value.
+
+    Parameters
+    ----------
+    evidence
+        The content of evidence.json.
+    private
+        Names of columns.
+    """
+    return {
+        **evidence,
+        "broken": [_redact(each, "feature", private) for each in evidence["broken"]],
+        "bias": [each for each in evidence["bias"] if each["facet"]["column"] not in private],
+        "slices": [each for each in evidence["slices"] if each["column"] not in private],
     }
-    known = findings.as_of(report.evidence, story["window"][1])
-    evidence = privacy.without_private(known, report.private)
-    windows = [*story["windows"][:-1], evidence]
-    title = f"{story['cycle']}: {phrases.window(story['window'])}"
-    parts = [
-        head(title, evidence, story),
-        f'<div class="rows">{tiles(evidence, windows)}{decided(story)}</div>',
-        moved(report, evidence),
-        predicted(report, evidence),
-        "<h2>The last windows</h2>",
-        features.strip(windows, report.limits),
-        details.judged(evidence, windows, report.limits["matured_share"], story["coverage"]),
-        details.checked(evidence, privacy.violations_without(report.violations, report.private)),
-        details.rule(story["decision"]),
-        details.provenance(story, evidence),
-    ]
-    return page_style.whole(title, parts, STYLE)
 
 
-def head(title: str, evidence: Content, story: Content) -> str:
-    """The title, the window in one word, and the summary in sentences."""
-    found = findings.status(evidence)
+def redact_violations(found: Sequence[Content], private: Collection[str]) -> list[dict[str, Any]]:
+    """Return violations whose descriptions quote no private column."""
+    return [_redact(each, "feature_name", private) for each in found]
+
+
+def _redact(found: Content, name: str, private: Collection[str]) -> dict[str, Any]:
+    return {**found, "description": HIDDEN} if found[name] in private else dict(found)
+
+
+def redact_decision(decision: Content | None, private: Collection[str]) -> Content | None:
+    """Return a decision whose texts quote no private column; they name a fault as `column: description`."""
+    if decision is None or not private:
+        return decision
+
+    def redacted(text: str) -> str:
+        return HIDDEN if any(f"{name}: " in text for name in private) else text
+
+    return {
+        **decision,
+        "reasons": [redacted(text) for text in decision["reasons"]],
+        "against": [redacted(text) for text in decision["against"]],
+        "evidence": {n: {**each, "why": redacted(each["why"])} for n, each in decision["evidence"].items()},
+    }
+
+
+def _summary(evidence: Content, decision: Content | None, windows: Sequence[Content]) -> dict[str, Any]:
+    """Return the window in one word, in sentences and in four numbers."""
     champion = evidence["champion"]
-    first, *others = findings.summary(evidence, story["decision"])
-    about = (
-        f"{phrases.count(evidence['rows'], 'row')} against {escape(phrases.version(champion['version']))}, "
-        f"which was trained on data up to {phrases.moment(champion['data_end'])}"
-    )
-    said = f'<p class="lead">{escape(first)}</p>' + "".join(f"<p>{escape(text)}</p>" for text in others)
-    return (
-        f'<header class="{found.css}"><div class="head"><h1>{escape(title)}</h1>'
-        f'<span class="badge {found.css}">{found.sign} {found.name}</span></div>'
-        f'<p class="soft">{about}</p><div class="card summary">{said}</div></header>'
-    )
-
-
-def tiles(evidence: Content, windows: Sequence[Content]) -> str:
-    """Four numbers, each beside the window before."""
-    before = windows[-2] if len(windows) > 1 else None
-    names = {
-        "features moved": lambda e: f"{len(findings.moved(e))} / {len(e['features'])}",
-        "of the importance": lambda e: phrases.percent(findings.share(findings.moved(e), e["features"])),
-        "all together (AUC)": lambda e: phrases.metric((e.get("separability") or {}).get("value")),
-        _metric(evidence): _quality,
+    return {
+        "status": findings.status_of(evidence),
+        "about": f"{phrases.count(evidence['rows'], 'row')} against {phrases.version(champion['version'])}, "
+        f"which was trained on data up to {phrases.moment(champion['data_end'])}",
+        "sentences": findings.summarize_window(evidence, decision),
+        "tiles": _tiles(evidence, windows[-2] if len(windows) > 1 else None),
     }
-    made = []
-    for name, told in names.items():
-        past = f'<span class="soft">before: {escape(told(before))}</span>' if before else ""
-        made.append(
-            f'<div class="tile"><b>{escape(told(evidence))}</b><span>{escape(name)}</span>{past}</div>'
-        )
-    return f'<section class="card tiles" aria-label="In numbers">{"".join(made)}</section>'
+
+
+def _tiles(evidence: Content, before: Content | None) -> list[dict[str, str | None]]:
+    """Return four numbers, each beside that of the window before."""
+    numbers = {
+        "features moved": lambda e: f"{len(findings.moved_features(e))} / {len(e['features'])}",
+        "of the importance": lambda e: phrases.percent(
+            findings.share_of(findings.moved_features(e), e["features"])
+        ),
+        "all together (AUC)": lambda e: phrases.metric((e.get("separability") or {}).get("value")),
+        _metric(evidence): _metric_value,
+    }
+    return [
+        {"name": name, "now": number(evidence), "before": number(before) if before else None}
+        for name, number in numbers.items()
+    ]
 
 
 def _metric(evidence: Content) -> str:
@@ -94,75 +153,139 @@ def _metric(evidence: Content) -> str:
     return f"{found['metric']}{', an estimate' if is_estimate else ''}"
 
 
-def _quality(evidence: Content) -> str:
+def _metric_value(evidence: Content) -> str:
     found = findings.quality_of(evidence) or evidence.get("estimate") or {}
     return phrases.metric(found.get("value"))
 
 
-def decided(story: Content) -> str:
-    """What was decided, with the reasons for and against."""
-    decision = story["decision"]
+def _decision(decision: Content | None) -> dict[str, Any]:
+    """Return what was decided, the rule, and what it saw in every window."""
     if decision is None:
-        return '<section class="card"><h3>No decision is recorded</h3></section>'
-    title = "Retraining is due" if decision["due"] else "No retraining is due"
-    emission = decision.get("emission") or {}
+        return {"decision": None}
+    alarms, emission = decision["alarms"], decision.get("emission") or {}
     asked = "It was asked for" if emission.get("is_emitted") else "Nothing was asked for"
-    why = f"<p>{asked}: {escape(str(emission.get('why', 'no reason was recorded')))}</p>"
-    lists = _listed("For it", decision["reasons"]) + _listed("Against it", decision["against"])
-    return f'<section class="card"><h3>{title}</h3>{_dots(decision)}{lists}{why}</section>'
+    return {
+        "decision": decision,
+        "alarm_dots": [each["is_alarm"] for _, each in sorted(decision["evidence"].items())],
+        "alarm_words": f"{alarms['alarmed']} of {phrases.count(alarms['watched'], 'window')} alarmed; "
+        f"it takes {alarms['needed']} of {alarms['of']}",
+        "asked": f"{asked}: {emission.get('why', 'no reason was recorded')}",
+        "rule_rows": _rule_rows(decision),
+        "seen_rows": [
+            {
+                "window": name.replace("_", " to "),
+                "alarm": "yes" if each["is_alarm"] else "no",
+                "why": each["why"],
+            }
+            for name, each in decision["evidence"].items()
+        ],
+    }
 
 
-def _dots(decision: Content) -> str:
-    """M of N: a sign for each window, the newest at the right; windows that are not counted have none."""
-    alarms = decision["alarms"]
-    said = (
-        f"{alarms['alarmed']} of {phrases.count(alarms['watched'], 'window')} alarmed; "
-        f"it takes {alarms['needed']} of {alarms['of']}"
-    )
-    signs = "".join(
-        "<b>▲</b>" if each["is_alarm"] else "○" for _, each in sorted(decision["evidence"].items())
-    )
-    return f'<p><span class="dots" aria-hidden="true">{signs}</span> {said}</p>'
-
-
-def _listed(title: str, texts: Iterable[str]) -> str:
-    items = "".join(f"<li>{escape(text)}" for text in texts)
-    return f"<p><b>{title}</b></p><ul>{items}</ul>" if items else ""
-
-
-def moved(report: Report, evidence: Content) -> str:
-    """The features as small multiples."""
-    entries = {each["name"]: each for each in report.distributions["features"]}
-    legend = (
-        '<p class="legend"><span class="key base"></span>baseline: what the champion was trained on '
-        '<span class="key now"></span>this window <span class="key now drifted"></span>this window, moved. '
-        "Sorted by importance &times; distance.</p>"
-    )
-    cards = features.cards(evidence, entries, report.private, report.limits["distance"])
-    return f"<h2>Features</h2>{legend}{cards}"
-
-
-def predicted(report: Report, evidence: Content) -> str:
-    """The predictions' own drift, and what tells the window from the baseline."""
-    found, entry = evidence.get("predictions"), report.distributions.get("predictions")
-    made = ""
-    if found and entry:
-        css = " moved" if found["is_drifted"] else ""
-        chance = escape(phrases.chance(found.get("p_value")))
-        said = f"distance <b>{phrases.number(found['distance'])}</b> {chance}"
-        drawn = drawing.distribution(entry, "Predictions: baseline and current")
-        picture = f'<div class="small">{drawn}</div>'
-        made = (
-            f'<section class="card{css}"><h3>Predictions</h3><p class="facts">{said}</p>{picture}'
-            f"{features.numbers(entry)}</section>"
-        )
-    together = evidence.get("separability") or {}
-    weights = together.get("features") or {}
-    rows = [
-        {"feature": name, "share": value}
-        for name, value in sorted(weights.items(), key=lambda pair: -pair[1])[:8]
+def _rule_rows(decision: Content) -> list[Row]:
+    rows: list[Row] = [
+        {"rule": name.removesuffix("_s").replace("_", " "), "": _setting(name, value)}
+        for name, value in decision["rule"].items()
     ]
-    table = evaluation.table("What it goes by", rows) if rows else ""
-    text = escape(findings.separability_words(evidence))
-    made += f'<section class="card"><h3>All features together</h3><p>{text}</p>{table}</section>'
-    return f'<h2>Predictions, and all features together</h2><div class="beside">{made}</div>'
+    facts = {"labels new since the champion": "new_labels", "trainings in the period": "trainings_in_period"}
+    return rows + [
+        {"rule": name, "": phrases.number(decision[key])} for name, key in facts.items() if key in decision
+    ]
+
+
+def _setting(name: str, value: Any) -> str:  # noqa: ANN401 - a rule's setting may be anything
+    if name.endswith("_s"):
+        return phrases.age(value)
+    return phrases.number(value) if isinstance(value, (int, float)) else str(value)
+
+
+def _movements(report: WindowReport, evidence: Content, windows: Sequence[Content]) -> dict[str, Any]:
+    """Return the features, the predictions, and all features together."""
+    entries = {each["name"]: each for each in report.distributions["features"]}
+    weights = (evidence.get("separability") or {}).get("features") or {}
+    separating = sorted(weights.items(), key=lambda pair: -pair[1])[:SEPARATING]
+    limit = report.limits["distance"]
+    return {
+        "cards": features.feature_cards(evidence, entries, report.private, limit),
+        "predictions": _predictions(evidence, report.distributions.get("predictions")),
+        "separability": findings.separability_words(evidence),
+        "separating": [{"feature": name, "share": share} for name, share in separating],
+        "strip": features.build_strip(windows, limit),
+    }
+
+
+def _predictions(evidence: Content, entry: Content | None) -> dict[str, Any] | None:
+    found = evidence.get("predictions")
+    if not found or not entry:
+        return None
+    return {
+        "is_moved": found["is_drifted"],
+        "distance": found["distance"],
+        "chance": phrases.chance(found.get("p_value")),
+        "drawing": draw_distribution(entry, "Predictions: baseline and current"),
+        "numbers": features.tabulate(entry),
+    }
+
+
+def _quality(
+    evidence: Content, windows: Sequence[Content], share: float, coverage: Content | None
+) -> dict[str, Any]:
+    """Return the quality over time, and how many labels are known."""
+    return {
+        "quality_words": findings.quality_words(evidence),
+        "quality_chart": quality.draw_quality(windows, share),
+        "quality_rows": [quality.quality_row(each) for each in windows],
+        "coverage": _coverage(coverage) if coverage else None,
+    }
+
+
+def _coverage(found: Content) -> dict[str, Any]:
+    names = ("labelled", "late", "corrected", "duplicate", "unknown_events")
+    counts = ", ".join(f"{found[name]:,} {name.replace('_', ' ')}" for name in names if found.get(name))
+    by_age = found.get("by_age") or []
+    return {
+        "words": f"Of {phrases.count(found['events'], 'event')}: {counts or 'no label'}.",
+        "drawing": quality.draw_coverage(by_age) if by_age else None,
+    }
+
+
+def _checks(evidence: Content, violations: Sequence[Content]) -> dict[str, list[Row]]:
+    """Return slices, bias and violations as rows of tables."""
+    bias: list[Row] = [
+        {
+            "group": f"{each['facet']['column']} in {', '.join(map(str, each['facet']['values']))}",
+            "metric": each["metric"],
+            "": BIAS.get(each["metric"], ""),
+            "value [95 % interval]": phrases.interval(each),
+        }
+        for each in evidence["bias"]
+    ]
+    violated: list[Row] = [
+        {
+            "column": each["feature_name"],
+            "check": each["constraint_check_type"].removesuffix("_check").replace("_", " "),
+            "what": each["description"],
+        }
+        for each in violations
+    ]
+    return {
+        "Slices": [{name: each[name] for name in SLICE} for each in evidence["slices"]],
+        "Bias, by Clarify's formulas": bias,
+        "Violated constraints": violated,
+    }
+
+
+def _source(found: Content) -> dict[str, str | None]:
+    """Return where something on the page comes from; a file in S3 has an address that a bucket serves."""
+    uri = found["uri"]
+    is_file = uri.startswith("s3://") and not uri.endswith("/")
+    address = phrases.relative_address(uri) if is_file else None
+    return {"what": found["what"], "uri": uri, "address": address, "digest": found.get("digest")}
+
+
+def _promotion(found: Content) -> Row:
+    return {
+        "entry": found["number"],
+        "version": phrases.version(found["version"]),
+        "data up to": phrases.moment(found["data_end"]),
+    }

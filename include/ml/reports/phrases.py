@@ -1,4 +1,4 @@
-"""How numbers, times and findings are said in the report."""
+"""Numbers, times and addresses as text for reports."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-#: seconds of the units in which ages are said, the largest first
+#: seconds of each unit of ages, the largest first
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 #: a month is no shorter
 MONTH_DAYS = 28
@@ -16,7 +16,7 @@ Content = Mapping[str, Any]
 
 
 def percent(share: float | None) -> str:
-    """A share in per cent.
+    """Return a share, 0 to 1, in per cent.
 
     >>> percent(0.243), percent(0.0002), percent(None)
     ('24 %', '0.02 %', 'unknown')
@@ -29,7 +29,7 @@ def percent(share: float | None) -> str:
 
 
 def number(value: float | None) -> str:
-    """A number as short as tells it apart.
+    """Return a number with three significant digits, or all digits of a whole one.
 
     >>> number(1234567), number(0.70449), number(29.8), number(None)
     ('1,234,567', '0.704', '29.8', 'undefined')
@@ -42,7 +42,7 @@ def number(value: float | None) -> str:
 
 
 def metric(value: float | None) -> str:
-    """A metric to three places, so that those of two windows can be compared.
+    """Return a metric with three decimals.
 
     >>> metric(0.7), metric(None)
     ('0.700', 'undefined')
@@ -51,7 +51,7 @@ def metric(value: float | None) -> str:
 
 
 def interval(found: Content) -> str:
-    """A value with the bounds of its interval, where it has some.
+    """Return a value with the bounds of its interval, if it has any.
 
     >>> interval({"value": 0.7, "low": 0.69, "high": 0.71})
     '0.700 [0.690, 0.710]'
@@ -62,7 +62,7 @@ def interval(found: Content) -> str:
 
 
 def chance(p_value: float | None) -> str:
-    """How likely chance alone would bring about a distance.
+    """Return how likely such a distance is by chance alone.
 
     >>> chance(1e-30), chance(0.034)
     ('p < 1e-9', 'p = 0.034')
@@ -73,7 +73,7 @@ def chance(p_value: float | None) -> str:
 
 
 def age(seconds: float) -> str:
-    """A length of time in its largest unit.
+    """Return a length of time in its largest unit.
 
     >>> age(7200), age(86400 * 1.5), age(90), age(0)
     ('2 h', '1.5 d', '1.5 min', '0 s')
@@ -85,7 +85,7 @@ def age(seconds: float) -> str:
 
 
 def count(n: int, one: str, many: str = "") -> str:
-    """A number with its noun.
+    """Return a number with its noun.
 
     >>> count(1, "feature"), count(1200, "row")
     ('1 feature', '1,200 rows')
@@ -94,7 +94,7 @@ def count(n: int, one: str, many: str = "") -> str:
 
 
 def moment(text: str) -> str:
-    """A time in UTC, without its clock where that is midnight.
+    """Return a time in UTC; at midnight without its clock.
 
     >>> moment("2013-02-01T00:00:00+00:00"), moment("2013-02-01T06:30:00+00:00")
     ('1 Feb 2013', '1 Feb 2013 06:30 UTC')
@@ -105,7 +105,7 @@ def moment(text: str) -> str:
 
 
 def window(pair: Sequence[str]) -> str:
-    """A window in words.
+    """Return a window in words.
 
     >>> window(["2013-02-01T00:00:00+00:00", "2013-03-01T00:00:00+00:00"])
     'February 2013'
@@ -120,7 +120,7 @@ def window(pair: Sequence[str]) -> str:
 
 
 def short(pair: Sequence[str]) -> str:
-    """The head of a window's column: as much of its start as its length calls for.
+    """Return the start of a window, as short as the window's length allows.
 
     >>> short(["2013-02-01T00:00:00+00:00", "2013-03-01T00:00:00+00:00"])
     'Feb 2013'
@@ -135,7 +135,7 @@ def short(pair: Sequence[str]) -> str:
 
 
 def version(arn: str) -> str:
-    """A version's short name: the end of its ARN.
+    """Return a version's short name: the end of its ARN.
 
     >>> version("arn:aws:sagemaker:us-east-1:000000000000:model-package/flights/3")
     'flights/3'
@@ -143,10 +143,10 @@ def version(arn: str) -> str:
     return arn.rpartition("model-package/")[2] or arn
 
 
-def place(uri: str) -> str:
-    """An address relative to the report, which lies four folders below its bucket.
+def relative_address(uri: str) -> str:
+    """Return the address relative to the report, which lies four folders below its bucket.
 
-    >>> place("s3://flywheel/flights/monitor/2013-02-01_2013-03-01/ab/evidence.json")
+    >>> relative_address("s3://flywheel/flights/monitor/2013-02-01_2013-03-01/ab/evidence.json")
     '../../../../flights/monitor/2013-02-01_2013-03-01/ab/evidence.json'
     """
     return "../../../../" + uri.partition("://")[2].partition("/")[2]

@@ -1,0 +1,270 @@
+"""Drawings of distributions: numbers and times as steps over a range, categories as bars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from include.ml.reports import drawing
+
+#: equal steps that a distribution of numbers is drawn in
+STEPS = 28
+#: shares outside of the drawn range, at each end, that get a gauge of their own
+TAIL = 0.002
+#: categories drawn one by one
+CATEGORIES = 8
+#: edges of a number up to which its buckets are drawn one by one
+FEW_EDGES = 6
+#: longest name of a category, in characters
+NAME_LETTERS = 14
+
+#: where numbers are drawn: left, right, top and bottom
+LEFT, RIGHT, TOP, BOTTOM = 4.0, 316.0, 14.0, 112.0
+#: width of a gauge, and of the gap beside it
+TAIL_WIDTH, TAIL_GAP = 26.0, 8.0
+
+#: classes of the first and of the second distribution
+CLASSES = ("base", "now")
+
+Array = NDArray[np.float64]
+#: shares in equal steps, below them and above them
+Spread = tuple[Array, float, float]
+#: text of a value on an axis
+TickText = Callable[[float], str]
+
+
+def split_tails(entry: Mapping[str, Any], side: str) -> tuple[Array, Array, float, float]:
+    """Return edges, shares between them, and the shares below the first edge and above the last one.
+
+    The entry's shares may have those two at their ends or not. A last bucket of a single value has no width
+    and gets that of the bucket before.
+    """
+    edges, shares = np.array(entry["edges"], float), np.asarray(entry[side], float)
+    if len(edges) > 2 and edges[-1] == edges[-2]:  # noqa: PLR2004 - a bucket before the last one
+        edges[-1] += edges[-2] - edges[-3]
+    if len(shares) == len(edges) + 1:
+        return edges, shares[1:-1], float(shares[0]), float(shares[-1])
+    return edges, shares, 0.0, 0.0
+
+
+def common_range(entry: Mapping[str, Any], sides: Sequence[str]) -> tuple[float, float]:
+    """Return the range of nearly all values of every side: one outlier must not flatten the drawing."""
+    lows, highs = [], []
+    for side in sides:
+        edges, inside, below, above = split_tails(entry, side)
+        if inside.sum() <= 0:
+            continue
+        total = inside.sum() + below + above
+        reached = (np.concatenate([[0.0], inside.cumsum()]) + below) / total
+        first = max(int(np.searchsorted(reached, TAIL, side="right")) - 1, 0)
+        last = min(int(np.searchsorted(reached, 1 - TAIL)), len(edges) - 1)
+        lows.append(float(edges[first]))
+        highs.append(float(edges[last]))
+    edges = split_tails(entry, sides[0])[0]
+    ends = float(edges[0]), float(edges[-1])
+    low, high = (min(lows), max(highs)) if lows else ends
+    return (low, high) if low < high else (low - 0.5, low + 0.5)
+
+
+def rebin(entry: Mapping[str, Any], side: str, grid: Array) -> Spread:
+    """Return shares in the steps of `grid`, below and above it; values lie evenly within a bucket.
+
+    Examples
+    --------
+    >>> entry = {"edges": [0.0, 1.0, 3.0], "current": [0.1, 0.4, 0.4, 0.1]}
+    >>> shares, below, above = rebin(entry, "current", np.array([0.0, 1.0, 2.0, 3.0]))
+    >>> shares.round(3).tolist(), round(below, 3), round(above, 3)
+    ([0.4, 0.2, 0.2], 0.1, 0.1)
+    """
+    edges, inside, below, above = split_tails(entry, side)
+    total = float(inside.sum() + below + above) or 1.0
+    if len(edges) < 2 or edges[0] == edges[-1]:  # noqa: PLR2004 - a constant has no width
+        place = np.searchsorted(grid, edges[0], side="right") - 1
+        shares = np.zeros(len(grid) - 1)
+        shares[min(max(place, 0), len(shares) - 1)] = inside.sum() / total
+        return shares, below / total, above / total
+    reached = np.interp(grid, edges, np.concatenate([[0.0], inside.cumsum()]))
+    left, right = reached[0], inside.sum() - reached[-1]
+    return np.diff(reached) / total, float(below + left) / total, float(above + right) / total
+
+
+def draw_numbers(
+    entry: Mapping[str, Any], title: str, sides: Sequence[str] = ("baseline", "current")
+) -> Markup:
+    """Draw distributions of a number on the same axes: the first filled, the second as a line over it."""
+    low, high = common_range(entry, sides)
+    label = _time if entry["kind"] == "time" else _number
+    grid = np.linspace(low, high, STEPS + 1)
+    found = {side: rebin(entry, side, grid) for side in sides}
+    outside = [(below, above) for _, below, above in found.values()]
+    tails = [max(each[place] for each in outside) > TAIL for place in (0, 1)]
+    left = LEFT + (TAIL_WIDTH + TAIL_GAP) * tails[0]
+    right = RIGHT - (TAIL_WIDTH + TAIL_GAP) * tails[1]
+    peak = max(float(shares.max()) for shares, _, _ in found.values()) or 1.0
+    parts = [
+        _steps(shares / peak, left, right, css)
+        for css, (shares, _, _) in zip(CLASSES, found.values(), strict=False)
+    ]
+    ends = ((LEFT, "below"), (RIGHT - TAIL_WIDTH, "above"))
+    for place, (x, word) in enumerate(ends):
+        if tails[place]:
+            parts.append(_gauge(x, [each[place] for each in outside], word))
+    parts.append(drawing.line(left, BOTTOM, right, BOTTOM, "axis"))
+    parts += _ticks(low, high, left, right, label)
+    return drawing.drawing(title, _description(found, low, high, label), parts)
+
+
+def _height(share: float) -> float:
+    return BOTTOM - (BOTTOM - TOP) * share
+
+
+def _steps(heights: Array, left: float, right: float, css: str) -> Markup:
+    """Return a distribution as a line of steps that meets the axis at both ends."""
+    places = np.linspace(left, right, len(heights) + 1)
+    points = [(places[0], BOTTOM)]
+    for place, height in enumerate(heights):
+        points += [(places[place], _height(height)), (places[place + 1], _height(height))]
+    return drawing.path([*points, (places[-1], BOTTOM)], css, is_closed=css == "base")
+
+
+def _gauge(x: float, shares: Sequence[float], word: str) -> Markup:
+    """Return a gauge of the share outside the range; full means all values."""
+    middle = x + TAIL_WIDTH / 2
+    parts = [drawing.box(x, TOP, TAIL_WIDTH, BOTTOM - TOP, "gauge")]
+    for css, share, inset in zip(CLASSES, shares, (0, 6), strict=False):
+        y = _height(share)
+        parts.append(drawing.box(x + inset, y, TAIL_WIDTH - 2 * inset, BOTTOM - y, css))
+    parts.append(drawing.text(middle, TOP - 3, _share(shares[-1]), "tick", "middle"))
+    parts.append(drawing.text(middle, BOTTOM + 14, word, "tick", "middle"))
+    return Markup().join(parts)
+
+
+def _share(share: float) -> str:
+    return f"{share:.1%}" if 0 < share < 0.01 else f"{share:.0%}"  # noqa: PLR2004 - 0 % would be wrong
+
+
+def _ticks(low: float, high: float, left: float, right: float, label: TickText) -> list[Markup]:
+    """Return the labels of the range's ends and middle."""
+    y = BOTTOM + 14
+    return [
+        drawing.text(left, y, label(low), "tick"),
+        drawing.text((left + right) / 2, y, label((low + high) / 2), "tick", "middle"),
+        drawing.text(right, y, label(high), "tick", "end"),
+    ]
+
+
+def _description(found: Mapping[str, Spread], low: float, high: float, label: TickText) -> str:
+    """Describe a distribution of numbers by the quarters of its range and what lies outside."""
+    said = []
+    for side, (shares, below, above) in found.items():
+        quarters = [float(part.sum()) for part in np.array_split(shares, 4)]
+        inside = ", ".join(f"{each:.0%}" for each in quarters)
+        said.append(f"{side}: {below:.0%} below, {inside} in the quarters of the range, {above:.0%} above")
+    return f"Range {label(low)} to {label(high)}. {'; '.join(said)}."
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"  # noqa: PLR2004 - four digits are enough
+
+
+def _time(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%d %b %Y}"
+
+
+def draw_categories(
+    entry: Mapping[str, Any], title: str, sides: Sequence[str] = ("baseline", "current")
+) -> Markup:
+    """Draw shares of categories on the same axes: the first as a wide bar, the second as a thin one."""
+    rows = largest_categories(entry, sides)
+    height = max(len(rows) * 15 + 4, 24)
+    widest = max((max(shares) for _, shares in rows), default=1.0) or 1.0
+    parts, said = [], []
+    for place, (name, shares) in enumerate(rows):
+        y, scale = place * 15 + 2.0, 138 / widest
+        parts.append(drawing.text(104, y + 9, _shortened(name), "tick", "end"))
+        parts.append(drawing.box(110, y, shares[0] * scale, 11, "base"))
+        if len(shares) > 1:
+            parts.append(drawing.box(110, y + 3.5, shares[1] * scale, 4, "now"))
+        values = " → ".join(map(_share, shares))
+        parts.append(drawing.text(RIGHT, y + 9, values, "tick", "end"))
+        said.append(f"{name} {values}")
+    return drawing.drawing(title, f"{' → '.join(sides)}: {'; '.join(said)}.", parts, height=height)
+
+
+def largest_categories(entry: Mapping[str, Any], sides: Sequence[str]) -> list[tuple[str, list[float]]]:
+    """Return the largest categories with their shares on every side, and all others together.
+
+    Examples
+    --------
+    >>> entry = {"values": ["UA", "B6"], "baseline": [0.5, 0.5], "current": [0.2, 0.6]}
+    >>> for name, shares in largest_categories(entry, ("baseline", "current")):
+    ...     print(name, [round(share, 3) for share in shares])
+    B6 [0.5, 0.6]
+    UA [0.5, 0.2]
+    all others [0.0, 0.2]
+    """
+    rows = [
+        (str(name), [float(entry[side][place]) for side in sides])
+        for place, name in enumerate(entry["values"])
+    ]
+    rows.sort(key=lambda row: -max(row[1]))
+    shown = sorted(rows[:CATEGORIES], key=lambda row: -row[1][0])
+    rest = [
+        max(float(any(entry[side])) - sum(row[1][n] for row in shown), 0.0) for n, side in enumerate(sides)
+    ]
+    return [*shown, ("all others", rest)] if max(rest) > TAIL / 2 else shown
+
+
+def bucket_names(edges: Sequence[float]) -> list[str]:
+    """Return names of buckets that reach from one edge up to the next, which they exclude.
+
+    >>> bucket_names([0.0, 1.0, 2.5, 2.5])
+    ['0 to <1', '1 to <2.5', '2.5']
+    """
+    said = [_number(edge) for edge in edges]
+    pairs = list(pairwise(said))
+    names = [f"{low} to <{high}" for low, high in pairs[:-1]]
+    low, high = pairs[-1]
+    return [*names, low if low == high else f"{low} to {high}"]
+
+
+def as_categories(entry: Mapping[str, Any], sides: Sequence[str]) -> dict[str, Any]:
+    """Return a number of few buckets as categories, in the order of their values."""
+    names, made = bucket_names(entry["edges"]), {}
+    for side in sides:
+        _, inside, below, above = split_tails(entry, side)
+        made[side] = [below, *inside.tolist(), above]
+    values = [f"below {_number(entry['edges'][0])}", *names, f"above {_number(entry['edges'][-1])}"]
+    is_met = [any(made[side][place] > 0 for side in sides) for place in range(len(values))]
+    kept = {side: [v for v, met in zip(made[side], is_met, strict=True) if met] for side in sides}
+    return {"kind": "text", "values": [v for v, met in zip(values, is_met, strict=True) if met], **kept}
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= NAME_LETTERS else name[: NAME_LETTERS - 1] + "…"
+
+
+def draw_distribution(
+    entry: Mapping[str, Any], title: str, sides: Sequence[str] = ("baseline", "current")
+) -> Markup:
+    """Draw an entry of distributions.json.
+
+    Parameters
+    ----------
+    entry
+        `kind` "number" or "time" (in seconds since 1970, UTC) with `edges`, or "text" with `values`; for each
+        side a list of shares.
+    title
+        Title of the drawing.
+    sides
+        Names of the lists to draw, at most two.
+    """
+    if entry["kind"] == "number" and len(entry["edges"]) <= FEW_EDGES:
+        entry = as_categories(entry, sides)
+    return (draw_categories if entry["kind"] == "text" else draw_numbers)(entry, title, sides)

@@ -1,0 +1,156 @@
+"""Whatever data and models call themselves, every page shows it as text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from include.ml.reports.cards import CardFacts, render_card
+from include.ml.reports.evaluation import render_evaluation
+from include.ml.reports.profile import TableSample, render_profile
+from include.ml.reports.replays import render_replay
+from include.ml.reports.window.page import WindowReport, render_window
+from tests.ml.reports import windows as example
+from tests.ml.reports.reader import Reader
+
+ESTIMATE = {"value": 0.7, "low": 0.6, "high": 0.8}
+PLAIN = "plain"
+
+
+def evaluated(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """verdict.json and evaluation.json in which every text is `name`."""
+    sliced = {"column": name, "value": name, "rows": 5}
+    verdict = {
+        "promote": True,
+        "reasons": [name],
+        "metric": name,
+        "gain": ESTIMATE,
+        "baseline_gains": {name: ESTIMATE},
+        "slices": [{**sliced, "gain": ESTIMATE, "floor": -0.1, "is_under_floor": False}],
+        "rule": {"minimum_gain": 0.0, "confidence": 0.95, "repetitions": 10, "block_s": None},
+    }
+    evaluation = {
+        "rows": 5,
+        "models": {name: {name: ESTIMATE}},
+        "gain": {name: {name: ESTIMATE}},
+        "slices": [{**sliced, name: 0.5}],
+        "calibrations": {name: [{"rows": 5, "score": 0.5, "share": 0.4}]},
+        "importance": {name: 0.1},
+    }
+    return verdict, evaluation
+
+
+def evaluation_page(name: str) -> str:
+    """An evaluation."""
+    return render_evaluation(name, *evaluated(name), {name: ([0.0, 1.0], [0.0, 1.0])})
+
+
+def card_page(name: str) -> str:
+    """A model card."""
+    verdict, evaluation = evaluated(name)
+    texts = {"cycle": name, "purpose": name, "intended_uses": name, "limits": name, "task": name}
+    facts = CardFacts(
+        **texts,
+        classes=[name, "other"],
+        lineage={"data interval": name, name: name},
+        hyperparameters={name: name},
+        features=[name],
+        training={name: None},
+        verdict=verdict,
+        evaluation=evaluation,
+    )
+    return render_card(facts)
+
+
+def replay_page(name: str) -> str:
+    """A replay."""
+    models = dict.fromkeys(("champion", "frozen", "linear", "constant"), ESTIMATE)
+    interval = [name, name]
+    document = {
+        "metric": name,
+        "months": [{"interval": interval, "version": name, "rows": 5, "models": models}],
+        "decisions": [{"interval": interval, "version": name, "promoted": True, "reasons": [name]}],
+        "seconds": {"steps": [{"step": name, "tasks": 1, "seconds": 1.0}], "wall_s": 1.0},
+    }
+    return render_replay(name, document)
+
+
+def profile_page(name: str) -> str:
+    """A profile of two tables."""
+    frame = pd.DataFrame({name: [name, name, "other"], name + "2": [1.0, 2.0, None]})
+    table = TableSample(name=name, rows=3, missing={name: 0, name + "2": 1}, sample=frame)
+    return render_profile(name, [table, table])
+
+
+def window_page(name: str) -> str:
+    """A window."""
+    own = example.evidence(
+        2,
+        [example.feature(name, 0.5, 0.2) | {"test": name}],
+        slices=[{"column": name, "value": name, "rows": 5, "metric": name, "score": None}],
+        bias=[{"facet": {"column": name, "values": [name]}, "metric": name, "value": None}],
+        broken=[{"feature": name, "check": name, "description": name}],
+        champion={"version": name, "data_end": example.START.isoformat(), "evaluation_uri": name},
+        quality=[example.quality(2) | {"metric": name}],
+        alarm={"is_alarm": True, "reasons": [name], "held_back": name},
+    )
+    decision = example.decision(due=False)
+    decision |= {"reasons": [name], "against": [name], "rule": {name: name}}
+    decision["evidence"] = {name: {"is_alarm": True, "why": name, "quality": None}}
+    given = example.report_input(
+        [example.evidence(1), own],
+        cycle=name,
+        decision=decision,
+        provenance=[{"what": name, "uri": f"s3://b/{name}.json", "digest": name}],
+        promotions=[{"number": 1, "version": name, "data_end": example.START.isoformat()}],
+    )
+    entry = {"name": name, "kind": "text", "values": [name, "UA"], "baseline": [0.4, 0.6]}
+    report = WindowReport(
+        report_input=given,
+        evidence=own,
+        distributions={"features": [{**entry, "current": [0.9, 0.1]}], "predictions": example.entry(name)},
+        violations=[{"feature_name": name, "constraint_check_type": name, "description": name}],
+        limits={"distance": 0.1, "matured_share": 0.9},
+    )
+    return render_window(report)
+
+
+PAGES = [evaluation_page, card_page, replay_page, profile_page, window_page]
+HOSTILE = [
+    '"><script>alert(1)</script><b onclick=x>&',
+    "</style></title></svg><img src=x onerror=alert(1)>",
+    "{{ 7 * 7 }}{% raw %}",
+    "' onmouseover='alert(1)",
+    "javascript:alert(1)//<!--",
+]
+
+
+def shape_of(page: str) -> list[tuple[str, list[str]]]:
+    """The elements of a page with the names of their attributes."""
+    return [(tag, sorted(attributes)) for tag, attributes in Reader(page).elements]
+
+
+@pytest.mark.parametrize("render", PAGES)
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_name_adds_no_element_and_no_attribute(render: Callable[[str], str], name: str):
+    """The page has the elements that it has for a plain name, and shows the name as it is."""
+    page = render(name)
+    assert shape_of(page) == shape_of(render(PLAIN))
+    assert " ".join(name.split()) in Reader(page).text
+
+
+@pytest.mark.parametrize("render", PAGES)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    name=st.text(alphabet=st.sampled_from("<>&\"'/=;{}%#!-\\ ab\n"), min_size=1, max_size=24).map(
+        "x{}".format
+    )
+)
+def test_no_name_of_marks_changes_a_page(render: Callable[[str], str], name: str):
+    """Any run of the marks that mean something in HTML, CSS or a template stays text."""
+    assert shape_of(render(name)) == shape_of(render(PLAIN))
