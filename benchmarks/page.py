@@ -4,11 +4,10 @@
 
 Fills a bucket of the real local service with the records of so many runs: half of them trainings, each with
 its decision, so many of them promoted to a version of the registry; half of them windows, each with its watch
-record, its decision, its report and its labels; and, as the steps do, binds the ledger in volumes
-(`--unbound` leaves that out). Then asks for the overview and for the cycle's view: from an
-application that has read nothing yet (the first visitor after Airflow was started), again when its short
-memory is over (every later visitor), and within it. Airflow's own part, twenty runs and what waits for a
-person, is asked by the browser and is not in these times.
+record, its decision, its report and its labels; and, as the steps do, compacts the ledger. Then asks for the
+overview and for the cycle's view: from an application that has read nothing yet (the first visitor after
+Airflow was started), again when its short memory is over (every later visitor), and within it. Airflow's own
+part, twenty runs and what waits for a person, is asked by the browser and is not in these times.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -164,7 +164,7 @@ def windows(count: int) -> Iterator[tuple[str, Any]]:
         yield PLACES.output("collect", interval, KEY) + COVERAGE, {"answers": answers}
 
 
-def fill(hook: Any, runs: int, versions: int, *, is_bound: bool = True) -> int:  # noqa: ANN401 - flywheel's, imported later
+def fill(hook: Any, runs: int, versions: int) -> int:  # noqa: ANN401 - flywheel's, imported later
     """Write it all; how many objects."""
     objects = [*trainings(runs // 2, versions), *windows(runs // 2)]
     hook.s3.create_bucket(Bucket=BUCKET)
@@ -175,10 +175,11 @@ def fill(hook: Any, runs: int, versions: int, *, is_bound: bool = True) -> int: 
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(put, objects))
-    if is_bound:
-        from include.core.compaction import bind  # noqa: PLC0415 - after the environment
+    from include.core.ledger import Ledger  # noqa: PLC0415 - after the environment
 
-        objects += bind(hook.s3, *split_uri(PLACES.ledger))
+    ledger = Ledger(hook.s3, BUCKET, CYCLE)
+    while ledger.append(lambda entries: replace(entries[-1], key=str(entries[-1].number))).number % 5:
+        pass  # until an append leaves a segment
     hook.api.create_model_package_group(ModelPackageGroupName=CYCLE, ModelPackageGroupDescription="x")
     container = {"Image": "flywheel:local", "ModelDataUrl": PLACES.root + MODEL_ARCHIVE}
     specification = {
@@ -245,7 +246,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--versions", type=int, default=100)
-    parser.add_argument("--unbound", action="store_true", help="a ledger without volumes")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="flywheel-page-") as name:
         folder = Path(name)
@@ -253,9 +253,7 @@ def main() -> None:
             settle(folder, url)
             from flywheel.hooks.sagemaker import SageMakerHook  # noqa: PLC0415 - after the environment
 
-            count = fill(
-                SageMakerHook("aws_default"), options.runs, options.versions, is_bound=not options.unbound
-            )
+            count = fill(SageMakerHook("aws_default"), options.runs, options.versions)
             print(f"{options.runs} runs, {options.versions} versions: {count} objects", flush=True)
             for what, (wall, busy) in asyncio.run(measure(options.runs, options.versions)).items():
                 print(f"{what:<20} {1000 * wall:7.0f} ms, {1000 * busy:7.0f} ms of CPU")

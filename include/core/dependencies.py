@@ -1,39 +1,42 @@
-"""What an interval has to wait for: cleaned data of all before it, and the decision about the one before it.
+"""What an interval waits for: cleaned data of all intervals before it, and the decision about the last one.
 
-Judged by outputs in S3, by the ledger and by SageMaker's jobs, never by what Airflow knows of its runs: runs
-are renamed, cleared and deleted, and a person may work on an interval by hand. ADR 0007 says why.
+What counts is what S3, the ledger and SageMaker hold, never what Airflow knows of its runs: runs are renamed,
+cleared and deleted, and a person may work on an interval by hand. ADR 0007 gives the reasons.
 """
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Literal
 
 from include.core.cycle import Cycle
 from include.core.documents.ledger import Entry
 from include.core.exceptions import HistoryIncomplete
-from include.core.history import content_digest, find_cleaned, incomplete, read_manifest
-from include.core.keys import KeyRecord, key_record
-from include.core.layout import Interval, Places, job_day, key_of, parse_job_name
+from include.core.history import OutputReader, Partition, content_digest, incomplete, step_record
+from include.core.keys import KeyRecord
+from include.core.layout import Interval, job_day, key_of, parse_job_name
 from include.core.ledger import Ledger, champion_as_of, is_concluded, last_decision
 from include.core.sagemaker.client import SageMaker
 from include.core.sagemaker.kinds import PROCESSING, TRAINING
 from include.core.schedule import history
 from include.core.settings import Settings
 
-log = logging.getLogger(__name__)
-
 #: what a step may need of the intervals before its own
 Need = Literal["cleaned", "decided"]
 #: how long nothing may happen to a missing interval before it counts as a hole
 PATIENCE = timedelta(minutes=5)
 
+#: decisions by the index of their interval
+Decisions = Mapping[int, Entry]
 
-class Order:
-    """The order of a cycle's intervals.
+
+class IntervalDependencies:
+    """What the intervals of a cycle wait for.
+
+    An instance remembers what it has read, since entries, manifests and key records never change: a second
+    look reads only what is new.
 
     :param patience: how long nothing may happen to a missing interval before it counts as a hole
     """
@@ -42,15 +45,17 @@ class Order:
         self, hook: SageMaker, cycle: Cycle, settings: Settings, patience: timedelta = PATIENCE
     ) -> None:
         self.hook, self.cycle, self.settings, self.patience = hook, cycle, settings, patience
+        self._ledger = Ledger(hook.s3, settings.bucket, cycle.name)
+        self._outputs = OutputReader(hook, cycle, settings)
 
     def awaited(self, need: Need, interval: Interval, since: float) -> Interval | None:
-        """The first interval that `interval` has to wait for, or None if there is none any more.
+        """Return the first interval that `interval` has to wait for, or None if there is none.
 
         :param since: seconds since 1970 at which the waiting began
-        :raises HistoryIncomplete: nothing works on that interval, so waiting would be in vain
+        :raises HistoryIncomplete: nothing works on that interval, so that it would be awaited in vain
         """
         earlier = list(history(self.cycle, interval))[:-1]
-        entries = self._entries()
+        entries = self._ledger.entries()
         first = self._uncleaned(earlier) if need == "cleaned" else self._undecided(earlier, entries)
         if first is None:
             return None
@@ -58,76 +63,90 @@ class Order:
             raise HistoryIncomplete(incomplete(self.cycle, interval, [first], need, self.patience))
         return first
 
-    def _entries(self) -> list[Entry]:
-        return Ledger(self.hook.s3, self.settings.bucket, self.cycle.name).entries()
-
-    # What is there
-
     def _uncleaned(self, earlier: list[Interval]) -> Interval | None:
-        return next(
-            (i for i in earlier if find_cleaned(self.hook, self.cycle, i, self.settings) is None), None
-        )
+        found = self._outputs.partitions(earlier)
+        return next((each for each in earlier if each not in found), None)
 
     def _undecided(self, earlier: list[Interval], entries: list[Entry]) -> Interval | None:
-        """The first interval after the last one that is settled, if there is one before ours."""
-        first = None
-        for count in range(len(earlier), 0, -1):
-            if self.is_settled(earlier[:count], entries):
-                break
-            first = earlier[count - 1]
+        """Return the first interval after the last settled one, if there is one among `earlier`."""
+        found, first = self._outputs.partitions(earlier), None
+        chain = [found[each] for each in earlier[: _leading(earlier, found)]]
+        for indices in _backwards(len(earlier)):
+            settled = self._settled(earlier, indices, chain, entries)
+            for index in reversed(indices):
+                if index in settled:
+                    return first
+                first = earlier[index]
         return first
 
-    def is_settled(self, intervals: list[Interval], entries: list[Entry]) -> bool:
-        """Whether the last of `intervals` was decided by today's code, data and settings, and carried out.
+    def _settled(
+        self, intervals: list[Interval], indices: Iterable[int], chain: list[Partition], entries: list[Entry]
+    ) -> Decisions:
+        """Return those decisions that today's code, data and settings would make again, and are carried out.
 
-        That is so if its transform, training and evaluation have the keys they would get now, `forced_by`
-        aside: then deciding again would give the same.
+        A decision would be made again if its transform, training and evaluation have the keys they would get
+        now, `forced_by` aside.
+
+        :param chain: the cleaned data of all intervals before the first one without any
         """
-        decision = last_decision(entries, intervals[-1].end)
-        if decision is None or not is_concluded(entries, decision):
-            return False
-        return all(self._is_of(key, record) for key, record in self._records(intervals, decision, entries))
+        found = {
+            index: last_decision(entries, intervals[index].end) for index in indices if index < len(chain)
+        }
+        standing: Decisions = {i: each for i, each in found.items() if each and is_concluded(entries, each)}
 
-    def _records(
-        self, intervals: list[Interval], decision: Entry, entries: list[Entry]
-    ) -> Iterator[tuple[str, KeyRecord | None]]:
-        """The keys that led to a decision, each with the record it would be made from today."""
-        found = [find_cleaned(self.hook, self.cycle, each, self.settings) for each in intervals]
-        partitions = [partition for partition in found if partition]
-        whole, interval = len(partitions) == len(found), intervals[-1]
-        key = key_of(decision.transform_uri)
-        inputs = {"clean": content_digest(partitions)}
-        yield key, self._record("transform", interval, inputs) if whole else None
-        made = read_manifest(self.hook, decision.transform_uri, key)
-        rows = made["digest"] if made else ""
-        yield decision.key, self._record("train", interval, {"train": rows, "validation": rows})
-        champion = champion_as_of(entries, interval.end, inclusive=False)
+        def transform(index: int, _: Entry) -> KeyRecord:
+            return self._record("transform", intervals[index], clean=content_digest(chain[: index + 1]))
+
+        standing = self._made_from(standing, lambda each: key_of(each.transform_uri), transform)
+        rows = self._transformed(standing)
+
+        def train(index: int, _: Entry) -> KeyRecord:
+            return self._record("train", intervals[index], train=rows[index], validation=rows[index])
+
+        standing = self._made_from(standing, lambda each: each.key, train)
+
+        def evaluate(index: int, decision: Entry) -> KeyRecord:
+            return self._evaluation(intervals[index], decision, rows[index], entries)
+
+        return self._made_from(standing, lambda each: key_of(each.evaluation_uri), evaluate)
+
+    def _transformed(self, decisions: Decisions) -> dict[int, str]:
+        """Return the digest of the transform behind each decision; an empty one if it is gone."""
+        uris = {index: decision.transform_uri for index, decision in decisions.items()}
+        found = self._outputs.manifests({uri: key_of(uri) for uri in uris.values()})
+        return {index: found[uri]["digest"] if uri in found else "" for index, uri in uris.items()}
+
+    def _evaluation(self, interval: Interval, decision: Entry, rows: str, entries: list[Entry]) -> KeyRecord:
         inputs = {"train": rows, "holdout": rows, "challenger": decision.model_uri}
+        champion = champion_as_of(entries, interval.end, inclusive=False)
         if champion:
             inputs["champion"] = champion.model_uri
-        yield key_of(decision.evaluation_uri), self._record("evaluate", interval, inputs)
+        return self._record("evaluate", interval, **inputs)
 
-    def _record(self, step: str, interval: Interval, inputs: dict[str, str]) -> KeyRecord:
-        return key_record(
-            step=step,
-            cycle=self.cycle,
-            interval=interval,
-            inputs=inputs,
-            parameters={},
-            settings=self.settings,
-        )
+    def _record(self, step: str, interval: Interval, **inputs: str) -> KeyRecord:
+        return step_record(step, self.cycle, interval, inputs, self.settings)
 
-    def _is_of(self, key: str, record: KeyRecord | None) -> bool:
-        """Whether a key was made from `record`, by force or not."""
-        if record is None or key == record.key:
-            return record is not None
-        kept = self.hook.read_json(Places(self.settings.bucket, self.cycle.name).key_record(key)) or {}
-        return {name: value for name, value in kept.items() if name != "forced_by"} == record.content
+    def _made_from(
+        self,
+        decisions: Decisions,
+        made: Callable[[Entry], str],
+        record_of: Callable[[int, Entry], KeyRecord],
+    ) -> Decisions:
+        """Return the decisions whose key was made from the record it would get now, by force or not."""
+        records = {index: record_of(index, decision) for index, decision in decisions.items()}
+        keys = {index: made(decision) for index, decision in decisions.items()}
+        kept = self._outputs.key_records(key for i, key in keys.items() if key != records[i].key)
+
+        def is_same(index: int) -> bool:
+            content = {n: value for n, value in kept.get(keys[index], {}).items() if n != "forced_by"}
+            return keys[index] == records[index].key or content == records[index].content
+
+        return {index: decision for index, decision in decisions.items() if is_same(index)}
 
     # Who works on it
 
     def _is_alive(self, interval: Interval, entries: list[Entry], since: float) -> bool:
-        """Whether anything has happened of late that lets one expect the interval to be decided."""
+        """Whether anything happened lately that lets one expect a decision about the interval."""
         limit = time.time() - self.patience.total_seconds()
         decision = last_decision(entries, interval.end)
         is_asked = decision is not None and decision.needs_approval and not is_concluded(entries, decision)
@@ -136,13 +155,28 @@ class Order:
 
     def _has_jobs(self, interval: Interval, limit: float) -> bool:
         """Whether a job of the interval runs, or has changed since `limit`."""
+        day = job_day(interval)
         for kind in (PROCESSING, TRAINING):
-            for job in self.hook.jobs(kind, f"-{job_day(interval)}-"):
-                name, is_recent = (
-                    parse_job_name(job[kind.name_field]),
-                    job["LastModifiedTime"].timestamp() > limit,
-                )
-                is_ours = name is not None and (name.cycle, name.day) == (self.cycle.name, job_day(interval))
+            for job in self.hook.jobs(kind, f"-{day}-"):
+                name = parse_job_name(job[kind.name_field])
+                is_ours = name is not None and (name.cycle, name.day) == (self.cycle.name, day)
+                is_recent = job["LastModifiedTime"].timestamp() > limit
                 if is_ours and (kind.is_active(job) or is_recent):
                     return True
         return False
+
+
+def _leading(intervals: Sequence[Interval], found: Mapping[Interval, Partition]) -> int:
+    """Return how many intervals from the first on were found."""
+    return next((n for n, each in enumerate(intervals) if each not in found), len(intervals))
+
+
+def _backwards(count: int) -> Iterator[range]:
+    """Yield the indices below `count` from the end on, in ranges of 1, 2, 4 and so on.
+
+    Usually the last interval or the one before it is settled; if none is, all are read in few requests.
+    """
+    size = 1
+    while count > 0:
+        yield range(max(count - size, 0), count)
+        count, size = count - size, size * 2

@@ -1,16 +1,17 @@
-"""What earlier steps left in S3, found by computing keys: nothing here ever looks for "the latest"."""
+"""What earlier steps left in S3, found by computing keys: nothing here looks for "the latest"."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from include.core.cycle import Cycle, FileSource
-from include.core.exceptions import HistoryIncomplete, OutputMissing
+from include.core.exceptions import FlywheelError, HistoryIncomplete, OutputMissing
+from include.core.journal import ImmutableObjects, json_object
 from include.core.keys import KeyRecord, canonical, digest, key_record
-from include.core.layout import MANIFEST, Interval, Places, below_step, is_s3, training_dag
+from include.core.layout import MANIFEST, Interval, Places, below_step, is_s3, split_uri, training_dag
 from include.core.sagemaker.client import SageMaker
 from include.core.schedule import history
 from include.core.settings import Settings
@@ -18,57 +19,19 @@ from include.core.settings import Settings
 Manifest = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Partition:
-    """One interval's cleaned data."""
-
-    interval: Interval
-    key: str
-    manifest: Manifest
-
-
-def fetch_sources(cycle: Cycle, interval: Interval) -> dict[str, str]:
-    """The S3 objects a fetch reads, by the name of the input; sources of other kinds the job opens itself."""
-    if not isinstance(cycle.source, FileSource):
-        return {}
-    uris = {t: uri.format(start=interval.start, end=interval.end) for t, uri in cycle.source.tables.items()}
-    return {f"source/{table}": uri for table, uri in uris.items() if is_s3(uri)}
-
-
-def fetch_record(cycle: Cycle, interval: Interval, settings: Settings) -> KeyRecord:
-    """Identity of a fetch: which data it reads, not what it turns out to be; that is the digest's part."""
-    return key_record(
-        step="fetch",
-        cycle=cycle,
-        interval=interval,
-        inputs=fetch_sources(cycle, interval),
-        parameters={},
-        settings=settings,
-    )
-
-
-def clean_record(cycle: Cycle, interval: Interval, fetched: str, settings: Settings) -> KeyRecord:
-    """Identity of a clean, by the digest of what was fetched."""
-    return key_record(
-        step="clean",
-        cycle=cycle,
-        interval=interval,
-        inputs={"fetch": fetched},
-        parameters={},
-        settings=settings,
-    )
+# One output
 
 
 def read_manifest(hook: SageMaker, uri: str, key: str) -> Manifest | None:
-    """The manifest of an output, or None where there is none for that key."""
-    manifest = hook.read_json(f"{uri}{MANIFEST}")
+    """Return the manifest of an output, or None if there is none with that key."""
+    manifest = hook.read_json(uri + MANIFEST)
     return manifest if manifest is not None and manifest.get("key") == key else None
 
 
 def check_output(hook: SageMaker, uri: str, key: str) -> Manifest:
-    """The manifest of an output whose files are all there, in their full size.
+    """Return the manifest of an output after checking that all its files exist in their full size.
 
-    :raises OutputMissing: naming what is not
+    :raises OutputMissing: naming what is missing
     """
     manifest = read_manifest(hook, uri, key)
     if manifest is None:
@@ -83,11 +46,119 @@ def check_output(hook: SageMaker, uri: str, key: str) -> Manifest:
     return manifest
 
 
+# Cleaned data
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One interval's cleaned data."""
+
+    interval: Interval
+    key: str
+    manifest: Manifest
+
+
+def fetch_sources(cycle: Cycle, interval: Interval) -> dict[str, str]:
+    """Return the S3 objects a fetch reads, by input; the job itself opens sources of other kinds."""
+    if not isinstance(cycle.source, FileSource):
+        return {}
+    uris = {t: uri.format(start=interval.start, end=interval.end) for t, uri in cycle.source.tables.items()}
+    return {f"source/{table}": uri for table, uri in uris.items() if is_s3(uri)}
+
+
+def fetch_record(cycle: Cycle, interval: Interval, settings: Settings) -> KeyRecord:
+    """Return the identity of a fetch: the data it reads. What that contains is the digest's part."""
+    return step_record("fetch", cycle, interval, fetch_sources(cycle, interval), settings)
+
+
+def clean_record(cycle: Cycle, interval: Interval, fetched: str, settings: Settings) -> KeyRecord:
+    """Return the identity of a clean, by the digest of what was fetched."""
+    return step_record("clean", cycle, interval, {"fetch": fetched}, settings)
+
+
+def step_record(
+    step: str, cycle: Cycle, interval: Interval, inputs: Mapping[str, str], settings: Settings
+) -> KeyRecord:
+    """Return the identity of a step without parameters that nobody forces."""
+    return key_record(
+        step=step, cycle=cycle, interval=interval, inputs=inputs, parameters={}, settings=settings
+    )
+
+
+class OutputReader:
+    """The manifests and key records of one cycle, each read once for as long as the reader lives."""
+
+    def __init__(self, hook: SageMaker, cycle: Cycle, settings: Settings) -> None:
+        self._hook, self._cycle, self._settings = hook, cycle, settings
+        self._places = Places(settings.bucket, cycle.name)
+        self._folders: dict[str, ImmutableObjects] = {}
+
+    def partitions(self, intervals: Sequence[Interval]) -> dict[Interval, Partition]:
+        """Return the cleaned data of those intervals that have it by the code, data and settings of now.
+
+        The fetch's key leads to its digest, and that to the clean's key.
+        """
+        fetches = {each: fetch_record(self._cycle, each, self._settings) for each in intervals}
+        fetched = self.manifests({self._output(each, record): record.key for each, record in fetches.items()})
+        cleans = {
+            each: clean_record(self._cycle, each, manifest["digest"], self._settings)
+            for each, record in fetches.items()
+            if (manifest := fetched.get(self._output(each, record))) is not None
+        }
+        cleaned = self.manifests({self._output(each, record): record.key for each, record in cleans.items()})
+        return {
+            each: Partition(each, record.key, manifest)
+            for each, record in cleans.items()
+            if (manifest := cleaned.get(self._output(each, record))) is not None
+        }
+
+    def _output(self, interval: Interval, record: KeyRecord) -> str:
+        return self._places.output(record.step, interval, record.key)
+
+    def manifests(self, keys: Mapping[str, str]) -> dict[str, Manifest]:
+        """Return the manifests of those outputs that exist.
+
+        :param keys: the key of each output by its folder
+        """
+        found = self._read({uri: uri + MANIFEST for uri in keys})
+        return {uri: manifest for uri, manifest in found.items() if manifest.get("key") == keys[uri]}
+
+    def key_records(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Return the records of those keys that have one."""
+        return self._read({key: self._places.key_record(key) for key in keys})
+
+    def _read(self, uris: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+        """Return the JSON objects that exist among `uris`, by the same names; one folder at a time."""
+        folders: dict[tuple[str, str], dict[str, str]] = {}
+        for name, uri in uris.items():
+            bucket, key = split_uri(uri)
+            prefix = "/".join([*key.split("/")[:2], ""])
+            folders.setdefault((bucket, prefix), {})[key] = name
+        found: dict[str, dict[str, Any]] = {}
+        for (bucket, prefix), names in folders.items():
+            for key, body in self._objects(bucket, prefix).read(names).items():
+                found[names[key]] = _parse(uris[names[key]], body)
+        return found
+
+    def _objects(self, bucket: str, prefix: str) -> ImmutableObjects:
+        place = f"{bucket}/{prefix}"
+        if place not in self._folders:
+            self._folders[place] = ImmutableObjects(self._hook.s3, bucket, prefix)
+        return self._folders[place]
+
+
+def _parse(uri: str, body: bytes) -> dict[str, Any]:
+    try:
+        return json_object(body)
+    except ValueError as error:
+        raise FlywheelError(f"{uri} is no JSON object: {error}. Was it written by hand?") from error
+
+
 def own_partition(hook: SageMaker, interval: Interval, result: Mapping[str, Any]) -> Partition:
-    """The interval's cleaned data as its own run's clean has handed it on.
+    """Return the interval's cleaned data as the clean of its own run handed it on.
 
     :param result: the XCom of clean
-    :raises OutputMissing: it is no longer there
+    :raises OutputMissing: it no longer exists
     """
     return Partition(interval, result["key"], check_output(hook, result["uri"], result["key"]))
 
@@ -95,43 +166,26 @@ def own_partition(hook: SageMaker, interval: Interval, result: Mapping[str, Any]
 def cleaned(
     hook: SageMaker, cycle: Cycle, interval: Interval, settings: Settings, *, own: Partition | None = None
 ) -> list[Partition]:
-    """The cleaned partition of every interval from the cycle's start up to and including `interval`.
+    """Return the cleaned partition of every interval from the cycle's start through `interval`.
 
-    :param own: the partition of `interval` itself, where it is known; one that was forced has another key
-    :raises HistoryIncomplete: naming the intervals that were not cleaned by this code, and what to run
+    :param own: the partition of `interval` itself, if it is known; a forced one has another key
+    :raises HistoryIncomplete: naming the intervals that this code has not cleaned, and what to run
     """
-    partitions: list[Partition] = []
-    missing: list[Interval] = []
-    for each in history(cycle, interval):
-        found = own if own and each == interval else find_cleaned(hook, cycle, each, settings)
-        if found is None:
-            missing.append(each)
-        else:
-            partitions.append(found)
+    intervals = list(history(cycle, interval))
+    unknown = [each for each in intervals if own is None or each != interval]
+    found = OutputReader(hook, cycle, settings).partitions(unknown)
+    if own is not None:
+        found[interval] = own
+    missing = [each for each in intervals if each not in found]
     if missing:
         raise HistoryIncomplete(incomplete(cycle, interval, missing, "cleaned", timedelta()))
-    return partitions
-
-
-def find_cleaned(hook: SageMaker, cycle: Cycle, interval: Interval, settings: Settings) -> Partition | None:
-    """One interval's cleaned data: the fetch's key leads to its digest, and that to the clean's key."""
-
-    def manifest_of(step: str, record: KeyRecord) -> Manifest | None:
-        place = Places(settings.bucket, cycle.name).output(step, interval, record.key)
-        return read_manifest(hook, place, record.key)
-
-    fetched = manifest_of("fetch", fetch_record(cycle, interval, settings))
-    if fetched is None:
-        return None
-    record = clean_record(cycle, interval, fetched["digest"], settings)
-    manifest = manifest_of("clean", record)
-    return Partition(interval, record.key, manifest) if manifest else None
+    return [found[each] for each in intervals]
 
 
 def incomplete(
     cycle: Cycle, interval: Interval, missing: list[Interval], need: str, patience: timedelta
 ) -> str:
-    """What to tell about intervals that are missing, and on which nobody works."""
+    """Return the message about intervals that are missing, and on which nobody works."""
     first, last = missing[0].start, missing[-1].start
     return (
         f"The interval {interval} of cycle {cycle.name} needs every interval before it, but, by the code, "
@@ -144,8 +198,8 @@ def incomplete(
     )
 
 
-def content_digest(partitions: list[Partition]) -> str:
-    """What a list of partitions is, wherever they are."""
+def content_digest(partitions: Sequence[Partition]) -> str:
+    """Return the digest of a list of partitions, independent of their places."""
     return digest([[str(p.interval), p.manifest["digest"]] for p in partitions])
 
 

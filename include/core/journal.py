@@ -1,18 +1,27 @@
-"""Append-only records as objects in S3: numbered journals, and objects that are written once.
+"""Append-only records in S3: numbered journals, objects that never change, and their compacted segments.
 
-Everything is written with `If-None-Match: *`: whoever takes a name first has it. Nothing is ever changed or
-removed. Needs no Airflow: other programs read it too.
+A record is an object of its own, written with `If-None-Match: *`: whoever takes a name first has it, and
+nothing is ever changed or removed. Reading a thousand of them takes a thousand requests, so copies of many
+are kept in one object, a compacted segment, below `<cycle>/volumes/`:
+
+- A journal leaves a segment at every fifth entry. It holds the entries since the last hundred; at a full
+  hundred, those since the last thousand.
+- `ImmutableObjects`, which have no order, keep one segment that whoever reads many of them brings up to date.
+
+A segment is no record. It says for each copy which ETag S3 gave the original, and a reader takes only what S3
+still lists with that ETag. Without segments everything works, with more requests.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
-from include.core.compaction import SIZE, bind
 from include.core.exceptions import FlywheelError, InvalidDocument
 from include.core.layout import compacted, entry_name, join_uri
 
@@ -20,6 +29,14 @@ log = logging.getLogger(__name__)
 
 #: how often an append may lose the race for a number before something else must be wrong
 ATTEMPTS = 50
+#: a journal leaves a segment whenever it has grown by so many entries ...
+SEGMENT_EVERY = 5
+#: ... that begins at the last multiple of this number, or of the next one where the segment ends a hundred
+SEGMENT_SPANS = (100, 1000)
+#: up to so many objects are asked for by name; of more, S3 is asked for a list first
+FEW = 2
+#: objects that are read side by side; a boto3 client has ten connections
+READERS = 8
 
 
 class Numbered(Protocol):
@@ -40,90 +57,259 @@ class Numbered(Protocol):
 
 
 E = TypeVar("E", bound=Numbered)
+#: an object's ETag and text in a segment
+Copy = dict[str, str]
 
 
 class Journal(Generic[E]):
     """Numbered entries of one kind below one prefix, as `<prefix><8 digits>.json`.
 
+    An instance remembers what it has read: a second look lists and reads only what was appended since.
+
     :param s3: a boto3 client for S3
+    :param prefix: `<cycle>/<journal>/`
     :param kind: the document that an entry is
-    :param called: what to call it in errors
+    :param title: what errors call it
     """
 
-    def __init__(self, s3: Any, bucket: str, prefix: str, *, kind: type[E], called: str) -> None:  # noqa: ANN401 - boto3 makes its clients' types at run time
+    def __init__(self, s3: Any, bucket: str, prefix: str, *, kind: type[E], title: str) -> None:  # noqa: ANN401 - a boto3 client
         self._s3, self._bucket, self._prefix = s3, bucket, prefix
-        self._kind, self._called = kind, called
+        self._kind, self._title = kind, title
+        #: every entry read so far by its key, in order; replaced as a whole, since threads share a journal
+        self._known: dict[str, E] = {}
 
     def entries(self) -> list[E]:
-        """Every entry, by number."""
-        return [self._read(key) for key in keys_below(self._s3, self._bucket, self._prefix)]
+        """Return every entry, by number."""
+        known = self._known
+        listed = list_etags(self._s3, self._bucket, self._prefix, after=next(reversed(known), ""))
+        if listed:
+            bodies = self._read(listed)
+            known = known | {key: self._parse(key, bodies.get(key, b"")) for key in sorted(listed)}
+            self._known = known
+        return list(known.values())
 
     def append(self, propose: Callable[[list[E]], E]) -> E:
-        """Write what `propose` makes of the entries so far, under the next free number.
+        """Write what `propose` makes of the entries so far, under the next free number, and return it.
 
-        Asked again whenever another writer was faster. What it finds among them is recorded already.
+        `propose` is called again whenever another writer was faster. An entry that it finds among those it
+        is given is returned as it is.
         """
         for _ in range(ATTEMPTS):
             entries = self.entries()
             entry = propose(entries)
             if entry in entries:
                 return entry
-            numbered = replace(entry, number=entries[-1].number + 1 if entries else 1)
-            key = f"{self._prefix}{entry_name(numbered.number)}"
-            if write_new(self._s3, self._bucket, key, numbered.as_json()):
-                if numbered.number % SIZE == 0:
-                    self._bind()
-                return numbered
+            new = replace(entry, number=entries[-1].number + 1 if entries else 1)
+            key = self._prefix + entry_name(new.number)
+            if write_new(self._s3, self._bucket, key, new.as_json()):
+                if new.number % SEGMENT_EVERY == 0:
+                    self._compact(new.number)
+                return new
         raise FlywheelError(
-            f"The {self._called} gave no free number in {ATTEMPTS} attempts. "
+            f"The {self._title} gave no free number in {ATTEMPTS} attempts. "
             f"Look at {join_uri(self._bucket, self._prefix)}: something writes there all the time."
         )
 
-    def _bind(self) -> None:
-        """Leave copies for those who read all; the entry stands, whether or not that works."""
+    def _read(self, listed: Mapping[str, str]) -> dict[str, bytes]:
+        """Return the bytes of the listed entries, from segments where these have them."""
+        found: dict[str, bytes] = {}
+        if len(listed) >= SEGMENT_EVERY:
+            place = compacted(self._prefix)
+            # The newest first: it says which of the older ones are needed.
+            for segment in sorted(list_etags(self._s3, self._bucket, place), reverse=True):
+                last = f"{self._prefix}{segment.removeprefix(place)}"
+                if last in listed and last not in found:
+                    found |= verified_copies(read_bytes(self._s3, self._bucket, segment), listed)
+        return found | read_all(self._s3, self._bucket, listed.keys() - found.keys())
+
+    def _compact(self, number: int) -> None:
+        """Write the segment that ends with an entry; the entry stands whether or not that works."""
+        span = SEGMENT_SPANS[1] if number % SEGMENT_SPANS[0] == 0 else SEGMENT_SPANS[0]
+        before = self._prefix + entry_name((number - 1) // span * span)
+        place = compacted(self._prefix) + entry_name(number)
         try:
-            bind(self._s3, self._bucket, self._prefix)
+            listed = list_etags(self._s3, self._bucket, self._prefix, after=before)
+            write_segment(self._s3, self._bucket, place, _copies(listed, self._read(listed)))
         except self._s3.exceptions.ClientError as error:
             log.warning(
-                "The %s is not bound in volumes (%s): who reads all of it reads more slowly, until it is "
-                "with the next hundred. May this task write to %s?",
-                *(self._called, error, join_uri(self._bucket, compacted(self._prefix))),
+                "Cannot compact the %s (%s): reading it takes more requests until a later segment is "
+                "written. May this task write to %s?",
+                *(self._title, error, join_uri(self._bucket, place)),
             )
 
-    def _read(self, key: str) -> E:
+    def _parse(self, key: str, body: bytes) -> E:
         try:
-            return self._kind.from_json(read_object(self._s3, self._bucket, key))
+            return self._kind.from_json(json_object(body))
         except (ValueError, InvalidDocument) as error:
             raise FlywheelError(
-                f"{join_uri(self._bucket, key)} is no entry of the {self._called} ({error}). "
+                f"{join_uri(self._bucket, key)} is no entry of the {self._title} ({error}). "
                 "Restore the object: entries are never rewritten."
             ) from error
 
 
-def keys_below(s3: Any, bucket: str, prefix: str) -> list[str]:  # noqa: ANN401 - a boto3 client
-    """The keys of all objects below a prefix, sorted."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    return sorted(item["Key"] for page in pages for item in page.get("Contents", []))
+class ImmutableObjects:
+    """Objects below one prefix that are written once, each read once.
+
+    :param s3: a boto3 client for S3
+    :param prefix: `<cycle>/<folder>/`
+    """
+
+    #: so many objects that no segment holds make a new one worth its while
+    WORTHWHILE = 5
+
+    def __init__(self, s3: Any, bucket: str, prefix: str) -> None:  # noqa: ANN401 - a boto3 client
+        self._s3, self._bucket, self._prefix = s3, bucket, prefix
+        self._known: dict[str, bytes] = {}
+
+    def keys(self, below: str = "") -> list[str]:
+        """Return the keys of all objects, or of those in the folder `below`, sorted."""
+        return list(list_etags(self._s3, self._bucket, self._prefix + below))
+
+    def read(self, keys: Iterable[str]) -> dict[str, bytes]:
+        """Return the bytes of those among `keys` that exist."""
+        wanted = list(dict.fromkeys(keys))
+        missing = sorted(key for key in wanted if key not in self._known)
+        if len(missing) > FEW:
+            self._read_many(missing)
+        else:
+            self._known |= read_all(self._s3, self._bucket, missing)
+        return {key: self._known[key] for key in wanted if key in self._known}
+
+    def _read_many(self, keys: list[str]) -> None:
+        """Read what S3 lists of `keys`, and keep copies of it in the segment if they are many."""
+        # One character less than the first key: `StartAfter` leaves out the key that it names.
+        etags = list_etags(self._s3, self._bucket, self._prefix, after=keys[0][:-1], until=keys[-1])
+        listed = {key: etags[key] for key in keys if key in etags}
+        if len(listed) <= FEW:
+            self._known |= read_all(self._s3, self._bucket, listed)
+            return
+        place = compacted(self._prefix) + entry_name(0)
+        segment = read_all(self._s3, self._bucket, [place]).get(place, b"{}")
+        copies = verified_copies(segment, listed)
+        rest = read_all(self._s3, self._bucket, listed.keys() - copies.keys())
+        self._known |= copies | rest
+        if len(rest) >= self.WORTHWHILE:
+            self._compact(place, _entries(segment) | _copies(listed, rest))
+
+    def _compact(self, place: str, copies: Mapping[str, Copy]) -> None:
+        """Write the segment anew. Of two writers at once one is lost, and what it added is read singly."""
+        try:
+            write_segment(self._s3, self._bucket, place, copies)
+        except self._s3.exceptions.ClientError as error:
+            log.warning(
+                "Cannot write %s (%s): reading goes on without it.", join_uri(self._bucket, place), error
+            )
 
 
-def read_object(s3: Any, bucket: str, key: str) -> dict[str, Any]:  # noqa: ANN401 - a boto3 client
-    """An object of JSON.
+# Segments
+
+
+def write_segment(s3: Any, bucket: str, place: str, copies: Mapping[str, Copy]) -> None:  # noqa: ANN401 - a boto3 client
+    """Write a segment of these copies to `place`."""
+    body = json.dumps({"entries": dict(copies)}).encode()
+    s3.put_object(Bucket=bucket, Key=place, Body=body, ContentType="application/json")
+
+
+def _copies(etags: Mapping[str, str], bodies: Mapping[str, bytes]) -> dict[str, Copy]:
+    """Return copies of objects by key, without those that are no text."""
+    found: dict[str, Copy] = {}
+    for key, body in sorted(bodies.items()):
+        with suppress(UnicodeDecodeError):
+            found[key] = {"etag": etags[key], "text": body.decode()}
+    return found
+
+
+def verified_copies(segment: bytes, listed: Mapping[str, str]) -> dict[str, bytes]:
+    """Return the copies in a segment that are what S3 lists, by key; none if the segment is damaged.
+
+    :param listed: the ETags of the originals, by key
+    """
+    return {
+        key: copy["text"].encode()
+        for key, copy in _entries(segment).items()
+        if listed.get(key) == copy["etag"]
+    }
+
+
+def _entries(segment: bytes) -> dict[str, Copy]:
+    """Return the entries of a segment, without those that are damaged."""
+    try:
+        entries = json.loads(segment)["entries"].items()
+        return {key: copy for key, copy in entries if {"etag", "text"} <= copy.keys()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+# Objects
+
+
+def list_etags(
+    s3: Any,  # noqa: ANN401 - a boto3 client
+    bucket: str,
+    prefix: str,
+    *,
+    after: str = "",
+    until: str | None = None,
+) -> dict[str, str]:
+    """Return the ETags of the objects below a prefix by key, in order.
+
+    :param after: list only keys that sort after this one
+    :param until: list no further than to the page with this key
+    """
+    found: dict[str, str] = {}
+    where = {"StartAfter": after} if after else {}
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **where):
+        found |= {item["Key"]: item["ETag"] for item in page.get("Contents", [])}
+        if until is not None and found and next(reversed(found)) >= until:
+            break
+    return found
+
+
+def read_all(s3: Any, bucket: str, keys: Iterable[str]) -> dict[str, bytes]:  # noqa: ANN401 - a boto3 client
+    """Return the bytes of those objects that exist, read side by side."""
+    wanted = sorted(keys)
+
+    def read(key: str) -> bytes | None:
+        try:
+            return read_bytes(s3, bucket, key)
+        except s3.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
+                return None
+            raise
+
+    if len(wanted) <= FEW:
+        bodies: Iterator[bytes | None] = map(read, wanted)
+        return {key: body for key, body in zip(wanted, bodies, strict=True) if body is not None}
+    with ThreadPoolExecutor(min(READERS, len(wanted))) as pool:
+        return {
+            key: body for key, body in zip(wanted, pool.map(read, wanted), strict=True) if body is not None
+        }
+
+
+def read_bytes(s3: Any, bucket: str, key: str) -> bytes:  # noqa: ANN401 - a boto3 client
+    """Return an object's bytes."""
+    body: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    return body
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """Return the object of JSON that `body` is.
 
     :raises ValueError: it is none
     """
-    value = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    value = json.loads(body)
     if not isinstance(value, dict):
         raise ValueError(f"a {type(value).__name__} instead of an object")  # noqa: TRY004 - as json itself says it
     return value
 
 
 def write_new(s3: Any, bucket: str, key: str, value: Any) -> bool:  # noqa: ANN401 - a boto3 client, a JSON value
-    """Write an object of JSON if its name is free; whether it was."""
+    """Write an object of JSON and return True, or return False if its name is taken."""
     body = json.dumps(value, indent=1, ensure_ascii=False).encode()
     try:
         s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json", IfNoneMatch="*")
     except s3.exceptions.ClientError as error:
-        # S3 answers 412 when the object is there, 409 when both are being written at this instant.
+        # S3 answers 412 if the object exists, 409 if another request is writing it at this instant.
         if error.response["Error"]["Code"] in {"PreconditionFailed", "ConditionalRequestConflict"}:
             return False
         raise

@@ -81,9 +81,7 @@ class Ledger(Journal[Entry]):
     """
 
     def __init__(self, s3: Any, bucket: str, cycle: str) -> None:  # noqa: ANN401 - boto3 makes its clients' types at run time
-        super().__init__(
-            s3, *split_uri(Places(bucket, cycle).ledger), kind=Entry, called=f"ledger of {cycle}"
-        )
+        super().__init__(s3, *split_uri(Places(bucket, cycle).ledger), kind=Entry, title=f"ledger of {cycle}")
         self._cycle = cycle
 
     def decide(self, entry: Entry) -> Entry:

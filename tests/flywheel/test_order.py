@@ -14,9 +14,9 @@ import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
 from flywheel.operators import EvaluateOperator, TrainOperator, TransformOperator
-from flywheel.triggers.order import TurnTrigger
+from flywheel.triggers.interval_ready import IntervalReadyTrigger
 from include.core.cycle import Cycle
-from include.core.dependencies import Order
+from include.core.dependencies import IntervalDependencies
 from include.core.documents.ledger import Entry
 from include.core.documents.monitoring import RetrainingRequest
 from include.core.exceptions import FlywheelError, HistoryIncomplete
@@ -39,7 +39,7 @@ class World:
         self.service, self.cycle, self.settings, self.attempt = service, cycle, settings, attempt
         self.ledger = Ledger(service.s3, settings.bucket, cycle.name)
         hook = TransformOperator(task_id="transform", cycle=cycle).hook
-        self.order = Order(hook, cycle, settings, NEVER)
+        self.order = IntervalDependencies(hook, cycle, settings, NEVER)
         self.january, self.february, self.march = self.months = list(history(cycle, self.month(3)))
 
     def month(self, number: int) -> Interval:
@@ -96,7 +96,7 @@ class World:
 
     def awaited(self, need: Any, interval: Interval) -> Interval | None:
         """What an interval waits for, with all the patience there is."""
-        order = Order(self.order.hook, self.cycle, self.settings, timedelta(days=36500))
+        order = IntervalDependencies(self.order.hook, self.cycle, self.settings, timedelta(days=36500))
         return order.awaited(need, interval, time.time())
 
 
@@ -146,7 +146,9 @@ def test_a_decision_to_keep_what_there_is_needs_nothing_more(world: World):
 def test_a_decision_by_other_code_or_settings_is_waited_for(world: World):
     """It would be made differently today, and with it the champion."""
     world.promote(world.decide(world.january))
-    other = Order(world.order.hook, world.cycle, replace(world.settings, threads=7), timedelta(days=1))
+    other = IntervalDependencies(
+        world.order.hook, world.cycle, replace(world.settings, threads=7), timedelta(days=1)
+    )
     assert other.awaited("decided", world.february, time.time()) == world.january
 
 
@@ -248,8 +250,8 @@ def test_the_trigger_fires_when_the_waiting_is_over(world: World, patience_s: fl
         "aws_conn_id": world.settings.aws_conn_id,
         "poll_interval_s": 0.1,
     }
-    trigger = TurnTrigger(**arguments)
-    assert trigger.serialize() == ("flywheel.triggers.order.TurnTrigger", arguments)
+    trigger = IntervalReadyTrigger(**arguments)
+    assert trigger.serialize() == ("flywheel.triggers.interval_ready.IntervalReadyTrigger", arguments)
     trigger._cycle = lambda: world.cycle
 
     async def fire() -> Any:
@@ -304,4 +306,4 @@ def test_any_order_of_runs_gives_the_same_decisions(world: World, order: tuple[i
         ("decision", "2013-04-01"),
         ("promotion", "2013-04-01"),
     ]
-    assert all(world.order.is_settled(world.months[:count], entries) for count in (1, 2, 3))
+    assert all(world.awaited("decided", world.month(number)) is None for number in (2, 3, 4))

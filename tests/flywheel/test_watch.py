@@ -101,7 +101,7 @@ def test_the_record_that_was_written_last_counts(log: WatchLog):
 def test_the_same_record_is_written_once(log: WatchLog):
     """Whoever writes it, and when."""
     assert log.put_record(month(2), dated(found(2), 1)) == log.put_record(month(2), dated(found(2), 2))
-    assert len(log.keys()) == 1
+    assert len(log.names()) == 1
 
 
 def test_concurrent_writers_of_one_decision_write_one(log: WatchLog):
@@ -110,7 +110,7 @@ def test_concurrent_writers_of_one_decision_write_one(log: WatchLog):
     with ThreadPoolExecutor(8) as pool:
         places = set(pool.map(lambda n: log.put_decision(month(2), dated(decision, n)), range(8)))
     assert len(places) == 1
-    assert len(log.keys()) == 1
+    assert len(log.names()) == 1
 
 
 def test_windows_of_hours_are_found_by_their_folders(log: WatchLog):
@@ -204,7 +204,7 @@ def test_deciding_again_changes_nothing_where_nothing_has_changed(deciding: Deci
     for _ in range(2):
         decide(deciding, 2, alarm=True)
         decide(deciding, 3, alarm=True)
-    assert len(deciding.log.keys()) == 4
+    assert len(deciding.log.names()) == 4
 
 
 def test_a_decision_after_the_training_is_the_same_but_asks_for_nothing(

@@ -18,7 +18,7 @@ from flywheel.operators import BatchTransformOperator
 from flywheel.operators.scoring import champion_of
 from flywheel.timetables import CycleTimetable
 from include.core.cycle import Cycle
-from include.core.dependencies import Order
+from include.core.dependencies import IntervalDependencies
 from include.core.exceptions import IntervalError, NoChampion
 from include.core.history import cleaned
 from include.core.layout import Interval, job_name
@@ -113,7 +113,7 @@ def test_days_that_were_cleaned_are_no_part_of_trainings_history(
         outputs.put(day(number), fetched="another")
     assert cleaned(hook, daily, month(3), installed) == before
     assert [partition.interval for partition in before] == months
-    assert Order(hook, daily, installed).awaited("cleaned", month(4), since=0.0) is None
+    assert IntervalDependencies(hook, daily, installed).awaited("cleaned", month(4), since=0.0) is None
 
 
 def test_a_day_and_the_month_it_begins_have_jobs_of_their_own(daily: Cycle):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from include.core.cycle import Cycle
@@ -77,14 +76,8 @@ class Deciding:
                 yield self._put(later, judgement, emission(judgement, past, moment))
 
     def past(self, window: Interval) -> Past:
-        """What the rule looks at besides the findings."""
-        newest = newest_complete(self.cycle, window.end)
-        rule = self.cycle.monitoring
-        return Past(
-            last=tuple(last_windows(self.cycle, window, rule.windows)),
-            train_interval=newest if newest.start >= self.cycle.start else None,
-            trainings=trainings(self._ledger.entries()),
-        )
+        """Return what the rule looks at besides the findings."""
+        return past_of(self.cycle, window, self._ledger.entries())
 
     def _judge(self, snapshot: Snapshot, past: Past) -> Json:
         own = snapshot.record(past.last[-1])
@@ -98,9 +91,17 @@ class Deciding:
         return Decided(self.log.put_decision(window, decision), decision)
 
 
-def trainings(entries: list[Entry]) -> frozenset[datetime]:
-    """Data ends of all trainings that came to a decision."""
-    return frozenset(entry.data_end for entry in entries if entry.kind == "decision")
+def past_of(cycle: Cycle, window: Interval, entries: Iterable[Entry]) -> Past:
+    """Return what the rule looks at besides the findings.
+
+    :param entries: the ledger
+    """
+    newest = newest_complete(cycle, window.end)
+    return Past(
+        last=tuple(last_windows(cycle, window, cycle.monitoring.windows)),
+        train_interval=newest if newest.start >= cycle.start else None,
+        trainings=frozenset(entry.data_end for entry in entries if entry.kind == "decision"),
+    )
 
 
 def _judgement(decision: Json) -> Json:

@@ -5,36 +5,48 @@ docs/explanation/monitoring.md, "Records", is the rule. Needs no Airflow: other 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count
-from typing import Any
+from typing import Any, Protocol
 
 from include.core.documents.monitoring import RetrainingRequest
 from include.core.exceptions import FlywheelError
-from include.core.journal import Journal, keys_below, read_object, write_new
+from include.core.journal import ImmutableObjects, Journal, json_object, write_new
 from include.core.keys import digest
-from include.core.layout import Interval, Places, split_uri
+from include.core.layout import Interval, Places, join_uri, split_uri
 from include.core.retraining.rule import Finding, Json
 
 #: parts of a record that tell of its writing, not of what was found
 CIRCUMSTANCES = ("at", "by")
 
 
+class Objects(Protocol):
+    """How a log lists and reads its objects."""
+
+    def keys(self, below: str = "") -> list[str]:
+        """Return the keys of all objects, or of those in the folder `below`, sorted."""
+
+    def read(self, keys: Iterable[str]) -> dict[str, bytes]:
+        """Return the bytes of those among `keys` that exist."""
+
+
 class WatchLog:
     """The watch records and decisions of one cycle in one bucket.
 
     :param s3: a boto3 client for S3
+    :param objects: reads what the log holds; by default through compacted segments
     """
 
-    def __init__(self, s3: Any, bucket: str, cycle: str) -> None:  # noqa: ANN401 - boto3 makes its clients' types at run time
+    def __init__(self, s3: Any, bucket: str, cycle: str, objects: Objects | None = None) -> None:  # noqa: ANN401 - a boto3 client
         self._s3, self._places = s3, Places(bucket, cycle)
         self._bucket, self._prefix = split_uri(self._places.watch)
+        self._objects = objects or ImmutableObjects(s3, bucket, self._prefix)
 
     def put_record(self, window: Interval, record: Json) -> str:
-        """Write a watch record, named by the key of monitor, unless it is what counts already; its URI.
+        """Write a watch record, named by the key of monitor, unless it counts already; return its URI.
 
         :param record: `key`, `monitor_uri`, `evidence`, `matured`, `at`, `by`
         """
@@ -42,14 +54,14 @@ class WatchLog:
         return self._put(window, name, record, Snapshot.record)
 
     def put_decision(self, window: Interval, decision: Json) -> str:
-        """Write a decision, named by what it says, unless it is what counts already; its URI."""
+        """Write a decision, named by its content, unless it counts already; return its URI."""
         name = partial(self._places.watch_decision, window, digest(_content(decision)))
         return self._put(window, name, decision, Snapshot.decision)
 
     def _put(self, window: Interval, name: Callable[[int], str], value: Json, last: Lookup) -> str:
-        """Write what is to count; a name that is taken by something outdated since gets a number."""
+        """Write what is to count; if its name belongs to something outdated, append a number to it."""
         for number in count(1):
-            known = last(Snapshot(self), window)
+            known = last(Snapshot(self, window), window)
             if known is not None and _content(known[1]) == _content(value):
                 return known[0]
             uri = name(number)
@@ -57,18 +69,24 @@ class WatchLog:
                 return uri
         raise AssertionError("unreachable: count() has no end")
 
-    def keys(self) -> list[str]:
-        """The names of all records and decisions, below the log's own place."""
-        return [key.removeprefix(self._prefix) for key in keys_below(self._s3, self._bucket, self._prefix)]
+    def names(self, window: Interval | None = None) -> list[str]:
+        """Return the names of all records and decisions, or of one window's, below the log's folder."""
+        keys = self._objects.keys(f"{window}/" if window else "")
+        return [key.removeprefix(self._prefix) for key in keys]
 
-    def read(self, name: str) -> tuple[str, Json]:
-        """The URI and the content of a record or decision.
+    def read(self, names: Iterable[str]) -> dict[str, tuple[str, Json]]:
+        """Return the URI and the content of records and decisions.
 
-        :raises FlywheelError: it is none
+        :raises FlywheelError: one of them is none
         """
-        uri = self._places.watch + name
+        keys = {name: self._prefix + name for name in names}
+        bodies = self._objects.read(keys.values())
+        return {name: self._parse(key, bodies.get(key, b"")) for name, key in keys.items()}
+
+    def _parse(self, key: str, body: bytes) -> tuple[str, Json]:
+        uri = join_uri(self._bucket, key)
         try:
-            found = read_object(self._s3, self._bucket, self._prefix + name)
+            found = json_object(body)
             datetime.fromisoformat(found["at"])
         except (ValueError, KeyError, TypeError) as error:
             raise FlywheelError(
@@ -78,30 +96,35 @@ class WatchLog:
 
 
 class Snapshot:
-    """The log as it was when this was made: what is written later is not seen."""
+    """The log as it was when this was made: what is written later is not seen.
 
-    def __init__(self, log: WatchLog) -> None:
+    :param only: the one window to look at; by default all
+    """
+
+    def __init__(self, log: WatchLog, only: Interval | None = None) -> None:
         self._log = log
         self._read: dict[str, tuple[str, Json]] = {}
         self._names: dict[Interval, list[str]] = {}
-        for name in log.keys():  # noqa: SIM118 - no dict
+        for name in log.names(only):
             self._names.setdefault(_window(name.partition("/")[0]), []).append(name)
 
     def windows(self) -> list[Interval]:
-        """Every window that was watched, in order of time."""
+        """Return every window with a record, in order of time."""
         return sorted(window for window, names in self._names.items() if any(_is_record(n) for n in names))
 
     def record(self, window: Interval) -> tuple[str, Json] | None:
-        """A window's watch record that counts, the last one written, with its URI."""
+        """Return a window's watch record that counts, the last one written, with its URI."""
         return self._last(window, _is_record)
 
     def decision(self, window: Interval) -> tuple[str, Json] | None:
-        """A window's decision that counts, the last one written, with its URI."""
+        """Return a window's decision that counts, the last one written, with its URI."""
         return self._last(window, lambda name: not _is_record(name))
 
     def findings(self, since: datetime) -> dict[Interval, Finding]:
-        """What was found in every window that starts from `since` on, with what came out about it later."""
-        records = {window: self.record(window) for window in self.windows() if window.start >= since}
+        """Return the finding of every window that starts at `since` or later, late labels included."""
+        windows = [window for window in self.windows() if window.start >= since]
+        self._fetch(name for window in windows for name in self._names[window] if _is_record(name))
+        records = {window: self.record(window) for window in windows}
         found = {window: record for window, record in records.items() if record is not None}
         late: dict[Interval, list[Json]] = {}
         for _, record in found.values():
@@ -112,11 +135,15 @@ class Snapshot:
             for window, (uri, record) in found.items()
         }
 
+    def _fetch(self, names: Iterable[str]) -> None:
+        """Read what was not read before, all at once."""
+        missing = [name for name in names if name not in self._read]
+        if missing:
+            self._read |= self._log.read(missing)
+
     def _last(self, window: Interval, fits: Callable[[str], bool]) -> tuple[str, Json] | None:
         names = [name for name in self._names.get(window, []) if fits(name)]
-        for name in names:
-            if name not in self._read:
-                self._read[name] = self._log.read(name)
+        self._fetch(names)
         found = [self._read[name] for name in names]
         return max(found, key=lambda each: datetime.fromisoformat(each[1]["at"]), default=None)
 
@@ -140,9 +167,8 @@ class Requests(Journal[RetrainingRequest]):
     """
 
     def __init__(self, s3: Any, bucket: str, cycle: str) -> None:  # noqa: ANN401 - boto3 makes its clients' types at run time
-        super().__init__(
-            s3, bucket, f"{cycle}/requests/", kind=RetrainingRequest, called=f"log of requests of {cycle}"
-        )
+        title = f"log of requests of {cycle}"
+        super().__init__(s3, *split_uri(Places(bucket, cycle).requests), kind=RetrainingRequest, title=title)
 
     def ask(self, wanted: RetrainingRequest, is_open: Callable[[RetrainingRequest], bool]) -> Asked:
         """Append a request unless one is open; of two at the same time one is appended."""

@@ -81,12 +81,12 @@ class CycleOperator(BaseOperator):
         """Where everything of the cycle lies."""
         return Places(self.settings.bucket, self.cycle.name)
 
-    @property
+    @cached_property
     def ledger(self) -> Ledger:
         """The cycle's record of decisions and promotions."""
         return Ledger(self.hook.s3, self.settings.bucket, self.cycle.name)
 
-    @property
+    @cached_property
     def requests(self) -> Requests:
         """The log of monitoring's requests for retraining."""
         return Requests(self.hook.s3, self.settings.bucket, self.cycle.name)

@@ -11,8 +11,8 @@ from airflow.sdk import Context
 from flywheel.intervals import BY_ASSET
 from flywheel.operators.base import Result
 from flywheel.operators.job import JobOperator
-from flywheel.triggers.order import TurnTrigger
-from include.core.dependencies import PATIENCE, Need, Order
+from flywheel.triggers.interval_ready import IntervalReadyTrigger
+from include.core.dependencies import PATIENCE, IntervalDependencies, Need
 from include.core.exceptions import HistoryIncomplete
 from include.core.layout import Interval
 
@@ -44,7 +44,7 @@ class OrderedOperator(JobOperator):
         interval, is_asked = self.interval(context), context["dag_run"].run_type == BY_ASSET
         patience = min(self.patience, PATIENCE_OF_ASKED) if is_asked else self.patience
         try:
-            awaited = Order(self.hook, self.cycle, self.settings, patience).awaited(
+            awaited = IntervalDependencies(self.hook, self.cycle, self.settings, patience).awaited(
                 self.need, interval, since
             )
         except HistoryIncomplete as error:
@@ -58,7 +58,7 @@ class OrderedOperator(JobOperator):
         return super().execute(context)
 
     def _defer_turn(self, interval: Interval, since: float, patience: timedelta) -> None:
-        trigger = TurnTrigger(
+        trigger = IntervalReadyTrigger(
             cycle=self.cycle.name,
             interval=interval.iso,
             need=self.need,

@@ -9,14 +9,12 @@ from __future__ import annotations
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from io import BytesIO
 from threading import Lock
 from typing import Any
 
-from include.core.compaction import SIZE, bound
-from include.core.layout import compacted, split_uri
+from include.core.layout import split_uri
 
 #: how much is kept at most, in bytes
 KEPT_BYTES = 128 * 1024 * 1024
@@ -41,18 +39,13 @@ class Remembered:
         self._s3, self._limit = s3, kept_bytes
         self._kept: OrderedDict[tuple[str, str], bytes] = OrderedDict()
         self._listed: dict[tuple[str, str, str], tuple[float, list[Item]]] = {}
-        self._journals: dict[tuple[str, str], list[Item]] = {}
         self._size = 0
         self._lock = Lock()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="flywheel-page")
 
-    def journal(self) -> Listed:
-        """The client for numbered journals, which only grow at their end: only new numbers are listed."""
-        return Listed(self, self._grown)
-
-    def after(self, key: str) -> Listed:
-        """The client for a log of which only what is named after `key` is wanted."""
-        return Listed(self, lambda bucket, prefix: self.items(bucket, prefix, after=key))
+    def after(self, bucket: str, prefix: str, key: str) -> ObjectsAfter:
+        """Return the objects below a prefix that sort after `key`, as a watch log reads them."""
+        return ObjectsAfter(self, bucket, prefix, key)
 
     def items(self, bucket: str, prefix: str, after: str = "") -> list[Item]:
         """The objects below a prefix, each with its `Key` and `LastModified`."""
@@ -73,15 +66,6 @@ class Remembered:
         found = [each["Prefix"] for page in pages for each in page.get("CommonPrefixes", [])]
         return [name.removeprefix(prefix).rstrip("/") for name in found]
 
-    def _grown(self, bucket: str, prefix: str) -> list[Item]:
-        with self._lock:
-            known = self._journals.get((bucket, prefix), [])
-        new = self.items(bucket, prefix, after=known[-1]["Key"] if known else "")
-        all_ = [*known, *(item for item in new if not known or item["Key"] > known[-1]["Key"])]
-        with self._lock:
-            self._journals[bucket, prefix] = all_
-        return all_
-
     def _list(self, **asked: str) -> Iterator[dict[str, Any]]:
         pages: Iterator[dict[str, Any]] = iter(self._s3.get_paginator("list_objects_v2").paginate(**asked))
         return pages
@@ -91,18 +75,8 @@ class Remembered:
         list(self._readers.map(lambda key: self.content(bucket, key), self._missing(bucket, keys)))
 
     def read(self, bucket: str, keys: Iterable[str]) -> Iterator[bytes]:
-        """The bytes of objects, read side by side and not kept."""
+        """Return the bytes of objects, read side by side and not kept."""
         return self._readers.map(lambda key: self._get(bucket, key), keys)
-
-    def fetch_journal(self, bucket: str, prefix: str) -> None:
-        """Read a journal: what is bound in volumes from these, the rest of it side by side."""
-        listed = {item["Key"]: item["ETag"] for item in self._grown(bucket, prefix)}
-        if len(self._missing(bucket, listed)) >= SIZE:
-            volumes = [item["Key"] for item in self.items(bucket, compacted(prefix))]
-            for volume in self.read(bucket, volumes):
-                for key, body in bound(volume, listed):
-                    self._keep(bucket, key, body)
-        self.fetch(bucket, listed)
 
     def _missing(self, bucket: str, keys: Iterable[str]) -> list[str]:
         return [key for key in dict.fromkeys(keys) if (bucket, key) not in self._kept]
@@ -144,21 +118,19 @@ class Remembered:
                 self._size -= len(self._kept.popitem(last=False)[1])
 
 
-class Listed:
-    """A client of S3 as far as journals and watch logs read with it, which lists in its own way."""
+class ObjectsAfter:
+    """The objects below a prefix that sort after a key, listed and read through what is remembered."""
 
-    def __init__(self, objects: Remembered, items: Callable[[str, str], list[Item]]) -> None:
-        self._objects, self._items = objects, items
+    def __init__(self, objects: Remembered, bucket: str, prefix: str, after: str) -> None:
+        self._objects, self._bucket, self._prefix, self._after = objects, bucket, prefix, after
 
-    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
-        """An object, from memory if it was read before."""
-        return {"Body": BytesIO(self._objects.content(Bucket, Key))}
+    def keys(self, below: str = "") -> list[str]:
+        """Return the keys of all objects, or of those in the folder `below`, sorted."""
+        items = self._objects.items(self._bucket, self._prefix, self._after)
+        return [item["Key"] for item in items if item["Key"].startswith(self._prefix + below)]
 
-    def get_paginator(self, operation: str) -> Listed:
-        """Of lists of objects alone."""
-        assert operation == "list_objects_v2"  # noqa: S101 - journals and watch logs list nothing else
-        return self
-
-    def paginate(self, *, Bucket: str, Prefix: str) -> list[dict[str, Any]]:  # noqa: N803 - boto3's names
-        """One page with all that is listed."""
-        return [{"Contents": self._items(Bucket, Prefix)}]
+    def read(self, keys: Iterable[str]) -> dict[str, bytes]:
+        """Return the bytes of objects, read side by side."""
+        wanted = list(keys)
+        self._objects.fetch(self._bucket, wanted)
+        return {key: self._objects.content(self._bucket, key) for key in wanted}

@@ -15,7 +15,6 @@ from flywheel.ui.shelf import Shelf
 from flywheel.ui.traffic import Traffic
 from flywheel.ui.windows import Watched
 from include.core.cycle import Cycle
-from include.core.documents.ledger import Entry
 from include.core.layout import REPLAY, Places, join_uri, output_path, split_uri, version_number, version_of
 from include.core.ledger import Ledger, production
 from include.core.retraining.rule import Json
@@ -41,6 +40,7 @@ class Reader:
         self.hook, self.settings = hook, of
         self.shelf = Shelf(FRESH_S)
         self.objects = Remembered(hook.s3)
+        self._ledgers: dict[str, Ledger] = {}
         self._watched: dict[str, Watched] = {}
         self._traffic: dict[str, Traffic] = {}
 
@@ -88,16 +88,19 @@ class Reader:
         """The cycle's watch records."""
         known = self._watched.get(cycle.name)
         if known is None:
-            known = self._watched[cycle.name] = Watched(self.objects, self.settings.bucket, cycle)
+            known = Watched(self.hook.s3, self.objects, self.settings.bucket, cycle, self._ledger_of(cycle))
+            self._watched[cycle.name] = known
         return known
 
-    def _entries(self, cycle: Cycle) -> list[Entry]:
-        """The cycle's ledger; what is new of it is read side by side."""
-        self.objects.fetch_journal(*split_uri(Places(self.settings.bucket, cycle.name).ledger))
-        return Ledger(self.objects.journal(), self.settings.bucket, cycle.name).entries()
+    def _ledger_of(self, cycle: Cycle) -> Ledger:
+        """Return the cycle's ledger, which remembers what was read of it."""
+        known = self._ledgers.get(cycle.name)
+        if known is None:
+            known = self._ledgers[cycle.name] = Ledger(self.hook.s3, self.settings.bucket, cycle.name)
+        return known
 
     def _champion(self, cycle: Cycle) -> Json:
-        entries = self._entries(cycle)
+        entries = self._ledger_of(cycle).entries()
         champion = production(entries)
         return {
             "champion": told.entry(entries, champion) if champion else None,
@@ -106,7 +109,7 @@ class Reader:
         }
 
     def _ledger(self, cycle: Cycle) -> Json:
-        entries = self._entries(cycle)
+        entries = self._ledger_of(cycle).entries()
         champion = production(entries)
         return {
             "champion": champion.number if champion else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from flywheel.ui import told
 from flywheel.ui.objects import Remembered
@@ -19,7 +20,8 @@ from include.core.layout import (
     parse_place,
     split_uri,
 )
-from include.core.retraining.decisions import Deciding
+from include.core.ledger import Ledger
+from include.core.retraining.decisions import past_of
 from include.core.retraining.records import Requests, Snapshot, WatchLog
 from include.core.retraining.requests import is_open
 from include.core.retraining.rule import Finding, Json
@@ -32,14 +34,16 @@ FOLDERS_S = 300.0
 class Watched:
     """The watch records of one cycle.
 
-    :param objects: what S3 holds
+    :param s3: a boto3 client for S3
+    :param objects: what was read with it
+    :param ledger: the cycle's ledger
     """
 
-    def __init__(self, objects: Remembered, bucket: str, cycle: Cycle) -> None:
-        self._objects, self._bucket, self._cycle = objects, bucket, cycle
+    def __init__(self, s3: Any, objects: Remembered, bucket: str, cycle: Cycle, ledger: Ledger) -> None:  # noqa: ANN401 - a boto3 client
+        self._s3, self._objects, self._bucket, self._cycle = s3, objects, bucket, cycle
+        self._ledger, self._requests = ledger, Requests(s3, bucket, cycle.name)
         self._places = Places(bucket, cycle.name)
         _, self._prefix = split_uri(self._places.watch)
-        self._journal = objects.journal()
         #: the folders of all windows, and when they were listed
         self._folders: tuple[float, list[str]] = (-FOLDERS_S, [])
 
@@ -80,10 +84,9 @@ class Watched:
 
     def requests(self) -> list[Json]:
         """What monitoring asked for, the newest first."""
-        requests = Requests(self._journal, self._bucket, self._cycle.name).entries()
+        requests = self._requests.entries()
         windows = self._last(1)[0].windows() if requests else []
-        deciding = Deciding(self._journal, self._bucket, self._cycle, {})
-        past = deciding.past(windows[-1]) if windows else None
+        past = past_of(self._cycle, windows[-1], self._ledger.entries()) if windows else None
         shown = ("number", "at", "by", "window", "reasons", "train_interval")
         return [
             {name: value for name, value in each.as_json().items() if name in shown}
@@ -139,9 +142,9 @@ class Watched:
         """The log from a window on, its records read side by side."""
         # Of a day's windows the one that begins at midnight is named last, so all of the day are listed.
         after = f"{self._prefix}{window.day}" if window else ""
-        keys = [item["Key"] for item in self._objects.items(self._bucket, self._prefix, after)]
-        self._objects.fetch(self._bucket, keys)
-        return Snapshot(WatchLog(self._objects.after(after), self._bucket, self._cycle.name))
+        objects = self._objects.after(self._bucket, self._prefix, after)
+        objects.read(objects.keys())
+        return Snapshot(WatchLog(self._s3, self._bucket, self._cycle.name, objects))
 
     def _place(self, key: str | None) -> str | None:
         """The place of a file, as the page addresses it."""

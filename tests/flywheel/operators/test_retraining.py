@@ -100,7 +100,7 @@ def test_decide_records_what_was_found_and_what_was_decided(watched: Any):
     """One object of each, which the result names."""
     context = monitored(watched, 2)
     result = watched.do(DecideRetrainingOperator, context)
-    names = WatchLog(watched.service.s3, watched.bucket, watched.cycle.name).keys()
+    names = WatchLog(watched.service.s3, watched.bucket, watched.cycle.name).names()
     assert sorted(f"s3://{watched.bucket}/{watched.cycle.name}/watch/{name}" for name in names) == sorted(
         [result["record"], result["uri"]]
     )

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from flywheel.ui.objects import Remembered
-from include.core.journal import keys_below
 from include.core.settings import Settings
 
 
@@ -40,7 +39,7 @@ def test_an_object_is_read_once(counted: Counted, installed: Settings):
     """Also when it was fetched ahead with others."""
     objects = Remembered(counted)
     objects.fetch(installed.bucket, ["x/a", "x/b", "x/a"])
-    assert objects.journal().get_object(Bucket=installed.bucket, Key="x/a")["Body"].read() == b'"a"'
+    assert objects.content(installed.bucket, "x/a") == b'"a"'
     assert objects.json(f"s3://{installed.bucket}/x/b") == "b"
     assert counted.gets == 2
 
@@ -70,13 +69,10 @@ def test_lists_are_as_s3_gives_them(counted: Counted, installed: Settings):
     assert objects.folders(installed.bucket, "") == ["x"]
 
 
-def test_a_journal_is_listed_from_its_end_on(
-    counted: Counted, installed: Settings, service: Any, monkeypatch: pytest.MonkeyPatch
-):
-    """What was known stays known, and what is new is found."""
-    monkeypatch.setattr("flywheel.ui.objects.LISTED_S", 0.0)
-    journal = Remembered(counted).journal()
-    assert keys_below(journal, installed.bucket, "x/") == ["x/a", "x/b", "x/c"]
-    service.s3.put_object(Bucket=installed.bucket, Key="x/d", Body=b"1")
-    assert keys_below(journal, installed.bucket, "x/") == ["x/a", "x/b", "x/c", "x/d"]
-    assert keys_below(journal, installed.bucket, "x/") == ["x/a", "x/b", "x/c", "x/d"]
+def test_what_sorts_after_a_key_is_listed_and_read(counted: Counted, installed: Settings):
+    """Of a log only its end, each object once."""
+    end = Remembered(counted).after(installed.bucket, "x/", "x/a")
+    assert end.keys() == ["x/b", "x/c"]
+    assert end.keys("c") == ["x/c"]
+    assert end.read(["x/c"]) == end.read(["x/c"]) == {"x/c": b'"c"'}
+    assert counted.gets == 1

@@ -12,20 +12,20 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from flywheel.hooks.sagemaker import SageMakerHook
 from include.core.code import step_digest
 from include.core.cycle import find_cycles
-from include.core.dependencies import Need, Order
+from include.core.dependencies import IntervalDependencies, Need
 from include.core.exceptions import FlywheelError, PermanentError
 from include.core.layout import Interval
 from include.core.settings import settings
 
 
-class TurnTrigger(BaseTrigger):
+class IntervalReadyTrigger(BaseTrigger):
     """Fires when an interval need not wait any more, or would wait in vain; the task finds out which.
 
     :param cycle: the cycle's name
     :param interval: start and end in ISO 8601
     :param need: what the step needs of the intervals before
     :param since: seconds since 1970 at which the waiting began
-    :param patience_s: see `Order`
+    :param patience_s: see `IntervalDependencies`
     :param aws_conn_id: Airflow's connection
     :param poll_interval_s: seconds between two looks
     """
@@ -63,21 +63,23 @@ class TurnTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look until there is nothing to wait for."""
-        order = Order(SageMakerHook(self.aws_conn_id), self._cycle(), settings(), self.patience)
+        dependencies = IntervalDependencies(
+            SageMakerHook(self.aws_conn_id), self._cycle(), settings(), self.patience
+        )
         told: Interval | None = None
         # boto3 blocks, and the triggerer's loop belongs to all triggers.
-        while (awaited := await asyncio.to_thread(self._look, order)) is not None:
+        while (awaited := await asyncio.to_thread(self._look, dependencies)) is not None:
             if awaited != told:
                 self.log.info("Waiting until %s is %s", awaited, self.need)
                 told = awaited
             await asyncio.sleep(self.poll_interval_s)
         yield TriggerEvent({})  # type: ignore[no-untyped-call]  # Airflow's has no types
 
-    def _look(self, order: Order) -> Interval | None:
+    def _look(self, dependencies: IntervalDependencies) -> Interval | None:
         # The triggerer lives longer than the code it was started with.
         step_digest.cache_clear()
         try:
-            return order.awaited(self.need, self.interval, self.since)  # type: ignore[arg-type]  # checked when made
+            return dependencies.awaited(self.need, self.interval, self.since)  # type: ignore[arg-type]  # checked when made
         except PermanentError as error:
             self.log.warning("%s", error)
             return None

@@ -1,0 +1,177 @@
+"""A look at what an interval waits for takes few requests, however long the history is."""
+# ruff: noqa: ANN401 - boto3 clients and the service's test class have no types
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from flywheel.hooks.sagemaker import SageMakerHook
+from include.core.cycle import Cycle
+from include.core.dependencies import IntervalDependencies
+from include.core.documents.ledger import Entry
+from include.core.history import clean_record, cleaned, content_digest, fetch_record, step_record
+from include.core.keys import KeyRecord
+from include.core.layout import Interval, Places, split_uri
+from include.core.ledger import Ledger
+from include.core.sagemaker.client import SageMaker
+from include.core.schedule import history
+from include.core.settings import Settings
+from tests.flywheel.watching import verdict
+
+START = datetime(2020, 1, 1, tzinfo=UTC)
+LONG_AGO = datetime(2013, 1, 1, tzinfo=UTC)
+LONG = timedelta(days=36500)
+
+
+class Installation:
+    """A daily cycle with outputs and a ledger as its runs would have left them, and clients that count."""
+
+    def __init__(self, s3: Any, cycle: Cycle, settings: Settings, count: int) -> None:
+        self.s3, self.settings = s3, settings
+        end = START + timedelta(days=count + 1)
+        self.cycle = replace(cycle, schedule="0 0 * * *", start=START, end=end)
+        *self.earlier, self.last = history(self.cycle, Interval(end - timedelta(days=1), end))
+        self.places = Places(settings.bucket, cycle.name)
+        self.ledger = Ledger(s3, settings.bucket, cycle.name)
+        self.asked: Counter[str] = Counter()
+
+    def hook(self) -> SageMaker:
+        """What a process of its own would have: clients that count their requests."""
+        hook = SageMakerHook(self.settings.aws_conn_id)
+        hook.s3.meta.events.register("before-call.s3", self._count)
+        return hook
+
+    def _count(self, model: Any, **_: Any) -> None:
+        self.asked[model.name] += 1
+
+    def dependencies(self, hook: SageMaker, **settings: Any) -> IntervalDependencies:
+        """What a process without a memory looks with."""
+        return IntervalDependencies(hook, self.cycle, replace(self.settings, **settings), LONG)
+
+    def reads(self, look: Callable[[], Any]) -> Counter[str]:
+        """How often a look asks for what."""
+        self.asked.clear()
+        look()
+        return Counter(self.asked)
+
+    def clean(self, intervals: list[Interval]) -> None:
+        """Leave the outputs of fetch and clean."""
+        records = [fetch_record(self.cycle, each, self.settings) for each in intervals]
+        records += [clean_record(self.cycle, each, "d-fetch", self.settings) for each in intervals]
+        self._put(list(zip([*intervals, *intervals], records, strict=True)))
+
+    def decide(self, intervals: list[Interval]) -> None:
+        """Leave transforms, decisions and promotions of a model for each interval."""
+        found = cleaned(self.hook(), self.cycle, intervals[-1], self.settings)
+        transforms, entries, champion = [], list[Entry](), ""
+        for number, each in enumerate(intervals, 1):
+            transform = self.record("transform", each, clean=content_digest(found[:number]))
+            train = self.record("train", each, train="d-transform", validation="d-transform")
+            model = f"{self.places.output('train', each, train.key)}model.tar.gz"
+            inputs = {"train": "d-transform", "holdout": "d-transform", "challenger": model}
+            evaluate = self.record("evaluate", each, **inputs, **({"champion": champion} if champion else {}))
+            transforms.append((each, transform))
+            entries += self._entries(each, model, transform, evaluate, train)
+            champion = model
+        self._put(transforms)
+        self._write(entries)
+
+    def record(self, step: str, interval: Interval, **inputs: str) -> KeyRecord:
+        """The identity of a step."""
+        return step_record(step, self.cycle, interval, inputs, self.settings)
+
+    def _entries(self, interval: Interval, model: str, *records: KeyRecord) -> list[Entry]:
+        """A decision and its promotion."""
+        transform, evaluate, train = records
+        decision = Entry(
+            kind="decision",
+            at=LONG_AGO,
+            by={},
+            interval=interval,
+            key=train.key,
+            model_uri=model,
+            transform_uri=self.places.output("transform", interval, transform.key),
+            evaluation_uri=self.places.output("evaluate", interval, evaluate.key),
+            data_end=interval.end,
+            verdict=verdict(promote=True),
+            reasons=(),
+        )
+        return [decision, replace(decision, kind="promotion", version=f"arn:{train.key}")]
+
+    def _write(self, entries: list[Entry]) -> None:
+        """Append to the ledger; up to the last full hundred side by side, which saves time."""
+        early = len(entries) // 100 * 100 - 1
+        self._put_all(
+            {
+                f"{self.places.ledger}{number:08d}.json": replace(each, number=number).as_json()
+                for number, each in enumerate(entries[:early], 1)
+            }
+        )
+        for each in entries[early:]:
+            self.ledger.append(lambda _, new=each: new)
+
+    def _put(self, made: list[tuple[Interval, KeyRecord]]) -> None:
+        """Write the manifest and the key record of each output, beside its data."""
+        objects: dict[str, Any] = {}
+        for interval, record in made:
+            place = self.places.output(record.step, interval, record.key)
+            manifest = {"key": record.key, "files": [], "digest": f"d-{record.step}"}
+            objects |= {f"{place}manifest.json": manifest, f"{place}data.parquet": {}}
+            objects[self.places.key_record(record.key)] = record.content
+
+        self._put_all(objects)
+
+    def _put_all(self, objects: dict[str, Any]) -> None:
+        """Write objects of JSON by their URIs, side by side."""
+
+        def put(uri: str) -> None:
+            bucket, key = split_uri(uri)
+            self.s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(objects[uri]).encode())
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(put, objects))
+
+
+@pytest.fixture
+def made(service: Any, cycle: Cycle, installed: Settings) -> Callable[[int], Installation]:
+    """Makes an installation of a number of intervals before the last."""
+    return lambda count: Installation(service.s3, cycle, installed, count)
+
+
+@pytest.mark.parametrize("count", [120, 400])
+def test_a_look_takes_few_requests(made: Callable[[int], Installation], count: int):
+    """Whether all is settled, the last intervals are not, or all would be decided anew by other settings."""
+    world = made(count)
+    world.clean(world.earlier)
+    world.decide(world.earlier[:-1])
+    undecided, other = world.earlier[-1], {"threads": 7}
+    now = time.time()
+
+    # The first look ever leaves what later ones read; it too asks for each object once.
+    first = world.dependencies(world.hook())
+    reads = world.reads(lambda: first.awaited("decided", world.last, now))
+    assert reads["GetObject"] <= 3 * count
+    again = world.reads(lambda: first.awaited("decided", world.last, now))
+    assert (again["GetObject"], again["HeadObject"], again["ListObjectsV2"]) == (0, 0, 1)
+
+    def look(need: Any, expected: Interval | None, **settings: Any) -> int:
+        fresh = world.dependencies(world.hook(), **settings)
+        found: list[Interval | None] = []
+        reads = world.reads(lambda: found.append(fresh.awaited(need, world.last, now)))
+        assert found == [expected]
+        assert reads["ListObjectsV2"] <= 2 + count // 20
+        return reads["GetObject"] + reads["HeadObject"]
+
+    assert look("cleaned", None) <= 20
+    assert look("decided", undecided) <= 20
+    assert look("cleaned", world.earlier[0], **other) <= 20
+    assert look("decided", world.earlier[0], **other) <= 20
