@@ -5,38 +5,38 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_sagemaker.engine.endpoints.fleet import Blend, Fleet, Target, Variant
+from local_sagemaker.engine.endpoints.fleet import Fleet, Target, TrafficSplit, Variant
 from local_sagemaker.engine.processes.wire import Client
 
 
 def fleet(weights: list[float]) -> Fleet:
     """A fleet with variants `0`, `1`, ... of these weights."""
-    return Fleet({str(place): Variant(str(place), weight) for place, weight in enumerate(weights)})
+    return Fleet({str(number): Variant(str(number), weight) for number, weight in enumerate(weights)})
 
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=5).filter(any), st.integers(1, 200))
 def test_traffic_follows_the_weights_to_within_one(weights: list[int], invocations: int):
     """After any number of invocations each variant has its share, less than one off for each rival."""
     chosen = fleet([float(weight) for weight in weights])
-    counts = Counter(variant.name for _ in range(invocations) if (variant := chosen.choose()))
+    counts = Counter(variant.name for _ in range(invocations) if (variant := chosen.choose_variant()))
 
     assert sum(counts.values()) == invocations
-    for place, weight in enumerate(weights):
-        assert abs(counts[str(place)] - invocations * weight / sum(weights)) < len(weights)
+    for number, weight in enumerate(weights):
+        assert abs(counts[str(number)] - invocations * weight / sum(weights)) < len(weights)
 
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=5).filter(any))
 def test_a_round_of_traffic_is_shared_exactly(weights: list[int]):
     """As many invocations as the weights' sum give each variant just its weight."""
     chosen = fleet([float(weight) for weight in weights])
-    counts = Counter(variant.name for _ in range(sum(weights)) if (variant := chosen.choose()))
+    counts = Counter(variant.name for _ in range(sum(weights)) if (variant := chosen.choose_variant()))
 
-    assert [counts[str(place)] for place in range(len(weights))] == weights
+    assert [counts[str(number)] for number in range(len(weights))] == weights
 
 
 def test_no_weight_at_all_chooses_nothing():
     """Weights of 0 everywhere leave only TargetVariant."""
-    assert fleet([0, 0]).choose() is None
+    assert fleet([0, 0]).choose_variant() is None
 
 
 def test_the_idlest_healthy_container_is_chosen():
@@ -45,14 +45,14 @@ def test_the_idlest_healthy_container_is_chosen():
     other = Target(Client(4))
     variant = Variant("v", 1.0, [sick, busy, idle, other])
 
-    assert [variant.choose() for _ in range(4)] == [idle, other, idle, other]
-    assert Variant("v", 1.0, [sick]).choose() is None
+    assert [variant.choose_target() for _ in range(4)] == [idle, other, idle, other]
+    assert Variant("v", 1.0, [sick]).choose_target() is None
 
 
-def test_a_blend_gives_each_fleet_its_share():
+def test_a_traffic_split_gives_each_fleet_its_share():
     """To within one invocation, whether a variant is named or not."""
-    old, new = (Fleet({"main": Variant("main", 1.0)}) for _ in range(2))
-    blend = Blend(old, new, 0.1)
-    chosen = [blend.choose() for _ in range(50)] + [blend.named("main") for _ in range(50)]
-    assert sum(variant is new.variants["main"] for variant in chosen) == 10
-    assert blend.named("none") is None
+    previous, candidate = (Fleet({"main": Variant("main", 1.0)}) for _ in range(2))
+    split = TrafficSplit(previous, candidate, 0.1)
+    chosen = [split.choose_variant() for _ in range(50)] + [split.variant_named("main") for _ in range(50)]
+    assert sum(variant is candidate.variants["main"] for variant in chosen) == 10
+    assert split.variant_named("none") is None

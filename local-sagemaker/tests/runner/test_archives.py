@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local_sagemaker.engine.endpoints.model_data import ModelDataError, unpack
+from local_sagemaker.engine.processes.model_data import ModelDataError, unpack_model
 
 Member = tuple[str, bytes, str]
 LONG = "d" * 247
@@ -68,7 +68,7 @@ def test_no_member_leaves_the_folder(tmp_path: Path, members: list[Member]):
     folder = tmp_path / "model"
     folder.mkdir()
     with pytest.raises(ModelDataError, match="is refused"):
-        unpack(packed(tmp_path / "model.tar.gz", members), folder, "s3://lab/model.tar.gz")
+        unpack_model(packed(tmp_path / "model.tar.gz", members), folder, "s3://lab/model.tar.gz")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "model.tar.gz", "present"]
     assert (tmp_path / "present").read_text() == "as it was"
 
@@ -76,5 +76,5 @@ def test_no_member_leaves_the_folder(tmp_path: Path, members: list[Member]):
 def test_an_absolute_path_lands_in_the_folder(tmp_path: Path):
     """As tar does, and a link that stays inside is kept."""
     members = [("/weights/a", tarfile.REGTYPE, "1"), ("latest", tarfile.SYMTYPE, "weights/a")]
-    unpack(packed(tmp_path / "model.tar.gz", members), tmp_path, "s3://lab/model.tar.gz")
+    unpack_model(packed(tmp_path / "model.tar.gz", members), tmp_path, "s3://lab/model.tar.gz")
     assert (tmp_path / "latest").read_text() == "1"

@@ -1,4 +1,4 @@
-"""CloudWatch alarms: put, describe and delete; what they judge by is in runner/alarms.py."""
+"""CloudWatch alarms: put, describe and delete; domain/cloudwatch.py judges them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from local_sagemaker.engine.endpoints.alarms import COMPARISONS, KIND, MISSING, UNKNOWN, current
-from local_sagemaker.engine.endpoints.meters import MINUTE_S, Distribution
-from local_sagemaker.engine.endpoints.series import statistic
+from local_sagemaker.domain.cloudwatch import (
+    COMPARISONS,
+    INSUFFICIENT_DATA,
+    MINUTE_S,
+    MISSING_DATA_TREATMENTS,
+)
+from local_sagemaker.engine.endpoints.metrics import ALARM_KIND, read_alarm
 from local_sagemaker.errors import (
     InvalidParameterCombinationException,
     InvalidParameterValueException,
     ValidationException,
 )
+from local_sagemaker.services import metric_data
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.services.sagemaker.listing import pairs
@@ -47,19 +52,19 @@ async def put_metric_alarm(context: Context, parameters: dict[str, Any]) -> None
     name, now = parameters["AlarmName"], time.time()
     document = {key: value for key, value in parameters.items() if key != "Tags"}
     resource = Resource(
-        kind=KIND,
+        kind=ALARM_KIND,
         name=name,
         arn=context.arn("cloudwatch", f"alarm:{name}"),
         created=now,
         modified=now,
         document=document,
-        state={"value": UNKNOWN, "reason": "Unchecked: Initial alarm creation", "since": now},
+        state={"value": INSUFFICIENT_DATA, "reason": "Unchecked: Initial alarm creation", "since": now},
     )
     try:
         context.store.insert(resource, pairs(parameters.get("Tags")))
     except TakenError:
         # as CloudWatch does: its state stays what it was until it is judged again
-        context.store.change(KIND, name, lambda found: replace(found, modified=now, document=document))
+        context.store.change(ALARM_KIND, name, lambda found: replace(found, modified=now, document=document))
 
 
 @operation("cloudwatch", "DescribeAlarms")
@@ -74,12 +79,12 @@ async def describe_alarms(context: Context, parameters: dict[str, Any]) -> dict[
     if "MetricAlarm" not in parameters.get("AlarmTypes", ["MetricAlarm"]):
         return {"MetricAlarms": [], "CompositeAlarms": []}
     prefix, size = parameters.get("AlarmNamePrefix", ""), parameters.get("MaxRecords", PAGE)
-    known = [resource.name for resource in context.store.search(KIND, Query(sort_by="name"))]
+    known = [resource.name for resource in context.store.search(ALARM_KIND, Query(sort_by="name"))]
     chosen = [name for name in known if name > token and name.startswith(prefix)]
     if names is not None:
         chosen = [name for name in chosen if name in names]
     meters = context.hosting.meters
-    alarms = [alarm for name in chosen if (alarm := current(context.store, meters, name)) is not None]
+    alarms = [alarm for name in chosen if (alarm := read_alarm(context.store, meters, name)) is not None]
     found = [alarm for alarm in alarms if _is_wanted(alarm, parameters)]
     more = found[size - 1].name if len(found) > size else None
     return {
@@ -93,7 +98,7 @@ async def describe_alarms(context: Context, parameters: dict[str, Any]) -> dict[
 async def delete_alarms(context: Context, parameters: dict[str, Any]) -> None:
     """Forget alarms; names that there are not do not matter."""
     for name in parameters["AlarmNames"]:
-        context.store.delete(KIND, name)
+        context.store.delete(ALARM_KIND, name)
 
 
 def _check(parameters: Mapping[str, Any]) -> None:
@@ -108,16 +113,16 @@ def _check(parameters: Mapping[str, Any]) -> None:
     if ("Statistic" in parameters) == ("ExtendedStatistic" in parameters):
         raise InvalidParameterCombinationException("Give either Statistic or ExtendedStatistic.")
     if "ExtendedStatistic" in parameters:
-        probe = Distribution()
-        probe.add(1.0)
-        statistic(probe, parameters["ExtendedStatistic"])
+        metric_data.check_statistic(parameters["ExtendedStatistic"])
     if parameters["ComparisonOperator"] not in COMPARISONS:
         raise InvalidParameterValueException(
             f"{parameters['ComparisonOperator']} needs anomaly detection, which is not emulated. There are "
             f"{', '.join(COMPARISONS)}."
         )
-    if parameters.get("TreatMissingData", "missing") not in MISSING:
-        raise InvalidParameterValueException(f"TreatMissingData is one of {', '.join(MISSING)}.")
+    if parameters.get("TreatMissingData", "missing") not in MISSING_DATA_TREATMENTS:
+        raise InvalidParameterValueException(
+            f"TreatMissingData is one of {', '.join(MISSING_DATA_TREATMENTS)}."
+        )
     _check_periods(parameters)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from local_sagemaker.engine.endpoints.async_requests import AsyncRequest
-from local_sagemaker.engine.endpoints.invoke import COMING_BACK, Route
+from local_sagemaker.engine.endpoints.invoke import RESTARTING, EndpointRoute
 from local_sagemaker.errors import ValidationException
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
@@ -40,8 +40,8 @@ async def invoke_endpoint_async(context: Context, parameters: dict[str, Any]) ->
     }
 
 
-def _endpoint(context: Context, name: str) -> tuple[Route, Mapping[str, Any]]:
-    route: Route | None = context.hosting.routes.get(name)
+def _endpoint(context: Context, name: str) -> tuple[EndpointRoute, Mapping[str, Any]]:
+    route: EndpointRoute | None = context.hosting.routes.get(name)
     if route is None:
         raise ValidationException(f"Endpoint {name} of account {context.account} not found.")
     if route.asynchronous is None:
@@ -49,7 +49,7 @@ def _endpoint(context: Context, name: str) -> tuple[Route, Mapping[str, Any]]:
             f"Endpoint {name} of account {context.account} does not support this inference type. Its "
             "configuration needs an AsyncInferenceConfig."
         )
-    if route.fleet is None and route.status not in COMING_BACK:
+    if route.fleet is None and route.status not in RESTARTING:
         raise ValidationException(
             f"Endpoint {name} of account {context.account} is not in service: its status is {route.status}."
         )
@@ -67,7 +67,7 @@ def _check(parameters: Mapping[str, Any]) -> None:
 
 
 def _request(
-    route: Route, parameters: Mapping[str, Any], config: Mapping[str, Any], inference_id: str
+    route: EndpointRoute, parameters: Mapping[str, Any], config: Mapping[str, Any], inference_id: str
 ) -> AsyncRequest:
     own = str(uuid.uuid4())
     body = parameters.get("Body")

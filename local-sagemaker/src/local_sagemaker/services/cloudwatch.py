@@ -1,7 +1,7 @@
 """CloudWatch metrics: what became of the invocations of endpoints, and what was put by PutMetricData.
 
-The namespace AWS/SageMaker has the service's own counters, as runner/meters.py says; all others are what
-metric_data.py keeps.
+The namespace AWS/SageMaker holds the service's own counters (engine/endpoints/metrics.py); all other
+namespaces hold what metric_data.py keeps.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from local_sagemaker.engine.endpoints.meters import METRICS
-from local_sagemaker.engine.endpoints.series import ENDPOINT, NAMESPACE, VARIANT, series, statistic
+from local_sagemaker.domain.cloudwatch import Distribution, statistic
+from local_sagemaker.engine.endpoints.metrics import ENDPOINT, METRICS, NAMESPACE, VARIANT, read_series
 from local_sagemaker.errors import (
     InvalidParameterCombinationException,
     InvalidParameterValueException,
@@ -57,12 +57,12 @@ async def get_metric_statistics(context: Context, parameters: dict[str, Any]) ->
         )
     unit = _unit(context, parameters)
     points = []
-    for at, values in series(
+    for at, values in read_series(
         context.store, context.hosting.meters, parameters, parameters["Period"], (start, end)
     ).items():
-        point = {"Timestamp": at, "Unit": unit, **{name: statistic(values, name) for name in plain}}
+        point = {"Timestamp": at, "Unit": unit, **{name: _statistic(values, name) for name in plain}}
         if extended:
-            point["ExtendedStatistics"] = {name: statistic(values, name) for name in extended}
+            point["ExtendedStatistics"] = {name: _statistic(values, name) for name in extended}
         points.append(point)
     return {"Label": parameters["MetricName"], "Datapoints": points}
 
@@ -83,15 +83,20 @@ def _result(
     context: Context, query: Mapping[str, Any], start: datetime, end: datetime, *, is_rising: bool
 ) -> dict[str, Any]:
     asked = query["MetricStat"]
-    found = series(context.store, context.hosting.meters, asked["Metric"], asked["Period"], (start, end))
+    found = read_series(context.store, context.hosting.meters, asked["Metric"], asked["Period"], (start, end))
     moments = sorted(found, reverse=not is_rising)
     return {
         "Id": query["Id"],
         "Label": query.get("Label", asked["Metric"].get("MetricName")),
         "Timestamps": moments,
-        "Values": [statistic(found[at], asked["Stat"]) for at in moments],
+        "Values": [_statistic(found[at], asked["Stat"]) for at in moments],
         "StatusCode": "Complete",
     }
+
+
+def _statistic(values: Distribution, name: str) -> float:
+    metric_data.check_statistic(name)
+    return statistic(values, name)
 
 
 def _span(parameters: Mapping[str, Any]) -> tuple[datetime, datetime]:

@@ -8,10 +8,10 @@ from typing import Protocol
 
 from local_sagemaker.base import Service
 from local_sagemaker.engine.endpoints.async_requests import AsyncRequest
-from local_sagemaker.engine.endpoints.invoke import Route
-from local_sagemaker.engine.endpoints.meters import Meters
-from local_sagemaker.engine.endpoints.replica_set import Plan
-from local_sagemaker.engine.endpoints.rollout import Stage
+from local_sagemaker.engine.endpoints.endpoint_records import EndpointPlan
+from local_sagemaker.engine.endpoints.invoke import EndpointRoute
+from local_sagemaker.engine.endpoints.metrics import Meters
+from local_sagemaker.engine.endpoints.rollout import RolloutStage
 from local_sagemaker.storage.store import Document
 
 
@@ -46,7 +46,7 @@ class Endpoints(Protocol):
     """Starts, updates and stops endpoints."""
 
     @property
-    def routes(self) -> Mapping[str, Route]:
+    def routes(self) -> Mapping[str, EndpointRoute]:
         """The endpoints that take invocations, by name."""
 
     @property
@@ -57,19 +57,19 @@ class Endpoints(Protocol):
     def queues(self) -> AsyncQueues:
         """The queues of asynchronous invocations."""
 
-    def create(self, name: str, plan: Plan) -> None:
+    def create(self, name: str, plan: EndpointPlan) -> None:
         """Begin the first rollout of an endpoint that is in the store as Creating."""
 
-    def update(self, name: str, plan: Plan, deployment: Document) -> None:
+    def update(self, name: str, plan: EndpointPlan, deployment: Document) -> None:
         """Begin the rollout of another plan; the endpoint is in the store as Updating."""
 
-    def rescale(self, name: str, plan: Plan) -> None:
+    def rescale(self, name: str, plan: EndpointPlan) -> None:
         """Begin to change weights and counts; the endpoint is in the store as Updating."""
 
     def delete(self, name: str) -> None:
         """Begin to remove an endpoint that is in the store as Deleting."""
 
-    def stage(self, name: str) -> Stage:
+    def stage(self, name: str) -> RolloutStage:
         """Return how far the rollout of an endpoint is."""
 
 

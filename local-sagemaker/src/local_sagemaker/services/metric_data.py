@@ -9,7 +9,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from local_sagemaker.engine.endpoints.series import KEPT_S, VALUES, dimensions_of
+from local_sagemaker.domain.cloudwatch import (
+    POINTS_KEPT_S,
+    VALUES_PER_DATUM,
+    dimensions_key,
+    is_statistic,
+)
 from local_sagemaker.errors import InvalidParameterCombinationException, InvalidParameterValueException
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
@@ -39,12 +44,21 @@ def put_metric_data(context: Context, parameters: dict[str, Any]) -> None:
         *(datum for item in parameters.get("EntityMetricData", []) for datum in item.get("MetricData", [])),
     ]
     rows = [_row(namespace, datum, now) for datum in data]
-    context.store.put_points(rows, now - KEPT_S)
+    context.store.put_points(rows, now - POINTS_KEPT_S)
+
+
+def check_statistic(name: str) -> None:
+    """Raise InvalidParameterValueException if there is no statistic of this name."""
+    if not is_statistic(name):
+        raise InvalidParameterValueException(
+            f"The statistic {name!r} is not emulated. There are SampleCount, Sum, Average, Minimum, Maximum, "
+            "and percentiles such as p99."
+        )
 
 
 def unit(store: Store, metric: Mapping[str, Any]) -> str:
     """The unit in which the points of a metric were last put."""
-    series = (metric.get("Namespace", ""), metric.get("MetricName", ""), dimensions_of(metric))
+    series = (metric.get("Namespace", ""), metric.get("MetricName", ""), dimensions_key(metric))
     names = dict(zip(("namespace", "metric", "dimensions"), series, strict=True))
     rows = store.points(**names, begin=0.0, end=time.time() + FUTURE_S)
     return str(rows[-1]["unit"]) if rows else "None"
@@ -60,7 +74,7 @@ def _row(namespace: str, datum: Mapping[str, Any], now: float) -> dict[str, Any]
     return {
         "namespace": namespace,
         "metric": name,
-        "dimensions": dimensions_of(datum),
+        "dimensions": dimensions_key(datum),
         "at": at,
         "unit": datum.get("Unit", "None"),
         **_content(name, datum),
@@ -79,9 +93,10 @@ def _content(name: str, datum: Mapping[str, Any]) -> dict[str, Any]:
         return {"low": given["Minimum"], "high": given["Maximum"], "content": json.dumps(content)}
     found = datum["Values"] if "Values" in datum else [datum["Value"]]
     counts = datum.get("Counts", [1.0] * len(found))
-    if len(counts) != len(found) or not 0 < len(found) <= VALUES:
+    if len(counts) != len(found) or not 0 < len(found) <= VALUES_PER_DATUM:
         raise InvalidParameterValueException(
-            f"{name} has {len(found)} Values and {len(counts)} Counts. Give up to {VALUES}, one count each."
+            f"{name} has {len(found)} Values and {len(counts)} Counts. Give at most {VALUES_PER_DATUM} values, "
+            "and one count for each."
         )
     _check(name, [*found, *counts])
     pairs = list(zip(found, counts, strict=True))

@@ -17,12 +17,12 @@ from urllib.parse import unquote
 from local_sagemaker.auth.admission import admit
 from local_sagemaker.engine.endpoints.invoke import (
     BODY_LIMIT_BYTES,
+    EndpointRoute,
     InvokeError,
     Reply,
-    Route,
+    endpoint_figures,
     invalid,
     invoke,
-    summary,
     too_large,
 )
 from local_sagemaker.errors import AwsError
@@ -96,12 +96,12 @@ async def reply_to(context: Context, name: str, headers: Mapping[bytes, bytes], 
 
 
 def _figures(context: Context, name: str) -> bytes:
-    found = {**summary(_route(context, name)), "unanswered": context.hosting.queues.unanswered(name)}
+    found = {**endpoint_figures(_route(context, name)), "unanswered": context.hosting.queues.unanswered(name)}
     return json.dumps(found).encode()
 
 
-def _route(context: Context, name: str) -> Route:
-    route: Route | None = context.hosting.routes.get(name)
+def _route(context: Context, name: str) -> EndpointRoute:
+    route: EndpointRoute | None = context.hosting.routes.get(name)
     if route is None:
         raise invalid(f"Endpoint {name} of account {context.account} not found.")
     return route

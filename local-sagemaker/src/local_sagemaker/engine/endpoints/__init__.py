@@ -1,1 +1,1 @@
-"""Endpoints: containers, rollouts, invocations, capture and metrics."""
+"""Endpoints: their replica sets, rollouts, invocations, data capture and metrics."""

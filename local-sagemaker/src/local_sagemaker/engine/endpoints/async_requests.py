@@ -1,4 +1,4 @@
-"""Invocations that were accepted to be carried out later, kept in the store until they are answered."""
+"""The accepted requests of asynchronous endpoints, kept in the store until they are answered."""
 
 from __future__ import annotations
 
@@ -16,97 +16,97 @@ from local_sagemaker.storage.store import Query, Resource, Store
 KIND = "async-invocation"
 #: SageMaker's limit of an input object, in bytes
 INPUT_LIMIT_BYTES = 1024**3
-#: what is taken for the "optimal value" that SageMaker chooses for MaxConcurrentInvocationsPerInstance
+#: stands for the "optimal value" that SageMaker chooses for MaxConcurrentInvocationsPerInstance
 DEFAULT_PER_INSTANCE = 4
-#: how many requests are read at once: their bodies come along
+#: how many requests are read at once; each comes with its body
 PAGE = 200
 
 
 class InputError(Exception):
-    """The input cannot be given to the model; the text says why."""
+    """The model cannot get the input; the text says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AsyncRequest:
-    """One invocation as it was accepted: nothing more is read from the endpoint's configuration later."""
+    """One request as it was accepted: later changes of the endpoint's configuration do not touch it."""
 
-    #: made for this request alone; the objects that answer it are named for it
+    #: unique; names the objects that answer the request
     id: str
     endpoint: str
-    #: what the container is sent besides the body, names in lower case
+    #: headers for the container, names in lower case
     headers: Mapping[str, str]
-    #: S3 URI of the body; None if it is `body`
+    #: S3 URI of the body; None: it is `body`
     input_uri: str | None
-    #: the body itself, in base64
+    #: the body in base64
     body: str | None
-    #: S3 URI of the object to be written when all goes well
+    #: S3 URI of the answer
     output_uri: str
-    #: the same for a failure; None: nobody is told
+    #: S3 URI of the error if the request fails; None: it is not written
     failure_uri: str | None
     #: seconds since 1970
     accepted: float
-    #: how long it may wait
+    #: how long it may wait, in seconds
     ttl_s: float
-    #: how long it may take, from the moment it is sent to a container
+    #: how long the container may take, in seconds
     timeout_s: float
 
     @property
     def is_expired(self) -> bool:
-        """Whether it has waited too long."""
+        """Return whether it has waited too long."""
         return time.time() > self.accepted + self.ttl_s
 
 
-def keep(context: Service, request: AsyncRequest) -> None:
-    """Put a request into the store; on the disk when this returns."""
+def keep_request(service: Service, request: AsyncRequest) -> None:
+    """Put a request into the store; it is on the disk on return."""
     resource = Resource(
         kind=KIND,
         name=request.id,
-        arn=context.arn("sagemaker", f"{KIND}/{request.id}"),
+        arn=service.arn("sagemaker", f"{KIND}/{request.id}"),
         created=request.accepted,
         modified=request.accepted,
         document={},
         state=asdict(request),
         parent=request.endpoint,
     )
-    context.store.insert(resource)
+    service.store.insert(resource)
 
 
-def load(store: Store, request_id: str) -> AsyncRequest | None:
-    """A request that is not answered yet."""
-    found = store.get(KIND, request_id)
-    return None if found is None else AsyncRequest(**found.state)
+def load_request(store: Store, request_id: str) -> AsyncRequest | None:
+    """Return a request that is not answered yet; None if it is."""
+    resource = store.get(KIND, request_id)
+    return None if resource is None else AsyncRequest(**resource.state)
 
 
-def waiting(store: Store, endpoint: str | None = None) -> list[tuple[str, str]]:
-    """Endpoint and id of every request (of one endpoint) that is not answered yet, the oldest first."""
-    found: list[tuple[str, str]] = []
+def waiting_requests(store: Store, endpoint: str | None = None) -> list[tuple[str, str]]:
+    """Return endpoint and id of every request (of one endpoint) without an answer, the oldest first."""
+    waiting: list[tuple[str, str]] = []
     query = Query(parent=endpoint, limit=PAGE)
     while page := store.search(KIND, query):
-        found += [(resource.parent, resource.name) for resource in page]
+        waiting += [(resource.parent, resource.name) for resource in page]
         query = replace(query, after=(page[-1].created, page[-1].name))
-    return found
+    return waiting
 
 
-def forget(store: Store, request_id: str) -> None:
-    """Let go of a request: it is answered, or its endpoint is gone."""
+def forget_request(store: Store, request_id: str) -> None:
+    """Delete a request that is answered, or whose endpoint is gone."""
     store.delete(KIND, request_id)
 
 
 def is_answered(objects: ObjectStore, request: AsyncRequest) -> bool:
-    """Whether a kill of the service came between the answer and `forget`."""
+    """Return whether the service was killed between the answer of a request and `forget_request`."""
     uris = [uri for uri in (request.output_uri, request.failure_uri) if uri and request.id in uri]
     return any(
         objects.has_bucket(bucket) and objects.find(bucket, key) is not None
-        for bucket, key in map(place, uris)
+        for bucket, key in map(bucket_and_key, uris)
     )
 
 
-def opened(objects: ObjectStore, request: AsyncRequest) -> tuple[BinaryIO, int]:
-    """The body of a request as an open file, and its size; InputError when there is none to be had."""
+def open_input(objects: ObjectStore, request: AsyncRequest) -> tuple[BinaryIO, int]:
+    """Return the body of a request as an open file, and its size; raise InputError if there is none."""
     if request.input_uri is None:
         body = base64.b64decode(request.body or "")
         return io.BytesIO(body), len(body)
-    bucket, key = place(request.input_uri)
+    bucket, key = bucket_and_key(request.input_uri)
     if not key or not objects.has_bucket(bucket) or objects.find(bucket, key) is None:
         raise InputError(f"There is no object {request.input_uri}. Upload the input before it is invoked.")
     info, file = objects.open(bucket, key)
@@ -119,14 +119,14 @@ def opened(objects: ObjectStore, request: AsyncRequest) -> tuple[BinaryIO, int]:
     return file, info.size
 
 
-def place(uri: str) -> tuple[str, str]:
-    """Bucket and key of an S3 URI."""
+def bucket_and_key(uri: str) -> tuple[str, str]:
+    """Return bucket and key of an S3 URI."""
     bucket, _, key = uri.partition("://")[2].partition("/")
     return bucket, key
 
 
-def per_instance(config: Mapping[str, Any]) -> int:
-    """How many invocations an AsyncInferenceConfig lets a container have at a time."""
+def invocations_per_instance(config: Mapping[str, Any]) -> int:
+    """Return how many invocations an AsyncInferenceConfig allows a container at a time."""
     limit: int = config.get("ClientConfig", {}).get(
         "MaxConcurrentInvocationsPerInstance", DEFAULT_PER_INSTANCE
     )

@@ -1,29 +1,33 @@
-"""Data capture of endpoints: which invocations are kept, in which form, and in which files they appear."""
+"""Data capture of endpoints: which invocations are sampled, their records, and the files of the records."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import logging
 import random
+import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
 log = logging.getLogger(__name__)
 
-#: a variant's events are written when they are this many bytes ...
+#: a variant's events are written when they have this many bytes ...
 FLUSH_BYTES = 4 * 1024 * 1024
-#: ... or, whatever their size, after this time, in seconds
+#: ... and at this interval at the latest, in seconds
 FLUSH_INTERVAL_S = 2.0
+#: how often buffers are looked at, in seconds
+TICK_S = 0.2
 
 Mode = Literal["Input", "Output"]
 
 
-class Objects(Protocol):
-    """The part of the object store that capturing needs."""
+class CaptureStore(Protocol):
+    """The part of the object store that the data capture needs."""
 
     def put_bytes(self, bucket: str, key: str, content: bytes) -> Any:  # noqa: ANN401 - unused
         """Store an object, whole or not at all."""
@@ -36,65 +40,65 @@ class CaptureConfig:
     bucket: str
     #: key prefix, without a slash at its end
     prefix: str
-    #: 0..100
+    #: 0 to 100
     sampling_percentage: int
     modes: frozenset[Mode]
     csv_types: frozenset[str]
     json_types: frozenset[str]
 
     @classmethod
-    def from_request(cls, given: Mapping[str, Any] | None) -> CaptureConfig | None:
-        """Read it from a request; None when nothing is to be captured."""
-        if not given or not given.get("EnableCapture", True):
+    def from_request(cls, config: Mapping[str, Any] | None) -> CaptureConfig | None:
+        """Parse a DataCaptureConfig; return None if it captures nothing."""
+        if not config or not config.get("EnableCapture", True):
             return None
-        bucket, _, prefix = given["DestinationS3Uri"].partition("://")[2].partition("/")
+        bucket, _, prefix = config["DestinationS3Uri"].partition("://")[2].partition("/")
         modes: set[Mode] = set()
-        for option in given["CaptureOptions"]:
+        for option in config["CaptureOptions"]:
             both = option["CaptureMode"] == "InputAndOutput"
             modes |= {"Input", "Output"} if both else {option["CaptureMode"]}
-        types = given.get("CaptureContentTypeHeader", {})
+        types = config.get("CaptureContentTypeHeader", {})
         return cls(
             bucket=bucket,
             prefix=prefix.rstrip("/"),
-            sampling_percentage=given["InitialSamplingPercentage"],
+            sampling_percentage=config["InitialSamplingPercentage"],
             modes=frozenset(modes),
-            csv_types=frozenset(map(_kind, types.get("CsvContentTypes", []))),
-            json_types=frozenset(map(_kind, types.get("JsonContentTypes", []))),
+            csv_types=frozenset(map(_media_type, types.get("CsvContentTypes", []))),
+            json_types=frozenset(map(_media_type, types.get("JsonContentTypes", []))),
         )
 
-    def takes(self) -> bool:
-        """Decide, by the sampling percentage, whether this invocation is kept."""
+    def is_sampled(self) -> bool:
+        """Draw, by the sampling percentage, whether to capture this invocation."""
         return random.uniform(0, 100) < self.sampling_percentage  # noqa: S311 - no secret
 
     def encoding(self, content_type: str) -> Literal["CSV", "JSON", "BASE64"]:
-        """How data of a content type stands in a record: as text only where its type is listed."""
-        kind = _kind(content_type)
-        if kind in self.csv_types:
+        """Return the encoding of a content type in a record: text only if the type is listed."""
+        media_type = _media_type(content_type)
+        if media_type in self.csv_types:
             return "CSV"
-        return "JSON" if kind in self.json_types else "BASE64"
+        return "JSON" if media_type in self.json_types else "BASE64"
 
 
 @dataclass(frozen=True)
-class Invocation:
-    """One invocation to be captured, as it was on the wire."""
+class CapturedInvocation:
+    """One invocation as it was on the wire."""
 
     time: datetime
-    given: bytes
-    given_type: str
-    answer: bytes
-    answer_type: str
+    input: bytes
+    input_type: str
+    output: bytes
+    output_type: str
     inference_id: str | None
     #: the header X-Amzn-SageMaker-Custom-Attributes
     custom_attributes: str | None = None
 
 
-def record(config: CaptureConfig, event: Invocation) -> bytes:
-    """One line of a capture file, with its line's end."""
+def capture_record(config: CaptureConfig, event: CapturedInvocation) -> bytes:
+    """Return one line of a capture file, newline included."""
     data: dict[str, Any] = {}
     if "Input" in config.modes:
-        data["endpointInput"] = _part(config, "INPUT", event.given, event.given_type)
+        data["endpointInput"] = _part(config, "INPUT", event.input, event.input_type)
     if "Output" in config.modes:
-        data["endpointOutput"] = _part(config, "OUTPUT", event.answer, event.answer_type)
+        data["endpointOutput"] = _part(config, "OUTPUT", event.output, event.output_type)
     metadata: dict[str, Any] = {"eventId": str(uuid.uuid4())}
     if event.custom_attributes is not None:
         metadata["customAttributes"] = [event.custom_attributes]
@@ -105,9 +109,9 @@ def record(config: CaptureConfig, event: Invocation) -> bytes:
     return json.dumps(line, separators=(",", ":")).encode() + b"\n"
 
 
-def key(config: CaptureConfig, endpoint: str, variant: str, time: datetime) -> str:
-    """A new object key for events of which the first came at `time`."""
-    name = f"{time:%Y/%m/%d/%H/%M-%S}-{time.microsecond // 1000:03d}-{uuid.uuid4()}.jsonl"
+def new_key(config: CaptureConfig, endpoint: str, variant: str, at: datetime) -> str:
+    """Return a new object key for events of which the first came at `at`."""
+    name = f"{at:%Y/%m/%d/%H/%M-%S}-{at.microsecond // 1000:03d}-{uuid.uuid4()}.jsonl"
     return "/".join(part for part in (config.prefix, endpoint, variant, name) if part)
 
 
@@ -124,51 +128,87 @@ def _part(config: CaptureConfig, mode: str, data: bytes, content_type: str) -> d
     return {"observedContentType": content_type, "mode": mode, "data": text, "encoding": encoding}
 
 
-def _kind(content_type: str) -> str:
+def _media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
 class CaptureBuffer:
-    """Events of one variant on their way to files; an invocation costs one append.
+    """Events of one variant that are not written yet; an invocation costs one append.
 
-    `add` and `take` are called on the event loop, `write` in a thread. What is not yet written is lost with
-    the process, as it is on SageMaker when an instance dies.
+    `add` and `take` are called on the event loop, `write` in a thread. A kill of the process loses the
+    events, as the death of an instance does on SageMaker.
     """
 
-    def __init__(self, config: CaptureConfig, endpoint: str, variant: str, objects: Objects) -> None:
+    def __init__(self, config: CaptureConfig, endpoint: str, variant: str, objects: CaptureStore) -> None:
         self.config = config
         self._endpoint, self._variant, self._objects = endpoint, variant, objects
-        self._events: list[Invocation] = []
+        self._events: list[CapturedInvocation] = []
         self._held_bytes = 0
 
     @property
     def is_full(self) -> bool:
-        """Whether it should be written before its time."""
+        """Return whether it should be written before its time."""
         return self._held_bytes >= FLUSH_BYTES
 
-    def add(self, event: Invocation) -> None:
-        """Hold an event."""
-        self._held_bytes += len(event.given) + len(event.answer)
+    def add(self, event: CapturedInvocation) -> None:
+        """Append an event."""
+        self._held_bytes += len(event.input) + len(event.output)
         self._events.append(event)
 
-    def take(self) -> list[Invocation]:
-        """Hand over what is held."""
+    def take(self) -> list[CapturedInvocation]:
+        """Return all events and forget them."""
         taken, self._events, self._held_bytes = self._events, [], 0
         return taken
 
-    def write(self, events: list[Invocation]) -> None:
-        """Write events, one file for each hour they fall into. Only whole files ever appear."""
+    def write(self, events: list[CapturedInvocation]) -> None:
+        """Write events, one file for each hour; a file appears only as a whole."""
         for hour in _by_hour(events):
-            place = key(self.config, self._endpoint, self._variant, hour[0].time)
-            content = b"".join(record(self.config, event) for event in hour)
+            key = new_key(self.config, self._endpoint, self._variant, hour[0].time)
+            content = b"".join(capture_record(self.config, event) for event in hour)
             try:
-                self._objects.put_bytes(self.config.bucket, place, content)
+                self._objects.put_bytes(self.config.bucket, key, content)
             except Exception:
-                log.exception("Lost %d captures meant for s3://%s/%s", len(hour), self.config.bucket, place)
+                log.exception("Lost %d captures meant for s3://%s/%s", len(hour), self.config.bucket, key)
 
 
-def _by_hour(events: Iterable[Invocation]) -> list[list[Invocation]]:
-    hours: dict[datetime, list[Invocation]] = {}
+class CaptureWriter:
+    """Writes buffers when they are full, at every FLUSH_INTERVAL_S, and at the end."""
+
+    def __init__(self, buffers: Callable[[], list[CaptureBuffer]]) -> None:
+        """Keep the function that returns the present buffers."""
+        self._buffers = buffers
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Start to write regularly."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Write all events and stop."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self.write(self._buffers())
+
+    async def write(self, buffers: Iterable[CaptureBuffer]) -> None:
+        """Write the events of these buffers."""
+        for buffer in buffers:
+            events = buffer.take()
+            if events:
+                # shielded: a cancelled write would lose the taken events
+                await asyncio.shield(asyncio.to_thread(buffer.write, events))
+
+    async def _run(self) -> None:
+        last = time.monotonic()
+        while True:
+            await asyncio.sleep(TICK_S)
+            is_due = time.monotonic() - last >= FLUSH_INTERVAL_S
+            last = time.monotonic() if is_due else last
+            await self.write([buffer for buffer in self._buffers() if is_due or buffer.is_full])
+
+
+def _by_hour(events: Iterable[CapturedInvocation]) -> list[list[CapturedInvocation]]:
+    hours: dict[datetime, list[CapturedInvocation]] = {}
     for event in events:
         hour = event.time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
         hours.setdefault(hour, []).append(event)

@@ -1,17 +1,14 @@
-"""The processes behind an endpoint at one moment, and which of them gets the next invocation."""
+"""The containers behind an endpoint at one moment, and which of them gets the next invocation."""
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from local_sagemaker.engine.endpoints.capture import CaptureBuffer
-from local_sagemaker.engine.endpoints.meters import Meter
+from local_sagemaker.engine.endpoints.metrics import Meter
 from local_sagemaker.engine.processes.wire import Client
-
-if TYPE_CHECKING:
-    from local_sagemaker.engine.endpoints.serverless import Pool
 
 #: how many of the latest latencies are kept for percentiles
 LATENCIES = 1000
@@ -19,26 +16,26 @@ LATENCIES = 1000
 
 @dataclass
 class Counters:
-    """What has happened to a variant's invocations since the service started."""
+    """What has become of a variant's invocations since the service started."""
 
     invocations: int = 0
     errors_4xx: int = 0
     errors_5xx: int = 0
     restarts: int = 0
-    #: the model's own time, of the latest invocations, in microseconds
+    #: the model's own time of the latest invocations, in microseconds
     model_latency_us: deque[int] = field(default_factory=lambda: deque(maxlen=LATENCIES))
-    #: what the service added to it, in microseconds
+    #: the time that the service added, in microseconds
     overhead_latency_us: deque[int] = field(default_factory=lambda: deque(maxlen=LATENCIES))
-    #: the same for CloudWatch, which outlasts this fleet
+    #: the same for CloudWatch; it outlasts this fleet
     meter: Meter = field(default_factory=Meter)
-    #: the same for the one configuration that this fleet was made of
+    #: the same for the configuration of this fleet alone
     config_meter: Meter = field(default_factory=Meter)
 
     def count(self, status: int, model_us: int | None, overhead_us: int | None) -> None:
         """Count one invocation that ended with `status`.
 
-        :param model_us: what the model took; None if no container has answered
-        :param overhead_us: what the service took besides, if that is known
+        :param model_us: time of the model; None if no container answered.
+        :param overhead_us: time of the service; None if unknown.
         """
         self.invocations += 1
         self.errors_4xx += 400 <= status < 500  # noqa: PLR2004 - HTTP's classes
@@ -61,31 +58,47 @@ class Target:
     in_flight: int = 0
 
 
+class TargetPool(Protocol):
+    """Containers that are taken for one invocation at a time: those of a serverless variant."""
+
+    async def take(self, size: int) -> Target:
+        """Return a container for a body of `size` bytes; `give_back` must follow."""
+
+    def give_back(self, target: Target) -> None:
+        """Take back a container."""
+
+
 @dataclass(eq=False)
 class Variant:
-    """A production variant: containers of one model that share its part of the traffic."""
+    """A production variant: containers of one model that share the variant's traffic."""
 
     name: str
     weight: float
     targets: list[Target] = field(default_factory=list)
     counters: Counters = field(default_factory=Counters)
     capture: CaptureBuffer | None = None
-    #: where a serverless variant's containers come from; None: all of them are in `targets`
-    pool: Pool | None = None
-    #: what the variant is owed by the rotation, in units of weight
+    #: gives out the containers of a serverless variant; None: choose from `targets`
+    pool: TargetPool | None = None
+    #: share of the traffic that the rotation still owes the variant, in units of weight
     credit: float = 0.0
 
-    def choose(self) -> Target | None:
-        """The healthy container with the fewest invocations in flight; None when there is none."""
+    def choose_target(self) -> Target | None:
+        """Return the healthy container with the fewest invocations in flight; None if none is healthy."""
         best = None
         for target in self.targets:
             if target.is_healthy and (best is None or target.in_flight < best.in_flight):
                 best = target
         if best is not None and len(self.targets) > 1:
-            # The last one chosen goes to the end, so that idle containers take turns.
+            # The chosen one goes to the end of the list, so that idle containers alternate.
             self.targets.remove(best)
             self.targets.append(best)
         return best
+
+    def release(self, target: Target) -> None:
+        """End an invocation's use of a container."""
+        target.in_flight -= 1
+        if self.pool is not None:
+            self.pool.give_back(target)
 
 
 @dataclass(eq=False)
@@ -94,11 +107,11 @@ class Fleet:
 
     variants: dict[str, Variant]
 
-    def choose(self) -> Variant | None:
-        """The variant whose turn it is, None when all weights are 0.
+    def choose_variant(self) -> Variant | None:
+        """Return the variant of the next invocation; None if all weights are 0.
 
         Smooth weighted rotation: of any number of invocations each variant gets its share to within one, so
-        that a canary's traffic is what its weight says even when there is little of it.
+        that a canary gets the traffic of its weight even when there is little traffic.
         """
         best, total = None, 0.0
         for variant in self.variants.values():
@@ -112,37 +125,32 @@ class Fleet:
             best.credit -= total
         return best
 
-    def named(self, name: str) -> Variant | None:
-        """The variant that an invocation asks for."""
+    def variant_named(self, name: str) -> Variant | None:
+        """Return the variant that an invocation names as its TargetVariant."""
         return self.variants.get(name)
 
-    @property
-    def in_flight(self) -> int:
-        """How many invocations wait for an answer."""
-        return sum(target.in_flight for variant in self.variants.values() for target in variant.targets)
 
+class TrafficSplit(Fleet):
+    """Two fleets while traffic shifts from the previous one to the candidate."""
 
-class Blend(Fleet):
-    """Two fleets while traffic goes over from one to the other."""
-
-    def __init__(self, former: Fleet, newcomer: Fleet, share: float) -> None:
-        super().__init__({**newcomer.variants, **former.variants})
-        self._former, self._newcomer, self._share = former, newcomer, share
-        #: what the newcomer is owed, in invocations; half, so that the first one is not always late
+    def __init__(self, previous: Fleet, candidate: Fleet, share: float) -> None:
+        super().__init__({**candidate.variants, **previous.variants})
+        self._previous, self._candidate, self._share = previous, candidate, share
+        #: invocations that the candidate is owed; it starts with half, or its first one would always be late
         self._credit = 0.5
 
-    def choose(self) -> Variant | None:
-        """The variant whose turn it is; of any number of turns the newcomer gets its share to within one."""
-        return self._turn().choose()
+    def choose_variant(self) -> Variant | None:
+        """Return the variant of the next invocation; the candidate gets its share to within one."""
+        return self._next_fleet().choose_variant()
 
-    def named(self, name: str) -> Variant | None:
-        """The variant of that name, of the fleet whose turn it is if both have it."""
-        turn = self._turn()
-        return turn.variants.get(name) or self.variants.get(name)
+    def variant_named(self, name: str) -> Variant | None:
+        """Return the variant of that name, of the next fleet if both have it."""
+        fleet = self._next_fleet()
+        return fleet.variants.get(name) or self.variants.get(name)
 
-    def _turn(self) -> Fleet:
+    def _next_fleet(self) -> Fleet:
         self._credit += self._share
         if self._credit < 1:
-            return self._former
+            return self._previous
         self._credit -= 1
-        return self._newcomer
+        return self._candidate

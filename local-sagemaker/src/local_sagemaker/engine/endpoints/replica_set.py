@@ -1,160 +1,118 @@
-"""All containers of one generation of an endpoint: what a rollout starts and what it replaces."""
+"""The replica set of one generation of an endpoint: what a rollout starts, and what it replaces."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+import shutil
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 from local_sagemaker.base import Service
-from local_sagemaker.engine.endpoints import model_data
 from local_sagemaker.engine.endpoints.capture import CaptureBuffer, CaptureConfig
-from local_sagemaker.engine.endpoints.container import ContainerError, container_spec
+from local_sagemaker.engine.endpoints.endpoint_records import EndpointPlan, VariantPlan
 from local_sagemaker.engine.endpoints.fleet import Counters, Fleet, Variant
-from local_sagemaker.engine.endpoints.instance import Instance
-from local_sagemaker.engine.endpoints.invoke import Route
-from local_sagemaker.engine.endpoints.meters import Meters
-from local_sagemaker.engine.endpoints.serverless import Pool
+from local_sagemaker.engine.endpoints.invoke import EndpointRoute
+from local_sagemaker.engine.endpoints.metrics import Meters
+from local_sagemaker.engine.endpoints.replica import Replica
+from local_sagemaker.engine.endpoints.serverless import ServerlessPool
 from local_sagemaker.engine.endpoints.streaming import TIMEOUT_S as STREAM_TIMEOUT_S
 from local_sagemaker.engine.processes import logs
+from local_sagemaker.engine.processes.container import ContainerError, ContainerSpec, running_process
 from local_sagemaker.engine.processes.forks import Forks
 from local_sagemaker.engine.processes.image import Images
+from local_sagemaker.engine.processes.model_data import install_model_data
 
 log = logging.getLogger(__name__)
 
-#: what a container has to become healthy when its variant does not say
-HEALTH_TIMEOUT_S = 240.0
 #: SageMaker's limit of an asynchronous invocation, in seconds
 ASYNC_TIMEOUT_S = 3600.0
+#: time between SIGTERM and SIGKILL of an orphan, in seconds
+ORPHAN_GRACE_S = 5.0
 
 
-@dataclass(frozen=True)
-class VariantPlan:
-    """One variant as it is to be: nothing more is read from the configuration or the model later."""
-
-    name: str
-    weight: float
-    count: int
-    #: container definition of the model: Image, ModelDataUrl, Environment, ...
-    definition: Mapping[str, Any]
-    model_name: str
-    health_timeout_s: float = HEALTH_TIMEOUT_S
-    #: ServerlessConfig; then `count` is 0
-    serverless: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class Plan:
-    """One generation of an endpoint, kept whole with it, so that it can be started again at any time."""
-
-    #: counts the rollouts of an endpoint
-    generation: int
-    config_name: str
-    variants: tuple[VariantPlan, ...]
-    #: DataCaptureConfig of the configuration
-    capture: Mapping[str, Any] | None = None
-    #: AsyncInferenceConfig of the configuration
-    asynchronous: Mapping[str, Any] | None = None
-
-    @property
-    def size(self) -> int:
-        """How many instances its largest variant has; 1 if none has any."""
-        return max(1, *(variant.count for variant in self.variants))
-
-    @property
-    def is_serverless(self) -> bool:
-        """Whether containers are there only while there is something to do."""
-        return any(variant.serverless is not None for variant in self.variants)
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Plan:
-        """The plan that `dataclasses.asdict` made this of."""
-        variants = tuple(VariantPlan(**variant) for variant in document["variants"])
-        kept = {name: document.get(name) for name in ("capture", "asynchronous")}
-        return cls(document["generation"], document["config_name"], variants, **kept)
-
-
-class Crew:
+class ReplicaSet:
     """The running containers of a plan."""
 
     def __init__(
         self,
-        context: Service,
+        service: Service,
         images: Images,
         endpoint: str,
-        plan: Plan,
+        plan: EndpointPlan,
         meters: Meters,
         *,
         forks: Forks | None = None,
     ) -> None:
         self.plan = plan
-        self._meters = meters
-        self._context, self._images, self._endpoint, self._forks = context, images, endpoint, forks
+        self._meters, self._forks = meters, forks
+        self._service, self._images, self._endpoint = service, images, endpoint
         self.fleet = Fleet({variant.name: self._variant(variant) for variant in plan.variants})
-        self._instances: dict[tuple[str, int], Instance] = {}
+        #: by variant and number within it
+        self._replicas: dict[tuple[str, int], Replica] = {}
         self._pools = {variant.name: self._pool(variant) for variant in plan.variants if variant.serverless}
 
     async def launch(self) -> None:
-        """Start all containers, and join them to the fleet when every one is healthy.
+        """Start all containers; they join the traffic when every one is healthy.
 
-        :raises ContainerError: when one does not become so; what was started is to be stopped by the caller.
+        :raises ContainerError: when one does not become healthy; none of them runs then.
         """
-        places = [(variant, place) for variant in self.plan.variants for place in range(variant.count)]
-        await self._add(places)
+        await self._add_replicas(
+            [(variant, number) for variant in self.plan.variants for number in range(variant.count)]
+        )
         for name, pool in self._pools.items():
-            await pool.adopt(self._home / name)
+            await pool.adopt(self._folder / name)
 
-    async def rescale(self, plan: Plan) -> None:
-        """Give the variants the weights and counts of `plan`, which differs in nothing else.
+    async def rescale(self, plan: EndpointPlan) -> None:
+        """Apply the weights and counts of `plan`, which differs in nothing else.
 
-        :raises ContainerError: when an added container does not become healthy; all is then as it was.
+        :raises ContainerError: when a new container does not become healthy; nothing has changed then.
         """
-        wanted = {(variant.name, place) for variant in plan.variants for place in range(variant.count)}
-        added = [
-            (variant, place)
-            for variant in plan.variants
-            for place in range(variant.count)
-            if (variant.name, place) not in self._instances
-        ]
-        await self._add(added)
+        wanted = [(variant, number) for variant in plan.variants for number in range(variant.count)]
+        await self._add_replicas(
+            [(variant, number) for variant, number in wanted if (variant.name, number) not in self._replicas]
+        )
         self.plan = plan
         for variant in plan.variants:
             self.fleet.variants[variant.name].weight = variant.weight
             if variant.serverless:
                 self._pools[variant.name].limit = variant.serverless["MaxConcurrency"]
-        gone = [self._instances.pop(key) for key in list(self._instances) if key not in wanted]
-        await asyncio.gather(*(instance.retire(self._drain_s) for instance in gone))
+        kept = {(variant.name, number) for variant, number in wanted}
+        surplus = [self._replicas.pop(key) for key in list(self._replicas) if key not in kept]
+        await asyncio.gather(*(replica.retire(self._drain_s) for replica in surplus))
 
     async def retire(self) -> None:
         """Wait for the invocations in flight, then stop all containers."""
-        running: list[Instance | Pool] = [*self._instances.values(), *self._pools.values()]
-        await asyncio.gather(*(one.retire(self._drain_s) for one in running))
+        await asyncio.gather(*(part.retire(self._drain_s) for part in self._running()))
 
     async def stop(self, timeout_s: float) -> None:
         """Stop all containers."""
-        running: list[Instance | Pool] = [*self._instances.values(), *self._pools.values()]
-        await asyncio.gather(*(one.stop(timeout_s) for one in running))
+        await asyncio.gather(*(part.stop(timeout_s) for part in self._running()))
 
-    async def _add(self, places: list[tuple[VariantPlan, int]]) -> None:
-        added: dict[tuple[str, int], Instance] = {}
+    def capture_buffers(self) -> list[CaptureBuffer]:
+        """Return the capture buffers of its variants."""
+        return [variant.capture for variant in self.fleet.variants.values() if variant.capture is not None]
+
+    def _running(self) -> list[Replica | ServerlessPool]:
+        return [*self._replicas.values(), *self._pools.values()]
+
+    async def _add_replicas(self, wanted: list[tuple[VariantPlan, int]]) -> None:
+        added: dict[tuple[str, int], Replica] = {}
         try:
             async with asyncio.TaskGroup() as group:
-                for variant, place in places:
-                    instance = self._instance(variant, place)
-                    added[variant.name, place] = self._instances[variant.name, place] = instance
-                    group.create_task(instance.launch())
-        except* Exception as errors:  # whatever it is, it has to become the endpoint's FailureReason
+                for variant, number in wanted:
+                    replica = self._replica(variant, number)
+                    added[variant.name, number] = self._replicas[variant.name, number] = replica
+                    group.create_task(replica.launch())
+        except* Exception as errors:  # every error becomes the endpoint's FailureReason
             log.warning("Endpoint %s: a container did not start", self._endpoint, exc_info=errors)
             for key in added:
-                del self._instances[key]
-            await asyncio.gather(*(instance.stop() for instance in added.values()))
+                del self._replicas[key]
+            await asyncio.gather(*(replica.stop() for replica in added.values()))
             raise ContainerError(str(errors.exceptions[0])) from errors.exceptions[0]
-        for instance in added.values():
-            instance.enlist()
+        for replica in added.values():
+            replica.join_traffic()
 
     def _variant(self, plan: VariantPlan) -> Variant:
         counters = Counters(
@@ -164,47 +122,77 @@ class Crew:
         variant = Variant(plan.name, plan.weight, counters=counters)
         capture = CaptureConfig.from_request(self.plan.capture)
         if capture is not None:
-            variant.capture = CaptureBuffer(capture, self._endpoint, plan.name, self._context.objects)
+            variant.capture = CaptureBuffer(capture, self._endpoint, plan.name, self._service.objects)
         return variant
 
-    def _pool(self, plan: VariantPlan) -> Pool:
+    def _pool(self, plan: VariantPlan) -> ServerlessPool:
         variant = self.fleet.variants[plan.name]
-        variant.pool = Pool(
-            Route(self._endpoint, self._context.account, self._context.region, "InService"),
+        pool = variant.pool = ServerlessPool(
+            EndpointRoute(self._endpoint, self._service.account, self._service.region, "InService"),
             variant,
-            functools.partial(self._instance, plan),
+            functools.partial(self._replica, plan),
             limit=(plan.serverless or {})["MaxConcurrency"],
-            idle_s=self._context.serverless_idle_s,
+            idle_s=self._service.serverless_idle_s,
         )
-        return variant.pool
+        return pool
 
     @property
     def _drain_s(self) -> float:
-        """How long an invocation under way may still take."""
+        """Return how long an invocation in flight may still take."""
         return STREAM_TIMEOUT_S if self.plan.asynchronous is None else ASYNC_TIMEOUT_S
 
     @property
-    def _home(self) -> Path:
-        return home(self._context, self._endpoint) / str(self.plan.generation)
+    def _folder(self) -> Path:
+        return endpoint_folder(self._service, self._endpoint) / str(self.plan.generation)
 
-    def _instance(self, plan: VariantPlan, place: int) -> Instance:
-        workspace = self._home / plan.name / str(place)
-        instance_name = f"i-{self.plan.generation:04d}-{place}"
-        group = f"/aws/sagemaker/Endpoints/{self._endpoint}"
-        spec = container_spec(
-            self._context,
-            self._images.resolve(plan.definition["Image"]),
-            plan.definition,
+    def _replica(self, plan: VariantPlan, number: int) -> Replica:
+        workspace = self._folder / plan.name / str(number)
+        stream = f"{plan.name}/i-{self.plan.generation:04d}-{number}"
+        image = self._images.resolve(plan.definition["Image"])
+        variables = {**self._service.container_variables(), **plan.definition.get("Environment", {})}
+        spec = ContainerSpec(
+            argv=image.command("serve"),
+            environment=image.variables(variables, workspace),
             workspace=workspace,
-            log_path=logs.path(self._context.root, group, f"{plan.name}/{instance_name}"),
+            log_path=logs.path(self._service.root, f"/aws/sagemaker/Endpoints/{self._endpoint}", stream),
             forks=self._forks,
         )
-        prepare = functools.partial(
-            model_data.place, plan.definition, self._context.objects, workspace / "ml/model"
-        )
-        return Instance(spec, self.fleet.variants[plan.name], prepare, health_timeout_s=plan.health_timeout_s)
+        folder = workspace / "ml/model"
+        prepare = functools.partial(install_model_data, plan.definition, self._service.objects, folder)
+        variant = self.fleet.variants[plan.name]
+        return Replica(spec, variant, prepare, health_timeout_s=plan.health_timeout_s)
 
 
-def home(context: Service, endpoint: str) -> Path:
-    """The folder of an endpoint's workspaces."""
-    return context.root / "endpoints" / endpoint
+def endpoint_folder(service: Service, endpoint: str) -> Path:
+    """Return the folder of an endpoint's workspaces: generation / variant / number."""
+    return service.root / "endpoints" / endpoint
+
+
+async def stop_orphans(folder: Path, plans: Collection[EndpointPlan]) -> None:
+    """Stop and forget the containers below an endpoint's folder that belong to none of `plans`.
+
+    A service that was killed in the middle of a rollout leaves them behind.
+    """
+    variants = [
+        (folder / str(plan.generation) / variant.name, variant) for plan in plans for variant in plan.variants
+    ]
+    wanted = {parent / str(number) for parent, variant in variants for number in range(variant.count)}
+    pools = {parent for parent, variant in variants if variant.serverless is not None}
+    workspaces = await asyncio.to_thread(_all_workspaces, folder)
+    orphans = [path for path in workspaces - wanted if path.parent not in pools]
+    await asyncio.gather(*(asyncio.to_thread(_stop_orphan, path) for path in orphans))
+
+
+def _all_workspaces(folder: Path) -> set[Path]:
+    return {note.parent for note in folder.glob("*/*/*/container.json")}
+
+
+def _stop_orphan(workspace: Path) -> None:
+    running = running_process(workspace)
+    if running is not None:
+        process, _ = running
+        process.terminate()
+        if process.wait(ORPHAN_GRACE_S) is None:
+            process.kill()
+            process.wait(ORPHAN_GRACE_S)
+    shutil.rmtree(workspace, ignore_errors=True)

@@ -1,83 +1,90 @@
-"""InvokeEndpointWithResponseStream: an answer is passed on while the container still writes it."""
+"""InvokeEndpointWithResponseStream, and exchanges with a container that are passed on piece by piece.
+
+A streamed exchange has a connection of its own. The request goes out and the answer comes in at the pace of
+the slower side; only a few pieces are in memory. Asynchronous inference uses it too, for its long bodies.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import BinaryIO, Self
+
+import httptools
 
 from local_sagemaker.engine.endpoints import invoke
 from local_sagemaker.engine.endpoints.fleet import Variant
-from local_sagemaker.engine.endpoints.invoke import Route
-from local_sagemaker.engine.endpoints.streams import Stream
+from local_sagemaker.engine.endpoints.invoke import EndpointRoute
 from local_sagemaker.engine.processes.wire import Answer, ContainerUnreachableError, head
-from local_sagemaker.protocol import event_stream
 
 log = logging.getLogger(__name__)
 
 #: SageMaker's limit of a streamed answer, from its request to its last byte, in seconds
 TIMEOUT_S = 480.0
-#: members of the request that have other headers here than in InvokeEndpoint: theirs -> the container's
+#: header of the request -> header that the container gets, where they differ from InvokeEndpoint
 RENAMED = {b"x-amzn-sagemaker-accept": b"accept"}
-#: how the container's headers are called in the answer
+#: header of the container's answer -> header that the client gets
 RETURNED = {
     b"content-type": b"x-amzn-sagemaker-content-type",
     b"x-amzn-sagemaker-custom-attributes": b"x-amzn-sagemaker-custom-attributes",
 }
-#: what an invocation is counted as whose client did not wait for the answer's beginning
+#: status that is counted for an invocation whose client left before the answer began
 CLIENT_GONE = 499
 MISTAKE = "A mistake of this service; its log has the reason."
+#: largest piece read from a container, and from a file, in bytes
+PIECE_BYTES, FILE_PIECE_BYTES = 65_536, 262_144
 Headers = list[tuple[bytes, bytes]]
 
 
 @dataclass
-class Client:
-    """The client of one stream, and what it was sent."""
+class StreamClient:
+    """The client of one stream, and the part of the answer that it was sent."""
 
-    #: send the head of the answer, and a piece of its body
+    #: sends the head of the answer
     begin: Callable[[Headers], Awaitable[None]]
-    write: Callable[[bytes], Awaitable[None]]
+    #: sends a piece of its body
+    send_part: Callable[[bytes], Awaitable[None]]
+    #: sends an error, by its code and members, in place of the rest
+    send_error: Callable[[str, Mapping[str, str]], Awaitable[None]]
     has_begun: bool = False
-    #: what the data capture keeps of the answer; None when it keeps nothing
+    #: the answer so far, for the data capture; None if it is not captured
     kept: list[bytes] | None = None
     size: int = field(default=0)
 
     async def pass_on(self, piece: bytes) -> None:
-        """Send a piece of the container's answer as an event."""
-        await self.write(event_stream.part("PayloadPart", piece))
+        """Send a piece of the container's answer."""
+        await self.send_part(piece)
         self.size += len(piece)
         if self.kept is not None:
             self.kept.append(piece)
-            if self.size > invoke.BODY_LIMIT_BYTES:  # a stream may have no end, and memory has
+            if self.size > invoke.BODY_LIMIT_BYTES:  # a stream may be endless
                 self.kept = None
-
-    async def fail(self, code: str, **members: str) -> None:
-        """Tell in the middle of the stream that nothing more will come."""
-        await self.write(event_stream.exception(code, members))
 
 
 async def stream(
-    route: Route,
+    route: EndpointRoute,
     headers: Mapping[bytes, bytes],
     body: bytes,
-    client: Client,
+    client: StreamClient,
     timeout_s: float = TIMEOUT_S,
 ) -> None:
-    """Carry out one invocation; returns when its answer has been sent, whole or with an error at its end.
+    """Carry out one invocation; return when the answer is sent, whole or with an error at its end.
 
     :param headers: the request's headers, names in lower case.
     :raises InvokeError: where SageMaker answers with an error instead of a stream.
     """
-    given = {RENAMED.get(name, name): value for name, value in headers.items() if name != b"accept"}
-    invoke.check(given)
-    variant = invoke.choose_variant(route, given)
+    renamed = {RENAMED.get(name, name): value for name, value in headers.items() if name != b"accept"}
+    invoke.check_headers(renamed)
+    variant = invoke.choose_variant(route, renamed)
     started, status = time.perf_counter_ns(), 500
     try:
         async with asyncio.timeout(timeout_s):
-            status = await _pass_on(route, variant, given, body, client)
+            status = await _pass_on(route, variant, renamed, body, client)
     except TimeoutError:
         await _end(route, client, "ModelInvocationTimeExceeded", invoke.TIMED_OUT)
     except ContainerUnreachableError as error:
@@ -86,27 +93,27 @@ async def stream(
         status = int(str(error.members.get("OriginalStatusCode", error.status)))
         raise
     except asyncio.CancelledError:
-        # The client went away, which says nothing of the model.
+        # The client has left, which says nothing about the model.
         status = 200 if client.has_begun else CLIENT_GONE
         raise
     except Exception:
         if not client.has_begun:
             raise
         log.exception("A streamed answer of endpoint %s broke off", route.name)
-        await client.fail("InternalStreamFailure", Message=MISTAKE)
+        await client.send_error("InternalStreamFailure", {"Message": MISTAKE})
     finally:
         variant.counters.count(status, (time.perf_counter_ns() - started) // 1000, None)
 
 
 async def _pass_on(
-    route: Route, variant: Variant, headers: Mapping[bytes, bytes], body: bytes, client: Client
+    route: EndpointRoute, variant: Variant, headers: Mapping[bytes, bytes], body: bytes, client: StreamClient
 ) -> int:
     passed = [(name, headers[name]) for name in invoke.PASSED if name in headers]
     request = head("POST", "/invocations", passed, len(body))
-    async with answering(route, variant, request, body) as answer:
+    async with _open_exchange(route, variant, request, body) as answer:
         if answer.status not in invoke.OK:
-            said = await answer.beginning(4 * invoke.MESSAGE_LIMIT)
-            raise invoke.model_error(route, answer.status, said.decode("utf-8", "replace"))
+            message = await answer.beginning(4 * invoke.MESSAGE_LIMIT)
+            raise invoke.model_error(route, answer.status, message.decode("utf-8", "replace"))
         returned = [(RETURNED[name], answer.headers[name]) for name in RETURNED if name in answer.headers]
         client.kept = [] if variant.capture is not None else None
         client.has_begun = True
@@ -115,42 +122,175 @@ async def _pass_on(
             await client.pass_on(piece)
         if client.kept is not None:
             whole = Answer(answer.status, answer.headers, b"".join(client.kept))
-            invoke.capture(variant, headers, body, whole)
+            invoke.capture_invocation(variant, headers, body, whole)
         return answer.status
 
 
 @asynccontextmanager
-async def answering(route: Route, variant: Variant, request: bytes, body: bytes) -> AsyncIterator[Stream]:
-    """The answer of a container; of another one if the first cannot have read the request."""
+async def _open_exchange(
+    route: EndpointRoute, variant: Variant, request: bytes, body: bytes
+) -> AsyncIterator[StreamedExchange]:
+    """Return a container's answer; try another container if the first cannot have read the request."""
     for _ in range(len(variant.targets) + 1):
-        target = variant.choose() if variant.pool is None else await variant.pool.take(len(body))
+        target = variant.choose_target() if variant.pool is None else await variant.pool.take(len(body))
         if target is None:
             break
         target.in_flight += 1
         try:
             try:
-                answer = await Stream.open(target.client.port, request, body)
+                answer = await StreamedExchange.open(target.client.port, request, body)
             except ContainerUnreachableError as error:
                 if not error.is_unread:
                     raise
-                # Until its watcher has found it sick or started it again.
+                # until its watcher finds out or starts it again
                 target.is_healthy = False
                 continue
             async with answer:
                 yield answer
                 return
         except (TimeoutError, asyncio.CancelledError):
-            # A serverless container is stopped with what it does not end.
+            # A serverless container that does not finish is stopped, and its invocation with it.
             target.is_healthy = target.is_healthy and variant.pool is None
             raise
         finally:
-            target.in_flight -= 1
-            if variant.pool is not None:
-                variant.pool.give_back(target)
-    raise invoke.none_running(route, variant)
+            variant.release(target)
+    raise invoke.no_container(route, variant)
 
 
-async def _end(route: Route, client: Client, code: str, message: str) -> None:
+async def _end(route: EndpointRoute, client: StreamClient, code: str, message: str) -> None:
     if not client.has_begun:
         raise invoke.model_error(route, 0, message) from None
-    await client.fail("ModelStreamError", ErrorCode=code, Message=message)
+    await client.send_error("ModelStreamError", {"ErrorCode": code, "Message": message})
+
+
+class StreamedExchange:
+    """One request and its answer, which is read piece by piece; `async with` closes the connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+        self._parser = httptools.HttpResponseParser(self)
+        self._pieces: deque[bytes] = deque()
+        self._has_head = self._is_complete = False
+        self._sender: asyncio.Task[None] | None = None
+        #: names in lower case
+        self.headers: dict[bytes, bytes] = {}
+
+    @classmethod
+    async def open(cls, port: int, head: bytes, body: bytes | BinaryIO) -> Self:
+        """Send a request to 127.0.0.1; return when the head of the answer has come.
+
+        :param body: the bytes, or a file that is read from its present position.
+        :raises ContainerUnreachableError: when there is no answer.
+        """
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=PIECE_BYTES)
+        except OSError as error:
+            raise ContainerUnreachableError(
+                f"The container does not listen on port {port}: {error}.", is_unread=True
+            ) from error
+        exchange = cls(reader, writer)
+        # A container may answer before it has read everything, so both directions run at the same time.
+        exchange._sender = asyncio.create_task(exchange._send(head, body))
+        try:
+            while not exchange._has_head:
+                await exchange._read()
+        except BaseException:
+            await exchange.close()
+            raise
+        return exchange
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @property
+    def status(self) -> int:
+        """Return the HTTP status of the answer."""
+        status: int = self._parser.get_status_code()
+        return status
+
+    @property
+    def content_type(self) -> str:
+        """Return the answer's Content-Type, empty if it has none."""
+        return self.headers.get(b"content-type", b"").decode("latin-1")
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Yield the answer's body as it comes; raise ContainerUnreachableError if it breaks off."""
+        while True:
+            while self._pieces:
+                yield self._pieces.popleft()
+            if self._is_complete:
+                return
+            await self._read()
+
+    async def beginning(self, limit: int) -> bytes:
+        """Return the first bytes of the body, for an error message; fewer if it breaks off."""
+        beginning = b""
+        try:
+            async for piece in self.pieces():
+                beginning += piece
+                if len(beginning) >= limit:
+                    break
+        except ContainerUnreachableError:
+            pass
+        return beginning[:limit]
+
+    async def close(self) -> None:
+        """Close the connection, even in the middle of the answer."""
+        if self._sender is not None:
+            self._sender.cancel()
+            await asyncio.gather(self._sender, return_exceptions=True)
+        self._writer.transport.abort()
+
+    async def _send(self, head: bytes, body: bytes | BinaryIO) -> None:
+        self._writer.write(head)
+        if isinstance(body, bytes):
+            self._writer.write(body)
+            await self._writer.drain()
+            return
+        while piece := await asyncio.to_thread(body.read, FILE_PIECE_BYTES):
+            self._writer.write(piece)
+            await self._writer.drain()
+
+    async def _read(self) -> None:
+        try:
+            data = await self._reader.read(PIECE_BYTES)
+            if data:
+                self._parser.feed_data(data)
+                return
+        except OSError as error:
+            raise _broken(f": {error}") from error
+        except httptools.HttpParserError as error:
+            raise ContainerUnreachableError(
+                f"The container's answer is not HTTP: {error}.", is_unread=False
+            ) from error
+        is_framed = b"content-length" in self.headers or b"transfer-encoding" in self.headers
+        if not self._has_head or is_framed:
+            raise _broken()
+        self._is_complete = True
+
+    # Called by the parser.
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header."""
+        self.headers[name.lower()] = value
+
+    def on_headers_complete(self) -> None:
+        """Note that the answer has begun, unless it is an interim one (1xx)."""
+        self._has_head = self.status >= 200  # noqa: PLR2004 - HTTP's classes
+
+    def on_body(self, body: bytes) -> None:
+        """Keep a piece of the body."""
+        self._pieces.append(body)
+
+    def on_message_complete(self) -> None:
+        """Note that the answer is complete."""
+        self._is_complete = self._has_head
+
+
+def _broken(reason: str = "") -> ContainerUnreachableError:
+    return ContainerUnreachableError(
+        f"The container closed the connection before it had answered{reason}.", is_unread=False
+    )

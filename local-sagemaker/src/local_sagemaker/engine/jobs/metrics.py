@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from local_sagemaker.engine.endpoints.series import VALUES
+from local_sagemaker.domain.cloudwatch import VALUES_PER_DATUM
 from local_sagemaker.engine.processes.logs import Event
 
 #: of CloudWatch, for the metrics of training jobs
@@ -40,7 +40,9 @@ def points(
     for (name, at), given in found.items():
         # of more than CloudWatch takes at a time, their statistics are kept
         few = json.dumps([[value, 1] for value in given])
-        content = few if len(given) <= VALUES else json.dumps({"count": len(given), "total": sum(given)})
+        content = (
+            few if len(given) <= VALUES_PER_DATUM else json.dumps({"count": len(given), "total": sum(given)})
+        )
         yield {
             "namespace": NAMESPACE,
             "metric": name,

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from local_sagemaker.engine.endpoints import health
+from local_sagemaker.engine.processes import container
 from local_sagemaker.engine.processes.ports import PORT_VARIABLE, free_port
 from local_sagemaker.engine.processes.wire import Answer, Client, ContainerUnreachableError
 
@@ -87,7 +87,7 @@ class ServerPool:
 
     async def parameters(self) -> dict[str, Any]:
         """What the container says about how it wants to be asked; nothing is an answer, too."""
-        answer = await health.get(self._servers[0].client, "/execution-parameters")
+        answer = await container.get(self._servers[0].client, "/execution-parameters")
         if answer is None or answer.status != 200:  # noqa: PLR2004 - HTTP's OK
             return {}
         try:
@@ -149,8 +149,8 @@ async def _serve(job: Mapping[str, Any]) -> Server:
 
 async def _healthy(server: Server) -> None:
     try:
-        await health.healthy(server.client, lambda: server.is_alive, HEALTH_TIMEOUT_S)
-    except health.UnhealthyError as error:
+        await container.wait_until_healthy(server.client, lambda: server.is_alive, HEALTH_TIMEOUT_S)
+    except container.UnhealthyError as error:
         raise ServerError(
             f"The container did not pass the ping health check: {error}. It must listen on the port in "
             f"{PORT_VARIABLE} and answer GET /ping with 200; its log is this job's."

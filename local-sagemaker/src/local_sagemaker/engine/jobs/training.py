@@ -9,8 +9,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from local_sagemaker.domain.cloudwatch import POINTS_KEPT_S
 from local_sagemaker.domain.lifecycle import JobOutcome, Phase, State, Stop
-from local_sagemaker.engine.endpoints import series
 from local_sagemaker.engine.jobs import checkpoints, failures, metrics, upload
 from local_sagemaker.engine.jobs.jobs import Document, Job, reason, status
 from local_sagemaker.engine.processes import channels, hosts, logs
@@ -167,7 +167,7 @@ def _publish(job: Job, definitions: list[dict[str, str]]) -> None:
     rows, store = list(metrics.points(definitions, logs.read(job.log), job.name)), job.context.store
     first = {name: rows[0][name] for name in ("namespace", "metric", "dimensions")} if rows else {}
     if rows and not store.points(**first, begin=0.0, end=math.inf):
-        store.put_points(rows, time.time() - series.KEPT_S)
+        store.put_points(rows, time.time() - POINTS_KEPT_S)
 
 
 def _bring(job: Job, host: Host, channel: Document) -> None:

@@ -9,11 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from local_sagemaker.domain.lifecycle import JobOutcome, Phase, State
-from local_sagemaker.engine.endpoints import model_data
 from local_sagemaker.engine.jobs import batch_capture, failures, transform, upload
 from local_sagemaker.engine.jobs.failures import JobError
 from local_sagemaker.engine.jobs.jobs import Document, Job, reason, status
-from local_sagemaker.engine.processes import channels
+from local_sagemaker.engine.processes import channels, model_data
 from local_sagemaker.engine.processes.channels import Source
 from local_sagemaker.engine.processes.isolation import Isolation
 from local_sagemaker.engine.processes.process import ProcessSpec
@@ -41,10 +40,10 @@ class TransformJobs:
     def prepare(self, job: Job) -> None:
         """Bring the inputs and the model, and write down all that the program needs."""
         try:
-            definition = model_data.definition_of(job.context, job.document["ModelName"])
+            definition = model_data.container_definition(job.context, job.document["ModelName"])
             image = job.image(definition["Image"])
             isolation = job.clear()
-            model_data.place(definition, job.context.objects, job.ml / "model")
+            model_data.install_model_data(definition, job.context.objects, job.ml / "model")
         except (AwsError, model_data.ModelDataError) as error:
             raise JobError(f"ClientError: {error}") from error
         source = job.document["TransformInput"]["DataSource"]["S3DataSource"]

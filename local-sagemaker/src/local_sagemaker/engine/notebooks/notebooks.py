@@ -17,13 +17,13 @@ from typing import Any
 
 from local_sagemaker.base import Service
 from local_sagemaker.domain.notebook_states import NotebookEvent, NotebookStateError, transition
-from local_sagemaker.engine.endpoints.container import STOP_TIMEOUT_S, Container
 from local_sagemaker.engine.jobs.failures import shorten
 from local_sagemaker.engine.notebooks import samples as notebook_samples
 from local_sagemaker.engine.notebooks import scripts, server
 from local_sagemaker.engine.notebooks.home import NotebookHome, clear
 from local_sagemaker.engine.notebooks.samples import Samples
 from local_sagemaker.engine.notebooks.server import NotebookError
+from local_sagemaker.engine.processes.container import STOP_TIMEOUT_S, Container
 from local_sagemaker.storage.store import Document, Query, Resource
 
 log = logging.getLogger(__name__)
@@ -116,7 +116,7 @@ class Notebooks:
         loop, crashes = asyncio.get_running_loop(), 0
         while True:
             since = loop.time()
-            await container.ended()
+            await container.wait_until_ended()
             crashes = 1 if loop.time() - since > RECOVERED_S else crashes + 1
             samples = await self._samples()
             reason = server.failure(container, samples.python)

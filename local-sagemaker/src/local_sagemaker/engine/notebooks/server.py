@@ -6,11 +6,11 @@ import asyncio
 import json
 import socket
 
-from local_sagemaker.engine.endpoints import health
-from local_sagemaker.engine.endpoints.container import Container, ContainerError, ContainerSpec
 from local_sagemaker.engine.notebooks.home import NotebookHome
 from local_sagemaker.engine.notebooks.samples import Samples
+from local_sagemaker.engine.processes import container as containers
 from local_sagemaker.engine.processes import logs
+from local_sagemaker.engine.processes.container import Container, ContainerError, ContainerSpec
 from local_sagemaker.engine.processes.ports import free_port
 
 WORKSPACE, STREAM = "jupyter", "jupyter.log"
@@ -74,7 +74,7 @@ async def _answering(container: Container, home: NotebookHome) -> None:
     try:
         async with asyncio.timeout(START_TIMEOUT_S):
             while True:
-                answer = await health.get(container.client, f"{home.base_url}api")
+                answer = await containers.get(container.client, f"{home.base_url}api")
                 if not container.process.is_alive():
                     raise NotebookError(failure(container, container.spec.argv[0]))
                 if answer is not None and answer.status == 200:  # noqa: PLR2004 - HTTP's OK

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from local_sagemaker.engine.endpoints.replica_set import Plan
+from local_sagemaker.engine.endpoints.endpoint_records import EndpointPlan
 from local_sagemaker.errors import ValidationException
 
 PATHS = ("S3OutputPath", "S3FailurePath")
@@ -41,7 +41,7 @@ def check(parameters: Mapping[str, Any]) -> None:
         )
 
 
-def check_update(plan: Plan, serving: Plan) -> None:
+def check_update(plan: EndpointPlan, serving: EndpointPlan) -> None:
     """An endpoint stays of its kind: requests that wait must not be left without answer."""
     if (plan.asynchronous is None) != (serving.asynchronous is None):
         raise ValidationException(

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from local_sagemaker.domain.deployment_policy import DeploymentPolicyError, policy_from_config
-from local_sagemaker.engine.endpoints import alarms
-from local_sagemaker.engine.endpoints.replica_set import Plan
+from local_sagemaker.engine.endpoints.endpoint_records import EndpointPlan
+from local_sagemaker.engine.endpoints.metrics import ALARM_KIND
 from local_sagemaker.errors import ValidationException
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.sagemaker import serverless
@@ -15,7 +15,7 @@ from local_sagemaker.storage.documents import moment
 from local_sagemaker.storage.store import Resource
 
 
-def checked(context: Context, config: dict[str, Any] | None, plan: Plan) -> dict[str, Any] | None:
+def checked(context: Context, config: dict[str, Any] | None, plan: EndpointPlan) -> dict[str, Any] | None:
     """A DeploymentConfig that can be carried out for a plan, with alarms that there are."""
     try:
         policy = policy_from_config(config, plan.size)
@@ -26,7 +26,7 @@ def checked(context: Context, config: dict[str, Any] | None, plan: Plan) -> dict
             "Invalid DeploymentConfig: a serverless endpoint has no instances that a RollingUpdatePolicy "
             "could replace in batches. Use BlueGreenUpdatePolicy, or none."
         )
-    missing = [name for name in policy.alarms if context.store.get(alarms.KIND, name) is None]
+    missing = [name for name in policy.alarms if context.store.get(ALARM_KIND, name) is None]
     if missing:
         raise ValidationException(
             f"Invalid DeploymentConfig: there is no CloudWatch alarm {', '.join(missing)}. Create it by "

@@ -6,24 +6,28 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from local_sagemaker.engine.endpoints.model_data import definition_of
-from local_sagemaker.engine.endpoints.replica_set import HEALTH_TIMEOUT_S, Plan, VariantPlan
-from local_sagemaker.engine.endpoints.serverless import START_TIMEOUT_S
+from local_sagemaker.engine.endpoints.endpoint_records import (
+    HEALTH_TIMEOUT_S,
+    SERVERLESS_START_TIMEOUT_S,
+    EndpointPlan,
+    VariantPlan,
+)
+from local_sagemaker.engine.processes.model_data import container_definition
 from local_sagemaker.errors import ValidationException
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.sagemaker import serverless
 from local_sagemaker.storage.store import Resource
 
 
-def plan_of(context: Context, config: Resource, *, generation: int) -> Plan:
+def plan_of(context: Context, config: Resource, *, generation: int) -> EndpointPlan:
     """The plan that a configuration describes, complete with its models' containers."""
     variants = tuple(_variant(context, given) for given in config.document["ProductionVariants"])
     given = config.document
     asynchronous = given.get("AsyncInferenceConfig")
-    return Plan(generation, config.name, variants, given.get("DataCaptureConfig"), asynchronous)
+    return EndpointPlan(generation, config.name, variants, given.get("DataCaptureConfig"), asynchronous)
 
 
-def retained(plan: Plan, serving: Plan, excluded: Collection[str]) -> Plan:
+def retained(plan: EndpointPlan, serving: EndpointPlan, excluded: Collection[str]) -> EndpointPlan:
     """The plan with what RetainAllVariantProperties keeps of the generation that serves now."""
     known = {variant.name: variant for variant in serving.variants}
     variants = []
@@ -45,7 +49,7 @@ def _is_new(former: VariantPlan, excluded: Collection[str]) -> bool:
     return "DesiredInstanceCount" in excluded or former.serverless is not None
 
 
-def rescaled(plan: Plan, wanted: list[Mapping[str, Any]]) -> Plan:
+def rescaled(plan: EndpointPlan, wanted: list[Mapping[str, Any]]) -> EndpointPlan:
     """The plan with new weights and counts; ValidationException for a variant that it has not."""
     by_name = {variant.name: variant for variant in plan.variants}
     for change in wanted:
@@ -66,12 +70,12 @@ def rescaled(plan: Plan, wanted: list[Mapping[str, Any]]) -> Plan:
 
 def _variant(context: Context, given: Mapping[str, Any]) -> VariantPlan:
     config = given.get("ServerlessConfig")
-    health_timeout_s = START_TIMEOUT_S if config else HEALTH_TIMEOUT_S
+    health_timeout_s = SERVERLESS_START_TIMEOUT_S if config else HEALTH_TIMEOUT_S
     return VariantPlan(
         name=given["VariantName"],
         weight=given.get("InitialVariantWeight", 1.0),
         count=0 if config else given.get("InitialInstanceCount", 1),
-        definition=definition_of(context, given["ModelName"]),
+        definition=container_definition(context, given["ModelName"]),
         model_name=given["ModelName"],
         health_timeout_s=given.get("ContainerStartupHealthCheckTimeoutInSeconds", health_timeout_s),
         serverless=config,

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from local_sagemaker.domain.endpoint_states import EndpointEvent, EndpointStateError, transition
-from local_sagemaker.engine.endpoints.endpoint_records import KIND, changed, to_json
-from local_sagemaker.engine.endpoints.replica_set import Plan
+from local_sagemaker.engine.endpoints.endpoint_records import KIND, EndpointPlan, with_status
 from local_sagemaker.errors import ValidationException
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
@@ -35,7 +34,7 @@ async def create_endpoint(context: Context, parameters: dict[str, Any]) -> dict[
         created=now,
         modified=now,
         document={"EndpointConfigName": config, **deployments.last(deployment)},
-        state={"generation": 1, "serving": None, "rollout": to_json(plan)},
+        state={"generation": 1, "serving": None, "rollout": plan.to_json()},
     )
     try:
         context.store.insert(resource, pairs(parameters.get("Tags")))
@@ -54,9 +53,9 @@ async def update_endpoint(context: Context, parameters: dict[str, Any]) -> dict[
     """Replace what an endpoint serves without a failed request; a rollout that fails is rolled back."""
     config = endpoint_configs.find(context, parameters["EndpointConfigName"])
 
-    def planned(state: dict[str, Any]) -> Plan:
+    def planned(state: dict[str, Any]) -> EndpointPlan:
         plan = plan_of(context, config, generation=state["generation"] + 1)
-        serving = Plan.from_json(state["serving"])
+        serving = EndpointPlan.from_json(state["serving"])
         serverless.check_update(plan, serving)
         async_configs.check_update(plan, serving)
         if parameters.get("RetainAllVariantProperties"):
@@ -65,7 +64,7 @@ async def update_endpoint(context: Context, parameters: dict[str, Any]) -> dict[
             plan = retained(plan, serving, excluded)
         return plan
 
-    def configured(document: dict[str, Any], plan: Plan) -> dict[str, Any] | None:
+    def configured(document: dict[str, Any], plan: EndpointPlan) -> dict[str, Any] | None:
         config = parameters.get("DeploymentConfig")
         if config is None and parameters.get("RetainDeploymentConfig"):
             config = document.get("LastDeploymentConfig")
@@ -83,8 +82,8 @@ async def update_endpoint_weights_and_capacities(
     """Change how traffic is shared and how many instances serve it."""
     wanted = parameters["DesiredWeightsAndCapacities"]
 
-    def planned(state: dict[str, Any]) -> Plan:
-        return rescaled(Plan.from_json(state["serving"]), wanted)
+    def planned(state: dict[str, Any]) -> EndpointPlan:
+        return rescaled(EndpointPlan.from_json(state["serving"]), wanted)
 
     resource, plan = _begin(context, parameters["EndpointName"], planned)
     context.hosting.rescale(resource.name, plan)
@@ -134,7 +133,7 @@ async def delete_endpoint(context: Context, parameters: dict[str, Any]) -> dict[
 
     def change(resource: Resource) -> Resource:
         taken = transition(resource.status, EndpointEvent.DELETE)
-        return changed(resource, taken.status, resource.document, resource.state)
+        return with_status(resource, taken.status, resource.document, resource.state)
 
     was = find(context, name).status
     context.store.change(KIND, name, change)
@@ -158,9 +157,9 @@ def _missing(context: Context, name: str) -> ValidationException:
 def _begin(
     context: Context,
     name: str,
-    planned: Callable[[dict[str, Any]], Plan],
-    configured: Callable[[dict[str, Any], Plan], dict[str, Any] | None] | None = None,
-) -> tuple[Resource, Plan]:
+    planned: Callable[[dict[str, Any]], EndpointPlan],
+    configured: Callable[[dict[str, Any], EndpointPlan], dict[str, Any] | None] | None = None,
+) -> tuple[Resource, EndpointPlan]:
     """Record that an endpoint is being updated to a plan made of its state."""
 
     def change(resource: Resource) -> Resource:
@@ -169,19 +168,19 @@ def _begin(
         except EndpointStateError as error:
             raise ValidationException(_not_now(resource)) from error
         plan = planned(resource.state)
-        state = {**resource.state, "generation": plan.generation, "rollout": to_json(plan)}
+        state = {**resource.state, "generation": plan.generation, "rollout": plan.to_json()}
         document = resource.document
         if configured is not None:
             config = configured(document, plan)
             state["deployment"] = {"config": config, "started": time.time()}
             document = {**document, **deployments.last(config)}
-        return changed(resource, taken.status, document, state)
+        return with_status(resource, taken.status, document, state)
 
     try:
         resource = context.store.change(KIND, name, change)
     except MissingError as error:
         raise _missing(context, name) from error
-    return resource, Plan.from_json(resource.state["rollout"])
+    return resource, EndpointPlan.from_json(resource.state["rollout"])
 
 
 def _not_now(resource: Resource) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from local_sagemaker.engine.endpoints.replica_set import Plan, VariantPlan
+from local_sagemaker.engine.endpoints.endpoint_records import EndpointPlan, VariantPlan
 from local_sagemaker.errors import ValidationException
 from local_sagemaker.services.context import Context
 
@@ -68,7 +68,7 @@ def _refuse_provisioned(config: Mapping[str, Any]) -> None:
         )
 
 
-def check_update(plan: Plan, serving: Plan) -> None:
+def check_update(plan: EndpointPlan, serving: EndpointPlan) -> None:
     """Refuse the one update that SageMaker does not make."""
     if plan.is_serverless and not serving.is_serverless:
         raise ValidationException(

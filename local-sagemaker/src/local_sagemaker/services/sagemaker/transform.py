@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from local_sagemaker.domain.jsonpath import JsonPathError
-from local_sagemaker.engine.endpoints import model_data
 from local_sagemaker.engine.jobs.pool import TRANSFORM
 from local_sagemaker.engine.jobs.records import DataProcessing, RecordError, format_of
+from local_sagemaker.engine.processes.model_data import container_definition
 from local_sagemaker.errors import ValidationException
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
@@ -35,7 +35,7 @@ PAYLOAD_LIMIT_MB = 100
 def create_transform_job(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Queue a job that sends records of S3 objects to a model and puts the answers beside them."""
     _check(parameters)
-    model_data.definition_of(context, parameters["ModelName"])
+    container_definition(context, parameters["ModelName"])
     return {"TransformJobArn": jobs.create(context, TRANSFORM, parameters)}
 
 

@@ -8,7 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_sagemaker.engine.endpoints.capture import CaptureBuffer, CaptureConfig, Invocation, record
+from local_sagemaker.engine.endpoints.capture import (
+    CaptureBuffer,
+    CaptureConfig,
+    CapturedInvocation,
+    capture_record,
+)
 
 TIME = datetime(2022, 2, 14, 17, 25, 6, 123_000, tzinfo=UTC)
 
@@ -40,15 +45,19 @@ def config(**changes: object) -> CaptureConfig:
     return made
 
 
-def invocation(time: datetime = TIME, given: bytes = b"1,2", inference_id: str | None = None) -> Invocation:
+def invocation(
+    time: datetime = TIME, given: bytes = b"1,2", inference_id: str | None = None
+) -> CapturedInvocation:
     """An invocation with CSV in and out."""
-    return Invocation(time, given, "text/csv", b"late,0.9\n", "text/csv; charset=utf-8", inference_id)
+    return CapturedInvocation(time, given, "text/csv", b"late,0.9\n", "text/csv; charset=utf-8", inference_id)
 
 
 def test_a_listed_content_type_is_kept_as_text():
     """The record has the fields and values that Model Monitor documents."""
     types = {"CsvContentTypes": ["text/csv"], "JsonContentTypes": ["application/json"]}
-    line = json.loads(record(config(CaptureContentTypeHeader=types), invocation(inference_id="flight-7")))
+    line = json.loads(
+        capture_record(config(CaptureContentTypeHeader=types), invocation(inference_id="flight-7"))
+    )
     event_id = line["eventMetadata"].pop("eventId")
 
     assert len(event_id) == 36
@@ -75,7 +84,7 @@ def test_a_listed_content_type_is_kept_as_text():
 @given(st.binary())
 def test_any_other_content_is_base64(data: bytes):
     """Without a listed type every payload survives bit by bit."""
-    line = json.loads(record(config(), invocation(given=data)))
+    line = json.loads(capture_record(config(), invocation(given=data)))
 
     kept = line["captureData"]["endpointInput"]
     assert kept["encoding"] == "BASE64"
@@ -86,7 +95,7 @@ def test_any_other_content_is_base64(data: bytes):
 def test_a_listed_type_that_is_no_text_is_base64():
     """Bytes that are no UTF-8 are not bent into text."""
     types = {"CsvContentTypes": ["text/csv"]}
-    line = json.loads(record(config(CaptureContentTypeHeader=types), invocation(given=b"\xff\xfe")))
+    line = json.loads(capture_record(config(CaptureContentTypeHeader=types), invocation(given=b"\xff\xfe")))
 
     assert line["captureData"]["endpointInput"]["encoding"] == "BASE64"
 
@@ -101,7 +110,7 @@ def test_a_listed_type_that_is_no_text_is_base64():
 )
 def test_only_the_asked_for_side_is_captured(mode: str, parts: set[str]):
     """CaptureOptions decide which sides a record has."""
-    line = json.loads(record(config(CaptureOptions=[{"CaptureMode": mode}]), invocation()))
+    line = json.loads(capture_record(config(CaptureOptions=[{"CaptureMode": mode}]), invocation()))
 
     assert parts == set(line["captureData"])
 
@@ -111,7 +120,7 @@ def test_sampling_keeps_its_percentage(percentage: int, low: int, high: int):
     """None at 0, all at 100, about the share between (seven standard deviations wide)."""
     chosen = config(InitialSamplingPercentage=percentage)
 
-    assert low <= sum(chosen.takes() for _ in range(2000)) <= high
+    assert low <= sum(chosen.is_sampled() for _ in range(2000)) <= high
 
 
 def test_capture_that_is_off_is_no_configuration():

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local_sagemaker.engine.endpoints.alarms import judge
+from local_sagemaker.domain.cloudwatch import judge_alarm
 
 ABOVE = {
     "Threshold": 10.0,
@@ -39,7 +39,7 @@ ABOVE = {
 )
 def test_an_alarm_is_judged_by_its_periods(points: list[float | None], more: dict[str, Any], expected: str):
     """As many as DatapointsToAlarm of them must breach; what is missing is as TreatMissingData says."""
-    assert judge({**ABOVE, **more}, points, former="ALARM").value == expected
+    assert judge_alarm({**ABOVE, **more}, points, previous="ALARM").value == expected
 
 
 def put(service: Any, name: str, **more: Any) -> None:

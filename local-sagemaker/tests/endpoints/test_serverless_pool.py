@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from local_sagemaker.engine.endpoints import serverless
-from local_sagemaker.engine.endpoints.container import ContainerSpec
 from local_sagemaker.engine.endpoints.fleet import Variant
-from local_sagemaker.engine.endpoints.instance import Instance
-from local_sagemaker.engine.endpoints.invoke import InvokeError, Route
-from local_sagemaker.engine.endpoints.serverless import Pool
+from local_sagemaker.engine.endpoints.invoke import EndpointRoute, InvokeError
+from local_sagemaker.engine.endpoints.replica import Replica
+from local_sagemaker.engine.endpoints.serverless import ServerlessPool
+from local_sagemaker.engine.processes.container import ContainerSpec
 
 PATIENCE_S = 60
 #: listens only when there is a file of the name it is given
@@ -35,23 +35,25 @@ HTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).se
 """
 
 
-def pooled(folder: Path, scenario: Callable[[Pool, Variant, Callable[[], None]], Awaitable[None]]) -> None:
+def pooled(
+    folder: Path, scenario: Callable[[ServerlessPool, Variant, Callable[[], None]], Awaitable[None]]
+) -> None:
     """Run a scenario with a pool whose containers start once it has called what lets them."""
     (folder / "serve.py").write_text(SERVER)
     latch, variant = folder / "latch", Variant("main", 1.0)
 
-    def make(place: int) -> Instance:
+    def new_replica(slot: int) -> Replica:
         spec = ContainerSpec(
             argv=(sys.executable, "-S", str(folder / "serve.py"), str(latch)),
             environment={"PATH": os.environ["PATH"]},
-            workspace=folder / str(place),
-            log_path=folder / f"{place}.log",
+            workspace=folder / str(slot),
+            log_path=folder / f"{slot}.log",
         )
-        return Instance(spec, variant, lambda: None, health_timeout_s=PATIENCE_S)
+        return Replica(spec, variant, lambda: None, health_timeout_s=PATIENCE_S)
 
     async def run() -> None:
-        route = Route("less", "0" * 12, "us-east-1", "InService")
-        pool = Pool(route, variant, make, limit=2, idle_s=PATIENCE_S)
+        route = EndpointRoute("less", "0" * 12, "us-east-1", "InService")
+        pool = ServerlessPool(route, variant, new_replica, limit=2, idle_s=PATIENCE_S)
         try:
             await scenario(pool, variant, latch.touch)
         finally:
@@ -71,7 +73,7 @@ def test_a_start_that_takes_long_serves_a_later_invocation(tmp_path: Path, monke
     """The first is told to try again (429); what it began is not begun twice."""
     monkeypatch.setattr(serverless, "WAIT_TIMEOUT_S", 0.1)
 
-    async def scenario(pool: Pool, variant: Variant, let: Callable[[], None]) -> None:
+    async def scenario(pool: ServerlessPool, variant: Variant, let: Callable[[], None]) -> None:
         for _ in range(2):
             with pytest.raises(InvokeError, match="still starting") as caught:
                 await pool.take(0)
@@ -89,7 +91,7 @@ def test_a_start_that_takes_long_serves_a_later_invocation(tmp_path: Path, monke
 def test_an_invocation_that_gives_up_leaves_its_place(tmp_path: Path):
     """Its client has gone while the container started: the container waits for the next one."""
 
-    async def scenario(pool: Pool, variant: Variant, let: Callable[[], None]) -> None:
+    async def scenario(pool: ServerlessPool, variant: Variant, let: Callable[[], None]) -> None:
         first = [asyncio.create_task(pool.take(0)) for _ in range(2)]
         await asyncio.sleep(0)
         with pytest.raises(InvokeError, match="MaxConcurrency is 2"):
@@ -108,7 +110,7 @@ def test_an_invocation_that_gives_up_leaves_its_place(tmp_path: Path):
 def test_what_waits_when_the_variant_is_stopped_is_told(tmp_path: Path):
     """An endpoint may be deleted while a container starts; nothing of it stays."""
 
-    async def scenario(pool: Pool, variant: Variant, _: Callable[[], None]) -> None:
+    async def scenario(pool: ServerlessPool, variant: Variant, _: Callable[[], None]) -> None:
         waiting = asyncio.create_task(pool.take(0))
         await asyncio.sleep(0)
         await pool.stop(PATIENCE_S)

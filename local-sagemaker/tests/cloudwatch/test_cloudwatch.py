@@ -12,7 +12,8 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from local_sagemaker.engine.endpoints.meters import MINUTES_KEPT_S, SECONDS_KEPT_S, Distribution, Meter
+from local_sagemaker.domain.cloudwatch import Distribution
+from local_sagemaker.engine.endpoints.metrics import MINUTES_KEPT_S, SECONDS_KEPT_S, Meter
 from sagemaker_kit import serving
 from sagemaker_kit.serving import ask, deploy, make_model, variant
 
@@ -179,6 +180,6 @@ def test_seconds_become_minutes_and_are_forgotten():
     meter.count(500, None, None)
     old = {at: tally.invocations for at, tally in meter.tallies(0, now[0] + 1)}
     assert old == {60_000: 60, 60_060: 60, int(now[0]): 1}
-    assert not meter.is_forgotten()
+    assert not meter.is_expired()
     now[0] += MINUTES_KEPT_S + 60
-    assert meter.is_forgotten()
+    assert meter.is_expired()

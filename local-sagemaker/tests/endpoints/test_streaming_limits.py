@@ -3,15 +3,16 @@
 import asyncio
 import json
 import threading
+from collections.abc import Mapping
 from typing import Self
 
 import pytest
 from botocore.eventstream import EventStreamBuffer
 
 from local_sagemaker.engine.endpoints.fleet import Fleet, Target, Variant
-from local_sagemaker.engine.endpoints.invoke import InvokeError, Route
-from local_sagemaker.engine.endpoints.streaming import Client, stream
-from local_sagemaker.engine.processes.wire import Client as Wire
+from local_sagemaker.engine.endpoints.invoke import EndpointRoute, InvokeError
+from local_sagemaker.engine.endpoints.streaming import StreamClient, stream
+from local_sagemaker.engine.processes.wire import Client
 from local_sagemaker.protocol import event_stream
 
 
@@ -71,12 +72,15 @@ def streamed(beginning: bytes) -> list[bytes]:
         async def begin(_: object) -> None:
             sent.append(b"head")
 
-        async def write(piece: bytes) -> None:
+        async def send_part(piece: bytes) -> None:
             sent.append(piece)
 
-        served = Variant("main", 1.0, targets=[Target(Wire(port))])
-        route = Route("flights", "0" * 12, "us-east-1", "InService", Fleet({"main": served}))
-        await stream(route, {}, b"", Client(begin, write), timeout_s=0.3)
+        async def send_error(code: str, members: Mapping[str, str]) -> None:
+            sent.append(json.dumps({"code": code, **members}).encode())
+
+        served = Variant("main", 1.0, targets=[Target(Client(port))])
+        route = EndpointRoute("flights", "0" * 12, "us-east-1", "InService", Fleet({"main": served}))
+        await stream(route, {}, b"", StreamClient(begin, send_part, send_error), timeout_s=0.3)
 
     with Slow(beginning) as container:
         asyncio.run(run(container.port))
@@ -105,13 +109,16 @@ def test_a_client_that_does_not_read_holds_the_container_up():
         async def begin(_: object) -> None:
             pass
 
-        async def write(_: bytes) -> None:
+        async def send_part(_: bytes) -> None:
             await reading.wait()
 
+        async def send_error(*_: object) -> None:
+            raise AssertionError
+
         async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
-            served = Variant("main", 1.0, targets=[Target(Wire(server.sockets[0].getsockname()[1]))])
-            route = Route("flights", "0" * 12, "us-east-1", "InService", Fleet({"main": served}))
-            client = Client(begin, write)
+            served = Variant("main", 1.0, targets=[Target(Client(server.sockets[0].getsockname()[1]))])
+            route = EndpointRoute("flights", "0" * 12, "us-east-1", "InService", Fleet({"main": served}))
+            client = StreamClient(begin, send_part, send_error)
             work = asyncio.create_task(stream(route, {}, b"", client))
             await asyncio.wait({work, asyncio.create_task(stuck.wait())}, return_when=asyncio.FIRST_COMPLETED)
             assert stuck.is_set()
@@ -125,12 +132,9 @@ def test_a_client_that_does_not_read_holds_the_container_up():
 def test_an_answer_that_takes_too_long_ends_with_an_exception():
     """What came stays; the error says that the time was over."""
     head, first, last = streamed(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n")
-    buffer = EventStreamBuffer()
-    buffer.add_data(first + last)
-    event, error = list(buffer)
-    assert (head, event.payload) == (b"head", b"one")
-    assert error.headers[":exception-type"] == "ModelStreamError"
-    assert json.loads(error.payload)["ErrorCode"] == "ModelInvocationTimeExceeded"
+    error = json.loads(last)
+    assert (head, first) == (b"head", b"one")
+    assert (error["code"], error["ErrorCode"]) == ("ModelStreamError", "ModelInvocationTimeExceeded")
 
 
 def test_an_answer_that_does_not_begin_in_time_is_a_model_error():

@@ -35,13 +35,17 @@ def test_requests_wait_in_the_order_they_came(tmp_path: Path):
     count = async_requests.PAGE + 3
     for number in range(count):
         owner = "later" if number % 2 else "other"
-        async_requests.keep(made, replace(REQUEST, id=f"{number:x}", endpoint=owner, accepted=1e9 + number))
+        async_requests.keep_request(
+            made, replace(REQUEST, id=f"{number:x}", endpoint=owner, accepted=1e9 + number)
+        )
 
-    assert [name for _, name in async_requests.waiting(made.store)] == [f"{n:x}" for n in range(count)]
-    assert len(async_requests.waiting(made.store, "later")) == count // 2
-    async_requests.forget(made.store, "1")
-    assert async_requests.waiting(made.store, "later")[0] == ("later", "3")
-    loaded = async_requests.load(made.store, "0")
+    assert [name for _, name in async_requests.waiting_requests(made.store)] == [
+        f"{n:x}" for n in range(count)
+    ]
+    assert len(async_requests.waiting_requests(made.store, "later")) == count // 2
+    async_requests.forget_request(made.store, "1")
+    assert async_requests.waiting_requests(made.store, "later")[0] == ("later", "3")
+    loaded = async_requests.load_request(made.store, "0")
     assert loaded == replace(REQUEST, id="0", endpoint="other", accepted=1e9)
     made.store.close()
 

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from local_sagemaker.engine.endpoints import health, instance
-from local_sagemaker.engine.endpoints.container import ContainerSpec
+from local_sagemaker.engine.endpoints import replica
 from local_sagemaker.engine.endpoints.fleet import Fleet, Variant
-from local_sagemaker.engine.endpoints.instance import Instance
-from local_sagemaker.engine.endpoints.invoke import InvokeError, Route, invoke
+from local_sagemaker.engine.endpoints.invoke import EndpointRoute, InvokeError, invoke
+from local_sagemaker.engine.endpoints.replica import Replica
+from local_sagemaker.engine.processes import container
+from local_sagemaker.engine.processes.container import ContainerSpec
 
 PATIENCE_S = 60
 #: answers with its process id; hangs for good while the file beside it is there, unless it is new
@@ -42,9 +43,9 @@ ThreadingHTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Ha
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Short times between a fault and what is done about it."""
-    monkeypatch.setattr(instance, "PING_INTERVAL_S", 0.2)
-    monkeypatch.setattr(instance, "PING_FAILURES", 2)
-    monkeypatch.setattr(health, "PING_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(replica, "PING_INTERVAL_S", 0.2)
+    monkeypatch.setattr(replica, "PING_FAILURES", 2)
+    monkeypatch.setattr(container, "PING_TIMEOUT_S", 0.5)
 
 
 def kill(pid: int, _: Path) -> None:
@@ -72,11 +73,11 @@ def test_a_container_that_fails_is_replaced(tmp_path: Path, fault: Callable[[int
     variant = Variant("champion", 1.0)
 
     async def scenario() -> tuple[int, int]:
-        made = Instance(spec, variant, lambda: None, health_timeout_s=PATIENCE_S)
+        made = Replica(spec, variant, lambda: None, health_timeout_s=PATIENCE_S)
         await made.launch()
-        made.enlist()
+        made.join_traffic()
         try:
-            route = Route("flights", "0", "us-east-1", "InService", Fleet({"champion": variant}))
+            route = EndpointRoute("flights", "0", "us-east-1", "InService", Fleet({"champion": variant}))
             first = int((await invoke(route, {}, b"")).body)
             fault(first, stop)
             async with asyncio.timeout(PATIENCE_S):
@@ -84,10 +85,10 @@ def test_a_container_that_fails_is_replaced(tmp_path: Path, fault: Callable[[int
         finally:
             await made.stop()
 
-    async def another(route: Route) -> int:
+    async def another(route: EndpointRoute) -> int:
         while True:
             await asyncio.sleep(0.05)
-            if variant.counters.restarts and variant.choose() is not None:
+            if variant.counters.restarts and variant.choose_target() is not None:
                 try:
                     return int((await invoke(route, {}, b"")).body)
                 except InvokeError:
@@ -102,7 +103,7 @@ def test_a_container_that_fails_is_replaced(tmp_path: Path, fault: Callable[[int
 def test_what_no_container_can_answer_is_an_error_of_the_variant():
     """A canary whose container has died must raise its alarm."""
     variant = Variant("canary", 1.0)
-    route = Route("flights", "0", "us-east-1", "InService", Fleet({"canary": variant}))
+    route = EndpointRoute("flights", "0", "us-east-1", "InService", Fleet({"canary": variant}))
     with pytest.raises(InvokeError, match="No container of variant canary"):
         asyncio.run(invoke(route, {}, b""))
     ((_, tally),) = variant.counters.meter.tallies(0, float("inf"))

@@ -1,4 +1,4 @@
-"""Puts a model's artifact where its container expects it: model.tar.gz, unpacked, in /opt/ml/model."""
+"""The artifact of a model: model.tar.gz or an S3 prefix, unpacked into /opt/ml/model of its container."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from local_sagemaker.storage.store import Resource
 
 
 class ModelDataError(Exception):
-    """The artifact is missing, damaged, or tries to write outside its folder."""
+    """The artifact is missing, damaged, or would write outside of its folder."""
 
 
-def definition_of(context: Service, model_name: str) -> dict[str, Any]:
-    """The container definition of a model; ValidationException in AWS's words if there is none."""
-    model: Resource | None = context.store.get("model", model_name)
+def container_definition(service: Service, model_name: str) -> dict[str, Any]:
+    """Return the container definition of a model; raise ValidationException if there is no such model."""
+    model: Resource | None = service.store.get("model", model_name)
     if model is None:
-        arn = context.arn("sagemaker", f"model/{model_name}")
+        arn = service.arn("sagemaker", f"model/{model_name}")
         raise ValidationException(f'Could not find model "{arn}".')
     containers = model.document.get("Containers") or [model.document.get("PrimaryContainer")]
     if len(containers) != 1 or not containers[0]:
@@ -35,11 +35,11 @@ def definition_of(context: Service, model_name: str) -> dict[str, Any]:
     return definition
 
 
-def place(definition: Mapping[str, Any], objects: ObjectStore, folder: Path) -> None:
-    """Fill `folder` with the artifact of a container definition, if it has one.
+def install_model_data(definition: Mapping[str, Any], objects: ObjectStore, folder: Path) -> None:
+    """Fill `folder` with the artifact that a container definition names, if it names one.
 
-    It is named by ModelDataUrl or ModelDataSource. The folder holds just that afterwards, whatever an earlier
-    attempt left in it.
+    ModelDataUrl or ModelDataSource names it. The folder is emptied first: an earlier attempt may have left
+    files in it.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -51,19 +51,19 @@ def place(definition: Mapping[str, Any], objects: ObjectStore, folder: Path) -> 
     if source.get("S3DataType") == "S3Prefix":
         _copy_prefix(objects, url, folder)
     elif source.get("CompressionType") == "None":
-        shutil.copyfile(_file(objects, bucket, key), folder / Path(key).name)
+        shutil.copyfile(_stored_file(objects, bucket, key), folder / Path(key).name)
     else:
-        unpack(_file(objects, bucket, key), folder, url)
+        unpack_model(_stored_file(objects, bucket, key), folder, url)
 
 
-def unpack(archive: Path, folder: Path, name: str) -> None:
+def unpack_model(archive: Path, folder: Path, name: str) -> None:
     """Unpack a tar archive; no member may leave `folder`, be a device, or bring set-user-id bits.
 
-    :param name: what the archive is called in errors.
+    :param name: what errors call the archive.
     """
     try:
-        with tarfile.open(archive) as opened:
-            extract(opened, folder)
+        with tarfile.open(archive) as tar:
+            extract(tar, folder)
     except UnsafeArchiveError as error:
         raise ModelDataError(
             f"The model archive {name} is refused: {error}. Pack the model with paths below its own folder."
@@ -74,14 +74,14 @@ def unpack(archive: Path, folder: Path, name: str) -> None:
         ) from error
 
 
-def _file(objects: ObjectStore, bucket: str, key: str) -> Path:
-    found = objects.find(bucket, key) if objects.has_bucket(bucket) else None
-    if found is None:
+def _stored_file(objects: ObjectStore, bucket: str, key: str) -> Path:
+    stored = objects.find(bucket, key) if objects.has_bucket(bucket) else None
+    if stored is None:
         raise ModelDataError(
             f"Could not find model data at s3://{bucket}/{key}. Check the ModelDataUrl of the model, and "
             "that the training job that writes it has completed."
         )
-    return found.path
+    return stored.path
 
 
 def _copy_prefix(objects: ObjectStore, url: str, folder: Path) -> None:

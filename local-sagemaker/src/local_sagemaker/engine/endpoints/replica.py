@@ -1,4 +1,4 @@
-"""Keeps one container of a variant running: starts it, watches it, starts it again when it ends."""
+"""One container of a variant, kept running: launched, watched, and started again when it fails."""
 
 from __future__ import annotations
 
@@ -6,35 +6,37 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from local_sagemaker.engine.endpoints.container import (
+from local_sagemaker.engine.endpoints.fleet import Target, Variant
+from local_sagemaker.engine.processes.container import (
     STOP_TIMEOUT_S,
     Container,
     ContainerError,
     ContainerSpec,
 )
-from local_sagemaker.engine.endpoints.fleet import Target, Variant
 
 log = logging.getLogger(__name__)
 
-#: how often a running container is pinged, and after how many failures in a row it is replaced
+#: how often a running container is pinged, in seconds
 PING_INTERVAL_S = 2.0
+#: how many pings in a row may fail before the container is replaced
 PING_FAILURES = 5
-#: pause before a container is started again: at first, and at most
-BACKOFF_S = 0.5
-BACKOFF_LIMIT_S = 60.0
-#: a container that ran this long has recovered: the next pause is the first again
+#: first and longest pause before a container is started again, in seconds
+BACKOFF_S, BACKOFF_LIMIT_S = 0.5, 60.0
+#: after running for this long a container has recovered, and the next pause is the first again, in seconds
 RECOVERED_S = 60.0
+#: how often a retiring container is looked at until it is idle, in seconds
+DRAIN_POLL_S = 0.02
 
 
-class Instance:
+class Replica:
     """One instance of a variant."""
 
     def __init__(
         self, spec: ContainerSpec, variant: Variant, prepare: Callable[[], None], *, health_timeout_s: float
     ) -> None:
-        """Know what to run.
+        """Keep what to run.
 
-        :param prepare: puts the model into the workspace; blocks; raises what explains itself.
+        :param prepare: installs the model in the workspace; blocks; raises an error with a clear text.
         """
         self.spec, self.variant = spec, variant
         self._prepare = prepare
@@ -45,36 +47,36 @@ class Instance:
 
     @property
     def is_alive(self) -> bool:
-        """Whether its process runs."""
+        """Return whether its process runs."""
         return self._container is not None and self._container.process.is_alive()
 
     async def launch(self) -> None:
-        """Take over the process that is there, or start one, and wait until it is healthy.
+        """Adopt the running process or start one, and wait until it is healthy.
 
-        :raises ContainerError: with the reason, when it does not become so.
+        :raises ContainerError: when it does not become healthy; the text says why.
         """
         self._container = await Container.adopt(self.spec)
         if self._container is None:
             await asyncio.to_thread(self._prepare)
             self._container = await Container.start(self.spec)
-        await self._container.healthy(self._health_timeout_s)
+        await self._container.wait_until_healthy(self._health_timeout_s)
         self.target = Target(self._container.client)
 
-    def enlist(self) -> None:
-        """Join the variant's traffic, and stay watched from now on."""
+    def join_traffic(self) -> None:
+        """Take part in the variant's traffic, and watch the container from now on."""
         if self._container is None or self.target is None:
-            raise RuntimeError("Only an instance that was launched can join the traffic.")
+            raise RuntimeError("Only a launched replica can join the traffic.")
         self.variant.targets.append(self.target)
         self._watcher = asyncio.create_task(self._watch(self._container, self.target))
 
     async def retire(self, drain_s: float) -> None:
-        """Leave the traffic, wait for the invocations in flight, at most `drain_s`, and stop."""
+        """Leave the traffic, wait at most `drain_s` for the invocations in flight, and stop."""
         if self.target in self.variant.targets:
             self.variant.targets.remove(self.target)
-        for _ in range(int(drain_s / 0.02)):
+        for _ in range(int(drain_s / DRAIN_POLL_S)):
             if self.target is None or not self.target.in_flight:
                 break
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(DRAIN_POLL_S)
         await self.stop()
 
     async def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
@@ -102,30 +104,30 @@ class Instance:
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, BACKOFF_LIMIT_S)
                 try:
-                    container = await self._again(target)
+                    container = await self._restart(target)
                     break
                 except ContainerError as error:
                     log.warning("%s did not come back: %s", self.spec.workspace, error)
 
     async def _failure(self, container: Container, target: Target) -> str:
-        """Return, with the reason, when the container has ended or has answered no ping for some time."""
+        """Wait until the container ends or fails PING_FAILURES pings in a row; return the reason."""
         failures = 0
         while failures < PING_FAILURES:
             try:
                 async with asyncio.timeout(PING_INTERVAL_S):
-                    await container.ended()
+                    await container.wait_until_ended()
                     return "has ended"
             except TimeoutError:
-                wrong = await container.ping()
-            failures = failures + 1 if wrong else 0
-            target.is_healthy = not wrong
-        return f"is not healthy ({wrong})"
+                problem = await container.ping()
+            failures = failures + 1 if problem else 0
+            target.is_healthy = not problem
+        return f"is not healthy ({problem})"
 
-    async def _again(self, target: Target) -> Container:
+    async def _restart(self, target: Target) -> Container:
         self._container = None
         self._container = await Container.start(self.spec)
         try:
-            await self._container.healthy(self._health_timeout_s)
+            await self._container.wait_until_healthy(self._health_timeout_s)
         except ContainerError:
             await self._container.stop()
             raise
