@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from local_sagemaker.engine.notebooks import samples as notebook_samples
+from local_sagemaker.engine.notebooks.home import read_samples
 from sagemaker_kit.service import Service
 
 SAMPLES = Path(__file__).resolve().parents[2] / "include/notebooks"
@@ -30,7 +30,7 @@ def execute(path: Path, environment: dict[str, str]) -> list[str]:
 @pytest.mark.timeout(900)
 def test_the_notebooks_go_through_a_month_one_after_the_other(service: Service, tmp_path: Path):
     """From fetching to an endpoint whose answers are those of evaluation, and each says how it went."""
-    samples = notebook_samples.read(SAMPLES)
+    samples = read_samples(SAMPLES)
     place = tmp_path / "SageMaker"
     place.mkdir()
     samples.copy(place)

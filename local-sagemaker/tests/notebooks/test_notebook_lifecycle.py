@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, WaiterError
 
-from local_sagemaker.engine.notebooks import scripts
-from local_sagemaker.engine.notebooks.home import NotebookHome
-from local_sagemaker.engine.notebooks.samples import Samples, SamplesError, read
+from local_sagemaker.engine.notebooks import server
+from local_sagemaker.engine.notebooks.home import NotebookHome, Samples, SamplesError, read_samples
 from local_sagemaker.engine.notebooks.server import NotebookError
 from local_sagemaker.service import Options, build
 from local_sagemaker.storage.store import Resource
@@ -110,7 +109,7 @@ def test_a_script_is_ended_when_it_takes_too_long(tmp_path: Path):
     document = {"OnStart": [{"Content": content}]}
     config = Resource(kind="config", name="slow", arn="arn:slow", created=0, modified=0, document=document)
     with pytest.raises(NotebookError, match=r"'arn:slow' for .*/lab' took longer than 0.005 minutes"):
-        asyncio.run(scripts.run(home, Samples(), config, "OnStart", timeout_s=0.3))
+        asyncio.run(server.run_script(home, Samples(), config, "OnStart", timeout_s=0.3))
     parts.context.store.close()
     parts.forks.close()
 
@@ -121,7 +120,7 @@ def test_a_declaration_says_what_instances_are_given(tmp_path: Path, monkeypatch
     declared = tmp_path / "notebooks.toml"
     declared.write_text('inherit = ["MINE_*"]\npython = "{dir}/python"\n[environment]\nPLACE = "{dir}/x"\n')
     (tmp_path / "a.txt").write_text("sample")
-    samples = read(tmp_path)
+    samples = read_samples(tmp_path)
     assert dict(samples.environment) == {"MINE_TOO": "1", "PLACE": f"{tmp_path}/x"}
     assert samples.python == f"{tmp_path}/python"
     place = tmp_path / "place"
@@ -132,4 +131,4 @@ def test_a_declaration_says_what_instances_are_given(tmp_path: Path, monkeypatch
     assert {path.name: path.read_text() for path in place.iterdir()} == {"a.txt": "changed"}
     declared.write_text('pyhton = "x"\n')
     with pytest.raises(SamplesError, match="pyhton, which means nothing here"):
-        read(tmp_path)
+        read_samples(tmp_path)

@@ -50,7 +50,7 @@ def test_nobody_comes_in_without_a_session(service: Any):
 def test_a_session_ends_and_cannot_be_forged(service: Any, forged: str, seconds: int, status: int):
     """The instance's server judges the seal and the time."""
     (key,) = Path(service.root, "notebooks/lab/starts").glob("*/session.key")
-    sealed = sessions.seal(forged or key.read_text(), int(time.time()) + seconds)
+    sealed = sessions.seal_session(forged or key.read_text(), int(time.time()) + seconds)
     contents = f"http://{described(service, 'lab')['Url']}/api/contents"
     assert httpx.get(contents, cookies={COOKIE: sealed}).status_code == status
 
@@ -86,13 +86,13 @@ def test_a_page_of_before_the_session_works_on(service: Any):
 
 def test_a_ticket_is_exchanged_once_and_in_time():
     """What is kept of it is a digest; those that are over are forgotten."""
-    ticket, held = sessions.issue({}, NOW, 1800)
+    ticket, held = sessions.issue_ticket({}, NOW, 1800)
     assert ticket not in str(held)
-    assert sessions.redeem(held, ticket, NOW + TICKET_S - 1) == (1800, {})
-    assert sessions.redeem(held, ticket, NOW + TICKET_S) == (None, {})
-    assert sessions.redeem(held, "another", NOW)[0] is None
-    other, later = sessions.issue(held, NOW + TICKET_S, 1800)
-    assert sessions.redeem(later, other, NOW + TICKET_S) == (1800, {})
+    assert sessions.redeem_ticket(held, ticket, NOW + TICKET_S - 1) == (1800, {})
+    assert sessions.redeem_ticket(held, ticket, NOW + TICKET_S) == (None, {})
+    assert sessions.redeem_ticket(held, "another", NOW)[0] is None
+    other, later = sessions.issue_ticket(held, NOW + TICKET_S, 1800)
+    assert sessions.redeem_ticket(later, other, NOW + TICKET_S) == (1800, {})
 
 
 @pytest.mark.parametrize("cookie", ["", ".", "12", "12.", "x.y", "\u00e9.\u00e9"])

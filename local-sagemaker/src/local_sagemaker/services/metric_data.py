@@ -95,8 +95,8 @@ def _content(name: str, datum: Mapping[str, Any]) -> dict[str, Any]:
     counts = datum.get("Counts", [1.0] * len(found))
     if len(counts) != len(found) or not 0 < len(found) <= VALUES_PER_DATUM:
         raise InvalidParameterValueException(
-            f"{name} has {len(found)} Values and {len(counts)} Counts. Give at most {VALUES_PER_DATUM} values, "
-            "and one count for each."
+            f"{name} has {len(found)} Values and {len(counts)} Counts. Give at most {VALUES_PER_DATUM} "
+            "values, and one count for each."
         )
     _check(name, [*found, *counts])
     pairs = list(zip(found, counts, strict=True))

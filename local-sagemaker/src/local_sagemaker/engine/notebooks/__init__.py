@@ -1,1 +1,1 @@
-"""Notebook instances: JupyterLab servers and who may use them."""
+"""Notebook instances: JupyterLab servers on this machine, with lifecycle scripts and sealed sessions."""

@@ -1,22 +1,33 @@
-"""Where a notebook instance lives on the disk.
+"""A notebook instance on the disk, and the samples that a new instance gets.
 
-`home` is HOME of its kernels and scripts, `home/SageMaker` is what JupyterLab shows; both survive stops.
-Everything of one start, from Pending to Stopped, is below `starts/<number>`: a service that was killed finds
-there what it had begun.
+`home` is HOME of its kernels and scripts, `home/SageMaker` is what JupyterLab shows; both survive stops. All
+files of one start, from Pending to Stopped, are below `starts/<number>`, where the next service finds them
+after a kill.
+
+Samples are a folder of files. Its optional `notebooks.toml` declares the rest:
+
+    python = "{dir}/.venv/bin/python"   # default: the interpreter of this service
+    inherit = ["LAB_*"]                 # variables of the service that kernels get, as shell patterns
+    [environment]                       # set in every kernel and terminal; {dir} is this folder
+    PYTHONPATH = "{dir}/../.."
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
+import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 import local_sagemaker
 from local_sagemaker.base import Service
 from local_sagemaker.engine.notebooks import sessions
-from local_sagemaker.engine.notebooks.samples import Samples
 from local_sagemaker.engine.processes import logs
 from local_sagemaker.engine.processes.ports import PORT_VARIABLE
 from local_sagemaker.engine.processes.process import adopt
@@ -25,7 +36,7 @@ from local_sagemaker.storage.store import Resource
 LOG_GROUP = "/aws/sagemaker/NotebookInstances"
 #: the folder to import this package from, also in an interpreter that it is not installed in
 LOCATION = Path(local_sagemaker.__file__).parents[1]
-#: time between SIGTERM and SIGKILL of what a start before left behind, in seconds
+#: time between SIGTERM and SIGKILL of the processes of an earlier start, in seconds
 GRACE_S = 5.0
 
 CONFIG = """
@@ -44,97 +55,169 @@ c.ServerApp.root_dir = {root!r}
 c.ServerApp.open_browser = False
 c.ServerApp.allow_root = True
 c.ServerApp.quit_button = False
-# nothing here asks the internet
+# no request goes to the internet
 c.LabApp.news_url = None
 c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
 c.LabApp.extension_manager = "readonly"
 """
 
 
-def arn(context: Service, name: str) -> str:
-    """The ARN of an instance; AWS writes it in small letters."""
-    return context.arn("sagemaker", f"notebook-instance/{name.lower()}")
+DECLARATION = "notebooks.toml"
+
+
+class SamplesError(Exception):
+    """A notebooks.toml is not valid."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The sample files, interpreter and environment of new instances."""
+
+    #: None: there are no files
+    folder: Path | None = None
+    #: the interpreter that has JupyterLab
+    python: str = sys.executable
+    #: variables of every kernel and terminal
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment of a process: as bare as a container's, with the declared variables."""
+        path = os.pathsep.join([str(Path(self.python).parent), os.environ.get("PATH", os.defpath)])
+        return {"PATH": path, "LANG": "C.UTF-8", **self.environment}
+
+    def copy(self, target_folder: Path) -> None:
+        """Copy the files to `target_folder`, except those that exist already."""
+        if self.folder is None:
+            return
+        for source in sorted(self.folder.iterdir()):
+            target = target_folder / source.name
+            is_sample = source.is_file() and source.name != DECLARATION and not source.name.startswith(".")
+            if is_sample and not target.exists():
+                new = target.with_name(f".{target.name}.new")
+                shutil.copyfile(source, new)
+                new.replace(target)
+
+
+def read_samples(folder: Path | None) -> Samples:
+    """Return the samples of a folder; raise SamplesError if its notebooks.toml is not valid."""
+    if folder is None:
+        return Samples()
+    path = folder / DECLARATION
+    try:
+        declared = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        return _declared_samples(folder.resolve(), declared)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise SamplesError(
+            f"Cannot use {path}: {error}. It may have `python`, `inherit` (a list of patterns) and "
+            "[environment]."
+        ) from error
+
+
+def _declared_samples(folder: Path, declared: dict[str, Any]) -> Samples:
+    unknown = declared.keys() - {"python", "inherit", "environment"}
+    if unknown:
+        raise ValueError(f"it has {', '.join(sorted(unknown))}, which means nothing here")
+    patterns = [str(pattern) for pattern in declared.get("inherit", [])]
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if any(fnmatchcase(name, pattern) for pattern in patterns)
+    }
+    python = _with_folder(declared.get("python", sys.executable), folder)
+    environment = {
+        name: _with_folder(value, folder) for name, value in declared.get("environment", {}).items()
+    }
+    return Samples(folder, python, {**inherited, **environment})
+
+
+def _with_folder(value: object, folder: Path) -> str:
+    return str(value).replace("{dir}", str(folder))
+
+
+def notebook_arn(service: Service, name: str) -> str:
+    """Return the ARN of an instance; AWS writes the name in lower case."""
+    return service.arn("sagemaker", f"notebook-instance/{name.lower()}")
 
 
 @dataclass(frozen=True)
 class NotebookHome:
     """The folders of one instance, as of one of its starts."""
 
-    context: Service
+    service: Service
     name: str
-    #: counts the starts of the instance, from 1
+    #: number of the start, from 1
     number: int
 
     @classmethod
-    def of(cls, context: Service, resource: Resource) -> NotebookHome:
-        """Where the instance of a resource is."""
-        return cls(context, resource.name, int(resource.state["start"]))
+    def of(cls, service: Service, resource: Resource) -> NotebookHome:
+        """Return the home of a resource's instance."""
+        return cls(service, resource.name, int(resource.state["start"]))
 
     @property
     def arn(self) -> str:
-        """The instance's ARN."""
-        return arn(self.context, self.name)
+        """Return the instance's ARN."""
+        return notebook_arn(self.service, self.name)
 
     @property
     def folder(self) -> Path:
-        """All of the instance."""
-        return self.context.root / "notebooks" / self.name
+        """Return the folder of the whole instance."""
+        return self.service.root / "notebooks" / self.name
 
     @property
     def home(self) -> Path:
-        """HOME of kernels and scripts."""
+        """Return HOME of kernels and scripts."""
         return self.folder / "home"
 
     @property
     def files(self) -> Path:
-        """What JupyterLab shows."""
+        """Return the folder that JupyterLab shows."""
         return self.home / "SageMaker"
 
     @property
     def start(self) -> Path:
-        """What belongs to this start alone."""
+        """Return the folder of this start alone."""
         return self.folder / "starts" / str(self.number)
 
     @property
     def config(self) -> Path:
-        """JupyterLab's configuration."""
+        """Return the path of JupyterLab's configuration."""
         return self.start / "jupyter_config.py"
 
     @property
     def secret(self) -> Path:
-        """What seals the sessions of this start."""
+        """Return the path of the key that seals the sessions of this start."""
         return self.start / "session.key"
 
     @property
     def base_url(self) -> str:
-        """The path below which JupyterLab answers."""
+        """Return the URL path below which JupyterLab answers."""
         return f"/notebook/{self.name}/"
 
-    def workspace(self, what: str) -> Path:
-        """Where a process of this start runs: `jupyter`, or a lifecycle script."""
-        return self.start / what
+    def workspace(self, process: str) -> Path:
+        """Return the workspace of a process of this start: `jupyter`, or a lifecycle script."""
+        return self.start / process
 
     def log(self, stream: str) -> Path:
-        """The file of one of the instance's logs."""
-        return logs.path(self.context.root, LOG_GROUP, f"{self.name}/{stream}")
+        """Return the file of one of the instance's log streams."""
+        return logs.path(self.service.root, LOG_GROUP, f"{self.name}/{stream}")
 
     def environment(self, samples: Samples) -> Mapping[str, str]:
-        """What scripts and kernels find in their environment."""
+        """Return the environment of scripts and kernels."""
         return {
             **samples.variables(),
-            **self.context.container_variables(),
+            **self.service.container_variables(),
             "HOME": str(self.home),
             "JUPYTER_RUNTIME_DIR": str(self.start / "runtime"),
             "SHELL": "/bin/bash",
         }
 
     def prepare(self, resource: Resource, samples: Samples) -> None:
-        """Make the folders and files of this start; may be done again."""
+        """Make the folders and files of this start; idempotent."""
         self.files.mkdir(parents=True, exist_ok=True)
         self.start.mkdir(parents=True, exist_ok=True)
-        for former in self.start.parent.iterdir():
-            if former != self.start:
-                clear(former)
+        for start in self.start.parent.iterdir():
+            if start != self.start:
+                clear_start(start)
         if not resource.state.get("is_made"):
             samples.copy(self.files)
         if not self.secret.exists():
@@ -142,25 +225,25 @@ class NotebookHome:
             new.touch(mode=0o600)
             new.write_text(sessions.new_secret(), encoding="utf-8")
             new.replace(self.secret)
-        told = CONFIG.format(
+        config = CONFIG.format(
             location=str(LOCATION),
             secret=str(self.secret),
             port=PORT_VARIABLE,
             base_url=self.base_url,
             root=str(self.files),
         )
-        self.config.write_text(told, encoding="utf-8")
+        self.config.write_text(config, encoding="utf-8")
 
-    def describe(self, workspace: Path) -> None:
-        """Put what AWS has at /opt/ml/metadata into a workspace."""
-        place = workspace / "ml/metadata/resource-metadata.json"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        told = {"ResourceArn": self.arn, "ResourceName": self.name}
-        place.write_text(json.dumps(told), encoding="utf-8")
+    def write_metadata(self, workspace: Path) -> None:
+        """Write /opt/ml/metadata/resource-metadata.json into a workspace, as on AWS."""
+        path = workspace / "ml/metadata/resource-metadata.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        metadata = {"ResourceArn": self.arn, "ResourceName": self.name}
+        path.write_text(json.dumps(metadata), encoding="utf-8")
 
 
-def clear(start: Path) -> None:
-    """End what still runs of a start, and forget it."""
+def clear_start(start: Path) -> None:
+    """End the running processes of a start, and delete its folder."""
     for record in start.glob("*/run/process.json"):
         process = adopt(record.parent.parent)
         if process is not None and process.is_alive():

@@ -1,7 +1,7 @@
-"""Inside an instance's JupyterLab: whoever has an open session of the instance may do everything.
+"""The identity provider inside an instance's JupyterLab: an open session of the instance permits everything.
 
-Jupyter's own tokens and passwords are not used: no secret is in a URL that stays, or in the arguments of a
-process.
+Jupyter's own tokens and passwords are off: no secret stands in a lasting URL or in the arguments of a
+process. This module runs in the interpreter of JupyterLab, which may be another one than the service's.
 """
 
 from __future__ import annotations
@@ -21,36 +21,36 @@ OWNER = User(username="owner", name="Owner", display_name="Owner", initials="O")
 SIGNED_OUT = (
     "<!doctype html><html lang='en'><meta charset='utf-8'><title>Signed out</title>"
     "<style>body{font:16px/1.5 system-ui,sans-serif;margin:4rem auto;max-width:36rem}"
-    ":root{color-scheme:light dark}</style><h1>Signed out</h1><p>There is no session, or it has ended. Ask "
+    ":root{color-scheme:light dark}</style><h1>Signed out</h1><p>You have no session, or it has ended. Ask "
     "for another address with <code>CreatePresignedNotebookInstanceUrl</code>.</p></html>"
 )
 
 
 class SignedOutHandler(JupyterHandler):
-    """Where Jupyter sends whoever has no session."""
+    """The page for requests without a session."""
 
     @allow_unauthenticated
     def get(self) -> None:
-        """Tell how to get one."""
+        """Answer 401 with the way to a new session."""
         self.set_status(401)
         self.finish(SIGNED_OUT)
 
 
 class SessionIdentity(IdentityProvider):
-    """Knows its user by the cookie that the service gave for a ticket."""
+    """Identifies the user by the cookie that the service issues for a ticket."""
 
     secret_path = Unicode(help="File with the secret that seals sessions.").tag(config=True)
-    token = Unicode("", help="There is none.")
+    token = Unicode("", help="Not used.")
     need_token = False
     login_handler_class = Type(default_value=SignedOutHandler, klass=web.RequestHandler)
 
     def get_user(self, handler: web.RequestHandler) -> User | None:
-        """The owner, if the request has an open session."""
+        """Return the owner if the request has an open session."""
         cookie = handler.get_cookie(sessions.COOKIE, "")
         secret = Path(self.secret_path).read_text(encoding="utf-8")
         return OWNER if cookie and sessions.is_open(secret, cookie, time.time()) else None
 
     @property
     def logout_available(self) -> bool:
-        """A session ends by time, or with the instance."""
+        """Return False: a session ends by time, or with the instance."""
         return False

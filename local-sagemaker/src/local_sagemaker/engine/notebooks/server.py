@@ -1,31 +1,44 @@
-"""The JupyterLab of a notebook instance: started, found again after a restart, judged, stopped."""
+"""The processes of a notebook instance: its JupyterLab server, and its lifecycle scripts.
+
+Both outlive a kill of the service, and the next service adopts them. On-create runs once, on-start at every
+start.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import socket
+import time
+from http import HTTPStatus
 
-from local_sagemaker.engine.notebooks.home import NotebookHome
-from local_sagemaker.engine.notebooks.samples import Samples
+from local_sagemaker.engine.notebooks.home import NotebookHome, Samples
 from local_sagemaker.engine.processes import container as containers
 from local_sagemaker.engine.processes import logs
 from local_sagemaker.engine.processes.container import Container, ContainerError, ContainerSpec
 from local_sagemaker.engine.processes.ports import free_port
+from local_sagemaker.engine.processes.process import LaunchError, Process, ProcessSpec, adopt, start
+from local_sagemaker.storage.store import Resource
 
 WORKSPACE, STREAM = "jupyter", "jupyter.log"
-#: what JupyterLab may need to answer for the first time, in seconds
+#: time of JupyterLab until its first answer, in seconds
 START_TIMEOUT_S = 240.0
-POLL_S = 0.1
-MISSING = "No module named jupyterlab"
+SERVER_POLL_S = 0.1
+#: AWS's limit of one lifecycle script, in seconds
+SCRIPT_TIMEOUT_S = 300.0
+#: time between SIGTERM and SIGKILL of a script, in seconds
+SCRIPT_GRACE_S = 5.0
+SCRIPT_POLL_S = 0.05
+NOT_INSTALLED = "No module named jupyterlab"
 
 
 class NotebookError(Exception):
-    """An instance cannot go on; the message is its FailureReason."""
+    """An instance cannot go on; the text is its FailureReason."""
 
 
-def spec_of(home: NotebookHome, samples: Samples) -> ContainerSpec:
-    """What to run. Its arguments tell nobody a secret."""
+def server_spec(home: NotebookHome, samples: Samples) -> ContainerSpec:
+    """Return what to run; its arguments, which anybody may read, hold no secret."""
     return ContainerSpec(
         argv=(samples.python, "-m", "jupyterlab", f"--config={home.config}"),
         environment=home.environment(samples),
@@ -34,68 +47,93 @@ def spec_of(home: NotebookHome, samples: Samples) -> ContainerSpec:
     )
 
 
-async def launch(home: NotebookHome, samples: Samples, port: int | None) -> Container:
-    """The running server of an instance: the one that is there, or a new one, on `port` if that is free.
+async def launch_server(home: NotebookHome, samples: Samples, port: int | None) -> Container:
+    """Return the running server of an instance, or a new one on `port` if that port is free.
 
-    :raises NotebookError: with the reason, when it does not answer.
+    :raises NotebookError: when it does not answer; the text says why.
     """
-    spec = spec_of(home, samples)
+    spec = server_spec(home, samples)
     container = await Container.adopt(spec)
-    if container is not None and not await asyncio.to_thread(_knows_us, home):
+    if container is not None and not await asyncio.to_thread(_calls_this_service, home):
         await container.stop()
         container = None
     try:
-        container = container or await Container.start(spec, _port(port))
-        await _answering(container, home)
+        container = container or await Container.start(spec, _port_or_free(port))
+        await _wait_for_answer(container, home)
     except ContainerError as error:
         raise NotebookError(f"InternalServerError: {error}") from error
     return container
 
 
-async def stop(home: NotebookHome, samples: Samples, timeout_s: float) -> None:
-    """Stop the server, if one runs; it ends its kernels first."""
-    container = await Container.adopt(spec_of(home, samples))
+async def stop_server(home: NotebookHome, samples: Samples, timeout_s: float) -> None:
+    """Stop the server if it runs; it ends its kernels first."""
+    container = await Container.adopt(server_spec(home, samples))
     if container is not None:
         await container.stop(timeout_s)
 
 
-def failure(container: Container, python: str) -> str:
-    """Why a server has ended."""
-    words = logs.last_words(container.spec.log_path)
-    if MISSING in words:
+def server_failure(container: Container, python: str) -> str:
+    """Return why a server has ended."""
+    log_end = logs.last_words(container.spec.log_path)
+    if NOT_INSTALLED in log_end:
         return (
             f"ClientError: JupyterLab is not installed for {python}. Install it there (pip install "
             "jupyterlab), or name another interpreter in notebooks.toml; then start the instance again."
         )
-    return f"InternalServerError: JupyterLab ended with status {container.process.exit_status()}. {words}"
+    return f"InternalServerError: JupyterLab ended with status {container.process.exit_status()}. {log_end}"
 
 
-async def _answering(container: Container, home: NotebookHome) -> None:
+async def run_script(
+    home: NotebookHome, samples: Samples, config: Resource, hook: str, *, timeout_s: float = SCRIPT_TIMEOUT_S
+) -> None:
+    """Run the script of a lifecycle configuration for `hook` (OnCreate, OnStart), if it has one.
+
+    A script that an earlier service has started is adopted, not started again.
+
+    :raises NotebookError: when it fails or takes too long.
+    """
+    scripts = config.document.get(hook) or []
+    if not scripts:
+        return
+    workspace = home.workspace(hook)
+    process = await asyncio.to_thread(adopt, workspace)
+    if process is None:
+        content = base64.b64decode(scripts[0]["Content"])
+        process = await asyncio.to_thread(_start_script, home, samples, hook, content)
+    subject = f"Notebook Instance Lifecycle Config '{config.arn}' for Notebook Instance '{home.arn}'"
+    status = await _script_status(process, workspace.stat().st_ctime + timeout_s)
+    if status is None:
+        raise NotebookError(f"{subject} took longer than {timeout_s / 60:g} minutes. {_log_hint(home, hook)}")
+    if status:
+        raise NotebookError(f"{subject} failed with exit code {status}. {_log_hint(home, hook)}")
+
+
+async def _wait_for_answer(container: Container, home: NotebookHome) -> None:
     try:
         async with asyncio.timeout(START_TIMEOUT_S):
             while True:
                 answer = await containers.get(container.client, f"{home.base_url}api")
                 if not container.process.is_alive():
-                    raise NotebookError(failure(container, container.spec.argv[0]))
-                if answer is not None and answer.status == 200:  # noqa: PLR2004 - HTTP's OK
+                    raise NotebookError(server_failure(container, container.spec.argv[0]))
+                if answer is not None and answer.status == HTTPStatus.OK:
                     return
-                await asyncio.sleep(POLL_S)
+                await asyncio.sleep(SERVER_POLL_S)
     except TimeoutError:
-        words = logs.last_words(container.spec.log_path)
+        log_end = logs.last_words(container.spec.log_path)
         raise NotebookError(
-            f"InternalServerError: JupyterLab did not answer within {START_TIMEOUT_S:g} s. {words}"
+            f"InternalServerError: JupyterLab did not answer within {START_TIMEOUT_S:g} s. {log_end}"
         ) from None
 
 
-def _knows_us(home: NotebookHome) -> bool:
-    """Whether the kernels of a server that still runs talk to this service, not to a port it had before."""
+def _calls_this_service(home: NotebookHome) -> bool:
+    """Return whether a running server's kernels call this service, and not a port it had earlier."""
     path = home.workspace(WORKSPACE) / "run/spec.json"
     environment = json.loads(path.read_text(encoding="utf-8"))["environment"]
-    return bool(environment.get("AWS_ENDPOINT_URL") == home.context.url)
+    return bool(environment.get("AWS_ENDPOINT_URL") == home.service.url)
 
 
-def _port(wanted: int | None) -> int:
-    """The port of before, if nobody has taken it: pages that are open find their server again."""
+def _port_or_free(wanted: int | None) -> int:
+    """Return the earlier port if it is free, so that open pages find their server again."""
     if wanted is not None:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -105,3 +143,39 @@ def _port(wanted: int | None) -> int:
                 return free_port()
         return wanted
     return free_port()
+
+
+def _start_script(home: NotebookHome, samples: Samples, hook: str, content: bytes) -> Process:
+    workspace = home.workspace(hook)
+    workspace.mkdir(parents=True, exist_ok=True)
+    script = workspace / "script"
+    script.write_bytes(content)
+    script.chmod(0o700)
+    home.write_metadata(workspace)
+    # a script that does not name its interpreter is a shell script
+    argv = (str(script),) if content.startswith(b"#!") else ("/bin/bash", str(script))
+    spec = ProcessSpec(argv, home.environment(samples), workspace, home.log(_stream(hook)), cwd=home.home)
+    try:
+        return start(spec)
+    except LaunchError as error:
+        raise NotebookError(f"InternalServerError: {error}") from error
+
+
+async def _script_status(process: Process, deadline: float) -> int | None:
+    """Return the exit status; end the process at the deadline and return None."""
+    while (status := process.exit_status()) is None:
+        if time.time() > deadline:
+            process.terminate()
+            await asyncio.sleep(SCRIPT_GRACE_S if process.is_alive() else 0)
+            process.kill()
+            return None
+        await asyncio.sleep(SCRIPT_POLL_S)
+    return status
+
+
+def _stream(hook: str) -> str:
+    return f"LifecycleConfig{hook}"
+
+
+def _log_hint(home: NotebookHome, hook: str) -> str:
+    return f"See its log stream {home.name}/{_stream(hook)}. {logs.last_words(home.log(_stream(hook)))}"

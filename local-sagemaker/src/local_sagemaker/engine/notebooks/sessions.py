@@ -1,10 +1,10 @@
-"""Who may use a notebook instance: tickets that are exchanged once for sessions that end.
+"""Access to a notebook instance: tickets that are exchanged once for sessions that end.
 
-A presigned URL holds a ticket. Whoever brings it to the service within five minutes, and first, is given a
-session: a cookie that says until when, sealed with the secret of the instance's server. The server needs
-nothing but that secret to judge a cookie. The service keeps of a ticket only its digest.
+A presigned URL holds a ticket. The first request that brings it within five minutes gets a session: a cookie
+with its end, sealed with the secret of the instance's server. The server checks a cookie by that secret
+alone. The service keeps only the digest of a ticket.
 
-Standard library only: the instance's own server, maybe of another interpreter, imports this.
+Standard library only: the instance's server, which may run in another interpreter, imports this module.
 """
 
 from __future__ import annotations
@@ -15,39 +15,39 @@ import secrets
 from typing import Any
 
 COOKIE = "notebook-session"
-#: how long a presigned URL can be used, in seconds, as on AWS
+#: lifetime of a presigned URL, as on AWS, in seconds
 TICKET_S = 300
-#: how long a session lasts when nobody says, in seconds, as on AWS
+#: default lifetime of a session, as on AWS, in seconds
 SESSION_S = 43_200
 
 
 def new_secret() -> str:
-    """What seals the sessions of one server."""
+    """Return a new secret that seals the sessions of one server."""
     return secrets.token_hex(32)
 
 
-def issue(tickets: dict[str, Any], now: float, session_s: int) -> tuple[str, dict[str, Any]]:
-    """A new ticket, and `tickets` with its digest and without those that are over."""
+def issue_ticket(tickets: dict[str, Any], now: float, session_s: int) -> tuple[str, dict[str, Any]]:
+    """Return a new ticket, and `tickets` with its digest and without the expired ones."""
     ticket = secrets.token_urlsafe(32)
-    kept = {digest: held for digest, held in tickets.items() if held["until"] > now}
-    return ticket, {**kept, _digest(ticket): {"until": now + TICKET_S, "session_s": session_s}}
+    valid = {digest: entry for digest, entry in tickets.items() if entry["until"] > now}
+    return ticket, {**valid, _digest(ticket): {"until": now + TICKET_S, "session_s": session_s}}
 
 
-def redeem(tickets: dict[str, Any], ticket: str, now: float) -> tuple[int | None, dict[str, Any]]:
-    """For how many seconds a ticket lets in (None: not at all), and `tickets` without it."""
+def redeem_ticket(tickets: dict[str, Any], ticket: str, now: float) -> tuple[int | None, dict[str, Any]]:
+    """Return the seconds of the session that a ticket buys (None: none), and `tickets` without it."""
     digest = _digest(ticket)
-    held = tickets.get(digest)
-    left = {key: other for key, other in tickets.items() if key != digest}
-    return (None if held is None or held["until"] <= now else int(held["session_s"])), left
+    entry = tickets.get(digest)
+    remaining = {key: other for key, other in tickets.items() if key != digest}
+    return (None if entry is None or entry["until"] <= now else int(entry["session_s"])), remaining
 
 
-def seal(secret: str, until: int) -> str:
-    """The cookie of a session that ends at `until`, in seconds since 1970."""
+def seal_session(secret: str, until: int) -> str:
+    """Return the cookie of a session that ends at `until`, in seconds since 1970."""
     return f"{until}.{_signature(secret, str(until))}"
 
 
 def is_open(secret: str, cookie: str, now: float) -> bool:
-    """Whether a cookie was sealed with `secret`, and its session lasts."""
+    """Return whether a cookie was sealed with `secret` and its session has not ended."""
     until, _, signature = cookie.partition(".")
     if not hmac.compare_digest(_signature(secret, until).encode(), signature.encode()):
         return False

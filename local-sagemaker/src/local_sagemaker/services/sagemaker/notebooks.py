@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from local_sagemaker.domain.notebook_states import NotebookEvent, NotebookStateError, transition
-from local_sagemaker.engine.notebooks import home
+from local_sagemaker.engine.notebooks.home import notebook_arn
 from local_sagemaker.engine.notebooks.notebooks import KIND
 from local_sagemaker.errors import ValidationException
 from local_sagemaker.services.context import Context
@@ -49,7 +49,7 @@ async def create_notebook_instance(context: Context, parameters: dict[str, Any])
     name, now = parameters["NotebookInstanceName"], time.time()
     if "LifecycleConfigName" in parameters:
         notebooks_lifecycle.find(context, parameters["LifecycleConfigName"], "describe")
-    arn = home.arn(context, name)
+    arn = notebook_arn(context, name)
     resource = Resource(
         kind=KIND,
         name=name,

@@ -42,7 +42,7 @@ def create_presigned_notebook_instance_url(context: Context, parameters: dict[st
                 f"Notebook Instance ({resource.arn}) is {resource.status}. A presigned URL is given while it "
                 "is InService: start it first."
             )
-        ticket, tickets = sessions.issue(resource.state["tickets"], time.time(), session_s)
+        ticket, tickets = sessions.issue_ticket(resource.state["tickets"], time.time(), session_s)
         made.append(ticket)
         return replace(resource, state={**resource.state, "tickets": tickets})
 
@@ -66,7 +66,7 @@ def login(context: Context, request: HttpRequest) -> HttpResponse:
     session: list[int] = []
 
     def change(resource: Resource) -> Resource:
-        session_s, tickets = sessions.redeem(resource.state["tickets"], ticket, now)
+        session_s, tickets = sessions.redeem_ticket(resource.state["tickets"], ticket, now)
         if session_s is None or resource.status != "InService":
             raise TicketError(name)
         session.append(session_s)
@@ -81,7 +81,7 @@ def login(context: Context, request: HttpRequest) -> HttpResponse:
 
 def _session(context: Context, request: HttpRequest, resource: Resource, session_s: int) -> HttpResponse:
     home = NotebookHome.of(context, resource)
-    cookie = sessions.seal(home.secret.read_text(encoding="utf-8"), int(time.time()) + session_s)
+    cookie = sessions.seal_session(home.secret.read_text(encoding="utf-8"), int(time.time()) + session_s)
     # cookies know no ports: what is set for this host's path is sent to the instance's server too
     options = f"Path={home.base_url}; Max-Age={session_s}; HttpOnly; SameSite=Lax"
     place = f"http://{_host(request)}:{resource.state['port']}{home.base_url}lab"
