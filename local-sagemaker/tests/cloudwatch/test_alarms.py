@@ -1,4 +1,4 @@
-"""CloudWatch alarms are judged by the metrics that the service has."""
+"""CloudWatch alarms on the service's metrics."""
 # ruff: noqa: ANN401 (boto3 makes its clients at run time)
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ ABOVE = {
     ],
 )
 def test_an_alarm_is_judged_by_its_periods(points: list[float | None], more: dict[str, Any], expected: str):
-    """As many as DatapointsToAlarm of them must breach; what is missing is as TreatMissingData says."""
+    """DatapointsToAlarm of them must breach; TreatMissingData decides about periods without data."""
     assert judge_alarm({**ABOVE, **more}, points, previous="ALARM").value == expected
 
 
@@ -53,8 +53,8 @@ def describe(service: Any, **asked: Any) -> list[dict[str, Any]]:
     return found
 
 
-def test_an_alarm_follows_what_is_put(sagemaker: Any):
-    """It is there after a kill, too, and gone when it is deleted."""
+def test_an_alarm_follows_its_metric(sagemaker: Any):
+    """It outlasts a kill, and is gone after it is deleted."""
     put(sagemaker, "late")
     (fresh,) = describe(sagemaker, AlarmNames=["late"])
     assert (fresh["StateValue"], fresh["AlarmArn"].rpartition(":")[2]) == ("INSUFFICIENT_DATA", "late")
@@ -93,7 +93,7 @@ def test_alarms_are_replaced_and_paged(sagemaker: Any):
         ({"Metrics": [{"Id": "e", "Expression": "SUM(METRICS())"}]}, "Metrics is not emulated"),
     ],
 )
-def test_what_no_alarm_can_be_is_refused(sagemaker: Any, more: dict[str, Any], said: str):
-    """With the member's name."""
+def test_an_unsupported_alarm_is_refused(sagemaker: Any, more: dict[str, Any], said: str):
+    """The error names the member."""
     with pytest.raises(ClientError, match=said):
         put(sagemaker, "never", **more)

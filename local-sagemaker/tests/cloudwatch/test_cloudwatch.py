@@ -1,4 +1,4 @@
-"""CloudWatch's metrics of endpoints are what became of their invocations."""
+"""CloudWatch's metrics of endpoints count their invocations."""
 # ruff: noqa: ANN401 (boto3 makes its clients at run time)
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def data(service: Any, statistic: str, asked: dict[str, Any], period: int = 3600
     ],
 )
 def test_invocations_and_errors_are_counted(service: Any, name: str, statistic: str, expected: float):
-    """An error is one among ones and zeros, so that its average is the rate."""
+    """An error counts 1 and a success 0, so that the average is the error rate."""
     assert data(service, statistic, metric(name))["Values"] == [pytest.approx(expected)]
 
 
@@ -91,8 +91,8 @@ def test_points_of_short_periods_add_up(service: Any):
     "asked",
     [metric("Invocations", "idle"), metric("Invocations", endpoint="none"), metric("CPUUtilization")],
 )
-def test_what_has_no_data_has_no_points(service: Any, asked: dict[str, Any]):
-    """As in CloudWatch, it is no error to ask."""
+def test_a_metric_without_data_has_no_points(service: Any, asked: dict[str, Any]):
+    """As in CloudWatch, asking for it is not an error."""
     assert data(service, "Sum", asked)["Values"] == []
 
 
@@ -111,8 +111,8 @@ def test_statistics_of_one_metric(service: Any):
     assert point["Minimum"] <= point["ExtendedStatistics"]["p50"]
 
 
-def test_metrics_are_listed_by_what_is_asked_for(service: Any):
-    """By name and dimensions."""
+def test_metrics_are_listed_by_name_and_dimensions(service: Any):
+    """ListMetrics filters by both."""
     dimensions = [{"Name": "EndpointName", "Value": "flights"}]
     found = service.client("cloudwatch").list_metrics(
         Namespace="AWS/SageMaker", MetricName="Invocations", Dimensions=dimensions
@@ -127,15 +127,17 @@ def test_metrics_are_listed_by_what_is_asked_for(service: Any):
         ("p99", 61, "InvalidParameterValue"),
     ],
 )
-def test_what_is_not_taken_has_the_codes_of_query(service: Any, statistic: str, period: int, code: str):
-    """CloudWatch's clients expect them, although they speak JSON now."""
+def test_invalid_requests_have_the_query_protocols_codes(
+    service: Any, statistic: str, period: int, code: str
+):
+    """CloudWatch's clients still expect them, although they now speak JSON."""
     with pytest.raises(ClientError) as caught:
         data(service, statistic, metric("ModelLatency"), period)
     assert caught.value.response["Error"]["Code"] == code
 
 
 def test_an_expression_is_refused(service: Any):
-    """By the query's id, instead of an answer without it."""
+    """The error names the query's id."""
     now = datetime.now(UTC)
     with pytest.raises(ClientError, match="The query sum is an expression"):
         service.client("cloudwatch").get_metric_data(

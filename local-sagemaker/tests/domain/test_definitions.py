@@ -65,7 +65,7 @@ def test_expressions_have_values(expression: Any, expected: Any):
     [get("Steps.Train.Nothing"), get("Parameters.Other"), get("Elsewhere.x"), json_get("report.f1")],
 )
 def test_an_expression_without_a_value_is_an_error(expression: dict[str, Any]):
-    """Instead of an empty text in somebody's request."""
+    """An empty text would end up in the step's request."""
     with pytest.raises(ExpressionError):
         resolve(expression, SCOPE)
 
@@ -87,7 +87,7 @@ def compare(kind: str, left: Any, right: Any) -> dict[str, Any]:
     ],
 )
 def test_conditions_are_decided(condition: dict[str, Any], expected: bool):  # noqa: FBT001 (a parameter)
-    """All that the SDK writes."""
+    """All conditions that the SDK writes."""
     assert holds(condition, SCOPE) is expected
 
 
@@ -123,7 +123,7 @@ def test_a_step_waits_for_what_it_names_and_refers_to():
     ],
 )
 def test_a_definition_that_cannot_be_carried_out_is_refused(document: Any, message: str):
-    """When it is given, not when it runs."""
+    """The error comes when it is created, not when it runs."""
     with pytest.raises(DefinitionError, match=message):
         PipelineDefinition.parse(document if isinstance(document, str) else json.dumps(document))
 
@@ -137,7 +137,7 @@ PARAMETERS = [
 
 
 def test_parameters_have_their_types_and_defaults():
-    """They come as texts."""
+    """An execution gives them as texts."""
     definition = PipelineDefinition.parse(json.dumps({"Parameters": PARAMETERS, "Steps": []}))
     assert definition.parameter_values({"Rate": "0.5", "Warm": "true"}) == {
         "Depth": 3,
@@ -156,7 +156,7 @@ def test_parameters_have_their_types_and_defaults():
 
 
 def grafted(value: Any, path: list[int], graft: Any) -> Any:
-    """A document with one of its parts, found by turns, replaced."""
+    """Return the document with the part at `path` replaced."""
     if not path or not isinstance(value, dict | list) or not value:
         return graft
     keys = list(value) if isinstance(value, dict) else list(range(len(value)))
@@ -194,8 +194,8 @@ ANYTHING = st.recursive(
 
 
 @given(st.lists(st.integers(0, 9), max_size=7), ANYTHING)
-def test_no_definition_is_more_than_refused(path: list[int], graft: Any):
-    """Whatever stands where something else belongs: it is read, or it is the client's mistake."""
+def test_a_mutated_definition_is_parsed_or_refused(path: list[int], graft: Any):
+    """Any JSON in any place is either parsed or refused."""
     with suppress(DefinitionError):
         definition = PipelineDefinition.parse(json.dumps(grafted(LARGE, path, graft)))
         definition.parameter_values({})
@@ -203,6 +203,6 @@ def test_no_definition_is_more_than_refused(path: list[int], graft: Any):
 
 
 def test_depth_is_refused():
-    """A text that nests without end is no definition."""
+    """A text that nests too deeply is refused."""
     with pytest.raises(DefinitionError, match="Unable to parse"):
         PipelineDefinition.parse('{"Steps": ' + "[" * 100_000 + "]" * 100_000 + "}")

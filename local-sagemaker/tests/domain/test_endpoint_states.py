@@ -1,4 +1,4 @@
-"""How the states of an endpoint follow each other."""
+"""The transitions between the states of an endpoint."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STATES = ["Creating", "InService", "Updating", "Failed", "Deleting"]
 
 @given(st.sampled_from(STATES), st.lists(st.sampled_from(list(EndpointEvent)), max_size=12))
 def test_an_endpoint_never_leaves_the_known_states(status: str, events: list[EndpointEvent]):
-    """Whatever happens in whatever order, only states of DescribeEndpoint follow, and Deleting is final."""
+    """For any order of events, only statuses of DescribeEndpoint follow, and Deleting is final."""
     for event in events:
         try:
             status_after = transition(status, event).status
@@ -39,6 +39,6 @@ def test_a_failed_update_goes_back_and_a_failed_creation_fails():
 
 @pytest.mark.parametrize("status", ["Creating", "Updating", "Failed", "Deleting"])
 def test_only_an_endpoint_in_service_is_updated(status: str):
-    """SageMaker refuses to update an endpoint that is on its way, broken or leaving."""
+    """SageMaker refuses to update an endpoint in any other status."""
     with pytest.raises(EndpointStateError):
         transition(status, EndpointEvent.UPDATE)

@@ -1,4 +1,4 @@
-"""FairQueue: who gets the next free place."""
+"""The fair queue: which owner gets the next free slot."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def test_a_path_leads_to_its_value(path: str, expected: object):
     "path", ["", "id", ".id", "$id", "$..id", "$[", "$[?(@.x)]", "$['a'", "$[1,'a']", "$.a b"]
 )
 def test_a_path_outside_the_subset_is_refused(path: str):
-    """What is no path of the subset is refused when the job is created, not while it runs."""
+    """The error comes when the job is created, not while it runs."""
     with pytest.raises(JsonPathError, match="JSONPath"):
         JsonPath.parse(path)
 

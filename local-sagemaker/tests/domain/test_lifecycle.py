@@ -35,7 +35,7 @@ ORDER = list(Phase)
 
 
 def walk(events: list[lifecycle.JobEvent]):
-    """Every state on the way, with the instructions that led on from it."""
+    """Yield each state with its event, the following state and the instructions."""
     state = State()
     for event in events:
         following, instructions = transition(state, event)
@@ -73,7 +73,7 @@ def test_a_job_ends_once_with_an_outcome_and_a_time(events: list[lifecycle.JobEv
 
 @given(st.lists(EVENTS))
 def test_an_outcome_that_was_decided_is_only_made_worse_by_a_failed_upload(events: list[lifecycle.JobEvent]):
-    """A completed container whose model cannot be kept is a failed job; nothing else is decided anew."""
+    """A completed container whose outputs cannot be uploaded is a failed job; no other outcome changes."""
     for state, event, following, _ in walk(events):
         if state.outcome is not None and following.outcome is not state.outcome:
             assert isinstance(event, lifecycle.StepFailed)
@@ -95,7 +95,7 @@ def test_a_container_is_started_and_ended_only_while_the_job_runs(events: list[l
 
 
 @given(st.lists(EVENTS))
-def test_only_a_job_that_nobody_stopped_completes(events: list[lifecycle.JobEvent]):
+def test_only_a_job_without_a_stop_completes(events: list[lifecycle.JobEvent]):
     """Completed means: exit status 0, and no stop. A failure has a reason."""
     for _, _, following, _ in walk(events):
         if following.outcome is JobOutcome.COMPLETED:
@@ -107,8 +107,8 @@ def test_only_a_job_that_nobody_stopped_completes(events: list[lifecycle.JobEven
 
 
 @given(st.lists(EVENTS))
-def test_a_restart_asks_for_what_the_phase_needs_and_changes_nothing(events: list[lifecycle.JobEvent]):
-    """Whatever was under way when the service died is asked for again."""
+def test_a_restart_repeats_the_instructions_of_the_phase(events: list[lifecycle.JobEvent]):
+    """The work that the kill interrupted is requested again."""
     needs = {
         Phase.QUEUED: (),
         Phase.DOWNLOADING: (Instruction.PREPARE,),

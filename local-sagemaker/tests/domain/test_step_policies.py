@@ -29,14 +29,14 @@ def test_durations_are_read(text: str, expected: float):
 
 
 @pytest.mark.parametrize("text", ["", "P", "1 hour", "PT", "-PT1H"])
-def test_what_is_no_duration_is_refused(text: str):
-    """The step and the value are named."""
+def test_an_invalid_duration_is_refused(text: str):
+    """The error names the step and the value."""
     with pytest.raises(DefinitionError, match="step A: ExpireAfter="):
         step_policies.parse_duration("A", text)
 
 
 def test_only_steps_that_make_something_anew_are_cached():
-    """SageMaker's list; a cache that is switched off asks for nothing."""
+    """The types are SageMaker's; a cache that is off is valid for every type."""
     assert CacheConfig.parse("A", "Training", {"Enabled": True, "ExpireAfter": "PT1M"}) == CacheConfig(
         is_enabled=True, expire_s=60.0
     )
@@ -46,7 +46,7 @@ def test_only_steps_that_make_something_anew_are_cached():
 
 
 def test_a_step_is_compared_by_the_attributes_that_matter():
-    """Where a job writes to and on what it runs make no difference; what it runs and reads does."""
+    """Outputs and resources make no difference; code and inputs do."""
     step: dict[str, Any] = {
         "AppSpecification": {"ImageUri": "i"},
         "ProcessingInputs": [{"InputName": "a"}],
@@ -88,7 +88,7 @@ def test_the_first_policy_for_a_fault_decides():
 
 
 def test_a_policy_expires():
-    """Counted from the step's start."""
+    """The time counts from the step's start."""
     policy = RetryPolicy.parse("A", {"ExceptionType": "Step.SERVICE_FAULT", "ExpireAfterMin": 1})
     record = {"start": 100.0}
     assert step_policies.schedule_retry([policy], record, step_policies.FAULT, 159.0) is not None
@@ -103,14 +103,14 @@ def test_a_policy_expires():
         ({"ExceptionType": ["Step.THROTTLING"], "MaxAttempts": "many"}, "many"),
     ],
 )
-def test_a_policy_that_means_nothing_is_refused(given: dict[str, Any], word: str):
-    """By its step and its fault."""
+def test_an_invalid_policy_is_refused(given: dict[str, Any], word: str):
+    """The error names the step and the fault."""
     with pytest.raises(DefinitionError, match=f"RetryPolicies of the step A.*{word}"):
         RetryPolicy.parse("A", given)
 
 
 def test_faults_are_told_apart():
-    """What a client did wrong, and what a container did, is no fault that a retry could heal."""
+    """A client's mistake and a container's failure are not retried."""
     assert step_policies.fault_of_error("StorageFailure", 507) == step_policies.FAULT
     assert step_policies.fault_of_error("ResourceLimitExceeded", 400) == step_policies.LIMIT
     assert step_policies.fault_of_error("ValidationException", 400) is None

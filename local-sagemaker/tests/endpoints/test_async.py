@@ -21,7 +21,7 @@ def service(start_shared_service: Callable[..., Any], tmp_path_factory: pytest.T
 
 
 def test_an_object_is_answered_by_an_object(service: Any):
-    """HTTP 202 with the places; the answer has the model's content type."""
+    """The request gets HTTP 202 with both locations; the answer has the model's content type."""
     service.s3.put_object(Bucket="answers", Key="in/rows.csv", Body=b"a,b\ncc,d\n")
     accepted = service.runtime.invoke_endpoint_async(
         EndpointName="later",
@@ -48,7 +48,7 @@ def test_the_model_sees_what_the_request_says(service: Any):
         assert words in seen
 
 
-def test_an_answer_has_the_name_that_was_asked_for(service: Any):
+def test_an_answer_has_the_requested_name(service: Any):
     """Filename and S3OutputPathExtension below the configuration's path."""
     accepted = submit(service, "a,b", Filename="mine.csv", S3OutputPathExtension="today/early")
     assert accepted["OutputLocation"] == "s3://answers/good/today/early/mine.csv"
@@ -62,21 +62,21 @@ def test_an_answer_has_the_name_that_was_asked_for(service: Any):
         ("exit", "closed the connection"),
     ],
 )
-def test_a_failure_is_told_at_its_place(service: Any, body: str, words: str):
-    """The reason is in the failure object, and there is no answer."""
+def test_a_failure_is_written_to_its_object(service: Any, body: str, words: str):
+    """The failure object holds the reason, and there is no answer."""
     accepted = submit(service, body)
     assert words in text(service, accepted["FailureLocation"])
     assert read(service, accepted["OutputLocation"]) is None
 
 
 def test_a_missing_input_is_a_failure(service: Any):
-    """It is looked for when its turn comes, as on AWS."""
+    """It is looked up when the request is sent to a container, as on AWS."""
     accepted = service.runtime.invoke_endpoint_async(EndpointName="later", InputLocation="s3://answers/none")
     assert "There is no object s3://answers/none" in text(service, accepted["FailureLocation"])
 
 
-def test_an_invocation_has_its_time(service: Any, tmp_path: Path):
-    """What takes longer than InvocationTimeoutSeconds is given up."""
+def test_an_invocation_has_a_time_limit(service: Any, tmp_path: Path):
+    """An invocation that takes longer than InvocationTimeoutSeconds fails."""
     accepted = submit(service, f"hold {tmp_path / 'never'}", InvocationTimeoutSeconds=1)
     assert "InvocationTimeoutSeconds: 1" in text(service, accepted["FailureLocation"])
     (tmp_path / "never").touch()
@@ -93,7 +93,7 @@ def test_a_large_input_and_answer_pass(service: Any):
     assert text(service, accepted["OutputLocation"]) == expected * 20
 
 
-def test_a_container_has_no_more_than_its_share(service: Any, tmp_path: Path):
+def test_a_container_gets_no_more_than_its_limit(service: Any, tmp_path: Path):
     """With MaxConcurrentInvocationsPerInstance of one, the second waits for the first."""
     deploy(service, "single", variant("first"), AsyncInferenceConfig=config(per_instance=1))
     latches = [tmp_path / "first", tmp_path / "second"]
@@ -110,7 +110,7 @@ def test_a_container_has_no_more_than_its_share(service: Any, tmp_path: Path):
 
 
 def test_each_endpoint_has_its_kind_of_invocation(service: Any):
-    """Neither answers the other's operation, in AWS's words."""
+    """Each refuses the operation of the other, in AWS's words."""
     deploy(service, "now", variant("first"))
     with pytest.raises(ClientError, match="does not support this inference type") as caught:
         ask(service, "later", "who")
@@ -131,8 +131,8 @@ def test_body_and_location_exclude_each_other(service: Any):
         submit(service, b"x" * 128_001)
 
 
-def test_the_endpoint_tells_its_configuration_and_keeps_its_kind(service: Any):
-    """DescribeEndpoint has it; an update takes another model, and does not make it answer at once."""
+def test_the_endpoint_shows_its_configuration_and_keeps_its_kind(service: Any):
+    """An update may change the model, but does not make the endpoint real-time."""
     assert service.sagemaker.describe_endpoint(EndpointName="later")["AsyncInferenceConfig"] == config()
     make_model(service, "second")
     service.sagemaker.create_endpoint_config(
@@ -150,19 +150,19 @@ def test_the_endpoint_tells_its_configuration_and_keeps_its_kind(service: Any):
         service.sagemaker.update_endpoint(EndpointName="moving", EndpointConfigName="now-2")
 
 
-def test_an_update_leaves_what_is_under_way_its_time(service: Any, tmp_path: Path):
-    """The former container answers what it was given, though the new one has taken over."""
+def test_an_update_lets_invocations_in_flight_finish(service: Any, tmp_path: Path):
+    """The previous container finishes its invocation after the new one has taken over."""
     deploy(service, "busy", variant("first"), AsyncInferenceConfig=config())
     service.sagemaker.create_endpoint_config(
         EndpointConfigName="busy-2", ProductionVariants=[variant("first")], AsyncInferenceConfig=config()
     )
-    former = text(service, submit(service, "who", "busy")["OutputLocation"])
+    previous = text(service, submit(service, "who", "busy")["OutputLocation"])
     accepted = submit(service, f"hold {tmp_path / 'latch'}", "busy")
     until(lambda: in_flight(service, "busy") == 1, "the invocation")
     service.sagemaker.update_endpoint(EndpointName="busy", EndpointConfigName="busy-2")
     in_service(service, "busy")
     (tmp_path / "latch").touch()
-    assert f'"pid": {text(service, accepted["OutputLocation"])}' in former
+    assert f'"pid": {text(service, accepted["OutputLocation"])}' in previous
 
 
 TOPIC = "arn:aws:sns:us-east-1:000000000000:done"
@@ -179,8 +179,8 @@ TOPIC = "arn:aws:sns:us-east-1:000000000000:done"
         ({"S3OutputPath": "https://answers.s3.amazonaws.com/x"}, "name it as s3://bucket/prefix"),
     ],
 )
-def test_what_is_not_honoured_is_refused(service: Any, output: dict[str, Any], words: str):
-    """When the configuration is created, by name."""
+def test_unsupported_members_are_refused(service: Any, output: dict[str, Any], words: str):
+    """The error comes when the configuration is created, and names the member."""
     with pytest.raises(ClientError, match=words):
         service.sagemaker.create_endpoint_config(
             EndpointConfigName="refused",
@@ -189,8 +189,8 @@ def test_what_is_not_honoured_is_refused(service: Any, output: dict[str, Any], w
         )
 
 
-def test_a_deleted_endpoint_takes_its_requests_with_it(service: Any, tmp_path: Path):
-    """An endpoint of the same name that comes later does not answer them."""
+def test_deleting_an_endpoint_deletes_its_requests(service: Any, tmp_path: Path):
+    """A later endpoint of the same name does not answer them."""
     deploy(service, "gone", variant("first"), AsyncInferenceConfig=config(per_instance=1))
     submit(service, f"hold {tmp_path / 'never'}", "gone")
     lost = submit(service, "who", "gone")

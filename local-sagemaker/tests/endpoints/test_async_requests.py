@@ -24,13 +24,13 @@ REQUEST = AsyncRequest(
 
 
 def context(root: Path) -> Service:
-    """A service of which only store and objects are there."""
+    """A service with store and objects alone."""
     store = Store(root / "store.sqlite")
     return Service(root=root, url="", objects=ObjectStore(root / "s3"), store=store)
 
 
 def test_requests_wait_in_the_order_they_came(tmp_path: Path):
-    """More than are read at once, of two endpoints, until they are forgotten."""
+    """There are more than one page of them, of two endpoints."""
     made = context(tmp_path)
     count = async_requests.PAGE + 3
     for number in range(count):
@@ -50,8 +50,8 @@ def test_requests_wait_in_the_order_they_came(tmp_path: Path):
     made.store.close()
 
 
-def test_an_answer_that_is_there_is_not_given_again(tmp_path: Path):
-    """Where a kill came between the object and the end of the request; a place of the client's is no sign."""
+def test_an_existing_answer_is_recognised(tmp_path: Path):
+    """A kill may come between the answer and the end of its request; a key of the client proves nothing."""
     made = context(tmp_path)
     assert not async_requests.is_answered(made.objects, REQUEST)
     made.objects.create_bucket("answers")

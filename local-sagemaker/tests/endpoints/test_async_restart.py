@@ -10,7 +10,7 @@ from sagemaker_kit.serving import until
 
 
 def test_accepted_requests_survive_a_kill(start_service: Callable[..., Any], tmp_path: Path):
-    """Those under way and those that wait are answered after the restart, each at its place alone."""
+    """Those in flight and those that wait are answered after the restart, each once."""
     service = prepare(start_service("--image", str(serving.image(tmp_path / "image"))))
     latch = tmp_path / "latch"
     held = [submit(service, f"hold {latch}") for _ in range(2)]

@@ -19,7 +19,7 @@ NAME = re.compile(r"c/flights/main/\d{4}/\d\d/\d\d/\d\d/\d\d-\d\d-\d{3}-[0-9a-f-
 
 @pytest.fixture
 def service(start_service: Callable[..., Any], tmp_path: Path) -> Any:
-    """A service with a model and a bucket for what is captured."""
+    """A service with a model and a bucket for captures."""
     started = start_service("--image", str(serving.image(tmp_path / "image")))
     make_model(started, "first")
     started.s3.create_bucket(Bucket="captured")
@@ -65,7 +65,7 @@ def test_invocations_appear_in_s3(service: Any):
     assert (described["CaptureStatus"], described["CurrentSamplingPercentage"]) == ("Started", 100)
 
 
-def test_a_stopping_service_writes_what_it_holds(service: Any):
+def test_a_stopping_service_writes_its_buffers(service: Any):
     """Nothing captured is lost when the service is stopped right after an invocation."""
     deploy(service, "flights", variant("first"), DataCaptureConfig=config())
     for number in range(20):
@@ -79,7 +79,7 @@ def test_a_stopping_service_writes_what_it_holds(service: Any):
 
 
 def test_unlisted_types_are_base64_and_sides_are_chosen(service: Any):
-    """Without CaptureContentTypeHeader data is BASE64; only the asked-for side is there."""
+    """Without CaptureContentTypeHeader data is BASE64; only the chosen side is recorded."""
     given = config(CaptureOptions=[{"CaptureMode": "Output"}])
     del given["CaptureContentTypeHeader"]
     deploy(service, "flights", variant("first"), DataCaptureConfig=given)

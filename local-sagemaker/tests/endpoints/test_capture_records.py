@@ -1,4 +1,4 @@
-"""What a captured invocation looks like, and where it is put."""
+"""The record of a captured invocation, and the key of its file."""
 
 import base64
 import json
@@ -93,7 +93,7 @@ def test_any_other_content_is_base64(data: bytes):
 
 
 def test_a_listed_type_that_is_no_text_is_base64():
-    """Bytes that are no UTF-8 are not bent into text."""
+    """Bytes that are not UTF-8 stay bytes."""
     types = {"CsvContentTypes": ["text/csv"]}
     line = json.loads(capture_record(config(CaptureContentTypeHeader=types), invocation(given=b"\xff\xfe")))
 
@@ -123,7 +123,7 @@ def test_sampling_keeps_its_percentage(percentage: int, low: int, high: int):
     assert low <= sum(chosen.is_sampled() for _ in range(2000)) <= high
 
 
-def test_capture_that_is_off_is_no_configuration():
+def test_capture_that_is_off_has_no_configuration():
     """EnableCapture false, or no DataCaptureConfig at all, captures nothing."""
     assert CaptureConfig.from_request(None) is None
     assert CaptureConfig.from_request({"EnableCapture": False}) is None
@@ -137,7 +137,7 @@ def test_capture_is_on_unless_it_is_switched_off():
 
 
 def test_events_are_filed_by_their_hour():
-    """A buffer that spans the turn of an hour writes one file for each, named for its first event."""
+    """A buffer that spans two hours writes one file for each, named for its first event."""
     memory = Memory()
     buffer = CaptureBuffer(config(), "flights", "champion", memory)
     for time in (TIME, TIME.replace(minute=59), TIME.replace(hour=18, minute=0)):

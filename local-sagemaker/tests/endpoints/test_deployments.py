@@ -1,4 +1,4 @@
-"""Deployments with guard rails: canary, linear and rolling, watched by alarms, and never a failed request."""
+"""Deployments with guardrails: canary, linear and rolling, with alarms, and without a failed request."""
 # ruff: noqa: ANN401 (boto3 makes its clients at run time)
 
 from __future__ import annotations
@@ -75,13 +75,13 @@ def described(service: Any) -> Any:
 
 
 def stage(service: Any) -> str:
-    """VariantStatus of what is being deployed; empty when nothing is."""
+    """VariantStatus of the deployment; empty if there is none."""
     summary = described(service).get("PendingDeploymentSummary")
     return summary["ProductionVariants"][0]["VariantStatus"][0]["Status"] if summary else ""
 
 
 def test_a_canary_gets_its_share_and_then_everything(service: Any):
-    """A quarter of the traffic while it is baked, told by DescribeEndpoint; no request fails."""
+    """It gets a quarter of the traffic while it bakes, which DescribeEndpoint shows; no request fails."""
     config = shifting(4, **CANARY)
     update(service, "next", DeploymentConfig=config)
     until(lambda: stage(service) == "Baking", "the canary's bake")
@@ -117,7 +117,7 @@ def test_a_canary_gets_its_share_and_then_everything(service: Any):
     ids=["canary", "linear", "all-at-once", "rolling"],
 )
 def test_an_alarm_brings_the_old_fleet_back(service: Any, config: dict[str, Any]):
-    """The endpoint is in service as it was, with the alarm's name; no request fails on the way."""
+    """The endpoint serves as before, FailureReason names the alarm, and no request fails."""
     alarm(service, "busy", "next", threshold=3)
     load = Load(service.url, clients=2)
     try:
@@ -135,7 +135,7 @@ def test_an_alarm_brings_the_old_fleet_back(service: Any, config: dict[str, Any]
     assert {ask(service, "flights", "who")["name"] for _ in range(4)} == {"old"}
 
 
-def test_a_rolling_update_goes_batch_by_batch(service: Any):
+def test_a_rolling_update_replaces_batch_by_batch(service: Any):
     """One instance after the other, with no failed request; what is left is the new fleet in full size."""
     alarm(service, "quiet", "next", threshold=1e9)
     load = Load(service.url, clients=2)
@@ -167,7 +167,7 @@ def test_a_batch_that_does_not_start_rolls_everything_back(service: Any):
 
 @pytest.mark.parametrize("is_alarming", [False, True])
 def test_a_killed_service_finishes_the_deployment(service: Any, *, is_alarming: bool):
-    """Killed while the canary is baked, it ends with one configuration or the other, whole."""
+    """After a kill in the baking period it ends with one configuration or the other, completely."""
     config = shifting(3, alarms=("busy",), **CANARY)
     alarm(service, "busy", "next", threshold=1e9)
     update(service, "next", DeploymentConfig=config)
@@ -190,7 +190,7 @@ def test_a_killed_service_finishes_the_deployment(service: Any, *, is_alarming: 
 
 
 def test_the_last_deployment_is_retained(service: Any):
-    """RetainDeploymentConfig takes what the update before was given, and without it nothing is taken."""
+    """RetainDeploymentConfig reuses the config of the previous update; without it there is none."""
     config = shifting(1, **CANARY)
     update(service, "next", DeploymentConfig=config)
     in_service(service, "flights")
@@ -203,7 +203,7 @@ def test_the_last_deployment_is_retained(service: Any):
 
 
 def test_deleting_ends_a_deployment(service: Any):
-    """Both fleets go."""
+    """Both fleets are stopped."""
     pid = ask(service, "flights", "who")["pid"]
     update(service, "next", DeploymentConfig=shifting(600, **CANARY))
     until(lambda: stage(service) == "Baking", "the canary's bake")
@@ -220,8 +220,8 @@ def test_deleting_ends_a_deployment(service: Any):
         (shifting(1, Type="CANARY"), "CanarySize belongs"),
     ],
 )
-def test_a_deployment_that_cannot_be_is_refused_at_once(service: Any, config: dict[str, Any], said: str):
-    """Nothing is changed."""
+def test_an_impossible_deployment_is_refused_at_once(service: Any, config: dict[str, Any], said: str):
+    """The endpoint stays as it is."""
     with pytest.raises(ClientError, match=said):
         update(service, "next", DeploymentConfig=config)
     assert described(service)["EndpointStatus"] == "InService"

@@ -1,4 +1,4 @@
-"""A name that is free is free for the next endpoint, however close behind the former it comes."""
+"""A free name can be used again at once, even while the previous endpoint is still being removed."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ async def ask(context: Context, name: str, **parameters: Any) -> dict[str, Any]:
     return found
 
 
-def test_an_endpoint_made_when_the_former_has_just_gone_is_kept(tmp_path: Path):
-    """Its creation falls between the former's last trace in the store and the end of that removal."""
+def test_an_endpoint_created_during_the_removal_of_its_namesake_is_kept(tmp_path: Path):
+    """It is created after the previous one has left the store, and before its removal has ended."""
 
     async def scenario() -> None:
         parts = build(Options(root=tmp_path / "root", images=(serving.image(tmp_path / "image"),)))

@@ -27,7 +27,7 @@ def test_an_update_under_load_fails_no_request(service: Any):
     make_model(service, "new")
     deploy(service, "flights", variant("old", count=2))
     configure(service, "next", variant("new", "other"))
-    former = {ask(service, "flights", "who")["pid"] for _ in range(4)}
+    previous = {ask(service, "flights", "who")["pid"] for _ in range(4)}
     load = Load(service.url, clients=4)
     try:
         until(lambda: load.seen[200, "old"] > 20, "traffic to the old model")
@@ -46,10 +46,10 @@ def test_an_update_under_load_fails_no_request(service: Any):
     described = service.sagemaker.describe_endpoint(EndpointName="flights")
     assert described["EndpointConfigName"] == "next"
     assert [item["VariantName"] for item in described["ProductionVariants"]] == ["other"]
-    until(lambda: not [pid for pid in former if Path(f"/proc/{pid}").exists()], "the old fleet's end")
+    until(lambda: not [pid for pid in previous if Path(f"/proc/{pid}").exists()], "the old fleet's end")
 
 
-def test_a_failed_update_rolls_back_and_says_so(service: Any):
+def test_a_failed_update_is_rolled_back_with_its_reason(service: Any):
     """The endpoint stays in service as it was, with the reason, and no request fails."""
     make_model(service, "old")
     make_model(service, "broken", {"CRASH": "no such feature: wind"})
@@ -90,7 +90,7 @@ def test_a_good_update_after_a_failed_one_clears_the_reason(service: Any):
 
 
 def test_an_update_in_progress_refuses_another(service: Any):
-    """One change at a time; deleting is possible at any."""
+    """Only one change runs at a time; deleting is always possible."""
     make_model(service, "old")
     make_model(service, "never", {"PING_STATUS": "503"})
     deploy(service, "flights", variant("old"))
@@ -127,7 +127,7 @@ def test_retained_properties_outlast_an_update(service: Any):
 
 
 def answers(service: Any) -> Callable[[], Any]:
-    """A function that invokes `flights`, giving None while there is no container for it."""
+    """A function that invokes `flights` and returns None while it has no container."""
 
     def look() -> Any:
         try:
@@ -138,8 +138,8 @@ def answers(service: Any) -> Callable[[], Any]:
     return look
 
 
-def test_a_killed_service_finds_its_containers_again(service: Any):
-    """The processes go on without the service, and the next one takes them over as they are."""
+def test_containers_are_adopted_after_a_kill(service: Any):
+    """The processes go on without the service, and the next service adopts them."""
     make_model(service, "old")
     deploy(service, "flights", variant("old", count=2))
     before = {ask(service, "flights", "who")["pid"] for _ in range(4)}
@@ -151,7 +151,7 @@ def test_a_killed_service_finds_its_containers_again(service: Any):
 
 
 def test_containers_that_died_with_the_service_are_started_again(service: Any):
-    """After a power cut the endpoint comes back by new processes."""
+    """After a power cut the endpoint comes back with new processes."""
     make_model(service, "old")
     deploy(service, "flights", variant("old"))
     pid = ask(service, "flights", "who")["pid"]
@@ -165,7 +165,7 @@ def test_containers_that_died_with_the_service_are_started_again(service: Any):
 
 
 def test_a_creation_goes_on_after_a_kill(service: Any):
-    """An endpoint that was being created when the service was killed becomes in service by itself."""
+    """An endpoint that is Creating when the service is killed becomes InService after the restart."""
     make_model(service, "old")
     configure(service, "flights", variant("old"))
     service.sagemaker.create_endpoint(EndpointName="flights", EndpointConfigName="flights")
@@ -176,7 +176,7 @@ def test_a_creation_goes_on_after_a_kill(service: Any):
 
 
 def test_an_update_goes_on_after_a_kill(service: Any):
-    """The old fleet serves while the new one is tried again; a rollout is neither lost nor doubled."""
+    """The old fleet serves while the rollout is repeated; it is neither lost nor doubled."""
     make_model(service, "old")
     make_model(service, "never", {"PING_STATUS": "503"})
     deploy(service, "flights", variant("old"))
@@ -193,7 +193,7 @@ def test_an_update_goes_on_after_a_kill(service: Any):
 
 
 def test_a_stopped_service_leaves_no_container_and_brings_endpoints_back(service: Any):
-    """Stopped as a user would, nothing runs on; started again, the endpoint serves again."""
+    """After a normal stop no container runs; after a start the endpoint serves again."""
     make_model(service, "old")
     deploy(service, "flights", variant("old"))
     pid = ask(service, "flights", "who")["pid"]

@@ -1,4 +1,4 @@
-"""A container that dies or hangs in service is replaced, and what it could not answer is counted."""
+"""A container that dies or hangs is replaced, and the invocations it failed are counted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from local_sagemaker.engine.processes import container
 from local_sagemaker.engine.processes.container import ContainerSpec
 
 PATIENCE_S = 60
-#: answers with its process id; hangs for good while the file beside it is there, unless it is new
+#: answers with its process id; hangs once the file beside it is newer than the process
 SERVER = """
 import os, sys, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -42,7 +42,7 @@ ThreadingHTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Ha
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Short times between a fault and what is done about it."""
+    """Shorten the times between a fault and the reaction to it."""
     monkeypatch.setattr(replica, "PING_INTERVAL_S", 0.2)
     monkeypatch.setattr(replica, "PING_FAILURES", 2)
     monkeypatch.setattr(container, "PING_TIMEOUT_S", 0.5)
@@ -61,7 +61,7 @@ def hang(_: int, stop: Path) -> None:
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("fault", [kill, hang])
 def test_a_container_that_fails_is_replaced(tmp_path: Path, fault: Callable[[int, Path], None]):
-    """By another process, which then answers; the variant's counters tell of it."""
+    """Another process answers then, and the variant's counters show the restart."""
     (tmp_path / "serve.py").write_text(SERVER)
     stop = tmp_path / "stop"
     spec = ContainerSpec(
@@ -100,7 +100,7 @@ def test_a_container_that_fails_is_replaced(tmp_path: Path, fault: Callable[[int
     assert not Path(f"/proc/{second}").exists()
 
 
-def test_what_no_container_can_answer_is_an_error_of_the_variant():
+def test_an_invocation_without_a_container_is_an_error_of_the_variant():
     """A canary whose container has died must raise its alarm."""
     variant = Variant("canary", 1.0)
     route = EndpointRoute("flights", "0", "us-east-1", "InService", Fleet({"canary": variant}))

@@ -1,4 +1,4 @@
-"""Serverless endpoints: nothing runs before the first request, nothing after the last, no more than may."""
+"""Serverless endpoints: no container before the first request or after the last, and a limit in between."""
 # ruff: noqa: ANN401 (boto3 makes its clients at run time)
 
 from collections.abc import Callable
@@ -67,7 +67,7 @@ def test_each_invocation_has_a_container_of_its_own_up_to_the_limit(service: Any
     assert ask(service, "wide", "who")["pid"] in pids
 
 
-def test_what_is_idle_is_stopped(start_service: Callable[..., Any], tmp_path: Path):
+def test_an_idle_container_is_stopped(start_service: Callable[..., Any], tmp_path: Path):
     """After the last request the endpoint has no process again, and the next one starts another."""
     image = str(serving.image(tmp_path / "image"))
     service = start_service("--image", image, "--serverless-idle", "0.2")
@@ -80,8 +80,8 @@ def test_what_is_idle_is_stopped(start_service: Callable[..., Any], tmp_path: Pa
     assert ask(service, "idle", "who")["pid"] != pid
 
 
-def test_a_container_that_ends_is_not_missed(service: Any):
-    """The request that ended it is told; the next one has another container."""
+def test_a_container_that_ends_is_replaced(service: Any):
+    """The request that ended it gets an error; the next one gets another container."""
     deploy(service, "mortal", serverless("first"))
     first = ask(service, "mortal", "who")["pid"]
     with pytest.raises(ClientError, match="closed the connection"):
@@ -90,7 +90,7 @@ def test_a_container_that_ends_is_not_missed(service: Any):
 
 
 def test_a_model_that_does_not_start_is_a_model_error(service: Any):
-    """It is the invocation that finds out, with the container's last words."""
+    """The invocation gets the end of the container's log."""
     make_model(service, "broken", {"CRASH": "no such feature: wind"})
     deploy(service, "broken", serverless("broken"))
     with pytest.raises(ClientError, match="no such feature: wind") as caught:
@@ -114,7 +114,7 @@ def test_it_streams(service: Any):
 
 
 def test_a_restarted_service_keeps_what_runs(start_service: Callable[..., Any], tmp_path: Path):
-    """A killed service leaves its container; the next one takes it over, and deletes it with the endpoint."""
+    """The next service adopts the container of a killed one, and stops it with the endpoint."""
     service = start_service("--image", str(serving.image(tmp_path / "image")))
     make_model(service, "first")
     deploy(service, "kept", serverless("first"))
@@ -157,13 +157,13 @@ def test_updates_go_from_serverless_to_anything_and_not_back(service: Any):
 
 
 def test_an_update_fails_no_request(service: Any):
-    """Requests that go on all the time are answered by the former model, then by the new one."""
+    """Continuous requests are answered by the previous model, then by the new one."""
     make_model(service, "third")
     deploy(service, "flights", serverless("first", 3))
     configure(service, "flights-2", serverless("third", 3))
     load = Load(service.url, clients=2)
     try:
-        until(lambda: load.seen[200, "first"] > 10, "answers of the former model")
+        until(lambda: load.seen[200, "first"] > 10, "answers of the previous model")
         update(service, "flights-2")
         in_service(service, "flights")
         until(lambda: load.seen[200, "third"] > 10, "answers of the new model")
@@ -202,7 +202,7 @@ CAPTURE = {
 def test_what_serverless_excludes_is_refused(
     service: Any, changes: dict[str, Any], more: dict[str, Any], words: str
 ):
-    """When the configuration is created, with the members' names."""
+    """The error comes when the configuration is created, and names the members."""
     with pytest.raises(ClientError, match=words) as caught:
         service.sagemaker.create_endpoint_config(
             EndpointConfigName="refused", ProductionVariants=[{**serverless("first"), **changes}], **more

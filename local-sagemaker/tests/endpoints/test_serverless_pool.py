@@ -1,4 +1,4 @@
-"""The containers of a serverless variant when one takes long to start, or nobody waits for it any more."""
+"""The containers of a serverless variant when a start takes long, or its invocation has given up."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from local_sagemaker.engine.endpoints.serverless import ServerlessPool
 from local_sagemaker.engine.processes.container import ContainerSpec
 
 PATIENCE_S = 60
-#: listens only when there is a file of the name it is given
+#: listens once the file exists that its argument names
 SERVER = """
 import os, sys, time
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -38,7 +38,7 @@ HTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).se
 def pooled(
     folder: Path, scenario: Callable[[ServerlessPool, Variant, Callable[[], None]], Awaitable[None]]
 ) -> None:
-    """Run a scenario with a pool whose containers start once it has called what lets them."""
+    """Run a scenario with a pool whose containers start when the scenario calls its third argument."""
     (folder / "serve.py").write_text(SERVER)
     latch, variant = folder / "latch", Variant("main", 1.0)
 
@@ -70,7 +70,7 @@ async def rested(variant: Variant) -> None:
 
 
 def test_a_start_that_takes_long_serves_a_later_invocation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """The first is told to try again (429); what it began is not begun twice."""
+    """The first invocation gets 429; its start goes on and is not repeated."""
     monkeypatch.setattr(serverless, "WAIT_TIMEOUT_S", 0.1)
 
     async def scenario(pool: ServerlessPool, variant: Variant, let: Callable[[], None]) -> None:
@@ -88,8 +88,8 @@ def test_a_start_that_takes_long_serves_a_later_invocation(tmp_path: Path, monke
     assert not (tmp_path / "1").exists()
 
 
-def test_an_invocation_that_gives_up_leaves_its_place(tmp_path: Path):
-    """Its client has gone while the container started: the container waits for the next one."""
+def test_an_invocation_that_gives_up_frees_its_slot(tmp_path: Path):
+    """Its client leaves while the container starts; the container then serves the next invocation."""
 
     async def scenario(pool: ServerlessPool, variant: Variant, let: Callable[[], None]) -> None:
         first = [asyncio.create_task(pool.take(0)) for _ in range(2)]
@@ -107,8 +107,8 @@ def test_an_invocation_that_gives_up_leaves_its_place(tmp_path: Path):
     assert not (tmp_path / "2").exists()
 
 
-def test_what_waits_when_the_variant_is_stopped_is_told(tmp_path: Path):
-    """An endpoint may be deleted while a container starts; nothing of it stays."""
+def test_a_waiting_invocation_fails_when_the_variant_is_stopped(tmp_path: Path):
+    """An endpoint may be deleted while a container starts; no container is left."""
 
     async def scenario(pool: ServerlessPool, variant: Variant, _: Callable[[], None]) -> None:
         waiting = asyncio.create_task(pool.take(0))

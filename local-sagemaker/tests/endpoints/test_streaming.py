@@ -50,7 +50,7 @@ def ask(service: Any, body: str, **more: Any) -> Any:
 
 
 def test_the_first_part_comes_while_the_container_still_works(service: Any, tmp_path: Path):
-    """The container goes on only when the client, having read the first part, lets it."""
+    """The container goes on only after the client has read the first part."""
     latch = tmp_path / "latch"
     answer = ask(service, f"stream one|hold {latch}|two|three")
     received = parts(answer)
@@ -62,7 +62,7 @@ def test_the_first_part_comes_while_the_container_still_works(service: Any, tmp_
     assert (answer["InvokedProductionVariant"], answer["CustomAttributes"]) == ("champion", "told=1")
 
 
-def test_the_model_sees_what_it_sees_of_invoke_endpoint(service: Any):
+def test_the_model_gets_the_headers_of_invoke_endpoint(service: Any):
     """`Accept` has another header on the way to the service, and its own on the way to the model."""
     answer = ask(
         service, "headers", Accept="application/json", InferenceId="flight-7", CustomAttributes="a=1"
@@ -90,7 +90,7 @@ def test_an_error_of_the_model_is_no_stream(service: Any):
 
 
 def test_a_stream_that_breaks_ends_with_an_exception(service: Any):
-    """What came before it is there; the error has SageMaker's codes."""
+    """The parts before it arrive; the error has SageMaker's codes."""
     received = parts(ask(service, "stream one|break"))
     assert next(received) == "one"
     with pytest.raises(EventStreamError, match="closed the connection") as caught:
@@ -104,8 +104,8 @@ def test_a_stream_that_breaks_ends_with_an_exception(service: Any):
     assert json.loads(error.payload)["ErrorCode"] == "StreamBroken"
 
 
-def test_what_cannot_be_invoked_is_refused(service: Any):
-    """An endpoint or variant that is not there, in AWS's words."""
+def test_an_unknown_endpoint_or_variant_is_refused(service: Any):
+    """The errors are AWS's."""
     with pytest.raises(ClientError, match="Variant none not found"):
         ask(service, "stream one", TargetVariant="none")
     answer = httpx.post(f"{service.url}/endpoints/none/invocations-response-stream", content=b"x")

@@ -1,4 +1,4 @@
-"""Streamed answers at their limits: of time, of what is held in memory, and of the event stream itself."""
+"""Streamed answers at their limits: time, memory, and the event stream's own format."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ def test_messages_are_what_botocore_reads():
 
 
 class Slow(threading.Thread):
-    """A container that begins its answer, if it is told to, and never ends it."""
+    """A container that may begin its answer and never ends it."""
 
     def __init__(self, beginning: bytes) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class Slow(threading.Thread):
 
 
 def streamed(beginning: bytes) -> list[bytes]:
-    """What a client is sent of a container that stays silent after `beginning`."""
+    """Return what a client is sent when the container stays silent after `beginning`."""
     sent: list[bytes] = []
 
     async def run(port: int) -> None:
@@ -88,7 +88,7 @@ def streamed(beginning: bytes) -> list[bytes]:
 
 
 def test_a_client_that_does_not_read_holds_the_container_up():
-    """Nothing is gathered for it: the container can write no more than fits on the way, until it reads."""
+    """The service buffers nothing: the container can write no more than fits into the sockets."""
     piece, count = b"x" * 65_536, 1024
     stuck, reading = asyncio.Event(), asyncio.Event()
 
@@ -130,7 +130,7 @@ def test_a_client_that_does_not_read_holds_the_container_up():
 
 
 def test_an_answer_that_takes_too_long_ends_with_an_exception():
-    """What came stays; the error says that the time was over."""
+    """The parts so far arrive; the error says that the time is over."""
     head, first, last = streamed(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n")
     error = json.loads(last)
     assert (head, first) == (b"head", b"one")
@@ -138,7 +138,7 @@ def test_an_answer_that_takes_too_long_ends_with_an_exception():
 
 
 def test_an_answer_that_does_not_begin_in_time_is_a_model_error():
-    """There is no stream yet that could tell it."""
+    """The stream has not begun, so the error is a normal answer."""
     with pytest.raises(InvokeError, match="timed out while waiting") as caught:
         streamed(b"")
     assert caught.value.code == "ModelError"

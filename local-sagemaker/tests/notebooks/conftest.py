@@ -1,4 +1,4 @@
-"""A folder of samples, as new notebook instances are given."""
+"""A folder of samples for new notebook instances."""
 
 from __future__ import annotations
 

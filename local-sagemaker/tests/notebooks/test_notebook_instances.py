@@ -36,7 +36,7 @@ def service(start_shared_service: Callable[..., Any], samples: Path) -> Any:
 
 @pytest.fixture(scope="module")
 def broken(service: Any) -> list[str]:
-    """Instances that failed at once, since their script does."""
+    """Instances whose lifecycle script fails."""
     configure(service, "broken", OnStart="exit 1")
     names = ["broken-a", "broken-b", "broken-c"]
     for name in names:
@@ -48,7 +48,7 @@ def broken(service: Any) -> list[str]:
 
 
 def test_an_instance_is_used_stopped_started_again_and_deleted(service: Any):
-    """Its files are there again, and nothing of it runs while it is stopped."""
+    """Its files outlast a stop, and nothing runs while it is stopped."""
     create(service, "kept")
     with signed_in(service, "kept") as (client, lab):
         assert client.get(lab).status_code == 200
@@ -70,7 +70,7 @@ def test_an_instance_is_used_stopped_started_again_and_deleted(service: Any):
 
 
 def test_a_kernel_reaches_the_service_and_finds_the_samples(service: Any):
-    """Boto3 in it needs to be told nothing."""
+    """Boto3 in it needs no configuration."""
     service.s3.create_bucket(Bucket="seen-from-inside")
     with signed_in(service, "lab") as (client, lab):
         kernel = send(client, "POST", lab, "kernels", {"name": "python3", "path": "a.ipynb"})["id"]
@@ -102,7 +102,7 @@ async def run(client: httpx.Client, lab: str, kernel: str, code: str) -> str:
 
 
 def test_an_instance_is_described(service: Any):
-    """As it was asked for, with where its server is."""
+    """DescribeNotebookInstance has the request's members and the server's URL."""
     found = described(service, "lab")
     assert found["NotebookInstanceArn"].endswith(":notebook-instance/lab")
     assert (found["InstanceType"], found["RoleArn"]) == ("ml.t3.medium", ROLE)
@@ -128,7 +128,7 @@ def test_an_instance_is_described(service: Any):
     ],
 )
 def test_what_a_state_does_not_allow_is_refused(service: Any, verb: str, message: str):
-    """In the words of AWS."""
+    """The message is AWS's."""
     with pytest.raises(ClientError, match=message) as caught:
         getattr(service.sagemaker, f"{verb}_notebook_instance")(NotebookInstanceName="lab")
     assert caught.value.response["Error"]["Code"] == "ValidationException"
@@ -136,7 +136,7 @@ def test_what_a_state_does_not_allow_is_refused(service: Any, verb: str, message
 
 @pytest.mark.parametrize("verb", ["describe", "start", "stop", "update", "delete"])
 def test_an_instance_that_is_not_there_is_refused(service: Any, verb: str):
-    """By the word that clients look for."""
+    """The message has the word that clients look for."""
     with pytest.raises(ClientError, match="RecordNotFound"):
         getattr(service.sagemaker, f"{verb}_notebook_instance")(NotebookInstanceName="nobody")
 
@@ -148,7 +148,7 @@ def test_a_name_is_taken_once(service: Any):
 
 
 def test_repositories_are_refused_by_name(service: Any):
-    """Nothing is accepted that would not be done."""
+    """No member is accepted and ignored."""
     with pytest.raises(ClientError, match="DefaultCodeRepository: the local SageMaker clones no"):
         begin(service, "cloned", DefaultCodeRepository="https://example.org/code")
 
@@ -167,8 +167,8 @@ def test_instances_are_listed_by_filters_and_pages(service: Any, broken: list[st
     assert names(DefaultCodeRepositoryContains="code") == []
 
 
-def test_a_stopped_instance_takes_what_it_is_updated_to(service: Any, broken: list[str]):
-    """Without its failing script it comes into service; the failure's reason is gone."""
+def test_a_stopped_instance_can_be_updated(service: Any, broken: list[str]):
+    """Without its failing script it starts, and FailureReason is gone."""
     name = broken[0]
     assert "failed with exit code 1" in described(service, name)["FailureReason"]
     service.sagemaker.update_notebook_instance(

@@ -50,7 +50,7 @@ def test_scripts_run_at_creation_and_at_every_start(service: Any):
 
 
 def test_a_script_that_fails_fails_the_instance(service: Any):
-    """With the configuration, the exit code and its last words; once it is mended, the instance starts."""
+    """FailureReason has configuration, exit code and the end of the log; after a repair it starts."""
     configure(service, "failing", OnCreate="echo no such package; exit 3")
     arn = begin(service, "failing", LifecycleConfigName="failing")
     with pytest.raises(WaiterError):
@@ -68,7 +68,7 @@ def test_a_script_that_fails_fails_the_instance(service: Any):
 
 
 def test_an_instance_whose_configuration_is_gone_does_not_start(service: Any):
-    """And says which it was."""
+    """The reason names it."""
     configure(service, "gone", OnStart="exit 1")
     begin(service, "orphan", LifecycleConfigName="gone")
     with pytest.raises(WaiterError):
@@ -101,7 +101,7 @@ def test_configurations_are_kept(service: Any):
 
 
 def test_a_script_is_ended_when_it_takes_too_long(tmp_path: Path):
-    """And the instance fails in AWS's words."""
+    """The instance fails with AWS's message."""
     parts = build(Options(root=tmp_path))
     home = NotebookHome(parts.context, "lab", 1)
     home.home.mkdir(parents=True)
@@ -114,8 +114,8 @@ def test_a_script_is_ended_when_it_takes_too_long(tmp_path: Path):
     parts.forks.close()
 
 
-def test_a_declaration_says_what_instances_are_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Environment, interpreter and files; what means nothing is refused."""
+def test_samples_are_declared_by_notebooks_toml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Environment, interpreter and files; an unknown member is refused."""
     monkeypatch.setenv("MINE_TOO", "1")
     declared = tmp_path / "notebooks.toml"
     declared.write_text('inherit = ["MINE_*"]\npython = "{dir}/python"\n[environment]\nPLACE = "{dir}/x"\n')

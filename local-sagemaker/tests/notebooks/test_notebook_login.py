@@ -1,4 +1,4 @@
-"""Presigned URLs: a ticket is exchanged once, a session ends, and nobody else comes in."""
+"""Presigned URLs: a ticket is exchanged once, a session ends, and nobody else gets access."""
 # ruff: noqa: ANN401 (boto3 makes its clients at run time)
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def service(start_shared_service: Callable[..., Any]) -> Any:
 
 
 def test_an_address_can_be_used_once(service: Any):
-    """The second who brings it is sent away; another address works."""
+    """The second request with it is refused; another address works."""
     url = address(service, "lab", SessionExpirationDurationInSeconds=1800)
     first, second = httpx.get(url), httpx.get(url)
     assert (first.status_code, second.status_code) == (302, 403)
@@ -38,8 +38,8 @@ def test_an_address_can_be_used_once(service: Any):
     assert httpx.get(address(service, "lab")).status_code == 302
 
 
-def test_nobody_comes_in_without_a_session(service: Any):
-    """Neither to the page nor to what it asks."""
+def test_there_is_no_access_without_a_session(service: Any):
+    """Neither the page nor its API answers."""
     lab = f"http://{described(service, 'lab')['Url']}/lab"
     page = httpx.get(lab, follow_redirects=True)
     assert (page.status_code, "Signed out" in page.text) == (401, True)
@@ -48,7 +48,7 @@ def test_nobody_comes_in_without_a_session(service: Any):
 
 @pytest.mark.parametrize(("forged", "seconds", "status"), [("", 60, 200), ("", -1, 403), ("x", 60, 403)])
 def test_a_session_ends_and_cannot_be_forged(service: Any, forged: str, seconds: int, status: int):
-    """The instance's server judges the seal and the time."""
+    """The instance's server checks the seal and the time."""
     (key,) = Path(service.root, "notebooks/lab/starts").glob("*/session.key")
     sealed = sessions.seal_session(forged or key.read_text(), int(time.time()) + seconds)
     contents = f"http://{described(service, 'lab')['Url']}/api/contents"
@@ -66,7 +66,7 @@ def test_no_secret_is_where_others_can_read_it(service: Any):
 
 
 def test_an_instance_that_is_stopped_has_no_address(service: Any):
-    """And one that was given before is of no use."""
+    """An earlier address is refused, too."""
     create(service, "brief")
     before = address(service, "brief")
     service.sagemaker.stop_notebook_instance(NotebookInstanceName="brief")
@@ -78,14 +78,14 @@ def test_an_instance_that_is_stopped_has_no_address(service: Any):
         address(service, "nobody")
 
 
-def test_a_page_of_before_the_session_works_on(service: Any):
-    """A browser that has signed in asks as often as it likes."""
+def test_an_open_page_works_on(service: Any):
+    """A session permits any number of requests."""
     with signed_in(service, "lab") as (client, lab):
         assert [client.get(lab).status_code for _ in range(2)] == [200, 200]
 
 
 def test_a_ticket_is_exchanged_once_and_in_time():
-    """What is kept of it is a digest; those that are over are forgotten."""
+    """Only a digest of it is kept; expired tickets are dropped."""
     ticket, held = sessions.issue_ticket({}, NOW, 1800)
     assert ticket not in str(held)
     assert sessions.redeem_ticket(held, ticket, NOW + TICKET_S - 1) == (1800, {})
@@ -96,6 +96,6 @@ def test_a_ticket_is_exchanged_once_and_in_time():
 
 
 @pytest.mark.parametrize("cookie", ["", ".", "12", "12.", "x.y", "\u00e9.\u00e9"])
-def test_a_cookie_of_any_form_is_judged(cookie: str):
-    """What is none is refused, not an error."""
+def test_a_malformed_cookie_is_refused(cookie: str):
+    """It causes no error."""
     assert sessions.is_open("secret", cookie, 0.0) is False

@@ -18,7 +18,7 @@ from sagemaker_kit.notebooks import api, begin, configure, create, described, sh
 from sagemaker_kit.serving import until
 
 
-def test_a_service_that_was_killed_takes_up_its_instances(sagemaker: Any):
+def test_instances_outlive_a_kill_of_the_service(sagemaker: Any):
     """The same server answers before, meanwhile and afterwards, and the session lasts."""
     create(sagemaker, "lab")
     before = shim(sagemaker, "lab")
@@ -65,9 +65,9 @@ def test_a_server_that_crashes_is_started_again_but_not_for_ever(sagemaker: Any)
     create(sagemaker, "lab")
     url = described(sagemaker, "lab")["Url"]
     for _ in range(2):
-        former = shim(sagemaker, "lab")
-        end(former)
-        until(lambda former=former: is_another(sagemaker, former), "another server", 60)
+        previous = shim(sagemaker, "lab")
+        end(previous)
+        until(lambda previous=previous: is_another(sagemaker, previous), "another server", 60)
         until(lambda: running(sagemaker), "its answer", 60)
         assert described(sagemaker, "lab")["Url"] == url
     end(shim(sagemaker, "lab"))
@@ -85,10 +85,10 @@ def end(supervisor: int) -> None:
         process.kill()
 
 
-def is_another(service: Any, former: int) -> bool:
+def is_another(service: Any, previous: int) -> bool:
     """Whether a new server has been started."""
     try:
-        return shim(service, "lab") != former
+        return shim(service, "lab") != previous
     except (FileNotFoundError, ValueError):
         return False
 
@@ -99,8 +99,8 @@ def running(service: Any) -> bool:
         return answers(client, lab)
 
 
-def test_an_interpreter_without_jupyterlab_is_told(start_service: Callable[..., Any], tmp_path: Path):
-    """The instance fails, and says which interpreter lacks what."""
+def test_an_interpreter_without_jupyterlab_is_named(start_service: Callable[..., Any], tmp_path: Path):
+    """The instance fails, and the reason names the interpreter."""
     bare, samples = tmp_path / "bare", tmp_path / "samples"
     venv.create(bare, symlinks=True)
     samples.mkdir()
