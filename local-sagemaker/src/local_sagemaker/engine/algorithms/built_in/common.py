@@ -139,7 +139,9 @@ def read_table(content: bytes, content_type: str, place: str, *, label_size: int
             f"ContentType {CSV}" + (f"; {RECORDIO} is not read here." if kind == RECORDIO else ".")
         )
     try:
-        values = pd.read_csv(io.BytesIO(content), header=None).to_numpy(dtype=np.float64)
+        frame = pd.read_csv(io.BytesIO(content), header=None, float_precision="round_trip")
+        # row after row in memory, as JSON is read: sums then come out the same to the last digit
+        values = np.ascontiguousarray(frame, dtype=np.float64)
     except (ValueError, pd.errors.ParserError) as error:
         raise ClientError(
             f"{place} is no CSV of numbers without a header: {error}. Remove the header, and encode text."
