@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import tarfile
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,17 +15,15 @@ from botocore.exceptions import ClientError
 from include.cli.aws import client, read_json
 from include.cli.errors import StackError
 from include.core.archives import extract
-from include.core.code import digest_of, step_files
+from include.core.code import archive_digest, file_digests, step_files
 from include.core.cycle import find_cycles
-from include.core.exceptions import FlywheelError
+from include.core.exceptions import FlywheelError, PermanentError
 from include.core.keys import digest
 from include.core.layout import Interval, Places, job_name, parse_place, split_uri
 from include.core.ledger import Ledger
-from include.core.sagemaker.kinds import PROCESSING, TRAINING, TRANSFORM, JobKind
+from include.core.sagemaker.kinds import JobKind, kind_of
 from include.core.settings import Settings
-
-#: steps that are no processing job
-KINDS = {"train": TRAINING, "batch_transform": TRANSFORM}
+from include.core.steps import job_step
 
 
 class Records:
@@ -61,7 +58,7 @@ class Records:
 
     def job(self, record: Mapping[str, Any], key: str) -> dict[str, Any]:
         """SageMaker's description of the last job for a key, a completed one if there is any."""
-        kind = KINDS.get(record["step"], PROCESSING)
+        kind = kind_of(record["step"])
         interval, found = Interval.from_iso(record["interval"]), None
         for generation in count(1):
             name = job_name(record["cycle"], record["step"], interval, key, generation)
@@ -76,9 +73,11 @@ class Records:
         return found
 
     def code(self, record: Mapping[str, Any], description: Mapping[str, Any]) -> dict[str, str] | None:
-        """The files of the step's code with their SHA-256, from the job's archive; None where it is gone.
+        """Return the files of the step's code with their digests, from the job's archive; None if it is gone.
 
-        :raises StackError: the archive is not what the record and its own name say
+        Another version of the project may have other rooms: then all files of the archive are compared.
+
+        :raises StackError: the archive is not what its name says
         """
         uri = code_uri(description)
         if uri is None:
@@ -92,11 +91,13 @@ class Records:
             root = Path(place)
             with tarfile.open(fileobj=io.BytesIO(body), mode="r:gz") as tar:
                 extract(tar, root)
-            everything = [path for path in root.rglob("*") if path.is_file()]
-            files = step_files(record["step"], record["cycle"], root)
-            is_whole = Places(bucket, record["cycle"]).code(digest_of(everything, root)) == uri
-            if not is_whole or digest_of(files, root) != record["code"]:
+            everything = {path for path in root.rglob("*") if path.is_file()}
+            if Places(bucket, record["cycle"]).code(archive_digest(everything, root)) != uri:
                 raise StackError(f"The code archive {uri} is not the one that was recorded. Restore it.")
+            try:
+                files = step_files(job_step(record["step"]), record["cycle"], root)
+            except PermanentError:
+                files = everything
             return file_digests(files, root)
 
     def _describe(self, kind: JobKind, name: str) -> dict[str, Any]:
@@ -142,13 +143,6 @@ def code_uri(description: Mapping[str, Any]) -> str | None:
         if given["InputName"] == "code":
             return str(given["S3Input"]["S3Uri"])
     return None
-
-
-def file_digests(files: Iterable[Path], root: Path) -> dict[str, str]:
-    """SHA-256 of each file, by its path below `root`."""
-    return {
-        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
-    }
 
 
 def recorded_code(records: Records, record: Mapping[str, Any], key: str) -> dict[str, str] | None:

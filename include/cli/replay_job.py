@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping
-from itertools import count
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from include.cli.aws import client
-from include.core.code import archive, archive_files, digest_of
 from include.core.cycle import Cycle
-from include.core.keys import KeyRecord, canonical, digest, key_record
-from include.core.layout import REPLAY_INPUT, Interval, Places, job_name, split_uri
-from include.core.sagemaker.kinds import PROCESSING, judge
-from include.core.sagemaker.requests import Job, Source, processing
+from include.core.keys import canonical, digest, key_record
+from include.core.layout import REPLAY_INPUT, Interval, Places, split_uri
+from include.core.sagemaker.client import SageMaker
+from include.core.sagemaker.kinds import kind_of
+from include.core.sagemaker.requests import Source, processing
+from include.core.sagemaker.runner import JobRunner, prepare_job
 from include.core.settings import Settings
 
 STEP = "compare"
@@ -24,13 +22,13 @@ LOOK_INTERVAL_S = 0.5
 
 
 class ReplayJob:
-    """Finds or makes the output of `include/steps/compare.py` for one story."""
+    """Find or make the output of `include/steps/compare.py` for one story."""
 
     def __init__(
         self, settings: Settings, cycle: Cycle, interval: Interval, heal: Callable[[], None]
     ) -> None:
         self.settings, self.cycle, self.interval, self.heal = settings, cycle, interval, heal
-        self.s3, self.sagemaker = client(settings, "s3"), client(settings, "sagemaker")
+        self.sagemaker = SageMaker(partial(client, settings))
         self.places = Places(settings.bucket, cycle.name)
 
     def run(self, story: Mapping[str, Any]) -> str:
@@ -54,19 +52,20 @@ class ReplayJob:
             parameters={},
             settings=self.settings,
         )
-        files = archive_files(self.cycle.name)
-        code_uri = self.places.code(digest_of(files))
-        self._put_object(code_uri, archive(files))
-        uri = self.places.output(STEP, self.interval, record.key)
-        self._wait(self._start(record, inputs, code_uri, uri))
-        return uri
+        runner = JobRunner(
+            self.sagemaker, kind_of(STEP), poll_interval_s=LOOK_INTERVAL_S, on_look=lambda _: self.heal()
+        )
+        spec = prepare_job(self.sagemaker, self.cycle, record, self.settings)
+        attached = runner.start(spec, lambda named: processing(named, inputs, {}))
+        runner.finish(attached)
+        return attached.uri
 
     def fetch(self, uri: str, name: str, target: Path) -> Path:
         """Copy a file of the output to `target`, whole or not at all."""
         bucket, prefix = split_uri(uri)
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = target.with_suffix(".part")
-        draft.write_bytes(self.s3.get_object(Bucket=bucket, Key=f"{prefix}{name}")["Body"].read())
+        draft.write_bytes(self.sagemaker.s3.get_object(Bucket=bucket, Key=f"{prefix}{name}")["Body"].read())
         return draft.replace(target)
 
     # Inputs
@@ -79,7 +78,7 @@ class ReplayJob:
     def _list(self, step: str, places: Iterable[str]) -> Source:
         """One input for all files at `places` below a step's outputs, kept as SageMaker reads it."""
         bucket, root = split_uri(self.places.step(step))
-        pages = self.s3.get_paginator("list_objects_v2")
+        pages = self.sagemaker.s3.get_paginator("list_objects_v2")
         keys = [
             item["Key"].removeprefix(root)
             for place in places
@@ -93,40 +92,4 @@ class ReplayJob:
 
     def _put_object(self, uri: str, body: bytes) -> None:
         bucket, key = split_uri(uri)
-        self.s3.put_object(Bucket=bucket, Key=key, Body=body)
-
-    # The job
-
-    def _start(self, record: KeyRecord, inputs: Mapping[str, Source], code_uri: str, uri: str) -> str:
-        """The name of the job: one that was started before, unless it failed, or a new one."""
-        for generation in count(1):
-            name = job_name(self.cycle.name, STEP, self.interval, record.key, generation)
-            job = Job(
-                name=name,
-                step=STEP,
-                cycle=self.cycle,
-                interval=self.interval,
-                key=record.key,
-                code_uri=code_uri,
-                output_uri=uri,
-                settings=self.settings,
-            )
-            try:
-                self.sagemaker.create_processing_job(**processing(job, inputs, {}))
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "ResourceInUse":
-                    raise
-                description = self.sagemaker.describe_processing_job(ProcessingJobName=name)
-                if not (PROCESSING.is_ok(description) or PROCESSING.is_active(description)):
-                    continue
-            return name
-        raise AssertionError("unreachable: count() has no end")
-
-    def _wait(self, name: str) -> None:
-        while True:
-            self.heal()
-            description = self.sagemaker.describe_processing_job(ProcessingJobName=name)
-            if not PROCESSING.is_active(description):
-                judge(PROCESSING, name, description)
-                return
-            time.sleep(LOOK_INTERVAL_S)
+        self.sagemaker.s3.put_object(Bucket=bucket, Key=key, Body=body)

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from include.cli.aws import read_json
+from include.cli.aws import client, read_json
 from include.cli.errors import StackError
-from include.cli.key_records import Records, file_digests, recorded_code
+from include.cli.key_records import Records, recorded_code
 from include.cli.terminal import Terminal
-from include.core.code import archive, archive_files, digest_of, step_files
+from include.core.code import file_digests, step_files
 from include.core.cycle import find_cycles
 from include.core.differences import differences, differing_files
 from include.core.exceptions import FlywheelError
 from include.core.keys import environment_digest
 from include.core.layout import MANIFEST, REPRODUCTION, Interval, Places, folder_of, job_name, split_uri
-from include.core.sagemaker.kinds import PROCESSING, TRAINING, JobKind, judge
-from include.core.sagemaker.requests import Job, Source, processing
-from include.core.settings import PROJECT, Settings
+from include.core.sagemaker.client import SageMaker
+from include.core.sagemaker.kinds import PROCESSING, TRAINING, JobKind
+from include.core.sagemaker.requests import ApiRequest, JobSpec, Source, processing
+from include.core.sagemaker.runner import AttachedJob, JobRunner, put_code
+from include.core.settings import Settings
+from include.core.steps import job_step
 
 #: largest difference of a probability that counts as the same
 TOLERANCE = 1e-6
@@ -159,7 +162,7 @@ def _sha256(s3: Any, uri: str) -> str | None:  # noqa: ANN401 - a boto3 client
 
 def _notes(settings: Settings, recorded: Recorded, code: Mapping[str, str]) -> list[str]:
     """What in the project of now is otherwise than it was recorded."""
-    files = file_digests(step_files("train", recorded.record["cycle"]), PROJECT)
+    files = file_digests(step_files(job_step("train"), recorded.record["cycle"]))
     notes = differing_files(code, files, "the record", "the project")
     now = {**recorded.record, "environment": environment_digest(), "threads": settings.threads}
     notes += [f"{line} (then and now)" for line in differences(recorded.record, now)]
@@ -177,7 +180,8 @@ class _Run:
 
     def __init__(self, records: Records, recorded: Recorded, terminal: Terminal) -> None:
         self.records, self.recorded, self.terminal = records, recorded, terminal
-        self.settings, self.sagemaker = records.settings, records.sagemaker
+        self.settings = records.settings
+        self.sagemaker = SageMaker(partial(client, records.settings))
         self.cycle = find_cycles()[recorded.record["cycle"]]
         self.interval = Interval.from_iso(recorded.record["interval"])
         self.name = job_name(self.cycle.name, STEP, self.interval, uuid.uuid4().hex)
@@ -186,11 +190,10 @@ class _Run:
     def verdict(self, tolerance: float) -> int:
         """Train, compare, print; 0 if reproduced."""
         with self.terminal.timed("training"):
-            self.sagemaker.create_training_job(**repetition(self.recorded, self.name, self.place))
-            again = self._wait(TRAINING)["ModelArtifacts"]["S3ModelArtifacts"]
+            request = repetition(self.recorded, self.name, self.place)
+            again = self._complete(TRAINING, request)["ModelArtifacts"]["S3ModelArtifacts"]
         with self.terminal.timed("comparison"):
-            self.sagemaker.create_processing_job(**self._comparison(again, tolerance))
-            self._wait(PROCESSING)
+            self._complete(PROCESSING, self._comparison(again, tolerance))
         found = read_json(self.records.s3, f"{self.place}comparison/{REPRODUCTION}")
         word = "Reproduced" if found["is_reproduced"] else "NOT reproduced"
         self.terminal.say(
@@ -201,18 +204,14 @@ class _Run:
         return 0 if found["is_reproduced"] else 1
 
     def _comparison(self, again: str, tolerance: float) -> dict[str, Any]:
-        files = archive_files(self.cycle.name)
-        code_uri = Places(self.settings.bucket, self.cycle.name).code(digest_of(files))
-        bucket, key = split_uri(code_uri)
-        self.records.s3.put_object(Bucket=bucket, Key=key, Body=archive(files))
         original = self.recorded.description["ModelArtifacts"]["S3ModelArtifacts"]
-        job = Job(
+        job = JobSpec(
             name=self.name,
             step=STEP,
             cycle=self.cycle,
             interval=self.interval,
             key=self.recorded.key,
-            code_uri=code_uri,
+            code_uri=put_code(self.sagemaker, self.settings.bucket, self.cycle.name),
             output_uri=f"{self.place}comparison/",
             settings=self.settings,
         )
@@ -223,17 +222,18 @@ class _Run:
         }
         return processing(job, inputs, {"tolerance": str(tolerance)})
 
-    def _wait(self, kind: JobKind) -> dict[str, Any]:
-        """The job's description once it has completed."""
-        while True:
-            description: dict[str, Any] = getattr(self.sagemaker, kind.describe)(
-                **{kind.name_field: self.name}
-            )
-            if not kind.is_active(description):
-                judge(kind, self.name, description)
-                return description
-            self.terminal.show(f"  {kind.name} {self.name}: {description.get('SecondaryStatus', 'running')}")
-            time.sleep(LOOK_INTERVAL_S)
+    def _complete(self, kind: JobKind, request: ApiRequest) -> dict[str, Any]:
+        """Start a job and return its description once it has completed."""
+        runner = JobRunner(
+            self.sagemaker,
+            kind,
+            poll_interval_s=LOOK_INTERVAL_S,
+            on_look=lambda found: self.terminal.show(
+                f"  {kind.name} {self.name}: {found.get('SecondaryStatus', 'running')}"
+            ),
+        )
+        runner.create(request)
+        return runner.finish(AttachedJob(job=self.name, key=self.recorded.key, uri=self.place, interval=[]))
 
 
 def repetition(recorded: Recorded, name: str, place: str) -> dict[str, Any]:

@@ -1,4 +1,8 @@
-"""The code that travels to the jobs, as an archive and as digests."""
+"""The code that travels to jobs, as an archive, and the digest of the code that a step's key takes in.
+
+What travels is named by its bytes. What counts for a key is read as a syntax tree: comments, docstrings,
+formatting and the place of an import change nothing.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +13,25 @@ import io
 import tarfile
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from include.core.exceptions import PermanentError
 from include.core.settings import PROJECT
+from include.core.steps import StepRow, job_step
 
 #: the parser of Python 3.11 counts its depth for all threads together, and triggers look in threads
 _PARSING = threading.Lock()
-#: steps whose code is another module's than their name says
-MODULES = {"batch_transform": "serve"}
+#: what a cycle's files import from here counts for them: a cycle may use any of these pure functions
+_CYCLES_MAY_USE = "include/ml/"
+
+
+# The archive
 
 
 def archive_files(cycle: str, root: Path = PROJECT) -> list[Path]:
-    """What a job of a cycle gets: include/core, include/steps, include/ml and the cycle's package."""
+    """Return what a job of a cycle gets: include/core, include/steps, include/ml and the cycle's package."""
     include = root / "include"
     single = [include / "__init__.py", *(include / "cycles").glob("*.py")]
     trees = [include / "core", include / "steps", include / "ml", include / "cycles" / cycle]
@@ -30,7 +39,7 @@ def archive_files(cycle: str, root: Path = PROJECT) -> list[Path]:
 
 
 def archive(files: Iterable[Path], root: Path = PROJECT) -> bytes:
-    """The files as a tar.gz that is the same for the same files, whenever and by whomever it is made."""
+    """Return the files as a tar.gz, which is the same for the same files whoever makes it."""
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for path in sorted(files):
@@ -42,8 +51,8 @@ def archive(files: Iterable[Path], root: Path = PROJECT) -> bytes:
     return gzip.compress(plain.getvalue(), mtime=0)
 
 
-def digest_of(files: Iterable[Path], root: Path = PROJECT) -> str:
-    """SHA-256 over names and contents: independent of how a zlib compresses."""
+def archive_digest(files: Iterable[Path], root: Path = PROJECT) -> str:
+    """Return the SHA-256 over names and contents: independent of how a zlib compresses."""
     digest = hashlib.sha256()
     for path in sorted(set(files)):
         name, content = path.relative_to(root).as_posix(), path.read_bytes()
@@ -51,61 +60,152 @@ def digest_of(files: Iterable[Path], root: Path = PROJECT) -> str:
     return digest.hexdigest()
 
 
+# The digest of a step
+
+
 @lru_cache(maxsize=64)
 def step_digest(step: str, cycle: str, root: Path = PROJECT) -> str:
-    """Digest of the code that can change a step's output.
+    """Return the digest of the code that can change a step's output.
 
-    That is the module of the step and the cycle's package, with all they import from include/.
-    Cached for the life of the process: a task lives shortly, and its code should not change under it.
+    It is cached for the life of the process: a task lives shortly, and its code should not change under it.
     """
-    return digest_of(step_files(step, cycle, root), root)
+    return code_digest(file_digests(step_files(job_step(step), cycle, root), root))
 
 
-def step_files(step: str, cycle: str, root: Path = PROJECT) -> set[Path]:
-    """The files that `step_digest` is the digest of."""
-    module = root / "include/steps" / f"{MODULES.get(step, step)}.py"
-    if not module.is_file():
-        raise PermanentError(f"Step {step} has no code: {module.relative_to(root)} is missing.")
-    return closure([module, *_sources(root / "include/cycles" / cycle)], root)
+def code_digest(digests: dict[str, str]) -> str:
+    """Return one digest for many files, given each one's by its name."""
+    text = "".join(f"{name}\0{digest}\n" for name, digest in sorted(digests.items()))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
-def closure(files: Iterable[Path], root: Path = PROJECT) -> set[Path]:
-    """`files` and everything within include/ that they import, directly or not."""
+def file_digests(files: Iterable[Path], root: Path = PROJECT) -> dict[str, str]:
+    """Return each file's digest by its path below `root`: of Python its syntax, of others their bytes."""
+    return {path.relative_to(root).as_posix(): _file_digest(path) for path in files}
+
+
+def step_files(row: StepRow, cycle: str, root: Path = PROJECT) -> set[Path]:
+    """Return the files that count for a step: those of its row, and what the cycle's use of include/ml.
+
+    :raises PermanentError: the row names files that are not there
+    """
+    package = root / "include/cycles" / cycle
+    own = {path for pattern in row.cycle_code for path in package.glob(pattern) if _is_source(path)}
+    return {*_shared_files(row, root), *own, *_used_by(own, root)}
+
+
+def imported_files(path: Path, root: Path = PROJECT) -> Iterator[Path]:
+    """Yield the modules within include/ that a file imports; packages' `__init__` are not among them."""
+    if path.suffix != ".py":
+        return
+    for name in _syntax_of(path).imports:
+        place = root.joinpath(*name.split("."))
+        # the last part may be a name inside a module
+        yield from (p for p in (place.with_suffix(".py"), place.parent.with_suffix(".py")) if p.is_file())
+
+
+def _shared_files(row: StepRow, root: Path) -> Iterator[Path]:
+    for pattern in row.code:
+        found = [path for path in (root / "include").glob(pattern) if path.name != "__init__.py"]
+        if not found:
+            raise PermanentError(
+                f"Step {row.name} counts include/{pattern}, which is missing. "
+                "Correct its row in include/core/steps.py."
+            )
+        yield from found
+
+
+def _used_by(files: Iterable[Path], root: Path) -> set[Path]:
+    """Return what files import from include/ml, directly or not."""
     found: set[Path] = set()
     waiting = list(files)
     while waiting:
-        path = waiting.pop()
-        if path not in found:
-            found.add(path)
-            waiting.extend(_imported(path, root))
+        for path in imported_files(waiting.pop(), root):
+            if path not in found and path.relative_to(root).as_posix().startswith(_CYCLES_MAY_USE):
+                found.add(path)
+                waiting.append(path)
     return found
 
 
 def _sources(tree: Path) -> list[Path]:
-    """Every file below `tree` except what Python made itself."""
-    return sorted(p for p in tree.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    return sorted(path for path in tree.rglob("*") if _is_source(path))
 
 
-def _imported(path: Path, root: Path) -> Iterator[Path]:
-    """The files within include/ that one file imports, with the `__init__` of each package on the way."""
-    if path.suffix != ".py":
-        return
-    for name in _imported_names(path):
-        parts = name.split(".")
-        for depth in range(1, len(parts) + 1):
-            place = root.joinpath(*parts[:depth])
-            yield from (p for p in (place / "__init__.py", place.with_suffix(".py")) if p.is_file())
+def _is_source(path: Path) -> bool:
+    """Return whether a path is a file that Python did not make itself."""
+    return path.is_file() and "__pycache__" not in path.parts
 
 
-def _imported_names(path: Path) -> Iterator[str]:
-    """Absolute names of what a file imports from include; the last part may be a name inside a module."""
+def _file_digest(path: Path) -> str:
+    return _syntax_of(path).digest if path.suffix == ".py" else hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+# The syntax of a file
+
+
+@dataclass(frozen=True)
+class Syntax:
+    """What counts of a Python file."""
+
+    digest: str
+    #: absolute names that it imports from include; the last part may be a name inside a module
+    imports: tuple[str, ...]
+
+
+def _syntax_of(path: Path) -> Syntax:
+    try:
+        return _syntax(path.read_bytes())
+    except (SyntaxError, ValueError) as error:
+        raise PermanentError(f"{path} is no Python that can be parsed: {error}. Correct it.") from error
+
+
+@lru_cache(maxsize=2048)
+def _syntax(content: bytes) -> Syntax:
+    """Return the syntax of a file's content; cached, since parsing takes milliseconds for each file."""
     with _PARSING:
-        tree = ast.parse(path.read_bytes(), filename=str(path))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        yield from (name for name in names if name.split(".")[0] == "include")
+        tree = ast.parse(content)
+    parts: list[str] = []
+    bindings: set[tuple[str, str]] = set()
+    _write(tree, parts, bindings)
+    text = "\n".join([*(f"{name} as {alias}" for name, alias in sorted(bindings)), *parts])
+    names = sorted({name for name, _ in bindings if name.split(".")[0] == "include"})
+    return Syntax(hashlib.sha256(text.encode()).hexdigest(), tuple(names))
+
+
+def _write(value: object, parts: list[str], bindings: set[tuple[str, str]]) -> None:
+    """Append a node's text: no positions, no bare strings; imports go to `bindings`, wherever they stand.
+
+    Fields without a value are left out, so that nodes read alike in all versions of Python that have them.
+    """
+    if isinstance(value, ast.Import | ast.ImportFrom):
+        bindings.update(_bound(value))
+    elif isinstance(value, ast.AST) and not _is_bare_text(value):
+        parts.append(f"{type(value).__name__}(")
+        for name in value._fields:
+            child = getattr(value, name, None)
+            if child is not None and child != []:
+                parts.append(name)
+                _write(child, parts, bindings)
+        parts.append(")")
+    elif isinstance(value, list):
+        parts.append("[")
+        for child in value:
+            _write(child, parts, bindings)
+        parts.append("]")
+    elif not isinstance(value, ast.AST):
+        parts.append(repr(value))
+
+
+def _bound(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
+    """Yield what an import names, and as what."""
+    prefix = f"{'.' * node.level}{node.module or ''}." if isinstance(node, ast.ImportFrom) else ""
+    for alias in node.names:
+        yield f"{prefix}{alias.name}", alias.asname or alias.name
+
+
+def _is_bare_text(node: ast.AST) -> bool:
+    """Return whether a statement is a docstring, or another text that nothing reads."""
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )

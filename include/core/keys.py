@@ -42,7 +42,7 @@ class KeyRecord:
     #: digest of requirements.txt
     environment: str
     threads: int
-    #: the task that was told to run its job again, see `forced_by` in work.py; None: anybody's
+    #: the task that was told to run its job again; None: anybody's
     forced_by: str | None = None
 
     @property

@@ -1,29 +1,31 @@
 """What the notebooks share: a month of flights, a bucket of their own, and one way to run a job.
 
-The requests come from `include.core.sagemaker.requests`, as the project's DAGs send them. Nothing here touches what the DAGs have
-made: the bucket is another one.
+Requests and the waiting come from `include.core.sagemaker`, as in the project's DAGs. Nothing here touches what
+the DAGs have made: the bucket is another one.
 """
 
 import hashlib
 import io
 import json
-import time
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import boto3
 import pandas as pd
 from botocore.exceptions import ClientError
-from include.core.code import archive, archive_files, digest_of
-from include.core.layout import Interval, Places, join_uri, split_uri
-from include.core.sagemaker.requests import Job
 
-from include.cycles.flights.cycle import CYCLE
+from include.core.layout import Interval, Places, join_uri, split_uri
+from include.core.sagemaker.client import SageMaker
+from include.core.sagemaker.kinds import KINDS
+from include.core.sagemaker.requests import JobSpec
+from include.core.sagemaker.runner import AttachedJob, JobRunner, put_code
 from include.core.settings import settings
+from include.cycles.flights.cycle import CYCLE
 
 # AWS_ENDPOINT_URL and the region are in the environment: this code is the same on AWS
 s3, sagemaker = boto3.client("s3"), boto3.client("sagemaker")
-logs, runtime = boto3.client("logs"), boto3.client("sagemaker-runtime")
+runtime = boto3.client("sagemaker-runtime")
+service = SageMaker(boto3.client)
 
 SETTINGS = replace(settings(), bucket=f"{settings().bucket}-lab")
 PLACES = Places(SETTINGS.bucket, CYCLE.name)
@@ -45,35 +47,25 @@ def place(step):
     return PLACES.output(step, JANUARY, _key(step))
 
 
-def job(step):
-    """A new job of a step, told which month, where its code is and where its output goes."""
-    return Job(
-        name=f"lab-{step}-{datetime.now(UTC):%Y%m%d%H%M%S%f}",
+def job(step, output=None):
+    """A new job of a step for the month; its output goes to the place of the step's name, or of another one."""
+    output = output or step
+    return JobSpec(
+        name=f"lab-{output}-{datetime.now(UTC):%Y%m%d%H%M%S%f}",
         step=step,
         cycle=CYCLE,
         interval=JANUARY,
-        key=_key(step),
-        code_uri=_put_code(),
-        output_uri=place(step),
+        key=_key(output),
+        code_uri=put_code(service, SETTINGS.bucket, CYCLE.name),
+        output_uri=place(output),
         settings=SETTINGS,
     )
 
 
 def finish(kind, name):
-    """Wait for a job's end and show its log; `kind` is Processing or Training."""
-    describe = getattr(sagemaker, f"describe_{kind.lower()}_job")
-    while (found := describe(**{f"{kind}JobName": name}))[f"{kind}JobStatus"] in {"InProgress", "Stopping"}:
-        time.sleep(0.5)
-    print(*log_lines(f"/aws/sagemaker/{kind}Jobs", name), sep="\n")
-    if found[f"{kind}JobStatus"] != "Completed":
-        raise RuntimeError(f"{name}: {found.get('ExitMessage') or found.get('FailureReason')}")
-    return found
-
-
-def log_lines(group, name):
-    """What a job has logged."""
-    events = logs.get_paginator("filter_log_events").paginate(logGroupName=group, logStreamNamePrefix=f"{name}/")
-    return [event["message"] for page in events for event in page["events"]]
+    """Wait for a job's end, show its log, and return its description; `kind` is Processing or Training."""
+    runner = JobRunner(service, KINDS[f"{kind.lower()} job"], poll_interval_s=0.5, on_line=print)
+    return runner.finish(AttachedJob(job=name, key="", uri="", interval=[]))
 
 
 def read(uri):
@@ -127,8 +119,3 @@ def _write(uri, content):
 
 def _key(step):
     return hashlib.sha256(f"lab/{step}".encode()).hexdigest()
-
-
-def _put_code():
-    files = archive_files(CYCLE.name)
-    return _write(PLACES.code(digest_of(files)), archive(files))

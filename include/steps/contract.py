@@ -176,18 +176,19 @@ def run(name: str, work: Callable[[Step], Mapping[str, float]]) -> None:
         metrics = work(step)
     except InvalidInput as refusal:
         refuse(str(refusal), training=name == "train")
-    explore(step)
+    write_profile(step)
     print(metric_line(metrics), flush=True)
 
 
-def explore(step: Step) -> None:
+def write_profile(step: Step) -> None:
     """Put a profile of a step's tables beside them, for people; the step does not depend on it."""
     if step.is_training:
         return
-    # By its name: what is imported is part of every step's key, and how a page looks must not be.
-    module = importlib.import_module("include.steps.explore")
+    from include.steps import explore  # noqa: PLC0415 - serving and training are to start without pages
+
+    title = f"{step.cycle}: {step.name} of {step.start:%Y-%m-%d %H:%M} to {step.end:%Y-%m-%d %H:%M}"
     try:
-        module.write(step)
+        explore.write_profile(step.output, title, frozenset(step.description.monitoring.private))
     except Exception as error:  # noqa: BLE001 - data is not to be lost for a page about it
         print(f"There is no profile of the outputs: {error!r}", flush=True)
 

@@ -1,8 +1,8 @@
 """explore: a profile of what a step has written, for people; a page beside its outputs.
 
-It reads at most SAMPLE_ROWS rows of each table, however large that is; the numbers of rows and of missing
-values are those that Parquet itself keeps. `contract.run` calls it after every processing step. The page is
-no part of the output: no manifest names it, and how it looks is part of no step's key.
+It reads at most SAMPLE_ROWS rows of each table, however large the table is; the numbers of rows and of
+missing values are Parquet's own. `contract.run` calls it after every processing step. The page is no part of
+the output: no manifest names it, and how it looks is part of no step's key.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.ml.reports.profile import TableSample, render_profile
-from include.steps.contract import Step
 
 NAME = "profile.html"
 #: rows of a table that are looked at
@@ -27,15 +26,16 @@ GROUPS = 8
 TABLES = 12
 
 
-def write(step: Step) -> bool:
-    """Write the page, if the step has written tables; whether it has."""
-    tables = [describe(name, files) for name, files in found(step.output).items()][:TABLES]
+def write_profile(folder: Path, title: str, private: frozenset[str]) -> bool:
+    """Write the page, if the folder has tables; return whether it has.
+
+    :param private: columns of which nothing is shown
+    """
+    tables = [describe(name, files) for name, files in found(folder).items()][:TABLES]
     tables = [table for table in tables if len(table.sample.columns)]
     if not tables:
         return False
-    title = f"{step.cycle}: {step.name} of {step.start:%Y-%m-%d %H:%M} to {step.end:%Y-%m-%d %H:%M}"
-    page = render_profile(title, tables, frozenset(step.description.monitoring.private))
-    (step.output / NAME).write_text(page, encoding="utf-8")
+    (folder / NAME).write_text(render_profile(title, tables, private), encoding="utf-8")
     return True
 
 

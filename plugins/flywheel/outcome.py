@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import Context
 
-from flywheel.work import task_digest
+from flywheel.operators.base import task_digest
 from include.core.keys import canonical
 from include.core.layout import Places
 from include.core.sagemaker.client import SageMaker

@@ -15,15 +15,16 @@ import pytest
 
 from include.cli.__main__ import main
 from include.cli.errors import StackError
-from include.cli.key_records import Records, code_uri, file_digests
+from include.cli.key_records import Records, code_uri
 from include.cli.reproduce import Recorded, _notes
-from include.core.code import archive, archive_files, digest_of, step_files
+from include.core.code import archive, archive_digest, archive_files, file_digests, step_files
 from include.core.cycle import Cycle, find_cycles
 from include.core.documents.ledger import Entry
 from include.core.keys import KeyRecord, canonical, key_record
 from include.core.layout import Interval, Places, job_name
-from include.core.sagemaker.requests import Job, Source, training
+from include.core.sagemaker.requests import JobSpec, Source, training
 from include.core.settings import PROJECT, Settings
+from include.core.steps import job_step
 from include.steps import contract, manifest
 from sagemaker_kit.service import Service
 from tests.steps import model_side as side
@@ -88,13 +89,13 @@ def trained(service: Any, tmp_path_factory: pytest.TempPathFactory) -> Trained:
         settings=SETTINGS,
     )
     files = archive_files(cycle.name)
-    job = Job(
+    job = JobSpec(
         name=job_name(cycle.name, "train", MONTH, record.key),
         step="train",
         cycle=cycle,
         interval=MONTH,
         key=record.key,
-        code_uri=f"s3://{SETTINGS.bucket}/code/{digest_of(files)}.tar.gz",
+        code_uri=Places(SETTINGS.bucket, cycle.name).code(archive_digest(files)),
         output_uri=Places(SETTINGS.bucket, cycle.name).output("train", MONTH, record.key),
         settings=SETTINGS,
     )
@@ -106,7 +107,7 @@ def trained(service: Any, tmp_path_factory: pytest.TempPathFactory) -> Trained:
         "TrainingJobStatus"
     ] == "InProgress":
         time.sleep(0.2)
-    assert found["TrainingJobStatus"] == "Completed", found
+    assert found["TrainingJobStatus"] == "Completed", found["FailureReason"]
     return Trained(job.name, record, uri)
 
 
@@ -175,7 +176,7 @@ def test_what_is_otherwise_in_the_project_of_now_is_named(service: Any, trained:
     """A file of the code, the threads and the image, each by its name."""
     description = service.sagemaker.describe_training_job(TrainingJobName=trained.job)
     recorded = Recorded(key=trained.record.key, record=trained.record.content, description=description)
-    code = file_digests(step_files("train", "flights"), PROJECT)
+    code = file_digests(step_files(job_step("train"), "flights"))
     assert _notes(SETTINGS, recorded, code) == []
     changed = {**code, "include/ml/evaluation/metrics.py": "ab" * 32}
     assert _notes(replace(SETTINGS, threads=2, image_uri="flywheel:2"), recorded, changed) == [

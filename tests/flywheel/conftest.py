@@ -129,7 +129,7 @@ def probe(cycle: Cycle, installed: Settings, monkeypatch: pytest.MonkeyPatch) ->
     from airflow.sdk.bases.operator import ExecutorSafeguard  # noqa: PLC0415 - after the environment
 
     from flywheel.operators.job import JobOperator  # noqa: PLC0415 - after the environment
-    from include.core.sagemaker.work import Work  # noqa: PLC0415 - after the environment
+    from include.core.sagemaker.requests import StepInputs  # noqa: PLC0415 - after the environment
 
     assert installed.image_uri == "probe:1"
     monkeypatch.setattr(ExecutorSafeguard, "test_mode", True)
@@ -143,8 +143,8 @@ def probe(cycle: Cycle, installed: Settings, monkeypatch: pytest.MonkeyPatch) ->
             super().__init__(task_id="fetch", **kwargs)
             self.told = told
 
-        def work(self, context: Any, interval: Any) -> Work:  # noqa: ARG002 - needs neither
-            return Work({}, self.told)
+        def step_inputs(self, context: Any, interval: Any) -> StepInputs:  # noqa: ARG002 - needs neither
+            return StepInputs({}, self.told)
 
     def make(*, deferrable: bool = False, timeout: timedelta | None = None, **told: str) -> ProbeOperator:
         operator = ProbeOperator(cycle=cycle, told=told, deferrable=deferrable, execution_timeout=timeout)

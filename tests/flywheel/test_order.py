@@ -66,9 +66,8 @@ class World:
         context.results["clean"] = self.clean(interval)
         for operator in (TransformOperator, TrainOperator, EvaluateOperator):
             made = operator(task_id=operator.step, cycle=self.cycle)
-            record = made._record(context, interval, made.work(context, interval))
-            made._put_code(record)
-            result = self.put(operator.step, interval, record.key)
+            key = made.spec(context, interval, made.step_inputs(context, interval)).key
+            result = self.put(operator.step, interval, key)
             if operator is TrainOperator:
                 result["model_uri"] = f"{result['uri']}model.tar.gz"
             context.results[operator.step] = result

@@ -14,7 +14,7 @@ from include.core.cycle import Cycle
 from include.core.layout import Interval
 from include.core.monitoring import Monitoring
 from include.core.sagemaker import requests
-from include.core.sagemaker.requests import Job, Source
+from include.core.sagemaker.requests import JobSpec, Source
 from include.core.settings import Settings
 
 MODEL = botocore.session.get_session().get_service_model("sagemaker")
@@ -22,9 +22,9 @@ SETTINGS = Settings(threads=3)
 
 
 @pytest.fixture
-def job(cycle: Cycle) -> Job:
+def job(cycle: Cycle) -> JobSpec:
     """A job of the flights' January."""
-    return Job(
+    return JobSpec(
         name="flights-clean-20130101-0123456789ab",
         step="clean",
         cycle=cycle,
@@ -41,7 +41,7 @@ def problems(operation: str, request: dict) -> str:
     return ParamValidator().validate(request, MODEL.operation_model(operation).input_shape).generate_report()
 
 
-def test_every_request_is_valid(job: Job, cycle: Cycle):
+def test_every_request_is_valid(job: JobSpec, cycle: Cycle):
     """Botocore finds nothing wrong with any of them."""
     made = {
         "CreateProcessingJob": requests.processing(job, {"fetch": Source("s3://b/f/")}, {"a": "b"}),
@@ -63,7 +63,7 @@ def test_every_request_is_valid(job: Job, cycle: Cycle):
     )
 
 
-def test_a_processing_job_is_told_its_step_and_interval(job: Job):
+def test_a_processing_job_is_told_its_step_and_interval(job: JobSpec):
     """The arguments are pairs of --name and value after the step's name."""
     made = requests.processing(job, {}, {"known-until": "x"})["AppSpecification"]
     assert made["ContainerEntrypoint"] == ["process"]
@@ -77,7 +77,7 @@ def test_a_processing_job_is_told_its_step_and_interval(job: Job):
     ]
 
 
-def test_inputs_appear_below_their_names_with_the_code_among_them(job: Job):
+def test_inputs_appear_below_their_names_with_the_code_among_them(job: JobSpec):
     """A list of files is given as one input."""
     made = requests.processing(job, {"clean": Source("s3://b/m.json", "ManifestFile")}, {})
     inputs = {i["InputName"]: i["S3Input"] for i in made["ProcessingInputs"]}
@@ -89,21 +89,21 @@ def test_inputs_appear_below_their_names_with_the_code_among_them(job: Job):
     assert inputs["code"]["S3Uri"] == job.code_uri
 
 
-def test_a_training_job_is_told_by_hyperparameters(job: Job):
+def test_a_training_job_is_told_by_hyperparameters(job: JobSpec):
     """The cycle's own stand beside what every job is told."""
     made = requests.training(job, {"train": Source("s3://b/t/"), "validation": Source("s3://b/v/")})
-    assert made["HyperParameters"] == {**job.told, "depth": "3"}
+    assert made["HyperParameters"] == {**job.common_parameters, "depth": "3"}
     assert [channel["ChannelName"] for channel in made["InputDataConfig"]] == ["train", "validation", "code"]
 
 
-def test_the_thread_count_travels_in_the_environment(job: Job):
+def test_the_thread_count_travels_in_the_environment(job: JobSpec):
     """For numeric libraries and for ours, in processing and in training."""
     expected = {"OMP_NUM_THREADS": "3", "FLYWHEEL_THREADS": "3"}
     assert requests.processing(job, {}, {})["Environment"] == expected
     assert requests.training(job, {})["Environment"] == expected
 
 
-def test_metric_definitions_read_a_metric_line(job: Job):
+def test_metric_definitions_read_a_metric_line(job: JobSpec):
     """One metric is not mistaken for another whose name ends alike."""
     definitions = requests.training(job, {})["AlgorithmSpecification"]["MetricDefinitions"]
     line = " ".join(f"{d['Name']}={number}" for number, d in enumerate(definitions))
@@ -111,7 +111,7 @@ def test_metric_definitions_read_a_metric_line(job: Job):
     assert found == {d["Name"]: str(number) for number, d in enumerate(definitions) if number}
 
 
-def test_batch_transform_hides_the_event_id_from_the_model(job: Job):
+def test_batch_transform_hides_the_event_id_from_the_model(job: JobSpec):
     """It goes around the model, and comes back before the answer."""
     made = requests.transform(job, "model", "s3://b/batch/")
     assert made["DataProcessing"] == {

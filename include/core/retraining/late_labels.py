@@ -13,8 +13,7 @@ from include.core.layout import LABELS, MANIFEST, PLAN, PREDICTIONS, Interval, P
 from include.core.retraining.records import Snapshot, WatchLog
 from include.core.sagemaker.captures import File, files_by_hour, identity, truth_files
 from include.core.sagemaker.client import SageMaker
-from include.core.sagemaker.requests import Source
-from include.core.sagemaker.work import Input
+from include.core.sagemaker.requests import Source, StepInput
 from include.core.schedule import last_windows
 from include.core.settings import Settings
 
@@ -89,7 +88,7 @@ class Lateness:
         root = self._places.ground_truth
         return list(files_by_hour(self.hook, root, "", first, window.end))
 
-    def put_plan(self, window: Interval, late: Iterable[Late]) -> Input:
+    def put_plan(self, window: Interval, late: Iterable[Late]) -> StepInput:
         """What the job has to know of the windows, as an input; named by its content."""
         windows = [
             {
@@ -103,7 +102,7 @@ class Lateness:
         content = {"windows": windows, "ends": [each.iso[1] for each in self._last(window)]}
         folder = self._places.plan(digest(content))
         self.hook.put_once(f"{folder}{PLAN}", canonical(content).encode())
-        return Input(Source(folder), digest(content))
+        return StepInput(Source(folder), digest(content))
 
 
 def _files(place: str, manifest: Manifest) -> tuple[File, ...]:

@@ -12,8 +12,7 @@ from include.core.cycle import Cycle
 from include.core.keys import canonical, digest
 from include.core.layout import Interval, Places, hour_folder, split_uri
 from include.core.sagemaker.client import SageMaker
-from include.core.sagemaker.requests import Source
-from include.core.sagemaker.work import Input
+from include.core.sagemaker.requests import Source, StepInput
 from include.core.schedule import ticks, window_schedule
 from include.core.settings import Settings
 
@@ -106,7 +105,7 @@ def identity(files: Iterable[File]) -> str:
     return digest([[file.name, file.etag, file.size] for file in files])
 
 
-def as_input(hook: SageMaker, settings: Settings, cycle: Cycle, root: str, files: list[File]) -> Input:
+def as_input(hook: SageMaker, settings: Settings, cycle: Cycle, root: str, files: list[File]) -> StepInput:
     """One input of a job for any number of files.
 
     :param root: `s3://` URI that their names follow
@@ -114,4 +113,4 @@ def as_input(hook: SageMaker, settings: Settings, cycle: Cycle, root: str, files
     content: list[Mapping[str, str] | str] = [{"prefix": root}, *(file.name for file in files)]
     uri = Places(settings.bucket, cycle.name).manifest_list(digest(content))
     hook.put_once(uri, canonical(content).encode())
-    return Input(Source(uri, "ManifestFile"), identity(files))
+    return StepInput(Source(uri, "ManifestFile"), identity(files))

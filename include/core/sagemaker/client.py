@@ -13,10 +13,6 @@ from include.core.sagemaker.kinds import JobKind
 
 log = logging.getLogger(__name__)
 
-#: tag of a job that tells which task instances wait for it: `flywheel:owner:<task>` = id of the attempt
-OWNER_TAG = "flywheel:owner:"
-#: value of an owner's tag after it went away; AddTags can overwrite, and needs no further permission
-NOBODY = "-"
 #: answers of SageMaker to a name that exists already
 TAKEN = ("ResourceInUse", "already exist")
 
@@ -71,7 +67,7 @@ class SageMaker:
         try:
             getattr(self.api, verb)(**request)
         except self.api.exceptions.ClientError as error:
-            if any(mark in f"{_code(error)} {error}" for mark in TAKEN):
+            if any(mark in f"{error_code(error)} {error}" for mark in TAKEN):
                 return False
             raise
         return True
@@ -87,7 +83,7 @@ class SageMaker:
             return self.describe(kind, name)
         except self.api.exceptions.ClientError as error:
             # SageMaker says ValidationException for what it cannot find, and says so in the message.
-            if _code(error) == "ResourceNotFound" or "ould not find" in str(error):
+            if error_code(error) == "ResourceNotFound" or "ould not find" in str(error):
                 return None
             raise
 
@@ -97,45 +93,6 @@ class SageMaker:
         field = kind.name_field.replace("Name", "Summaries")
         for page in self.api.get_paginator(verb).paginate(NameContains=contains):
             yield from page[field]
-
-    def own(self, arn: str, task: str, attempt: str) -> None:
-        """Write on a job that an attempt of a task waits for it."""
-        self.api.add_tags(ResourceArn=arn, Tags=[{"Key": f"{OWNER_TAG}{task}", "Value": attempt}])
-
-    def release(self, kind: JobKind, name: str, task: str, attempt: str) -> bool:
-        """Stop a job on behalf of an attempt, if that attempt and nobody else waits for it.
-
-        :return: whether the job was told to stop
-        """
-        found = self.find(kind, name)
-        if kind.stop is None or found is None or not kind.is_active(found):
-            return False
-        arn = found[kind.arn_field]
-        owners = self._owners(arn)
-        if owners.get(task) != attempt:
-            log.info("Not stopping %s: a newer attempt of this task waits for it", name)
-            return False
-        self.own(arn, task, NOBODY)
-        if others := {t: a for t, a in owners.items() if t != task and a != NOBODY}:
-            log.info("Not stopping %s: %d other tasks wait for it", name, len(others))
-            return False
-        log.info("Stopping %s: nobody else waits for it", name)
-        return self._stop(kind, name)
-
-    def _stop(self, kind: JobKind, name: str) -> bool:
-        try:
-            getattr(self.api, str(kind.stop))(**{kind.name_field: name})
-        except self.api.exceptions.ClientError as error:
-            if _code(error) != "ValidationException":
-                raise
-            log.info("%s ended by itself before it could be stopped: %s", name, error)
-            return False
-        return True
-
-    def _owners(self, arn: str) -> dict[str, str]:
-        pages = self.api.get_paginator("list_tags").paginate(ResourceArn=arn)
-        tags = {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
-        return {k.removeprefix(OWNER_TAG): v for k, v in tags.items() if k.startswith(OWNER_TAG)}
 
     # Logs
 
@@ -173,7 +130,7 @@ class SageMaker:
         try:
             self.s3.put_object(Bucket=bucket, Key=key, Body=body, IfNoneMatch="*")
         except self.s3.exceptions.ClientError as error:
-            if _code(error) not in {"PreconditionFailed", "ConditionalRequestConflict"}:
+            if error_code(error) not in {"PreconditionFailed", "ConditionalRequestConflict"}:
                 raise
 
     def read(self, uri: str) -> bytes | None:
@@ -182,7 +139,7 @@ class SageMaker:
         try:
             body: bytes = self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         except self.s3.exceptions.ClientError as error:
-            if _code(error) in {"NoSuchKey", "404"}:
+            if error_code(error) in {"NoSuchKey", "404"}:
                 return None
             raise
         return body
@@ -206,6 +163,6 @@ class SageMaker:
         return {item["Key"].removeprefix(prefix): int(item["Size"]) for item in items}
 
 
-def _code(error: Any) -> str:  # noqa: ANN401 - botocore's ClientError, which parsing must not import
+def error_code(error: Any) -> str:  # noqa: ANN401 - botocore's ClientError, which parsing must not import
     """The error code of AWS's answer."""
     return str(error.response["Error"]["Code"])

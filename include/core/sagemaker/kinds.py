@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from include.core.exceptions import FlywheelError, JobFailed, JobLost, JobStopped
+from include.core.steps import job_step
 
 ACTIVE = frozenset({"InProgress", "Stopping"})
 STOPPED = frozenset({"Stopped"})
@@ -72,7 +73,7 @@ def _job(word: str) -> JobKind:
     )
 
 
-def judge(kind: JobKind, name: str, description: Mapping[str, Any]) -> None:
+def judge_job(kind: JobKind, name: str, description: Mapping[str, Any]) -> None:
     """Say by SageMaker's own word whether a job that ended did what it was asked.
 
     :raises JobStopped: somebody, or its time limit, stopped it
@@ -121,3 +122,8 @@ def kind_named(name: str) -> JobKind:
     if name not in KINDS:
         raise FlywheelError(f"There is no kind of job {name!r}. Known: {', '.join(KINDS)}.")
     return KINDS[name]
+
+
+def kind_of(step: str) -> JobKind:
+    """Return the kind of job that a step of the table runs as."""
+    return kind_named(str(job_step(step).kind))

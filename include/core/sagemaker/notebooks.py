@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from include.core.sagemaker.client import NOBODY, SageMaker
+from include.core.sagemaker.client import SageMaker
+from include.core.sagemaker.runner import NOBODY
 from include.core.settings import Settings
 
 log = logging.getLogger(__name__)

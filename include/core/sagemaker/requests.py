@@ -6,14 +6,18 @@ The job contract of docs/explanation/architecture.md is kept here and in include
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatch
 from typing import Any, Literal
 
 from include.core.cycle import Compute, Cycle
-from include.core.layout import Interval, Places
+from include.core.exceptions import FlywheelError
+from include.core.layout import Interval, Places, job_name
 from include.core.settings import Settings
+from include.core.steps import job_step
 
-Request = dict[str, Any]
+#: the members of a request, as boto3 takes them
+ApiRequest = dict[str, Any]
 
 PROCESSING_ROOT = "/opt/ml/processing"
 #: what InvokeEndpoint and batch transform may send to a model of ours
@@ -31,11 +35,13 @@ METRICS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
-    """What all requests of one step have in common."""
+class JobSpec:
+    """What the request of any job of ours is made from, besides its inputs."""
 
-    name: str
+    #: a name of `STEPS`
     step: str
+    #: the job's name; by default that of the key's first generation
+    name: str = ""
     cycle: Cycle
     interval: Interval
     key: str
@@ -44,9 +50,13 @@ class Job:
     output_uri: str
     settings: Settings
 
+    def generation(self, number: int) -> JobSpec:
+        """Return the same job under the name of another generation."""
+        return replace(self, name=job_name(self.cycle.name, self.step, self.interval, self.key, number))
+
     @property
-    def told(self) -> dict[str, str]:
-        """What every job is told about itself."""
+    def common_parameters(self) -> dict[str, str]:
+        """What every job is given: its cycle, its interval and its key."""
         start, end = self.interval.iso
         return {"cycle": self.cycle.name, "start": start, "end": end, "key": self.key}
 
@@ -54,6 +64,11 @@ class Job:
     def environment(self) -> dict[str, str]:
         """The thread count, for numeric libraries and for ours."""
         return thread_environment(self.settings)
+
+    @property
+    def compute(self) -> Compute:
+        """The instances that the cycle gives the step."""
+        return job_step(self.step).compute_of(self.cycle)
 
 
 @dataclass(frozen=True)
@@ -64,14 +79,53 @@ class Source:
     kind: Literal["S3Prefix", "ManifestFile"] = "S3Prefix"
 
 
+@dataclass(frozen=True)
+class StepInput:
+    """One input of a step: where it is, and what it is."""
+
+    source: Source
+    #: digest of its content, part of the step's key
+    digest: str
+
+
+@dataclass(frozen=True)
+class StepInputs:
+    """What a step's job is made from: its inputs by name, and its parameters."""
+
+    inputs: Mapping[str, StepInput] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def sources(self) -> dict[str, Source]:
+        """Where the inputs come from, by name."""
+        return {name: given.source for name, given in self.inputs.items()}
+
+
 def thread_environment(settings: Settings) -> dict[str, str]:
     """The thread count as environment variables."""
     return {"OMP_NUM_THREADS": str(settings.threads), "FLYWHEEL_THREADS": str(settings.threads)}
 
 
-def processing(job: Job, inputs: Mapping[str, Source], parameters: Mapping[str, str]) -> Request:
+def step_request(job: JobSpec, given: StepInputs) -> ApiRequest:
+    """Return the request of a step's job, a processing or a training job as its row says.
+
+    :raises FlywheelError: an input is none of those that the row names
+    """
+    row = job_step(job.step)
+    unknown = [name for name in given.inputs if not any(fnmatch(name, known) for known in row.inputs)]
+    if unknown:
+        raise FlywheelError(
+            f"Step {job.step} does not take the input {', '.join(unknown)}. Name it in include/core/steps.py."
+        )
+    if row.kind == "training job":
+        return training(job, given.sources)
+    return processing(job, given.sources, given.parameters)
+
+
+def processing(job: JobSpec, inputs: Mapping[str, Source], parameters: Mapping[str, str]) -> ApiRequest:
     """CreateProcessingJob of a step."""
-    told = [text for name, value in {**job.told, **parameters}.items() for text in (f"--{name}", value)]
+    given = {**job.common_parameters, **parameters}
+    arguments = [text for name, value in given.items() for text in (f"--{name}", value)]
     sources = {"code": Source(job.code_uri), **inputs}
     return {
         "ProcessingJobName": job.name,
@@ -79,17 +133,17 @@ def processing(job: Job, inputs: Mapping[str, Source], parameters: Mapping[str, 
         "AppSpecification": {
             "ImageUri": job.settings.image_uri,
             "ContainerEntrypoint": ["process"],
-            "ContainerArguments": [job.step, *told],
+            "ContainerArguments": [job.step, *arguments],
         },
         "Environment": job.environment,
         "ProcessingInputs": [_processing_input(name, source) for name, source in sources.items()],
         "ProcessingOutputConfig": {"Outputs": [_processing_output(job.output_uri)]},
-        "ProcessingResources": {"ClusterConfig": _cluster(job.cycle.processing)},
-        "StoppingCondition": {"MaxRuntimeInSeconds": job.cycle.processing.max_runtime_s},
+        "ProcessingResources": {"ClusterConfig": _cluster(job.compute)},
+        "StoppingCondition": {"MaxRuntimeInSeconds": job.compute.max_runtime_s},
     }
 
 
-def _processing_input(name: str, source: Source) -> Request:
+def _processing_input(name: str, source: Source) -> ApiRequest:
     """An input that appears at `input/<name>`, a path that may have more than one part."""
     return {
         "InputName": name.replace("/", "-"),
@@ -103,12 +157,12 @@ def _processing_input(name: str, source: Source) -> Request:
     }
 
 
-def _processing_output(uri: str) -> Request:
+def _processing_output(uri: str) -> ApiRequest:
     place = {"S3Uri": uri, "LocalPath": f"{PROCESSING_ROOT}/output", "S3UploadMode": "EndOfJob"}
     return {"OutputName": "output", "S3Output": place}
 
 
-def _cluster(compute: Compute) -> Request:
+def _cluster(compute: Compute) -> ApiRequest:
     return {
         "InstanceType": compute.instance_type,
         "InstanceCount": compute.instance_count,
@@ -116,8 +170,8 @@ def _cluster(compute: Compute) -> Request:
     }
 
 
-def training(job: Job, channels: Mapping[str, Source]) -> Request:
-    """CreateTrainingJob: the image's own `train`, told everything by hyperparameters."""
+def training(job: JobSpec, channels: Mapping[str, Source]) -> ApiRequest:
+    """CreateTrainingJob: the image's own `train`, given everything by hyperparameters."""
     sources = {**channels, "code": Source(job.code_uri)}
     return {
         "TrainingJobName": job.name,
@@ -127,21 +181,21 @@ def training(job: Job, channels: Mapping[str, Source]) -> Request:
             "TrainingInputMode": "File",
             "MetricDefinitions": [{"Name": m, "Regex": rf"(?:^|\s){m}=(\S+)"} for m in METRICS],
         },
-        "HyperParameters": {**job.cycle.hyperparameters, **job.told},
+        "HyperParameters": {**job.cycle.hyperparameters, **job.common_parameters},
         "Environment": job.environment,
         "InputDataConfig": [_channel(name, source) for name, source in sources.items()],
         "OutputDataConfig": {"S3OutputPath": job.output_uri.rstrip("/")},
-        "ResourceConfig": _cluster(job.cycle.training),
-        "StoppingCondition": {"MaxRuntimeInSeconds": job.cycle.training.max_runtime_s},
+        "ResourceConfig": _cluster(job.compute),
+        "StoppingCondition": {"MaxRuntimeInSeconds": job.compute.max_runtime_s},
     }
 
 
-def _channel(name: str, source: Source) -> Request:
+def _channel(name: str, source: Source) -> ApiRequest:
     place = {"S3DataType": source.kind, "S3Uri": source.uri, "S3DataDistributionType": "FullyReplicated"}
     return {"ChannelName": name, "DataSource": {"S3DataSource": place}, "InputMode": "File"}
 
 
-def transform(job: Job, model_name: str, batch_uri: str) -> Request:
+def transform(job: JobSpec, model_name: str, batch_uri: str) -> ApiRequest:
     """CreateTransformJob: event id and features in; event id, label and score out; captured as lists."""
     return {
         "TransformJobName": job.name,
@@ -160,8 +214,8 @@ def transform(job: Job, model_name: str, batch_uri: str) -> Request:
             "AssembleWith": "Line",
         },
         "TransformResources": {
-            "InstanceType": job.cycle.serving.instance_type,
-            "InstanceCount": job.cycle.serving.instance_count,
+            "InstanceType": job.compute.instance_type,
+            "InstanceCount": job.compute.instance_count,
         },
         # The lists name the records and answers by the hour, and hold none of their data.
         "DataCaptureConfig": {
@@ -172,7 +226,7 @@ def transform(job: Job, model_name: str, batch_uri: str) -> Request:
     }
 
 
-def model(name: str, model_uri: str, settings: Settings) -> Request:
+def model(name: str, model_uri: str, settings: Settings) -> ApiRequest:
     """CreateModel from the archive of a training job."""
     return {
         "ModelName": name,
@@ -181,7 +235,7 @@ def model(name: str, model_uri: str, settings: Settings) -> Request:
     }
 
 
-def _container(model_uri: str, settings: Settings) -> Request:
+def _container(model_uri: str, settings: Settings) -> ApiRequest:
     return {
         "Image": settings.image_uri,
         "ModelDataUrl": model_uri,
@@ -189,7 +243,7 @@ def _container(model_uri: str, settings: Settings) -> Request:
     }
 
 
-def endpoint_config(name: str, cycle: Cycle, model_name: str, settings: Settings) -> Request:
+def endpoint_config(name: str, cycle: Cycle, model_name: str, settings: Settings) -> ApiRequest:
     """CreateEndpointConfig: one variant, and every request and answer captured, unless they are private."""
     # A request holds all columns.
     modes = ["Output"] if cycle.monitoring.private else ["Input", "Output"]
@@ -227,7 +281,7 @@ def model_package(
     properties: Mapping[str, str],
     card: Mapping[str, str] | None = None,
     settings: Settings,
-) -> Request:
+) -> ApiRequest:
     """CreateModelPackage: a version of the cycle's model, with its evidence and its card, if any."""
     instances = [cycle.serving.instance_type]
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, ClassVar
@@ -113,3 +114,22 @@ class CycleOperator(BaseOperator):
         for link in self.operator_extra_links:
             if link.name in self.links:
                 context["ti"].xcom_push(key=link.xcom_key, value=self.links[link.name])
+
+
+def forced_by(context: Context) -> str | None:
+    """Return who forces a job to run again, as part of the job's key; None if the param `force` is off.
+
+    A forced output gets a place of its own, and what was written under the ordinary key stays as it is.
+    `max_tries` stays the same over retries and changes with every clearing. So a retry takes what the attempt
+    before it made, and a cleared task makes it anew.
+    """
+    if not context["params"].get("force"):
+        return None
+    ti = context["ti"]
+    return f"{ti.dag_id}/{ti.run_id}/{ti.max_tries}"
+
+
+def task_digest(ti: Any) -> str:  # noqa: ANN401 - Airflow's task instance
+    """Return the identity of a task over all its attempts, short enough for a tag's key."""
+    identity = f"{ti.dag_id}|{ti.run_id}|{ti.task_id}|{ti.map_index}"
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]

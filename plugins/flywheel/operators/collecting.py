@@ -9,15 +9,13 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from flywheel.links import cycle_page
 from flywheel.operators.base import CycleOperator, Result
-from flywheel.operators.job import JobOperator
+from flywheel.operators.job import JobOperator, TableOperator
 from flywheel.operators.scoring import champion_of
-from flywheel.operators.tables import TableOperator
 from include.core.layout import Interval
 from include.core.retraining.late_labels import Lateness
 from include.core.sagemaker.captures import as_input, captured_files, truth_files
-from include.core.sagemaker.requests import Source
+from include.core.sagemaker.requests import Source, StepInput, StepInputs
 from include.core.sagemaker.retention import Expiry
-from include.core.sagemaker.work import Input, Work
 
 
 class CollectOperator(TableOperator):
@@ -26,7 +24,7 @@ class CollectOperator(TableOperator):
     step = "collect"
     is_of_window = True
 
-    def work(self, context: Context, interval: Interval) -> Work:
+    def step_inputs(self, context: Context, interval: Interval) -> StepInputs:
         """The batch answers, what the endpoint captured, and every label that can be seen now.
 
         Labels keep the time at which they became known, so that seeing more of them than a window did
@@ -34,13 +32,13 @@ class CollectOperator(TableOperator):
         """
         prepared, scored = self.result_of(context, "prepare"), self.result_of(context, "batch_transform")
         inputs = {
-            "prepared": Input(Source(prepared["uri"]), prepared["digest"]),
-            "scored": Input(Source(scored["uri"]), scored["digest"]),
+            "prepared": StepInput(Source(prepared["uri"]), prepared["digest"]),
+            "scored": StepInput(Source(scored["uri"]), scored["digest"]),
             **self._traffic(interval),
         }
-        return Work(inputs, {"model": champion_of(self, interval).model_uri})
+        return StepInputs(inputs, {"model": champion_of(self, interval).model_uri})
 
-    def _traffic(self, window: Interval) -> dict[str, Input]:
+    def _traffic(self, window: Interval) -> dict[str, StepInput]:
         """The lists of capture files and of ground-truth files; none for what there is none of."""
         where = (self.hook, self.settings, self.cycle)
         found = {
@@ -61,7 +59,7 @@ class MatureOperator(JobOperator):
     step = "mature"
     is_of_window = True
 
-    def work(self, context: Context, interval: Interval) -> Work:  # noqa: ARG002 - nothing of this run is read
+    def step_inputs(self, context: Context, interval: Interval) -> StepInputs:  # noqa: ARG002 - nothing of this run is read
         """The predictions of the windows before, and the labels that were delivered by the window's end.
 
         :raises AirflowSkipException: there is nothing new
@@ -77,7 +75,7 @@ class MatureOperator(JobOperator):
         where = (self.hook, self.settings, self.cycle)
         collected = [file for each in found for file in each.files]
         self.log.info("Judging %s again", ", ".join(str(each.window) for each in found))
-        return Work(
+        return StepInputs(
             {
                 "plan": late.put_plan(interval, found),
                 "earlier": as_input(*where, self.places.step("collect"), collected),

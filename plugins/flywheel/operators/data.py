@@ -7,9 +7,8 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from flywheel.intervals import BY_ASSET, run_requests
 from flywheel.operators.base import Result
-from flywheel.operators.job import JobOperator
+from flywheel.operators.job import JobOperator, TableOperator
 from flywheel.operators.ordered import OrderedOperator
-from flywheel.operators.tables import TableOperator
 from include.core.documents.monitoring import RetrainingRequest
 from include.core.exceptions import IntervalError
 from include.core.history import (
@@ -21,8 +20,7 @@ from include.core.history import (
     put_manifest_file,
 )
 from include.core.layout import Interval
-from include.core.sagemaker.requests import Source
-from include.core.sagemaker.work import Input, Work
+from include.core.sagemaker.requests import Source, StepInput, StepInputs
 
 
 class FetchOperator(TableOperator):
@@ -58,10 +56,10 @@ class FetchOperator(TableOperator):
             if all(entry.data_end < request.data_end for entry in decisions):
                 self.log.info("Request %d, of window %s: %s", request.number, *told(request))
 
-    def work(self, context: Context, interval: Interval) -> Work:  # noqa: ARG002 - nothing comes before it
+    def step_inputs(self, context: Context, interval: Interval) -> StepInputs:  # noqa: ARG002 - nothing comes before it
         """The objects of a source in S3; any other source the cycle's own package knows."""
         sources = fetch_sources(self.cycle, interval)
-        return Work({name: Input(Source(uri), uri) for name, uri in sources.items()})
+        return StepInputs({name: StepInput(Source(uri), uri) for name, uri in sources.items()})
 
 
 class CleanOperator(TableOperator):
@@ -69,10 +67,10 @@ class CleanOperator(TableOperator):
 
     step = "clean"
 
-    def work(self, context: Context, interval: Interval) -> Work:  # noqa: ARG002 - the fetch knows its interval
+    def step_inputs(self, context: Context, interval: Interval) -> StepInputs:  # noqa: ARG002 - the fetch knows its interval
         """What was fetched for the interval."""
         fetched = self.result_of(context, "fetch")
-        return Work({"fetch": Input(Source(fetched["uri"]), fetched["digest"])})
+        return StepInputs({"fetch": StepInput(Source(fetched["uri"]), fetched["digest"])})
 
 
 class TransformOperator(TableOperator, OrderedOperator):
@@ -84,7 +82,7 @@ class TransformOperator(TableOperator, OrderedOperator):
     step = "transform"
     need = "cleaned"
 
-    def work(self, context: Context, interval: Interval) -> Work:
+    def step_inputs(self, context: Context, interval: Interval) -> StepInputs:
         """One list of all cleaned partitions, none of them later than the interval."""
         own = own_partition(self.hook, interval, self.result_of(context, "clean"))
         return list_of(self, cleaned(self.hook, self.cycle, interval, self.settings, own=own))
@@ -95,7 +93,7 @@ class PrepareOperator(TableOperator):
 
     step = "prepare"
 
-    def work(self, context: Context, interval: Interval) -> Work:
+    def step_inputs(self, context: Context, interval: Interval) -> StepInputs:
         """The interval's own cleaned partition; scoring needs no history."""
         return list_of(self, [own_partition(self.hook, interval, self.result_of(context, "clean"))])
 
@@ -105,8 +103,8 @@ def told(request: RetrainingRequest) -> tuple[str, str]:
     return str(request.window), " ".join(request.reasons)
 
 
-def list_of(operator: JobOperator, partitions: list[Partition]) -> Work:
+def list_of(operator: JobOperator, partitions: list[Partition]) -> StepInputs:
     """One input for all partitions, however many: a list of their files."""
     uri = put_manifest_file(operator.hook, operator.cycle, partitions, operator.settings)
     operator.log.info("Reading %d cleaned intervals by %s", len(partitions), uri)
-    return Work({"clean": Input(Source(uri, "ManifestFile"), content_digest(partitions))})
+    return StepInputs({"clean": StepInput(Source(uri, "ManifestFile"), content_digest(partitions))})

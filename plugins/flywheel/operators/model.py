@@ -15,9 +15,8 @@ from include.core.documents.ledger import Entry
 from include.core.exceptions import OutputMissing
 from include.core.layout import Interval, folder_of
 from include.core.ledger import champion_as_of
-from include.core.sagemaker.kinds import TRAINING
-from include.core.sagemaker.requests import Job, Request, Source, training
-from include.core.sagemaker.work import Attached, Input, Work
+from include.core.sagemaker.requests import Source, StepInput, StepInputs
+from include.core.sagemaker.runner import AttachedJob
 
 
 def model_folder(model_uri: str) -> Source:
@@ -29,19 +28,16 @@ class TrainOperator(JobOperator):
     """Fit the challenger, on the training rows only."""
 
     step = "train"
-    kind = TRAINING
 
-    def work(self, context: Context, interval: Interval) -> Work:  # noqa: ARG002 - the transform knows its interval
+    def step_inputs(self, context: Context, interval: Interval) -> StepInputs:  # noqa: ARG002 - the transform knows its interval
         """The training and the validation rows; the holdout stays out of reach."""
         made = self.result_of(context, "transform")
         channels = ("train", "validation")
-        return Work({name: Input(Source(f"{made['uri']}{name}/"), made["digest"]) for name in channels})
+        return StepInputs(
+            {name: StepInput(Source(f"{made['uri']}{name}/"), made["digest"]) for name in channels}
+        )
 
-    def request(self, job: Job, work: Work) -> Request:
-        """A training job instead of a processing job."""
-        return training(job, {name: i.source for name, i in work.inputs.items()})
-
-    def outcome(self, attached: Attached, description: Mapping[str, Any]) -> Result:
+    def outcome(self, attached: AttachedJob, description: Mapping[str, Any]) -> Result:
         """The model's place; its digest is its key, as the bytes of a fitted model are no stable identity."""
         uri: str = description["ModelArtifacts"]["S3ModelArtifacts"]
         # A job of the same name may have written to another bucket, before the setting was changed.
@@ -62,21 +58,21 @@ class EvaluateOperator(OrderedOperator):
     need = "decided"
     operator_extra_links = (*JobOperator.operator_extra_links, ReportLink(), ModelCardLink())
 
-    def work(self, context: Context, interval: Interval) -> Work:
+    def step_inputs(self, context: Context, interval: Interval) -> StepInputs:
         """The holdout, the challenger, and the champion as of the interval where there is one.
 
         The training rows are sampled for those who will watch the model; no model is judged by them.
         """
         transformed, trained = self.result_of(context, "transform"), self.result_of(context, "train")
         inputs = {
-            "train": Input(Source(f"{transformed['uri']}train/"), transformed["digest"]),
-            "holdout": Input(Source(f"{transformed['uri']}holdout/"), transformed["digest"]),
-            "challenger": Input(model_folder(trained["model_uri"]), trained["model_uri"]),
+            "train": StepInput(Source(f"{transformed['uri']}train/"), transformed["digest"]),
+            "holdout": StepInput(Source(f"{transformed['uri']}holdout/"), transformed["digest"]),
+            "challenger": StepInput(model_folder(trained["model_uri"]), trained["model_uri"]),
         }
         champion = self._champion(interval)
         if champion:
-            inputs["champion"] = Input(model_folder(champion.model_uri), champion.model_uri)
-        return Work(inputs)
+            inputs["champion"] = StepInput(model_folder(champion.model_uri), champion.model_uri)
+        return StepInputs(inputs)
 
     def _champion(self, interval: Interval) -> Entry | None:
         champion = champion_as_of(self.ledger.entries(), interval.end, inclusive=False)
@@ -86,7 +82,7 @@ class EvaluateOperator(OrderedOperator):
             self.log.info("Champion as of %s: %s", interval.end.isoformat(), champion.version)
         return champion
 
-    def extra_links(self, attached: Attached) -> dict[str, str]:
+    def extra_links(self, attached: AttachedJob) -> dict[str, str]:
         """The report with its plots, and the model card."""
         pages = {"Report": "report.html", "Model card": "model_card.html"}
         return {name: object_url(self.hook, f"{attached.uri}{page}") for name, page in pages.items()}

@@ -13,10 +13,10 @@ from airflow.sdk.exceptions import AirflowSkipException
 from flywheel.hooks.sagemaker import SageMakerHook
 from flywheel.links import FlywheelLink, NotebookLink
 from flywheel.operators.base import FAIL_ON_PERMANENT_ERRORS
-from flywheel.operators.job import FIRST_POLL_S, POLL_GROWTH
 from flywheel.triggers.notebook import NotebookTrigger
 from include.core.exceptions import NotebookFailed
 from include.core.sagemaker.notebooks import PASSING, Notebook
+from include.core.sagemaker.runner import FIRST_POLL_S, POLL_GROWTH
 from include.core.settings import settings
 
 Event = Mapping[str, Any]

@@ -23,8 +23,8 @@ from include.core.layout import (
 )
 from include.core.report_input import story
 from include.core.retraining.records import Snapshot, WatchLog
-from include.core.sagemaker.requests import Source
-from include.core.sagemaker.work import Attached, Input, Work
+from include.core.sagemaker.requests import Source, StepInput, StepInputs
+from include.core.sagemaker.runner import AttachedJob
 
 
 class ReportOperator(JobOperator):
@@ -46,7 +46,7 @@ class ReportOperator(JobOperator):
     is_of_window = True
     operator_extra_links = (*JobOperator.operator_extra_links, ReportLink())
 
-    def work(self, context: Context, interval: Interval) -> Work:
+    def step_inputs(self, context: Context, interval: Interval) -> StepInputs:
         """What was found in the window, and the story around it."""
         monitored = self.result_of(context, "monitor")
         told = story(
@@ -61,14 +61,14 @@ class ReportOperator(JobOperator):
         name = digest(told)
         folder = self.places.report_input(name)
         self.hook.put_once(f"{folder}{REPORT_INPUT}", canonical(told).encode())
-        return Work(
+        return StepInputs(
             {
-                "monitored": Input(Source(monitored["uri"]), monitored["digest"]),
-                "story": Input(Source(folder), name),
+                "monitored": StepInput(Source(monitored["uri"]), monitored["digest"]),
+                "story": StepInput(Source(folder), name),
             }
         )
 
-    def extra_links(self, attached: Attached) -> dict[str, str]:
+    def extra_links(self, attached: AttachedJob) -> dict[str, str]:
         """The page."""
         return {"Report": object_url(self.hook, f"{attached.uri}{REPORT}")}
 

@@ -15,9 +15,8 @@ from include.core.documents.ledger import Entry
 from include.core.exceptions import NoChampion, OutputMissing
 from include.core.layout import Interval, training_dag
 from include.core.ledger import champion_as_of
-from include.core.sagemaker.kinds import TRANSFORM
-from include.core.sagemaker.requests import Job, Request, Source, transform
-from include.core.sagemaker.work import Attached, Input, Work
+from include.core.sagemaker.requests import ApiRequest, JobSpec, Source, StepInput, StepInputs, transform
+from include.core.sagemaker.runner import AttachedJob
 from include.core.schedule import starting_at
 
 
@@ -26,24 +25,23 @@ class BatchTransformOperator(ServingOperator, JobOperator):
 
     step = "batch_transform"
     is_of_window = True
-    kind = TRANSFORM
 
-    def work(self, context: Context, interval: Interval) -> Work:
+    def step_inputs(self, context: Context, interval: Interval) -> StepInputs:
         """The prepared records and the champion, which none of them helped to train."""
         prepared, champion = self.result_of(context, "prepare"), champion_of(self, interval)
-        return Work(
+        return StepInputs(
             {
-                "batch": Input(Source(f"{prepared['uri']}batch/"), prepared["digest"]),
-                "model": Input(Source(champion.model_uri), champion.model_uri),
+                "batch": StepInput(Source(f"{prepared['uri']}batch/"), prepared["digest"]),
+                "model": StepInput(Source(champion.model_uri), champion.model_uri),
             }
         )
 
-    def request(self, job: Job, work: Work) -> Request:
+    def request(self, spec: JobSpec, given: StepInputs) -> ApiRequest:
         """A transform job by the champion's model."""
-        model_name = self.put_model(work.inputs["model"].source.uri, job.interval)
-        return transform(job, model_name, work.inputs["batch"].source.uri)
+        model_name = self.put_model(given.inputs["model"].source.uri, spec.interval)
+        return transform(spec, model_name, given.inputs["batch"].source.uri)
 
-    def outcome(self, attached: Attached, description: Mapping[str, Any]) -> Result:
+    def outcome(self, attached: AttachedJob, description: Mapping[str, Any]) -> Result:
         """One answer file per file of records; its digest is the key: equal inputs give equal answers."""
         batch = description["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
         answers = self.hook.sizes(attached.uri)
@@ -59,20 +57,20 @@ class MonitorOperator(JobOperator):
     step = "monitor"
     is_of_window = True
 
-    def work(self, context: Context, interval: Interval) -> Work:
+    def step_inputs(self, context: Context, interval: Interval) -> StepInputs:
         """What was prepared and predicted, and the predicting model's baseline and own evaluation."""
         prepared, scored = self.result_of(context, "prepare"), self.result_of(context, "batch_transform")
         collected = self.result_of(context, "collect")
         champion = champion_of(self, interval)
         baseline = f"{champion.transform_uri}baseline/"
-        return Work(
+        return StepInputs(
             {
-                "prepared": Input(Source(prepared["uri"]), prepared["digest"]),
-                "scored": Input(Source(scored["uri"]), scored["digest"]),
-                "collected": Input(Source(collected["uri"]), collected["digest"]),
+                "prepared": StepInput(Source(prepared["uri"]), prepared["digest"]),
+                "scored": StepInput(Source(scored["uri"]), scored["digest"]),
+                "collected": StepInput(Source(collected["uri"]), collected["digest"]),
                 # The place of a step's output holds its key.
-                "baseline": Input(Source(baseline), baseline),
-                "evaluated": Input(Source(champion.evaluation_uri), champion.evaluation_uri),
+                "baseline": StepInput(Source(baseline), baseline),
+                "evaluated": StepInput(Source(champion.evaluation_uri), champion.evaluation_uri),
             },
             {
                 "champion-version": champion.version or "",

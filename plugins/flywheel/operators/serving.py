@@ -12,12 +12,10 @@ from airflow.sdk import Context, conf
 from airflow.sdk.exceptions import AirflowSkipException
 
 from flywheel.links import version_page
-from flywheel.operators.base import CycleOperator, Result
-from flywheel.operators.job import FIRST_POLL_S, POLL_GROWTH
+from flywheel.operators.base import CycleOperator, Result, task_digest
 from flywheel.outcome import Outcome, Progress, failure
 from flywheel.triggers.job import JobEndedTrigger
 from flywheel.triggers.rollout import BakeTrigger
-from flywheel.work import task_digest
 from include.core.cycle import Rollout
 from include.core.documents.ledger import Entry
 from include.core.exceptions import DeploymentFailed, JobTimedOut, PermanentError
@@ -29,6 +27,7 @@ from include.core.sagemaker.kinds import ENDPOINT
 from include.core.sagemaker.readings import judged
 from include.core.sagemaker.requests import endpoint_config, model
 from include.core.sagemaker.rollout import Move, Seen, next_move
+from include.core.sagemaker.runner import FIRST_POLL_S, POLL_GROWTH
 
 
 class ServingOperator(CycleOperator):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from flywheel.hooks.sagemaker import SageMakerHook
 from include.core.sagemaker.kinds import kind_named
+from include.core.sagemaker.runner import AttachedJob, JobOwner, JobRunner
 
 
 class JobEndedTrigger(BaseTrigger):
@@ -20,7 +22,7 @@ class JobEndedTrigger(BaseTrigger):
 
     :param kind: name of the `JobKind`
     :param job: the job's name
-    :param task: who waits, see `SageMaker.own`
+    :param task: who waits, see `JobOwner`
     :param attempt: and which attempt of it
     :param aws_conn_id: Airflow's connection
     :param poll_interval_s: seconds between two looks
@@ -46,7 +48,17 @@ class JobEndedTrigger(BaseTrigger):
         self.task_key = task
         self.aws_conn_id, self.poll_interval_s, self.deadline = aws_conn_id, poll_interval_s, deadline
         self.tokens = dict(tokens or {})
-        self._hook = SageMakerHook(aws_conn_id)
+        self._attached = AttachedJob(
+            job=job, key="", uri="", interval=[], task=task, attempt=attempt, tokens=self.tokens
+        )
+        self._runner = JobRunner(
+            SageMakerHook(aws_conn_id),
+            self.kind,
+            poll_interval_s=poll_interval_s,
+            owner=JobOwner(task, attempt),
+            on_line=partial(self.log.info, "%s"),
+            log=self.log,
+        )
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The trigger as Airflow keeps it in its database."""
@@ -75,11 +87,7 @@ class JobEndedTrigger(BaseTrigger):
 
     async def on_kill(self) -> None:
         """Stop the job when a person ends the task; `cleanup` would also run when the triggerer restarts."""
-        await asyncio.to_thread(self._hook.release, self.kind, self.job, self.task_key, self.attempt)
+        await asyncio.to_thread(self._runner.release, self.job)
 
     def _look(self) -> bool:
-        description = self._hook.describe(self.kind, self.job)
-        if self.kind.log_group:
-            for line in self._hook.log_lines(self.kind, self.job, self.tokens):
-                self.log.info("%s", line)
-        return self.kind.is_active(description)
+        return self.kind.is_active(self._runner.look(self._attached))

@@ -8,24 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from include.core.cycle import Compute, Cycle
+from include.core.steps import JOBS
 
 PRICES = Path(__file__).with_name("prices.json")
-#: steps that run as a job, by the field of the cycle that says on which instances
-STEPS = {
-    "processing": (
-        "fetch",
-        "clean",
-        "transform",
-        "evaluate",
-        "prepare",
-        "collect",
-        "monitor",
-        "mature",
-        "report",
-    ),
-    "training": ("train",),
-    "serving": ("batch_transform",),
-}
 
 
 @lru_cache(maxsize=1)
@@ -40,7 +25,7 @@ def costs(cycle: Cycle) -> dict[str, Any]:
     table = prices()
     return {
         "note": {name: table[name] for name in ("currency", "region", "kind", "as_of", "source")},
-        "steps": {step: _instances(getattr(cycle, of)) for of, steps in STEPS.items() for step in steps},
+        "steps": {name: _instances(row.compute_of(cycle)) for name, row in JOBS.items() if row.dags},
     }
 
 

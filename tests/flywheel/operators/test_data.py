@@ -33,7 +33,7 @@ def context(service: Any, installed: Settings, attempt: Any) -> Any:
 def test_prepare_reads_its_own_interval_only(cycle: Cycle, context: Any):
     """Scoring works without any history."""
     operator = PrepareOperator(task_id="prepare", cycle=cycle)
-    source = operator.work(context, MARCH).inputs["clean"].source
+    source = operator.step_inputs(context, MARCH).inputs["clean"].source
     assert source.kind == "ManifestFile"
     _, *names = json.loads(operator.hook.read(source.uri) or b"")
     place = "2013-03-01_2013-04-01/k"
@@ -44,10 +44,10 @@ def test_prepare_tells_that_its_input_is_gone(cycle: Cycle, context: Any):
     """Somebody deleted the cleaned data meanwhile."""
     context.results["clean"]["key"] = "other"
     with pytest.raises(OutputMissing, match="no manifest for the key other"):
-        PrepareOperator(task_id="prepare", cycle=cycle).work(context, MARCH)
+        PrepareOperator(task_id="prepare", cycle=cycle).step_inputs(context, MARCH)
 
 
 def test_transform_needs_every_interval_before(cycle: Cycle, context: Any):
     """A training set with a hole would be silent."""
     with pytest.raises(HistoryIncomplete, match="2013-01-01_2013-02-01"):
-        TransformOperator(task_id="transform", cycle=cycle).work(context, MARCH)
+        TransformOperator(task_id="transform", cycle=cycle).step_inputs(context, MARCH)

@@ -181,7 +181,7 @@ def test_a_second_run_attaches_to_a_running_job(bench: Bench):
     one = Running(bench.probe(**told), bench.attempt("one"))
     until(bench.jobs)
     two = Running(bench.probe(**told), bench.attempt("two"))
-    until(lambda: two.operator._attached)
+    until(lambda: two.operator._runner)
     bench.go.touch()
     assert one.join()["job"] == two.join()["job"]
     assert len(bench.jobs()) == 1
@@ -203,7 +203,7 @@ def test_ending_a_task_leaves_a_job_that_another_run_waits_for(bench: Bench):
     one = Running(bench.probe(**told), bench.attempt("one"))
     (job,) = until(bench.jobs)
     two = Running(bench.probe(**told), bench.attempt("two"))
-    until(lambda: two.operator._attached and len(bench.owners(job)) == 2)
+    until(lambda: two.operator._runner and len(bench.owners(job)) == 2)
     one.operator.on_kill()
     assert bench.status(job) == "InProgress"
     two.operator.on_kill()

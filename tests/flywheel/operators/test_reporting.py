@@ -75,7 +75,7 @@ class Place:
 
     def story(self, number: int, record: str, **given: Any) -> tuple[str, Any]:
         """The folder of a month's story, and the story."""
-        work = self.operator.work(self.context(number, record, **given), month(number))
+        work = self.operator.step_inputs(self.context(number, record, **given), month(number))
         uri = work.inputs["story"].source.uri
         return uri, self.read(f"{uri}story.json")
 
@@ -127,7 +127,7 @@ def test_a_window_without_collect_tells_no_coverage(place: Place):
     """A DAG may lack the step."""
     context = place.context(3, place.watch(3))
     del context.results["collect"]
-    work = place.operator.work(context, month(3))
+    work = place.operator.step_inputs(context, month(3))
     assert place.read(f"{work.inputs['story'].source.uri}story.json")["coverage"] is None
 
 
@@ -136,4 +136,4 @@ def test_evidence_that_is_gone_is_named(place: Place):
     context = place.context(3, place.watch(3))
     place.s3.delete_object(Bucket=place.bucket, Key="m3/evidence.json")
     with pytest.raises(OutputMissing, match="Clear `monitor`"):
-        place.operator.work(context, month(3))
+        place.operator.step_inputs(context, month(3))

@@ -1,0 +1,402 @@
+"""The table of steps: what each one runs as, reads and writes, and which files its key takes in.
+
+Requests, costs, key records, digests of code, the documentation's tables and tests come from here. A new step
+is a row, a module in include/steps (unless it runs in Airflow) and a task in a DAG.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+from include.core.cycle import Compute, Cycle
+from include.core.exceptions import FlywheelError
+
+TRAIN_AND_DEPLOY, SCORE_AND_MONITOR, ROLL_BACK = "train_and_deploy", "score_and_monitor", "roll_back"
+#: kinds of SageMaker job, by the names of `include.core.sagemaker.kinds`
+JobKindName = Literal["processing job", "training job", "transform job"]
+#: fields of a cycle that say on which instances jobs run
+ComputeField = Literal["processing", "training", "serving"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepRow:
+    """One step of a cycle, or of a command."""
+
+    #: unique; names keys, places and results
+    name: str
+    #: the task's name where it is another: two DAGs have a task `decide`
+    task: str = ""
+    #: the DAGs that have it, without the cycle's name; empty: a command runs it
+    dags: tuple[str, ...] = ()
+    #: the command that runs it, for a step of no DAG
+    command: str = ""
+    #: kind of SageMaker job; None: the step runs in Airflow
+    kind: JobKindName | None = None
+    #: inputs by name (`*` matches a part of a name), each with what it is
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    #: files that the step writes below its output; for a step in Airflow, what it leaves
+    outputs: tuple[str, ...] = ()
+    #: which instances of the cycle's the job runs on
+    compute: ComputeField | None = None
+    #: module that runs in the container
+    module: str | None = None
+    #: files that count for the step's key, as patterns relative to include/
+    code: tuple[str, ...] = ()
+    #: the same for files of the cycle's package, relative to it
+    cycle_code: tuple[str, ...] = ("**/*",)
+
+    @property
+    def task_id(self) -> str:
+        """The name of the step's task in its DAG."""
+        return self.task or self.name
+
+    def compute_of(self, cycle: Cycle) -> Compute:
+        """The instances that a cycle gives this step.
+
+        :raises FlywheelError: the step is no job
+        """
+        if self.compute is None:
+            raise FlywheelError(f"Step {self.name} runs in Airflow: no instances belong to it.")
+        found: Compute = getattr(cycle, self.compute)
+        return found
+
+
+def _files(folder: str, names: str) -> tuple[str, ...]:
+    """Modules of one folder."""
+    return tuple(f"{folder}/{name}.py" for name in names.split())
+
+
+# Chapters of the shared code, as the lists below name them
+_CONTRACT = ("core/cycle.py", "core/monitoring.py", "ml/exceptions.py", "steps/contract.py")
+_TABLES = (*_files("steps", "manifest tables"), "ml/monitoring/summaries.py")
+_MODEL = ("core/archives.py", *_files("steps/serving", "inference model_files payload"))
+_ROWS = ("steps/rows.py", "steps/tables.py", "ml/features/labels.py", "ml/monitoring/summaries.py")
+_METRICS = _files("ml/evaluation", "metrics resampling")
+_TRUTH = ("ml/features/labels.py", *_files("ml/monitoring", "ground_truth records"))
+_JUDGING = (
+    "steps/monitoring/reference.py",
+    *_files("ml/evaluation", "clusters comparison"),
+    *_files("ml/monitoring", "estimation judging"),
+)
+
+_ROWS_OF_STEPS = (
+    StepRow(
+        name="fetch",
+        dags=(TRAIN_AND_DEPLOY, SCORE_AND_MONITOR),
+        kind="processing job",
+        inputs={"source/*": "the interval's objects of each table, where the source is in S3"},
+        outputs=("*.parquet",),
+        compute="processing",
+        module="include.steps.fetch",
+        code=(*_CONTRACT, *_TABLES, "steps/fetch.py", "ml/cleaning/csv_chunks.py"),
+    ),
+    StepRow(
+        name="clean",
+        dags=(TRAIN_AND_DEPLOY, SCORE_AND_MONITOR),
+        kind="processing job",
+        inputs={"fetch": "the interval's fetch"},
+        outputs=("*.parquet", "quarantine.parquet", "quality.json"),
+        compute="processing",
+        module="include.steps.clean",
+        code=(*_CONTRACT, *_TABLES, "steps/clean.py", "ml/cleaning/rules.py"),
+    ),
+    StepRow(
+        name="transform",
+        dags=(TRAIN_AND_DEPLOY,),
+        kind="processing job",
+        inputs={"clean": "the clean of every interval since the cycle's start"},
+        outputs=(
+            "train/*.parquet",
+            "validation/*.parquet",
+            "holdout/*.parquet",
+            "baseline/statistics.json",
+            "baseline/constraints.json",
+        ),
+        compute="processing",
+        module="include.steps.transform",
+        code=(
+            *_CONTRACT,
+            *_TABLES,
+            *_MODEL,
+            *_ROWS,
+            "steps/transform.py",
+            "ml/features/splitting.py",
+            *_files("ml/monitoring", "constraints statistics"),
+        ),
+    ),
+    StepRow(
+        name="train",
+        dags=(TRAIN_AND_DEPLOY,),
+        kind="training job",
+        inputs={"train": "the transform's training rows", "validation": "the transform's validation rows"},
+        outputs=("model.tar.gz",),
+        compute="training",
+        module="include.steps.train",
+        code=(
+            *_CONTRACT,
+            *_MODEL,
+            *_ROWS,
+            *_METRICS,
+            "steps/train.py",
+            *_files("ml/models", "baselines export"),
+        ),
+    ),
+    StepRow(
+        name="evaluate",
+        dags=(TRAIN_AND_DEPLOY,),
+        kind="processing job",
+        inputs={
+            "train": "the transform's training rows, of which a sample is kept for monitoring",
+            "holdout": "the transform's holdout",
+            "challenger": "the folder of the trained `model.tar.gz`",
+            "champion": "the same of the champion as of the interval, where there is one",
+        },
+        outputs=(
+            "evaluation.json",
+            "verdict.json",
+            "golden.jsonl",
+            "report.html",
+            "model_card.json",
+            "model_card.html",
+            "monitoring.json",
+            "reference.parquet",
+        ),
+        compute="processing",
+        module="include.steps.evaluate",
+        code=(
+            *(*_CONTRACT, *_TABLES, *_MODEL, *_ROWS, *_METRICS, *_TRUTH, *_JUDGING),
+            *_files("steps", "evaluate judgement"),
+            "ml/evaluation/promotion.py",
+            *_files("ml/reports", "cards evaluation plots"),
+        ),
+    ),
+    StepRow(
+        name="decide_promotion",
+        task="decide",
+        dags=(TRAIN_AND_DEPLOY,),
+        inputs={"verdict.json": "the evaluation's verdict"},
+        outputs=("a decision in the ledger",),
+    ),
+    StepRow(
+        name="approve",
+        dags=(TRAIN_AND_DEPLOY,),
+        inputs={"decision": "the ledger's; a person is asked where the param `approval` is on"},
+        outputs=("a rejection in the ledger, if that is the answer",),
+    ),
+    StepRow(
+        name="register",
+        dags=(TRAIN_AND_DEPLOY,),
+        inputs={"decision": "the ledger's, and the answer"},
+        outputs=("a model package", "a promotion in the ledger"),
+    ),
+    StepRow(
+        name="roll_back",
+        dags=(ROLL_BACK,),
+        inputs={"ledger": "all promotions"},
+        outputs=("a rollback in the ledger", "the version that was left becomes Rejected in the registry"),
+    ),
+    StepRow(
+        name="deploy",
+        dags=(TRAIN_AND_DEPLOY, ROLL_BACK),
+        inputs={"promotion": "the ledger's", "metrics": "CloudWatch's metrics of the canary"},
+        outputs=(
+            "a model",
+            "endpoint configurations",
+            "the endpoint `<cycle>`",
+            "`<cycle>/rollouts/` (how trials ended)",
+        ),
+    ),
+    StepRow(
+        name="verify",
+        dags=(TRAIN_AND_DEPLOY, ROLL_BACK),
+        inputs={"golden.jsonl": "the evaluation's rows with the offline model's answers"},
+        outputs=("nothing; it fails on a difference",),
+    ),
+    StepRow(
+        name="prepare",
+        dags=(SCORE_AND_MONITOR,),
+        kind="processing job",
+        inputs={"clean": "the interval's clean"},
+        outputs=("batch/*.csv", "rows/*.parquet", "labels/labels.parquet"),
+        compute="processing",
+        module="include.steps.prepare",
+        code=(*_CONTRACT, *_TABLES, *_MODEL, *_ROWS, "steps/prepare.py"),
+    ),
+    StepRow(
+        name="batch_transform",
+        dags=(SCORE_AND_MONITOR,),
+        kind="transform job",
+        inputs={
+            "batch": "the prepare's `batch/`",
+            "model": "the champion's `model.tar.gz`",
+        },
+        outputs=("*.csv.out",),
+        compute="serving",
+        module="include.steps.serve",
+        code=(*_CONTRACT, *_MODEL, "steps/serve.py", "steps/serving/server.py"),
+    ),
+    StepRow(
+        name="collect",
+        dags=(SCORE_AND_MONITOR,),
+        kind="processing job",
+        inputs={
+            "prepared": "the window's prepare",
+            "scored": "the window's batch_transform",
+            "captured": "capture files of the endpoint, where there are any",
+            "truth": "ground-truth files, where there are any",
+        },
+        outputs=("predictions.parquet", "labels.parquet", "merged/*.jsonl", "coverage.json"),
+        compute="processing",
+        module="include.steps.collect",
+        code=(*_CONTRACT, *_TABLES, *_TRUTH, *_files("steps", "collect traffic")),
+    ),
+    StepRow(
+        name="monitor",
+        dags=(SCORE_AND_MONITOR,),
+        kind="processing job",
+        inputs={
+            "prepared": "the window's prepare",
+            "scored": "the window's batch_transform",
+            "collected": "the window's collect",
+            "baseline": "`baseline/` of the champion's transform",
+            "evaluated": "the champion's evaluate",
+        },
+        outputs=(
+            "statistics.json",
+            "constraints.json",
+            "constraint_violations.json",
+            "model_quality.json",
+            "distributions.json",
+            "evidence.json",
+        ),
+        compute="processing",
+        module="include.steps.monitor",
+        code=(
+            *(*_CONTRACT, *_TABLES, *_METRICS, *_TRUTH, *_JUDGING),
+            "core/schedule.py",
+            "steps/monitor.py",
+            *_files("steps/monitoring", "data quality"),
+            *_files("ml/monitoring", "alarms bias constraints drift quality separability"),
+            *_files("ml/monitoring", "statistics violations"),
+        ),
+    ),
+    StepRow(
+        name="mature",
+        dags=(SCORE_AND_MONITOR,),
+        kind="processing job",
+        inputs={
+            "plan": "`plan.json`: the windows, their monitors and references, the ends of all windows",
+            "earlier": "files of their collects",
+            "truth": "ground-truth files",
+        },
+        outputs=("matured.json",),
+        compute="processing",
+        module="include.steps.mature",
+        code=(*_CONTRACT, *_TABLES, *_METRICS, *_TRUTH, *_JUDGING, *_files("steps", "mature traffic")),
+    ),
+    StepRow(
+        name="decide_retraining",
+        task="decide",
+        dags=(SCORE_AND_MONITOR,),
+        inputs={"evidence.json": "of the last windows", "ledger": "all decisions"},
+        outputs=("a watch record", "a decision record"),
+    ),
+    StepRow(
+        name="report",
+        dags=(SCORE_AND_MONITOR,),
+        kind="processing job",
+        inputs={
+            "monitored": "the window's monitor",
+            "story": "`story.json`: the evidence of the last windows and the decision",
+        },
+        outputs=("report.html",),
+        compute="processing",
+        module="include.steps.report",
+        code=(
+            *_CONTRACT,
+            *_files("steps", "manifest report"),
+            *_files("ml/reports", "drawing evaluation page_style"),
+            "ml/reports/window/*",
+        ),
+    ),
+    StepRow(
+        name="request_retraining",
+        dags=(SCORE_AND_MONITOR,),
+        inputs={"decision": "the record; the step is skipped when nothing is due"},
+        outputs=("a request", "an event of the asset `flywheel://<cycle>/retrain`"),
+    ),
+    StepRow(
+        name="expire",
+        dags=(SCORE_AND_MONITOR,),
+        inputs={"captured": "names of captured files"},
+        outputs=("nothing; it removes files older than `Monitoring.retention`",),
+    ),
+    StepRow(
+        name="compare",
+        command="make replay",
+        kind="processing job",
+        inputs={
+            "story": "`story.json`: intervals with a champion, the first champion, decisions, seconds",
+            "prepared": "files of the intervals' prepares",
+            "models": "files of the intervals' trainings",
+        },
+        outputs=("replay.json", "replay.html"),
+        compute="processing",
+        module="include.steps.compare",
+        code=(
+            *_CONTRACT,
+            *_TABLES,
+            *_MODEL,
+            *_ROWS,
+            *_METRICS,
+            "steps/compare.py",
+            *_files("ml/reports", "evaluation plots replays"),
+        ),
+    ),
+    StepRow(
+        name="reproduce",
+        command="make reproduce",
+        kind="processing job",
+        inputs={
+            "rows": "the transform's holdout",
+            "original": "the folder of the recorded `model.tar.gz`",
+            "again": "the folder of the repeated `model.tar.gz`",
+        },
+        outputs=("reproduction.json",),
+        compute="processing",
+        module="include.steps.reproduce",
+        code=(*_CONTRACT, *_TABLES, *_MODEL, *_ROWS, "steps/reproduce.py", "ml/models/export.py"),
+    ),
+)
+
+STEPS: Mapping[str, StepRow] = MappingProxyType({row.name: row for row in _ROWS_OF_STEPS})
+#: those that run as a job
+JOBS: Mapping[str, StepRow] = MappingProxyType({name: row for name, row in STEPS.items() if row.kind})
+
+#: files that steps import and that count for none, as patterns relative to include/, each with the reason
+DOES_NOT_COUNT: Mapping[str, str] = MappingProxyType(
+    {
+        "__init__.py": "marks a package and holds no code",
+        "core/__init__.py": "marks a package and holds no code",
+        "cycles/__init__.py": "marks a package and holds no code",
+        "ml/**/__init__.py": "marks a package and holds no code",
+        "steps/**/__init__.py": "marks a package and holds no code",
+        "core/exceptions.py": "a step that raises leaves no output",
+        "core/layout.py": "names of places and files, which what is in a file does not depend on",
+        "steps/explore.py": "makes the profile beside an output, which no manifest names and no step reads",
+        "ml/reports/profile.py": "see steps/explore.py",
+    }
+)
+
+
+def job_step(name: str) -> StepRow:
+    """Return the row of a step that runs as a job.
+
+    :raises FlywheelError: there is no such step, or it runs in Airflow
+    """
+    if name not in JOBS:
+        raise FlywheelError(f"No job is called {name!r}. Add it to STEPS in include/core/steps.py.")
+    return JOBS[name]
