@@ -63,7 +63,7 @@ def test_what_nobody_forced_says_nothing_of_force():
 def test_a_record_takes_the_thread_count_from_the_settings(cycle: Cycle):
     """Results may depend on it."""
     month = Interval(datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 2, 1, tzinfo=UTC))
-    given = {"step": "serve", "cycle": cycle, "interval": month, "inputs": {}, "parameters": {}}
+    given = {"step": "train", "cycle": cycle, "interval": month, "inputs": {}, "parameters": {}}
     one = key_record(**given, settings=Settings(threads=1))
     assert one.threads == 1
     assert one.key != key_record(**given, settings=Settings(threads=2)).key

@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import TaskDeferred
 from airflow.triggers.base import TriggerEvent
 
 from flywheel.triggers.job import JobEndedTrigger
+from include.core.sagemaker.runner import OWNER_TAG
 
 PATIENCE_S = 60
 
@@ -96,11 +97,9 @@ def test_an_old_attempt_cannot_stop_the_job_of_a_new_one(
 ):
     """After a clear the new attempt may begin before the old trigger is told."""
     newer = revived(waiting)
-    newer._hook.own(
-        service.sagemaker.describe_processing_job(ProcessingJobName=newer.job)["ProcessingJobArn"],
-        newer.task_key,
-        "another attempt",
-    )
+    arn = service.sagemaker.describe_processing_job(ProcessingJobName=newer.job)["ProcessingJobArn"]
+    tag = {"Key": f"{OWNER_TAG}{newer.task_key}", "Value": "another attempt"}
+    service.sagemaker.add_tags(ResourceArn=arn, Tags=[tag])
     asyncio.run(waiting.on_kill())
     assert status(service, waiting) == "InProgress"
     (tmp_path / "go").touch()
