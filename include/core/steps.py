@@ -69,6 +69,11 @@ def _files(folder: str, names: str) -> tuple[str, ...]:
     return tuple(f"{folder}/{name}.py" for name in names.split())
 
 
+def _templates(names: str) -> tuple[str, ...]:
+    """Templates of pages, with their styles."""
+    return tuple(f"ml/reports/templates/{name}.*" for name in names.split())
+
+
 # Chapters of the shared code, as the lists below name them
 _CONTRACT = ("core/cycle.py", "core/monitoring.py", "ml/exceptions.py", "steps/contract.py")
 _TABLES = (*_files("steps", "manifest tables"), "ml/monitoring/summaries.py")
@@ -81,6 +86,7 @@ _JUDGING = (
     *_files("ml/evaluation", "clusters comparison"),
     *_files("ml/monitoring", "estimation judging"),
 )
+_PAGES = (*_files("ml/reports", "pages phrases"), *_templates("base macros"))
 
 _ROWS_OF_STEPS = (
     StepRow(
@@ -170,7 +176,9 @@ _ROWS_OF_STEPS = (
             *(*_CONTRACT, *_TABLES, *_MODEL, *_ROWS, *_METRICS, *_TRUTH, *_JUDGING),
             *_files("steps", "evaluate judgement"),
             "ml/evaluation/promotion.py",
-            *_files("ml/reports", "cards evaluation plots"),
+            *_PAGES,
+            *_files("ml/reports", "cards charts drawing evaluation"),
+            *_templates("card evaluation"),
         ),
     ),
     StepRow(
@@ -318,7 +326,9 @@ _ROWS_OF_STEPS = (
         code=(
             *_CONTRACT,
             *_files("steps", "manifest report"),
-            *_files("ml/reports", "drawing evaluation page_style"),
+            *_PAGES,
+            *_files("ml/reports", "distributions drawing"),
+            *_templates("window"),
             "ml/reports/window/*",
         ),
     ),
@@ -353,7 +363,9 @@ _ROWS_OF_STEPS = (
             *_ROWS,
             *_METRICS,
             "steps/compare.py",
-            *_files("ml/reports", "evaluation plots replays"),
+            *_PAGES,
+            *_files("ml/reports", "charts drawing replays"),
+            *_templates("replay"),
         ),
     ),
     StepRow(
@@ -388,6 +400,7 @@ DOES_NOT_COUNT: Mapping[str, str] = MappingProxyType(
         "core/layout.py": "names of places and files, which what is in a file does not depend on",
         "steps/explore.py": "makes the profile beside an output, which no manifest names and no step reads",
         "ml/reports/profile.py": "see steps/explore.py",
+        "ml/reports/templates/profile.*": "see steps/explore.py",
     }
 )
 
