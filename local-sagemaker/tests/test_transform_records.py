@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local_sagemaker.engine.jobs.records import DataProcessing, RecordError, dump, parse
-from local_sagemaker.engine.jobs.splitting import assembled, batches, lines, whole
+from local_sagemaker.engine.jobs.transform import assemble, iter_batches, iter_lines, whole_batch
 
 RECORDS = st.lists(st.binary(min_size=1, max_size=20).filter(lambda b: not set(b) & {10, 13}), max_size=30)
 CELLS = st.text(st.characters(blacklist_categories=["Cs", "Cc"]), max_size=8)
@@ -27,7 +27,7 @@ def test_lines_are_the_records_in_their_order(records: list[bytes], end: bytes, 
     """Whatever the line's end, and with or without a last one, the records come back."""
     data = end.join(records) + last
 
-    assert records == list(lines(io.BytesIO(data), 20))
+    assert records == list(iter_lines(io.BytesIO(data), 20))
 
 
 @given(RECORDS, st.integers(20, 64), st.sampled_from(["MultiRecord", "SingleRecord"]))
@@ -35,7 +35,7 @@ def test_batches_keep_every_record_once_in_order_within_the_limit(
     records: list[bytes], limit: int, strategy: str
 ):
     """No record is lost, doubled or moved, and no request exceeds the limit."""
-    made = list(batches(records, is_multi=strategy == "MultiRecord", limit_bytes=limit))
+    made = list(iter_batches(records, is_multi=strategy == "MultiRecord", limit_bytes=limit))
 
     assert records == [record for batch in made for record in batch.records]
     assert records == [line for batch in made for line in batch.body.split(b"\n")]
@@ -47,19 +47,19 @@ def test_batches_keep_every_record_once_in_order_within_the_limit(
 @given(RECORDS, st.integers(20, 64))
 def test_batches_are_as_full_as_can_be(records: list[bytes], limit: int):
     """Two neighbouring requests would not have fitted into one by their next record."""
-    made = list(batches(records, is_multi=True, limit_bytes=limit))
+    made = list(iter_batches(records, is_multi=True, limit_bytes=limit))
 
     assert all(len(one.body) + 1 + len(other.records[0]) > limit for one, other in pairwise(made))
 
 
 def test_a_record_of_just_the_limit_fits_and_one_more_byte_does_not():
     """The limit is the record's own bytes, whatever ends its line."""
-    assert list(lines(io.BytesIO(b"x" * 10 + b"\r\n"), 10)) == [b"x" * 10]
+    assert list(iter_lines(io.BytesIO(b"x" * 10 + b"\r\n"), 10)) == [b"x" * 10]
     with pytest.raises(RecordError, match="larger than MaxPayloadInMB"):
-        list(lines(io.BytesIO(b"x" * 11 + b"\n"), 10))
-    assert list(whole(io.BytesIO(b"x" * 10), 10)) == [b"x" * 10]
+        list(iter_lines(io.BytesIO(b"x" * 11 + b"\n"), 10))
+    assert list(whole_batch(io.BytesIO(b"x" * 10), 10)) == [b"x" * 10]
     with pytest.raises(RecordError, match="larger than MaxPayloadInMB"):
-        list(whole(io.BytesIO(b"x" * 11), 10))
+        list(whole_batch(io.BytesIO(b"x" * 11), 10))
 
 
 @given(st.lists(CELLS, min_size=2, max_size=6))
@@ -134,4 +134,4 @@ def test_an_answer_that_cannot_be_worked_with_says_why(
 )
 def test_answers_are_assembled(records: list[bytes] | None, body: bytes, assemble_with: str, expected: bytes):
     """AssembleWith=Line ends each answer's last line; without it the bytes stay what they are."""
-    assert expected == assembled(records, body, by_line=assemble_with == "Line")
+    assert expected == assemble(records, body, by_line=assemble_with == "Line")

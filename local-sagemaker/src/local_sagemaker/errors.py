@@ -1,4 +1,4 @@
-"""The errors a handler may raise, as AWS words them.
+"""The errors that handlers raise, as AWS words them, and `translate`, which makes them of others.
 
     AwsError
     ├── ValidationException     a request that cannot be carried out as it stands (HTTP 400)
@@ -15,12 +15,14 @@
     ├── StorageFailure          the disk below the service's root cannot be written (507)
     └── InternalFailure         a mistake of this service (500)
 
-S3 and the runtime have their own tables of codes, in s3/errors.py and next to InvokeEndpoint.
+S3 has its own table of codes in storage/objects/errors.py, the runtime in engine/endpoints/invoke.py.
 """
 # ruff: noqa: N818 (the names are the codes that AWS uses)
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -116,3 +118,22 @@ class EntityTooLarge(AwsError):
 
     code = "RequestEntityTooLarge"
     status = 413
+
+
+@contextmanager
+def translate(
+    cause: type[Exception] | tuple[type[Exception], ...], refusal: AwsError | Callable[[Exception], AwsError]
+) -> Iterator[None]:
+    """Raise an AWS error in place of an exception of a lower layer.
+
+    :param refusal: the error, or a function that makes it of the exception.
+    """
+    try:
+        yield
+    except cause as error:
+        raise refusal if isinstance(refusal, AwsError) else refusal(error) from error
+
+
+def invalid_request(error: Exception) -> ValidationException:
+    """Return a ValidationException with the text of an exception of a lower layer."""
+    return ValidationException(str(error))

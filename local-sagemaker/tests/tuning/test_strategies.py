@@ -20,7 +20,7 @@ from local_sagemaker.domain.tuning.stopping import is_hopeless
 from local_sagemaker.domain.tuning.strategies import Trial, suggest
 from local_sagemaker.engine.workflows.gaussian import expected_improvements
 from local_sagemaker.errors import ValidationException
-from local_sagemaker.services.sagemaker import tuning_requests
+from local_sagemaker.services.sagemaker import tuning
 
 PLANE = Space.read(
     {
@@ -97,7 +97,7 @@ def test_a_bayesian_tuning_job_is_refused_without_scikit_learn(monkeypatch: pyte
     """The extra is named; nothing has been started."""
     monkeypatch.setitem(sys.modules, "sklearn", None)
     with pytest.raises(ValidationException, match=r"local-sagemaker\[tuning\]"):
-        tuning_requests.check({"HyperParameterTuningJobConfig": {"Strategy": "Bayesian"}})
+        tuning.check_request({"HyperParameterTuningJobConfig": {"Strategy": "Bayesian"}})
 
 
 def no_model(*_: object) -> list[float]:

@@ -14,8 +14,7 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from local_sagemaker.http import shortcut
-from local_sagemaker.services import runtime
+from local_sagemaker.http import runtime, shortcut
 from local_sagemaker.services.context import Context
 
 #: request line and headers

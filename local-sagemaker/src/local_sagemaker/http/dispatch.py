@@ -18,7 +18,6 @@ from local_sagemaker.errors import (
     UnknownOperation,
     ValidationException,
 )
-from local_sagemaker.http import threads
 from local_sagemaker.protocol import answers, failures, models, requests, routing, validation
 from local_sagemaker.protocol.checked import CheckedBody
 from local_sagemaker.protocol.http import HttpRequest, HttpResponse
@@ -26,7 +25,7 @@ from local_sagemaker.protocol.routing import Route
 from local_sagemaker.services import owners
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import OPERATIONS, Operation
-from local_sagemaker.storage import disk
+from local_sagemaker.storage import disk, threads
 
 log = logging.getLogger(__name__)
 

@@ -9,14 +9,14 @@ from dataclasses import replace
 from typing import Any
 
 from local_sagemaker.auth import people
-from local_sagemaker.http import browse, threads
+from local_sagemaker.http import browse, runtime
 from local_sagemaker.http.connection import HEAD_LIMIT_BYTES, TOO_LONG
 from local_sagemaker.http.dispatch import dispatch
 from local_sagemaker.protocol.bodies import BodyStream, FileBody
 from local_sagemaker.protocol.http import HttpRequest, HttpResponse, headers_of, request_of
-from local_sagemaker.services import runtime
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.sagemaker import notebooks_login
+from local_sagemaker.storage import threads
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 Reading a request's head by one expression, and answering it in one piece, costs a fraction of what the
 general way does. Only what came whole, in one piece and with nothing unusual about it goes here. Everything
-else goes the general way (connection.py, server.py, api/runtime.py), where it is answered, or refused, alike.
+else goes the general way (connection.py, server.py, runtime.py), where it is answered, or refused, alike.
 """
 
 from __future__ import annotations

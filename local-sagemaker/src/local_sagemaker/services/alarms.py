@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -19,10 +20,10 @@ from local_sagemaker.errors import (
     InvalidParameterValueException,
     ValidationException,
 )
-from local_sagemaker.services import metric_data
+from local_sagemaker.services import cloudwatch
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker.listing import pairs
+from local_sagemaker.services.sagemaker.resources import pairs
 from local_sagemaker.storage.documents import moment
 from local_sagemaker.storage.store import Query, Resource, TakenError
 
@@ -60,11 +61,11 @@ async def put_metric_alarm(context: Context, parameters: dict[str, Any]) -> None
         document=document,
         state={"value": INSUFFICIENT_DATA, "reason": "Unchecked: Initial alarm creation", "since": now},
     )
-    try:
+    with suppress(TakenError):
         context.store.insert(resource, pairs(parameters.get("Tags")))
-    except TakenError:
-        # as CloudWatch does: its state stays what it was until it is judged again
-        context.store.change(ALARM_KIND, name, lambda found: replace(found, modified=now, document=document))
+        return
+    # as CloudWatch does: the state of an alarm that is replaced stays until the alarm is judged again
+    context.store.change(ALARM_KIND, name, lambda alarm: replace(alarm, modified=now, document=document))
 
 
 @operation("cloudwatch", "DescribeAlarms")
@@ -113,7 +114,7 @@ def _check(parameters: Mapping[str, Any]) -> None:
     if ("Statistic" in parameters) == ("ExtendedStatistic" in parameters):
         raise InvalidParameterCombinationException("Give either Statistic or ExtendedStatistic.")
     if "ExtendedStatistic" in parameters:
-        metric_data.check_statistic(parameters["ExtendedStatistic"])
+        cloudwatch.check_statistic(parameters["ExtendedStatistic"])
     if parameters["ComparisonOperator"] not in COMPARISONS:
         raise InvalidParameterValueException(
             f"{parameters['ComparisonOperator']} needs anomaly detection, which is not emulated. There are "

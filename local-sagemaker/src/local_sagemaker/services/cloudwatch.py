@@ -1,30 +1,43 @@
 """CloudWatch metrics: what became of the invocations of endpoints, and what was put by PutMetricData.
 
 The namespace AWS/SageMaker holds the service's own counters (engine/endpoints/metrics.py); all other
-namespaces hold what metric_data.py keeps.
+namespaces hold the points of PutMetricData, which the store keeps for fifteen days.
 """
 
 from __future__ import annotations
 
 import json
+import math
+import time
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from local_sagemaker.domain.cloudwatch import Distribution, statistic
+from local_sagemaker.domain.cloudwatch import (
+    POINTS_KEPT_S,
+    VALUES_PER_DATUM,
+    Distribution,
+    dimensions_key,
+    is_statistic,
+    statistic,
+)
 from local_sagemaker.engine.endpoints.metrics import ENDPOINT, METRICS, NAMESPACE, VARIANT, read_series
 from local_sagemaker.errors import (
     InvalidParameterCombinationException,
     InvalidParameterValueException,
     ValidationException,
 )
-from local_sagemaker.services import metric_data
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
+from local_sagemaker.storage.store import Store
 
 #: most points that GetMetricStatistics answers with, and metrics of one page of ListMetrics
 DATAPOINTS = 1440
 PAGE = 500
+DAY_S = 24 * 3600
+#: how old and how far ahead of the clock a point may be, in seconds
+PAST_S, FUTURE_S = 14 * DAY_S, 2 * 3600
+RESERVED = "AWS/"
 
 
 @operation("cloudwatch", "GetMetricData", ignored=("MaxDatapoints", "LabelOptions", "NextToken"))
@@ -95,7 +108,7 @@ def _result(
 
 
 def _statistic(values: Distribution, name: str) -> float:
-    metric_data.check_statistic(name)
+    check_statistic(name)
     return statistic(values, name)
 
 
@@ -108,7 +121,7 @@ def _span(parameters: Mapping[str, Any]) -> tuple[datetime, datetime]:
 
 def _unit(context: Context, parameters: Mapping[str, Any]) -> str:
     if parameters["Namespace"] != NAMESPACE:
-        return metric_data.unit(context.store, parameters)
+        return unit_of(context.store, parameters)
     kept = METRICS.get(parameters["MetricName"])
     return kept.unit if kept else "None"
 
@@ -133,3 +146,85 @@ def _is_wanted(metric: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool
             for item in parameters.get("Dimensions", [])
         )
     )
+
+
+@operation(
+    "cloudwatch",
+    "PutMetricData",
+    ignored=("StrictEntityValidation", "MetricData.StorageResolution", "EntityMetricData.Entity"),
+)
+def put_metric_data(context: Context, parameters: dict[str, Any]) -> None:
+    """Keep points of metrics in a namespace of one's own; on the disk when it answers."""
+    namespace, now = parameters["Namespace"], time.time()
+    if namespace.startswith(RESERVED):
+        raise InvalidParameterValueException(
+            f"The value {namespace} for parameter Namespace is invalid: names that begin with {RESERVED} are "
+            "the services' own."
+        )
+    data = [
+        *parameters.get("MetricData", []),
+        *(datum for item in parameters.get("EntityMetricData", []) for datum in item.get("MetricData", [])),
+    ]
+    rows = [_row(namespace, datum, now) for datum in data]
+    context.store.put_points(rows, now - POINTS_KEPT_S)
+
+
+def check_statistic(name: str) -> None:
+    """Raise InvalidParameterValueException if there is no statistic of this name."""
+    if not is_statistic(name):
+        raise InvalidParameterValueException(
+            f"The statistic {name!r} is not emulated. There are SampleCount, Sum, Average, Minimum, Maximum, "
+            "and percentiles such as p99."
+        )
+
+
+def unit_of(store: Store, metric: Mapping[str, Any]) -> str:
+    """The unit in which the points of a metric were last put."""
+    series = (metric.get("Namespace", ""), metric.get("MetricName", ""), dimensions_key(metric))
+    names = dict(zip(("namespace", "metric", "dimensions"), series, strict=True))
+    rows = store.points(**names, begin=0.0, end=time.time() + FUTURE_S)
+    return str(rows[-1]["unit"]) if rows else "None"
+
+
+def _row(namespace: str, datum: Mapping[str, Any], now: float) -> dict[str, Any]:
+    name = datum["MetricName"]
+    at = datum.get("Timestamp", datetime.fromtimestamp(now, UTC)).timestamp()
+    if not now - PAST_S <= at <= now + FUTURE_S:
+        raise InvalidParameterValueException(
+            f"The Timestamp of {name} must be at most two weeks old and at most two hours ahead."
+        )
+    return {
+        "namespace": namespace,
+        "metric": name,
+        "dimensions": dimensions_key(datum),
+        "at": at,
+        "unit": datum.get("Unit", "None"),
+        **_content(name, datum),
+    }
+
+
+def _content(name: str, datum: Mapping[str, Any]) -> dict[str, Any]:
+    if sum(member in datum for member in ("Value", "Values", "StatisticValues")) != 1:
+        raise InvalidParameterCombinationException(
+            f"Give exactly one of Value, Values and StatisticValues for {name}."
+        )
+    if "StatisticValues" in datum:
+        given = datum["StatisticValues"]
+        _check_finite(name, list(given.values()))
+        content = {"count": given["SampleCount"], "total": given["Sum"]}
+        return {"low": given["Minimum"], "high": given["Maximum"], "content": json.dumps(content)}
+    found = datum["Values"] if "Values" in datum else [datum["Value"]]
+    counts = datum.get("Counts", [1.0] * len(found))
+    if len(counts) != len(found) or not 0 < len(found) <= VALUES_PER_DATUM:
+        raise InvalidParameterValueException(
+            f"{name} has {len(found)} Values and {len(counts)} Counts. Give at most {VALUES_PER_DATUM} "
+            "values, and one count for each."
+        )
+    _check_finite(name, [*found, *counts])
+    pairs = list(zip(found, counts, strict=True))
+    return {"low": min(found), "high": max(found), "content": json.dumps(pairs)}
+
+
+def _check_finite(name: str, numbers: list[float]) -> None:
+    if not all(math.isfinite(number) for number in numbers):
+        raise InvalidParameterValueException(f"A value of {name} is no finite number.")

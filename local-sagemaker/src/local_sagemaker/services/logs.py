@@ -1,12 +1,13 @@
 """CloudWatch Logs: the output of jobs and endpoints.
 
-There is nothing to write: a log is what a container printed, kept by the runner as runner/logs.py says.
+Clients cannot write: a log is what a container printed, kept by engine/processes/logs.py.
 """
 
 from __future__ import annotations
 
+import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,11 @@ from local_sagemaker.engine.processes import logs
 from local_sagemaker.engine.processes.logs import Event
 from local_sagemaker.errors import AwsError
 from local_sagemaker.services.context import Context
-from local_sagemaker.services.log_patterns import InvalidParameterException, matcher
 from local_sagemaker.services.registry import operation
 
 PAGE = 50
 EVENTS = 10_000
+TERM = re.compile(r'([?-]?)(?:"((?:[^"\\]|\\.)*)"|(\S+))')
 
 
 class ResourceNotFoundException(AwsError):  # noqa: N818 (the code's name)
@@ -191,3 +192,33 @@ def _number(text: str) -> int:
 
 def _invalid() -> InvalidParameterException:
     return InvalidParameterException("The specified nextToken is invalid.")
+
+
+class InvalidParameterException(AwsError):  # noqa: N818 (the code's name)
+    """A parameter that cannot be worked with."""
+
+    code = "InvalidParameterException"
+
+
+def matcher(pattern: str) -> Callable[[str], bool]:
+    """A function that tells whether a line fits; every line fits the empty pattern.
+
+    All plain terms must be in the line and no term with `-` may be. Of terms with `?` one is enough; as in
+    CloudWatch they count only where no plain term is given.
+    """
+    text = pattern.strip()
+    if text[:1] in {"{", "[", "%"}:
+        raise InvalidParameterException(
+            f"The filter pattern {pattern!r} selects fields or is a regular expression; the local service "
+            'knows terms only, such as ERROR or "two words".'
+        )
+    terms: dict[str, list[str]] = {"": [], "-": [], "?": []}
+    for sign, quoted, word in TERM.findall(text):
+        terms[sign].append(re.sub(r"\\(.)", r"\1", quoted) or word)
+
+    def fits(line: str) -> bool:
+        if any(term in line for term in terms["-"]) or not all(term in line for term in terms[""]):
+            return False
+        return bool(terms[""]) or not terms["?"] or any(term in line for term in terms["?"])
+
+    return fits

@@ -1,4 +1,4 @@
-"""On whose behalf a request is carried out: the pool of jobs is fair between owners (runner/turns.py).
+"""On whose behalf a request is carried out: the pool of jobs is fair between owners (domain/fair_queue.py).
 
 An owner is a pipeline execution, a tuning job that no pipeline has begun, or, for all that is asked for
 directly, the access key that the request names.

@@ -7,7 +7,8 @@
 `parameters` holds the request as botocore's model describes it (datetimes, bytes and all), already
 validated: member names as in boto3, nothing that was not given. The returned dict has the members of the
 output shape; None values are left out of the answer. A plain function runs in a thread, a coroutine
-function on the event loop. A handler raises `errors.AwsError` and catches nothing.
+function on the event loop. A handler raises `errors.AwsError` and catches nothing; `errors.translate` makes
+AWS errors of the exceptions of lower layers.
 A streaming body (S3) arrives as `protocol.bodies.BodyStream`, any other blob as bytes; a handler may
 answer a blob as bytes or as `protocol.bodies.FileBody`.
 """

@@ -7,10 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local_sagemaker.engine.jobs import upload
+from local_sagemaker.engine.jobs import channels, hosts, upload
+from local_sagemaker.engine.jobs.channels import Source
 from local_sagemaker.engine.jobs.failures import JobError
-from local_sagemaker.engine.processes import channels, hosts
-from local_sagemaker.engine.processes.channels import Source
 from local_sagemaker.errors import AwsError
 
 if TYPE_CHECKING:

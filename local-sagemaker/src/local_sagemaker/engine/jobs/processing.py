@@ -7,12 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from local_sagemaker.domain.lifecycle import JobOutcome, Phase, State
-from local_sagemaker.engine.jobs import failures, upload
+from local_sagemaker.engine.jobs import channels, failures, hosts, upload
+from local_sagemaker.engine.jobs.channels import Source
 from local_sagemaker.engine.jobs.failures import JobError
+from local_sagemaker.engine.jobs.hosts import Cluster, Host
 from local_sagemaker.engine.jobs.jobs import Document, Job, reason, status
-from local_sagemaker.engine.processes import channels, hosts
-from local_sagemaker.engine.processes.channels import Source
-from local_sagemaker.engine.processes.hosts import Cluster, Host
 from local_sagemaker.engine.processes.isolation import Isolation
 from local_sagemaker.engine.processes.process import ProcessSpec
 

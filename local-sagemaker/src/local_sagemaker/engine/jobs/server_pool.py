@@ -10,8 +10,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from local_sagemaker.engine.processes import container
-from local_sagemaker.engine.processes.ports import PORT_VARIABLE, free_port
-from local_sagemaker.engine.processes.wire import Answer, Client, ContainerUnreachableError
+from local_sagemaker.engine.processes.wire import (
+    PORT_VARIABLE,
+    Answer,
+    Client,
+    ContainerUnreachableError,
+    free_port,
+)
 
 HEALTH_TIMEOUT_S = 240.0
 #: SageMaker's defaults of ModelClientConfig

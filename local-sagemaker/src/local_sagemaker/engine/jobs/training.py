@@ -11,11 +11,11 @@ from typing import Any
 
 from local_sagemaker.domain.cloudwatch import POINTS_KEPT_S
 from local_sagemaker.domain.lifecycle import JobOutcome, Phase, State, Stop
-from local_sagemaker.engine.jobs import checkpoints, failures, metrics, upload
+from local_sagemaker.engine.jobs import channels, checkpoints, failures, hosts, metrics, upload
+from local_sagemaker.engine.jobs.channels import Source
+from local_sagemaker.engine.jobs.hosts import Cluster, Host
 from local_sagemaker.engine.jobs.jobs import Document, Job, reason, status
-from local_sagemaker.engine.processes import channels, hosts, logs
-from local_sagemaker.engine.processes.channels import Source
-from local_sagemaker.engine.processes.hosts import Cluster, Host
+from local_sagemaker.engine.processes import logs
 from local_sagemaker.engine.processes.isolation import Isolation
 from local_sagemaker.engine.processes.process import ProcessSpec
 

@@ -13,7 +13,7 @@ import json
 import sys
 import zlib
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,7 +21,6 @@ from typing import Any, BinaryIO
 from local_sagemaker.domain.jsonpath import JsonPathError
 from local_sagemaker.engine.jobs.records import DataProcessing, RecordError
 from local_sagemaker.engine.jobs.server_pool import ModelRefusedError, ServerPool
-from local_sagemaker.engine.jobs.splitting import MEGABYTE, Batch, assembled, batches, lines, whole
 from local_sagemaker.engine.processes.wire import Answer, head
 
 #: what neither the request nor the container says
@@ -29,6 +28,7 @@ DEFAULTS = {"MaxConcurrentTransforms": 1, "BatchStrategy": "MultiRecord", "MaxPa
 STRATEGIES = {"MULTI_RECORD": "MultiRecord", "SINGLE_RECORD": "SingleRecord"}
 #: faults of one file, which the others need not mind
 FAULTS = (RecordError, JsonPathError, ModelRefusedError, EOFError, zlib.error, gzip.BadGzipFile)
+MEGABYTE = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,9 @@ class Transform:
 
     def _batches(self, stream: BinaryIO) -> Iterator[Batch]:
         limit = self._settings.limit_bytes
-        records = lines(stream, limit) if self._is_split else whole(stream, limit)
+        records = iter_lines(stream, limit) if self._is_split else whole_batch(stream, limit)
         prepare = self._processing.request_record
-        return batches(records, is_multi=self._settings.is_multi, limit_bytes=limit, prepare=prepare)
+        return iter_batches(records, is_multi=self._settings.is_multi, limit_bytes=limit, prepare=prepare)
 
     async def _pieces(self, requests: Iterable[Batch]) -> AsyncIterator[bytes]:
         """The output of each request, in the order of the requests, with some of them under way at once."""
@@ -111,7 +111,7 @@ class Transform:
 
     async def _piece(self, batch: Batch) -> bytes:
         answer = await self._servers.ask(self._request(len(batch.body)), batch.body)
-        return assembled(self._records(batch, answer), answer.body, by_line=self._by_line)
+        return assemble(self._records(batch, answer), answer.body, by_line=self._by_line)
 
     def _records(self, batch: Batch, answer: Answer) -> list[bytes] | None:
         if not self._processing.touches_answers:
@@ -167,6 +167,91 @@ def main(folder: Path) -> int:
     (folder / "message").write_text(str(error) or repr(error), encoding="utf-8")
     print(f"The job failed: {error}", flush=True)  # noqa: T201 - the job's log
     return 1
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One request to the model."""
+
+    #: the records as they stood in the file, for JoinSource
+    records: list[bytes]
+    #: what is sent: the records after InputFilter, one a line
+    body: bytes
+
+
+def iter_lines(stream: BinaryIO, limit_bytes: int | None) -> Iterator[bytes]:
+    r"""The records of a stream, one a line, without `\n` or `\r\n`; empty lines are no records.
+
+    Holds one record at a time. RecordError for a record beyond `limit_bytes`.
+    """
+    # Room for the line's end, so that a record of just the limit is whole.
+    step = -1 if limit_bytes is None else limit_bytes + 2
+    number = 0
+    while line := stream.readline(step):
+        number += 1
+        record = line.removesuffix(b"\n").removesuffix(b"\r")
+        if limit_bytes is not None and len(record) > limit_bytes:
+            raise _too_large(f"Record {number}", limit_bytes)
+        if record:
+            yield record
+
+
+def whole_batch(stream: BinaryIO, limit_bytes: int | None) -> Iterator[bytes]:
+    """A stream as one record; an empty one has none. RecordError beyond `limit_bytes`."""
+    record = stream.read(-1 if limit_bytes is None else limit_bytes + 1)
+    if limit_bytes is not None and len(record) > limit_bytes:
+        raise _too_large("The file", limit_bytes)
+    if record:
+        yield record
+
+
+def iter_batches(
+    records: Iterable[bytes],
+    *,
+    is_multi: bool,
+    limit_bytes: int | None,
+    prepare: Callable[[bytes], bytes] = bytes,
+) -> Iterator[Batch]:
+    """Pack records, in their order, into requests of at most `limit_bytes` (None: no limit).
+
+    :param is_multi: as many records as fit into a request, one a line; else one record each.
+    :param prepare: what is sent for a record (InputFilter).
+    """
+    held: list[bytes] = []
+    sent: list[bytes] = []
+    size = 0
+    for record in records:
+        ready = prepare(record)
+        if limit_bytes is not None and len(ready) > limit_bytes:
+            raise _too_large("A record", limit_bytes)
+        is_full = limit_bytes is not None and size + 1 + len(ready) > limit_bytes
+        if held and (is_full or not is_multi):
+            yield Batch(held, b"\n".join(sent))
+            held, sent, size = [], [], 0
+        size += len(ready) + bool(held)
+        held.append(record)
+        sent.append(ready)
+    if held:
+        yield Batch(held, b"\n".join(sent))
+
+
+def assemble(records: list[bytes] | None, body: bytes, *, by_line: bool) -> bytes:
+    """What one answer adds to the output file.
+
+    :param records: the processed output records, or None where the answer passes untouched as `body`.
+    :param by_line: AssembleWith=Line, which ends every answer with a line's end.
+    """
+    if records is not None:
+        body = b"\n".join(records)
+        by_line = by_line or len(records) > 1
+    return body + b"\n" if by_line and not body.endswith(b"\n") else body
+
+
+def _too_large(what: str, limit_bytes: int) -> RecordError:
+    return RecordError(
+        f"{what} is larger than MaxPayloadInMB={limit_bytes / MEGABYTE:g} ({limit_bytes} bytes). Raise "
+        "MaxPayloadInMB (up to 100), set SplitType=Line if the file holds many records, or cut the record."
+    )
 
 
 if __name__ == "__main__":

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from local_sagemaker.domain.lifecycle import JobOutcome, Phase, State
-from local_sagemaker.engine.jobs import batch_capture, failures, transform, upload
+from local_sagemaker.engine.jobs import channels, failures, transform, upload
+from local_sagemaker.engine.jobs.channels import Source
 from local_sagemaker.engine.jobs.failures import JobError
 from local_sagemaker.engine.jobs.jobs import Document, Job, reason, status
-from local_sagemaker.engine.processes import channels, model_data
-from local_sagemaker.engine.processes.channels import Source
+from local_sagemaker.engine.processes import model_data
 from local_sagemaker.engine.processes.isolation import Isolation
 from local_sagemaker.engine.processes.process import ProcessSpec
 from local_sagemaker.errors import AwsError
@@ -81,7 +83,7 @@ class TransformJobs:
             objects = job.context.objects
             put = upload.folder(_folder(job) / "output", output, objects, "TransformOutput")
             if state.started is not None:
-                batch_capture.write(job.name, job.document, put, state.started, objects)
+                write_capture(job.name, job.document, put, state.started, objects)
         return {}
 
     def describe(self, document: Document, state: State, at: float) -> Document:
@@ -97,3 +99,52 @@ class TransformJobs:
 def _folder(job: Job) -> Path:
     """Where the program works; beside what the container sees."""
     return job.workspace / "transform"
+
+
+if TYPE_CHECKING:
+    from local_sagemaker.storage.objects.objects import ObjectStore
+
+
+def write_capture(
+    name: str, request: Mapping[str, Any], outputs: Iterable[str], started: float, objects: ObjectStore
+) -> None:
+    """Put the two lists of a job below its DestinationS3Uri, under `input/` and `output/` and the hour.
+
+    They are manifests that name objects and hold no data, as SageMaker's are. The job's name is theirs, so
+    that doing it twice gives the same objects.
+
+    :param outputs: URIs of the outputs, each its input's name with `.out`
+    :param started: when the job began, in seconds since 1970
+    """
+    config = request.get("DataCaptureConfig")
+    if not config:
+        return
+    made = list(outputs)
+    hour = f"{datetime.fromtimestamp(started, UTC):%Y/%m/%d/%H}"
+    bucket, prefix = channels.split(config["DestinationS3Uri"], "DataCaptureConfig")
+    for kind, uris in (("input", _inputs(request, made, objects)), ("output", made)):
+        key = "/".join(part for part in (prefix.rstrip("/"), kind, hour, f"{name}.jsonl") if part)
+        try:
+            objects.put_bytes(bucket, key, json.dumps(_manifest(uris)).encode())
+        except AwsError as error:
+            raise JobError(
+                f"ClientError: Cannot capture to s3://{bucket}/{key}: {error.message} "
+                "Create the bucket, or correct DataCaptureConfig."
+            ) from error
+
+
+def _inputs(request: Mapping[str, Any], outputs: list[str], objects: ObjectStore) -> list[str]:
+    """The objects that were transformed: those whose output is there."""
+    given = request["TransformInput"]["DataSource"]["S3DataSource"]
+    base = request["TransformOutput"]["S3OutputPath"].rstrip("/")
+    done = {uri.removeprefix(f"{base}/").removesuffix(".out") for uri in outputs}
+    found = channels.find(Source("TransformInput", given["S3Uri"], given["S3DataType"]), objects)
+    return [f"s3://{item.info.bucket}/{item.info.key}" for item in found if str(item.relative) in done]
+
+
+def _manifest(uris: list[str]) -> list[Any]:
+    """The list as SageMaker writes it: what all names begin with, up to a slash, then the rest of each."""
+    first, last = min(uris, default=""), max(uris, default="")
+    same = next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    prefix = first[: first.rfind("/", 0, same) + 1]
+    return [{"prefix": prefix}, *(uri.removeprefix(prefix) for uri in uris)]

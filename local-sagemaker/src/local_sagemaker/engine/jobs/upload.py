@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from local_sagemaker.engine.jobs.channels import split
 from local_sagemaker.engine.jobs.failures import JobError
-from local_sagemaker.engine.processes.channels import split
 from local_sagemaker.errors import AwsError
 from local_sagemaker.storage.objects.properties import Properties
 

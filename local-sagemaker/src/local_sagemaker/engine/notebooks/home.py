@@ -29,8 +29,8 @@ import local_sagemaker
 from local_sagemaker.base import Service
 from local_sagemaker.engine.notebooks import sessions
 from local_sagemaker.engine.processes import logs
-from local_sagemaker.engine.processes.ports import PORT_VARIABLE
 from local_sagemaker.engine.processes.process import adopt
+from local_sagemaker.engine.processes.wire import PORT_VARIABLE
 from local_sagemaker.storage.store import Resource
 
 LOG_GROUP = "/aws/sagemaker/NotebookInstances"

@@ -17,8 +17,8 @@ from local_sagemaker.engine.notebooks.home import NotebookHome, Samples
 from local_sagemaker.engine.processes import container as containers
 from local_sagemaker.engine.processes import logs
 from local_sagemaker.engine.processes.container import Container, ContainerError, ContainerSpec
-from local_sagemaker.engine.processes.ports import free_port
 from local_sagemaker.engine.processes.process import LaunchError, Process, ProcessSpec, adopt, start
+from local_sagemaker.engine.processes.wire import free_port
 from local_sagemaker.storage.store import Resource
 
 WORKSPACE, STREAM = "jupyter", "jupyter.log"

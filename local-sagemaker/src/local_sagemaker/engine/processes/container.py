@@ -13,9 +13,15 @@ from pathlib import Path
 
 from local_sagemaker.engine.processes import logs
 from local_sagemaker.engine.processes.forks import Forks
-from local_sagemaker.engine.processes.ports import PORT_VARIABLE, free_port
 from local_sagemaker.engine.processes.process import LaunchError, Process, ProcessSpec, adopt, start
-from local_sagemaker.engine.processes.wire import Answer, Client, ContainerUnreachableError, head
+from local_sagemaker.engine.processes.wire import (
+    PORT_VARIABLE,
+    Answer,
+    Client,
+    ContainerUnreachableError,
+    free_port,
+    head,
+)
 
 #: SageMaker's limit between SIGTERM and SIGKILL, in seconds
 STOP_TIMEOUT_S = 30.0

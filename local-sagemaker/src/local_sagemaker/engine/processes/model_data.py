@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from local_sagemaker.base import Service
-from local_sagemaker.engine.processes import channels
+from local_sagemaker.engine.jobs import channels
 from local_sagemaker.errors import ValidationException
 from local_sagemaker.storage.archives import UnsafeArchiveError, extract
 from local_sagemaker.storage.objects.objects import ObjectStore

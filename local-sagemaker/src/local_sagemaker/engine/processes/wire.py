@@ -6,10 +6,13 @@ Every invocation of an endpoint passes here, so it does no more than the contain
 from __future__ import annotations
 
 import asyncio
+import socket
 from dataclasses import dataclass
 from typing import cast
 
 import httptools
+
+PORT_VARIABLE = "SAGEMAKER_BIND_TO_PORT"
 
 
 class ContainerUnreachableError(ConnectionError):
@@ -199,3 +202,11 @@ def head(method: str, path: str, headers: list[tuple[bytes, bytes]], length: int
     lines = [b"%s %s HTTP/1.1\r\nhost: localhost" % (method.encode(), path.encode())]
     lines += [name + b": " + value for name, value in headers]
     return b"\r\n".join(lines) + b"\r\ncontent-length: %d\r\n\r\n" % length
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

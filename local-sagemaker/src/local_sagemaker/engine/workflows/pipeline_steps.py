@@ -11,17 +11,16 @@ from __future__ import annotations
 import hashlib
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from local_sagemaker.base import Service
 from local_sagemaker.domain.pipelines import expressions, step_policies
 from local_sagemaker.domain.pipelines.definitions import PipelineStep
 from local_sagemaker.domain.pipelines.expressions import ExpressionScope
-from local_sagemaker.engine.workflows import caching
 from local_sagemaker.engine.workflows.loop import Operations
 from local_sagemaker.errors import AwsError, ResourceInUse, ValidationException
-from local_sagemaker.storage.store import Resource
+from local_sagemaker.storage.store import MissingError, Resource
 
 RUNNING = ("Starting", "Executing", "Stopping")
 #: of a reason, in characters
@@ -31,6 +30,7 @@ Document = dict[str, Any]
 NAME, TUNING_NAME, TOKEN = 63, 32, 36
 #: a job's status and what it is for a step; a job that somebody stopped has not done its step's work
 STATUSES = {"Completed": "Succeeded", "Failed": "Failed", "Stopped": "Stopped"}
+CACHE_KIND = "pipeline-cache"
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class StepRunner:
             if reason and status != "Succeeded":
                 record["reason"] = reason[:REASON]
         if status == "Succeeded" and "key" in record:
-            caching.keep(self._service, execution, step.name, record)
+            keep_result(self._service, execution, step.name, record)
 
     def stop(self, step: PipelineStep, record: Document) -> None:
         """Ask for the end of a step that executes; end one that waits for its next try at once."""
@@ -161,7 +161,7 @@ class StepRunner:
         """Create a step's resource, or take what an earlier execution has made of the same arguments."""
         key, now = step_policies.cache_key(step.type, arguments), time.time()
         if key is not None and step.cache.is_enabled:
-            kept = caching.find(
+            kept = find_result(
                 self._service, execution, step.name, key, expire_s=step.cache.expire_s, now=now
             )
             if kept is not None and self.resource_of(step, kept) is not None:
@@ -210,3 +210,39 @@ def _failed(now: float, reason: str, metadata: Document | None = None) -> Docume
 
 def _ended(now: float, status: str, metadata: Document) -> Document:
     return {"status": status, "end": now, "metadata": metadata}
+
+
+def keep_result(context: Service, execution: Resource, step: str, record: Document) -> None:
+    """Keep what a step came to, in the place of what it came to before."""
+    kept = {"execution": execution.arn, "metadata": record["metadata"], "end": record["end"]}
+    name, now = _cache_name(execution.parent, step, record["key"]), record["end"]
+    try:
+        context.store.change(CACHE_KIND, name, lambda found: replace(found, state=kept, modified=now))
+    except MissingError:
+        arn = f"{context.arn('sagemaker', 'pipeline')}/{execution.parent}/cache/{name.rpartition('/')[2]}"
+        context.store.insert(
+            Resource(
+                kind=CACHE_KIND,
+                name=name,
+                arn=arn,
+                parent=execution.parent,
+                created=now,
+                modified=now,
+                document={},
+                state=kept,
+            )
+        )
+
+
+def find_result(
+    context: Service, execution: Resource, step: str, wanted: str, *, expire_s: float | None, now: float
+) -> Document | None:
+    """The kept success of a step that is not too old: its metadata, its end and its execution's ARN."""
+    found = context.store.get(CACHE_KIND, _cache_name(execution.parent, step, wanted))
+    if found is None or (expire_s is not None and now - found.state["end"] > expire_s):
+        return None
+    return found.state
+
+
+def _cache_name(pipeline: str, step: str, wanted: str) -> str:
+    return f"{pipeline}/{hashlib.sha256(f'{step} {wanted}'.encode()).hexdigest()}"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Any
 from urllib.parse import quote
 
+from local_sagemaker.errors import translate
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.services.s3.objects import quoted
@@ -105,7 +105,5 @@ def _token(key: str) -> str:
 
 
 def _read_token(token: str) -> str:
-    try:
+    with translate(ValueError, InvalidArgument("The continuation token provided is incorrect")):
         return base64.b64decode(token, altchars=b"-_", validate=True).decode()
-    except (binascii.Error, ValueError) as error:
-        raise InvalidArgument("The continuation token provided is incorrect") from error

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from local_sagemaker.http import threads
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.services.s3.objects import UNUSED, checksum_members, quoted
+from local_sagemaker.storage import threads
 from local_sagemaker.storage.objects import conditions, multipart, writing
 from local_sagemaker.storage.objects.errors import InvalidArgument
 from local_sagemaker.storage.objects.multipart import Upload

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
-from local_sagemaker.errors import AwsError
-from local_sagemaker.http import threads
 from local_sagemaker.protocol import timestamps
 from local_sagemaker.protocol.bodies import FileBody
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
+from local_sagemaker.storage import threads
 from local_sagemaker.storage.objects import conditions, ranges, writing
 from local_sagemaker.storage.objects.objects import ObjectInfo
 
@@ -48,11 +48,10 @@ async def put_object(context: Context, parameters: dict[str, Any]) -> dict[str, 
 def get_object(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Send an object or a range of it."""
     info, file = context.objects.open(parameters["Bucket"], parameters["Key"])
-    try:
+    with ExitStack() as ends:
+        ends.callback(file.close)
         answer, offset, length = _description(info, parameters)
-    except AwsError:
-        file.close()
-        raise
+        ends.pop_all()  # whoever sends the body closes it
     return answer | {"Body": FileBody(file, offset, length)}
 
 
@@ -109,11 +108,11 @@ def delete_objects(context: Context, parameters: dict[str, Any]) -> dict[str, An
     deleted, errors = [], []
     context.objects.places.bucket(parameters["Bucket"])
     for item in parameters["Delete"]["Objects"]:
-        try:
-            check = conditions.write_check({"IfMatch": item.get("ETag"), "Key": item["Key"]})
-            context.objects.delete(parameters["Bucket"], item["Key"], check)
+        check = conditions.write_check({"IfMatch": item.get("ETag"), "Key": item["Key"]})
+        error = context.objects.try_delete(parameters["Bucket"], item["Key"], check)
+        if error is None:
             deleted.append({"Key": item["Key"]})
-        except AwsError as error:
+        else:
             errors.append({"Key": item["Key"], "Code": error.code, "Message": error.message})
     shown = [] if parameters["Delete"].get("Quiet") else deleted
     return {"Deleted": shown, "Errors": errors}

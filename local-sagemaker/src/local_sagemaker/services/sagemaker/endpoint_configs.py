@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
+from local_sagemaker.engine.endpoints.endpoint_records import (
+    HEALTH_TIMEOUT_S,
+    SERVERLESS_START_TIMEOUT_S,
+    EndpointPlan,
+    VariantPlan,
+)
+from local_sagemaker.engine.processes.model_data import container_definition
 from local_sagemaker.errors import ValidationException
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker import async_configs, serverless
-from local_sagemaker.services.sagemaker.listing import listed, pairs
+from local_sagemaker.services.sagemaker import serverless
+from local_sagemaker.services.sagemaker.resources import create as create_resource
+from local_sagemaker.services.sagemaker.resources import listed
 from local_sagemaker.storage.documents import moment
-from local_sagemaker.storage.store import Resource, TakenError
+from local_sagemaker.storage.store import Resource
 
 KIND = "endpoint-config"
 #: members that would need machinery this service does not have
@@ -22,6 +32,8 @@ REFUSED_IN_VARIANT = (
     "ManagedInstanceScaling",
     "CapacityReservationConfig",
 )
+PATHS = ("S3OutputPath", "S3FailurePath")
+TOPICS = ("SuccessTopic", "ErrorTopic", "IncludeInferenceResponseIn")
 
 
 @operation(
@@ -54,12 +66,8 @@ def create_endpoint_config(context: Context, parameters: dict[str, Any]) -> dict
     document = {key: value for key, value in parameters.items() if key != "Tags"}
     now = time.time()
     resource = Resource(kind=KIND, name=name, arn=arn, created=now, modified=now, document=document)
-    try:
-        context.store.insert(resource, pairs(parameters.get("Tags")))
-    except TakenError as error:
-        raise ValidationException(
-            f'Cannot create already existing endpoint configuration "{arn}".'
-        ) from error
+    taken = ValidationException(f'Cannot create already existing endpoint configuration "{arn}".')
+    create_resource(context, resource, parameters, taken)
     return {"EndpointConfigArn": arn}
 
 
@@ -118,7 +126,7 @@ def _check(context: Context, parameters: dict[str, Any]) -> None:
     for variant in parameters["ProductionVariants"]:
         _check_variant(context, variant)
     serverless.check(context, parameters)
-    async_configs.check(parameters)
+    check_async(parameters)
 
 
 def _check_variant(context: Context, variant: dict[str, Any]) -> None:
@@ -134,3 +142,104 @@ def _check_variant(context: Context, variant: dict[str, Any]) -> None:
     if context.store.get("model", variant["ModelName"]) is None:
         arn = context.arn("sagemaker", f"model/{variant['ModelName']}")
         raise ValidationException(f'Could not find model "{arn}".')
+
+
+def check_async(parameters: Mapping[str, Any]) -> None:
+    """Refuse what an endpoint configuration wants of asynchronous answers and would not get."""
+    config = parameters.get("AsyncInferenceConfig")
+    if config is None:
+        return
+    output = config["OutputConfig"]
+    topics = [name for name in TOPICS if output.get("NotificationConfig", {}).get(name)]
+    if topics:
+        raise ValidationException(
+            f"{', '.join(topics)} of NotificationConfig: there is no SNS here, so nobody would be notified. "
+            "Leave it out, and look for the objects at OutputLocation and FailureLocation."
+        )
+    if "S3OutputPath" not in output:
+        raise ValidationException(
+            "AsyncInferenceConfig needs an S3OutputPath: without it, answers would go to SNS alone, which is "
+            "not emulated."
+        )
+    for name in PATHS:
+        if not output.get(name, "s3://").startswith("s3://"):
+            raise ValidationException(
+                f"{name} {output[name]} is not emulated: name it as s3://bucket/prefix."
+            )
+    if "DataCaptureConfig" in parameters:
+        raise ValidationException(
+            "DataCaptureConfig is not emulated together with AsyncInferenceConfig: inputs and answers are "
+            "objects in S3 anyway. Leave it out."
+        )
+
+
+def check_async_update(plan: EndpointPlan, serving: EndpointPlan) -> None:
+    """An endpoint stays of its kind: requests that wait must not be left without answer."""
+    if (plan.asynchronous is None) != (serving.asynchronous is None):
+        raise ValidationException(
+            "An endpoint cannot be updated from real-time to asynchronous inference, nor back. Create "
+            "another endpoint."
+        )
+
+
+def plan_of(context: Context, config: Resource, *, generation: int) -> EndpointPlan:
+    """The plan that a configuration describes, complete with its models' containers."""
+    variants = tuple(_variant_plan(context, given) for given in config.document["ProductionVariants"])
+    given = config.document
+    asynchronous = given.get("AsyncInferenceConfig")
+    return EndpointPlan(generation, config.name, variants, given.get("DataCaptureConfig"), asynchronous)
+
+
+def retained(plan: EndpointPlan, serving: EndpointPlan, excluded: Collection[str]) -> EndpointPlan:
+    """The plan with what RetainAllVariantProperties keeps of the generation that serves now."""
+    known = {variant.name: variant for variant in serving.variants}
+    variants = []
+    for variant in plan.variants:
+        former = known.get(variant.name, variant)
+        variants.append(
+            replace(
+                variant,
+                weight=variant.weight if "DesiredWeight" in excluded else former.weight,
+                count=variant.count if _is_new(former, excluded) else former.count,
+            )
+        )
+    capture = plan.capture if "DataCaptureConfig" in excluded else serving.capture
+    return replace(plan, variants=tuple(variants), capture=capture)
+
+
+def _is_new(former: VariantPlan, excluded: Collection[str]) -> bool:
+    # what was serverless has no count that could be kept
+    return "DesiredInstanceCount" in excluded or former.serverless is not None
+
+
+def rescaled(plan: EndpointPlan, wanted: list[Mapping[str, Any]]) -> EndpointPlan:
+    """The plan with new weights and counts; ValidationException for a variant that it has not."""
+    by_name = {variant.name: variant for variant in plan.variants}
+    for change in wanted:
+        name = change["VariantName"]
+        if name not in by_name:
+            raise ValidationException(
+                f"Variant {name} is not part of the endpoint. It has {', '.join(sorted(by_name))}."
+            )
+        former = by_name[name]
+        by_name[name] = replace(
+            former,
+            weight=change.get("DesiredWeight", former.weight),
+            serverless=serverless.changed(former, change),
+            count=change.get("DesiredInstanceCount", former.count),
+        )
+    return replace(plan, variants=tuple(by_name.values()))
+
+
+def _variant_plan(context: Context, given: Mapping[str, Any]) -> VariantPlan:
+    config = given.get("ServerlessConfig")
+    health_timeout_s = SERVERLESS_START_TIMEOUT_S if config else HEALTH_TIMEOUT_S
+    return VariantPlan(
+        name=given["VariantName"],
+        weight=given.get("InitialVariantWeight", 1.0),
+        count=0 if config else given.get("InitialInstanceCount", 1),
+        definition=container_definition(context, given["ModelName"]),
+        model_name=given["ModelName"],
+        health_timeout_s=given.get("ContainerStartupHealthCheckTimeoutInSeconds", health_timeout_s),
+        serverless=config,
+    )

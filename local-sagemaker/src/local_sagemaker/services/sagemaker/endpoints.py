@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from local_sagemaker.domain.deployment_policy import DeploymentPolicyError, policy_from_config
 from local_sagemaker.domain.endpoint_states import EndpointEvent, EndpointStateError, transition
 from local_sagemaker.engine.endpoints.endpoint_records import KIND, EndpointPlan, with_status
-from local_sagemaker.errors import ValidationException
+from local_sagemaker.engine.endpoints.metrics import ALARM_KIND
+from local_sagemaker.errors import ValidationException, translate
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker import async_configs, deployments, endpoint_configs, serverless
-from local_sagemaker.services.sagemaker.endpoint_plans import plan_of, rescaled, retained
-from local_sagemaker.services.sagemaker.listing import listed, pairs
+from local_sagemaker.services.sagemaker import endpoint_configs, serverless
+from local_sagemaker.services.sagemaker.endpoint_configs import plan_of, rescaled, retained
+from local_sagemaker.services.sagemaker.resources import create as create_resource
+from local_sagemaker.services.sagemaker.resources import listed
 from local_sagemaker.storage.documents import moment
-from local_sagemaker.storage.store import MissingError, Resource, TakenError
+from local_sagemaker.storage.store import MissingError, Resource
 
 
 @operation("sagemaker", "CreateEndpoint")
@@ -24,7 +27,7 @@ async def create_endpoint(context: Context, parameters: dict[str, Any]) -> dict[
     name, config = parameters["EndpointName"], parameters["EndpointConfigName"]
     arn = context.arn("sagemaker", f"endpoint/{name}")
     plan = plan_of(context, endpoint_configs.find(context, config), generation=1)
-    deployment = deployments.checked(context, parameters.get("DeploymentConfig"), plan)
+    deployment = check_deployment(context, parameters.get("DeploymentConfig"), plan)
     now = time.time()
     resource = Resource(
         kind=KIND,
@@ -33,13 +36,11 @@ async def create_endpoint(context: Context, parameters: dict[str, Any]) -> dict[
         status="Creating",
         created=now,
         modified=now,
-        document={"EndpointConfigName": config, **deployments.last(deployment)},
+        document={"EndpointConfigName": config, **last_deployment(deployment)},
         state={"generation": 1, "serving": None, "rollout": plan.to_json()},
     )
-    try:
-        context.store.insert(resource, pairs(parameters.get("Tags")))
-    except TakenError as error:
-        raise ValidationException(f'Cannot create already existing endpoint "{arn}".') from error
+    taken = ValidationException(f'Cannot create already existing endpoint "{arn}".')
+    create_resource(context, resource, parameters, taken)
     context.hosting.create(name, plan)
     return {"EndpointArn": arn}
 
@@ -57,7 +58,7 @@ async def update_endpoint(context: Context, parameters: dict[str, Any]) -> dict[
         plan = plan_of(context, config, generation=state["generation"] + 1)
         serving = EndpointPlan.from_json(state["serving"])
         serverless.check_update(plan, serving)
-        async_configs.check_update(plan, serving)
+        endpoint_configs.check_async_update(plan, serving)
         if parameters.get("RetainAllVariantProperties"):
             kept = parameters.get("ExcludeRetainedVariantProperties", [])
             excluded = {item["VariantPropertyType"] for item in kept}
@@ -68,7 +69,7 @@ async def update_endpoint(context: Context, parameters: dict[str, Any]) -> dict[
         config = parameters.get("DeploymentConfig")
         if config is None and parameters.get("RetainDeploymentConfig"):
             config = document.get("LastDeploymentConfig")
-        return deployments.checked(context, config, plan)
+        return check_deployment(context, config, plan)
 
     resource, plan = _begin(context, parameters["EndpointName"], planned, configured)
     context.hosting.update(resource.name, plan, resource.state["deployment"])
@@ -103,7 +104,7 @@ def describe_endpoint(context: Context, parameters: dict[str, Any]) -> dict[str,
         "ProductionVariants": _variants(resource, serving, rollout) if serving else None,
         "DataCaptureConfig": _capture(resource, serving or rollout),
         "AsyncInferenceConfig": (serving or rollout or {}).get("asynchronous"),
-        "PendingDeploymentSummary": deployments.pending(context, resource),
+        "PendingDeploymentSummary": pending_deployment(context, resource),
         "CreationTime": moment(resource.created),
         "LastModifiedTime": moment(resource.modified),
     }
@@ -163,23 +164,19 @@ def _begin(
     """Record that an endpoint is being updated to a plan made of its state."""
 
     def change(resource: Resource) -> Resource:
-        try:
+        with translate(EndpointStateError, ValidationException(_not_now(resource))):
             taken = transition(resource.status, EndpointEvent.UPDATE)
-        except EndpointStateError as error:
-            raise ValidationException(_not_now(resource)) from error
         plan = planned(resource.state)
         state = {**resource.state, "generation": plan.generation, "rollout": plan.to_json()}
         document = resource.document
         if configured is not None:
             config = configured(document, plan)
             state["deployment"] = {"config": config, "started": time.time()}
-            document = {**document, **deployments.last(config)}
+            document = {**document, **last_deployment(config)}
         return with_status(resource, taken.status, document, state)
 
-    try:
+    with translate(MissingError, _missing(context, name)):
         resource = context.store.change(KIND, name, change)
-    except MissingError as error:
-        raise _missing(context, name) from error
     return resource, EndpointPlan.from_json(resource.state["rollout"])
 
 
@@ -204,7 +201,7 @@ def _variants(
 def _variant(resource: Resource, current: dict[str, Any], desired: dict[str, Any]) -> dict[str, Any]:
     return {
         "VariantName": current["name"],
-        "DeployedImages": deployments.images(resource, current),
+        "DeployedImages": deployed_images(resource, current),
         "CurrentWeight": current["weight"],
         "DesiredWeight": desired["weight"],
         "CurrentInstanceCount": current["count"],
@@ -224,4 +221,67 @@ def _capture(resource: Resource, plan: dict[str, Any]) -> dict[str, Any] | None:
         "CurrentSamplingPercentage": given["InitialSamplingPercentage"],
         "DestinationS3Uri": given["DestinationS3Uri"],
         "KmsKeyId": given.get("KmsKeyId", ""),
+    }
+
+
+def check_deployment(
+    context: Context, config: dict[str, Any] | None, plan: EndpointPlan
+) -> dict[str, Any] | None:
+    """A DeploymentConfig that can be carried out for a plan, with alarms that there are."""
+    with translate(
+        DeploymentPolicyError, lambda error: ValidationException(f"Invalid DeploymentConfig: {error}")
+    ):
+        policy = policy_from_config(config, plan.size)
+    if policy.is_rolling and plan.is_serverless:
+        raise ValidationException(
+            "Invalid DeploymentConfig: a serverless endpoint has no instances that a RollingUpdatePolicy "
+            "could replace in batches. Use BlueGreenUpdatePolicy, or none."
+        )
+    missing = [name for name in policy.alarms if context.store.get(ALARM_KIND, name) is None]
+    if missing:
+        raise ValidationException(
+            f"Invalid DeploymentConfig: there is no CloudWatch alarm {', '.join(missing)}. Create it by "
+            "PutMetricAlarm first."
+        )
+    return config
+
+
+def last_deployment(config: dict[str, Any] | None) -> dict[str, Any]:
+    """What DescribeEndpoint keeps of a deployment's configuration; one without changes nothing."""
+    return {} if config is None else {"LastDeploymentConfig": config}
+
+
+def pending_deployment(context: Context, resource: Resource) -> dict[str, Any] | None:
+    """PendingDeploymentSummary of an endpoint; None when no new fleet is being deployed."""
+    serving, rollout = resource.state["serving"], resource.state["rollout"]
+    if not serving or not rollout or rollout["generation"] == serving["generation"]:
+        return None
+    deployment = resource.state.get("deployment") or {"started": resource.modified}
+    stage = context.hosting.stage(resource.name)
+    status = {"Status": stage.status, "StartTime": moment(stage.since)}
+    return {
+        "EndpointConfigName": rollout["config_name"],
+        "ProductionVariants": [
+            _pending_variant(resource, variant, status) for variant in rollout["variants"]
+        ],
+        "StartTime": moment(deployment["started"]),
+    }
+
+
+def deployed_images(resource: Resource, variant: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """DeployedImages of a variant."""
+    image = variant["definition"]["Image"]
+    return [{"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": moment(resource.created)}]
+
+
+def _pending_variant(
+    resource: Resource, variant: Mapping[str, Any], status: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "VariantName": variant["name"],
+        "DeployedImages": deployed_images(resource, variant),
+        "DesiredWeight": variant["weight"],
+        "DesiredInstanceCount": variant["count"],
+        **serverless.described(variant, variant),
+        "VariantStatus": [status],
     }

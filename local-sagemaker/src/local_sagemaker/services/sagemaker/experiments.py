@@ -10,10 +10,10 @@ from typing import Any
 from local_sagemaker.errors import ResourceNotFound, ValidationException
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker.listing import pairs
-from local_sagemaker.services.sagemaker.paging import page
+from local_sagemaker.services.sagemaker.resources import create as create_resource
+from local_sagemaker.services.sagemaker.resources import page_of
 from local_sagemaker.storage.documents import moment
-from local_sagemaker.storage.store import Query, Resource, TakenError
+from local_sagemaker.storage.store import Query, Resource
 
 #: by noun: kind in the store
 KINDS = {
@@ -183,13 +183,11 @@ def _create(
     resource = Resource(
         kind=KINDS[noun], name=name, parent=parent, arn=arn, created=now, modified=now, document=document
     )
-    try:
-        context.store.insert(resource, pairs(parameters.get("Tags")))
-    except TakenError as error:
-        raise ValidationException(
-            f"{noun} names must be unique within an AWS account and region. {noun} with name {name} already "
-            "exists."
-        ) from error
+    taken = ValidationException(
+        f"{noun} names must be unique within an AWS account and region. {noun} with name {name} already "
+        "exists."
+    )
+    create_resource(context, resource, parameters, taken)
     return {f"{noun}Arn": arn}
 
 
@@ -227,7 +225,7 @@ def _listed(
         is_descending=parameters.get("SortOrder", "Descending") == "Descending",
     )
     found = [one for one in context.store.search(KINDS[noun], query) if is_wanted is None or is_wanted(one)]
-    shown, token = page(found, parameters)
+    shown, token = page_of(found, parameters)
     members = (f"{noun}Name", f"{noun}Arn", "DisplayName", "CreationTime", "LastModifiedTime")
     more = ("Status", "StartTime", "EndTime") if noun == "TrialComponent" else ()
     summaries = [

@@ -13,9 +13,9 @@ from local_sagemaker.engine.jobs.pool import TERMINAL
 from local_sagemaker.errors import ResourceInUse, ResourceLimitExceeded, ValidationException
 from local_sagemaker.services import owners
 from local_sagemaker.services.context import Context
-from local_sagemaker.services.sagemaker.listing import pairs
+from local_sagemaker.services.sagemaker.resources import create as create_resource
 from local_sagemaker.storage.documents import moment
-from local_sagemaker.storage.store import Resource, TakenError
+from local_sagemaker.storage.store import Resource
 
 Document = dict[str, Any]
 #: instances of one job
@@ -39,13 +39,11 @@ def create(context: Context, kind: JobKind, parameters: Mapping[str, Any]) -> st
         document=kind.describe(document, state, now),
         state={**jobs.dump(state), "owner": owner},
     )
-    try:
-        context.store.insert(resource, pairs(parameters.get("Tags")))
-    except TakenError as error:
-        raise ResourceInUse(
-            "Job name must be unique within an AWS account and region, and a job with this name already "
-            f"exists ({arn})"
-        ) from error
+    taken = ResourceInUse(
+        "Job name must be unique within an AWS account and region, and a job with this name already "
+        f"exists ({arn})"
+    )
+    create_resource(context, resource, parameters, taken)
     context.jobs.submit(kind.kind, name, owner)
     # it may have outputs to be put while it runs
     context.workflows.wake()

@@ -7,15 +7,15 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from local_sagemaker.errors import ValidationException
+from local_sagemaker.errors import ConflictException, ValidationException
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker import model_groups
-from local_sagemaker.services.sagemaker.listing import listed, pairs
+from local_sagemaker.services.sagemaker.resources import create as create_resource
+from local_sagemaker.services.sagemaker.resources import listed, pairs
 from local_sagemaker.storage.documents import moment
-from local_sagemaker.storage.store import Resource, TakenError
+from local_sagemaker.storage.store import Query, Resource, TakenError
 
-KIND = model_groups.PACKAGE
+KIND = "model-package"
 #: how many requests of a group are known again when they are repeated
 TOKENS_KEPT = 100
 #: members that UpdateModelPackage replaces
@@ -29,6 +29,8 @@ SUMMARY = (
     *("CreationTime", "ModelPackageStatus", "ModelApprovalStatus", "ModelLifeCycle"),
     "ModelPackageRegistrationType",
 )
+GROUP_KIND = "model-package-group"
+PACKAGE = "model-package"
 
 
 @operation("sagemaker", "CreateModelPackage", ignored=IGNORED)
@@ -39,7 +41,7 @@ def create_model_package(context: Context, parameters: dict[str, Any]) -> dict[s
             "ModelPackageGroupName is missing: the local SageMaker knows versioned model packages only. Name "
             "a group."
         )
-    group = model_groups.find(context, parameters["ModelPackageGroupName"]).name
+    group = find_group(context, parameters["ModelPackageGroupName"]).name
     version, now = _version(context, group, parameters.get("ClientToken")), time.time()
     arn = context.arn("sagemaker", f"{KIND}/{group}/{version}")
     approval = parameters.get("ModelApprovalStatus", "PendingManualApproval")
@@ -100,7 +102,7 @@ def list_model_packages(context: Context, parameters: dict[str, Any]) -> dict[st
     group = parameters.get("ModelPackageGroupName")
     if group is None and parameters.get("ModelPackageType", "Unversioned") == "Unversioned":
         return {"ModelPackageSummaryList": []}
-    parent = None if group is None else model_groups.find(context, group).name
+    parent = None if group is None else find_group(context, group).name
     status = parameters.get("ModelApprovalStatus")
     found, token = listed(context, KIND, parameters, parent=parent, status=status)
     summaries = [
@@ -140,7 +142,7 @@ def _version(context: Context, group: str, token: str | None) -> int:
         kept = dict(list(tokens.items())[-TOKENS_KEPT:])
         return replace(found, state={"last": last + 1, "tokens": kept})
 
-    state = context.store.change(model_groups.KIND, group, change).state
+    state = context.store.change(GROUP_KIND, group, change).state
     return int(state["tokens"].get(token, state["last"]))
 
 
@@ -150,3 +152,59 @@ def _properties(package: Resource, parameters: dict[str, Any]) -> dict[str, Any]
     for key in parameters.get(f"{name}ToRemove", []):
         kept.pop(key, None)
     return {name: kept} if kept or name in package.document else {}
+
+
+@operation("sagemaker", "CreateModelPackageGroup", ignored=("ManagedConfiguration",))
+def create_model_package_group(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Make a group, whose packages are the versions of one model."""
+    name, now = parameters["ModelPackageGroupName"], time.time()
+    arn = context.arn("sagemaker", f"{GROUP_KIND}/{name}")
+    document = {key: value for key, value in parameters.items() if key != "Tags"} | {
+        "ModelPackageGroupArn": arn,
+        "ModelPackageGroupStatus": "Completed",
+        "CreationTime": moment(now),
+        "CreatedBy": {},
+    }
+    resource = Resource(
+        kind=GROUP_KIND, name=name, arn=arn, status="Completed", created=now, modified=now, document=document
+    )
+    taken = ValidationException(f"Model Package Group already exists: {arn}")
+    create_resource(context, resource, parameters, taken)
+    return {"ModelPackageGroupArn": arn}
+
+
+@operation("sagemaker", "DescribeModelPackageGroup")
+def describe_model_package_group(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Answer with a group."""
+    return find_group(context, parameters["ModelPackageGroupName"]).document
+
+
+@operation("sagemaker", "ListModelPackageGroups", ignored=("CrossAccountFilterOption",))
+def list_model_package_groups(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Answer with one page of groups."""
+    found, token = listed(context, GROUP_KIND, parameters)
+    summaries = [
+        {key: value for key, value in group.document.items() if key != "CreatedBy"} for group in found
+    ]
+    return {"ModelPackageGroupSummaryList": summaries, "NextToken": token}
+
+
+@operation("sagemaker", "DeleteModelPackageGroup")
+def delete_model_package_group(context: Context, parameters: dict[str, Any]) -> None:
+    """Forget a group that has no packages."""
+    group = find_group(context, parameters["ModelPackageGroupName"])
+    if context.store.search(PACKAGE, Query(parent=group.name, limit=1)):
+        raise ConflictException(
+            f"Model Package Group cannot be deleted because it still contains Model packages: {group.arn}"
+        )
+    context.store.delete(GROUP_KIND, group.name)
+
+
+def find_group(context: Context, name_or_arn: str) -> Resource:
+    """A group by its name or ARN."""
+    name = name_or_arn.rpartition(f":{GROUP_KIND}/")[2]
+    found = context.store.get(GROUP_KIND, name)
+    if found is None:
+        arn = context.arn("sagemaker", f"{GROUP_KIND}/{name}")
+        raise ValidationException(f"ModelPackageGroup {arn} does not exist.")
+    return found

@@ -9,9 +9,10 @@ from local_sagemaker.errors import ValidationException
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.services.sagemaker import model_packages
-from local_sagemaker.services.sagemaker.listing import listed, pairs
+from local_sagemaker.services.sagemaker.resources import create as create_resource
+from local_sagemaker.services.sagemaker.resources import listed
 from local_sagemaker.storage.documents import moment
-from local_sagemaker.storage.store import Resource, TakenError
+from local_sagemaker.storage.store import Resource
 
 KIND = "model"
 IGNORED = (
@@ -34,10 +35,8 @@ def create_model(context: Context, parameters: dict[str, Any]) -> dict[str, Any]
         document["Containers"] = [_complete(context, container) for container in document["Containers"]]
     document |= {"ModelArn": arn, "CreationTime": moment(now)}
     resource = Resource(kind=KIND, name=name, arn=arn, created=now, modified=now, document=document)
-    try:
-        context.store.insert(resource, pairs(parameters.get("Tags")))
-    except TakenError as error:
-        raise ValidationException(f'Cannot create already existing model "{arn}".') from error
+    taken = ValidationException(f'Cannot create already existing model "{arn}".')
+    create_resource(context, resource, parameters, taken)
     return {"ModelArn": arn}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,14 +11,15 @@ from typing import Any
 
 from local_sagemaker.domain.notebook_states import NotebookEvent, NotebookStateError, transition
 from local_sagemaker.engine.notebooks.home import notebook_arn
-from local_sagemaker.engine.notebooks.notebooks import KIND
-from local_sagemaker.errors import ValidationException
+from local_sagemaker.engine.notebooks.notebooks import CONFIG_KIND, KIND
+from local_sagemaker.errors import ValidationException, translate
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker import notebooks_lifecycle, paging
-from local_sagemaker.services.sagemaker.listing import listed, pairs
+from local_sagemaker.services.sagemaker import resources
+from local_sagemaker.services.sagemaker.resources import create as create_resource
+from local_sagemaker.services.sagemaker.resources import listed
 from local_sagemaker.storage.documents import moment
-from local_sagemaker.storage.store import MissingError, Resource, TakenError
+from local_sagemaker.storage.store import MissingError, Resource
 
 #: there is one machine, one network and one user
 IGNORED = (
@@ -40,6 +43,8 @@ RENAMED = {
 SUMMARY = ("Url", "InstanceType", "NotebookInstanceLifecycleConfigName")
 #: the longest page that is put together in memory
 EVERYTHING = 1_000_000
+LIFECYCLE_NAME = "NotebookInstanceLifecycleConfigName"
+HOOKS = ("OnCreate", "OnStart")
 
 
 @operation("sagemaker", "CreateNotebookInstance", ignored=(*IGNORED, *NETWORK))
@@ -48,7 +53,7 @@ async def create_notebook_instance(context: Context, parameters: dict[str, Any])
     _refuse_repositories(parameters)
     name, now = parameters["NotebookInstanceName"], time.time()
     if "LifecycleConfigName" in parameters:
-        notebooks_lifecycle.find(context, parameters["LifecycleConfigName"], "describe")
+        find_lifecycle_config(context, parameters["LifecycleConfigName"], "describe")
     arn = notebook_arn(context, name)
     resource = Resource(
         kind=KIND,
@@ -60,10 +65,8 @@ async def create_notebook_instance(context: Context, parameters: dict[str, Any])
         document={**DEFAULTS, **_described(parameters)},
         state={"start": 1, "is_made": False, "tickets": {}},
     )
-    try:
-        context.store.insert(resource, pairs(parameters.get("Tags")))
-    except TakenError as error:
-        raise ValidationException(f"Cannot create a duplicate Notebook Instance ({arn})") from error
+    taken = ValidationException(f"Cannot create a duplicate Notebook Instance ({arn})")
+    create_resource(context, resource, parameters, taken)
     context.notebooks.run(name)
     return {"NotebookInstanceArn": arn}
 
@@ -89,7 +92,7 @@ def list_notebook_instances(context: Context, parameters: dict[str, Any]) -> dic
     everything = {**asked, "MaxResults": EVERYTHING}
     everything.pop("NextToken", None)
     found, _ = listed(context, KIND, everything, order="Name")
-    page, token = paging.page([one for one in found if _fits(one, asked)], asked)
+    page, token = resources.page_of([one for one in found if _fits(one, asked)], asked)
     return {"NotebookInstances": [_summary(one) for one in page], "NextToken": token}
 
 
@@ -116,7 +119,7 @@ def update_notebook_instance(context: Context, parameters: dict[str, Any]) -> di
     """Change an instance that is Stopped or Failed, at once; it takes effect with the next start."""
     _refuse_repositories(parameters)
     if "LifecycleConfigName" in parameters:
-        notebooks_lifecycle.find(context, parameters["LifecycleConfigName"], "describe")
+        find_lifecycle_config(context, parameters["LifecycleConfigName"], "describe")
 
     def updated(resource: Resource) -> Resource:
         document = {key: value for key, value in resource.document.items() if key != "FailureReason"}
@@ -151,16 +154,15 @@ def _move(
     """Record an event and what it changes; ValidationException in AWS's words when it may not happen."""
 
     def moved(resource: Resource) -> Resource:
-        try:
+        with translate(
+            NotebookStateError,
+            lambda error: ValidationException(f"{error} for Notebook Instance ({resource.arn})"),
+        ):
             status = transition(resource.status, event)
-        except NotebookStateError as error:
-            raise ValidationException(f"{error} for Notebook Instance ({resource.arn})") from error
         return replace(change(resource), status=status, modified=time.time())
 
-    try:
+    with translate(MissingError, ValidationException("RecordNotFound")):
         return context.store.change(KIND, parameters["NotebookInstanceName"], moved)
-    except MissingError as error:
-        raise ValidationException("RecordNotFound") from error
 
 
 def _described(parameters: dict[str, Any]) -> dict[str, Any]:
@@ -190,6 +192,98 @@ def _summary(resource: Resource) -> dict[str, Any]:
         "NotebookInstanceName": resource.name,
         "NotebookInstanceArn": resource.arn,
         "NotebookInstanceStatus": resource.status,
+        "CreationTime": moment(resource.created),
+        "LastModifiedTime": moment(resource.modified),
+    }
+
+
+@operation("sagemaker", "CreateNotebookInstanceLifecycleConfig")
+def create_notebook_instance_lifecycle_config(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Keep scripts that instances run when they are created and when they start."""
+    name, now = parameters[LIFECYCLE_NAME], time.time()
+    arn = context.arn("sagemaker", f"{CONFIG_KIND}/{name.lower()}")
+    resource = Resource(
+        kind=CONFIG_KIND, name=name, arn=arn, created=now, modified=now, document=_scripts(parameters)
+    )
+    taken = ValidationException(
+        f"Unable to create Notebook Instance Lifecycle Config {arn}. (Details: Notebook Instance "
+        "Lifecycle Config already exists.)"
+    )
+    create_resource(context, resource, parameters, taken)
+    return {"NotebookInstanceLifecycleConfigArn": arn}
+
+
+@operation("sagemaker", "DescribeNotebookInstanceLifecycleConfig")
+def describe_notebook_instance_lifecycle_config(
+    context: Context, parameters: dict[str, Any]
+) -> dict[str, Any]:
+    """Answer with a configuration's scripts."""
+    found = find_lifecycle_config(context, parameters[LIFECYCLE_NAME], "describe")
+    return {**found.document, **_lifecycle_summary(found)}
+
+
+@operation("sagemaker", "ListNotebookInstanceLifecycleConfigs")
+def list_notebook_instance_lifecycle_configs(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """List configurations, newest first unless asked otherwise."""
+    found, token = listed(context, CONFIG_KIND, parameters)
+    return {
+        "NotebookInstanceLifecycleConfigs": [_lifecycle_summary(config) for config in found],
+        "NextToken": token,
+    }
+
+
+@operation("sagemaker", "UpdateNotebookInstanceLifecycleConfig")
+def update_notebook_instance_lifecycle_config(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Replace the scripts that are given; instances run them from their next start on."""
+    find_lifecycle_config(context, parameters[LIFECYCLE_NAME], "update")
+    scripts = _scripts(parameters)
+
+    def change(resource: Resource) -> Resource:
+        return replace(resource, modified=time.time(), document={**resource.document, **scripts})
+
+    context.store.change(CONFIG_KIND, parameters[LIFECYCLE_NAME], change)
+    return {}
+
+
+@operation("sagemaker", "DeleteNotebookInstanceLifecycleConfig")
+def delete_notebook_instance_lifecycle_config(context: Context, parameters: dict[str, Any]) -> None:
+    """Forget a configuration; an instance that names it does not start any more."""
+    find_lifecycle_config(context, parameters[LIFECYCLE_NAME], "delete")
+    context.store.delete(CONFIG_KIND, parameters[LIFECYCLE_NAME])
+
+
+def find_lifecycle_config(context: Context, name: str, verb: str) -> Resource:
+    """A configuration by name; ValidationException in AWS's words if there is none."""
+    found: Resource | None = context.store.get(CONFIG_KIND, name)
+    if found is None:
+        arn = context.arn("sagemaker", f"{CONFIG_KIND}/{name.lower()}")
+        raise ValidationException(
+            f"Unable to {verb} Notebook Instance Lifecycle Config '{arn}'. (Details: Notebook Instance "
+            "Lifecycle Config does not exist.)"
+        )
+    return found
+
+
+def _scripts(parameters: dict[str, Any]) -> dict[str, Any]:
+    """The hooks that a request gives, if their content is what AWS takes."""
+    for hook in HOOKS:
+        for script in parameters.get(hook, []):
+            with translate(ValueError, functools.partial(_not_base64, hook)):
+                # as `base64` writes it, in lines or in one
+                base64.b64decode("".join(script.get("Content", "").split()), validate=True)
+    return {hook: parameters[hook] for hook in HOOKS if hook in parameters}
+
+
+def _not_base64(hook: str, error: Exception) -> ValidationException:
+    return ValidationException(
+        f"The content of {hook} is not base64: {error}. Encode the script: base64 -w0 script.sh"
+    )
+
+
+def _lifecycle_summary(resource: Resource) -> dict[str, Any]:
+    return {
+        LIFECYCLE_NAME: resource.name,
+        "NotebookInstanceLifecycleConfigArn": resource.arn,
         "CreationTime": moment(resource.created),
         "LastModifiedTime": moment(resource.modified),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import suppress
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 from local_sagemaker.engine.notebooks import sessions
 from local_sagemaker.engine.notebooks.home import NotebookHome
 from local_sagemaker.engine.notebooks.notebooks import KIND
-from local_sagemaker.errors import ValidationException
+from local_sagemaker.errors import ValidationException, translate
 from local_sagemaker.protocol.http import HttpRequest, HttpResponse
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
@@ -46,10 +47,8 @@ def create_presigned_notebook_instance_url(context: Context, parameters: dict[st
         made.append(ticket)
         return replace(resource, state={**resource.state, "tickets": tickets})
 
-    try:
+    with translate(MissingError, ValidationException("RecordNotFound")):
         resource = context.store.change(KIND, parameters["NotebookInstanceName"], change)
-    except MissingError as error:
-        raise ValidationException("RecordNotFound") from error
     return {"AuthorizedUrl": f"{context.url}/notebook/{resource.name}/login?{TOKEN}={made[-1]}"}
 
 
@@ -72,11 +71,9 @@ def login(context: Context, request: HttpRequest) -> HttpResponse:
         session.append(session_s)
         return replace(resource, state={**resource.state, "tickets": tickets})
 
-    try:
-        resource = context.store.change(KIND, name, change)
-    except (MissingError, TicketError):
-        return _refused()
-    return _session(context, request, resource, session[-1])
+    with suppress(MissingError, TicketError):
+        return _session(context, request, context.store.change(KIND, name, change), session[-1])
+    return _refused()
 
 
 def _session(context: Context, request: HttpRequest, resource: Resource, session_s: int) -> HttpResponse:

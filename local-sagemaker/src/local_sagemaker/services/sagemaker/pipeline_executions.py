@@ -8,14 +8,15 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from local_sagemaker.domain.pipelines import DefinitionError
 from local_sagemaker.domain.pipelines.definitions import PipelineDefinition
-from local_sagemaker.engine.workflows.pipelines import KIND, select_steps
-from local_sagemaker.errors import ValidationException
+from local_sagemaker.engine.workflows.pipelines import KIND, definition_of, select_steps
+from local_sagemaker.errors import ResourceNotFound, ValidationException, invalid_request, translate
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker import pipeline_versions, pipelines
-from local_sagemaker.services.sagemaker.pipeline_execution_lists import find
-from local_sagemaker.services.sagemaker.pipeline_versions import pipeline_named
+from local_sagemaker.services.sagemaker import pipelines
+from local_sagemaker.services.sagemaker.pipelines import pipeline_named
+from local_sagemaker.services.sagemaker.resources import listed, page_of
 from local_sagemaker.storage.documents import moment
 from local_sagemaker.storage.store import Resource, TakenError
 
@@ -30,7 +31,7 @@ GIVEN = (*NAMES, "ParallelismConfiguration", "SelectiveExecutionConfig")
 def start_pipeline_execution(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Start a pipeline, or some steps of it; the same ClientRequestToken again is the same execution."""
     pipeline, now = pipeline_named(context, parameters["PipelineName"]), time.time()
-    version = pipeline_versions.find(context, pipeline, parameters.get("PipelineVersionId"))
+    version = pipelines.find_version(context, pipeline, parameters.get("PipelineVersionId"))
     number = version.document["PipelineVersionId"]
     run = _id(f"{pipeline.arn} {pipeline.created} {parameters['ClientRequestToken']}")
     arn = f"{pipeline.arn}/execution/{run}"
@@ -59,7 +60,7 @@ def start_pipeline_execution(context: Context, parameters: dict[str, Any]) -> di
     with suppress(TakenError), context.store.together():
         context.store.insert(resource)
         context.store.change(pipelines.KIND, pipeline.name, lambda found: _ran(found, now))
-        pipeline_versions.change(context, pipeline, number, {"LastExecutionPipelineExecutionArn": arn})
+        pipelines.change_version(context, pipeline, number, {"LastExecutionPipelineExecutionArn": arn})
     context.workflows.wake()
     return {"PipelineExecutionArn": arn}
 
@@ -68,7 +69,7 @@ def _state(context: Context, pipeline: Resource, text: str, parameters: dict[str
     """What an execution begins with; of a selective one, also what it takes from an earlier execution."""
     given = {one["Name"]: one["Value"] for one in parameters.get("PipelineParameters", [])}
     taken: dict[str, Any] = {"steps": {}}
-    with pipelines.definition_errors():
+    with translate(DefinitionError, invalid_request):
         definition = PipelineDefinition.parse(text)
         if "SelectiveExecutionConfig" in parameters:
             config = parameters["SelectiveExecutionConfig"]
@@ -81,7 +82,7 @@ def _state(context: Context, pipeline: Resource, text: str, parameters: dict[str
 @operation("sagemaker", "DescribePipelineExecution")
 def describe_pipeline_execution(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Answer with an execution's status, times and failure reason."""
-    return find(context, parameters["PipelineExecutionArn"]).document
+    return find_execution(context, parameters["PipelineExecutionArn"]).document
 
 
 @operation("sagemaker", "StopPipelineExecution", ignored=("ClientRequestToken",))
@@ -93,7 +94,7 @@ def stop_pipeline_execution(context: Context, parameters: dict[str, Any]) -> dic
 @operation("sagemaker", "UpdatePipelineExecution")
 def update_pipeline_execution(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Change an execution's name, its description, and how many of its steps run at a time."""
-    found, now = find(context, parameters["PipelineExecutionArn"]), time.time()
+    found, now = find_execution(context, parameters["PipelineExecutionArn"]), time.time()
     changes = {name: parameters[name] for name in GIVEN if name in parameters}
 
     def change(resource: Resource) -> Resource:
@@ -114,7 +115,7 @@ def retry_pipeline_execution(context: Context, parameters: dict[str, Any]) -> di
 def _restatus(
     context: Context, parameters: dict[str, Any], allowed: tuple[str, ...], status: str, verb: str
 ) -> dict[str, Any]:
-    found, now = find(context, parameters["PipelineExecutionArn"]), time.time()
+    found, now = find_execution(context, parameters["PipelineExecutionArn"]), time.time()
 
     def change(resource: Resource) -> Resource:
         if resource.status not in allowed:
@@ -148,3 +149,85 @@ def _id(text: str) -> str:
         number, rest = divmod(number, len(DIGITS))
         letters += DIGITS[rest]
     return letters
+
+
+@operation("sagemaker", "ListPipelineExecutions")
+def list_pipeline_executions(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Answer with one page of a pipeline's executions."""
+    pipeline = pipeline_named(context, parameters["PipelineName"])
+    asked = dict(parameters)
+    for theirs, ours in (("CreatedAfter", "CreationTimeAfter"), ("CreatedBefore", "CreationTimeBefore")):
+        asked[ours] = asked.pop(theirs, None)
+    asked["SortBy"] = "Name" if asked.get("SortBy") == "PipelineExecutionArn" else "CreationTime"
+    found, token = listed(context, KIND, asked, parent=pipeline.name)
+    return {"PipelineExecutionSummaries": [_summary(one) for one in found], "NextToken": token}
+
+
+@operation("sagemaker", "ListPipelineExecutionSteps")
+def list_pipeline_execution_steps(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Answer with one page of the steps that an execution has begun, last begun first."""
+    if "PipelineExecutionArn" not in parameters:
+        raise ValidationException("PipelineExecutionArn is missing. Name an execution.")
+    execution = find_execution(context, parameters["PipelineExecutionArn"])
+    given = {step.name: step.members for step in definition_of(execution).steps}
+    begun = sorted(execution.state["steps"].items(), key=lambda item: item[1]["start"])
+    if parameters.get("SortOrder", "Descending") == "Descending":
+        begun.reverse()
+    shown, token = page_of(begun, parameters)
+    steps = [_step(name, record, given[name]) for name, record in shown]
+    return {"PipelineExecutionSteps": steps, "NextToken": token}
+
+
+@operation("sagemaker", "ListPipelineParametersForExecution")
+def list_pipeline_parameters_for_execution(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Answer with one page of the parameters that an execution was given."""
+    values = find_execution(context, parameters["PipelineExecutionArn"]).state["given"]
+    shown, token = page_of([{"Name": name, "Value": value} for name, value in values.items()], parameters)
+    return {"PipelineParameters": shown, "NextToken": token}
+
+
+@operation("sagemaker", "DescribePipelineDefinitionForExecution")
+def describe_pipeline_definition_for_execution(
+    context: Context, parameters: dict[str, Any]
+) -> dict[str, Any]:
+    """Answer with the definition that an execution was begun with."""
+    found = find_execution(context, parameters["PipelineExecutionArn"])
+    return {"PipelineDefinition": found.state["definition"], "CreationTime": moment(found.created)}
+
+
+def find_execution(context: Context, arn: str) -> Resource:
+    """An execution by its ARN."""
+    found: Resource | None = context.store.by_arn(arn)
+    if found is None or found.kind != KIND:
+        raise ResourceNotFound(f"Pipeline execution '{arn}' does not exist.")
+    return found
+
+
+def _summary(execution: Resource) -> dict[str, Any]:
+    document = execution.document
+    members = ("PipelineExecutionArn", "PipelineExecutionStatus", *NAMES)
+    return {
+        **{name: document[name] for name in members if name in document},
+        "StartTime": moment(execution.created),
+        "PipelineExecutionFailureReason": document.get("FailureReason"),
+    }
+
+
+def _step(name: str, record: dict[str, Any], given: Any) -> dict[str, Any]:  # noqa: ANN401 (any JSON)
+    return {
+        "StepName": name,
+        "StepDisplayName": given.get("DisplayName"),
+        "StepDescription": given.get("Description"),
+        "StartTime": moment(record["start"]),
+        "EndTime": moment(record["end"]) if "end" in record else None,
+        "StepStatus": record["status"],
+        "FailureReason": record.get("reason"),
+        "Metadata": record.get("metadata"),
+        "AttemptCount": record["attempt"],
+        "CacheHitResult": _source(record.get("source")),
+        "SelectiveExecutionResult": _source(record.get("selected")),
+    }
+
+
+def _source(arn: str | None) -> dict[str, str] | None:
+    return None if arn is None else {"SourcePipelineExecutionArn": arn}

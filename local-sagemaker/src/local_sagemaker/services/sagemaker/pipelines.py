@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from local_sagemaker.domain.pipelines import DefinitionError
 from local_sagemaker.domain.pipelines.definitions import PipelineDefinition
-from local_sagemaker.engine.workflows import caching
-from local_sagemaker.errors import ValidationException
+from local_sagemaker.engine.workflows import pipeline_steps
+from local_sagemaker.errors import ResourceNotFound, ValidationException, invalid_request, translate
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker import pipeline_versions
-from local_sagemaker.services.sagemaker.listing import listed, pairs
-from local_sagemaker.services.sagemaker.pipeline_versions import pipeline_named as find
+from local_sagemaker.services.sagemaker.resources import listed, pairs
 from local_sagemaker.storage.documents import moment
 from local_sagemaker.storage.store import Query, Resource, TakenError
 
@@ -25,6 +23,17 @@ GIVEN = ("PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismCo
 SUMMARY = (
     *("PipelineArn", "PipelineName", "PipelineDisplayName", "PipelineDescription", "RoleArn"),
     *("CreationTime", "LastModifiedTime", "LastExecutionTime"),
+)
+VERSION_KIND, PIPELINE = "pipeline-version", "pipeline"
+#: digits of a number in a name, so that names sort as numbers do
+VERSION_DIGITS = 8
+VERSION_NAMES = ("PipelineVersionDisplayName", "PipelineVersionDescription")
+VERSION_SUMMARY = (
+    "PipelineArn",
+    "PipelineVersionId",
+    "CreationTime",
+    *VERSION_NAMES,
+    "LastExecutionPipelineExecutionArn",
 )
 
 
@@ -55,23 +64,21 @@ def create_pipeline(context: Context, parameters: dict[str, Any]) -> dict[str, A
         document=document,
         state={"token": parameters["ClientRequestToken"], "version": 1},
     )
-    try:
-        with context.store.together():
-            context.store.insert(resource, pairs(parameters.get("Tags")))
-            context.store.insert(pipeline_versions.make(resource, 1, text, now))
-    except TakenError as error:
-        if find(context, name).state.get("token") != parameters["ClientRequestToken"]:
-            raise ValidationException(
-                "Pipeline names must be unique within an AWS account and region. Pipeline with name "
-                f"({name}) already exists."
-            ) from error
+    with suppress(TakenError), context.store.together():
+        context.store.insert(resource, pairs(parameters.get("Tags")))
+        context.store.insert(make_version(resource, 1, text, now))
+    if pipeline_named(context, name).state.get("token") != parameters["ClientRequestToken"]:
+        raise ValidationException(
+            "Pipeline names must be unique within an AWS account and region. Pipeline with name "
+            f"({name}) already exists."
+        )
     return {"PipelineArn": arn}
 
 
 @operation("sagemaker", "UpdatePipeline")
 def update_pipeline(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Change what is said of a pipeline, or its definition, which makes a version; executions keep theirs."""
-    found, now = find(context, parameters["PipelineName"]), time.time()
+    found, now = pipeline_named(context, parameters["PipelineName"]), time.time()
     changes = {key: parameters[key] for key in GIVEN if key in parameters}
     text = _definition(context, parameters)
     if text is not None:
@@ -82,7 +89,7 @@ def update_pipeline(context: Context, parameters: dict[str, Any]) -> dict[str, A
         number = resource.state["version"]
         if text is not None:
             number += 1
-            context.store.insert(pipeline_versions.make(resource, number, text, now))
+            context.store.insert(make_version(resource, number, text, now))
         return replace(resource, document=document, state={**resource.state, "version": number}, modified=now)
 
     changed = context.store.change(KIND, found.name, change)
@@ -92,9 +99,9 @@ def update_pipeline(context: Context, parameters: dict[str, Any]) -> dict[str, A
 @operation("sagemaker", "DescribePipeline")
 def describe_pipeline(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Answer with a pipeline and its definition, or that of an earlier version."""
-    pipeline = find(context, parameters["PipelineName"])
-    version = pipeline_versions.find(context, pipeline, parameters.get("PipelineVersionId"))
-    members = ("PipelineDefinition", *pipeline_versions.NAMES)
+    pipeline = pipeline_named(context, parameters["PipelineName"])
+    version = find_version(context, pipeline, parameters.get("PipelineVersionId"))
+    members = ("PipelineDefinition", *VERSION_NAMES)
     described = {
         **pipeline.document,
         **{name: version.document[name] for name in members if name in version.document},
@@ -117,9 +124,9 @@ def list_pipelines(context: Context, parameters: dict[str, Any]) -> dict[str, An
 @operation("sagemaker", "DeletePipeline", ignored=("ClientRequestToken",))
 def delete_pipeline(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Forget a pipeline with its versions and what its steps were cached by; its executions stay."""
-    found = find(context, parameters["PipelineName"])
+    found = pipeline_named(context, parameters["PipelineName"])
     with context.store.together():
-        for kind in (pipeline_versions.KIND, caching.KIND):
+        for kind in (VERSION_KIND, pipeline_steps.CACHE_KIND):
             for one in context.store.search(kind, Query(parent=found.name)):
                 context.store.delete(kind, one.name)
         context.store.delete(KIND, found.name)
@@ -137,15 +144,77 @@ def _definition(context: Context, parameters: Mapping[str, Any]) -> str | None:
     if place is not None:
         text = context.objects.path(place["Bucket"], place["ObjectKey"]).read_text(encoding="utf-8")
     if text is not None:
-        with definition_errors():
+        with translate(DefinitionError, invalid_request):
             PipelineDefinition.parse(text)
     return text
 
 
-@contextmanager
-def definition_errors() -> Iterator[None]:
-    """Raise ValidationException for a definition that is not valid."""
-    try:
-        yield
-    except DefinitionError as error:
-        raise ValidationException(str(error)) from error
+@operation("sagemaker", "ListPipelineVersions")
+def list_pipeline_versions(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Answer with one page of a pipeline's versions."""
+    asked = dict(parameters)
+    for theirs, ours in (("CreatedAfter", "CreationTimeAfter"), ("CreatedBefore", "CreationTimeBefore")):
+        asked[ours] = asked.pop(theirs, None)
+    found, token = listed(
+        context, VERSION_KIND, asked, parent=pipeline_named(context, parameters["PipelineName"]).name
+    )
+    shown = [{name: one.document[name] for name in VERSION_SUMMARY if name in one.document} for one in found]
+    return {"PipelineVersionSummaries": shown, "NextToken": token}
+
+
+@operation("sagemaker", "UpdatePipelineVersion")
+def update_pipeline_version(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Name a version of a pipeline, or describe it."""
+    pipeline, number = pipeline_named(context, parameters["PipelineArn"]), parameters["PipelineVersionId"]
+    change_version(
+        context, pipeline, number, {name: parameters[name] for name in VERSION_NAMES if name in parameters}
+    )
+    return {"PipelineArn": pipeline.arn, "PipelineVersionId": number}
+
+
+def pipeline_named(context: Context, name_or_arn: str) -> Resource:
+    """A pipeline by its name or ARN."""
+    name = name_or_arn.rpartition(f":{PIPELINE}/")[2]
+    found: Resource | None = context.store.get(PIPELINE, name)
+    if found is None:
+        raise ResourceNotFound(f"Pipeline '{context.arn('sagemaker', f'{PIPELINE}/{name}')}' does not exist.")
+    return found
+
+
+def find_version(context: Context, pipeline: Resource, number: int | None) -> Resource:
+    """A version of a pipeline; of no number, its newest."""
+    number = pipeline.state["version"] if number is None else number
+    found: Resource | None = context.store.get(VERSION_KIND, _version_name(pipeline, number))
+    if found is None:
+        raise ResourceNotFound(f"Pipeline '{pipeline.arn}' has no version {number}.")
+    return found
+
+
+def make_version(pipeline: Resource, number: int, definition: str, now: float) -> Resource:
+    """A new version, to be kept together with the pipeline that it is the newest of."""
+    return Resource(
+        kind=VERSION_KIND,
+        name=_version_name(pipeline, number),
+        parent=pipeline.name,
+        arn=f"{pipeline.arn}/version/{number}",
+        created=now,
+        modified=now,
+        document={
+            "PipelineArn": pipeline.arn,
+            "PipelineVersionId": number,
+            "PipelineDefinition": definition,
+            "CreationTime": moment(now),
+        },
+    )
+
+
+def change_version(context: Context, pipeline: Resource, number: int, members: Mapping[str, Any]) -> None:
+    """Change what is said of a version."""
+    name = find_version(context, pipeline, number).name
+    context.store.change(
+        VERSION_KIND, name, lambda found: replace(found, document={**found.document, **members})
+    )
+
+
+def _version_name(pipeline: Resource, number: int) -> str:
+    return f"{pipeline.name}/{number:0{VERSION_DIGITS}d}"

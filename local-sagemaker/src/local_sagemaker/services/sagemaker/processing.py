@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from local_sagemaker.engine.jobs import channels
 from local_sagemaker.engine.jobs.pool import PROCESSING
-from local_sagemaker.engine.processes import paths
 from local_sagemaker.errors import ValidationException
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.services.sagemaker import jobs
-from local_sagemaker.services.sagemaker.listing import listed
+from local_sagemaker.services.sagemaker.resources import listed
 
 IGNORED = (
     *("RoleArn", "NetworkConfig", "ExperimentConfig", "ProcessingOutputConfig.KmsKeyId"),
@@ -91,5 +91,5 @@ def _check_output(item: dict[str, Any]) -> None:
 
 
 def _check_path(owner: str, path: str | None) -> None:
-    if path is None or not path.startswith(BASE) or not paths.fits(path):
+    if path is None or not path.startswith(BASE) or not channels.fits_path(path):
         raise ValidationException(f"{owner}: LocalPath {path!r} must be a path below {BASE}.")

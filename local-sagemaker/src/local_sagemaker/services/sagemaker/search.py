@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from operator import eq, ge, gt, le, lt
 from typing import Any, NamedTuple, cast
 
 from botocore.model import ListShape, StructureShape
@@ -13,13 +15,23 @@ from local_sagemaker.errors import ValidationException
 from local_sagemaker.protocol import models
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker import endpoints, paging
-from local_sagemaker.services.sagemaker.search_filters import fits, head, heads, values
+from local_sagemaker.services.sagemaker import endpoints, resources
 from local_sagemaker.storage.store import Resource
 
 #: page size when MaxResults is not given
 PAGE = 10
 MODIFIED = "LastModifiedTime"
+Key = tuple[int, float, str, str]
+Record = Mapping[str, Any]
+#: what separates the values of the operator In
+SEPARATOR = ","
+OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "Equals": eq,
+    "GreaterThan": gt,
+    "GreaterThanOrEqualTo": ge,
+    "LessThan": lt,
+    "LessThanOrEqualTo": le,
+}
 
 
 class Searched(NamedTuple):
@@ -61,11 +73,11 @@ def search(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
         )
     expression = parameters.get("SearchExpression", {})
     # when it was modified last is known without a look into it
-    wanted = heads(expression) | {head(parameters.get("SortBy", MODIFIED))} - {MODIFIED}
+    wanted = heads_of(expression) | {head_of(parameters.get("SortBy", MODIFIED))} - {MODIFIED}
     keyed = [
         (_key(record, found, parameters), found.name)
         for found, record in _candidates(context, searched, wanted)
-        if fits(record, expression)
+        if fits_filters(record, expression)
     ]
     total = {"Value": len(keyed), "Relation": "EqualTo"}
     keyed.sort(key=lambda item: item[0], reverse=parameters.get("SortOrder", "Descending") == "Descending")
@@ -118,13 +130,10 @@ def _members(member: str) -> Mapping[str, Any]:
     return cast("StructureShape", result.members[member]).members
 
 
-Key = tuple[int, float, str, str]
-
-
 def _key(record: Mapping[str, Any], found: Found, parameters: Mapping[str, Any]) -> Key:
     """What a record is sorted by; numbers before texts, what has no such property first."""
     name = parameters.get("SortBy", MODIFIED)
-    seen = [found.modified] if name == MODIFIED else values(record, name)
+    seen = [found.modified] if name == MODIFIED else values_of(record, name)
     value = seen[0] if seen else None
     if isinstance(value, datetime):
         value = value.timestamp()
@@ -136,10 +145,117 @@ def _key(record: Mapping[str, Any], found: Found, parameters: Mapping[str, Any])
 def _page(keyed: list[tuple[Key, str]], parameters: Mapping[str, Any]) -> tuple[list[str], str | None]:
     size, token = parameters.get("MaxResults", PAGE), parameters.get("NextToken")
     if token is not None:
-        last = tuple(paging.position(token, int, float, str, str))
+        last = tuple(resources.position_of(token, int, float, str, str))
         is_descending = parameters.get("SortOrder", "Descending") == "Descending"
         keyed = [item for item in keyed if (item[0] < last if is_descending else item[0] > last)]
     page = [name for _, name in keyed[:size]]
     if len(keyed) <= size:
         return page, None
-    return page, paging.token(*keyed[size - 1][0])
+    return page, resources.token_of(*keyed[size - 1][0])
+
+
+def fits_filters(record: Record, expression: Mapping[str, Any]) -> bool:
+    """Whether `record` fits a SearchExpression; an empty one fits all."""
+    verdicts = [
+        *(_passes(record, given) for given in expression.get("Filters", [])),
+        *(_passes_nested(record, given) for given in expression.get("NestedFilters", [])),
+        *(fits_filters(record, given) for given in expression.get("SubExpressions", [])),
+    ]
+    if expression.get("Operator", "And") == "And":
+        return all(verdicts)
+    return any(verdicts) or not verdicts
+
+
+def heads_of(expression: Mapping[str, Any]) -> set[str]:
+    """The members of a record that decide whether it fits."""
+    found = {head_of(given["Name"]) for given in expression.get("Filters", [])}
+    found |= {head_of(given["NestedPropertyName"]) for given in expression.get("NestedFilters", [])}
+    return found.union(*(heads_of(given) for given in expression.get("SubExpressions", [])))
+
+
+def head_of(path: str) -> str:
+    """The member of a record in which a property lies."""
+    return _alias(path).partition(".")[0]
+
+
+def values_of(record: object, path: str) -> list[Any]:
+    """What a path such as `Tags.owner` or `Metrics.accuracy` means in a record: none, one or many."""
+    return list(_found(record, path))
+
+
+def _found(record: object, path: str) -> Iterator[Any]:
+    if not path:
+        yield record
+    elif isinstance(record, Mapping):
+        # a hyperparameter's or a tag's name may hold dots: the longest name first
+        words = path.split(".")
+        for count in range(len(words), 0, -1):
+            name = ".".join(words[:count])
+            if name in record:
+                yield from _found(record[name], ".".join(words[count:]))
+                return
+    elif isinstance(record, list):
+        for item in record:
+            yield from _found(_named(item), path)
+
+
+def _named(item: object) -> object:
+    """A tag or a metric as a record of its name alone, so that `Tags.owner` finds its value."""
+    if isinstance(item, Mapping):
+        for name in ("Key", "MetricName"):
+            if name in item and "Value" in item:
+                return {item[name]: item["Value"], **item}
+    return item
+
+
+def _passes_nested(record: Record, nested: Mapping[str, Any]) -> bool:
+    """Whether one and the same item of a list passes all filters."""
+    name = nested["NestedPropertyName"]
+    items = [
+        item for found in values_of(record, name) for item in (found if isinstance(found, list) else [found])
+    ]
+    return any(
+        all(
+            _passes(item, {**given, "Name": given["Name"].removeprefix(f"{name}.")})
+            for given in nested["Filters"]
+        )
+        for item in items
+    )
+
+
+def _passes(record: Record, given: Mapping[str, Any]) -> bool:
+    name, operator, wanted = given["Name"], given.get("Operator", "Equals"), given.get("Value")
+    found = values_of(record, _alias(name))
+    if operator in {"Exists", "NotExists"}:
+        return (operator == "Exists") is bool(found)
+    if wanted is None:
+        raise ValidationException(f"The filter of {name} by {operator} needs a Value.")
+    if operator == "NotEquals":
+        return not any(_compares(value, "Equals", wanted) for value in found)
+    return any(_compares(value, operator, wanted) for value in found)
+
+
+def _alias(name: str) -> str:
+    head_of, dot, rest = name.partition(".")
+    return f"FinalMetricDataList{dot}{rest}" if head_of == "Metrics" else name
+
+
+def _compares(value: object, operator: str, wanted: str) -> bool:
+    if operator == "In":
+        return any(_compares(value, "Equals", one.strip()) for one in wanted.split(SEPARATOR))
+    if operator == "Contains":
+        return wanted in str(value)
+    left, right = _comparable(value, wanted)
+    return bool(OPERATORS[operator](left, right))
+
+
+def _comparable(value: object, wanted: str) -> tuple[Any, Any]:
+    """Both as times or numbers where they are such, else as text."""
+    with suppress(ValueError):
+        if isinstance(value, datetime):
+            moment = datetime.fromisoformat(wanted)
+            return value, moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if isinstance(value, bool):
+            return str(value).lower(), wanted.lower()
+        return float(str(value)), float(wanted)
+    return str(value), wanted

@@ -7,7 +7,7 @@ from typing import Any
 from local_sagemaker.errors import ResourceLimitExceeded, ValidationException
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker.listing import pairs
+from local_sagemaker.services.sagemaker.resources import pairs
 
 LIMIT = 50
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from local_sagemaker.engine.jobs import checkpoints, metrics
+from local_sagemaker.engine.jobs import channels, checkpoints, metrics
 from local_sagemaker.engine.jobs.pool import TRAINING
-from local_sagemaker.engine.processes import paths
 from local_sagemaker.errors import ValidationException
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker import built_in, jobs
-from local_sagemaker.services.sagemaker.listing import listed
+from local_sagemaker.services.sagemaker import jobs
+from local_sagemaker.services.sagemaker.resources import listed
 
 #: members of a request that mean more than this service does, and what to do instead
 REFUSED = {
@@ -28,13 +28,45 @@ IGNORED = (
     *("ResourceConfig.KeepAlivePeriodInSeconds", "StoppingCondition.MaxWaitTimeInSeconds"),
     *("InputDataConfig.CompressionType", "InputDataConfig.ShuffleConfig"),
 )
+#: `<account>.dkr.ecr.<region>.amazonaws.com/<name>:<tag>`
+URI = re.compile(
+    r"(?P<registry>\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/)?(?P<name>[a-z0-9-]+):.+"
+)
+XGBOOST = ("xgboost", "sagemaker-xgboost")
+_BOOSTING = ("rmse", "mae", "auc", "logloss", "error", "merror", "mlogloss")
+_LINEAR = (
+    *("objective_loss", "mse", "rmse", "absolute_loss", "r2", "binary_classification_accuracy"),
+    *("binary_f_beta", "precision", "recall", "roc_auc_score", "multiclass_accuracy", "macro_f_beta"),
+)
+#: name in the URI -> the metrics, as <channel>:<metric>
+BUILT_IN_METRICS: dict[str, tuple[str, ...]] = {
+    **{name: tuple(f"{at}:{one}" for at in ("train", "validation") for one in _BOOSTING) for name in XGBOOST},
+    "linear-learner": tuple(f"{at}:{one}" for at in ("train", "validation", "test") for one in _LINEAR),
+    "kmeans": tuple(f"{at}:{one}" for at in ("train", "test") for one in ("msd", "ssd")),
+    "knn": ("test:accuracy", "test:mse"),
+    "pca": (),
+}
+#: built-in algorithms that nothing here is an equivalent of
+MISSING = frozenset(
+    {
+        *(
+            "blazingtext",
+            "factorization-machines",
+            "forecasting-deepar",
+            "image-classification",
+            "ipinsights",
+        ),
+        *("lda", "ntm", "object2vec", "object-detection", "randomcutforest", "semantic-segmentation"),
+        "seq2seq",
+    }
+)
 
 
 @operation("sagemaker", "CreateTrainingJob", ignored=IGNORED)
 def create_training_job(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Queue a training job: the image's `train` runs in a process with its channels at /opt/ml/input/data."""
     check(parameters)
-    built_in.prepare(parameters)
+    complete_built_in(parameters)
     # SageMaker's own default
     parameters.setdefault("StoppingCondition", {}).setdefault("MaxRuntimeInSeconds", 86_400)
     return {"TrainingJobArn": jobs.create(context, TRAINING, parameters)}
@@ -91,7 +123,7 @@ def check(parameters: dict[str, Any]) -> None:
 
 def _check_checkpoints(given: dict[str, Any]) -> None:
     path = given.get("LocalPath", checkpoints.DEFAULT)
-    if not path.startswith(checkpoints.ML) or not paths.fits(path):
+    if not path.startswith(checkpoints.ML) or not channels.fits_path(path):
         raise ValidationException(
             f"CheckpointConfig: LocalPath {path!r} must be a path below {checkpoints.ML}."
         )
@@ -109,3 +141,34 @@ def _check_channel(channel: dict[str, Any]) -> None:
             f"Channel {name}: S3DataType {source['S3DataType']} is not supported by the local SageMaker. "
             "Give S3Prefix or ManifestFile."
         )
+
+
+def complete_built_in(parameters: dict[str, Any]) -> None:
+    """Give a request for a built-in algorithm its metrics; ValidationException for one that is not there."""
+    algorithm = parameters["AlgorithmSpecification"]
+    found = URI.fullmatch(algorithm["TrainingImage"])
+    name = found["name"] if found else ""
+    if found and found["registry"] and name in MISSING:
+        raise ValidationException(
+            f"The built-in algorithm {name} is not emulated. There are "
+            f"{', '.join(sorted(BUILT_IN_METRICS))}; another one runs if you describe its image in an "
+            "image.toml under a name of your own."
+        )
+    if name not in BUILT_IN_METRICS:
+        return
+    if name in XGBOOST and "sagemaker_program" in parameters.get("HyperParameters", {}):
+        raise ValidationException(
+            f"The image {name} has no script mode here: xgboost is not installed. Use it as an algorithm, or "
+            "describe an environment that has xgboost in an image.toml."
+        )
+    if BUILT_IN_METRICS[name]:
+        algorithm["MetricDefinitions"] = [_definition(name, metric) for metric in BUILT_IN_METRICS[name]]
+
+
+def _definition(name: str, metric: str) -> dict[str, str]:
+    channel, _, word = metric.partition(":")
+    if name in XGBOOST:
+        regex = rf"\[[0-9]+\].*\t{channel}-{word}:(\S+)"
+    else:
+        regex = rf"#quality_metric: host=\S+, {channel} {word} <(?:loss|score)>=(\S+)"
+    return {"Name": metric, "Regex": regex}

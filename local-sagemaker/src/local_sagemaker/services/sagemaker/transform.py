@@ -8,11 +8,11 @@ from local_sagemaker.domain.jsonpath import JsonPathError
 from local_sagemaker.engine.jobs.pool import TRANSFORM
 from local_sagemaker.engine.jobs.records import DataProcessing, RecordError, format_of
 from local_sagemaker.engine.processes.model_data import container_definition
-from local_sagemaker.errors import ValidationException
+from local_sagemaker.errors import ValidationException, invalid_request, translate
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.services.sagemaker import jobs
-from local_sagemaker.services.sagemaker.listing import listed
+from local_sagemaker.services.sagemaker.resources import listed
 from local_sagemaker.storage.documents import moment
 
 #: SageMaker's limit of MaxPayloadInMB, alone and times MaxConcurrentTransforms
@@ -75,14 +75,12 @@ def _check(parameters: dict[str, Any]) -> None:
             f"MaxPayloadInMB times MaxConcurrentTransforms is {payload * concurrent}, and may be at most "
             f"{PAYLOAD_LIMIT_MB}. Lower one of them."
         )
-    try:
+    with translate((JsonPathError, RecordError), invalid_request):
         processing = DataProcessing.from_request(parameters)
         if not processing.input_filter.is_root or processing.is_joined:
             format_of(processing.content_type)
         if processing.touches_answers and processing.accept is not None:
             format_of(processing.accept)
-    except (JsonPathError, RecordError) as error:
-        raise ValidationException(str(error)) from error
 
 
 def _refuse(member: str, value: str, emulated: set[str]) -> None:

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from local_sagemaker.domain.tuning.space import Choices, RangeError, Space
 from local_sagemaker.engine.jobs.pool import TERMINAL
-from local_sagemaker.engine.workflows import trials
+from local_sagemaker.engine.workflows import gaussian, trials
 from local_sagemaker.engine.workflows.tuning_jobs import KIND
-from local_sagemaker.errors import ResourceInUse, ValidationException
-from local_sagemaker.services import owners
+from local_sagemaker.errors import (
+    ResourceInUse,
+    ResourceNotFound,
+    ValidationException,
+    invalid_request,
+    translate,
+)
+from local_sagemaker.services import calls, owners
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker import tuning_requests
-from local_sagemaker.services.sagemaker.listing import listed, pairs
-from local_sagemaker.services.sagemaker.paging import page
+from local_sagemaker.services.sagemaker import training
+from local_sagemaker.services.sagemaker.resources import create as create_resource
+from local_sagemaker.services.sagemaker.resources import listed, page_of
 from local_sagemaker.storage.documents import moment
-from local_sagemaker.storage.store import Resource, TakenError
+from local_sagemaker.storage.store import Resource
 
 NOUN = "HyperParameterTuningJob"
 IGNORED = (
@@ -35,8 +43,8 @@ def create_tuning_job(context: Context, parameters: dict[str, Any]) -> dict[str,
     """Begin a tuning job: Random, Grid or Bayesian, on training jobs of this service."""
     name, now = parameters[f"{NOUN}Name"], time.time()
     arn = context.arn("sagemaker", f"{KIND}/{name}")
-    tuning_requests.check(parameters)
-    inherited = tuning_requests.inherited(context, parameters)
+    check_request(parameters)
+    inherited = inherited_trials(context, parameters)
     document = {key: value for key, value in parameters.items() if key != "Tags"} | {
         f"{NOUN}Arn": arn,
         f"{NOUN}Status": "InProgress",
@@ -57,13 +65,11 @@ def create_tuning_job(context: Context, parameters: dict[str, Any]) -> dict[str,
         document=document,
         state={"trials": [], "inherited": inherited, "owner": owners.of_workflow(arn)},
     )
-    try:
-        context.store.insert(resource, pairs(parameters.get("Tags")))
-    except TakenError as error:
-        raise ResourceInUse(
-            "Hyper parameter tuning job names must be unique within an AWS account and region; a job with "
-            f"this name already exists ({arn})"
-        ) from error
+    taken = ResourceInUse(
+        "Hyper parameter tuning job names must be unique within an AWS account and region; a job with "
+        f"this name already exists ({arn})"
+    )
+    create_resource(context, resource, parameters, taken)
     context.workflows.wake()
     return {f"{NOUN}Arn": arn}
 
@@ -131,7 +137,7 @@ def list_training_jobs_for_tuning_job(context: Context, parameters: dict[str, An
         found = [one for one in found if "FinalHyperParameterTuningJobObjectiveMetric" in one]
     is_descending = parameters.get("SortOrder", "Ascending") == "Descending"
     found.sort(key=lambda one: _rank(one, order), reverse=is_descending)
-    summaries, token = page(found, parameters)
+    summaries, token = page_of(found, parameters)
     return {"TrainingJobSummaries": summaries, "NextToken": token}
 
 
@@ -156,3 +162,85 @@ def _rank(summary: dict[str, Any], order: str) -> tuple[Any, str]:
             return summary["FinalHyperParameterTuningJobObjectiveMetric"]["Value"], name
         case _:
             return name, name
+
+
+def check_request(parameters: Mapping[str, Any]) -> None:
+    """ValidationException for a tuning job that could not be carried out as it stands."""
+    config = parameters[f"{NOUN}Config"]
+    if config["Strategy"] == "Hyperband":
+        raise ValidationException(
+            "Strategy Hyperband is not emulated locally. Give Bayesian, Random or Grid; "
+            "TrainingJobEarlyStoppingType=Auto stops hopeless jobs."
+        )
+    if config["Strategy"] == "Bayesian" and not gaussian.is_available():
+        raise ValidationException(
+            "Strategy Bayesian needs scikit-learn, which is not installed. Install local-sagemaker[tuning] "
+            "where the service runs and start it again, or give Random."
+        )
+    if "Autotune" in parameters:
+        raise ValidationException("Autotune is not emulated locally. Give the ranges and limits yourself.")
+    if ("TrainingJobDefinition" in parameters) == ("TrainingJobDefinitions" in parameters):
+        raise ValidationException("Give either TrainingJobDefinition or TrainingJobDefinitions.")
+    limits = config["ResourceLimits"]
+    most = limits.get("MaxNumberOfTrainingJobs")
+    if most is not None and limits["MaxParallelTrainingJobs"] > most:
+        raise ValidationException(
+            f"MaxParallelTrainingJobs, {limits['MaxParallelTrainingJobs']}, exceeds "
+            f"MaxNumberOfTrainingJobs, {most}."
+        )
+    if most is None and config["Strategy"] != "Grid" and "MaxRuntimeInSeconds" not in limits:
+        raise ValidationException("ResourceLimits needs MaxNumberOfTrainingJobs or MaxRuntimeInSeconds.")
+    for definition in trials.definitions(parameters):
+        _check_definition(definition, config["Strategy"])
+
+
+def inherited_trials(context: Context, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the parents of a warm start have tried within this job's ranges."""
+    warm = parameters.get("WarmStartConfig")
+    if warm is None:
+        return []
+    names = {one.name for one in Space.read(trials.definitions(parameters)[0]["HyperParameterRanges"]).ranges}
+    found = []
+    for parent in warm["ParentHyperParameterTuningJobs"]:
+        name = parent.get("HyperParameterTuningJobName")
+        if name is None:  # the model has it optional
+            raise ValidationException(
+                "A parent of WarmStartConfig has no name. Give its HyperParameterTuningJobName."
+            )
+        resource = context.store.get("hyper-parameter-tuning-job", name)
+        if resource is None:
+            raise ResourceNotFound(f"Could not find the parent hyper parameter tuning job {name}.")
+        found += [
+            {"values": trial["values"], "objective": trial["objective"]}
+            for trial in resource.state["trials"]
+            if trial.get("objective") is not None and set(trial["values"]) == names
+        ]
+    return found
+
+
+def _check_definition(definition: Mapping[str, Any], strategy: str) -> None:
+    ranges = definition["HyperParameterRanges"]
+    if ranges.get("AutoParameters"):
+        raise ValidationException("AutoParameters are not emulated locally. Give ranges.")
+    with translate(RangeError, invalid_request):
+        space = Space.read(ranges)
+    if not space.ranges:
+        raise ValidationException("There is no hyperparameter to tune. Give ParameterRanges.")
+    if strategy == "Grid" and not all(isinstance(one, Choices) for one in space.ranges):
+        raise ValidationException("Strategy Grid takes CategoricalParameterRanges only.")
+    both = {one.name for one in space.ranges} & set(definition.get("StaticHyperParameters", {}))
+    if both:
+        raise ValidationException(f"{', '.join(sorted(both))}: tuned and in StaticHyperParameters at once.")
+    goal = definition["TuningObjective"]
+    if goal is None:
+        raise ValidationException("There is no objective. Give HyperParameterTuningJobObjective.")
+    metrics = [one["Name"] for one in definition["AlgorithmSpecification"].get("MetricDefinitions", [])]
+    if goal["MetricName"] not in metrics:
+        raise ValidationException(
+            f"The objective metric {goal['MetricName']} is none of the MetricDefinitions "
+            f"({', '.join(metrics) or 'there are none'}). Add a definition with its regular expression."
+        )
+    sample = {one.name: one.value([0.0] * one.width) for one in space.ranges}
+    request = trials.training_request("sample", definition, sample)
+    calls.check("CreateTrainingJob", request)
+    training.check(request)

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
+from local_sagemaker.errors import AwsError
 from local_sagemaker.storage.objects import files, listing, places, properties
 from local_sagemaker.storage.objects.draft import Draft
 from local_sagemaker.storage.objects.errors import (
@@ -250,6 +251,14 @@ class ObjectStore:
                 else:
                     listing.key_file(found.path).unlink(missing_ok=True)
                 found = self.find(bucket, key)
+
+    def try_delete(self, bucket: str, key: str, check: Check | None = None) -> AwsError | None:
+        """Remove an object; return the error if that is refused."""
+        try:
+            self.delete(bucket, key, check)
+        except AwsError as error:
+            return error
+        return None
 
     def _target(self, bucket: str, key: str) -> Path:
         """Where the object is to be put, with the way there made."""

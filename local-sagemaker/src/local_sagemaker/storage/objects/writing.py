@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from local_sagemaker.http import threads
-from local_sagemaker.protocol.bodies import BodyStream
+from local_sagemaker.storage import threads
 from local_sagemaker.storage.objects.draft import PIECE_BYTES, Draft
 from local_sagemaker.storage.objects.errors import InvalidArgument
 from local_sagemaker.storage.objects.properties import CONTENT_TYPE, Properties
@@ -20,7 +19,7 @@ TAG_LIMIT = 10
 SMALL_BYTES = 65_536
 
 
-async def fill(draft: Draft, body: BodyStream | bytes) -> None:
+async def fill(draft: Draft, body: AsyncIterable[bytes] | bytes) -> None:
     """Write a body to a draft in large pieces, off the event loop; never the whole body in memory.
 
     What is small goes to the page cache in less time than a thread takes to be woken.

@@ -19,13 +19,15 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from local_sagemaker.engine.jobs.failures import JobError
-from local_sagemaker.engine.processes import paths
 from local_sagemaker.errors import AwsError
 
 if TYPE_CHECKING:
     from local_sagemaker.storage.objects.objects import ObjectInfo, ObjectStore
 
 FICLONE = 0x40049409
+#: what file systems take: of one name, and of a path that still stands below a job's workspace
+NAME_BYTES = 255
+PATH_BYTES = 1024
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,7 @@ def _manifest(source: Source, objects: ObjectStore, bucket: str, key: str) -> It
 
 def _checked(name: str, source: Source) -> PurePosixPath:
     relative = PurePosixPath(name.lstrip("/"))
-    if not relative.parts or not paths.fits(name):
+    if not relative.parts or not fits_path(name):
         raise JobError(
             f"ClientError: The key {name!r} of {source.owner} leads out of its folder, or cannot be the path "
             "of a file. Rename the object."
@@ -191,3 +193,14 @@ def _reflink(source: Path, target: Path) -> bool:
     except (OSError, ImportError):
         return False
     return True
+
+
+def fits_path(path: str) -> bool:
+    """Whether a file could have this path, and stay where the path begins."""
+    try:
+        encoded = path.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+    parts = encoded.split(b"/")
+    is_short = len(encoded) <= PATH_BYTES and all(len(part) <= NAME_BYTES for part in parts)
+    return is_short and b"\0" not in encoded and b".." not in parts

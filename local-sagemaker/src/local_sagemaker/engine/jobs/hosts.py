@@ -14,10 +14,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from local_sagemaker.engine.jobs import channels
+from local_sagemaker.engine.jobs.channels import Source
 from local_sagemaker.engine.jobs.failures import JobError
-from local_sagemaker.engine.processes import channels, docker, logs
 from local_sagemaker.engine.processes import cluster as program
-from local_sagemaker.engine.processes.channels import Source
+from local_sagemaker.engine.processes import docker, logs
 from local_sagemaker.engine.processes.isolation import Isolation
 from local_sagemaker.engine.processes.process import BASE_DIR, ProcessSpec
 

@@ -1,12 +1,13 @@
-"""InvokeEndpoint as a raw ASGI application, past the generic machinery, and its streamed sister.
+"""InvokeEndpoint and InvokeEndpointWithResponseStream as a raw ASGI application, past the generic machinery.
 
 A request to `/endpoints/<name>/invocations` is nothing but headers and a body on their way to a container,
-and there may be thousands a second. An answer that is streamed is in streaming.py.
-`GET /endpoints/<name>/metrics` tells what became of them.
+and there may be thousands a second. A streamed answer begins before the container has ended its own.
+`GET /endpoints/<name>/metrics` answers with the counters of an endpoint.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import uuid
@@ -25,10 +26,11 @@ from local_sagemaker.engine.endpoints.invoke import (
     invoke,
     too_large,
 )
+from local_sagemaker.engine.endpoints.streaming import Headers, StreamClient, stream
 from local_sagemaker.errors import AwsError
+from local_sagemaker.protocol import event_stream
 from local_sagemaker.protocol.bodies import whole
 from local_sagemaker.protocol.http import headers_of, request_of
-from local_sagemaker.services import streaming
 from local_sagemaker.services.context import Context
 
 Scope = MutableMapping[str, Any]
@@ -38,8 +40,10 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 log = logging.getLogger(__name__)
 
 PREFIX = "/endpoints/"
+#: the last part of the path of requests whose answer is streamed
+STREAM_PATH = "invocations-response-stream"
 #: (method, last part of the path) of the requests that are answered here
-ANSWERED = frozenset({("POST", "invocations"), ("POST", streaming.PATH), ("GET", "metrics")})
+ANSWERED = frozenset({("POST", "invocations"), ("POST", STREAM_PATH), ("GET", "metrics")})
 
 FAILED = "Invoking endpoint %s failed"
 MISTAKE = InvokeError("InternalFailure", 500, "A mistake of this service; its log has the reason.")
@@ -64,8 +68,8 @@ async def application(context: Context, scope: Scope, receive: Receive, send: Se
             await admit(context.credentials, request_of(scope, headers_of(scope), whole(sent)), "rest-json")
         if scope["method"] == "GET":
             reply = Reply(200, [(b"content-type", b"application/json")], _figures(context, name))
-        elif scope["path"].endswith(streaming.PATH):
-            await streaming.respond(_route(context, name), headers, sent, receive, send)
+        elif scope["path"].endswith(STREAM_PATH):
+            await respond_streaming(_route(context, name), headers, sent, receive, send)
             return
         else:
             reply = await reply_to(context, name, headers, sent)
@@ -136,3 +140,50 @@ async def _answer(send: Send, reply: Reply) -> None:
     ]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})
+
+
+async def respond_streaming(
+    route: EndpointRoute, headers: dict[bytes, bytes], body: bytes, receive: Receive, send: Send
+) -> None:
+    """Answer one request; raise InvokeError if the answer is not a stream.
+
+    A client that leaves ends its invocation: the container sees its connection closed.
+    """
+    work = asyncio.create_task(stream(route, headers, body, _stream_client(send)))
+    gone = asyncio.create_task(_wait_until_gone(receive))
+    try:
+        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            await work
+            await send({"type": "http.response.body", "body": b""})
+    finally:
+        for task in (work, gone):
+            task.cancel()
+        await asyncio.gather(work, gone, return_exceptions=True)
+
+
+def _stream_client(send: Send) -> StreamClient:
+    """Return a client that writes the events of a stream to ASGI's `send`."""
+
+    async def begin(headers: Headers) -> None:
+        own = [
+            (b"content-type", event_stream.CONTENT_TYPE),
+            (b"x-amzn-requestid", str(uuid.uuid4()).encode()),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": [*own, *headers]})
+
+    async def send_event(event: bytes) -> None:
+        await send({"type": "http.response.body", "body": event, "more_body": True})
+
+    async def send_part(piece: bytes) -> None:
+        await send_event(event_stream.part("PayloadPart", piece))
+
+    async def send_error(code: str, members: Mapping[str, str]) -> None:
+        await send_event(event_stream.exception(code, members))
+
+    return StreamClient(begin, send_part, send_error)
+
+
+async def _wait_until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
