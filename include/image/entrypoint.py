@@ -1,14 +1,15 @@
-"""The one entry point of the job image: finds the code a job was given, and runs the step it is asked for.
+"""The entry point of the job image: find the code that a job was given, and run the step it names.
 
-Called as `process <step> --name value ...`, `train` or `serve`. The image holds libraries only; what runs is
-the archive in the channel `code`, or beside the model. Standard library only, and little of it: this is on
-the way of every job's start.
+Called as `process <step> --name value ...`, `train` or `serve`. The image holds libraries only; the code is
+the archive in the channel `code`, or the folder beside the model. Every job starts with this file, so it uses
+little of the standard library and nothing else.
 """
 
 from __future__ import annotations
 
 import atexit
 import importlib
+import importlib.util
 import os
 import re
 import shutil
@@ -18,17 +19,22 @@ import tarfile
 import tempfile
 import traceback
 from pathlib import Path
+from types import ModuleType
 from typing import NoReturn
 
 BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
-#: where the code may lie, in the order of preference
+#: folders that may hold the code, in the order of preference
 PLACES = {
     "process": ("processing/input/code",),
     "train": ("input/data/code",),
     "serve": ("model/code",),
 }
-#: what of a failure SageMaker shows, in bytes
+#: the package of the steps; models that version 0.1.0 trained carry theirs by its former name
+PACKAGES = ("include/steps", "include/jobs")
+#: the longest reason of a failure that SageMaker shows, in bytes
 REASON_LIMIT = 1024
+#: the safe extraction: beside this file in the image, in the project at its own place
+ARCHIVES = (Path(__file__).parent / "archives.py", Path(__file__).parents[1] / "core/archives.py")
 
 
 def main(arguments: list[str]) -> int:
@@ -39,31 +45,37 @@ def main(arguments: list[str]) -> int:
             "process", f"Cannot start: {role!r} is none of {', '.join(PLACES)}. Name the role first."
         )
     signal.signal(signal.SIGTERM, _stop)
-    # OpenMP reads it when it is loaded, after this. Threads that spin while they wait take the cores from
-    # whatever else runs: on a busy machine a training took four times as long
+    # OpenMP reads this when it is loaded. Threads that spin while they wait take cores from other processes:
+    # on a busy machine a training took four times as long
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         root = _code(role)
         step = _step(role, arguments, root)
     except (OSError, ValueError) as error:
         return _fail(role, str(error))
-    # before all else on the path: the code that was given, not what happens to be installed
+    # first on the path: the given code must win over anything installed
     sys.path.insert(0, str(root))
     sys.argv = [step, *arguments[2 if role == "process" else 1 :]]
-    return _run(role, step)
+    return _run(role, root, step)
 
 
-def _run(role: str, step: str) -> int:
+def _run(role: str, root: Path, step: str) -> int:
+    package = _package(root).replace("/", ".")
     try:
-        code = importlib.import_module(f"include.steps.{step}").main()
+        code = importlib.import_module(f"{package}.{step}").main()
     except Exception as error:  # noqa: BLE001 - whatever a step raises must become the job's failure reason
         traceback.print_exc()
         return _fail(role, f"The step {step} crashed: {type(error).__name__}: {error}")
     return code if isinstance(code, int) else 0
 
 
+def _package(root: Path) -> str:
+    """Return the folder of the steps below `root`."""
+    return next((name for name in PACKAGES if (root / name).is_dir()), PACKAGES[0])
+
+
 def _code(role: str) -> Path:
-    """The folder to import from: an unpacked one as it is, an archive unpacked into a folder of its own."""
+    """Return the folder to import from; an archive is unpacked into a temporary one."""
     for place in (BASE / name for name in PLACES[role]):
         if (place / "include").is_dir():
             return place
@@ -82,39 +94,37 @@ def _unpack(archive: Path) -> Path:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     try:
         with tarfile.open(archive, "r:gz") as tar:
-            _extract(tar, folder)
+            _archives().extract(tar, folder)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise ValueError(
-            f"Cannot unpack the code: {archive.name} is damaged ({error}). Put the archive anew."
+            f"Cannot unpack the code: {archive.name} is damaged ({error}). Upload the archive again."
         ) from error
     return folder
 
 
-def _extract(tar: tarfile.TarFile, folder: Path) -> None:
-    """Unpack what stays below `folder`; Python before 3.11.4 has no filter for it, so links are refused."""
-    if hasattr(tarfile, "data_filter"):
-        tar.extractall(folder, filter="data")
-        return
-    for member in tar.getmembers():
-        is_below = (folder / member.name).resolve().is_relative_to(folder.resolve())
-        if not is_below or not (member.isfile() or member.isdir()):
-            raise tarfile.TarError(f"{member.name!r} is no plain file below the archive's own folder")
-        member.mode &= 0o755
-    tar.extractall(folder)  # noqa: S202 - every member was looked at
+def _archives() -> ModuleType:
+    """Return the module that unpacks archives; the code it belongs to is not unpacked yet."""
+    path = next(path for path in ARCHIVES if path.is_file())
+    spec = importlib.util.spec_from_file_location("archives", path)
+    if spec is None or spec.loader is None:
+        raise OSError(f"Cannot unpack the code: {path} cannot be loaded. Build the image again.")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _step(role: str, arguments: list[str], root: Path) -> str:
     if role != "process":
         return role
     step = arguments[1] if len(arguments) > 1 else ""
-    steps = sorted(path.stem for path in (root / "include/steps").glob("[a-z]*.py"))
+    steps = sorted(path.stem for path in (root / _package(root)).glob("[a-z]*.py"))
     if not re.fullmatch(r"[a-z_]+", step) or step not in steps:
         raise ValueError(f"Cannot run the step {step!r}: the code has {', '.join(steps)}.")
     return step
 
 
 def _fail(role: str, reason: str) -> int:
-    """Leave the reason where SageMaker looks for it, and as the last line of the log."""
+    """Write the reason where SageMaker looks for it and as the last line of the log; return 1."""
     if role != "serve":
         place = BASE / "output" / ("failure" if role == "train" else "message")
         try:
@@ -127,7 +137,7 @@ def _fail(role: str, reason: str) -> int:
 
 
 def _stop(number: int, _frame: object) -> NoReturn:
-    """Leave by the normal way out, so that temporary files go."""
+    """Exit normally, so that temporary files are removed."""
     sys.exit(128 + number)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -11,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-ENTRY_POINT = Path(__file__).resolve().parents[2] / "include/image/entrypoint.py"
+ROOT = Path(__file__).resolve().parents[2]
+ENTRY_POINT = ROOT / "include/image/entrypoint.py"
 STEPS = {
     "include/__init__.py": "",
     "include/steps/__init__.py": "",
@@ -31,12 +34,12 @@ def archive(folder: Path, files: dict[str, str], name: str = "code.tar.gz") -> N
             tar.addfile(info, io.BytesIO(text.encode()))
 
 
-def run(base: Path, *arguments: str) -> tuple[int, str]:
+def run(base: Path, *arguments: str, entry_point: Path = ENTRY_POINT) -> tuple[int, str]:
     """Exit code and log of the entry point with `base` as its /opt/ml."""
     temporary = base / "tmp"
     temporary.mkdir(exist_ok=True)
     found = subprocess.run(
-        [sys.executable, "-I", "-u", str(ENTRY_POINT), *arguments],
+        [sys.executable, "-I", "-u", str(entry_point), *arguments],
         env={"PATH": os.environ["PATH"], "SAGEMAKER_BASE_DIR": str(base), "TMPDIR": str(temporary)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -69,6 +72,31 @@ def test_code_beside_the_model_needs_no_unpacking(tmp_path: Path):
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text)
     assert run(tmp_path, "serve") == (0, f"from {tmp_path / 'model/code/include/__init__.py'}\n")
+
+
+def test_a_model_of_version_0_1_0_is_served_by_its_own_code(tmp_path: Path):
+    """Its steps lie in include/jobs."""
+    for path, text in {
+        "include/__init__.py": "",
+        "include/jobs/__init__.py": "",
+        "include/jobs/serve.py": STEPS["include/steps/train.py"],
+    }.items():
+        place = tmp_path / "model/code" / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+    assert run(tmp_path, "serve") == (0, f"from {tmp_path / 'model/code/include/__init__.py'}\n")
+
+
+def test_the_files_that_the_image_has_are_enough(tmp_path: Path):
+    """The Dockerfile copies the entry point and the safe extraction into one folder."""
+    copied = re.findall(r"include/\S+\.py", (ROOT / "include/image/Dockerfile").read_text())
+    (tmp_path / "image").mkdir()
+    for path in copied:
+        shutil.copy(ROOT / path, tmp_path / "image")
+    base = tmp_path / "base"
+    archive(base / "processing/input/code", STEPS)
+    found = run(base, "process", "count", entry_point=tmp_path / "image/entrypoint.py")
+    assert found == (0, "told count\n")
 
 
 @pytest.mark.parametrize(
