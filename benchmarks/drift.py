@@ -37,7 +37,7 @@ NUMBERS, TEXTS, CATEGORIES = 15, 5, 50
 #: share of the numbers that is missing
 MISSING = 0.01
 NAMES = [f"number_{i}" for i in range(NUMBERS)] + [f"text_{i}" for i in range(TEXTS)]
-RULE = drift.Rule(minimum_distance=0.1, significance=0.01, minimum_rows=500)
+RULE = drift.DriftRule(minimum_distance=0.1, significance=0.01, minimum_rows=500)
 
 
 def table(rows: int, seed: int, shift: float) -> pd.DataFrame:
@@ -66,7 +66,7 @@ def prepare(folder: Path, rows: int) -> None:
         profile.add(tables.columns_of(batch, NAMES), batch.num_rows)
     found = profile.statistics()
     (folder / "statistics.json").write_text(json.dumps(found))
-    (folder / "constraints.json").write_text(json.dumps(constraints.suggest(found)))
+    (folder / "constraints.json").write_text(json.dumps(constraints.suggest_constraints(found)))
 
 
 def read(folder: Path) -> int:
@@ -83,7 +83,7 @@ def ours(folder: Path) -> int:
     known = {name: list(drift.categories(each)) for name, each in features.items() if drift.is_text(each)}
     profile = Profile(edges, known)
     path = folder / "current.parquet"
-    sample = tables.Sample(tables.count_rows([path]), 5000)
+    sample = tables.RowSample(tables.count_rows([path]), 5000)
     for batch in tables.read_batches(path):
         profile.add(tables.columns_of(batch, NAMES), batch.num_rows)
         sample.add(batch)

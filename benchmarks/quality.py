@@ -24,7 +24,7 @@ from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from include.cycles.flights import features
-from include.ml.features.labels import places
+from include.ml.features.labels import class_places
 from include.steps.contract import Step
 from include.steps.rows import feature_rows, find_partitions, to_columns
 from include.steps.serving.inference import Model, read_model
@@ -104,7 +104,7 @@ def score(model: Model, month: Month) -> tuple[float, float, float]:
     step = month.step("score", {month.place: month.cleaned})
     rows = feature_rows(step, find_partitions(step)[0]).dropna(subset=features.LABEL)
     scores = model.probabilities(to_columns(rows, features.SIGNATURE))[:, 1]
-    late = places(rows[features.LABEL], features.CLASSES)
+    late = class_places(rows[features.LABEL], features.CLASSES)
     return roc_auc_score(late, scores), average_precision_score(late, scores), log_loss(late, scores)
 
 

@@ -12,7 +12,7 @@ from typing import IO, Any, Self
 import pandas as pd
 
 from include.ml.exceptions import InvalidInput
-from include.ml.monitoring.ground_truth import coverage, label_history
+from include.ml.monitoring.ground_truth import label_coverage, label_history
 from include.ml.monitoring.records import Capture, Faults, without_input
 from include.steps.contract import Step, run
 from include.steps.manifest import write_json, write_manifest
@@ -35,7 +35,9 @@ def collect(step: Step) -> dict[str, float]:
     history = known[known["event_id"].isin(events["event_id"])].reset_index(drop=True)
     write_table(step.output / "predictions.parquet", predictions[list(PREDICTIONS)])
     write_table(step.output / "labels.parquet", history)
-    found = coverage(events, history, step.end) | told(step, truth, set(events["event_id"]), online)
+    found = label_coverage(events, history, step.end) | truth_summary(
+        step, truth, set(events["event_id"]), online
+    )
     write_json(step.output / "coverage.json", found | {"answers": {"batch": len(batch), **online.counts}})
     metrics = {name: value for name, value in found.items() if isinstance(value, int)}
     counts = {"rows_in": len(batch) + online.seen, "rows_out": len(predictions), **online.lost}
@@ -64,7 +66,7 @@ def last_labels(history: pd.DataFrame) -> dict[str, str]:
     return dict(zip(history["event_id"], history["label"], strict=True))
 
 
-def told(step: Step, truth: TruthFound, events: set[str], online: Online) -> dict[str, Any]:
+def truth_summary(step: Step, truth: TruthFound, events: set[str], online: Online) -> dict[str, Any]:
     """What the ground truth was like: repeated, of unknown events, or not to be used."""
     new = label_history(truth.labels)
     unknown = {
@@ -77,7 +79,7 @@ def told(step: Step, truth: TruthFound, events: set[str], online: Online) -> dic
     return {
         "duplicate": len(truth.labels) - len(new),
         "unknown_events": len(unknown),
-        "malformed": {"captures": online.faults.told(), "truth": truth.faults.told()},
+        "malformed": {"captures": online.faults.summary(), "truth": truth.faults.summary()},
     }
 
 

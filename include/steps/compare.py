@@ -35,15 +35,15 @@ RESAMPLES = 200
 
 def main() -> None:
     """Run as a processing job."""
-    contract.run("compare", work)
+    contract.run("compare", compare)
 
 
-def work(step: Step) -> Mapping[str, float]:
+def compare(step: Step) -> Mapping[str, float]:
     """Score every interval that had a champion, and write the report."""
     story = read_story(step)
     with tempfile.TemporaryDirectory() as place:
-        shelf = Shelf(step, Path(place))
-        months = [compare(step, month, story["frozen"], shelf) for month in story["months"]]
+        shelf = ModelCache(step, Path(place))
+        months = [compare_interval(step, month, story["frozen"], shelf) for month in story["months"]]
     document = {**story, "metric": step.description.metric, "months": months}
     write_json(step.output / "replay.json", document)
     title = f"{step.cycle}: {step.start:%Y-%m-%d} to {step.end:%Y-%m-%d} replayed"
@@ -67,7 +67,7 @@ def read_story(step: Step) -> dict[str, Any]:
     return story
 
 
-class Shelf:
+class ModelCache:
     """Models by their place below the input `models`, each unpacked and checked once."""
 
     def __init__(self, step: Step, place: Path) -> None:
@@ -91,27 +91,29 @@ class Shelf:
         return models
 
 
-def compare(step: Step, month: Mapping[str, Any], frozen: str, shelf: Shelf) -> dict[str, Any]:
+def compare_interval(step: Step, month: Mapping[str, Any], frozen: str, shelf: ModelCache) -> dict[str, Any]:
     """What is known of one interval, with the cycle's metric for every model on the same rows."""
     end = contract.parse_time("end", month["interval"][1])
-    columns, labels = labelled(step, step.required("prepared") / month["prepared"], end)
+    columns, labels = labelled_rows(step, step.required("prepared") / month["prepared"], end)
     beside = shelf.models(month["champion"])
     models = {"champion": beside["model"], "frozen": shelf.models(frozen)["model"]}
     models |= {name: beside[name] for name in BASELINES}
     metric = step.description.metric
-    found = {name: judge(model, columns, labels, metric, step) for name, model in models.items()}
+    found = {name: measure_model(model, columns, labels, metric, step) for name, model in models.items()}
     return {**month, "rows": len(labels), "models": found}
 
 
-def judge(model: Model, columns: Arrays, labels: np.ndarray, metric: str, step: Step) -> dict[str, float]:
+def measure_model(
+    model: Model, columns: Arrays, labels: np.ndarray, metric: str, step: Step
+) -> dict[str, float]:
     """The metric of one model, with its 95 % bootstrap interval."""
     classes = step.module("features").CLASSES
-    probabilities = inference.spread(model.probabilities(columns), model.signature.classes, classes)
+    probabilities = inference.spread_classes(model.probabilities(columns), model.signature.classes, classes)
     found = metrics.bootstrap(labels, probabilities, threshold=model.signature.threshold, resamples=RESAMPLES)
     return asdict(found[metric])
 
 
-def labelled(step: Step, folder: Path, end: datetime) -> tuple[Arrays, np.ndarray]:
+def labelled_rows(step: Step, folder: Path, end: datetime) -> tuple[Arrays, np.ndarray]:
     """The prepared rows whose label was known by `end` of their interval, and the places of their labels."""
     features = step.module("features")
     columns = ["event_id", *features.SIGNATURE]

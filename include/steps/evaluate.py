@@ -37,10 +37,10 @@ REGISTRY_NAMES = {"roc_auc": "auc", "f1_score": "f1"}
 
 def main() -> None:
     """Run as a processing job."""
-    contract.run("evaluate", work)
+    contract.run("evaluate", evaluate)
 
 
-def work(step: Step) -> Mapping[str, float]:
+def evaluate(step: Step) -> Mapping[str, float]:
     """Score all models, compare, decide, write; returns the metrics of the last log line."""
     features = step.module("features")
     rows = read_rows(step.required("holdout"), features)
@@ -48,7 +48,7 @@ def work(step: Step) -> Mapping[str, float]:
         models = read_models(step, Path(place))
         trained = read_trained(Path(place) / "challenger")
         answers = {
-            name: Answers(score(model, rows, features.CLASSES, name), threshold(name, model))
+            name: Answers(score_rows(model, rows, features.CLASSES, name), threshold(name, model))
             for name, model in models.items()
         }
     holdout = judgement.read_holdout(step, rows)
@@ -58,10 +58,12 @@ def work(step: Step) -> Mapping[str, float]:
         )
         for name, found in answers.items()
     }
-    compared = judgement.compare(step, rows, holdout, answers)
-    verdict = finite(judgement.judge(step, estimates, compared))
+    compared = judgement.compare_models(step, rows, holdout, answers)
+    verdict = finite(judgement.judge_challenger(step, estimates, compared))
     document = finite(
-        describe(step, rows, models["challenger"], answers=answers, estimates=estimates, compared=compared)
+        evaluation_document(
+            step, rows, models["challenger"], answers=answers, estimates=estimates, compared=compared
+        )
     )
     write_json(step.output / "verdict.json", verdict)
     write_json(step.output / "evaluation.json", document)
@@ -105,7 +107,7 @@ def _unpacked(source: Path, target: Path) -> Path:
     return model_files.unpack(archive, target)
 
 
-def score(model: Model, rows: Rows, classes: tuple[str, ...], name: str) -> np.ndarray:
+def score_rows(model: Model, rows: Rows, classes: tuple[str, ...], name: str) -> np.ndarray:
     """Probabilities of all classes of the cycle, shape (rows, classes)."""
     try:
         found = model.probabilities(rows.columns)
@@ -114,7 +116,7 @@ def score(model: Model, rows: Rows, classes: tuple[str, ...], name: str) -> np.n
             f"The {name} cannot be scored on this holdout: it needs {error}, which SIGNATURE and combine in "
             "features.py no longer give. Keep the column, or start a cycle of a new name."
         ) from error
-    return inference.spread(found, model.signature.classes, classes)
+    return inference.spread_classes(found, model.signature.classes, classes)
 
 
 def threshold(name: str, model: Model) -> float:
@@ -122,7 +124,7 @@ def threshold(name: str, model: Model) -> float:
     return 0.5 if name in BASELINES else model.signature.threshold
 
 
-def describe(
+def evaluation_document(
     step: Step,
     rows: Rows,
     model: Model,
@@ -136,7 +138,7 @@ def describe(
     groups = {name: rows.columns[name] for name in step.module("estimator").SLICES}
     ours, limit = answers["challenger"].probabilities, answers["challenger"].threshold
     calibrations = {
-        name: metrics.calibration(*reference.judged(rows.labels, found.probabilities))
+        name: metrics.calibration(*reference.score_outcomes(rows.labels, found.probabilities))
         for name, found in answers.items()
     }
     return {
@@ -151,11 +153,13 @@ def describe(
             name: {rival: asdict(each) for rival, each in found.items()}
             for name, found in compared.gains.items()
         },
-        "slices": metrics.slices(rows.labels, ours, groups, metric, threshold=limit),
+        "slices": metrics.slice_metrics(rows.labels, ours, groups, metric, threshold=limit),
         "calibration": calibrations["challenger"],
         "calibrations": calibrations,
         "importance": permutation_importance(
-            lambda columns: inference.spread(model.probabilities(columns), model.signature.classes, classes),
+            lambda columns: inference.spread_classes(
+                model.probabilities(columns), model.signature.classes, classes
+            ),
             rows.columns,
             rows.labels,
             metric,

@@ -31,7 +31,7 @@ def write_profile(folder: Path, title: str, private: frozenset[str]) -> bool:
 
     :param private: columns of which nothing is shown
     """
-    tables = [describe(name, files) for name, files in found(folder).items()][:TABLES]
+    tables = [describe_table(name, files) for name, files in find_tables(folder).items()][:TABLES]
     tables = [table for table in tables if len(table.sample.columns)]
     if not tables:
         return False
@@ -39,7 +39,7 @@ def write_profile(folder: Path, title: str, private: frozenset[str]) -> bool:
     return True
 
 
-def found(root: Path) -> Mapping[str, Sequence[Path]]:
+def find_tables(root: Path) -> Mapping[str, Sequence[Path]]:
     """The Parquet files of each table: a file of its own, or all files of a folder."""
     tables: dict[str, list[Path]] = {}
     for path in sorted(root.rglob("*.parquet")):
@@ -48,7 +48,7 @@ def found(root: Path) -> Mapping[str, Sequence[Path]]:
     return tables
 
 
-def describe(name: str, files: Sequence[Path]) -> TableSample:
+def describe_table(name: str, files: Sequence[Path]) -> TableSample:
     """A table from its files' footers and a sample of its rows."""
     footers = {path: pq.read_metadata(path) for path in files}
     groups = [(path, n) for path, footer in footers.items() for n in range(footer.num_row_groups)]

@@ -15,15 +15,15 @@ from include.ml.evaluation.comparison import (
     BINARY_METRICS,
     MULTICLASS_METRICS,
     Answers,
+    BootstrapPlan,
     Gain,
     Holdout,
-    Plan,
     SliceGain,
     gains,
     slice_gains,
 )
 from include.ml.evaluation.metrics import Estimate
-from include.ml.evaluation.promotion import decide
+from include.ml.evaluation.promotion import decide_promotion
 from include.steps.contract import Step
 from include.steps.rows import Rows
 
@@ -59,12 +59,12 @@ def event_seconds(folder: Path) -> np.ndarray:
     return seconds
 
 
-def plan(rule: Promotion) -> Plan:
+def plan(rule: Promotion) -> BootstrapPlan:
     """How the rule's intervals are computed."""
-    return Plan(rule.confidence, rule.repetitions, rule.seed)
+    return BootstrapPlan(rule.confidence, rule.repetitions, rule.seed)
 
 
-def compare(step: Step, rows: Rows, holdout: Holdout, answers: Mapping[str, Answers]) -> Comparison:
+def compare_models(step: Step, rows: Rows, holdout: Holdout, answers: Mapping[str, Answers]) -> Comparison:
     """The challenger's gains over every rival in every metric, and over the champion in every slice."""
     cycle = step.description
     challenger, champion = answers["challenger"], answers.get("champion")
@@ -87,14 +87,14 @@ def compare(step: Step, rows: Rows, holdout: Holdout, answers: Mapping[str, Answ
     return Comparison(found, judged)
 
 
-def judge(step: Step, estimates: Estimates, compared: Comparison) -> dict[str, Any]:
+def judge_challenger(step: Step, estimates: Estimates, compared: Comparison) -> dict[str, Any]:
     """The content of verdict.json."""
     cycle = step.description
     found = {name: each[cycle.metric] for name, each in estimates.items()}
     over = compared.gains[cycle.metric]
     champion, over_champion = found.get("champion"), over.get("champion")
     over_baselines = {name: over[name] for name in BASELINES}
-    verdict = decide(
+    verdict = decide_promotion(
         cycle.metric, cycle.promotion.minimum_gain, over_champion, over_baselines, compared.slices
     )
     return {

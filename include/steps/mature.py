@@ -50,7 +50,7 @@ def mature(step: Step) -> dict[str, float]:
                 predictions, labels.now, cutoff, standard=standard, reference=earlier.reference
             )
             quality.append({"window": earlier.window, "monitor_key": earlier.monitor_key, **found})
-    write_json(step.output / "matured.json", {"quality": quality, "malformed": truth.faults.told()})
+    write_json(step.output / "matured.json", {"quality": quality, "malformed": truth.faults.summary()})
     metrics = {"windows": len(windows), "matured": len(quality), "malformed": truth.faults.count}
     write_manifest(step, counts={"rows_in": rows, "rows_out": rows}, metrics=metrics)
     return {"rows": rows, **metrics}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from include.ml.monitoring.alarms import AlarmRule, alarm
+from include.ml.monitoring.alarms import AlarmRule, judge_evidence
 from include.steps.contract import Step, run
 from include.steps.manifest import write_json, write_manifest
-from include.steps.monitoring.data import watch_data
-from include.steps.monitoring.quality import watch_quality
+from include.steps.monitoring.data import monitor_data
+from include.steps.monitoring.quality import monitor_quality
 
 #: what the job is told of the champion, by the names in evidence.json
 CHAMPION = {
@@ -21,7 +21,7 @@ CHAMPION = {
 
 def monitor(step: Step) -> dict[str, float]:
     """Write what was found of data and quality, and evidence.json, which holds it together."""
-    data, quality = watch_data(step), watch_quality(step)
+    data, quality = monitor_data(step), monitor_quality(step)
     metrics = {**data.pop("metrics"), **quality.pop("metrics")}
     n_rows = data["rows"]
     evidence = {
@@ -30,7 +30,7 @@ def monitor(step: Step) -> dict[str, float]:
         "champion": {name: step.parameters.get(parameter) for name, parameter in CHAMPION.items()},
         **data,
         **quality,
-        "alarm": judge(step, data, quality),
+        "alarm": judge_window(step, data, quality),
     }
     write_json(step.output / "evidence.json", evidence)
     counts = {"rows_in": n_rows, "rows_out": n_rows, "rows_quarantined": 0, "rows_duplicate": 0}
@@ -39,7 +39,7 @@ def monitor(step: Step) -> dict[str, float]:
     return {"rows_in": n_rows, **metrics}
 
 
-def judge(step: Step, data: dict[str, Any], quality: dict[str, Any]) -> dict[str, Any]:
+def judge_window(step: Step, data: dict[str, Any], quality: dict[str, Any]) -> dict[str, Any]:
     """The `alarm` of evidence.json, by the cycle's rule and what could be known at the window's end.
 
     What labels told later counts from then on, for whoever decides later: so that a window says the same
@@ -53,7 +53,7 @@ def judge(step: Step, data: dict[str, Any], quality: dict[str, Any]) -> dict[str
         separability_limit=rules.separability_limit,
         matured_share=rules.matured_share,
     )
-    return alarm(
+    return judge_evidence(
         rule,
         rows=data["rows"],
         broken=data["broken"],

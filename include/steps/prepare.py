@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from include.ml.exceptions import InvalidInput
-from include.ml.features.labels import places
+from include.ml.features.labels import class_places
 from include.steps.contract import Step, run
 from include.steps.manifest import write_manifest
 from include.steps.rows import Partition, feature_rows, find_partitions
@@ -58,7 +58,7 @@ def all_labels(step: Step, rows: pd.DataFrame) -> pd.DataFrame:
     """
     features = step.module("features")
     known = rows[rows[features.LABEL].notna() & rows["known_time"].notna()]
-    text = np.array(features.CLASSES, dtype=object)[places(known[features.LABEL], features.CLASSES)]
+    text = np.array(features.CLASSES, dtype=object)[class_places(known[features.LABEL], features.CLASSES)]
     labels = pd.Series(text, index=known.index, dtype="str")
     return pd.DataFrame({"event_id": known["event_id"], "label": labels, "known_time": known["known_time"]})
 

@@ -21,13 +21,13 @@ NAME = "report.html"
 def report(step: Step) -> dict[str, int]:
     """Write the page."""
     monitored, rule = step.required("monitored"), step.description.monitoring
-    evidence = read(monitored / "evidence.json")
+    evidence = read_document(monitored / "evidence.json")
     page = render_window(
         WindowReport(
-            report_input=read(step.required("story") / "story.json"),
+            report_input=read_document(step.required("story") / "story.json"),
             evidence=evidence,
-            distributions=read(monitored / "distributions.json"),
-            violations=read(monitored / "constraint_violations.json")["violations"],
+            distributions=read_document(monitored / "distributions.json"),
+            violations=read_document(monitored / "constraint_violations.json")["violations"],
             limits={"distance": rule.minimum_distance, "matured_share": rule.matured_share},
             private=frozenset(rule.private),
         )
@@ -38,7 +38,7 @@ def report(step: Step) -> dict[str, int]:
     return {"rows": rows, "bytes": len(page.encode())}
 
 
-def read(path: Path) -> dict[str, Any]:
+def read_document(path: Path) -> dict[str, Any]:
     """A JSON file of an input."""
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

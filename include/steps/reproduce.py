@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from include.ml.exceptions import InvalidInput
-from include.ml.models.export import reproduction
+from include.ml.models.export import compare_reproduction
 from include.steps import contract
 from include.steps.contract import Step
 from include.steps.manifest import write_json, write_manifest
@@ -26,14 +26,14 @@ from include.steps.serving.inference import Arrays
 
 def main() -> None:
     """Run as a processing job."""
-    contract.run("reproduce", work)
+    contract.run("reproduce", reproduce)
 
 
-def work(step: Step) -> Mapping[str, float]:
+def reproduce(step: Step) -> Mapping[str, float]:
     """Ask both models about every row, and say how far their answers are apart."""
     rows = read_rows(step.required("rows"), step.module("features"))
     answers = [probabilities(step, name, rows.columns) for name in ("original", "again")]
-    found = reproduction(answers[0], answers[1], read_tolerance(step))
+    found = compare_reproduction(answers[0], answers[1], read_tolerance(step))
     # JSON has no word for an infinite difference but null
     largest = found.largest if math.isfinite(found.largest) else None
     document = {**asdict(found), "largest": largest, "is_reproduced": found.is_reproduced}
@@ -61,4 +61,4 @@ def probabilities(step: Step, name: str, columns: Arrays) -> np.ndarray:
         # scikit-learn's own model: whether its export was kept is not what is asked
         model = inference.read_model(folder, prefer_onnx=False)
         classes = step.module("features").CLASSES
-        return inference.spread(model.probabilities(columns), model.signature.classes, classes)
+        return inference.spread_classes(model.probabilities(columns), model.signature.classes, classes)

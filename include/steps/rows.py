@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from include.ml.exceptions import InvalidInput
-from include.ml.features.labels import places
+from include.ml.features.labels import class_places
 from include.steps.contract import Step
 from include.steps.serving.inference import Arrays
 from include.steps.tables import read_table
@@ -54,7 +54,7 @@ def read_rows(folder: Path, features: ModuleType) -> Rows:
     frame = pd.concat([pd.read_parquet(part, columns=wanted) for part in parts], ignore_index=True)
     if frame.empty:
         raise InvalidInput(f"{folder} holds no rows. Fetch a longer period, or check the split of the cycle.")
-    labels = places(frame[features.LABEL], features.CLASSES)
+    labels = class_places(frame[features.LABEL], features.CLASSES)
     return Rows(to_columns(frame, features.SIGNATURE), labels, frame["event_id"].astype(str).to_numpy(object))
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.ml.monitoring.summaries import Column, Texts
+from include.ml.monitoring.summaries import ColumnValues, Texts
 
 #: rows that are in memory at a time
 CHUNK_ROWS = 16_384
@@ -90,17 +90,17 @@ def read_batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[p
         yield from file.iter_batches(batch_size=BATCH_ROWS, columns=columns, use_threads=False)
 
 
-def columns_of(batch: pa.RecordBatch, names: Sequence[str]) -> dict[str, Column]:
+def columns_of(batch: pa.RecordBatch, names: Sequence[str]) -> dict[str, ColumnValues]:
     """Some columns of a batch: what is no number is text."""
     return {name: _column(batch.column(name)) for name in names}
 
 
-def _column(values: pa.Array) -> Column:
+def _column(values: pa.Array) -> ColumnValues:
     kind = values.type
     if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind):
         values = values.cast(pa.float64())
     if pa.types.is_floating(values.type):
-        return cast("Column", np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.float64))
+        return cast("ColumnValues", np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.float64))
     if not pa.types.is_dictionary(kind):
         values = values.cast(pa.string()).dictionary_encode()
     codes = values.indices.fill_null(-1) if values.null_count else values.indices
@@ -111,7 +111,7 @@ def _is_string(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
-class Sample:
+class RowSample:
     """A seeded draw without replacement among rows that pass by once.
 
     :param total: how many rows there are
@@ -127,7 +127,7 @@ class Sample:
         low, high = np.searchsorted(self._places, [self._seen, self._seen + batch.num_rows])
         if low < high:
             chosen = batch.take(pa.array(self._places[low:high] - self._seen))
-            self._parts.append(plain(chosen.to_pandas()))
+            self._parts.append(decode_texts(chosen.to_pandas()))
         self._seen += batch.num_rows
 
     def frame(self) -> pd.DataFrame:
@@ -135,7 +135,7 @@ class Sample:
         return pd.concat(self._parts, ignore_index=True) if self._parts else pd.DataFrame()
 
 
-def plain(frame: pd.DataFrame) -> pd.DataFrame:
+def decode_texts(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame with texts as texts, whose dictionaries may differ from file to file."""
     coded = frame.select_dtypes("category").columns
     return frame.astype(dict.fromkeys(coded, "str"))

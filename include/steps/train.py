@@ -44,10 +44,10 @@ class Fitted:
 
 def main() -> None:
     """Run as a training job."""
-    contract.run("train", work)
+    contract.run("train", train)
 
 
-def work(step: Step) -> Mapping[str, float]:
+def train(step: Step) -> Mapping[str, float]:
     """Fit, export, measure, write; returns the metrics of the last log line."""
     threads = int(os.environ.get("FLYWHEEL_THREADS") or os.environ.get("OMP_NUM_THREADS") or 1)
     features, estimator = step.module("features"), step.module("estimator")
@@ -57,8 +57,8 @@ def work(step: Step) -> Mapping[str, float]:
     # many small products of matrices: handing them to a second thread costs more than it saves
     with threadpool_limits({"openmp": threads, "blas": 1}):
         fitted = fit(step, features, train, estimator.pipeline(step.parameters))
-        fitted, measured = judge(fitted, features, validation)
-        write(step.output, fitted)
+        fitted, measured = measure_models(fitted, features, validation)
+        write_model(step.output, fitted)
         agreement = write_onnx(step.output, fitted, features, validation)
     told = {"rows": len(train), "rows_validation": len(validation), **measured}
     # a metric is undefined where the validation rows have one class; JSON has no word for it but null
@@ -113,13 +113,13 @@ def fit(step: Step, features: ModuleType, train: Rows, pipeline: Pipeline) -> Fi
     )
 
 
-def judge(fitted: Fitted, features: ModuleType, validation: Rows) -> tuple[Fitted, dict[str, float]]:
+def measure_models(fitted: Fitted, features: ModuleType, validation: Rows) -> tuple[Fitted, dict[str, float]]:
     """Set the threshold and measure all three models on the validation rows."""
     inputs = inference.stack(fitted.signature, features.combine, validation.columns)
     found: dict[str, float] = {}
     models = {"": fitted.pipeline, "constant_": fitted.constant, "linear_": fitted.linear}
     for prefix, estimator in models.items():
-        scores = inference.spread(
+        scores = inference.spread_classes(
             from_estimator(estimator, fitted.signature)(*inputs), fitted.signature.classes, features.CLASSES
         )
         if not prefix and fitted.signature.task == "binary":
@@ -130,7 +130,7 @@ def judge(fitted: Fitted, features: ModuleType, validation: Rows) -> tuple[Fitte
     return fitted, found
 
 
-def write(folder: Path, fitted: Fitted) -> None:
+def write_model(folder: Path, fitted: Fitted) -> None:
     """Write signature, pipeline and baselines."""
     (folder / model_files.SIGNATURE).write_text(json.dumps(fitted.signature.to_json(), indent=1) + "\n")
     model_files.write_estimator(fitted.pipeline, folder / model_files.SKOPS)
@@ -151,7 +151,7 @@ def write_onnx(folder: Path, fitted: Fitted, features: ModuleType, validation: R
     except Exception as error:  # noqa: BLE001 - converter and runtime raise what they like; skops remains
         print(f"onnx=absent reason={type(error).__name__}: {error}")
         return {"kept": False, "reason": f"{type(error).__name__}: {error}"}
-    agreement = export.agreement(from_estimator(fitted.pipeline, signature)(*inputs), actual)
+    agreement = export.compare_export(from_estimator(fitted.pipeline, signature)(*inputs), actual)
     if agreement.is_close:
         (folder / model_files.ONNX).write_bytes(exported)
     print(f"onnx={'kept' if agreement.is_close else 'absent'} reason={agreement}")

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from include.ml.exceptions import InvalidInput
 from include.ml.features.splitting import PARTS, by_time, is_known
-from include.ml.monitoring.constraints import suggest
+from include.ml.monitoring.constraints import suggest_constraints
 from include.ml.monitoring.statistics import Bounds, Profile
 from include.steps.contract import Step, parse_time, run
 from include.steps.manifest import write_json, write_manifest
@@ -82,7 +82,7 @@ def write_baseline(step: Step) -> None:
         profile.add(columns_of(batch, names), batch.num_rows)
     found = profile.statistics()
     write_json(step.output / "baseline/statistics.json", found)
-    write_json(step.output / "baseline/constraints.json", suggest(found, rule.minimum_distance))
+    write_json(step.output / "baseline/constraints.json", suggest_constraints(found, rule.minimum_distance))
 
 
 def _batches(files: list[Path], columns: list[str]) -> Iterator[pa.RecordBatch]:

@@ -59,7 +59,7 @@ def test_digits_are_learnt_and_told(tmp_path: Path):
     write(tmp_path / "input/data/train", rows[:200])
     write(tmp_path / "input/data/validation", rows[200:240])
     write(tmp_path / "processing/input/holdout", rows[240:])
-    train.work(step("train", tmp_path))
+    train.train(step("train", tmp_path))
     onnx, skops = (inference.read_model(tmp_path / "model", prefer_onnx=each) for each in (True, False))
     holdout = read_rows(tmp_path / "processing/input/holdout", features)
     expected = skops.probabilities(holdout.columns)
@@ -75,11 +75,11 @@ def test_an_evaluation_of_ten_classes_is_whole(tmp_path: Path):
     write(tmp_path / "processing/input/train", rows[:200])
     write(tmp_path / "input/data/validation", rows[200:240])
     write(tmp_path / "processing/input/holdout", rows[240:])
-    train.work(step("train", tmp_path))
+    train.train(step("train", tmp_path))
     (tmp_path / "processing/input/challenger").mkdir()
     with tarfile.open(tmp_path / "processing/input/challenger/model.tar.gz", "w:gz") as tar:
         tar.add(tmp_path / "model", ".")
-    told = evaluate.work(step("evaluate", tmp_path))
+    told = evaluate.evaluate(step("evaluate", tmp_path))
     output = tmp_path / "processing/output"
     document = json.loads((output / "evaluation.json").read_text())
     verdict = json.loads((output / "verdict.json").read_text())

@@ -40,7 +40,7 @@ def window(
     lacks: str | None = None,
 ) -> Finding:
     """What monitoring finds in one simulated window, by the same functions as the job."""
-    rule = drift.Rule(
+    rule = drift.DriftRule(
         minimum_distance=RULES.minimum_distance,
         significance=RULES.significance,
         minimum_rows=RULES.minimum_rows,
@@ -53,7 +53,7 @@ def window(
     fault = {"feature": lacks or "", "check": "missing_column_check", "description": "it is missing"}
     broken = [fault] if lacks else []
     found = evidence(when, judged=rows)
-    found["alarm"] = alarms.alarm(
+    found["alarm"] = alarms.judge_evidence(
         alarms.AlarmRule(
             minimum_rows=RULES.minimum_rows,
             minimum_importance=RULES.minimum_importance,
@@ -62,7 +62,7 @@ def window(
         ),
         rows=rows,
         broken=broken,
-        features=alarms.features(drift.judge(moved, rule), IMPORTANCE),
+        features=alarms.feature_entries(drift.mark_drifted(moved, rule), IMPORTANCE),
         separability=None,
         predictions=None,
         quality=found["quality"],

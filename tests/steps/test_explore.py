@@ -33,9 +33,9 @@ def test_the_parts_of_a_step_are_its_tables(with_history: History):
     """Files of one folder are one table, whose rows are all counted."""
     job = with_history("transform", 3)
     job.run("transform", **times(3))
-    tables = explore.found(job.output)
+    tables = explore.find_tables(job.output)
     assert sorted(tables) == ["holdout", "train", "validation"]
-    train = explore.describe("train", tables["train"])
+    train = explore.describe_table("train", tables["train"])
     assert train.rows == sum(len(pd.read_parquet(path)) for path in tables["train"])
 
 
@@ -44,7 +44,7 @@ def test_a_large_table_is_sampled_from_all_over_it(tmp_path: Path):
     n = CHUNK_ROWS * 20
     frame = pd.DataFrame({"x": range(n), "y": [None if i % 4 == 0 else 1.0 for i in range(n)]})
     write_table(tmp_path / "t.parquet", frame)
-    table = explore.describe("t", [tmp_path / "t.parquet"])
+    table = explore.describe_table("t", [tmp_path / "t.parquet"])
     assert table.rows == n
     assert table.missing == {"x": 0, "y": n // 4}
     assert 0.5 * explore.SAMPLE_ROWS <= len(table.sample) <= explore.SAMPLE_ROWS + explore.GROUPS
@@ -55,7 +55,7 @@ def test_a_large_table_is_sampled_from_all_over_it(tmp_path: Path):
 def test_tables_without_rows_have_their_columns(tmp_path: Path):
     """An empty quarantine is worth knowing."""
     write_table(tmp_path / "t.parquet", pd.DataFrame({"x": pd.Series([], dtype=float)}))
-    table = explore.describe("t", [tmp_path / "t.parquet"])
+    table = explore.describe_table("t", [tmp_path / "t.parquet"])
     assert (table.rows, table.missing) == (0, {"x": 0})
 
 

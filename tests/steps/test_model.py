@@ -20,7 +20,7 @@ from include.cycles.flights import features
 from include.ml.exceptions import InvalidInput
 from include.steps.rows import read_rows
 from include.steps.serving import inference, model_files
-from include.steps.serving.payload import CSV, JSON, JSON_LINES, parse
+from include.steps.serving.payload import CSV, JSON, JSON_LINES, parse_body
 from tests.steps import model_side as side
 
 HOLDOUT = side.flights(300, seed=2)
@@ -278,7 +278,7 @@ def test_a_payload_and_a_parquet_file_give_the_same_arrays(tmp_path: Path, train
     side.write_part(tmp_path / "rows", HOLDOUT)
     signature = inference.read_model(trained / "model").signature
     offline = read_rows(tmp_path / "rows", features).columns
-    online = inference.to_arrays(signature, parse(as_csv(), CSV, signature.columns))
+    online = inference.to_arrays(signature, parse_body(as_csv(), CSV, signature.columns))
     for name, values in offline.items():
         np.testing.assert_array_equal(online[name], values)
 

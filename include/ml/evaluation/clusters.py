@@ -18,7 +18,7 @@ CLUSTERS = 5
 
 
 @dataclass(frozen=True)
-class Sample:
+class ClusteredRows:
     """A sample of one side's rows."""
 
     rows: pd.DataFrame
@@ -83,7 +83,10 @@ def bins_of(values: pd.Series, edges: NDArray[np.float64] | None) -> NDArray[np.
 
 
 def pair_of_effects(
-    name: str, edges: NDArray[np.float64] | None, sides: tuple[Sample, Sample], rows: tuple[int, int]
+    name: str,
+    edges: NDArray[np.float64] | None,
+    sides: tuple[ClusteredRows, ClusteredRows],
+    rows: tuple[int, int],
 ) -> tuple[float, float]:
     """The design effects of one feature on both sides, by the mean correlation within their samples.
 

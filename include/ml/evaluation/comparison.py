@@ -54,7 +54,7 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class Plan:
+class BootstrapPlan:
     """How an interval is computed."""
 
     #: share of repeated holdouts whose interval would hold the true gain
@@ -73,7 +73,7 @@ class Gain:
 
 
 def gains(
-    metric: str, holdout: Holdout, challenger: Answers, rivals: Mapping[str, Answers], plan: Plan
+    metric: str, holdout: Holdout, challenger: Answers, rivals: Mapping[str, Answers], plan: BootstrapPlan
 ) -> dict[str, Gain]:
     """The gain of the challenger over each rival: a paired bootstrap, in which all meet the same drawn rows.
 
@@ -82,16 +82,16 @@ def gains(
 
     >>> holdout = Holdout(np.array([0, 0, 1, 1]), np.arange(4))
     >>> right = Answers(np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.1, 0.9]]))
-    >>> gains("accuracy", holdout, right, {"itself": right}, Plan(repetitions=10))["itself"]
+    >>> gains("accuracy", holdout, right, {"itself": right}, BootstrapPlan(repetitions=10))["itself"]
     Gain(value=0.0, low=0.0, high=0.0)
     """
     order = np.argsort(holdout.event_ids, kind="stable")
     rows = holdout.only(order)
-    ours = statistic(metric, rows.labels, challenger.only(order))
-    theirs = {name: statistic(metric, rows.labels, each.only(order)) for name, each in rivals.items()}
+    ours = metric_statistic(metric, rows.labels, challenger.only(order))
+    theirs = {name: metric_statistic(metric, rows.labels, each.only(order)) for name, each in rivals.items()}
     once = np.ones((1, len(rows)))
     drawn: dict[str, list[np.ndarray]] = {name: [] for name in rivals}
-    for weights in resampling.counts(rows.labels, rows.clusters, plan.repetitions, plan.seed):
+    for weights in resampling.draw_counts(rows.labels, rows.clusters, plan.repetitions, plan.seed):
         our_values = ours(weights)
         for name, their in theirs.items():
             drawn[name].append(our_values - their(weights))
@@ -99,12 +99,14 @@ def gains(
     found = {}
     for name, their in theirs.items():
         value = float((ours(once) - their(once))[0])
-        bounds = resampling.interval(value, np.concatenate(drawn[name]), plan.confidence, n_clusters)
+        bounds = resampling.bootstrap_interval(
+            value, np.concatenate(drawn[name]), plan.confidence, n_clusters
+        )
         found[name] = Gain(value, *bounds)
     return found
 
 
-def statistic(metric: str, labels: np.ndarray, answers: Answers) -> Statistic:
+def metric_statistic(metric: str, labels: np.ndarray, answers: Answers) -> Statistic:
     """The metric of these answers as a function of how often each row counts; a loss is negated."""
     classes = answers.probabilities.shape[1]
     known = BINARY_METRICS if classes == BINARY_CLASSES else MULTICLASS_METRICS
@@ -206,7 +208,7 @@ def slice_gains(
     champion: Answers,
     groups: Mapping[str, np.ndarray],
     floor: Callable[[str], float],
-    plan: Plan,
+    plan: BootstrapPlan,
 ) -> list[SliceGain]:
     """The gain over the champion in each slice that is big enough to tell, the worst first.
 

@@ -60,14 +60,14 @@ def bootstrap(
     resamples: int = 500,
     seed: int = 0,
 ) -> dict[str, Estimate]:
-    """Every metric with its 95 % interval; `clusters` as in `resampling.counts`.
+    """Every metric with its 95 % interval; `clusters` as in `resampling.draw_counts`.
 
     The same seed draws the same rows, whichever model is measured.
     """
     values = metrics(labels, probabilities, threshold)
     parts = [
         weighted(labels, probabilities, weights, threshold)
-        for weights in resampling.counts(labels, clusters, resamples, seed)
+        for weights in resampling.draw_counts(labels, clusters, resamples, seed)
     ]
     n_clusters = None if clusters is None else len(np.unique(clusters))
     return {
@@ -77,7 +77,7 @@ def bootstrap(
 
 
 def _estimate(name: str, value: float, drawn: np.ndarray, clusters: int | None) -> Estimate:
-    bounds = resampling.interval(value, drawn, 0.95, clusters)
+    bounds = resampling.bootstrap_interval(value, drawn, 0.95, clusters)
     # a stretched interval can reach beyond what the metric can be
     low, high = np.clip(bounds, 0.0, np.inf if name.endswith("_loss") else 1.0).tolist()
     drawn = drawn[np.isfinite(drawn)]
@@ -170,7 +170,7 @@ def best_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
     return round(float(scores[order][ends[np.argmax(f1)]]), 6)
 
 
-def slices(
+def slice_metrics(
     labels: np.ndarray,
     probabilities: np.ndarray,
     groups: Mapping[str, np.ndarray],

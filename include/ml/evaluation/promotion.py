@@ -16,7 +16,7 @@ CONSTANT = "constant"
 
 
 @dataclass(frozen=True)
-class Verdict:
+class PromotionDecision:
     """Whether to promote, and why."""
 
     promote: bool
@@ -30,13 +30,13 @@ class _Finding:
     reason: str
 
 
-def decide(
+def decide_promotion(
     metric: str,
     minimum_gain: float,
     over_champion: Gain | None,
     over_baselines: Mapping[str, Gain],
     slices: Sequence[SliceGain] = (),
-) -> Verdict:
+) -> PromotionDecision:
     """Promote a challenger that surely beats the champion, spoils no slice, and beats the baselines.
 
     Parameters
@@ -54,9 +54,9 @@ def decide(
         Gains over the champion; none may be under its floor even by its upper bound.
 
     >>> sure, unsure = Gain(0.03, 0.01, 0.05), Gain(0.03, -0.01, 0.07)
-    >>> decide("roc_auc", 0.0, sure, {"constant": sure}).promote
+    >>> decide_promotion("roc_auc", 0.0, sure, {"constant": sure}).promote
     True
-    >>> decide("roc_auc", 0.0, unsure, {"constant": sure}).promote
+    >>> decide_promotion("roc_auc", 0.0, unsure, {"constant": sure}).promote
     False
     """
     findings = [_champion(metric, minimum_gain, over_champion)]
@@ -64,7 +64,7 @@ def decide(
         findings.append(_worst_slice(metric, slices))
     findings += [_baseline(metric, name, gain) for name, gain in over_baselines.items()]
     reasons = tuple(finding.reason for finding in findings)
-    return Verdict(all(finding.passes for finding in findings), reasons)
+    return PromotionDecision(all(finding.passes for finding in findings), reasons)
 
 
 def _champion(metric: str, minimum_gain: float, gain: Gain | None) -> _Finding:

@@ -11,7 +11,7 @@ from scipy import stats
 CELLS = 2**18
 
 
-def counts(
+def draw_counts(
     labels: np.ndarray, clusters: np.ndarray | None, repetitions: int, seed: int
 ) -> Iterator[np.ndarray]:
     """How often each row is drawn, in chunks of shape (draws, n) with at most about CELLS cells.
@@ -28,7 +28,7 @@ def counts(
     clusters
         Any value that rows of one cluster share, shape (n,); None when rows are independent.
 
-    >>> [each.sum(axis=1).tolist() for each in counts(np.array([0, 1, 1]), None, 2, seed=0)]
+    >>> [each.sum(axis=1).tolist() for each in draw_counts(np.array([0, 1, 1]), None, 2, seed=0)]
     [[3.0, 3.0]]
     """
     generator = np.random.default_rng(seed)
@@ -56,7 +56,7 @@ def _drawn(generator: np.random.Generator, draws: int, size: int) -> np.ndarray:
     return np.bincount(chosen.ravel(), minlength=draws * size).reshape(draws, size).astype(float)
 
 
-def interval(
+def bootstrap_interval(
     value: float, drawn: np.ndarray, confidence: float, clusters: int | None = None
 ) -> tuple[float, float]:
     """The percentile interval of what was drawn (Efron and Tibshirani 1993, chapter 13); NaN without any.
@@ -65,7 +65,7 @@ def interval(
     stretched by sqrt(k / (k - 1)) and by Student's quantile over the normal one, k being the number of
     clusters (Cameron, Gelbach and Miller 2008, section 2). With 7 clusters that is 1.35, with 100 it is 1.02.
 
-    >>> low, high = interval(0.0, np.linspace(-1, 1, 201), 0.9)
+    >>> low, high = bootstrap_interval(0.0, np.linspace(-1, 1, 201), 0.9)
     >>> round(low, 6), round(high, 6)
     (-0.9, 0.9)
     """

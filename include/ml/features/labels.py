@@ -10,7 +10,7 @@ import pandas as pd
 from include.ml.exceptions import InvalidInput
 
 
-def places(labels: pd.Series, classes: Sequence[str]) -> np.ndarray:
+def class_places(labels: pd.Series, classes: Sequence[str]) -> np.ndarray:
     """Place of each label in `classes`; a whole number is told by its digits, 1.0 and True being "1".
 
     Parameters
@@ -31,7 +31,7 @@ def places(labels: pd.Series, classes: Sequence[str]) -> np.ndarray:
 
     Examples
     --------
-    >>> places(pd.Series([1.0, 0.0, True], dtype=object), ["0", "1"]).tolist()
+    >>> class_places(pd.Series([1.0, 0.0, True], dtype=object), ["0", "1"]).tolist()
     [1, 0, 1]
     """
     codes, values = pd.factorize(labels)

@@ -106,10 +106,10 @@ def _refuse_native_categories(pipeline: Pipeline) -> None:
         )
 
 
-def agreement(expected: np.ndarray, actual: np.ndarray) -> Agreement:
+def compare_export(expected: np.ndarray, actual: np.ndarray) -> Agreement:
     """Compare probabilities, both of shape (rows, classes).
 
-    >>> agreement(np.array([[0.25, 0.75]]), np.array([[0.25, 0.75]])).is_close
+    >>> compare_export(np.array([[0.25, 0.75]]), np.array([[0.25, 0.75]])).is_close
     True
     """
     if expected.shape != actual.shape or not np.isfinite(actual).all():
@@ -134,10 +134,10 @@ class Reproduction:
         return self.rows > 0 and self.rows_beyond == 0
 
 
-def reproduction(original: np.ndarray, again: np.ndarray, tolerance: float) -> Reproduction:
+def compare_reproduction(original: np.ndarray, again: np.ndarray, tolerance: float) -> Reproduction:
     """Compare probabilities, both of shape (rows, classes); a number that is none is a difference.
 
-    >>> reproduction(np.array([[0.25, 0.75]]), np.array([[0.5, 0.5]]), 0.1).rows_beyond
+    >>> compare_reproduction(np.array([[0.25, 0.75]]), np.array([[0.5, 0.5]]), 0.1).rows_beyond
     1
     """
     rows = len(original)

@@ -43,7 +43,7 @@ def importance_shares(importance: Mapping[str, float]) -> dict[str, float]:
     return {name: value / total for name, value in held.items()}
 
 
-def features(moved: Sequence[Movement], shares: Mapping[str, float]) -> list[dict[str, Any]]:
+def feature_entries(moved: Sequence[Movement], shares: Mapping[str, float]) -> list[dict[str, Any]]:
     """The `features` of evidence.json, those first that moved far and matter.
 
     A combined attribute has no importance of its own (null): it is made of columns whose importance holds
@@ -65,7 +65,7 @@ def features(moved: Sequence[Movement], shares: Mapping[str, float]) -> list[dic
     )
 
 
-def alarm(
+def judge_evidence(
     rule: AlarmRule,
     *,
     rows: int,

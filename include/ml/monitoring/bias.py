@@ -223,7 +223,7 @@ def bias_metrics(
     members = np.eye(CELLS)[cell]
     # drawn from all rows alike: how many belong to the group is itself a matter of chance
     alike = np.zeros(len(cell), dtype=int)
-    drawn = [weights @ members for weights in resampling.counts(alike, clusters, REPETITIONS, SEED)]
+    drawn = [weights @ members for weights in resampling.draw_counts(alike, clusters, REPETITIONS, SEED)]
     whole = _facets(members.sum(axis=0, keepdims=True))
     resampled = _facets(np.concatenate(drawn))
     n_clusters = None if clusters is None else len(np.unique(clusters))
@@ -232,7 +232,7 @@ def bias_metrics(
         value = float(_of_both(metric, *whole)[0])
         low = high = float("nan")
         if np.isfinite(value):
-            low, high = resampling.interval(value, _of_both(metric, *resampled), 0.95, n_clusters)
+            low, high = resampling.bootstrap_interval(value, _of_both(metric, *resampled), 0.95, n_clusters)
         found.append({"metric": name, "value": _number(value), "low": _number(low), "high": _number(high)})
     return found
 

@@ -15,7 +15,7 @@ DOMAIN_SHARE = 0.99
 MISSING_ODDS = 3
 
 
-def suggest(statistics: Mapping[str, Any], drift_distance: float = 0.1) -> dict[str, Any]:
+def suggest_constraints(statistics: Mapping[str, Any], drift_distance: float = 0.1) -> dict[str, Any]:
     """The contents of constraints.json for a baseline's statistics.json.
 
     A private column, of which the statistics tell no values, has a type and a completeness only.
@@ -25,7 +25,7 @@ def suggest(statistics: Mapping[str, Any], drift_distance: float = 0.1) -> dict[
     --------
     >>> from include.ml.monitoring.statistics import describe_frames
     >>> import pandas as pd
-    >>> found = suggest(describe_frames([pd.DataFrame({"seats": [2.0, 4.0]})]))
+    >>> found = suggest_constraints(describe_frames([pd.DataFrame({"seats": [2.0, 4.0]})]))
     >>> found["features"][0]["num_constraints"], found["features"][0]["completeness"]
     ({'is_non_negative': True}, 0.95)
     """
@@ -50,12 +50,12 @@ def suggest(statistics: Mapping[str, Any], drift_distance: float = 0.1) -> dict[
 
 def completeness(feature: Mapping[str, Any]) -> float:
     """Share of present values in one entry of statistics.json, 0 to 1; 1 for no rows at all."""
-    common = body(feature)["common"]
+    common = statistics_of(feature)["common"]
     present, missing = common["num_present"], common["num_missing"]
     return float(present / (present + missing)) if present + missing else 1.0
 
 
-def body(feature: Mapping[str, Any]) -> Mapping[str, Any]:
+def statistics_of(feature: Mapping[str, Any]) -> Mapping[str, Any]:
     """The statistics proper of one entry, of numbers or of text."""
     found: Mapping[str, Any] = feature.get("numerical_statistics") or feature["string_statistics"]
     return found
@@ -80,7 +80,7 @@ def least_completeness(share: float) -> float:
 def _constraint(feature: Mapping[str, Any]) -> dict[str, Any]:
     least = least_completeness(completeness(feature))
     common = {"name": feature["name"], "inferred_type": feature["inferred_type"], "completeness": least}
-    told = body(feature)
+    told = statistics_of(feature)
     if feature["inferred_type"] == "String":
         values = [bucket["value"] for bucket in told["distribution"]["categorical"]["buckets"]]
         # an incomplete list would call known values new

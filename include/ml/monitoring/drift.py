@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from include.ml.monitoring.constraints import body
+from include.ml.monitoring.constraints import statistics_of
 
 #: categories of which fewer are expected are counted together, or the chi-squared distribution does not hold
 EXPECTED = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
+class DriftRule:
     """When a feature has drifted."""
 
     #: from this distance on, 0 to 1 ...
@@ -68,13 +68,13 @@ class Side:
 
 def bucket_edges(feature: Mapping[str, Any]) -> NDArray[np.float64]:
     """The bounds of a number's buckets in statistics.json, n + 1 for n buckets."""
-    buckets = body(feature)["distribution"]["kll"]["buckets"]
+    buckets = statistics_of(feature)["distribution"]["kll"]["buckets"]
     return np.array([buckets[0]["lower_bound"], *(bucket["upper_bound"] for bucket in buckets)])
 
 
 def bucket_counts(feature: Mapping[str, Any]) -> NDArray[np.int64]:
     """The counts of a baseline's buckets, with none below the first and above the last one."""
-    buckets = body(feature)["distribution"]["kll"]["buckets"]
+    buckets = statistics_of(feature)["distribution"]["kll"]["buckets"]
     return np.array([0, *(int(bucket["count"]) for bucket in buckets), 0])
 
 
@@ -214,7 +214,7 @@ def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
     return corrected
 
 
-def judge(found: Collection[Movement], rule: Rule) -> list[Movement]:
+def mark_drifted(found: Collection[Movement], rule: DriftRule) -> list[Movement]:
     """Correct the p-values for each other, and say which features have drifted.
 
     Of a text's distance, the part that chance alone brings about is not taken for an effect.
@@ -227,7 +227,7 @@ def judge(found: Collection[Movement], rule: Rule) -> list[Movement]:
     ]
 
 
-def _is_large(found: Movement, rule: Rule) -> bool:
+def _is_large(found: Movement, rule: DriftRule) -> bool:
     return found.distance - found.by_chance >= rule.minimum_distance
 
 
@@ -235,7 +235,7 @@ def movements(
     baseline: Mapping[str, Any],
     current: Mapping[str, Any],
     counts: Mapping[str, NDArray[np.int64]],
-    rule: Rule,
+    rule: DriftRule,
     *,
     without: Collection[str] = (),
     design_effects: Mapping[str, tuple[float, float]] | None = None,
@@ -259,25 +259,25 @@ def movements(
         name = before["name"]
         if name in without or name not in now or is_text(before) != is_text(now[name]):
             continue
-        if min(present(before), present(now[name])) < max(rule.minimum_rows, 1):
+        if min(count_present(before), count_present(now[name])) < max(rule.minimum_rows, 1):
             continue
         pair = effects.get(name, (1.0, 1.0))
         if is_text(before) and categories(before):
             found.append(of_texts(name, categories(before), categories(now[name]), pair))
-        elif not is_text(before) and body(before)["distribution"]["kll"]["buckets"]:
+        elif not is_text(before) and statistics_of(before)["distribution"]["kll"]["buckets"]:
             inside = bucket_counts(before)
             found.append(of_numbers(name, Side(inside, pair[0]), Side(counts[name], pair[1])))
-    return judge(found, rule)
+    return mark_drifted(found, rule)
 
 
 def categories(feature: Mapping[str, Any]) -> dict[str, int]:
     """Counts by category of a text feature in statistics.json."""
-    return {b["value"]: b["count"] for b in body(feature)["distribution"]["categorical"]["buckets"]}
+    return {b["value"]: b["count"] for b in statistics_of(feature)["distribution"]["categorical"]["buckets"]}
 
 
-def present(feature: Mapping[str, Any]) -> int:
+def count_present(feature: Mapping[str, Any]) -> int:
     """Rows that have a value."""
-    return int(body(feature)["common"]["num_present"])
+    return int(statistics_of(feature)["common"]["num_present"])
 
 
 def is_text(feature: Mapping[str, Any]) -> bool:

@@ -18,7 +18,7 @@ import numpy as np
 from scipy import optimize, special
 
 from include.ml.evaluation import metrics, resampling
-from include.ml.monitoring.judging import number
+from include.ml.monitoring.judging import finite_or_none
 
 #: maps fitted to resampled holdouts, behind an interval of the estimate
 DRAWS = 100
@@ -61,7 +61,7 @@ def calibration_map(
     """
     labels, scores = np.asarray(labels, dtype=float), np.asarray(scores, dtype=float)
     a, b, c = _fit_once(labels, scores).tolist()
-    resampled = resampling.counts(labels.astype(int), clusters, DRAWS, SEED)
+    resampled = resampling.draw_counts(labels.astype(int), clusters, DRAWS, SEED)
     draws = [np.round(numbers, 6).tolist() for numbers in _fit(labels, scores, resampled)]
     return {
         "kind": "beta",
@@ -145,12 +145,12 @@ def calibration_error(
     drawn = np.concatenate(
         [
             np.abs(weights @ parts).sum(axis=1) / weights.sum(axis=1)
-            for weights in resampling.counts(labels.astype(int), clusters, ERROR_DRAWS, SEED)
+            for weights in resampling.draw_counts(labels.astype(int), clusters, ERROR_DRAWS, SEED)
         ]
     )
     n_clusters = None if clusters is None else len(np.unique(clusters))
-    low, high = np.clip(resampling.interval(value, drawn, 0.95, n_clusters), 0, 1).tolist()
-    return {"value": value, "low": number(min(low, value)), "high": number(max(high, value))}
+    low, high = np.clip(resampling.bootstrap_interval(value, drawn, 0.95, n_clusters), 0, 1).tolist()
+    return {"value": value, "low": finite_or_none(min(low, value)), "high": finite_or_none(max(high, value))}
 
 
 def _unseen(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray | None) -> np.ndarray:
@@ -164,7 +164,7 @@ def _unseen(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray | None)
     return found
 
 
-def estimate(
+def estimate_quality(
     calibration: Mapping[str, Any], scores: np.ndarray, is_positive: np.ndarray | None, metric: str
 ) -> dict[str, Any] | None:
     """Expected accuracy and, of two classes, area under the ROC curve of unlabelled answers.
@@ -195,15 +195,15 @@ def estimate(
     chosen = _area if metric == "roc_auc" else _accuracy
     value = chosen(calibrated(numbers, answers.scores), answers)
     drawn = np.array([chosen(calibrated(draw, answers.scores), answers) for draw in calibration["draws"]])
-    low, high = resampling.interval(value, drawn, 0.95, calibration["clusters"])
+    low, high = resampling.bootstrap_interval(value, drawn, 0.95, calibration["clusters"])
     error, probabilities = calibration["calibration_error"], calibrated(numbers, answers.scores)
     return {
         "method": "confidence",
         "metric": metric,
-        "value": number(value),
-        "low": number(max(low, 0.0)),
-        "high": number(min(high, 1.0)),
-        "accuracy": number(_accuracy(probabilities, answers)),
+        "value": finite_or_none(value),
+        "low": finite_or_none(max(low, 0.0)),
+        "high": finite_or_none(min(high, 1.0)),
+        "accuracy": finite_or_none(_accuracy(probabilities, answers)),
         "positive_share": None if is_positive is None else float(answers.rows @ probabilities / len(scores)),
         "rows": len(scores),
         "calibration_error": error["value"],

@@ -126,7 +126,7 @@ def labels_at(history: pd.DataFrame, cutoff: datetime) -> pd.DataFrame:
     return known.drop_duplicates("event_id", keep="last")[list(COLUMNS)].reset_index(drop=True)
 
 
-def coverage(events: pd.DataFrame, history: pd.DataFrame, end: datetime) -> dict[str, Any]:
+def label_coverage(events: pd.DataFrame, history: pd.DataFrame, end: datetime) -> dict[str, Any]:
     """How many events have labels, how old they were when the labels came, and how many were corrected.
 
     Parameters

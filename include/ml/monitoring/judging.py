@@ -13,7 +13,7 @@ import pandas as pd
 
 from include.ml.evaluation import comparison, resampling
 from include.ml.evaluation.comparison import Answers, Statistic
-from include.ml.features.labels import places
+from include.ml.features.labels import class_places
 from include.ml.monitoring.ground_truth import labels_at
 
 #: a slice of fewer judged rows tells more of chance than of the model
@@ -134,9 +134,9 @@ def quality_at(
         "metric": standard.metric,
         "judged": len(judged),
         "coverage": coverage,
-        "value": number(value),
-        "low": number(low),
-        "high": number(high),
+        "value": finite_or_none(value),
+        "low": finite_or_none(low),
+        "high": finite_or_none(high),
         "reference": {name: reference.get(name) for name in ("value", "low", "high")} if reference else None,
         "is_worse": is_worse,
     }
@@ -148,13 +148,13 @@ def measured(judged: pd.DataFrame, standard: Standard) -> tuple[float, float, fl
     if statistic is None:
         return float("nan"), float("nan"), float("nan")
     value = float(statistic(np.ones((1, len(truth))))[0])
-    clusters = blocks(judged["event_time"], standard.block_s)
+    clusters = time_blocks(judged["event_time"], standard.block_s)
     drawn = [
         statistic(weights)
-        for weights in resampling.counts(truth, clusters, standard.repetitions, standard.seed)
+        for weights in resampling.draw_counts(truth, clusters, standard.repetitions, standard.seed)
     ]
     n_clusters = None if clusters is None else len(np.unique(clusters))
-    low, high = resampling.interval(value, np.concatenate(drawn), 0.95, n_clusters)
+    low, high = resampling.bootstrap_interval(value, np.concatenate(drawn), 0.95, n_clusters)
     # a stretched interval can reach beyond what a share can be
     return value, float(np.clip(low, 0, 1)), float(np.clip(high, 0, 1))
 
@@ -164,7 +164,7 @@ def statistic_of(judged: pd.DataFrame, standard: Standard) -> tuple[Statistic | 
 
     An answer is right by what it said: each model has a threshold of its own.
     """
-    truth = places(judged["truth"], standard.classes) if len(judged) else np.empty(0, dtype=np.intp)
+    truth = class_places(judged["truth"], standard.classes) if len(judged) else np.empty(0, dtype=np.intp)
     if not len(judged):
         return None, truth
     if standard.metric == "accuracy":
@@ -174,10 +174,10 @@ def statistic_of(judged: pd.DataFrame, standard: Standard) -> tuple[Statistic | 
         return None, truth
     score = judged["score"].to_numpy(dtype=float)
     answers = Answers(np.column_stack([1 - score, score]))
-    return comparison.statistic(standard.metric, truth, answers), truth
+    return comparison.metric_statistic(standard.metric, truth, answers), truth
 
 
-def blocks(times: pd.Series, block_s: int | None) -> np.ndarray | None:
+def time_blocks(times: pd.Series, block_s: int | None) -> np.ndarray | None:
     """Which stretch of time each event belongs to; None where rows are independent."""
     if block_s is None:
         return None
@@ -185,7 +185,7 @@ def blocks(times: pd.Series, block_s: int | None) -> np.ndarray | None:
     return np.asarray(seconds // block_s)
 
 
-def number(value: float) -> float | None:
+def finite_or_none(value: float) -> float | None:
     """The number as JSON has it."""
     return float(value) if np.isfinite(value) else None
 
@@ -211,4 +211,4 @@ def slice_scores(
 def evaluation_of(judged: pd.DataFrame, standard: Standard) -> float | None:
     """The metric of judged answers without an interval."""
     statistic, truth = statistic_of(judged, standard)
-    return None if statistic is None else number(float(statistic(np.ones((1, len(truth))))[0]))
+    return None if statistic is None else finite_or_none(float(statistic(np.ones((1, len(truth))))[0]))

@@ -50,7 +50,7 @@ def model_quality(
         said = scored["label"].map(places).to_numpy(dtype=int)
         is_ranked = task == "binary" and len(np.unique(truth)) == BOTH
         score = scored["score"].to_numpy(dtype=float) if is_ranked else None
-        drawn = resampling.counts(truth, clusters, RESAMPLES, SEED)
+        drawn = resampling.draw_counts(truth, clusters, RESAMPLES, SEED)
         values |= _with_deviations(
             _measure(truth, said, classes=len(classes), score=score, task=task), drawn, len(truth)
         )
@@ -71,7 +71,7 @@ def _measure(
     cells = np.eye(classes**2)[truth * classes + said]
     area = None
     if score is not None:
-        area = comparison.statistic("roc_auc", truth, Answers(np.column_stack([1 - score, score])))
+        area = comparison.metric_statistic("roc_auc", truth, Answers(np.column_stack([1 - score, score])))
 
     def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
         matrices = (weights @ cells).reshape(len(weights), classes, classes)

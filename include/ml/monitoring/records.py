@@ -28,7 +28,7 @@ class Faults:
     --------
     >>> faults = Faults()
     >>> faults.add("10/a.jsonl", 3, MalformedError("it is cut off"))
-    >>> faults.told()
+    >>> faults.summary()
     {'count': 1, 'examples': ['10/a.jsonl, line 3: it is cut off']}
     """
 
@@ -42,7 +42,7 @@ class Faults:
         if len(self._examples) < EXAMPLES:
             self._examples.append(f"{file}, line {line}: {error}")
 
-    def told(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, Any]:
         """How many there were, and which were the first."""
         return {"count": self.count, "examples": list(self._examples)}
 

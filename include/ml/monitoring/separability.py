@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from include.ml.evaluation.clusters import Sample
+from include.ml.evaluation.clusters import ClusteredRows
 
 FOLDS = 5
 #: texts that are told apart; rarer ones are one
@@ -48,7 +48,9 @@ class Trial:
     influence: NDArray[np.float64]
 
 
-def separability(baseline: Sample, current: Sample, *, seed: int = 0) -> Separability | None:
+def measure_separability(
+    baseline: ClusteredRows, current: ClusteredRows, *, seed: int = 0
+) -> Separability | None:
     """Cross-validated area under the curve of a classifier that tells `current` from `baseline`.
 
     Returns

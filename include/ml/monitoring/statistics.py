@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from include.ml.exceptions import InvalidInput
 from include.ml.monitoring.summaries import (
-    Column,
     Columns,
+    ColumnValues,
     NumberSummary,
     Texts,
     TextSummary,
@@ -57,11 +57,11 @@ class Profile:
             summary = self.columns[name]
             if isinstance(summary, TextSummary) != isinstance(column, Texts):
                 raise InvalidInput(
-                    f"Column {name} holds numbers in one file and texts in another. Run prepare again."
+                    f"ColumnValues {name} holds numbers in one file and texts in another. Run prepare again."
                 )
             summary.add(cast("Any", column))
 
-    def _summary(self, name: str, column: Column) -> Summary:
+    def _summary(self, name: str, column: ColumnValues) -> Summary:
         is_private = name in self._private
         if isinstance(column, Texts):
             return TextSummary(frozenset(self._known.get(name, ())), is_private)

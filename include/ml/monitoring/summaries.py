@@ -27,12 +27,12 @@ class Texts:
     values: Sequence[str]
 
 
-Column = NDArray[np.float64] | Texts
+ColumnValues = NDArray[np.float64] | Texts
 #: columns of equal length; a missing number is NaN
-Columns = Mapping[str, Column]
+Columns = Mapping[str, ColumnValues]
 
 
-def columns_of(frame: pd.DataFrame) -> dict[str, Column]:
+def columns_of(frame: pd.DataFrame) -> dict[str, ColumnValues]:
     """The columns of a frame: what is no number is text.
 
     Examples
@@ -44,7 +44,7 @@ def columns_of(frame: pd.DataFrame) -> dict[str, Column]:
     return {str(name): _column(frame[name]) for name in frame.columns}
 
 
-def _column(values: pd.Series) -> Column:
+def _column(values: pd.Series) -> ColumnValues:
     if pd.api.types.is_numeric_dtype(values.dtype):
         return values.to_numpy(dtype=np.float64, na_value=np.nan)
     codes, texts = pd.factorize(values)

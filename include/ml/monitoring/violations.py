@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from include.ml.monitoring.constraints import body, completeness
-from include.ml.monitoring.drift import Movement, categories, is_text, present
+from include.ml.monitoring.constraints import completeness, statistics_of
+from include.ml.monitoring.drift import Movement, categories, count_present, is_text
 
 #: values quoted in a description
 QUOTED = 5
@@ -82,7 +82,7 @@ def _broken(
         yield violation(name, "missing_column_check", "The baseline has this column, the rows have not.")
         return
     # a column without a value has no type of its own
-    if present(now) and not _fits(rule["inferred_type"], now["inferred_type"]):
+    if count_present(now) and not _fits(rule["inferred_type"], now["inferred_type"]):
         text = f"The baseline has {rule['inferred_type']} values, the rows have {now['inferred_type']}."
         yield violation(name, "data_type_check", text)
         return
@@ -96,14 +96,14 @@ def _broken(
 def _outside(
     rule: Mapping[str, Any], now: Mapping[str, Any], config: Mapping[str, Any]
 ) -> Iterator[Violation]:
-    if rule.get("num_constraints", {}).get("is_non_negative") and body(now).get("min", 0.0) < 0:
-        text = f"The smallest value is {body(now)['min']:g}; the baseline has none below 0."
+    if rule.get("num_constraints", {}).get("is_non_negative") and statistics_of(now).get("min", 0.0) < 0:
+        text = f"The smallest value is {statistics_of(now)['min']:g}; the baseline has none below 0."
         yield violation(rule["name"], "range_check", text)
-    if "string_constraints" not in rule or not present(now) or not is_text(now):
+    if "string_constraints" not in rule or not count_present(now) or not is_text(now):
         return
     known = set(rule["string_constraints"]["domains"])
     new = {value: n for value, n in categories(now).items() if value not in known}
-    share = 1 - sum(new.values()) / present(now)
+    share = 1 - sum(new.values()) / count_present(now)
     if share < config["domain_content_threshold"]:
         quoted = ", ".join(sorted(new, key=lambda value: (-new[value], value))[:QUOTED])
         text = f"{len(new)} new values, in {1 - share:.1%} of the rows: {quoted}."

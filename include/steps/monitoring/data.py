@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 
 from include.ml.evaluation import clusters
-from include.ml.evaluation.clusters import Sample
+from include.ml.evaluation.clusters import ClusteredRows
 from include.ml.exceptions import InvalidInput
 from include.ml.monitoring import alarms, constraints, drift, violations
 from include.ml.monitoring.drift import Side
 from include.ml.monitoring.judging import once_each
-from include.ml.monitoring.separability import separability
+from include.ml.monitoring.separability import measure_separability
 from include.ml.monitoring.statistics import Profile
 from include.ml.monitoring.summaries import histogram
 from include.steps import tables
@@ -63,7 +63,7 @@ class Current:
     sample: pd.DataFrame
 
 
-def watch_data(step: Step) -> dict[str, Any]:
+def monitor_data(step: Step) -> dict[str, Any]:
     """Write statistics, constraints, violations and distributions; what evidence.json says of the data.
 
     Returns `rows`, `broken`, `features`, `separability`, `predictions`, and `metrics` for the manifest.
@@ -71,23 +71,23 @@ def watch_data(step: Step) -> dict[str, Any]:
     baseline = read_baseline(step)
     current = read_rows(step, baseline)
     now = current.profile.statistics()
-    sides = samples(step, baseline, current)
+    sides = clustered_samples(step, baseline, current)
     broken = violations.faults(violations.violations(baseline.constraints, now, []))
     without = {each["feature"] for each in broken}
     moved = movements(step, baseline, current, sides, without)
     found = violations.violations(baseline.constraints, now, moved)
-    predictions, answers = watch_predictions(step, baseline.monitoring.get("predictions"))
+    predictions, answers = monitor_predictions(step, baseline.monitoring.get("predictions"))
     write_json(step.output / "statistics.json", now)
     rule = step.description.monitoring
-    write_json(step.output / "constraints.json", constraints.suggest(now, rule.minimum_distance))
+    write_json(step.output / "constraints.json", constraints.suggest_constraints(now, rule.minimum_distance))
     write_json(step.output / "constraint_violations.json", {"violations": found})
     spread = {"features": distributions(baseline, current), "predictions": answers}
     write_json(step.output / "distributions.json", spread)
     return {
         "rows": current.profile.rows,
         "broken": broken,
-        "features": alarms.features(moved, importance(step, baseline)),
-        "separability": told_apart(step, sides, without),
+        "features": alarms.feature_entries(moved, importance_shares(step, baseline)),
+        "separability": separability_entry(step, sides, without),
         "predictions": predictions,
         "metrics": {
             "violations": len(found),
@@ -121,7 +121,7 @@ def read_rows(step: Step, baseline: Baseline) -> Current:
     files = sorted((step.required("prepared") / "rows").glob("*.parquet"))
     known = {n: list(drift.categories(each)) for n, each in baseline.features.items() if drift.is_text(each)}
     profile = Profile(baseline.edges, known, step.description.monitoring.private)
-    sample = tables.Sample(tables.count_rows(files), SAMPLE_ROWS)
+    sample = tables.RowSample(tables.count_rows(files), SAMPLE_ROWS)
     for path in files:
         for batch in tables.read_batches(path):
             names = [name for name in batch.schema.names if name not in IDENTITY]
@@ -130,14 +130,16 @@ def read_rows(step: Step, baseline: Baseline) -> Current:
     return Current(profile, sample.frame())
 
 
-def samples(step: Step, baseline: Baseline, current: Current) -> tuple[Sample, Sample] | None:
+def clustered_samples(
+    step: Step, baseline: Baseline, current: Current
+) -> tuple[ClusteredRows, ClusteredRows] | None:
     """A sample of both sides; None if a side has no row, or no time to know its clusters by."""
     block, reference = step.description.promotion.block, baseline.reference
     if reference is None or reference.empty or current.sample.empty:
         return None
     if block is not None and TIME not in reference:
         return None
-    before, now = (Sample(rows, cluster_codes(rows, block)) for rows in (reference, current.sample))
+    before, now = (ClusteredRows(rows, cluster_codes(rows, block)) for rows in (reference, current.sample))
     return before, now
 
 
@@ -154,17 +156,17 @@ def movements(
     step: Step,
     baseline: Baseline,
     current: Current,
-    sides: tuple[Sample, Sample] | None,
+    sides: tuple[ClusteredRows, ClusteredRows] | None,
     without: set[str],
 ) -> list[drift.Movement]:
     """How far each feature has moved, in rows that are worth what their clusters leave of them."""
     rule, now = step.description.monitoring, current.profile.statistics()
-    present = {feature["name"]: drift.present(feature) for feature in now["features"]}
+    present = {feature["name"]: drift.count_present(feature) for feature in now["features"]}
     effects = {}
     if sides and step.description.promotion.block is not None:
         effects = {
             name: clusters.pair_of_effects(
-                name, baseline.edges.get(name), sides, (drift.present(each), present[name])
+                name, baseline.edges.get(name), sides, (drift.count_present(each), present[name])
             )
             for name, each in baseline.features.items()
             if name not in without and all(name in side.rows for side in sides)
@@ -173,7 +175,7 @@ def movements(
         baseline.statistics,
         now,
         current.profile.counts(),
-        drift.Rule(
+        drift.DriftRule(
             minimum_distance=rule.minimum_distance,
             significance=rule.significance,
             minimum_rows=rule.minimum_rows,
@@ -183,13 +185,15 @@ def movements(
     )
 
 
-def importance(step: Step, baseline: Baseline) -> dict[str, float]:
+def importance_shares(step: Step, baseline: Baseline) -> dict[str, float]:
     """Each column's share of what the model rests on; all alike, if its evaluation did not tell."""
     signature = dict.fromkeys(step.module("features").SIGNATURE, 0.0)
     return alarms.importance_shares(baseline.monitoring.get("importance") or signature)
 
 
-def told_apart(step: Step, sides: tuple[Sample, Sample] | None, without: set[str]) -> dict[str, Any] | None:
+def separability_entry(
+    step: Step, sides: tuple[ClusteredRows, ClusteredRows] | None, without: set[str]
+) -> dict[str, Any] | None:
     """The `separability` of evidence.json; null where it is not asked, or cannot be told."""
     rule = step.description.monitoring
     if sides is None or rule.separability_limit is None:
@@ -197,8 +201,8 @@ def told_apart(step: Step, sides: tuple[Sample, Sample] | None, without: set[str
     if min(len(side.rows) for side in sides) < rule.minimum_rows:
         return None
     dropped = [TIME, *without]
-    found = separability(
-        *(Sample(side.rows.drop(columns=dropped, errors="ignore"), side.clusters) for side in sides)
+    found = measure_separability(
+        *(ClusteredRows(side.rows.drop(columns=dropped, errors="ignore"), side.clusters) for side in sides)
     )
     if found is None:
         return None
@@ -233,14 +237,14 @@ def shares_of(counts: list[int]) -> list[float]:
 
 
 def _spread(feature: dict[str, Any]) -> bool:
-    told = constraints.body(feature)["distribution"]
+    told = constraints.statistics_of(feature)["distribution"]
     return bool((told.get("kll") or told.get("categorical"))["buckets"])
 
 
 Found = tuple[dict[str, Any] | None, dict[str, Any] | None]
 
 
-def watch_predictions(step: Step, baseline: Mapping[str, Any] | None) -> Found:
+def monitor_predictions(step: Step, baseline: Mapping[str, Any] | None) -> Found:
     """The `predictions` of evidence.json and of distributions.json; null if a side has no answers.
 
     :param baseline: the `predictions` of monitoring.json
@@ -249,11 +253,11 @@ def watch_predictions(step: Step, baseline: Mapping[str, Any] | None) -> Found:
     if baseline is None or answers.empty:
         return None, None
     is_number = baseline["kind"] == "number"
-    bins, counts, spread = numbers(answers, baseline) if is_number else texts(answers, baseline)
+    bins, counts, spread = bin_scores(answers, baseline) if is_number else bin_labels(answers, baseline)
     before = np.array(baseline["counts"])
     pair = (
         Side(before, baseline["design_effect"]),
-        Side(counts, worth(step, answers, bins, baseline)),
+        Side(counts, answers_design_effect(step, answers, bins, baseline)),
     )
     moved = _moved(is_number, pair)
     rule = step.description.monitoring
@@ -276,7 +280,7 @@ def _moved(is_number: bool, pair: tuple[Side, Side]) -> drift.Movement:  # noqa:
     return drift.of_texts("predictions", before, now, (pair[0].design_effect, pair[1].design_effect))
 
 
-def numbers(
+def bin_scores(
     answers: pd.DataFrame, baseline: Mapping[str, Any]
 ) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
     """The scores' buckets, their counts, and what a figure needs besides."""
@@ -286,7 +290,7 @@ def numbers(
     return bins, counts, {"kind": "number", "edges": baseline["edges"]}
 
 
-def texts(
+def bin_labels(
     answers: pd.DataFrame, baseline: Mapping[str, Any]
 ) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
     """The labels' places, their counts, and what a figure needs besides."""
@@ -295,7 +299,9 @@ def texts(
     return bins, np.bincount(bins, minlength=len(values)), {"kind": "text", "values": values}
 
 
-def worth(step: Step, answers: pd.DataFrame, bins: np.ndarray, baseline: Mapping[str, Any]) -> float:
+def answers_design_effect(
+    step: Step, answers: pd.DataFrame, bins: np.ndarray, baseline: Mapping[str, Any]
+) -> float:
     """By how many times the window's answers are worth less than independent ones."""
     block = step.description.promotion.block
     if block is None:

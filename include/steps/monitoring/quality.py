@@ -16,7 +16,7 @@ from include.ml.exceptions import InvalidInput
 from include.ml.features.labels import as_text
 from include.ml.monitoring import judging
 from include.ml.monitoring.bias import bias_metrics
-from include.ml.monitoring.estimation import estimate
+from include.ml.monitoring.estimation import estimate_quality
 from include.ml.monitoring.judging import Standard
 from include.ml.monitoring.quality import model_quality
 from include.steps.contract import Step
@@ -39,7 +39,7 @@ class Window:
     standard: Standard
 
 
-def watch_quality(step: Step) -> dict[str, Any]:
+def monitor_quality(step: Step) -> dict[str, Any]:
     """Judge the predictions at each cut-off, and write model_quality.json by the last.
 
     Returns `quality`, `online`, `estimate`, `bias` and `slices` for evidence.json, and `metrics` for the
@@ -47,14 +47,14 @@ def watch_quality(step: Step) -> dict[str, Any]:
     """
     window = read_window(step)
     judged = judging.judged_at(window.predictions, window.labels, window.cutoffs[-1])
-    metrics = write_quality(step, judged, judging.blocks(judged["event_time"], window.standard.block_s))
+    metrics = write_quality(step, judged, judging.time_blocks(judged["event_time"], window.standard.block_s))
     rows = read_columns(step, judged)
     return {
-        "quality": entries(step, window, window.predictions),
-        "online": entries(step, window, window.online) if len(window.online) else [],
-        "estimate": estimated(step, window.predictions),
-        "bias": biases(step, judged, rows, window.standard),
-        "slices": slices(step, judged, rows, window.standard),
+        "quality": quality_entries(step, window, window.predictions),
+        "online": quality_entries(step, window, window.online) if len(window.online) else [],
+        "estimate": estimate_entry(step, window.predictions),
+        "bias": bias_entries(step, judged, rows, window.standard),
+        "slices": slice_entries(step, judged, rows, window.standard),
         "metrics": {"scored": len(window.predictions), "judged": len(judged), **metrics},
     }
 
@@ -69,11 +69,11 @@ def read_window(step: Step) -> Window:
     chosen = judging.once_each(predictions)
     is_online = predictions["source"] == "online"
     beside = predictions[is_online] if not is_online.all() else predictions.iloc[:0]
-    cutoffs = judging.cutoffs(labels["known_time"], ends(step, labels["known_time"]))
+    cutoffs = judging.cutoffs(labels["known_time"], window_ends(step, labels["known_time"]))
     return Window(chosen, beside.reset_index(drop=True), labels, cutoffs, read_standard(step))
 
 
-def ends(step: Step, known_times: pd.Series) -> list[datetime]:
+def window_ends(step: Step, known_times: pd.Series) -> list[datetime]:
     """The window's end and those after it, until every label was known."""
     found = [step.end]
     last = known_times.max()
@@ -83,7 +83,7 @@ def ends(step: Step, known_times: pd.Series) -> list[datetime]:
     return found
 
 
-def entries(step: Step, window: Window, predictions: pd.DataFrame) -> list[dict[str, Any]]:
+def quality_entries(step: Step, window: Window, predictions: pd.DataFrame) -> list[dict[str, Any]]:
     """The entries of `quality`, one for each cut-off."""
     reference = read_reference(step.required("evaluated"), window.standard.metric)
     return [
@@ -92,14 +92,14 @@ def entries(step: Step, window: Window, predictions: pd.DataFrame) -> list[dict[
     ]
 
 
-def estimated(step: Step, predictions: pd.DataFrame) -> dict[str, Any] | None:
+def estimate_entry(step: Step, predictions: pd.DataFrame) -> dict[str, Any] | None:
     """What the answers are worth by their scores, if the champion's evaluation left a calibration."""
     calibration = read_calibration(step.required("evaluated"))
     if calibration is None:
         return None
     cycle, positive = step.description, step.module("features").CLASSES[-1]
     is_positive = (predictions["label"] == positive).to_numpy(bool) if cycle.task == "binary" else None
-    return estimate(calibration, predictions["score"].to_numpy(float), is_positive, cycle.metric)
+    return estimate_quality(calibration, predictions["score"].to_numpy(float), is_positive, cycle.metric)
 
 
 def write_quality(step: Step, judged: pd.DataFrame, clusters: np.ndarray | None) -> dict[str, float]:
@@ -124,15 +124,17 @@ def read_columns(step: Step, judged: pd.DataFrame) -> pd.DataFrame:
         there = sorted(wanted & set(pq.read_schema(path).names))
         parts.append(read_table(path, ["event_id", *there]).set_index("event_id"))
     rows = pd.concat(parts).reindex(judged["event_id"])
-    return pd.DataFrame({name: texts(column) for name, column in rows.items()}, index=rows.index)
+    return pd.DataFrame({name: facet_texts(column) for name, column in rows.items()}, index=rows.index)
 
 
-def texts(column: pd.Series) -> pd.Series:
+def facet_texts(column: pd.Series) -> pd.Series:
     """The column's values as a facet writes them: 1.0 is "1"."""
     return column.map({value: as_text(value) for value in column.dropna().unique().tolist()}).astype(object)
 
 
-def slices(step: Step, judged: pd.DataFrame, rows: pd.DataFrame, standard: Standard) -> list[dict[str, Any]]:
+def slice_entries(
+    step: Step, judged: pd.DataFrame, rows: pd.DataFrame, standard: Standard
+) -> list[dict[str, Any]]:
     """The metric by slice; the values of a private column are told nobody."""
     told = set(rows.columns) - set(step.description.monitoring.private)
     columns = [column for column in step.module("estimator").SLICES if column in told]
@@ -140,15 +142,17 @@ def slices(step: Step, judged: pd.DataFrame, rows: pd.DataFrame, standard: Stand
     return judging.slice_scores(judged, groups, standard)
 
 
-def biases(step: Step, judged: pd.DataFrame, rows: pd.DataFrame, standard: Standard) -> list[dict[str, Any]]:
+def bias_entries(
+    step: Step, judged: pd.DataFrame, rows: pd.DataFrame, standard: Standard
+) -> list[dict[str, Any]]:
     """The bias metrics of each declared facet, for two classes; of a lacking column all are null."""
     if step.description.task != "binary":
         return []
     positive = standard.classes[-1]
-    clusters = judging.blocks(judged["event_time"], standard.block_s)
+    clusters = judging.time_blocks(judged["event_time"], standard.block_s)
     found = []
     for facet in step.description.monitoring.facets:
-        chosen, is_group = members(facet, rows)
+        chosen, is_group = facet_members(facet, rows)
         measured = bias_metrics(
             is_group,
             (judged["truth"] == positive).to_numpy(bool)[chosen],
@@ -159,7 +163,7 @@ def biases(step: Step, judged: pd.DataFrame, rows: pd.DataFrame, standard: Stand
     return found
 
 
-def members(facet: Facet, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def facet_members(facet: Facet, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Which rows tell whether they belong to a facet's group, and which of those do."""
     if facet.column not in rows:
         return np.zeros(0, dtype=int), np.zeros(0, dtype=bool)

@@ -17,7 +17,7 @@ from include.ml.monitoring.judging import Standard
 from include.ml.monitoring.summaries import histogram, quantile_edges
 from include.steps.contract import Step
 from include.steps.manifest import write_json
-from include.steps.tables import Sample, count_rows, read_batches, write_table
+from include.steps.tables import RowSample, count_rows, read_batches, write_table
 
 MONITORING, REFERENCE = "monitoring.json", "reference.parquet"
 #: training rows that stand for all of them
@@ -26,7 +26,7 @@ SAMPLE_ROWS = 5000
 TIME = "event_time"
 
 
-def watched(step: Step) -> list[str]:
+def monitored_features(step: Step) -> list[str]:
     """The features that may leave the training data: all but private ones."""
     features, private = step.module("features"), step.description.monitoring.private
     return [name for name in (*features.SIGNATURE, *features.COMBINED) if name not in private]
@@ -39,8 +39,8 @@ def write_reference(step: Step) -> int:
         raise InvalidInput(
             "The input 'train' holds no Parquet file. Give evaluate the transform's train/ output."
         )
-    columns = [*([] if TIME in step.description.monitoring.private else [TIME]), *watched(step)]
-    sample = Sample(count_rows(files), SAMPLE_ROWS)
+    columns = [*([] if TIME in step.description.monitoring.private else [TIME]), *monitored_features(step)]
+    sample = RowSample(count_rows(files), SAMPLE_ROWS)
     for path in files:
         for batch in read_batches(path, columns):
             sample.add(batch)
@@ -63,25 +63,25 @@ def write_monitoring(
     """
     block = step.description.promotion.block
     groups = None if block is None else times_s // int(block.total_seconds())
-    is_true, scores = judged(labels, probabilities)
+    is_true, scores = score_outcomes(labels, probabilities)
     content = {
         "version": 1,
         "rows": len(labels),
         "importance": dict(importance),
-        "predictions": spread_of(step, probabilities, groups),
+        "predictions": prediction_spread(step, probabilities, groups),
         "calibration": calibration_map(is_true, scores, groups),
     }
     write_json(step.output / MONITORING, content)
 
 
-def judged(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def score_outcomes(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Whether a score came true, and the score: the positive class's, or that of the label that was said."""
     if probabilities.shape[1] == 2:  # noqa: PLR2004 - two classes
         return labels == 1, probabilities[:, 1]
     return probabilities.argmax(axis=1) == labels, probabilities.max(axis=1)
 
 
-def spread_of(step: Step, probabilities: np.ndarray, groups: np.ndarray | None) -> dict[str, Any]:
+def prediction_spread(step: Step, probabilities: np.ndarray, groups: np.ndarray | None) -> dict[str, Any]:
     """The answers' distribution: of a score in buckets, or of several classes."""
     classes = step.module("features").CLASSES
     if step.description.task == "binary":

@@ -190,7 +190,7 @@ def read_model(folder: Path, *, prefer_onnx: bool = True, threads: int = 1) -> M
     return Model(signature, combine, from_estimator(estimator, signature))
 
 
-def spread(probabilities: np.ndarray, classes: Sequence[str], every: Sequence[str]) -> np.ndarray:
+def spread_classes(probabilities: np.ndarray, classes: Sequence[str], every: Sequence[str]) -> np.ndarray:
     """Probabilities of all classes of a cycle; a class that the model has not met has none."""
     wide = np.zeros((len(probabilities), len(every)))
     wide[:, [every.index(name) for name in classes]] = probabilities

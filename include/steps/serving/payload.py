@@ -38,7 +38,7 @@ class Column:
     is_number: bool
 
 
-def parse(body: bytes, content_type: str, columns: Sequence[Column]) -> Columns:
+def parse_body(body: bytes, content_type: str, columns: Sequence[Column]) -> Columns:
     """The columns that a request's body holds.
 
     :param body: the body as it was sent
@@ -210,7 +210,7 @@ PARSERS: dict[str, Callable[[str, Sequence[Column]], Columns]] = {
 }
 
 
-def accepted(accept: str, content_type: str) -> str:
+def choose_answer_type(accept: str, content_type: str) -> str:
     """The media type to answer in: the first one accepted that can be made, the request's own if any will do.
 
     :raises BadRequest: with status 406 when none can be made
@@ -225,7 +225,7 @@ def accepted(accept: str, content_type: str) -> str:
     raise BadRequest(f"Cannot answer in {accept!r}. Accept one of {', '.join(PARSERS)}.", 406)
 
 
-def answer(labels: Sequence[str], scores: Sequence[float], kind: str) -> bytes:
+def format_answer(labels: Sequence[str], scores: Sequence[float], kind: str) -> bytes:
     """The body that tells labels and scores, nine digits each: enough for a number of single precision."""
     if kind == CSV:
         return "".join(f"{_csv_field(a)},{b:.9g}\n" for a, b in zip(labels, scores, strict=True)).encode()

@@ -131,7 +131,7 @@ class Server:
         try:
             body = await self._body(receive)
             columns = await self._parse(body, content_type)
-            kind = payload.accepted(headers.get(b"accept", b"").decode("latin-1"), content_type)
+            kind = payload.choose_answer_type(headers.get(b"accept", b"").decode("latin-1"), content_type)
             labels, scores = await self._batcher.predict(columns)
         except BadRequest as bad:
             await reply(send, bad.status, error(str(bad)))
@@ -142,12 +142,12 @@ class Server:
             )
         else:
             unknown = self._count_unknown(columns)
-            await reply(send, 200, payload.answer(labels, scores, kind), kind.encode(), unknown)
+            await reply(send, 200, payload.format_answer(labels, scores, kind), kind.encode(), unknown)
 
     async def _parse(self, body: bytes, content_type: str) -> Columns:
         if len(body) > BODY_AT_ONCE:
-            return await asyncio.to_thread(payload.parse, body, content_type, self._signature.columns)
-        return payload.parse(body, content_type, self._signature.columns)
+            return await asyncio.to_thread(payload.parse_body, body, content_type, self._signature.columns)
+        return payload.parse_body(body, content_type, self._signature.columns)
 
     async def _body(self, receive: Receive) -> bytes:
         """The whole body; one that is too large is read to its end, or the client would not hear why."""

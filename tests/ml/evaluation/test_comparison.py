@@ -13,15 +13,15 @@ from include.ml.evaluation.comparison import (
     BINARY_METRICS,
     MULTICLASS_METRICS,
     Answers,
+    BootstrapPlan,
     Gain,
     Holdout,
-    Plan,
     gains,
+    metric_statistic,
     slice_gains,
-    statistic,
 )
 
-PLAN = Plan(repetitions=200)
+PLAN = BootstrapPlan(repetitions=200)
 GENERATOR = np.random.default_rng(0)
 LABELS = (GENERATOR.random(300) < 0.3).astype(int)
 IDS = np.array([f"e{place:03d}" for place in range(300)], dtype=object)
@@ -54,12 +54,12 @@ def measured(metric: str, labels: np.ndarray, found: Answers, weights: np.ndarra
 @pytest.mark.parametrize("clusters", [None, np.arange(300) // 20], ids=["rows", "clusters"])
 def test_gains_are_those_of_a_plain_loop(metric: str, clusters: np.ndarray | None):
     """One draw after the other, rows really repeated, scikit-learn's metrics: the same interval."""
-    (weights,) = resampling.counts(LABELS, clusters, 100, seed=5)
+    (weights,) = resampling.draw_counts(LABELS, clusters, 100, seed=5)
     loop = [measured(metric, LABELS, GOOD, each) - measured(metric, LABELS, POOR, each) for each in weights]
     once = np.ones(len(LABELS))
     value = measured(metric, LABELS, GOOD, once) - measured(metric, LABELS, POOR, once)
-    low, high = resampling.interval(value, np.array(loop), 0.95, None if clusters is None else 15)
-    plan = Plan(repetitions=100, seed=5)
+    low, high = resampling.bootstrap_interval(value, np.array(loop), 0.95, None if clusters is None else 15)
+    plan = BootstrapPlan(repetitions=100, seed=5)
     found = gains(metric, Holdout(LABELS, IDS, clusters), GOOD, {"poor": POOR}, plan)["poor"]
     assert (found.value, found.low, found.high) == pytest.approx((value, low, high), abs=1e-9)
 
@@ -73,7 +73,7 @@ def test_an_independent_bootstrap_has_about_the_same_interval():
         drawn = np.concatenate([generator.choice(each, len(each)) for each in classes])
         weights = np.bincount(drawn, minlength=len(LABELS))
         loop.append(measured("roc_auc", LABELS, GOOD, weights) - measured("roc_auc", LABELS, POOR, weights))
-    found = gains("roc_auc", Holdout(LABELS, IDS), GOOD, {"poor": POOR}, Plan())["poor"]
+    found = gains("roc_auc", Holdout(LABELS, IDS), GOOD, {"poor": POOR}, BootstrapPlan())["poor"]
     np.testing.assert_allclose((found.low, found.high), np.quantile(loop, [0.025, 0.975]), atol=0.012)
 
 
@@ -107,13 +107,13 @@ def test_several_classes_are_compared_alike(metric: str):
     found = gains(metric, Holdout(labels, np.arange(200)), sure, {"guess": guess}, PLAN)["guess"]
     assert 0 < found.low < found.value < found.high
     with pytest.raises(ValueError, match="4 classes cannot be compared by 'roc_auc'"):
-        statistic("roc_auc", labels, sure)
+        metric_statistic("roc_auc", labels, sure)
 
 
 def test_chunks_have_every_class_in_every_draw_and_bound_the_memory(monkeypatch: pytest.MonkeyPatch):
     """Each draw has the holdout's number of rows of each class; a chunk has no more cells than it may."""
     monkeypatch.setattr(resampling, "CELLS", 1000)
-    chunks = list(resampling.counts(LABELS, None, 10, seed=0))
+    chunks = list(resampling.draw_counts(LABELS, None, 10, seed=0))
     weights = np.concatenate(chunks)
     assert [len(each) for each in chunks] == [3, 3, 3, 1]
     np.testing.assert_array_equal(weights.sum(axis=1), 300)

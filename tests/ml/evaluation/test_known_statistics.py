@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from include.ml.evaluation.comparison import Answers, Gain, Holdout, Plan, gains, slice_gains
-from include.ml.evaluation.promotion import decide
+from include.ml.evaluation.comparison import Answers, BootstrapPlan, Gain, Holdout, gains, slice_gains
+from include.ml.evaluation.promotion import decide_promotion
 
 #: a week of flights from New York: rows, and the share that is late
 ROWS, LATE = 6000, 0.22
 #: how alike the models of two months score one flight (in early 2013, 0.83 to 0.96 within a class)
 ALIKE = 0.9
-PLAN = Plan(repetitions=300)
+PLAN = BootstrapPlan(repetitions=300)
 
 
 def separation(area: float) -> float:
@@ -51,7 +51,7 @@ def promoted(seed: int, rows: int, challenger_area: float, champion_area: float)
         floor=lambda _: -0.02,
         plan=PLAN,
     )
-    return decide("roc_auc", 0.0, over["champion"], {"constant": over["constant"]}, slices).promote
+    return decide_promotion("roc_auc", 0.0, over["champion"], {"constant": over["constant"]}, slices).promote
 
 
 def test_equal_models_are_promoted_in_at_most_one_of_twenty_holdouts():

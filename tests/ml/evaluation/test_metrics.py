@@ -13,7 +13,7 @@ from include.ml.evaluation.metrics import (
     confusion,
     metrics,
     roc_curve,
-    slices,
+    slice_metrics,
 )
 
 GENERATOR = np.random.default_rng(0)
@@ -78,7 +78,7 @@ def test_the_threshold_is_the_best_of_all():
 def test_slices_leave_out_what_is_too_small():
     """A value with few rows says nothing."""
     groups = {"carrier": np.array(["UA"] * 380 + ["ZZ"] * 20)}
-    found = slices(LABELS, BINARY, groups, "roc_auc")
+    found = slice_metrics(LABELS, BINARY, groups, "roc_auc")
     assert [(each["value"], each["rows"]) for each in found] == [("UA", 380)]
 
 

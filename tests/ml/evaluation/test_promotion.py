@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from include.ml.evaluation.comparison import Gain, SliceGain
-from include.ml.evaluation.promotion import decide
+from include.ml.evaluation.promotion import decide_promotion
 
 SURE, UNSURE, LOSS = Gain(0.03, 0.01, 0.05), Gain(0.03, -0.01, 0.07), Gain(-0.03, -0.05, -0.025)
 NOTHING, UNDEFINED = Gain(0.0, 0.0, 0.0), Gain(float("nan"), float("nan"), float("nan"))
@@ -31,7 +31,7 @@ NOTHING, UNDEFINED = Gain(0.0, 0.0, 0.0), Gain(float("nan"), float("nan"), float
 )
 def test_the_rule(champion: Gain | None, minimum_gain: float, constant: Gain, linear: Gain, *, promote: bool):
     """Surely above the champion and the constant, above the linear baseline; a tie keeps the champion."""
-    found = decide("roc_auc", minimum_gain, champion, {"constant": constant, "linear": linear})
+    found = decide_promotion("roc_auc", minimum_gain, champion, {"constant": constant, "linear": linear})
     assert promote is found.promote
 
 
@@ -42,7 +42,7 @@ def test_a_slice_under_its_floor_keeps_the_champion_and_is_named():
         SliceGain("carrier", "UA", 90, Gain(-0.2, -0.3, -0.1), floor=-0.02),
         SliceGain("carrier", "B6", 400, SURE, floor=-0.02),
     ]
-    found = decide("roc_auc", 0.0, SURE, {"constant": SURE}, slices)
+    found = decide_promotion("roc_auc", 0.0, SURE, {"constant": SURE}, slices)
     expected = (
         "2 of 3 slices fall under their floor, worst is carrier=UA (90 rows): "
         "roc_auc -0.2000 [-0.3000, -0.1000] against its floor of -0.0200."
@@ -53,14 +53,14 @@ def test_a_slice_under_its_floor_keeps_the_champion_and_is_named():
 def test_a_slice_that_is_only_perhaps_worse_does_not_veto():
     """A loss on few rows, whose interval reaches above the floor, is named and does not veto."""
     tiny = SliceGain("carrier", "OO", 55, Gain(-0.2, -0.45, 0.05), floor=-0.02)
-    found = decide("roc_auc", 0.0, SURE, {"constant": SURE}, [tiny])
+    found = decide_promotion("roc_auc", 0.0, SURE, {"constant": SURE}, [tiny])
     assert found.promote
     assert "the worst is carrier=OO (55 rows)" in found.reasons[1]
 
 
 def test_the_reasons_have_the_numbers():
     """Every comparison is told with value, interval and what was required."""
-    found = decide("roc_auc", 0.005, SURE, {"constant": SURE, "linear": LOSS})
+    found = decide_promotion("roc_auc", 0.005, SURE, {"constant": SURE, "linear": LOSS})
     assert found.reasons == (
         (
             "The challenger's gain over the champion in roc_auc on the same rows is +0.0300 "

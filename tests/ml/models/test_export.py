@@ -9,7 +9,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import Pipeline
 
-from include.ml.models.export import agreement, to_onnx
+from include.ml.models.export import compare_export, to_onnx
 from include.steps.serving.inference import from_onnx
 
 GENERATOR = np.random.default_rng(0)
@@ -34,7 +34,7 @@ def test_values_beside_a_threshold_stay_on_their_side():
     pipeline = fitted(values, labels)
     expected = pipeline.predict_proba(pd.DataFrame({"x": values}))
     actual = from_onnx(to_onnx(pipeline, ["x"], []))(values.reshape(-1, 1), np.empty((400, 0), object))
-    assert agreement(expected, actual).is_close
+    assert compare_export(expected, actual).is_close
 
 
 def test_splits_on_categories_are_refused():
@@ -48,9 +48,9 @@ def test_splits_on_categories_are_refused():
 @pytest.mark.parametrize("actual", [np.array([[0.4, 0.6]]), np.array([[np.nan, 0.5]]), np.array([[1.0]])])
 def test_a_difference_is_no_agreement(actual: np.ndarray):
     """Other numbers, numbers that are none, and another shape."""
-    assert not agreement(np.array([[0.5, 0.5]]), actual).is_close
+    assert not compare_export(np.array([[0.5, 0.5]]), actual).is_close
 
 
 def test_no_rows_are_no_proof():
     """An export that was compared on nothing is not kept."""
-    assert not agreement(np.empty((0, 2)), np.empty((0, 2))).is_close
+    assert not compare_export(np.empty((0, 2)), np.empty((0, 2))).is_close

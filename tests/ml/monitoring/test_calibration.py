@@ -14,18 +14,18 @@ import pytest
 from scipy.stats import ks_2samp
 
 from include.ml.evaluation import clusters
-from include.ml.evaluation.clusters import Sample
+from include.ml.evaluation.clusters import ClusteredRows
 from include.ml.monitoring import alarms, drift
 from include.ml.monitoring.alarms import AlarmRule
-from include.ml.monitoring.constraints import suggest
-from include.ml.monitoring.drift import Movement, Rule, Side
-from include.ml.monitoring.separability import separability
+from include.ml.monitoring.constraints import suggest_constraints
+from include.ml.monitoring.drift import DriftRule, Movement, Side
+from include.ml.monitoring.separability import measure_separability
 from include.ml.monitoring.statistics import describe_frames
 from include.ml.monitoring.summaries import BUCKETS, histogram, quantile_edges
 from include.ml.monitoring.violations import faults, violations
 
 #: the defaults of include/core/monitoring.py
-RULE = Rule(minimum_distance=0.1, significance=0.01, minimum_rows=500)
+RULE = DriftRule(minimum_distance=0.1, significance=0.01, minimum_rows=500)
 ALARM = AlarmRule(minimum_rows=500, minimum_importance=0.1, separability_limit=0.75, matured_share=0.9)
 WINDOWS, BASELINE_ROWS, NUMBERS, TEXTS = 1000, 20_000, 15, 5
 CATEGORIES = (3, 5, 10, 40, 100)
@@ -36,11 +36,11 @@ SHARES = {f"f{place}": 1.0 for place in range(NUMBERS + TEXTS)}
 
 def alarm_of(moved: list[Movement], rows: int, broken: list[dict[str, str]] | None = None) -> bool:
     """Whether a window alarms by its features alone."""
-    told = alarms.alarm(
+    told = alarms.judge_evidence(
         ALARM,
         rows=rows,
         broken=broken or [],
-        features=alarms.features(moved, SHARES),
+        features=alarms.feature_entries(moved, SHARES),
         separability=None,
         predictions=None,
         quality=[],
@@ -63,7 +63,7 @@ def window(generator: np.random.Generator, rows: int) -> list[Movement]:
         names = [str(value) for value in range(width)]
         counts = [dict(zip(names, side, strict=True)) for side in sides]
         found.append(drift.of_texts(f"f{place}", *counts))
-    return drift.judge(found, RULE)
+    return drift.mark_drifted(found, RULE)
 
 
 def exact_false_alarms(generator: np.random.Generator, windows: int) -> float:
@@ -107,7 +107,9 @@ def test_a_shift_of_a_third_of_a_deviation_asks_within_three_windows(rows: int):
         for _ in range(3):
             now = Side(histogram(generator.normal(0.3, 1, rows), edges))
             others = window(generator, rows)[1:]
-            alarmed += alarm_of(drift.judge([drift.of_numbers("f0", before, now), *others], RULE), rows)
+            alarmed += alarm_of(
+                drift.mark_drifted([drift.of_numbers("f0", before, now), *others], RULE), rows
+            )
         asked += alarmed >= 2
     print(f"asked within three windows of {rows} rows: {asked / 100:.1%}")  # noqa: T201 - measured, for whoever runs it with -s
     assert asked / 100 > 0.95
@@ -119,31 +121,31 @@ def test_a_missing_column_alerts_and_never_retrains():
     baseline = pd.DataFrame(generator.normal(size=(2000, 2)), columns=["f0", "f1"])
     before = describe_frames([baseline])
     now = describe_frames([baseline[["f1"]] + 2.0])
-    broken = faults(violations(suggest(before), now, []))
+    broken = faults(violations(suggest_constraints(before), now, []))
     edges = quantile_edges(baseline["f1"].to_numpy())
     sides = [Side(histogram(baseline["f1"].to_numpy() + shift, edges)) for shift in (0.0, 2.0)]
-    moved = drift.judge([drift.of_numbers("f1", *sides)], RULE)
+    moved = drift.mark_drifted([drift.of_numbers("f1", *sides)], RULE)
     assert [(each["feature"], each["check"]) for each in broken] == [("f0", "missing_column_check")]
     assert moved[0].is_drifted
     assert not alarm_of(moved, 2000, broken)
     assert alarm_of(moved, 2000)
 
 
-def days(generator: np.random.Generator, n_days: int, rows_a_day: int, shift: float = 0.0) -> Sample:
+def days(generator: np.random.Generator, n_days: int, rows_a_day: int, shift: float = 0.0) -> ClusteredRows:
     """Rows whose days differ: half of the variance is the day's."""
     of_day = np.repeat(generator.normal(shift, 1, n_days), rows_a_day)
     values = of_day + generator.normal(size=len(of_day))
-    return Sample(pd.DataFrame({"x": values}), np.repeat(np.arange(n_days), rows_a_day))
+    return ClusteredRows(pd.DataFrame({"x": values}), np.repeat(np.arange(n_days), rows_a_day))
 
 
-def moved_by_days(before: Sample, now: Sample) -> tuple[Movement, Movement]:
+def moved_by_days(before: ClusteredRows, now: ClusteredRows) -> tuple[Movement, Movement]:
     """The movement with rows taken for independent, and by their worth."""
     edges = quantile_edges(before.rows["x"].to_numpy())
     counts = [histogram(side.rows["x"].to_numpy(), edges) for side in (before, now)]
     pair = clusters.pair_of_effects("x", edges, (before, now), (len(before.rows), len(now.rows)))
     sides = [Side(count, effect) for count, effect in zip(counts, pair, strict=True)]
-    plain = drift.judge([drift.of_numbers("x", Side(counts[0]), Side(counts[1]))], RULE)[0]
-    return plain, drift.judge([drift.of_numbers("x", *sides)], RULE)[0]
+    plain = drift.mark_drifted([drift.of_numbers("x", Side(counts[0]), Side(counts[1]))], RULE)[0]
+    return plain, drift.mark_drifted([drift.of_numbers("x", *sides)], RULE)[0]
 
 
 def test_rows_of_one_day_count_for_what_they_are_worth():
@@ -163,10 +165,10 @@ def test_a_classifier_does_not_tell_equal_sides_apart(seed: int):
     """Independent rows of one distribution: the interval holds one half or comes near it."""
     generator = np.random.default_rng(seed)
     sides = [
-        Sample(pd.DataFrame(generator.normal(size=(1000, 5)), columns=list("abcde")), np.arange(1000))
+        ClusteredRows(pd.DataFrame(generator.normal(size=(1000, 5)), columns=list("abcde")), np.arange(1000))
         for _ in range(2)
     ]
-    found = separability(*sides)
+    found = measure_separability(*sides)
     assert found is not None
     assert found.low < 0.55
     assert 0.44 < found.value < 0.56
@@ -177,8 +179,8 @@ def test_a_classifier_sees_what_no_single_feature_shows():
     generator = np.random.default_rng(1)
     base, other = generator.normal(size=(2, 1500, 2))
     other[:, 1] = 0.95 * other[:, 0] + np.sqrt(1 - 0.95**2) * other[:, 1]
-    sides = [Sample(pd.DataFrame(rows, columns=["a", "b"]), np.arange(1500)) for rows in (base, other)]
-    found = separability(*sides)
+    sides = [ClusteredRows(pd.DataFrame(rows, columns=["a", "b"]), np.arange(1500)) for rows in (base, other)]
+    found = measure_separability(*sides)
     assert found is not None
     assert found.low > 0.75
     assert set(found.features) == {"a", "b"}
@@ -188,16 +190,16 @@ def test_days_that_were_learnt_are_no_drift():
     """Tried on days that it has met, a classifier knows equal months apart; on others it does not."""
     generator = np.random.default_rng(4)
     sides = days(generator, 30, 50), days(generator, 30, 50)
-    exact = [Sample(side.rows.assign(day=of_day(generator, side)), side.clusters) for side in sides]
-    by_day = separability(*exact)
-    by_row = separability(*(Sample(side.rows, np.arange(len(side.rows))) for side in exact))
+    exact = [ClusteredRows(side.rows.assign(day=of_day(generator, side)), side.clusters) for side in sides]
+    by_day = measure_separability(*exact)
+    by_row = measure_separability(*(ClusteredRows(side.rows, np.arange(len(side.rows))) for side in exact))
     assert by_row is not None
     assert by_day is not None
     assert by_row.low > 0.75
     assert by_day.low < 0.55
 
 
-def of_day(generator: np.random.Generator, side: Sample) -> np.ndarray:
+def of_day(generator: np.random.Generator, side: ClusteredRows) -> np.ndarray:
     """A reading that all rows of a day share."""
     readings: np.ndarray = generator.normal(size=30)[side.clusters]
     return readings
@@ -206,4 +208,4 @@ def of_day(generator: np.random.Generator, side: Sample) -> np.ndarray:
 def test_too_few_days_are_not_judged():
     """With fewer days than folds nothing can be tried on days that were not met."""
     generator = np.random.default_rng(2)
-    assert separability(days(generator, 4, 200), days(generator, 30, 50)) is None
+    assert measure_separability(days(generator, 4, 200), days(generator, 30, 50)) is None

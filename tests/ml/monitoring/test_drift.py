@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 
-from include.ml.monitoring.constraints import suggest
-from include.ml.monitoring.drift import Rule, bucket_edges, movements, of_numbers, of_texts
+from include.ml.monitoring.constraints import suggest_constraints
+from include.ml.monitoring.drift import DriftRule, bucket_edges, movements, of_numbers, of_texts
 from include.ml.monitoring.drift import Side as Counted
 from include.ml.monitoring.statistics import Profile, describe_frames
 from include.ml.monitoring.summaries import (
@@ -27,7 +27,7 @@ from include.ml.monitoring.summaries import (
 )
 from include.ml.monitoring.violations import faults, violations
 
-RULE = Rule(minimum_distance=0.1, significance=0.01, minimum_rows=500)
+RULE = DriftRule(minimum_distance=0.1, significance=0.01, minimum_rows=500)
 BASELINE = pd.DataFrame({"temp": np.linspace(0.5, 99.5, 1000), "sky": ["clear", "grey"] * 500})
 
 
@@ -44,7 +44,7 @@ def found(now: pd.DataFrame, baseline: pd.DataFrame = BASELINE) -> list[dict[str
     profile.add(columns_of(now), len(now))
     current = profile.statistics()
     moved = movements(before, current, profile.counts(), RULE)
-    return violations(suggest(before), current, moved)
+    return violations(suggest_constraints(before), current, moved)
 
 
 def test_the_same_rows_break_nothing():
@@ -158,14 +158,18 @@ def test_a_private_column_shows_counts_only():
     """Neither values nor range of a private column are written, nor constraints that tell them."""
     frame = BASELINE.assign(name=["Ann", "Bob"] * 500)
     told = describe_frames([frame], private=["temp", "name"])
-    text = json.dumps([told, suggest(told)])
+    text = json.dumps([told, suggest_constraints(told)])
     assert not any(value in text for value in ("Ann", "Bob", "99.5", "0.5,"))
     present = {
         each["name"]: (each.get("numerical_statistics") or each["string_statistics"])["common"]
         for each in told["features"]
     }
     assert present["name"] == present["temp"] == {"num_present": 1000, "num_missing": 0}
-    assert [each["inferred_type"] for each in suggest(told)["features"]] == ["Fractional", "String", "String"]
+    assert [each["inferred_type"] for each in suggest_constraints(told)["features"]] == [
+        "Fractional",
+        "String",
+        "String",
+    ]
 
 
 def test_many_categories_do_not_pass_for_a_large_effect():
@@ -182,5 +186,5 @@ def test_many_categories_do_not_pass_for_a_large_effect():
 def test_no_rows_are_one_fault():
     """A window without rows is a fault upstream, not a missing column for each feature."""
     profile = Profile()
-    told = faults(violations(suggest(describe_frames([BASELINE])), profile.statistics(), []))
+    told = faults(violations(suggest_constraints(describe_frames([BASELINE])), profile.statistics(), []))
     assert [(each["feature"], each["check"]) for each in told] == [("", "empty_window_check")]

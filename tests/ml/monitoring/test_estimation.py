@@ -16,7 +16,7 @@ from include.ml.monitoring.estimation import (
     calibrated,
     calibration_error,
     calibration_map,
-    estimate,
+    estimate_quality,
 )
 
 THRESHOLD = 0.4
@@ -45,7 +45,7 @@ def fitted(rows: int) -> dict[str, Any]:
 
 def estimated(scores: np.ndarray, metric: str = "roc_auc", holdout: int = 20_000) -> dict[str, float]:
     """The estimate by a map from a holdout of the unshifted world."""
-    found = estimate(fitted(holdout), scores, scores >= THRESHOLD, metric)
+    found = estimate_quality(fitted(holdout), scores, scores >= THRESHOLD, metric)
     assert found is not None
     return found
 
@@ -65,7 +65,7 @@ def test_uncalibrated_scores_would_promise_too_much():
     """The map is what makes the estimate: an overconfident model's own scores are far off."""
     labels, scores = world(20_000, seed=2)
     own = fitted(20_000) | dict(zip("abc", IDENTITY.tolist(), strict=True))
-    found = estimate(own, scores, scores >= THRESHOLD, "roc_auc")
+    found = estimate_quality(own, scores, scores >= THRESHOLD, "roc_auc")
     truth, _ = area_and_accuracy(labels, scores)
     assert found is not None
     assert found["value"] - truth > 0.1
@@ -92,7 +92,7 @@ def test_the_area_is_that_of_all_pairs():
             weight = chance[i] * (1 - chance[j])
             total += weight
             won += weight * (1.0 if scores[i] > scores[j] else 0.5 if scores[i] == scores[j] else 0.0)
-    found = estimate(calibration, scores, scores >= 0.5, "roc_auc")
+    found = estimate_quality(calibration, scores, scores >= 0.5, "roc_auc")
     assert found is not None
     assert found["value"] == pytest.approx(won / total)
 
@@ -104,7 +104,7 @@ def test_several_classes_have_an_accuracy_alone():
     is_right = generator.random(20_000) < scores**2
     calibration = calibration_map(is_right[:10_000], scores[:10_000])
     later = scores[10_000:] > 0.7
-    found = estimate(calibration, scores[10_000:][later], None, "accuracy")
+    found = estimate_quality(calibration, scores[10_000:][later], None, "accuracy")
     assert found is not None
     assert found["value"] == found["accuracy"]
     assert found["value"] == pytest.approx(is_right[10_000:][later].mean(), abs=0.02)
@@ -128,7 +128,7 @@ def test_days_that_err_together_leave_more_open():
     labels = generator.random(2000) < expit(2 * generator.normal(size=10)[days] + 1.2 * np.log(scores))
     widths = []
     for clusters in (None, days):
-        found = estimate(calibration_map(labels, scores, clusters), scores, scores > 0.5, "accuracy")
+        found = estimate_quality(calibration_map(labels, scores, clusters), scores, scores > 0.5, "accuracy")
         assert found is not None
         widths.append(found["high"] - found["low"])
     assert widths[1] > 2 * widths[0]
@@ -158,7 +158,7 @@ def test_a_holdout_of_one_class_leaves_numbers_finite(label: int):
 def test_certain_scores_are_no_infinity():
     """Zero and one are probabilities that models give."""
     calibration = calibration_map(np.array([0, 1, 0, 1]), np.array([0.0, 1.0, 0.2, 0.7]))
-    found = estimate(calibration, np.array([0.0, 1.0]), np.array([False, True]), "accuracy")
+    found = estimate_quality(calibration, np.array([0.0, 1.0]), np.array([False, True]), "accuracy")
     assert found is not None
     assert 0 < found["accuracy"] < 1
 
@@ -169,4 +169,4 @@ def test_without_rows_there_is_no_estimate():
     calibration = calibration_map(nothing, nothing)
     assert calibration["calibration_error"] == {"value": None, "low": None, "high": None}
     assert [calibration[name] for name in "abc"] == IDENTITY.tolist()
-    assert estimate(calibration, nothing, nothing.astype(bool), "roc_auc") is None
+    assert estimate_quality(calibration, nothing, nothing.astype(bool), "roc_auc") is None

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.ml.monitoring.ground_truth import coverage, label_history, labels_at, parse_truth
+from include.ml.monitoring.ground_truth import label_coverage, label_history, labels_at, parse_truth
 from include.ml.monitoring.records import MalformedError, parse_answer, parse_capture
 
 HOUR_END = datetime(2013, 3, 1, 5, tzinfo=UTC)
@@ -141,7 +141,7 @@ def test_a_cutoff_hides_what_became_known_later():
 def test_coverage_is_a_share_of_all_events():
     """Also of those that have no label."""
     events = pd.DataFrame({"event_id": list("abcd"), "event_time": [pd.Timestamp(2013, 3, 1, tz="UTC")] * 4})
-    found = coverage(events, label_history(labels(("a", "0", 2), ("b", "0", 3), ("b", "1", 4))), DAY)
+    found = label_coverage(events, label_history(labels(("a", "0", 2), ("b", "0", 3), ("b", "1", 4))), DAY)
     shares = {each["age_s"] // 86400: each["share"] for each in found["by_age"]}
     assert (shares[0], shares[1], shares[2], shares[90]) == (0.0, 0.25, 0.5, 0.5)
     assert (found["events"], found["labelled"], found["late"], found["corrected"]) == (4, 2, 1, 1)

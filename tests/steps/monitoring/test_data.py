@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.ml.monitoring.constraints import suggest
+from include.ml.monitoring.constraints import suggest_constraints
 from include.ml.monitoring.statistics import describe_frames
 from include.ml.monitoring.summaries import histogram, quantile_edges
-from include.steps.tables import Sample, read_batches, write_table
+from include.steps.tables import RowSample, read_batches, write_table
 from tests.steps.container import DAY, Container, Containers
 
 ROWS = 1500
@@ -72,7 +72,7 @@ def write_baseline(inputs: Path, rows: pd.DataFrame, private: list[str]) -> None
     }
     own = {"models": {"challenger": {"roc_auc": {"value": 0.6, "low": 0.4, "high": 0.8}}}}
     write(inputs / "baseline/statistics.json", statistics)
-    write(inputs / "baseline/constraints.json", suggest(statistics))
+    write(inputs / "baseline/constraints.json", suggest_constraints(statistics))
     write(inputs / "evaluated/monitoring.json", evaluated)
     write(inputs / "evaluated/evaluation.json", own)
     write_table(inputs / "evaluated/reference.parquet", rows.drop(columns=["event_id", *private]))
@@ -191,7 +191,7 @@ def test_a_sample_does_not_depend_on_batches(tmp_path: Path):
     write_table(tmp_path / "all.parquet", rows)
     for place in range(3):
         write_table(tmp_path / f"part-{place}.parquet", rows.iloc[place * 500 : (place + 1) * 500])
-    whole, parts = Sample(ROWS, 100), Sample(ROWS, 100)
+    whole, parts = RowSample(ROWS, 100), RowSample(ROWS, 100)
     for batch in read_batches(tmp_path / "all.parquet"):
         whole.add(batch)
     for path in sorted(tmp_path.glob("part-*.parquet")):

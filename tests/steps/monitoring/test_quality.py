@@ -17,7 +17,7 @@ from include.core.monitoring import Facet, Monitoring
 from include.ml.exceptions import InvalidInput
 from include.ml.monitoring.estimation import calibration_map
 from include.steps.contract import Step
-from include.steps.monitoring.quality import watch_quality
+from include.steps.monitoring.quality import monitor_quality
 
 START, END = datetime(2020, 1, 2, tzinfo=UTC), datetime(2020, 1, 3, tzinfo=UTC)
 ROWS = 400
@@ -70,7 +70,7 @@ class Window:
         self.labels.to_parquet(collected / "labels.parquet", index=False)
         for name, content in self.evaluated.items():
             (evaluated / name).write_text(json.dumps(content))
-        found = watch_quality(self.step)
+        found = monitor_quality(self.step)
         json.dumps(found, allow_nan=False)
         return found
 
@@ -194,4 +194,4 @@ def test_a_damaged_evaluation_is_refused(window: Window):
     window.watch()
     (window.step.input("evaluated") / "evaluation.json").write_text("{")
     with pytest.raises(InvalidInput, match=r"evaluation.json cannot be read.*Run its evaluate again"):
-        watch_quality(window.step)
+        monitor_quality(window.step)

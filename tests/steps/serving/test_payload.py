@@ -11,7 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.steps.serving.payload import CSV, JSON, JSON_LINES, BadRequest, Column, accepted, answer, parse
+from include.steps.serving.payload import (
+    CSV,
+    JSON,
+    JSON_LINES,
+    BadRequest,
+    Column,
+    choose_answer_type,
+    format_answer,
+    parse_body,
+)
 
 COLUMNS = (Column("carrier", is_number=False), Column("temp_f", is_number=True))
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8)
@@ -24,7 +33,7 @@ def test_csv_gives_back_what_was_written(rows: list[tuple[str, float | None]]):
     """Whatever Python's csv module writes is read as the same values."""
     file = io.StringIO()
     csv.writer(file).writerows([(text, "" if number is None else repr(number)) for text, number in rows])
-    assert [[t for t, _ in rows], [n for _, n in rows]] == parse(file.getvalue().encode(), CSV, COLUMNS)
+    assert [[t for t, _ in rows], [n for _, n in rows]] == parse_body(file.getvalue().encode(), CSV, COLUMNS)
 
 
 @given(rows=ROWS, shape=st.sampled_from(["instances", "list", "lines"]))
@@ -37,21 +46,21 @@ def test_json_gives_back_what_was_written(rows: list[tuple[str, float | None]], 
         "lines": "\n".join(map(json.dumps, objects)),
     }
     kind = JSON_LINES if shape == "lines" else JSON
-    assert [[t for t, _ in rows], [n for _, n in rows]] == parse(bodies[shape].encode(), kind, COLUMNS)
+    assert [[t for t, _ in rows], [n for _, n in rows]] == parse_body(bodies[shape].encode(), kind, COLUMNS)
 
 
 @given(body=st.binary(max_size=200), kind=st.sampled_from([CSV, JSON, JSON_LINES]))
 def test_any_bytes_are_read_or_refused(body: bytes, kind: str):
     """No body makes the parser fail in any other way than by saying what is wrong."""
     with contextlib.suppress(BadRequest):
-        columns = parse(body, kind, COLUMNS)
+        columns = parse_body(body, kind, COLUMNS)
         assert len(columns) == 2
         assert len(columns[0]) == len(columns[1]) >= 1
 
 
 def test_one_object_is_one_row():
     """A single JSON object needs no list around it, and null is a missing value."""
-    assert parse(b'{"carrier": null, "temp_f": null}', JSON, COLUMNS) == [[""], [None]]
+    assert parse_body(b'{"carrier": null, "temp_f": null}', JSON, COLUMNS) == [[""], [None]]
 
 
 BAD = [
@@ -88,7 +97,7 @@ BAD = [
 def test_a_bad_body_is_refused_by_row_and_column(kind: str, body: bytes, status: int, message: str):
     """Each kind of bad input has its status and words that lead to the cause."""
     with pytest.raises(BadRequest) as caught:
-        parse(body, kind, COLUMNS)
+        parse_body(body, kind, COLUMNS)
     assert message in str(caught.value)
     assert status == caught.value.status
 
@@ -99,13 +108,13 @@ def test_a_bad_body_is_refused_by_row_and_column(kind: str, body: bytes, status:
 )
 def test_the_answer_is_of_the_kind_that_is_accepted(accept: str, expected: str):
     """The Accept header decides, and without it the request's own type."""
-    assert expected == accepted(accept, "text/csv; charset=utf-8")
+    assert expected == choose_answer_type(accept, "text/csv; charset=utf-8")
 
 
 def test_what_cannot_be_accepted_is_refused():
     """A client that wants a picture is told what there is."""
     with pytest.raises(BadRequest, match="Cannot answer in 'image/png'") as caught:
-        accepted("image/png", CSV)
+        choose_answer_type("image/png", CSV)
     assert caught.value.status == 406
 
 
@@ -119,4 +128,4 @@ def test_what_cannot_be_accepted_is_refused():
 )
 def test_answers_have_their_documented_form(kind: str, expected: bytes):
     """Labels and scores in each of the three forms."""
-    assert expected == answer(["1", "a,b"], [0.25, 1e-9], kind)
+    assert expected == format_answer(["1", "a,b"], [0.25, 1e-9], kind)
