@@ -1,4 +1,4 @@
-"""clean: the fetched tables validated row by row; bad rows go to quarantine, and no row vanishes."""
+"""clean: validate the fetched tables row by row; bad rows go to quarantine, and no row is lost."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EXAMPLES = 3
 
 @dataclass
 class Tally:
-    """What became of one table's rows."""
+    """Counts of one table's rows."""
 
     rows_in: int = 0
     rows_out: int = 0
@@ -34,7 +34,7 @@ class Tally:
 
     @property
     def counts(self) -> dict[str, int]:
-        """The numbers of rows, which have to balance."""
+        """The numbers of rows, which must balance."""
         return {
             "rows_in": self.rows_in,
             "rows_out": self.rows_out,
@@ -92,7 +92,7 @@ def _count(tally: Tally, n_raw: int, rows: pd.DataFrame, bad: pd.DataFrame, n_du
 
 
 def _kind(reason: str) -> str:
-    """The reason without its values, so that `humid: 140.0 fails in_range(0, 100)` counts with its like."""
+    """Return the reason without its values: `humid: 140.0 fails in_range(0, 100)` counts with its like."""
     found = []
     for part in reason.split("; "):
         column, _, rest = part.partition(": ")
@@ -106,7 +106,7 @@ def _kind(reason: str) -> str:
 
 
 def report(tally: Tally) -> dict[str, Any]:
-    """One table's part of `quality.json`."""
+    """Return one table's part of `quality.json`."""
     out = max(tally.rows_out, 1)
     return {
         **tally.counts,
@@ -117,7 +117,7 @@ def report(tally: Tally) -> dict[str, Any]:
 
 
 def check_limit(name: str, tally: Tally, limit_share: float) -> None:
-    """Refuse a table of which too many rows are bad, or all of them."""
+    """Raise InvalidInput if too many rows of a table are bad, or all of them."""
     share = tally.rows_quarantined / max(tally.rows_in, 1)
     if share <= limit_share and tally.rows_out:
         return

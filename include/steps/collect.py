@@ -1,4 +1,4 @@
-"""collect: what was predicted for a window's events, in batch and online, and what became known of them."""
+"""collect: a window's predictions, in batch and online, and the labels known for them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def collect(step: Step) -> dict[str, float]:
 
 
 def batch_predictions(step: Step) -> pd.DataFrame:
-    """The batch transform's answers, with the times of their events."""
+    """Return the answers of the batch transform with the times of their events."""
     files = sorted((step.required("prepared") / "rows").glob("*.parquet"))
     if not files:
         raise InvalidInput("The prepared data holds no rows/*.parquet. Run prepare for the interval.")
@@ -62,12 +62,12 @@ def batch_predictions(step: Step) -> pd.DataFrame:
 
 
 def last_labels(history: pd.DataFrame) -> dict[str, str]:
-    """The label of each event after all corrections."""
+    """Return the label of each event after all corrections."""
     return dict(zip(history["event_id"], history["label"], strict=True))
 
 
 def truth_summary(step: Step, truth: TruthFound, events: set[str], online: Online) -> dict[str, Any]:
-    """What the ground truth was like: repeated, of unknown events, or not to be used."""
+    """Count ground truth that is repeated, of unknown events, or malformed."""
     new = label_history(truth.labels)
     unknown = {
         record.event_id
@@ -85,7 +85,7 @@ def truth_summary(step: Step, truth: TruthFound, events: set[str], online: Onlin
 
 @dataclass
 class Online:
-    """The window's captured answers; each that has a label is merged with it on the way."""
+    """The window's captured answers; reading them merges each with its label, if it has one."""
 
     step: Step
     #: by event
@@ -99,7 +99,7 @@ class Online:
     outside: int = 0
 
     def read(self) -> pd.DataFrame:
-        """The first answer to each event."""
+        """Return the first answer to each event."""
         rows: dict[str, tuple[Any, ...]] = {}
         hides = hides_requests(self.step)
         with Merged(self.step.output / "merged") as merged:
@@ -133,7 +133,7 @@ class Online:
 
     @property
     def lost(self) -> dict[str, int]:
-        """Where captured answers went that are no predictions of the window."""
+        """Captured answers that are no predictions of the window, by reason."""
         return {
             "rows_duplicate": self.repeated,
             "rows_quarantined": self.faults.count,
@@ -142,23 +142,23 @@ class Online:
 
     @property
     def counts(self) -> dict[str, int]:
-        """For coverage.json."""
+        """The counts of online answers in coverage.json."""
         online = self.seen - sum(self.lost.values())
         return {"online": online, "repeated": self.repeated, "of_other_windows": self.outside}
 
 
 def hides_requests(step: Step) -> bool:
-    """Whether merged records tell nothing of requests: they outlive the captures that they are copies of.
+    """Return whether merged records leave out requests, since they outlive the captures they are copied from.
 
-    So it is where captures are forgotten after a time, and where a column is private, which captures of the
-    time before it was may still hold.
+    They do if captures are deleted after a time, or if a column is private: captures from before it became
+    private may still hold it.
     """
     rule = step.description.monitoring
     return rule.retention is not None or bool(rule.private)
 
 
 def _frame(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
-    """Rows of PREDICTIONS with the types that they have in a file."""
+    """Return rows of PREDICTIONS with the types of the file."""
     frame = pd.DataFrame(rows, columns=list(PREDICTIONS))
     frame["event_time"] = pd.to_datetime(frame["event_time"], utc=True).dt.as_unit("us")
     kinds = dict.fromkeys(("event_id", "source", "label", "model"), "str") | {"score": "float64"}

@@ -1,4 +1,4 @@
-"""compare: replayed intervals; the champion of each beside the first one, frozen, and the baselines.
+"""compare: score replayed intervals by their champion, the first champion (frozen) and the baselines.
 
 Reads `story` (which intervals, models and decisions there were), `prepared` and `models`; writes
 `replay.json` and the report `replay.html`.
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def compare(step: Step) -> Mapping[str, float]:
-    """Score every interval that had a champion, and write the report."""
+    """Score every interval that had a champion, and write the report; return the metrics."""
     story = read_story(step)
     with tempfile.TemporaryDirectory() as place:
         shelf = ModelCache(step, Path(place))
@@ -54,7 +54,7 @@ def compare(step: Step) -> Mapping[str, float]:
 
 
 def read_story(step: Step) -> dict[str, Any]:
-    """What happened: its `months` had a champion each, and `frozen` was the first of them."""
+    """Return the replay input: its intervals had a champion each, and `frozen` was the first champion."""
     path = step.required("story") / "story.json"
     try:
         story: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -75,7 +75,7 @@ class ModelCache:
         self._found: dict[str, dict[str, Model]] = {}
 
     def models(self, name: str) -> dict[str, Model]:
-        """A model, called `model`, and the baselines that were trained beside it."""
+        """Return a model, called `model`, and the baselines trained beside it."""
         if name not in self._found:
             self._found[name] = self._read(name)
         return self._found[name]
@@ -92,7 +92,7 @@ class ModelCache:
 
 
 def compare_interval(step: Step, month: Mapping[str, Any], frozen: str, shelf: ModelCache) -> dict[str, Any]:
-    """What is known of one interval, with the cycle's metric for every model on the same rows."""
+    """Return one interval with the cycle's metric of every model on the same rows."""
     end = contract.parse_time("end", month["interval"][1])
     columns, labels = labelled_rows(step, step.required("prepared") / month["prepared"], end)
     beside = shelf.models(month["champion"])
@@ -106,7 +106,7 @@ def compare_interval(step: Step, month: Mapping[str, Any], frozen: str, shelf: M
 def measure_model(
     model: Model, columns: Arrays, labels: np.ndarray, metric: str, step: Step
 ) -> dict[str, float]:
-    """The metric of one model, with its 95 % bootstrap interval."""
+    """Return the metric of one model, with its 95 % bootstrap interval."""
     classes = step.module("features").CLASSES
     probabilities = inference.spread_classes(model.probabilities(columns), model.signature.classes, classes)
     found = metrics.bootstrap(labels, probabilities, threshold=model.signature.threshold, resamples=RESAMPLES)
@@ -114,7 +114,7 @@ def measure_model(
 
 
 def labelled_rows(step: Step, folder: Path, end: datetime) -> tuple[Arrays, np.ndarray]:
-    """The prepared rows whose label was known by `end` of their interval, and the places of their labels."""
+    """Return the prepared rows whose label was known by `end`, and the places of their labels."""
     features = step.module("features")
     columns = ["event_id", *features.SIGNATURE]
     files = sorted((folder / "rows").glob("*.parquet"))

@@ -1,4 +1,4 @@
-"""What a job is told, where it reads and writes, and how it ends: the job contract inside the container."""
+"""The job contract inside the container: arguments, folders of inputs and outputs, and how a job ends."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from include.ml.exceptions import InvalidInput
 BASE_VARIABLE = "SAGEMAKER_BASE_DIR"
 #: SageMaker shows the first 1,024 bytes of a message
 MESSAGE_BYTES = 1024
-#: what every job is told; everything else is a parameter of the step
+#: arguments of every job; all others are parameters of the step
 COMMON = ("cycle", "start", "end", "key")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One step of one cycle for one interval, as the job was told."""
+    """One step of one cycle for one interval, as the job's arguments name it."""
 
     #: fetch, clean, transform, train, ...
     name: str
@@ -45,22 +45,22 @@ class Step:
 
     @property
     def is_training(self) -> bool:
-        """Whether this is a training job, whose places differ from a processing job's."""
+        """Whether this is a training job, whose folders differ from a processing job's."""
         return self.name == "train"
 
     @property
     def output(self) -> Path:
-        """The directory whose files are the step's result; made when it is missing."""
+        """The directory of the step's result; created if it is missing."""
         place = self.base / ("model" if self.is_training else "processing/output")
         place.mkdir(parents=True, exist_ok=True)
         return place
 
     def input(self, name: str) -> Path:
-        """The directory of one input or channel, which need not exist."""
+        """Return the directory of an input or channel, which need not exist."""
         return self.base / ("input/data" if self.is_training else "processing/input") / name
 
     def required(self, name: str) -> Path:
-        """The directory of an input that the step cannot do without."""
+        """Return the directory of an input; raise InvalidInput if it is missing or empty."""
         path = self.input(name)
         if not path.is_dir() or not any(path.iterdir()):
             raise InvalidInput(
@@ -70,7 +70,7 @@ class Step:
         return path
 
     def module(self, name: str) -> ModuleType:
-        """A module of the cycle's package: `schema`, `features`, ..."""
+        """Return a module of the cycle's package: `schema`, `features`, ..."""
         return importlib.import_module(f"include.cycles.{self.cycle}.{name}")
 
     @property
@@ -81,12 +81,12 @@ class Step:
 
 
 def base_directory() -> Path:
-    """/opt/ml, or the directory named by SAGEMAKER_BASE_DIR."""
+    """Return /opt/ml, or the directory named by SAGEMAKER_BASE_DIR."""
     return Path(os.environ.get(BASE_VARIABLE) or "/opt/ml")
 
 
 def parse_time(name: str, text: str) -> datetime:
-    """An ISO 8601 time with its offset, in UTC."""
+    """Return an ISO 8601 time with its offset, in UTC."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError as error:
@@ -101,7 +101,7 @@ def parse_time(name: str, text: str) -> datetime:
 
 
 def step_from(name: str, told: Mapping[str, str], base: Path) -> Step:
-    """The step described by names and values, wherever they came from."""
+    """Return the step that names and values describe."""
     missing = [key for key in COMMON if not told.get(key)]
     if missing:
         raise InvalidInput(
@@ -126,7 +126,7 @@ def step_from(name: str, told: Mapping[str, str], base: Path) -> Step:
 
 
 def from_arguments(name: str, arguments: Sequence[str], base: Path) -> Step:
-    """The step that a processing job's arguments describe: `process <step>`, then `--name value` pairs."""
+    """Return the step of a processing job's arguments: `process <step>`, then `--name value` pairs."""
     words = [word for word in ("process", name) if word in arguments[:2]]
     given = list(arguments[len(words) :])
     names, values = given[0::2], given[1::2]
@@ -139,7 +139,7 @@ def from_arguments(name: str, arguments: Sequence[str], base: Path) -> Step:
 
 
 def from_hyperparameters(name: str, base: Path) -> Step:
-    """The step that a training job's hyperparameters describe."""
+    """Return the step of a training job's hyperparameters."""
     path = base / "input/config/hyperparameters.json"
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
@@ -151,13 +151,13 @@ def from_hyperparameters(name: str, base: Path) -> Step:
 
 
 def read_step(name: str) -> Step:
-    """The step this process was started for."""
+    """Return the step that this process was started for."""
     base = base_directory()
     return from_hyperparameters(name, base) if name == "train" else from_arguments(name, sys.argv[1:], base)
 
 
 def refuse(message: str, *, training: bool = False) -> NoReturn:
-    """Say why the step cannot go on, where SageMaker shows it and as the log's last line; exit with 1."""
+    """Write why the step cannot go on where SageMaker shows it and as the log's last line; exit with 1."""
     path = base_directory() / "output" / ("failure" if training else "message")
     path.parent.mkdir(parents=True, exist_ok=True)
     text = message.encode()[:MESSAGE_BYTES].decode("utf-8", errors="ignore")
@@ -167,7 +167,7 @@ def refuse(message: str, *, training: bool = False) -> NoReturn:
 
 
 def run(name: str, work: Callable[[Step], Mapping[str, float]]) -> None:
-    """Do a step's work and end with its metric line, or with a refusal.
+    """Run a step and print its metric line, or end with the reason why its input is invalid.
 
     `work` writes the step's files and its manifest, and returns the metrics of the last log line.
     """
@@ -194,7 +194,7 @@ def write_profile(step: Step) -> None:
 
 
 def metric_line(metrics: Mapping[str, float]) -> str:
-    """Metrics as one line, `rows_in=842 roc_auc=0.704`, which metric definitions can pick up."""
+    """Return metrics as one line, `rows_in=842 roc_auc=0.704`, which metric definitions can match."""
     return " ".join(
         f"{name}={round(value, 6):g}" if isinstance(value, float) else f"{name}={value}"
         for name, value in metrics.items()

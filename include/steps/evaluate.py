@@ -1,4 +1,4 @@
-"""evaluate: score challenger, champion and baselines on one holdout by the same code, and give a verdict."""
+"""evaluate: score challenger, champion and baselines on one holdout, and judge the challenger."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def evaluate(step: Step) -> Mapping[str, float]:
-    """Score all models, compare, decide, write; returns the metrics of the last log line."""
+    """Score all models, compare, judge and write; return the metrics of the last log line."""
     features = step.module("features")
     rows = read_rows(step.required("holdout"), features)
     with tempfile.TemporaryDirectory() as place:
@@ -85,7 +85,7 @@ def evaluate(step: Step) -> Mapping[str, float]:
 
 
 def read_models(step: Step, place: Path) -> dict[str, Model]:
-    """The challenger, its baselines and a champion, if there is one; files are checked before loading."""
+    """Return the challenger, its baselines and the champion, if any; check files before loading them."""
     folder = _unpacked(step.required("challenger"), place / "challenger")
     challenger = inference.read_model(folder)
     models = {"challenger": challenger}
@@ -108,7 +108,7 @@ def _unpacked(source: Path, target: Path) -> Path:
 
 
 def score_rows(model: Model, rows: Rows, classes: tuple[str, ...], name: str) -> np.ndarray:
-    """Probabilities of all classes of the cycle, shape (rows, classes)."""
+    """Return probabilities of all classes of the cycle, shape (rows, classes)."""
     try:
         found = model.probabilities(rows.columns)
     except KeyError as error:
@@ -120,7 +120,7 @@ def score_rows(model: Model, rows: Rows, classes: tuple[str, ...], name: str) ->
 
 
 def threshold(name: str, model: Model) -> float:
-    """From which probability on the model says yes; nobody chose one for a baseline, so it is one half."""
+    """Return the probability from which the model answers yes; one half for a baseline."""
     return 0.5 if name in BASELINES else model.signature.threshold
 
 
@@ -133,7 +133,7 @@ def evaluation_document(
     estimates: Estimates,
     compared: Comparison,
 ) -> dict[str, Any]:
-    """The content of evaluation.json: the registry's own part, and what the report shows."""
+    """Return the content of evaluation.json: the registry's part, and what the report shows."""
     classes, metric = step.module("features").CLASSES, step.description.metric
     groups = {name: rows.columns[name] for name in step.module("estimator").SLICES}
     ours, limit = answers["challenger"].probabilities, answers["challenger"].threshold
@@ -174,7 +174,7 @@ def registry_metrics(
     threshold: float,
     classes: tuple[str, ...],
 ) -> dict[str, Any]:
-    """Metrics in the schema of the registry, with confusion matrix and, for two classes, ROC curve."""
+    """Return metrics in the registry's schema, with confusion matrix and, for two classes, ROC curve."""
     found: dict[str, Any] = {
         REGISTRY_NAMES.get(name, name): {
             "value": each.value,
@@ -198,7 +198,7 @@ def registry_metrics(
 
 
 def write_golden(path: Path, rows: Rows, model: Model) -> None:
-    """Rows of the holdout as a client sends them, with the answers that the live endpoint must give."""
+    """Write rows of the holdout as a client sends them, with the answers that the endpoint must give."""
     places = np.unique(np.linspace(0, len(rows) - 1, GOLDEN_ROWS).astype(int))
     columns = {name: values[places] for name, values in rows.columns.items()}
     labels, scores = model.label(model.probabilities(columns))
@@ -211,7 +211,7 @@ def write_golden(path: Path, rows: Rows, model: Model) -> None:
 
 
 def _plain(value: object) -> object:
-    """A cell as JSON has it: a missing value is null."""
+    """Return a cell as JSON: a missing value is null."""
     if isinstance(value, float):
         return None if math.isnan(value) else float(value)
     return value or None
@@ -237,7 +237,7 @@ def write_report(
 
 
 def finite(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """The same JSON with null for numbers that are none: a metric can be undefined on a small holdout."""
+    """Return the same JSON with null for NaN and infinities: a metric can be undefined on a small holdout."""
     if isinstance(value, dict):
         return {key: finite(each) for key, each in value.items()}
     if isinstance(value, list):
@@ -247,7 +247,7 @@ def finite(value: Any) -> Any:  # noqa: ANN401 - any JSON
 
 @dataclass(frozen=True)
 class Trained:
-    """What the challenger's own files say of it."""
+    """Facts in the challenger's own files."""
 
     #: content key of the training
     key: str
@@ -257,7 +257,7 @@ class Trained:
 
 
 def read_trained(folder: Path) -> Trained:
-    """Read it from an unpacked model, whose files have been checked."""
+    """Read an unpacked model, whose files have been checked."""
     about = json.loads((folder / model_files.MANIFEST).read_text())
     measured = json.loads((folder / model_files.METRICS).read_text())["metrics"]
     files = [file for file in about["files"] if file["name"].startswith("code/")]
@@ -293,7 +293,7 @@ def write_card(
 
 
 def lineage(step: Step, trained: Trained) -> dict[str, str]:
-    """Where the version comes from: intervals, cut-offs, keys and digests."""
+    """Return where the version comes from: intervals, cut-offs, keys and digests."""
     split = step.description.split
     holdout = sorted(step.required("holdout").rglob("*.parquet"))
     sums = "".join(f"{path.name} {digest(path)}\n" for path in holdout)

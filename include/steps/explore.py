@@ -1,4 +1,4 @@
-"""explore: a profile of what a step has written, for people; a page beside its outputs.
+"""explore: a profile of a step's tables for people, as a page beside its outputs.
 
 It reads at most SAMPLE_ROWS rows of each table, however large the table is; the numbers of rows and of
 missing values are Parquet's own. `contract.run` calls it after every processing step. The page is no part of
@@ -40,7 +40,7 @@ def write_profile(folder: Path, title: str, private: frozenset[str]) -> bool:
 
 
 def find_tables(root: Path) -> Mapping[str, Sequence[Path]]:
-    """The Parquet files of each table: a file of its own, or all files of a folder."""
+    """Return the Parquet files of each table: a file of its own, or all files of a folder."""
     tables: dict[str, list[Path]] = {}
     for path in sorted(root.rglob("*.parquet")):
         folder = path.parent.relative_to(root).as_posix()
@@ -49,7 +49,7 @@ def find_tables(root: Path) -> Mapping[str, Sequence[Path]]:
 
 
 def describe_table(name: str, files: Sequence[Path]) -> TableSample:
-    """A table from its files' footers and a sample of its rows."""
+    """Return a table from its files' footers and a sample of its rows."""
     footers = {path: pq.read_metadata(path) for path in files}
     groups = [(path, n) for path, footer in footers.items() for n in range(footer.num_row_groups)]
     sample = read_sample(groups, pq.read_schema(files[0]))
@@ -63,7 +63,7 @@ def describe_table(name: str, files: Sequence[Path]) -> TableSample:
 
 
 def null_counts(footer: pq.FileMetaData) -> Iterator[tuple[str, int]]:
-    """Missing values of every column in every row group, as Parquet's footer tells them."""
+    """Yield the missing values of every column in every row group, from Parquet's footer."""
     for n in range(footer.num_row_groups):
         group = footer.row_group(n)
         for place in range(group.num_columns):
@@ -73,7 +73,7 @@ def null_counts(footer: pq.FileMetaData) -> Iterator[tuple[str, int]]:
 
 
 def read_sample(groups: Sequence[tuple[Path, int]], schema: pa.Schema) -> pd.DataFrame:
-    """Rows from row groups that lie evenly over the table, and evenly over each of them."""
+    """Return rows from row groups spread evenly over the table."""
     every = max(-(-len(groups) // GROUPS), 1)
     chosen = groups[::every]
     parts = []

@@ -43,7 +43,7 @@ def fetch(step: Step) -> dict[str, int]:
 
 
 def source_tables(step: Step) -> Mapping[str, Iterator[pd.DataFrame]]:
-    """The tables of the interval, from files or from the cycle's own `source.py`."""
+    """Return the tables of the interval, from files or from the cycle's own `source.py`."""
     source = step.description.source
     if isinstance(source, FileSource):
         return file_tables(step, source)
@@ -87,7 +87,7 @@ AGAIN = "Check the cycle's source in cycle.py, and that the file is there; then 
 
 
 def file_tables(step: Step, source: FileSource) -> Mapping[str, Iterator[pd.DataFrame]]:
-    """The tables of a FileSource, each read when it is iterated."""
+    """Return the tables of a FileSource, each read when it is iterated."""
     return {name: _table(step, name, uri) for name, uri in source.tables.items()}
 
 
@@ -98,7 +98,7 @@ def _table(step: Step, name: str, template: str) -> Iterator[pd.DataFrame]:
 
 
 def locate(step: Step, name: str, uri: str, scratch: Path) -> Path:
-    """The file behind a URI on this machine, downloaded if it has to be."""
+    """Return the file behind a URI on this machine; download it if necessary."""
     parts = urllib.parse.urlsplit(uri)
     basename = Path(urllib.parse.unquote(parts.path)).name
     if parts.scheme in {"http", "https"}:
@@ -116,7 +116,7 @@ def locate(step: Step, name: str, uri: str, scratch: Path) -> Path:
 
 
 def download(uri: str, path: Path) -> Path:
-    """Download to `path`, streaming; refuse what is not all there."""
+    """Download to `path`, streaming; raise InvalidInput if the file is not complete."""
     try:
         with urllib.request.urlopen(uri, timeout=TIMEOUT_S) as answer, path.open("wb") as file:  # noqa: S310 - http(s) only, see locate
             shutil.copyfileobj(answer, file)
@@ -133,7 +133,7 @@ def download(uri: str, path: Path) -> Path:
 
 
 def read_file(path: Path, name: str) -> Iterator[pd.DataFrame]:
-    """The rows of a Parquet, CSV or zipped CSV file, in chunks; told apart by the file's ending."""
+    """Yield the rows of a Parquet, CSV or zipped CSV file in chunks; the suffix names the format."""
     try:
         if path.suffix == ".parquet":
             yield from read_chunks(path)

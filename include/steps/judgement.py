@@ -1,4 +1,4 @@
-"""The part of `evaluate` that compares the models and judges by the cycle's rule: verdict.json."""
+"""The part of `evaluate` that compares the models and judges the challenger: verdict.json."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Estimates = dict[str, dict[str, Estimate]]
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the decision is made from."""
+    """What the verdict is made from."""
 
     #: by metric and rival
     gains: dict[str, dict[str, Gain]]
@@ -43,7 +43,7 @@ class Comparison:
 
 
 def read_holdout(step: Step, rows: Rows) -> Holdout:
-    """The rows to compare on, clustered by blocks of event time if the cycle says so."""
+    """Return the rows to compare on, clustered by blocks of event time if the cycle says so."""
     block = step.description.promotion.block
     if block is None:
         return Holdout(rows.labels, rows.event_ids)
@@ -52,7 +52,7 @@ def read_holdout(step: Step, rows: Rows) -> Holdout:
 
 
 def event_seconds(folder: Path) -> np.ndarray:
-    """Event times in seconds since 1970, in the order in which `read_rows` reads the rows."""
+    """Return event times in seconds since 1970, in the order of `read_rows`."""
     parts = [pd.read_parquet(part, columns=["event_time"]) for part in sorted(folder.rglob("*.parquet"))]
     times = pd.concat(parts, ignore_index=True)["event_time"].dt.as_unit("s")
     seconds: np.ndarray = times.astype("int64").to_numpy()
@@ -60,12 +60,12 @@ def event_seconds(folder: Path) -> np.ndarray:
 
 
 def plan(rule: Promotion) -> BootstrapPlan:
-    """How the rule's intervals are computed."""
+    """Return how the rule's intervals are computed."""
     return BootstrapPlan(rule.confidence, rule.repetitions, rule.seed)
 
 
 def compare_models(step: Step, rows: Rows, holdout: Holdout, answers: Mapping[str, Answers]) -> Comparison:
-    """The challenger's gains over every rival in every metric, and over the champion in every slice."""
+    """Return the challenger's gains over every rival, and over the champion in every slice."""
     cycle = step.description
     challenger, champion = answers["challenger"], answers.get("champion")
     rivals = {name: found for name, found in answers.items() if name != "challenger"}
@@ -88,7 +88,7 @@ def compare_models(step: Step, rows: Rows, holdout: Holdout, answers: Mapping[st
 
 
 def judge_challenger(step: Step, estimates: Estimates, compared: Comparison) -> dict[str, Any]:
-    """The content of verdict.json."""
+    """Return the content of verdict.json."""
     cycle = step.description
     found = {name: each[cycle.metric] for name, each in estimates.items()}
     over = compared.gains[cycle.metric]
@@ -116,12 +116,12 @@ def _bounds(estimate: Estimate) -> dict[str, float]:
 
 
 def slice_json(found: SliceGain) -> dict[str, Any]:
-    """A slice as the verdict has it."""
+    """Return a slice as the verdict has it."""
     return {**asdict(found), "is_under_floor": found.is_under_floor}
 
 
 def rule_json(rule: Promotion) -> dict[str, Any]:
-    """The rule as the verdict has it; the block in seconds."""
+    """Return the rule as the verdict has it; the block in seconds."""
     return {
         "minimum_gain": rule.minimum_gain,
         "slice_floor": rule.slice_floor,

@@ -1,4 +1,4 @@
-"""mature: judges earlier windows again, by labels that came after they were watched."""
+"""mature: judge earlier windows again, by labels that came after they were monitored."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from include.steps.traffic import read_truth
 
 @dataclass(frozen=True)
 class Earlier:
-    """One earlier window, as plan.json tells of it."""
+    """One earlier window of plan.json."""
 
     #: start and end, ISO 8601
     window: list[str]
@@ -35,7 +35,7 @@ class Earlier:
 
 
 def mature(step: Step) -> dict[str, float]:
-    """Write matured.json: the quality of each window at each cut-off by which its labels had changed."""
+    """Write matured.json: the quality of each window at each cut-off at which its labels had changed."""
     (windows, ends), truth, standard = read_plan(step), read_truth(step), read_standard(step)
     quality: list[dict[str, Any]] = []
     rows = 0
@@ -57,7 +57,7 @@ def mature(step: Step) -> dict[str, float]:
 
 
 def read_plan(step: Step) -> tuple[list[Earlier], list[datetime]]:
-    """The earlier windows, and the ends of all windows from the first of them on, in order of time."""
+    """Return the earlier windows, and the ends of all windows from the first of them on, in order."""
     try:
         told = json.loads((step.required("plan") / "plan.json").read_text(encoding="utf-8"))
         return [Earlier(**each) for each in told["windows"]], [parse_time("end", end) for end in told["ends"]]
@@ -68,7 +68,7 @@ def read_plan(step: Step) -> tuple[list[Earlier], list[datetime]]:
 
 
 class Labels:
-    """The labels of one window's events: those that were known when it was watched, and all there are now."""
+    """The labels of one window's events: those known when it was monitored, and all there are now."""
 
     def __init__(self, before: pd.DataFrame, truth: pd.DataFrame, events: pd.Series) -> None:
         self.before = before
@@ -76,7 +76,7 @@ class Labels:
         self.now = label_history(pd.concat([before[list(COLUMNS)], ours], ignore_index=True))
 
     def changed(self, ends: list[datetime]) -> Iterator[datetime]:
-        """The ends at which the labels are others than the window's own monitor could see."""
+        """Yield the ends at which labels differ from those that the window's own monitor saw."""
         for cutoff in cutoffs(self.now["known_time"], ends):
             columns = ["event_id", "label"]
             now, before = (labels_at(each, cutoff)[columns] for each in (self.now, self.before))

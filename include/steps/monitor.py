@@ -1,4 +1,4 @@
-"""monitor: a window's data and answers against the champion's baseline, and whether that is an alarm."""
+"""monitor: compare a window's data and answers with the champion's baseline, and decide if it is an alarm."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from include.steps.manifest import write_json, write_manifest
 from include.steps.monitoring.data import monitor_data
 from include.steps.monitoring.quality import monitor_quality
 
-#: what the job is told of the champion, by the names in evidence.json
+#: parameters that describe the champion, by their names in evidence.json
 CHAMPION = {
     "version": "champion-version",
     "data_end": "champion-data-end",
@@ -20,7 +20,7 @@ CHAMPION = {
 
 
 def monitor(step: Step) -> dict[str, float]:
-    """Write what was found of data and quality, and evidence.json, which holds it together."""
+    """Write the findings about data and quality, and evidence.json, which joins them."""
     data, quality = monitor_data(step), monitor_quality(step)
     metrics = {**data.pop("metrics"), **quality.pop("metrics")}
     n_rows = data["rows"]
@@ -40,10 +40,10 @@ def monitor(step: Step) -> dict[str, float]:
 
 
 def judge_window(step: Step, data: dict[str, Any], quality: dict[str, Any]) -> dict[str, Any]:
-    """The `alarm` of evidence.json, by the cycle's rule and what could be known at the window's end.
+    """Return the `alarm` of evidence.json, by the cycle's rule and what was known at the window's end.
 
-    What labels told later counts from then on, for whoever decides later: so that a window says the same
-    whenever it is watched.
+    Labels that became known later count for later decisions only, so a window gives the same alarm whenever
+    it is monitored.
     """
     known = [each for each in quality["quality"] if datetime.fromisoformat(each["cutoff"]) <= step.end]
     rules = step.description.monitoring

@@ -1,4 +1,4 @@
-"""prepare: the interval's own rows as records to score, as features to watch, and their labels."""
+"""prepare: the interval's own rows as records to score, as features to monitor, and their labels."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def prepare(step: Step) -> dict[str, int]:
 
 
 def own_partition(step: Step) -> Partition:
-    """The cleaned partition of the step's interval."""
+    """Return the cleaned partition of the step's interval."""
     for partition in find_partitions(step):
         if (partition.start, partition.end) == (step.start, step.end):
             return partition
@@ -45,16 +45,16 @@ def own_partition(step: Step) -> Partition:
 
 
 def write_batch(step: Step, name: str, rows: pd.DataFrame) -> None:
-    """Write records without a header: event id, then the signature's columns; nothing for a missing value."""
+    """Write records without a header: event id, then the signature's columns; a missing value is empty."""
     path = step.output / "batch" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     rows.to_csv(path, header=False, index=False, lineterminator="\n", encoding="utf-8")
 
 
 def all_labels(step: Step, rows: pd.DataFrame) -> pd.DataFrame:
-    """Event id, label as a class's text, and when it was known, of every label that the data holds.
+    """Return event id, label as a class's text, and the time it was known, of every label in the data.
 
-    Some became known after the interval's end: whoever judges takes those known by a cut-off.
+    Some became known after the interval's end; judging takes those known by a cut-off.
     """
     features = step.module("features")
     known = rows[rows[features.LABEL].notna() & rows["known_time"].notna()]

@@ -1,7 +1,7 @@
 """report: one window for people, as one HTML page.
 
 Reads `monitored` (the window's evidence, distributions and violations) and `story` (a `story.json`: the last
-windows, the decision, promotions and where it all comes from); writes `report.html`.
+windows, the decision, promotions and provenance); writes `report.html`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NAME = "report.html"
 
 
 def report(step: Step) -> dict[str, int]:
-    """Write the page."""
+    """Write the page; return the metrics."""
     monitored, rule = step.required("monitored"), step.description.monitoring
     evidence = read_document(monitored / "evidence.json")
     page = render_window(
@@ -39,7 +39,7 @@ def report(step: Step) -> dict[str, int]:
 
 
 def read_document(path: Path) -> dict[str, Any]:
-    """A JSON file of an input."""
+    """Read a JSON file of an input."""
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""reproduce: the answers of a recorded model beside those of one trained again from its record.
+"""reproduce: compare the answers of a recorded model with those of one trained again from its record.
 
 Reads `rows` (the recorded holdout), `original` and `again` (each a folder with `model.tar.gz`) and the
 parameter `tolerance`; writes `reproduction.json`.
@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def reproduce(step: Step) -> Mapping[str, float]:
-    """Ask both models about every row, and say how far their answers are apart."""
+    """Ask both models about every row, and write how far their answers are apart."""
     rows = read_rows(step.required("rows"), step.module("features"))
     answers = [probabilities(step, name, rows.columns) for name in ("original", "again")]
     found = compare_reproduction(answers[0], answers[1], read_tolerance(step))
@@ -43,7 +43,7 @@ def reproduce(step: Step) -> Mapping[str, float]:
 
 
 def read_tolerance(step: Step) -> float:
-    """The largest difference of a probability that counts as the same."""
+    """Return the largest difference of a probability that counts as the same."""
     text = step.parameters.get("tolerance", "")
     try:
         tolerance = float(text)
@@ -55,7 +55,7 @@ def read_tolerance(step: Step) -> float:
 
 
 def probabilities(step: Step, name: str, columns: Arrays) -> np.ndarray:
-    """One model's probabilities of all the cycle's classes, its files checked by their digests."""
+    """Return one model's probabilities of all the cycle's classes; check its files by their digests."""
     with tempfile.TemporaryDirectory() as place:
         folder = model_files.unpack(step.required(name) / "model.tar.gz", Path(place))
         # scikit-learn's own model: whether its export was kept is not what is asked

@@ -35,7 +35,7 @@ class Rows:
 
 
 def read_rows(folder: Path, features: ModuleType) -> Rows:
-    """Every labelled row below `folder`, in the order of the files' names.
+    """Return every labelled row below `folder`, in the order of the files' names.
 
     :param features: the cycle's module `features`, with SIGNATURE, LABEL and CLASSES
     :raises InvalidInput: when a column is missing, there is no row, or a label is none of the classes
@@ -59,7 +59,7 @@ def read_rows(folder: Path, features: ModuleType) -> Rows:
 
 
 def to_columns(frame: pd.DataFrame, kinds: Mapping[str, str]) -> Arrays:
-    """Arrays of the signature's columns, with missing values as clients' payloads have them."""
+    """Return arrays of the signature's columns, with missing values as clients' payloads have them."""
     return {
         name: frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
         if kind == "number"
@@ -82,7 +82,7 @@ class Partition:
 
 
 def find_partitions(step: Step) -> list[Partition]:
-    """The partitions below the input `clean`, `<interval>/<key>/`, from the earliest to the latest."""
+    """Return the partitions below the input `clean`, `<interval>/<key>/`, the earliest first."""
     root = step.required("clean")
     found: dict[str, Partition] = {}
     for path in sorted({file.parent for file in root.glob("*/*/*.parquet")}):
@@ -124,7 +124,7 @@ def _time(text: str) -> datetime | None:
 
 
 def feature_rows(step: Step, partition: Partition) -> pd.DataFrame:
-    """The partition's facts ordered by time: ids, times, signature, label, combined attributes."""
+    """Return the partition's facts in order of time: ids, times, signature, label, combined attributes."""
     features = step.module("features")
     tables = {}
     for name in step.module("schema").TABLES:
@@ -142,7 +142,7 @@ def feature_rows(step: Step, partition: Partition) -> pd.DataFrame:
 
 
 def columns_of(rows: pd.DataFrame, signature: dict[str, str]) -> dict[str, np.ndarray]:
-    """The signature's columns as arrays: numbers as float, text as objects."""
+    """Return the signature's columns as arrays: numbers as float, text as objects."""
     return {
         name: rows[name].to_numpy(dtype=float if kind == "number" else object)
         for name, kind in signature.items()

@@ -19,7 +19,7 @@ CHUNK_ROWS = 16_384
 
 
 class TableWriter:
-    """Writes frames with the same columns into one Parquet file; the first frame decides the types."""
+    """Write frames with the same columns into one Parquet file; the first frame decides the types."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.rows = path, 0
@@ -46,7 +46,7 @@ class TableWriter:
 
 
 def _arrow(frame: pd.DataFrame, schema: pa.Schema | None) -> pa.Table:
-    """The frame without pandas' own metadata, which would change with versions."""
+    """Return the frame without pandas' own metadata, which changes with its version."""
     table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
     fields = [
         field.with_type(pa.string())
@@ -58,21 +58,21 @@ def _arrow(frame: pd.DataFrame, schema: pa.Schema | None) -> pa.Table:
 
 
 def write_table(path: Path, frame: pd.DataFrame) -> int:
-    """Write one frame as a Parquet file; its number of rows."""
+    """Write one frame as a Parquet file; return its number of rows."""
     with TableWriter(path) as writer:
         writer.write(frame)
     return len(frame)
 
 
 def read_chunks(path: Path, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
-    """The rows of a Parquet file in frames of bounded size."""
+    """Yield the rows of a Parquet file in frames of bounded size."""
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=CHUNK_ROWS, columns=columns, use_threads=False):
             yield cast("pd.DataFrame", batch.to_pandas())
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """A whole Parquet file."""
+    """Return a whole Parquet file."""
     with pq.ParquetFile(path) as file:
         return cast("pd.DataFrame", file.read(columns=columns, use_threads=False).to_pandas())
 
@@ -82,7 +82,7 @@ BATCH_ROWS = 65_536
 
 
 def read_batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """The rows of a Parquet file in batches; texts stay in the dictionaries they are stored in."""
+    """Yield the rows of a Parquet file in batches; texts stay dictionary-encoded."""
     schema = pq.read_schema(path)
     texts = [field.name for field in schema if _is_string(field.type)]
     # pre-buffering would hold the whole file, which is made for stores that are far away
@@ -91,7 +91,7 @@ def read_batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[p
 
 
 def columns_of(batch: pa.RecordBatch, names: Sequence[str]) -> dict[str, ColumnValues]:
-    """Some columns of a batch: what is no number is text."""
+    """Return some columns of a batch; all but numbers are texts."""
     return {name: _column(batch.column(name)) for name in names}
 
 
@@ -112,7 +112,7 @@ def _is_string(kind: pa.DataType) -> bool:
 
 
 class RowSample:
-    """A seeded draw without replacement among rows that pass by once.
+    """A seeded sample without replacement of rows that pass by once.
 
     :param total: how many rows there are
     """
@@ -123,7 +123,7 @@ class RowSample:
         self._parts: list[pd.DataFrame] = []
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Let more rows pass."""
+        """Take in the next rows."""
         low, high = np.searchsorted(self._places, [self._seen, self._seen + batch.num_rows])
         if low < high:
             chosen = batch.take(pa.array(self._places[low:high] - self._seen))
@@ -131,16 +131,16 @@ class RowSample:
         self._seen += batch.num_rows
 
     def frame(self) -> pd.DataFrame:
-        """The rows that were drawn, in their order."""
+        """Return the sampled rows in their order."""
         return pd.concat(self._parts, ignore_index=True) if self._parts else pd.DataFrame()
 
 
 def decode_texts(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with texts as texts, whose dictionaries may differ from file to file."""
+    """Return the frame with plain texts, since dictionaries differ from file to file."""
     coded = frame.select_dtypes("category").columns
     return frame.astype(dict.fromkeys(coded, "str"))
 
 
 def count_rows(paths: Sequence[Path]) -> int:
-    """Rows of all the files together, from their footers."""
+    """Return the rows of all files together, from their footers."""
     return sum(pq.read_metadata(path).num_rows for path in paths)

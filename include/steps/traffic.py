@@ -21,10 +21,9 @@ Record = TypeVar("Record")
 def read_lines(
     root: Path, parse: Callable[[Path, str], Record], faults: Faults
 ) -> Iterator[tuple[Path, Record]]:
-    """Every record below `root`, from the earliest file to the latest, with its file.
+    """Yield every record below `root` with its file, from the earliest file to the latest.
 
-    A line that cannot be used is noted among `faults` and left out: one request that was cut off must not
-    hide all others.
+    A malformed line is noted in `faults` and skipped: one truncated request must not hide all others.
     """
     # Names begin with the moment of writing, but the folder of a variant is above the hours.
     for path in sorted(root.rglob("*.jsonl"), key=lambda path: (path.parts[-5:], path)):
@@ -49,7 +48,7 @@ class TruthFound:
 
 
 def read_truth(step: Step) -> TruthFound:
-    """Every label among the ground-truth files."""
+    """Return every label among the ground-truth files."""
     classes, faults = step.module("features").CLASSES, Faults()
 
     def parse(path: Path, line: str) -> Truth:
@@ -60,13 +59,13 @@ def read_truth(step: Step) -> TruthFound:
 
 
 def read_captures(step: Step, faults: Faults) -> Iterator[tuple[str, Capture]]:
-    """Every captured answer, with the variant that gave it."""
+    """Yield every captured answer with the variant that gave it."""
     for path, capture in read_lines(step.input("captured"), lambda _, line: parse_capture(line), faults):
         yield path.parts[-6], capture
 
 
 def hour_of(path: Path) -> datetime:
-    """The hour of a file below `yyyy/mm/dd/hh/`."""
+    """Return the hour of a file below `yyyy/mm/dd/hh/`."""
     try:
         return datetime.strptime("/".join(path.parts[-5:-1]), "%Y/%m/%d/%H").replace(tzinfo=UTC)
     except ValueError as error:
@@ -77,7 +76,7 @@ def hour_of(path: Path) -> datetime:
 
 
 def read_scored(root: Path) -> pd.DataFrame:
-    """Event id, label and score of every scored row, from the transform job's `*.out` files."""
+    """Return event id, label and score of every scored row, from the transform job's `*.out` files."""
     names, files = ["event_id", "label", "score"], sorted(root.rglob("*.out"))
     if not files:
         raise InvalidInput(f"The scored data holds no *.out file ({root}). Run the batch transform again.")

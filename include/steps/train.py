@@ -1,4 +1,4 @@
-"""Train the cycle's pipeline and two baselines, and leave a model that carries all that serving it needs."""
+"""train: fit the cycle's pipeline and two baselines, and write a model with all that serving needs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ VALUES_LIMIT = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """What training made."""
+    """The fitted models and their signature."""
 
     signature: Signature
     pipeline: Pipeline
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def train(step: Step) -> Mapping[str, float]:
-    """Fit, export, measure, write; returns the metrics of the last log line."""
+    """Fit, export, measure and write; return the metrics of the last log line."""
     threads = int(os.environ.get("FLYWHEEL_THREADS") or os.environ.get("OMP_NUM_THREADS") or 1)
     features, estimator = step.module("features"), step.module("estimator")
     train = read_rows(step.required("train"), features)
@@ -73,7 +73,7 @@ def train(step: Step) -> Mapping[str, float]:
 
 
 def require_classes(train: Rows, features: ModuleType) -> None:
-    """Refuse rows that all have one label."""
+    """Raise InvalidInput if all rows have one label."""
     if len(np.unique(train.labels)) == 1:
         label = features.CLASSES[train.labels[0]]
         raise InvalidInput(
@@ -83,7 +83,7 @@ def require_classes(train: Rows, features: ModuleType) -> None:
 
 
 def make_signature(step: Step, features: ModuleType, train: Rows) -> Signature:
-    """What the model takes and gives; only classes that training met are told apart."""
+    """Return what the model takes and gives; it has only the classes that training met."""
     kinds: Mapping[str, str] = features.SIGNATURE
     strings = tuple(name for name, kind in kinds.items() if kind == "string")
     values = {name: frozenset(np.unique(train.columns[name]).tolist()) for name in strings}
@@ -142,7 +142,7 @@ def write_model(folder: Path, fitted: Fitted) -> None:
 
 
 def write_onnx(folder: Path, fitted: Fitted, features: ModuleType, validation: Rows) -> dict[str, object]:
-    """Export the pipeline, keep the export only if it agrees on every validation row; says what happened."""
+    """Export the pipeline; keep the export only if it agrees on every validation row. Return the outcome."""
     signature = fitted.signature
     inputs = inference.stack(signature, features.combine, validation.columns)
     try:
@@ -159,7 +159,7 @@ def write_onnx(folder: Path, fitted: Fitted, features: ModuleType, validation: R
 
 
 def copy_code(target: Path, cycle: str) -> None:
-    """Put the running code beside the model: what cycles share, and the cycle's own package."""
+    """Copy the running code beside the model: what cycles share, and the cycle's own package."""
     package = ROOT / "include"
     files = [package / "__init__.py", *sorted((package / "cycles").glob("*.py"))]
     for folder in ("core", "steps", "ml", f"cycles/{cycle}"):

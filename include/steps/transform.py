@@ -40,7 +40,7 @@ def transform(step: Step) -> dict[str, int]:
 
 
 def known_until(step: Step) -> datetime:
-    """Labels that became known later than this are not learnt from: the interval's end, or `known-until`."""
+    """Return the cut-off for labels to learn from: the interval's end, or `known-until`."""
     given = step.parameters.get("known-until")
     return parse_time("known-until", given) if given else step.end
 
@@ -57,7 +57,7 @@ def _write_parts(step: Step, partition: Partition, until: datetime) -> Counter[s
 
 
 def refuse_empty(step: Step, rows: Counter[str], until: datetime) -> None:
-    """Refuse a training set that lacks a part."""
+    """Raise InvalidInput if a part of the training set is empty."""
     empty = [part for part in PARTS if not rows[part]]
     if empty:
         split = step.description.split

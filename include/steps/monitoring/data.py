@@ -64,7 +64,7 @@ class Current:
 
 
 def monitor_data(step: Step) -> dict[str, Any]:
-    """Write statistics, constraints, violations and distributions; what evidence.json says of the data.
+    """Write statistics, constraints, violations and distributions; return the data's part of evidence.json.
 
     Returns `rows`, `broken`, `features`, `separability`, `predictions`, and `metrics` for the manifest.
     """
@@ -100,7 +100,7 @@ def monitor_data(step: Step) -> dict[str, Any]:
 
 
 def read_baseline(step: Step) -> Baseline:
-    """The champion's statistics and constraints, and what its evaluation left."""
+    """Return the champion's statistics and constraints, and what its evaluation left."""
     root, evaluated = step.required("baseline"), step.input("evaluated")
     try:
         statistics, rules = (
@@ -117,7 +117,7 @@ def read_baseline(step: Step) -> Baseline:
 
 
 def read_rows(step: Step, baseline: Baseline) -> Current:
-    """One pass over the window's rows, counted in the baseline's buckets."""
+    """Count the window's rows in the baseline's buckets, in one pass."""
     files = sorted((step.required("prepared") / "rows").glob("*.parquet"))
     known = {n: list(drift.categories(each)) for n, each in baseline.features.items() if drift.is_text(each)}
     profile = Profile(baseline.edges, known, step.description.monitoring.private)
@@ -133,7 +133,7 @@ def read_rows(step: Step, baseline: Baseline) -> Current:
 def clustered_samples(
     step: Step, baseline: Baseline, current: Current
 ) -> tuple[ClusteredRows, ClusteredRows] | None:
-    """A sample of both sides; None if a side has no row, or no time to know its clusters by."""
+    """Return a sample of both sides; None if a side has no row, or no time that names its clusters."""
     block, reference = step.description.promotion.block, baseline.reference
     if reference is None or reference.empty or current.sample.empty:
         return None
@@ -144,7 +144,7 @@ def clustered_samples(
 
 
 def cluster_codes(rows: pd.DataFrame, block: timedelta | None) -> np.ndarray:
-    """The block of time of each row, counted from 0; each row's own where rows are independent."""
+    """Return the block of time of each row, counted from 0; each row is its own if rows are independent."""
     if block is None:
         return np.arange(len(rows))
     seconds = rows[TIME].dt.as_unit("s").astype("int64").to_numpy()
@@ -159,7 +159,7 @@ def movements(
     sides: tuple[ClusteredRows, ClusteredRows] | None,
     without: set[str],
 ) -> list[drift.Movement]:
-    """How far each feature has moved, in rows that are worth what their clusters leave of them."""
+    """Return how far each feature has moved; clustered rows count less."""
     rule, now = step.description.monitoring, current.profile.statistics()
     present = {feature["name"]: drift.count_present(feature) for feature in now["features"]}
     effects = {}
@@ -186,7 +186,7 @@ def movements(
 
 
 def importance_shares(step: Step, baseline: Baseline) -> dict[str, float]:
-    """Each column's share of what the model rests on; all alike, if its evaluation did not tell."""
+    """Return each column's share of the model's importance; equal shares if its evaluation left none."""
     signature = dict.fromkeys(step.module("features").SIGNATURE, 0.0)
     return alarms.importance_shares(baseline.monitoring.get("importance") or signature)
 
@@ -194,7 +194,7 @@ def importance_shares(step: Step, baseline: Baseline) -> dict[str, float]:
 def separability_entry(
     step: Step, sides: tuple[ClusteredRows, ClusteredRows] | None, without: set[str]
 ) -> dict[str, Any] | None:
-    """The `separability` of evidence.json; null where it is not asked, or cannot be told."""
+    """Return the `separability` of evidence.json; None if it is not asked for or cannot be measured."""
     rule = step.description.monitoring
     if sides is None or rule.separability_limit is None:
         return None
@@ -211,7 +211,7 @@ def separability_entry(
 
 
 def distributions(baseline: Baseline, current: Current) -> list[dict[str, Any]]:
-    """The `features` of distributions.json: shares of both sides in common bins."""
+    """Return the `features` of distributions.json: shares of both sides in common bins."""
     counts, now = current.profile.counts(), current.profile.statistics()
     texts = {each["name"]: each for each in now["features"] if drift.is_text(each)}
     found: list[dict[str, Any]] = []
@@ -231,7 +231,7 @@ def distributions(baseline: Baseline, current: Current) -> list[dict[str, Any]]:
 
 
 def shares_of(counts: list[int]) -> list[float]:
-    """Counts over their sum."""
+    """Return counts over their sum."""
     total = sum(counts)
     return [count / total for count in counts] if total else [0.0] * len(counts)
 
@@ -245,7 +245,7 @@ Found = tuple[dict[str, Any] | None, dict[str, Any] | None]
 
 
 def monitor_predictions(step: Step, baseline: Mapping[str, Any] | None) -> Found:
-    """The `predictions` of evidence.json and of distributions.json; null if a side has no answers.
+    """Return the `predictions` of evidence.json and of distributions.json; None if a side has no answers.
 
     :param baseline: the `predictions` of monitoring.json
     """
@@ -283,7 +283,7 @@ def _moved(is_number: bool, pair: tuple[Side, Side]) -> drift.Movement:  # noqa:
 def bin_scores(
     answers: pd.DataFrame, baseline: Mapping[str, Any]
 ) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
-    """The scores' buckets, their counts, and what a figure needs besides."""
+    """Return the scores' buckets, their counts, and the axis of a drawing."""
     edges = np.array(baseline["edges"])
     bins = clusters.bins_of(answers["score"], edges)
     counts = histogram(answers["score"].to_numpy(float), edges)
@@ -293,7 +293,7 @@ def bin_scores(
 def bin_labels(
     answers: pd.DataFrame, baseline: Mapping[str, Any]
 ) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
-    """The labels' places, their counts, and what a figure needs besides."""
+    """Return the labels' places, their counts, and the axis of a drawing."""
     values = list(baseline["values"])
     bins = pd.Categorical(answers["label"], categories=values).codes.astype(int)
     return bins, np.bincount(bins, minlength=len(values)), {"kind": "text", "values": values}
@@ -302,7 +302,7 @@ def bin_labels(
 def answers_design_effect(
     step: Step, answers: pd.DataFrame, bins: np.ndarray, baseline: Mapping[str, Any]
 ) -> float:
-    """By how many times the window's answers are worth less than independent ones."""
+    """Return the design effect of the window's answers, 1 or more."""
     block = step.description.promotion.block
     if block is None:
         return 1.0

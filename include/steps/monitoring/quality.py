@@ -27,7 +27,7 @@ from include.steps.tables import read_table
 
 @dataclass(frozen=True)
 class Window:
-    """What was said in a window, and what is known of it."""
+    """The predictions of a window and the labels known for them."""
 
     #: one answer to each event
     predictions: pd.DataFrame
@@ -40,7 +40,7 @@ class Window:
 
 
 def monitor_quality(step: Step) -> dict[str, Any]:
-    """Judge the predictions at each cut-off, and write model_quality.json by the last.
+    """Judge the predictions at each cut-off, and write model_quality.json for the last.
 
     Returns `quality`, `online`, `estimate`, `bias` and `slices` for evidence.json, and `metrics` for the
     manifest.
@@ -60,7 +60,7 @@ def monitor_quality(step: Step) -> dict[str, Any]:
 
 
 def read_window(step: Step) -> Window:
-    """The collected predictions and labels, and the moments to judge by."""
+    """Return the collected predictions and labels, and the moments to judge at."""
     root, classes = step.required("collected"), step.module("features").CLASSES
     predictions, labels = read_table(root / "predictions.parquet"), read_table(root / "labels.parquet")
     strange = sorted(set(predictions["label"]) - set(classes))
@@ -74,7 +74,7 @@ def read_window(step: Step) -> Window:
 
 
 def window_ends(step: Step, known_times: pd.Series) -> list[datetime]:
-    """The window's end and those after it, until every label was known."""
+    """Return the window's end and those after it, until every label was known."""
     found = [step.end]
     last = known_times.max()
     following = ticks(window_schedule(step.description), step.end)
@@ -84,7 +84,7 @@ def window_ends(step: Step, known_times: pd.Series) -> list[datetime]:
 
 
 def quality_entries(step: Step, window: Window, predictions: pd.DataFrame) -> list[dict[str, Any]]:
-    """The entries of `quality`, one for each cut-off."""
+    """Return the entries of `quality`, one for each cut-off."""
     reference = read_reference(step.required("evaluated"), window.standard.metric)
     return [
         judging.quality_at(predictions, window.labels, cutoff, standard=window.standard, reference=reference)
@@ -93,7 +93,7 @@ def quality_entries(step: Step, window: Window, predictions: pd.DataFrame) -> li
 
 
 def estimate_entry(step: Step, predictions: pd.DataFrame) -> dict[str, Any] | None:
-    """What the answers are worth by their scores, if the champion's evaluation left a calibration."""
+    """Return the quality estimated from scores, if the champion's evaluation left a calibration."""
     calibration = read_calibration(step.required("evaluated"))
     if calibration is None:
         return None
@@ -103,7 +103,7 @@ def estimate_entry(step: Step, predictions: pd.DataFrame) -> dict[str, Any] | No
 
 
 def write_quality(step: Step, judged: pd.DataFrame, clusters: np.ndarray | None) -> dict[str, float]:
-    """Write model_quality.json in Model Monitor's schema; the metrics by name."""
+    """Write model_quality.json in Model Monitor's schema; return the metrics by name."""
     features, task = step.module("features"), step.description.task
     quality = model_quality(judged, features.CLASSES, task, clusters)
     quality["dataset"] |= {"start_time": step.start.isoformat(), "end_time": step.end.isoformat()}
@@ -113,9 +113,9 @@ def write_quality(step: Step, judged: pd.DataFrame, clusters: np.ndarray | None)
 
 
 def read_columns(step: Step, judged: pd.DataFrame) -> pd.DataFrame:
-    """The columns of slices and facets for the judged events, as texts; missing what is missing.
+    """Return the columns of slices and facets for the judged events, as texts.
 
-    A column that the window lacks is left out: that the data is broken is told elsewhere.
+    A column that the window lacks is left out; the violations report it.
     """
     facets = step.description.monitoring.facets
     wanted = {*step.module("estimator").SLICES, *(facet.column for facet in facets)}
@@ -128,14 +128,14 @@ def read_columns(step: Step, judged: pd.DataFrame) -> pd.DataFrame:
 
 
 def facet_texts(column: pd.Series) -> pd.Series:
-    """The column's values as a facet writes them: 1.0 is "1"."""
+    """Return the column's values as a facet writes them: 1.0 is "1"."""
     return column.map({value: as_text(value) for value in column.dropna().unique().tolist()}).astype(object)
 
 
 def slice_entries(
     step: Step, judged: pd.DataFrame, rows: pd.DataFrame, standard: Standard
 ) -> list[dict[str, Any]]:
-    """The metric by slice; the values of a private column are told nobody."""
+    """Return the metric by slice; values of private columns are left out."""
     told = set(rows.columns) - set(step.description.monitoring.private)
     columns = [column for column in step.module("estimator").SLICES if column in told]
     groups = {column: rows[column].fillna("").to_numpy(object) for column in columns}
@@ -145,7 +145,7 @@ def slice_entries(
 def bias_entries(
     step: Step, judged: pd.DataFrame, rows: pd.DataFrame, standard: Standard
 ) -> list[dict[str, Any]]:
-    """The bias metrics of each declared facet, for two classes; of a lacking column all are null."""
+    """Return the bias metrics of each declared facet, for two classes; all None for a missing column."""
     if step.description.task != "binary":
         return []
     positive = standard.classes[-1]
@@ -164,7 +164,7 @@ def bias_entries(
 
 
 def facet_members(facet: Facet, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Which rows tell whether they belong to a facet's group, and which of those do."""
+    """Return the rows that say whether they belong to a facet's group, and which of them do."""
     if facet.column not in rows:
         return np.zeros(0, dtype=int), np.zeros(0, dtype=bool)
     values = rows[facet.column]

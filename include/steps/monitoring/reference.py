@@ -27,13 +27,13 @@ TIME = "event_time"
 
 
 def monitored_features(step: Step) -> list[str]:
-    """The features that may leave the training data: all but private ones."""
+    """Return the features that may leave the training data: all but private ones."""
     features, private = step.module("features"), step.description.monitoring.private
     return [name for name in (*features.SIGNATURE, *features.COMBINED) if name not in private]
 
 
 def write_reference(step: Step) -> int:
-    """Write a seeded sample of the training rows as the features see them; how many there are."""
+    """Write a seeded sample of the training rows as the features see them; return its size."""
     files = sorted(step.required("train").rglob("*.parquet"))
     if not files:
         raise InvalidInput(
@@ -54,7 +54,7 @@ def write_monitoring(
     probabilities: np.ndarray,
     times_s: np.ndarray,
 ) -> None:
-    """Write what the model rests on, how its answers are spread, and what its scores are worth.
+    """Write the model's importances, the spread of its answers, and the calibration of its scores.
 
     :param importance: by how much the metric falls when a column is shuffled
     :param labels: places of the holdout's true classes
@@ -75,14 +75,14 @@ def write_monitoring(
 
 
 def score_outcomes(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Whether a score came true, and the score: the positive class's, or that of the label that was said."""
+    """Return whether each score came true, and the score: of the positive class, or of the answered label."""
     if probabilities.shape[1] == 2:  # noqa: PLR2004 - two classes
         return labels == 1, probabilities[:, 1]
     return probabilities.argmax(axis=1) == labels, probabilities.max(axis=1)
 
 
 def prediction_spread(step: Step, probabilities: np.ndarray, groups: np.ndarray | None) -> dict[str, Any]:
-    """The answers' distribution: of a score in buckets, or of several classes."""
+    """Return the answers' distribution: of a score in buckets, or of several classes."""
     classes = step.module("features").CLASSES
     if step.description.task == "binary":
         scores = pd.Series(probabilities[:, 1])
@@ -98,7 +98,7 @@ def prediction_spread(step: Step, probabilities: np.ndarray, groups: np.ndarray 
 
 
 def correlated(bins: np.ndarray, groups: np.ndarray | None, *, ordered: bool) -> dict[str, float | None]:
-    """How much answers of one group are alike, and what that makes the rows worth."""
+    """Return the correlation of answers within a group, and the design effect that follows."""
     if groups is None:
         return {"correlation": None, "design_effect": 1.0}
     codes = pd.factorize(groups)[0]
@@ -114,7 +114,7 @@ OWN = "challenger"
 
 
 def read_standard(step: Step) -> Standard:
-    """By what the cycle judges its model, drawn by the blocks by which models are compared."""
+    """Return how the cycle judges its model, with the blocks by which models are compared."""
     cycle, features = step.description, step.module("features")
     block = cycle.promotion.block
     return Standard(
@@ -128,7 +128,7 @@ def read_standard(step: Step) -> Standard:
 
 
 def read_reference(folder: Path, metric: str) -> dict[str, float | None]:
-    """The champion's metric on its own holdout, with its interval.
+    """Return the champion's metric on its own holdout, with its interval.
 
     :param folder: the output of the evaluate step that judged the champion
     """
@@ -142,7 +142,7 @@ def read_reference(folder: Path, metric: str) -> dict[str, float | None]:
 
 
 def read_calibration(folder: Path) -> dict[str, Any] | None:
-    """What turns the champion's scores into probabilities; None of a model evaluated before there was one."""
+    """Return what turns the champion's scores into probabilities; None for a model evaluated without it."""
     path = folder / "monitoring.json"
     if not path.is_file():
         return None

@@ -1,4 +1,4 @@
-"""A model ready to predict: the same way from rows to numbers in training, evaluation, batch and online.
+"""A model ready to predict, by the same path from rows to numbers in training, evaluation, batch and online.
 
 Rows become two arrays: `numbers` (single precision, the columns of the signature that are numbers, then the
 combined attributes) and `strings`. The ONNX model takes them as they are, the scikit-learn pipeline as a
@@ -43,7 +43,7 @@ class Signature:
     categories: Mapping[str, frozenset[str]]
 
     def to_json(self) -> dict[str, object]:
-        """The content of `signature.json`."""
+        """Return the content of `signature.json`."""
         return {
             "version": 1,
             "cycle": self.cycle,
@@ -90,15 +90,15 @@ class Model:
     predict: Predict
 
     def features(self, columns: Arrays) -> tuple[np.ndarray, np.ndarray]:
-        """The two arrays that the model takes, from one array for each column of the signature."""
+        """Return the two arrays that the model takes, from one array for each column of the signature."""
         return stack(self.signature, self.combine, columns)
 
     def probabilities(self, columns: Arrays) -> np.ndarray:
-        """Probabilities of the classes, shape (rows, classes)."""
+        """Return probabilities of the classes, shape (rows, classes)."""
         return self.predict(*self.features(columns))
 
     def label(self, probabilities: np.ndarray) -> tuple[list[str], list[float]]:
-        """Label and score of every row: the score is that of the positive class, or of the label."""
+        """Return label and score of every row: the score of the positive class, or of the label."""
         classes = self.signature.classes
         if self.signature.task == "binary":
             scores = probabilities[:, 1].tolist()
@@ -122,7 +122,7 @@ def stack(signature: Signature, combine: Combine, columns: Arrays) -> tuple[np.n
 
 
 def _side_by_side(columns: Sequence[np.ndarray], rows: int, kind: type) -> np.ndarray:
-    """One row-major array of columns; a single call of NumPy, since each costs as much as a row's values."""
+    """Return one row-major array of columns; each call of NumPy costs as much as a row, so it is one."""
     if not columns:
         return np.empty((rows, 0), dtype=kind)
     joined: np.ndarray = np.concatenate(columns, dtype=kind, casting="unsafe")
@@ -130,7 +130,7 @@ def _side_by_side(columns: Sequence[np.ndarray], rows: int, kind: type) -> np.nd
 
 
 def to_arrays(signature: Signature, columns: Sequence[Sequence[Any]]) -> Arrays:
-    """Arrays from the lists that a payload holds."""
+    """Return arrays from the lists of a payload."""
     return {
         column.name: np.array(values, dtype=np.float64 if column.is_number else object)
         for column, values in zip(signature.columns, columns, strict=True)
@@ -138,7 +138,7 @@ def to_arrays(signature: Signature, columns: Sequence[Sequence[Any]]) -> Arrays:
 
 
 def table(signature: Signature, numbers: np.ndarray, strings: np.ndarray) -> Any:  # noqa: ANN401 - no pandas here
-    """The data frame that the scikit-learn pipeline takes."""
+    """Return the data frame that the scikit-learn pipeline takes."""
     import pandas as pd  # noqa: PLC0415 - serving ONNX must not need pandas
 
     frame = pd.DataFrame(numbers, columns=list(signature.numbers))
@@ -146,7 +146,7 @@ def table(signature: Signature, numbers: np.ndarray, strings: np.ndarray) -> Any
 
 
 def from_estimator(estimator: Any, signature: Signature) -> Predict:  # noqa: ANN401 - scikit-learn has no types
-    """Predict by a fitted scikit-learn pipeline."""
+    """Return a function that predicts by a fitted scikit-learn pipeline."""
 
     def predict(numbers: np.ndarray, strings: np.ndarray) -> np.ndarray:
         return np.asarray(estimator.predict_proba(table(signature, numbers, strings)))
@@ -155,7 +155,7 @@ def from_estimator(estimator: Any, signature: Signature) -> Predict:  # noqa: AN
 
 
 def from_onnx(model: bytes | Path, threads: int = 1) -> Predict:
-    """Predict by an exported model; more threads than one only pay for many rows at once."""
+    """Return a function that predicts by an exported model; more threads pay only for many rows at once."""
     import onnxruntime  # noqa: PLC0415 - the fallback does without
 
     options = onnxruntime.SessionOptions()
@@ -175,7 +175,7 @@ def from_onnx(model: bytes | Path, threads: int = 1) -> Predict:
 
 
 def read_model(folder: Path, *, prefer_onnx: bool = True, threads: int = 1) -> Model:
-    """The model in a folder, its files checked against their digests before anything is made of them."""
+    """Return the model in a folder; check its files by their digests before loading them."""
     names = model_files.check_manifest(folder)
     try:
         signature = Signature.from_json(json.loads((folder / model_files.SIGNATURE).read_text()))
@@ -191,7 +191,7 @@ def read_model(folder: Path, *, prefer_onnx: bool = True, threads: int = 1) -> M
 
 
 def spread_classes(probabilities: np.ndarray, classes: Sequence[str], every: Sequence[str]) -> np.ndarray:
-    """Probabilities of all classes of a cycle; a class that the model has not met has none."""
+    """Return probabilities of all classes of a cycle; a class that the model has not met has 0."""
     wide = np.zeros((len(probabilities), len(every)))
     wide[:, [every.index(name) for name in classes]] = probabilities
     return wide

@@ -32,13 +32,13 @@ TRUSTED = (
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file, 64 hex digits."""
+    """Return the SHA-256 of a file, 64 hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_manifest(folder: Path, about: Mapping[str, object]) -> None:
-    """Write down every file below `folder` with size and digest; to be done last."""
+    """Write size and digest of every file below `folder` to its manifest; call it last."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
     files = [
         {"name": path.relative_to(folder).as_posix(), "bytes": path.stat().st_size, "sha256": digest(path)}
@@ -48,7 +48,7 @@ def write_manifest(folder: Path, about: Mapping[str, object]) -> None:
 
 
 def check_manifest(folder: Path) -> set[str]:
-    """The names of the model's files, each as it was when the model was made.
+    """Return the names of the model's files, each unchanged since the model was made.
 
     :raises InvalidInput: when a file is missing or is not what the manifest says
     """
@@ -86,7 +86,7 @@ def unpack(archive: Path, folder: Path) -> Path:
 
 
 def write_estimator(estimator: object, path: Path) -> None:
-    """Keep a fitted estimator in skops' format."""
+    """Write a fitted estimator in skops' format."""
     import skops.io  # noqa: PLC0415 - serving ONNX must not need scikit-learn
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ def write_estimator(estimator: object, path: Path) -> None:
 
 
 def read_estimator(path: Path) -> Any:  # noqa: ANN401 - any estimator of scikit-learn, which has no types
-    """A fitted estimator made of trusted types only.
+    """Return a fitted estimator made of trusted types only.
 
     :raises InvalidInput: naming the types that are not trusted
     """

@@ -1,4 +1,4 @@
-"""Request bodies to columns, and predictions to answers: CSV, JSON and JSON lines.
+"""Request bodies to columns, and predictions to answers, in CSV, JSON and JSON lines.
 
 A missing value is an empty CSV field or a JSON null, and nothing else. Unknown categories are allowed: the
 model's encoder has a place for them. No NumPy here: for one row, plain lists are faster than arrays.
@@ -23,7 +23,7 @@ Columns = list[list[Any]]
 
 
 class BadRequest(Exception):  # noqa: N818 - it reads as what the answer says
-    """What a client sent cannot be answered; carries the HTTP status."""
+    """A request that cannot be answered; carries the HTTP status."""
 
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -39,7 +39,7 @@ class Column:
 
 
 def parse_body(body: bytes, content_type: str, columns: Sequence[Column]) -> Columns:
-    """The columns that a request's body holds.
+    """Return the columns of a request's body.
 
     :param body: the body as it was sent
     :param content_type: the Content-Type header, parameters included
@@ -61,7 +61,7 @@ def parse_body(body: bytes, content_type: str, columns: Sequence[Column]) -> Col
 
 
 def media_type(header: str) -> tuple[str, str]:
-    """Media type and charset of a Content-Type header, both in lower case; UTF-8 when none is named."""
+    """Return media type and charset of a Content-Type header in lower case; the charset defaults to UTF-8."""
     kind, *parameters = header.lower().split(";")
     for parameter in parameters:
         name, _, value = parameter.strip().partition("=")
@@ -149,7 +149,7 @@ def _from_json_lines(text: str, columns: Sequence[Column]) -> Columns:
 
 
 def _from_objects(rows: list[Any], columns: Sequence[Column]) -> Columns:
-    """Columns of rows that are objects; members that are no column are left aside."""
+    """Return columns of rows that are objects; members that are no column are ignored."""
     try:
         taken = [[row[column.name] for row in rows] for column in columns]
     except (KeyError, TypeError, IndexError):
@@ -211,7 +211,7 @@ PARSERS: dict[str, Callable[[str, Sequence[Column]], Columns]] = {
 
 
 def choose_answer_type(accept: str, content_type: str) -> str:
-    """The media type to answer in: the first one accepted that can be made, the request's own if any will do.
+    """Return the media type to answer in: the first accepted one that is known, or the request's own.
 
     :raises BadRequest: with status 406 when none can be made
     """
@@ -226,7 +226,7 @@ def choose_answer_type(accept: str, content_type: str) -> str:
 
 
 def format_answer(labels: Sequence[str], scores: Sequence[float], kind: str) -> bytes:
-    """The body that tells labels and scores, nine digits each: enough for a number of single precision."""
+    """Return the body with labels and scores; nine digits are enough for single precision."""
     if kind == CSV:
         return "".join(f"{_csv_field(a)},{b:.9g}\n" for a, b in zip(labels, scores, strict=True)).encode()
     objects = [f'{{"label": {json.dumps(a)}, "score": {b:.9g}}}' for a, b in zip(labels, scores, strict=True)]

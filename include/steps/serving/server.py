@@ -43,7 +43,7 @@ class Batcher:
         self._waiting: list[tuple[Columns, asyncio.Future[Predictions]]] = []
 
     async def predict(self, columns: Columns) -> Predictions:
-        """Labels and scores of the rows in `columns`."""
+        """Return labels and scores of the rows in `columns`."""
         if len(columns[0]) > ROWS_AT_ONCE:
             return await asyncio.to_thread(self._predict, columns)
         loop = asyncio.get_running_loop()
@@ -75,7 +75,7 @@ class Batcher:
     def _one_by_one(
         self, waiting: list[tuple[Columns, asyncio.Future[Predictions]]], error: Exception
     ) -> None:
-        """Let no request fail for what another one holds."""
+        """Predict each request on its own, so that none fails because of another."""
         for columns, future in waiting:
             try:
                 _settle(future, self._predict(columns) if len(waiting) > 1 else error)
@@ -150,7 +150,7 @@ class Server:
         return payload.parse_body(body, content_type, self._signature.columns)
 
     async def _body(self, receive: Receive) -> bytes:
-        """The whole body; one that is too large is read to its end, or the client would not hear why."""
+        """Return the whole body; one that is too large is read to its end, so that the client hears why."""
         parts: list[bytes] = []
         size, is_whole = 0, False
         while not is_whole and size <= DRAIN_LIMIT:
@@ -169,7 +169,7 @@ class Server:
         return b"".join(parts)
 
     def _count_unknown(self, columns: Columns) -> str:
-        """The string columns with values that training has not met; counted, and logged ever more rarely."""
+        """Return the string columns with values unknown to training; log them ever more rarely."""
         found = []
         for column, values, known in zip(self._signature.columns, columns, self._known, strict=True):
             strange = [value for value in values if value not in known] if known else []
@@ -192,7 +192,7 @@ ROUTES: dict[str, tuple[str, Callable[[Server, Scope, Receive, Send], Awaitable[
 
 
 def error(message: str) -> bytes:
-    """The body of an error."""
+    """Return the body of an error."""
     return json.dumps({"error": message}).encode()
 
 
