@@ -8,7 +8,7 @@ from include.ml.cleaning.rules import Rules
 
 
 def with_times(digits: pd.DataFrame) -> pd.DataFrame:
-    """Add the event's id and its times: whoever writes a digit says which it is."""
+    """Add the event's id and its times; the writer of a digit knows its label at once."""
     return digits.assign(
         event_id="image-" + digits["image"].astype(int).astype(str).str.zfill(4),
         event_time=digits["written_at"],

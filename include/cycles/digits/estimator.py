@@ -15,7 +15,7 @@ SLICES: tuple[str, ...] = ()
 
 
 def pipeline(hyperparameters: Mapping[str, str]) -> Pipeline:
-    """The unfitted pipeline, preprocessing inside.
+    """Return the unfitted pipeline, preprocessing inside.
 
     With some hundred images there is little to learn from, but much to compare with.
 

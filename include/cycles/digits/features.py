@@ -19,5 +19,5 @@ CLASSES: tuple[str, ...] = tuple(str(digit) for digit in range(10))
 
 
 def combine(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The attributes that only several columns together tell: how much of the image is ink, 0 to 1."""
+    """Return the combined attribute: the share of ink in the image, 0 to 1."""
     return {"ink_share": np.mean([columns[name] for name in PIXELS], axis=0) / DARKEST}

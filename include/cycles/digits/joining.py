@@ -10,5 +10,5 @@ from include.cycles.digits.features import LABEL, SIGNATURE
 
 
 def build(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row per image of one cleaned partition: event id, times, the signature's columns and the label."""
+    """Return one row per image of a cleaned partition: event id, times, signature and label."""
     return tables["digits"][["event_id", "event_time", "known_time", *SIGNATURE, LABEL]]

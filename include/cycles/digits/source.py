@@ -14,7 +14,7 @@ from include.cycles.digits.features import PIXELS
 
 
 def tables(start: datetime, end: datetime) -> Mapping[str, Iterator[pd.DataFrame]]:
-    """The images written in `[start, end)`.
+    """Return the images written in `[start, end)`.
 
     The rule: image i of n, in the order of the data set, is written i/n of the way from the cycle's start to
     its end.

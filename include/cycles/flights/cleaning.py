@@ -46,7 +46,7 @@ def with_times(flights: pd.DataFrame) -> pd.DataFrame:
 
 
 def scheduled_arrival(flights: pd.DataFrame, departure: pd.Series) -> pd.Series:
-    """The scheduled arrival in UTC: when the destination's clock next shows it after the departure."""
+    """Return the scheduled arrival in UTC: the next time after departure on the destination's clock."""
     clock = flights["sched_arr_time"]
     of_day = pd.to_timedelta(clock // 100 * 60 + clock % 100, unit="min")
     arrival = departure.copy()

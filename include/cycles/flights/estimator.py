@@ -25,7 +25,7 @@ SLICES = ("origin", "carrier")
 
 
 def pipeline(hyperparameters: Mapping[str, str]) -> Pipeline:
-    """The unfitted pipeline, preprocessing inside.
+    """Return the unfitted pipeline, preprocessing inside.
 
     Flights of one hour share one weather, so rows are far fewer than they seem: big leaves and few columns a
     split keep the trees from learning single hours by heart. For the same reason a few days of validation
@@ -71,12 +71,12 @@ def _preprocessing(seed: int) -> ColumnTransformer:
 
 
 def _trees(trees: HistGradientBoostingClassifier) -> Pipeline:
-    """The trees see numbers and shares: a column for each category would cost them five times the time."""
+    """Return the trees, which take numbers and shares: a column per category takes five times as long."""
     return make_pipeline(ColumnTransformer([("dense", "passthrough", DENSE)]), trees)
 
 
 def _linear(c: float) -> Pipeline:
-    """The linear model sees a column for each category as well, kept sparse; an unknown one has none."""
+    """Return the linear model, which also takes a sparse column per category; an unknown one has none."""
     dense = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
     columns = ColumnTransformer(
         [("dense", dense, DENSE), ("columns", OneHotEncoder(handle_unknown="ignore"), CODES)]

@@ -49,7 +49,7 @@ RUNWAY_AXIS_DEG = 40.0
 
 
 def combine(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The attributes that only several columns together tell, one array each; NaN where an input is NaN.
+    """Return the combined attributes, one array each; NaN if an input is NaN.
 
     Takes a row (arrays of length 1) as well as a table, and gives the same numbers for both.
     """

@@ -33,7 +33,7 @@ PLANES = {
 
 
 def build(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row per flight of a cleaned partition: event id, times, the signature's columns and the label.
+    """Return one row per flight of a cleaned partition: event id, times, signature and label.
 
     Weather is that of the scheduled hour at the origin (as if forecast); planes are the partition's own
     table, so each flight meets the aircraft register as it was fetched with it. A flight without either keeps

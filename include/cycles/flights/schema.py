@@ -20,7 +20,7 @@ def _text(pattern: str, *, nullable: bool = False) -> pa.Column:
 
 
 def no_spike(weather: pd.DataFrame) -> pd.Series:
-    """Whether each temperature fits the two hours before and after it at the same airport."""
+    """Return whether each temperature fits the two hours before and after it at the same airport."""
     ordered = weather.sort_values("time_hour", kind="stable")
     around = ordered.groupby("origin")["temp"].transform(
         lambda temp: temp.rolling(5, center=True, min_periods=1).median()

@@ -35,7 +35,7 @@ def tables(start: datetime, end: datetime) -> Mapping[str, Iterator[pd.DataFrame
 
 @cache
 def package_files() -> Mapping[str, Path]:
-    """The package's data files by name. The package itself is not imported: its import fails."""
+    """Return the package's data files by name. The package itself is not imported: its import fails."""
     try:
         found = files(PACKAGE) or []
     except PackageNotFoundError as error:
@@ -46,7 +46,7 @@ def package_files() -> Mapping[str, Path]:
 
 
 def read(name: str, *required: str) -> Iterator[pd.DataFrame]:
-    """One of the package's CSV files, plain or zipped, in chunks of text that have the required columns."""
+    """Yield one of the package's CSV files, plain or zipped, in chunks of text with the required columns."""
     path = package_files().get(name)
     if path is None or not path.is_file():
         raise InvalidInput(
@@ -95,5 +95,5 @@ def _hour(chunk: pd.DataFrame) -> pd.Series:
 
 
 def _may_be_within(times: pd.Series, start: datetime, end: datetime) -> pd.Series:
-    """Whether each row belongs to `[start, end)`; one without a readable time does, for `clean` to judge."""
+    """Return whether each row belongs to `[start, end)`; `clean` judges rows without a readable time."""
     return ~((times < start) | (times >= end))

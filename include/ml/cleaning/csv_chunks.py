@@ -19,7 +19,7 @@ BLOCK_BYTES = 1 << 22
 
 
 def text_chunks(file: IO[bytes], name: str, null_values: Sequence[str] = ("",)) -> Iterator[pd.DataFrame]:
-    r"""The rows of a CSV file with a header line, as frames of text.
+    r"""Yield the rows of a CSV file with a header line, as frames of text.
 
     Parameters
     ----------

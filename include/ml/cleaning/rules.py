@@ -17,7 +17,7 @@ QUARANTINE = ("table", "row", "reason", "values")
 
 
 def unchanged(table: pd.DataFrame) -> pd.DataFrame:
-    """The table as it is, for tables that need no step of their own."""
+    """Return the table as it is, for tables that need no step of their own."""
     return table
 
 
@@ -94,7 +94,7 @@ def _read(values: pd.Series, kind: str) -> pd.Series:
 
 
 def quarantine(table: str, raw: pd.DataFrame, first_row: int, reasons: pd.Series) -> pd.DataFrame:
-    """The rows that have a reason, with their original values as JSON, so that they can be replayed.
+    """Return the rows that have a reason, with their original values as JSON, so that they can be replayed.
 
     Examples
     --------
@@ -130,7 +130,7 @@ class Identities:
         self._seen: set[int] = set()
 
     def are_duplicates(self, rows: pd.DataFrame) -> pd.Series:
-        """Whether each row equals an earlier one, of this call or of one before.
+        """Return whether each row equals an earlier one, of this call or of one before.
 
         Examples
         --------
@@ -202,7 +202,7 @@ def outside_interval(event_time: pd.Series, start: pd.Timestamp, end: pd.Timesta
 
 
 def column_types(schema: object) -> dict[str, str]:
-    """The columns of a pandera schema as "number", "string" or "time"."""
+    """Return the columns of a pandera schema as "number", "string" or "time"."""
     columns = schema.columns  # type: ignore[attr-defined]
     return {name: _kind(name, str(column.dtype)) for name, column in columns.items()}
 
@@ -218,7 +218,7 @@ def _kind(name: str, dtype: str) -> str:
 
 
 def top_reasons(reasons: Counter[str], n: int = 3) -> str:
-    """The most frequent reasons with their counts, for people.
+    """Return the most frequent reasons with their counts, for people.
 
     Examples
     --------

@@ -32,7 +32,7 @@ class ClusteredRows:
 
 
 def correlation(bins: NDArray[np.integer], clusters: NDArray[np.integer], *, ordered: bool) -> float | None:
-    """The intraclass correlation of rows' bins, 0 to 1; None with too few clusters, or with one bin.
+    """Return the intraclass correlation of rows' bins, 0 to 1; None with too few clusters, or with one bin.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def correlation(bins: NDArray[np.integer], clusters: NDArray[np.integer], *, ord
 
 
 def design_effect(correlated: float, clusters: NDArray[np.integer], rows: int) -> float:
-    """The design effect of `rows` rows whose clusters are those of a sample of them.
+    """Return the design effect of `rows` rows whose clusters are those of a sample of them.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def design_effect(correlated: float, clusters: NDArray[np.integer], rows: int) -
 
 
 def bins_of(values: pd.Series, edges: NDArray[np.float64] | None) -> NDArray[np.integer]:
-    """The place of each value, numbers between `edges` and texts among themselves; none may be missing."""
+    """Return each value's place: numbers between `edges`, texts among themselves; none may be missing."""
     if edges is None:
         return pd.factorize(values)[0]
     return np.searchsorted(edges, values.to_numpy(float), side="right")
@@ -88,7 +88,7 @@ def pair_of_effects(
     sides: tuple[ClusteredRows, ClusteredRows],
     rows: tuple[int, int],
 ) -> tuple[float, float]:
-    """The design effects of one feature on both sides, by the mean correlation within their samples.
+    """Return the design effects of one feature on both sides, by the mean correlation within their samples.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ class Holdout:
         return len(self.labels)
 
     def only(self, chosen: np.ndarray) -> Holdout:
-        """The rows that are chosen, by a mask or by their places."""
+        """Return the rows that are chosen, by a mask or by their places."""
         clusters = None if self.clusters is None else self.clusters[chosen]
         return Holdout(self.labels[chosen], self.event_ids[chosen], clusters)
 
@@ -49,7 +49,7 @@ class Answers:
     threshold: float = 0.5
 
     def only(self, chosen: np.ndarray) -> Answers:
-        """The answers about the rows that are chosen."""
+        """Return the answers about the rows that are chosen."""
         return replace(self, probabilities=self.probabilities[chosen])
 
 
@@ -75,7 +75,7 @@ class Gain:
 def gains(
     metric: str, holdout: Holdout, challenger: Answers, rivals: Mapping[str, Answers], plan: BootstrapPlan
 ) -> dict[str, Gain]:
-    """The gain of the challenger over each rival: a paired bootstrap, in which all meet the same drawn rows.
+    """Return the gain of the challenger over each rival, by a paired bootstrap over the same rows.
 
     Pairing is what makes it sharp: a hard day is hard for both, and cancels. For a loss, the gain is how much
     lower the challenger's is.
@@ -107,7 +107,7 @@ def gains(
 
 
 def metric_statistic(metric: str, labels: np.ndarray, answers: Answers) -> Statistic:
-    """The metric of these answers as a function of how often each row counts; a loss is negated."""
+    """Return the metric of these answers as a function of how often each row counts; a loss is negated."""
     classes = answers.probabilities.shape[1]
     known = BINARY_METRICS if classes == BINARY_CLASSES else MULTICLASS_METRICS
     if metric not in known:
@@ -135,7 +135,7 @@ def _log_likelihood(labels: np.ndarray, answers: Answers) -> np.ndarray:
 
 
 def _ranking(metric: str, labels: np.ndarray, scores: np.ndarray) -> Statistic:
-    """What depends on the order of the scores alone; rows of equal scores are one step.
+    """Return what depends on the order of the scores alone; rows of equal scores are one step.
 
     The area under the ROC curve is the share of pairs in order, ties counting half (Mann and Whitney 1947);
     average precision is the mean, over positives, of the precision at their score. Scores are sorted once; a
@@ -171,7 +171,7 @@ def _ranking(metric: str, labels: np.ndarray, scores: np.ndarray) -> Statistic:
 
 
 def _sums(weights: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Running sums in this order, from 0 on, shape (draws, len(order) + 1)."""
+    """Return running sums in this order, from 0 on, shape (draws, len(order) + 1)."""
     found = np.zeros((len(weights), len(order) + 1))
     np.cumsum(np.take(weights, order, axis=1), axis=1, out=found[:, 1:])
     return found
@@ -210,7 +210,7 @@ def slice_gains(
     floor: Callable[[str], float],
     plan: BootstrapPlan,
 ) -> list[SliceGain]:
-    """The gain over the champion in each slice that is big enough to tell, the worst first.
+    """Return the gain over the champion in each slice that is big enough to tell, the worst first.
 
     With twenty slices, one 95 % interval misses the truth by chance: the confidence is raised so that it
     holds for all of them together (Bonferroni).

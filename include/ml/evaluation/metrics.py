@@ -24,7 +24,7 @@ class Estimate:
 
 
 def metrics(labels: np.ndarray, probabilities: np.ndarray, threshold: float = 0.5) -> dict[str, float]:
-    """Every metric of the task, computed once on all rows.
+    """Return every metric of the task, computed once on all rows.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def bootstrap(
     resamples: int = 500,
     seed: int = 0,
 ) -> dict[str, Estimate]:
-    """Every metric with its 95 % interval; `clusters` as in `resampling.draw_counts`.
+    """Return every metric with its 95 % interval; `clusters` as in `resampling.draw_counts`.
 
     The same seed draws the same rows, whichever model is measured.
     """
@@ -87,7 +87,7 @@ def _estimate(name: str, value: float, drawn: np.ndarray, clusters: int | None) 
 def weighted(
     labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray, threshold: float
 ) -> dict[str, np.ndarray]:
-    """Every metric for each row of weights, shape (draws, n); NaN where a draw leaves it undefined."""
+    """Return every metric for each row of weights, shape (draws, n); NaN where a draw leaves it undefined."""
     classes = probabilities.shape[1]
     total = weights.sum(axis=1)
     truth = np.eye(classes)[labels]
@@ -142,7 +142,7 @@ def _at(
 
 
 def _mean_f1(labels: np.ndarray, predicted: np.ndarray, weights: np.ndarray, classes: int) -> np.ndarray:
-    """Mean of the F1 scores of the classes that are there or are predicted."""
+    """Return the mean of the F1 scores of the classes that are there or are predicted."""
     each = []
     with np.errstate(invalid="ignore", divide="ignore"):
         for place in range(classes):
@@ -156,7 +156,7 @@ def _mean_f1(labels: np.ndarray, predicted: np.ndarray, weights: np.ndarray, cla
 
 
 def best_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
-    """The probability from which on saying "positive" gives the best F1 score; 0.5 without both classes.
+    """Return the probability from which a positive answer gives the best F1 score; 0.5 for one class.
 
     >>> best_threshold(np.array([0, 0, 1]), np.array([0.1, 0.2, 0.4]))
     0.4
@@ -179,7 +179,7 @@ def slice_metrics(
     threshold: float = 0.5,
     least_rows: int = 50,
 ) -> list[dict[str, object]]:
-    """The metric for each value of each column, where there are at least `least_rows` rows of it."""
+    """Return the metric for each value of each column, where there are at least `least_rows` rows of it."""
     found: list[dict[str, object]] = []
     for column, values in groups.items():
         for value in np.unique(values):
@@ -192,7 +192,7 @@ def slice_metrics(
 
 
 def calibration(is_true: np.ndarray, scores: np.ndarray, bins: int = 10) -> list[dict[str, float]]:
-    """Mean score and observed share for about equally many rows each, from the lowest scores to the highest.
+    """Return mean score and observed share of bins of about equally many rows, by ascending score.
 
     Rows of one score share a bin: which of them would come first is chance.
 
@@ -210,12 +210,12 @@ def calibration(is_true: np.ndarray, scores: np.ndarray, bins: int = 10) -> list
 
 
 def confusion(labels: np.ndarray, said: np.ndarray, classes: int) -> np.ndarray:
-    """Counts by true class (row) and predicted class (column)."""
+    """Return counts by true class (row) and predicted class (column)."""
     return np.bincount(labels * classes + said, minlength=classes * classes).reshape(classes, classes)
 
 
 def roc_curve(labels: np.ndarray, scores: np.ndarray, points: int = 200) -> tuple[np.ndarray, np.ndarray]:
-    """False and true positive rates from (0, 0) to (1, 1), at most about `points` of them.
+    """Return false and true positive rates from (0, 0) to (1, 1), at most about `points` of them.
 
     Rates of a class that is not there are 0.
     """
@@ -236,7 +236,7 @@ def permutation_importance(
     rows: int = 2000,
     seed: int = 0,
 ) -> dict[str, float]:
-    """By how much the metric falls when one column is shuffled (Breiman 2001, section 10), largest first.
+    """Return by how much the metric falls when a column is shuffled (Breiman 2001, section 10).
 
     Computed on a sample of up to `rows` rows. Columns that tell the same share their importance.
 

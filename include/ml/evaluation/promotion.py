@@ -114,7 +114,7 @@ def _baseline(metric: str, name: str, gain: Gain) -> _Finding:
 
 
 def shown(gain: Gain) -> str:
-    """The gain with its interval.
+    """Return the gain with its interval.
 
     >>> shown(Gain(0.0123, -0.001, 0.03))
     '+0.0123 [-0.0010, +0.0300]'

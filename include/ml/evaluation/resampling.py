@@ -14,7 +14,7 @@ CELLS = 2**18
 def draw_counts(
     labels: np.ndarray, clusters: np.ndarray | None, repetitions: int, seed: int
 ) -> Iterator[np.ndarray]:
-    """How often each row is drawn, in chunks of shape (draws, n) with at most about CELLS cells.
+    """Yield how often each row is drawn, in chunks of shape (draws, n) with at most about CELLS cells.
 
     Without clusters each class is drawn from separately, so that every draw has its rows (Davison and Hinkley
     1997, section 3.2). With clusters whole clusters are drawn, as often as there are clusters (section 3.8):
@@ -50,7 +50,7 @@ def draw_counts(
 
 
 def _drawn(generator: np.random.Generator, draws: int, size: int) -> np.ndarray:
-    """How often each of `size` things is drawn in as many drawings, shape (draws, size)."""
+    """Return how often each of `size` things is drawn in as many drawings, shape (draws, size)."""
     chosen = generator.integers(0, size, (draws, size), dtype=np.int32)
     chosen += np.arange(0, draws * size, size, dtype=np.int32)[:, None]
     return np.bincount(chosen.ravel(), minlength=draws * size).reshape(draws, size).astype(float)
@@ -59,7 +59,7 @@ def _drawn(generator: np.random.Generator, draws: int, size: int) -> np.ndarray:
 def bootstrap_interval(
     value: float, drawn: np.ndarray, confidence: float, clusters: int | None = None
 ) -> tuple[float, float]:
-    """The percentile interval of what was drawn (Efron and Tibshirani 1993, chapter 13); NaN without any.
+    """Return the percentile interval of drawn values (Efron and Tibshirani 1993, chapter 13), or NaN.
 
     Few clusters vary less among themselves than the many they stand for: the distances to `value` are
     stretched by sqrt(k / (k - 1)) and by Student's quantile over the normal one, k being the number of

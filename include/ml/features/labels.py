@@ -11,7 +11,7 @@ from include.ml.exceptions import InvalidInput
 
 
 def class_places(labels: pd.Series, classes: Sequence[str]) -> np.ndarray:
-    """Place of each label in `classes`; a whole number is told by its digits, 1.0 and True being "1".
+    """Return the place of each label in `classes`; 1.0 and True are the text "1".
 
     Parameters
     ----------
@@ -51,6 +51,6 @@ def class_places(labels: pd.Series, classes: Sequence[str]) -> np.ndarray:
 
 
 def as_text(label: object) -> str:
-    """A label as text; a whole number by its digits."""
+    """Return a label as text; a whole number by its digits."""
     is_whole = isinstance(label, bool | int | float) and float(label).is_integer()
     return str(int(label)) if is_whole else str(label)  # type: ignore[call-overload]

@@ -50,7 +50,7 @@ def by_time(event_time: pd.Series, end: datetime, *, holdout: timedelta, validat
 
 
 def is_known(label: pd.Series, known_time: pd.Series, until: datetime) -> pd.Series:
-    """Whether each label exists and was known by `until`.
+    """Return whether each label exists and was known by `until`.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Attributes of moist air: what temperature and humidity tell only together."""
+"""Attributes of moist air, from temperature and humidity together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Floats = NDArray[np.float64]
 
 
 def to_celsius(temperature_f: ArrayLike) -> Floats:
-    """Degrees Fahrenheit in degrees Celsius.
+    """Return degrees Fahrenheit in degrees Celsius.
 
     Examples
     --------
@@ -20,7 +20,7 @@ def to_celsius(temperature_f: ArrayLike) -> Floats:
 
 
 def vapour_pressure_hpa(temperature_c: ArrayLike) -> Floats:
-    """Saturation vapour pressure over water, by Magnus' formula (WMO-No. 8, annex 4.B).
+    """Return the saturation vapour pressure over water, by Magnus' formula (WMO-No. 8, annex 4.B).
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def vapour_pressure_hpa(temperature_c: ArrayLike) -> Floats:
 
 
 def wet_bulb_c(temperature_c: ArrayLike, humidity_pct: ArrayLike) -> Floats:
-    """Wet-bulb temperature at sea level, by the fit of Stull (2011, doi:10.1175/JAMC-D-11-0143.1).
+    """Return the wet-bulb temperature at sea level, by the fit of Stull (2011, doi:10.1175/JAMC-D-11-0143.1).
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def wet_bulb_c(temperature_c: ArrayLike, humidity_pct: ArrayLike) -> Floats:
 
 
 def frost_point_c(dew_point_c: ArrayLike) -> Floats:
-    """Temperature at which the air's moisture freezes out: Magnus over ice, equal to the dew point above 0 C.
+    """Return the frost point, by Magnus' formula over ice; equal to the dew point above 0 C.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ RARE_ROWS = 20
 
 
 def constant() -> DummyClassifier:
-    """The share of each class in training, whatever the row."""
+    """Return the share of each class in training, whatever the row."""
     return DummyClassifier(strategy="prior")
 
 

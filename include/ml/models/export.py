@@ -34,7 +34,7 @@ class Agreement:
 
 
 def to_onnx(pipeline: Pipeline, numbers: Sequence[str], strings: Sequence[str]) -> bytes:
-    """The whole pipeline, preprocessing included, as an ONNX model.
+    """Return the whole pipeline, preprocessing included, as an ONNX model.
 
     The model takes `numbers`, float32 of shape (rows, len(numbers)), and, if there are any, `strings` of
     shape (rows, len(strings)): with one input for each column a one-row prediction takes twice as long.
@@ -65,7 +65,7 @@ def to_onnx(pipeline: Pipeline, numbers: Sequence[str], strings: Sequence[str]) 
 
 
 def _by_index(pipeline: Pipeline, order: list[str]) -> Pipeline:
-    """A copy whose column transformer takes columns by their place in the inputs instead of by name."""
+    """Return a copy whose column transformer takes columns by their place in the inputs."""
     indexed = copy.deepcopy(pipeline)
     transformer = indexed[0]
     transformer.transformers_ = [
@@ -80,7 +80,7 @@ def _by_index(pipeline: Pipeline, order: list[str]) -> Pipeline:
 
 
 def _parts(estimator: Any) -> Iterator[Any]:  # noqa: ANN401 - any estimator of scikit-learn, which has no types
-    """The fitted estimator, those that it averages, and the steps of pipelines among them."""
+    """Yield the fitted estimator, those that it averages, and the steps of pipelines among them."""
     yield estimator
     steps = [step for _, step in getattr(estimator, "steps", [])]
     for part in [*getattr(estimator, "estimators_", []), *steps]:
@@ -88,7 +88,7 @@ def _parts(estimator: Any) -> Iterator[Any]:  # noqa: ANN401 - any estimator of 
 
 
 def _floor_single(thresholds: np.ndarray) -> np.ndarray:
-    """The next lower number of single precision: `x <= threshold` stays as it is for any such x.
+    """Return the next lower number of single precision: `x <= threshold` stays as it is for any such x.
 
     Rounding to the nearest, as the converter does, moves a threshold between two neighbouring values onto the
     upper one, and rows change sides.

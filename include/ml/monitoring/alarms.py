@@ -27,7 +27,7 @@ class AlarmRule:
 
 
 def importance_shares(importance: Mapping[str, float]) -> dict[str, float]:
-    """Each column's share of the model's importance; a negative one, which is chance, counts as none.
+    """Return each column's share of the model's importance; a negative one, which is chance, counts as none.
 
     Where no column has any, all count alike.
 
@@ -44,7 +44,7 @@ def importance_shares(importance: Mapping[str, float]) -> dict[str, float]:
 
 
 def feature_entries(moved: Sequence[Movement], shares: Mapping[str, float]) -> list[dict[str, Any]]:
-    """The `features` of evidence.json, those first that moved far and matter.
+    """Return the `features` of evidence.json, those first that moved far and matter.
 
     A combined attribute has no importance of its own (null): it is made of columns whose importance holds
     what the model takes from it, since shuffling a column changes it too.
@@ -75,7 +75,7 @@ def judge_evidence(
     predictions: Mapping[str, Any] | None,
     quality: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """The `alarm` of evidence.json, from its other parts.
+    """Return the `alarm` of evidence.json, from its other parts.
 
     Returns
     -------

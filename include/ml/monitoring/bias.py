@@ -70,7 +70,7 @@ Metric = Callable[[Facet, Facet], Numbers]
 
 
 def ratio(part: Numbers, whole: Numbers) -> Numbers:
-    """One number by another; NaN by nothing, where Clarify's library says 0 or infinity.
+    """Return one number by another; NaN by nothing, where Clarify's library says 0 or infinity.
 
     >>> ratio(np.array([1.0, 1.0]), np.array([2.0, 0.0])).tolist()
     [0.5, nan]
@@ -90,7 +90,7 @@ def difference_in_labels(a: Facet, d: Facet) -> Numbers:
 
 
 def divergence(p: Numbers, q: Numbers) -> Numbers:
-    """The sum of p ln(p / q) over labels; infinite (NaN here) where q lacks a label that p has."""
+    """Return the sum of p ln(p / q) over labels; infinite (NaN here) where q lacks a label that p has."""
     with np.errstate(invalid="ignore", divide="ignore"):
         parts = np.where(p > 0, p * np.log(p / q), np.where(p == 0, 0.0, np.nan))
     total: Numbers = parts.sum(axis=0)
@@ -203,7 +203,7 @@ POST_TRAINING: dict[str, Metric] = {
 def bias_metrics(
     is_group: np.ndarray, truth: np.ndarray, said: np.ndarray, clusters: np.ndarray | None = None
 ) -> list[dict[str, Any]]:
-    """Every metric with its 95 % bootstrap interval.
+    """Return every metric with its 95 % bootstrap interval.
 
     Parameters
     ----------
@@ -244,7 +244,7 @@ def _facets(counts: Numbers) -> tuple[Facet, Facet]:
 
 
 def _of_both(metric: Metric, a: Facet, d: Facet) -> Numbers:
-    """The metric where both facets have records."""
+    """Return the metric where both facets have records."""
     return np.where((a.rows > 0) & (d.rows > 0), metric(a, d), np.nan)
 
 

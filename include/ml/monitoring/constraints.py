@@ -16,7 +16,7 @@ MISSING_ODDS = 3
 
 
 def suggest_constraints(statistics: Mapping[str, Any], drift_distance: float = 0.1) -> dict[str, Any]:
-    """The contents of constraints.json for a baseline's statistics.json.
+    """Return the contents of constraints.json for a baseline's statistics.json.
 
     A private column, of which the statistics tell no values, has a type and a completeness only.
     `drift_distance` is the distance of two distributions, 0 to 1, that may be called drift.
@@ -49,20 +49,20 @@ def suggest_constraints(statistics: Mapping[str, Any], drift_distance: float = 0
 
 
 def completeness(feature: Mapping[str, Any]) -> float:
-    """Share of present values in one entry of statistics.json, 0 to 1; 1 for no rows at all."""
+    """Return the share of present values in one entry of statistics.json, 0 to 1; 1 for no rows at all."""
     common = statistics_of(feature)["common"]
     present, missing = common["num_present"], common["num_missing"]
     return float(present / (present + missing)) if present + missing else 1.0
 
 
 def statistics_of(feature: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The statistics proper of one entry, of numbers or of text."""
+    """Return the statistics proper of one entry, of numbers or of text."""
     found: Mapping[str, Any] = feature.get("numerical_statistics") or feature["string_statistics"]
     return found
 
 
 def least_completeness(share: float) -> float:
-    """The share of present values from which on a column counts as broken.
+    """Return the share of present values from which on a column counts as broken.
 
     5 points below the baseline's, or where values are missing anyway, the odds of a missing one tripled:
     gusts are not measured in calm weather, and a calm month is no fault.

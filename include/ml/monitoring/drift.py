@@ -67,19 +67,19 @@ class Side:
 
 
 def bucket_edges(feature: Mapping[str, Any]) -> NDArray[np.float64]:
-    """The bounds of a number's buckets in statistics.json, n + 1 for n buckets."""
+    """Return the bounds of a number's buckets in statistics.json, n + 1 for n buckets."""
     buckets = statistics_of(feature)["distribution"]["kll"]["buckets"]
     return np.array([buckets[0]["lower_bound"], *(bucket["upper_bound"] for bucket in buckets)])
 
 
 def bucket_counts(feature: Mapping[str, Any]) -> NDArray[np.int64]:
-    """The counts of a baseline's buckets, with none below the first and above the last one."""
+    """Return the counts of a baseline's buckets, with none below the first and above the last one."""
     buckets = statistics_of(feature)["distribution"]["kll"]["buckets"]
     return np.array([0, *(int(bucket["count"]) for bucket in buckets), 0])
 
 
 def kolmogorov_smirnov(baseline: NDArray[np.int64], current: NDArray[np.int64]) -> float:
-    """Largest difference of two cumulative distributions at the bounds of common buckets, 0 to 1.
+    """Return the largest difference of two cumulative distributions at the bounds of common buckets, 0 to 1.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def kolmogorov_smirnov(baseline: NDArray[np.int64], current: NDArray[np.int64]) 
 
 
 def kolmogorov_smirnov_p(distance: float, baseline: float, current: float) -> float:
-    """How often chance brings about such a distance, by Kolmogorov's asymptotic distribution.
+    """Return how often chance brings about such a distance, by Kolmogorov's asymptotic distribution.
 
     Over buckets the distance is never larger than over single values, so the true chance is smaller still.
 
@@ -113,7 +113,7 @@ def kolmogorov_smirnov_p(distance: float, baseline: float, current: float) -> fl
 
 
 def total_variation(baseline: Side, current: Side) -> float:
-    """Half the sum of all differences between two distributions over the same categories, 0 to 1.
+    """Return half the sum of all differences between two distributions over the same categories, 0 to 1.
 
     Examples
     --------
@@ -124,7 +124,7 @@ def total_variation(baseline: Side, current: Side) -> float:
 
 
 def total_variation_by_chance(baseline: Side, current: Side) -> float:
-    """The mean total variation of two samples of one distribution: many categories differ by chance alone.
+    """Return the mean total variation of two samples of one distribution, which grows with categories.
 
     Half the sum of the mean absolute values of normal differences.
 
@@ -139,7 +139,7 @@ def total_variation_by_chance(baseline: Side, current: Side) -> float:
 
 
 def total_variation_p(baseline: Side, current: Side) -> float:
-    """How often chance brings about such counts, by the chi-squared test of homogeneity.
+    """Return how often chance brings about such counts, by the chi-squared test of homogeneity.
 
     Rare categories are counted as one. A side's design effect divides its rows (Rao and Scott 1981, first
     order).
@@ -170,7 +170,7 @@ def _pooled(baseline: Side, current: Side) -> NDArray[np.float64]:
 
 
 def of_numbers(name: str, baseline: Side, current: Side) -> Movement:
-    """The movement of a column of numbers, by counts in common buckets."""
+    """Return the movement of a column of numbers, by counts in common buckets."""
     distance = kolmogorov_smirnov(baseline.counts, current.counts)
     chance = kolmogorov_smirnov_p(distance, baseline.worth, current.worth)
     return Movement(name=name, test="ks", distance=distance, p_value=chance)
@@ -182,7 +182,7 @@ def of_texts(
     current: Mapping[str, int],
     design_effects: tuple[float, float] = (1, 1),
 ) -> Movement:
-    """The movement of a column of texts, by their counts; new ones count like all others."""
+    """Return the movement of a column of texts, by their counts; new ones count like all others."""
     every = sorted(baseline.keys() | current.keys())
     before, now = (
         Side(np.array([counts.get(value, 0) for value in every]), effect)
@@ -198,7 +198,7 @@ def of_texts(
 
 
 def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """P-values corrected for their number by Holm's method (1979).
+    """Return p-values corrected for their number by Holm's method (1979).
 
     It holds however the features depend on each other, as Bonferroni's does, and misses less.
 
@@ -240,7 +240,7 @@ def movements(
     without: Collection[str] = (),
     design_effects: Mapping[str, tuple[float, float]] | None = None,
 ) -> list[Movement]:
-    """How far every feature has moved that both statistics hold enough values of, in the baseline's order.
+    """Return how far each feature has moved that has enough values on both sides, in the baseline's order.
 
     Parameters
     ----------
@@ -271,15 +271,15 @@ def movements(
 
 
 def categories(feature: Mapping[str, Any]) -> dict[str, int]:
-    """Counts by category of a text feature in statistics.json."""
+    """Return counts by category of a text feature in statistics.json."""
     return {b["value"]: b["count"] for b in statistics_of(feature)["distribution"]["categorical"]["buckets"]}
 
 
 def count_present(feature: Mapping[str, Any]) -> int:
-    """Rows that have a value."""
+    """Return the number of rows with a value."""
     return int(statistics_of(feature)["common"]["num_present"])
 
 
 def is_text(feature: Mapping[str, Any]) -> bool:
-    """Whether it is a feature of texts."""
+    """Return whether the feature holds texts."""
     return bool(feature["inferred_type"] == "String")

@@ -81,7 +81,7 @@ def _features(scores: np.ndarray) -> np.ndarray:
 
 
 def _fit(labels: np.ndarray, scores: np.ndarray, draws: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """The three numbers for each chunk's rows of weights.
+    """Yield the three numbers for each chunk's rows of weights.
 
     Scores that are all but equal are one row: a holdout of any length is some hundred rows then.
     """
@@ -114,7 +114,7 @@ def _fit_once(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 
 def calibrated(numbers: Sequence[float] | np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """The probabilities that a map's a, b and c make of scores.
+    """Return the probabilities that a map's a, b and c make of scores.
 
     >>> calibrated([1, 1, 0], np.array([0.25, 0.5])).round(6).tolist()
     [0.25, 0.5]
@@ -126,7 +126,7 @@ def calibrated(numbers: Sequence[float] | np.ndarray, scores: np.ndarray) -> np.
 def calibration_error(
     labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray | None = None
 ) -> dict[str, float | None]:
-    """Expected calibration error of calibrated scores, with its 95 % interval; None without rows.
+    """Return the expected calibration error of calibrated scores, with its 95 % interval; None without rows.
 
     The mean, over bins of about equally many rows, of the distance between mean probability and observed
     share (Naeini, Cooper and Hauskrecht 2015). Each row's probability is of a map that was fitted without the
@@ -154,7 +154,7 @@ def calibration_error(
 
 
 def _unseen(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray | None) -> np.ndarray:
-    """Each row's probability by a map fitted to the other folds."""
+    """Return each row's probability by a map fitted to the other folds."""
     groups = np.arange(len(labels)) if clusters is None else np.unique(clusters, return_inverse=True)[1]
     folds = groups % FOLDS
     found = np.empty(len(labels))
@@ -167,7 +167,7 @@ def _unseen(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray | None)
 def estimate_quality(
     calibration: Mapping[str, Any], scores: np.ndarray, is_positive: np.ndarray | None, metric: str
 ) -> dict[str, Any] | None:
-    """Expected accuracy and, of two classes, area under the ROC curve of unlabelled answers.
+    """Return the expected accuracy and, of two classes, area under the ROC curve of unlabelled answers.
 
     Parameters
     ----------
@@ -232,13 +232,13 @@ class _Answers:
 
 
 def _accuracy(probabilities: np.ndarray, answers: _Answers) -> float:
-    """The mean probability that what was said is right."""
+    """Return the mean probability that the answer is right."""
     right = answers.said @ probabilities + (answers.rows - answers.said) @ (1 - probabilities)
     return float(right / answers.rows.sum())
 
 
 def _area(probabilities: np.ndarray, answers: _Answers) -> float:
-    """The expected share of pairs in order: each row is positive by its probability, else negative.
+    """Return the expected share of pairs in order: each row is positive by its probability, else negative.
 
     Equal scores count half, and no row makes a pair with itself.
     """

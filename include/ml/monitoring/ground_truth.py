@@ -33,7 +33,7 @@ class Truth:
 
 
 def parse_truth(line: str, classes: Sequence[str], known_by: datetime) -> Truth:
-    """One line of a ground-truth file.
+    """Parse one line of a ground-truth file.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def parse_truth(line: str, classes: Sequence[str], known_by: datetime) -> Truth:
 
 
 def _label(text: str, classes: Sequence[str]) -> str:
-    """The class that a record's data names: a JSON value, the one in a list or under `label`, or one cell."""
+    """Return the class in a record's data: a JSON value, the one in a list or under `label`, or one cell."""
     try:
         value: Any = json.loads(text)
     except json.JSONDecodeError:
@@ -82,7 +82,7 @@ def _label(text: str, classes: Sequence[str]) -> str:
 
 
 def as_frame(found: Sequence[Truth]) -> pd.DataFrame:
-    """Truths as a frame with COLUMNS, in their order."""
+    """Return truths as a frame with COLUMNS, in their order."""
     return pd.DataFrame(
         {
             "event_id": pd.Series([truth.event_id for truth in found], dtype="str"),
@@ -93,7 +93,7 @@ def as_frame(found: Sequence[Truth]) -> pd.DataFrame:
 
 
 def label_history(labels: pd.DataFrame) -> pd.DataFrame:
-    """Each event's label as it became known and was corrected.
+    """Return each event's label as it became known and was corrected.
 
     Parameters
     ----------
@@ -121,13 +121,13 @@ def label_history(labels: pd.DataFrame) -> pd.DataFrame:
 
 
 def labels_at(history: pd.DataFrame, cutoff: datetime) -> pd.DataFrame:
-    """The label of each event as it was known at `cutoff`: `event_id`, `label` and `known_time`."""
+    """Return the label of each event as it was known at `cutoff`: `event_id`, `label` and `known_time`."""
     known = history[history["known_time"] <= cutoff].sort_values(["event_id", "version"])
     return known.drop_duplicates("event_id", keep="last")[list(COLUMNS)].reset_index(drop=True)
 
 
 def label_coverage(events: pd.DataFrame, history: pd.DataFrame, end: datetime) -> dict[str, Any]:
-    """How many events have labels, how old they were when the labels came, and how many were corrected.
+    """Count the events with labels, their age when the labels came, and corrections.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ AGES_S: tuple[int, ...] = (
 def by_age(
     events: pd.DataFrame, labels: pd.DataFrame, until: datetime | None = None, ages_s: Sequence[int] = AGES_S
 ) -> list[dict[str, float | None]]:
-    """The share of events whose first label became known within each age.
+    """Return the share of events whose first label became known within each age.
 
     The age of a label is the time from its event to its `known_time`; a label that was known before its event
     has none. Corrections do not count: an event is labelled from its first label on. An event that will never

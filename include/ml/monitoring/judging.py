@@ -1,4 +1,4 @@
-"""What a model's answers were worth by the labels known at a moment, beside what was promised of it."""
+"""The quality of a model's answers by the labels known at a moment, beside that of its evaluation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REPETITIONS = 500
 
 @dataclass(frozen=True, kw_only=True)
 class Standard:
-    """By what a model is judged."""
+    """How a model is judged."""
 
     #: "roc_auc" (two classes) or "accuracy"
     metric: str
@@ -42,7 +42,7 @@ class Standard:
 
 
 def once_each(predictions: pd.DataFrame) -> pd.DataFrame:
-    """One answer to each event: that of the batch, or where there is none, that which was given online.
+    """Return one answer to each event: that of the batch, or else the one given online.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def once_each(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def judged_at(predictions: pd.DataFrame, labels: pd.DataFrame, cutoff: datetime) -> pd.DataFrame:
-    """The answers to events that had a label at `cutoff`, with it as `truth`, in the order of event ids."""
+    """Return the answers to events with a label at `cutoff`, as `truth`, in the order of event ids."""
     known = labels_at(labels, cutoff)[["event_id", "label"]].rename(columns={"label": "truth"})
     return predictions.merge(known, on="event_id", how="inner", validate="one_to_one").sort_values(
         "event_id", kind="stable", ignore_index=True
@@ -67,7 +67,7 @@ def judged_at(predictions: pd.DataFrame, labels: pd.DataFrame, cutoff: datetime)
 
 
 def cutoffs(known_times: pd.Series, ends: Sequence[datetime]) -> list[datetime]:
-    """The moments at which a window is judged: its own end, and later ends by which labels had changed.
+    """Return the moments at which a window is judged: its end, and later ends by which labels had changed.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def quality_at(
     standard: Standard,
     reference: Mapping[str, float | None] | None,
 ) -> dict[str, Any]:
-    """What the answers were worth by the labels known at `cutoff`: one entry of `quality` in evidence.json.
+    """Return the quality by the labels known at `cutoff`: one entry of `quality` in evidence.json.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def quality_at(
 
 
 def measured(judged: pd.DataFrame, standard: Standard) -> tuple[float, float, float]:
-    """The metric of judged answers and its 95 % interval, by a bootstrap of blocks where there are any."""
+    """Return the metric of judged answers and its 95 % interval, by a bootstrap of blocks, if any."""
     statistic, truth = statistic_of(judged, standard)
     if statistic is None:
         return float("nan"), float("nan"), float("nan")
@@ -160,7 +160,7 @@ def measured(judged: pd.DataFrame, standard: Standard) -> tuple[float, float, fl
 
 
 def statistic_of(judged: pd.DataFrame, standard: Standard) -> tuple[Statistic | None, np.ndarray]:
-    """The metric as a function of how often each row counts, and the true classes; None where undefined.
+    """Return the metric as a function of each row's count, and the true classes; None if undefined.
 
     An answer is right by what it said: each model has a threshold of its own.
     """
@@ -178,7 +178,7 @@ def statistic_of(judged: pd.DataFrame, standard: Standard) -> tuple[Statistic | 
 
 
 def time_blocks(times: pd.Series, block_s: int | None) -> np.ndarray | None:
-    """Which stretch of time each event belongs to; None where rows are independent."""
+    """Return which stretch of time each event belongs to; None where rows are independent."""
     if block_s is None:
         return None
     seconds = pd.to_datetime(times, utc=True).dt.as_unit("s").astype("int64").to_numpy()
@@ -186,14 +186,14 @@ def time_blocks(times: pd.Series, block_s: int | None) -> np.ndarray | None:
 
 
 def finite_or_none(value: float) -> float | None:
-    """The number as JSON has it."""
+    """Return the number, or None if it is not finite."""
     return float(value) if np.isfinite(value) else None
 
 
 def slice_scores(
     judged: pd.DataFrame, groups: Mapping[str, np.ndarray], standard: Standard
 ) -> list[dict[str, Any]]:
-    """The metric for each value of each column with at least LEAST_SLICE_ROWS judged rows, worst first.
+    """Return the metric by slice of at least LEAST_SLICE_ROWS judged rows, the worst first.
 
     A slice in which the metric is undefined has the score None, and comes last.
     """
@@ -209,6 +209,6 @@ def slice_scores(
 
 
 def evaluation_of(judged: pd.DataFrame, standard: Standard) -> float | None:
-    """The metric of judged answers without an interval."""
+    """Return the metric of judged answers without an interval."""
     statistic, truth = statistic_of(judged, standard)
     return None if statistic is None else finite_or_none(float(statistic(np.ones((1, len(truth))))[0]))

@@ -24,7 +24,7 @@ Measure = Callable[[np.ndarray], dict[str, np.ndarray]]
 def model_quality(
     scored: pd.DataFrame, classes: Sequence[str], task: str, clusters: np.ndarray | None = None
 ) -> dict[str, Any]:
-    """Metrics with standard deviations by resampling; without rows, or with one class, those that exist.
+    """Return metrics with standard deviations by resampling; without rows or with one class, those defined.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def model_quality(
 def _measure(
     truth: np.ndarray, said: np.ndarray, *, classes: int, score: np.ndarray | None, task: str
 ) -> Measure:
-    """Every metric as a function of how often each row counts; the area only where there is a ranking."""
+    """Return every metric as a function of each row's count; the area only if there is a ranking."""
     cells = np.eye(classes**2)[truth * classes + said]
     area = None
     if score is not None:
@@ -82,7 +82,7 @@ def _measure(
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """One count by another; 0 of nothing, as Model Monitor's metrics have it."""
+    """Return one count by another; 0 of nothing, as Model Monitor's metrics have it."""
     found: np.ndarray = np.divide(part, whole, out=np.zeros_like(part, dtype=float), where=whole > 0)
     return found
 
@@ -104,7 +104,7 @@ def _binary(matrices: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _multiclass(matrices: np.ndarray) -> dict[str, np.ndarray]:
-    """Accuracy, and the means of each class's metrics weighted by its rows."""
+    """Return accuracy, and the means of each class's metrics weighted by its rows."""
     hits = np.diagonal(matrices, axis1=1, axis2=2)
     rows, said = matrices.sum(axis=2), matrices.sum(axis=1)
     shares = rows / rows.sum(axis=1, keepdims=True)
@@ -118,7 +118,7 @@ def _multiclass(matrices: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _with_deviations(measure: Measure, drawn: Iterable[np.ndarray], rows: int) -> dict[str, dict[str, float]]:
-    """Values with deviations; a draw of whole clusters can lack a class, and tells nothing of an area."""
+    """Return values with deviations; a draw of clusters without one class has no area."""
     parts = [measure(weights) for weights in drawn]
     return {
         name: {

@@ -43,12 +43,12 @@ class Faults:
             self._examples.append(f"{file}, line {line}: {error}")
 
     def summary(self) -> dict[str, Any]:
-        """How many there were, and which were the first."""
+        """Return how many there were, and which were the first."""
         return {"count": self.count, "examples": list(self._examples)}
 
 
 def parse_object(line: str) -> dict[str, Any]:
-    """A line as a JSON object.
+    """Return a line as a JSON object.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def parse_object(line: str) -> dict[str, Any]:
 
 
 def member(record: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """A member that is an object itself.
+    """Return a member that is an object itself.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def member(record: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def text_of(part: Mapping[str, Any]) -> str:
-    """The data of a record's part as text, whatever its encoding: CSV, JSON or BASE64.
+    """Return the data of a record's part as text, whatever its encoding: CSV, JSON or BASE64.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def text_of(part: Mapping[str, Any]) -> str:
 
 
 def parse_moment(text: object, name: str) -> datetime:
-    """An ISO 8601 time, in UTC; one without an offset is UTC.
+    """Return an ISO 8601 time, in UTC; one without an offset is UTC.
 
     Raises
     ------
@@ -142,7 +142,7 @@ class Capture:
 
 
 def parse_capture(line: str) -> Capture:
-    """One line of a capture file.
+    """Parse one line of a capture file.
 
     Raises
     ------
@@ -160,7 +160,7 @@ def parse_capture(line: str) -> Capture:
 
 
 def _event_time(metadata: Mapping[str, Any]) -> datetime | None:
-    """The time of the event among the custom attributes, which SageMaker keeps as a list of texts."""
+    """Return the time of the event among the custom attributes, which SageMaker keeps as a list of texts."""
     given = metadata.get("customAttributes") or []
     texts = [given] if isinstance(given, str) else given
     found = [match.group(1) for text in texts if (match := EVENT_TIME.search(str(text)))]
@@ -168,7 +168,7 @@ def _event_time(metadata: Mapping[str, Any]) -> datetime | None:
 
 
 def parse_answer(output: Mapping[str, Any]) -> tuple[str, float]:
-    r"""Label and score of the one row that was asked for.
+    r"""Return label and score of the one row that was asked for.
 
     Raises
     ------
@@ -204,7 +204,7 @@ def _csv_rows(text: str) -> list[tuple[Any, Any]]:
 
 
 def _json_rows(text: str) -> list[tuple[Any, Any]]:
-    """The rows of `{"predictions": [...]}`, or of JSON lines."""
+    """Return the rows of `{"predictions": [...]}`, or of JSON lines."""
     try:
         values = [json.loads(line) for line in text.splitlines() if line.strip()]
         if len(values) == 1 and "predictions" in values[0]:
@@ -215,6 +215,6 @@ def _json_rows(text: str) -> list[tuple[Any, Any]]:
 
 
 def without_input(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record that holds nothing of what the client sent; for signatures with private columns."""
+    """Return a record that holds nothing of what the client sent; for signatures with private columns."""
     data = {name: part for name, part in member(record, "captureData").items() if name != "endpointInput"}
     return {**record, "captureData": data}

@@ -51,7 +51,7 @@ class Trial:
 def measure_separability(
     baseline: ClusteredRows, current: ClusteredRows, *, seed: int = 0
 ) -> Separability | None:
-    """Cross-validated area under the curve of a classifier that tells `current` from `baseline`.
+    """Return the cross-validated area under the curve of a classifier that tells `current` from `baseline`.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def measure_separability(
 
 
 def encode(frame: pd.DataFrame) -> pd.DataFrame:
-    """Texts as categories, of which the rarest are one."""
+    """Return texts as categories, of which the rarest are one."""
     coded: dict[str, Any] = {}
     for name in frame.columns:
         if pd.api.types.is_numeric_dtype(frame[name].dtype):
@@ -93,7 +93,7 @@ def encode(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def divide(sides: NDArray[np.integer], clusters: NDArray[np.integer], seed: int) -> NDArray[np.integer]:
-    """The fold of each row: whole clusters, each side's dealt out evenly."""
+    """Return the fold of each row: whole clusters, each side's dealt out evenly."""
     generator = np.random.default_rng(seed)
     fold_of = np.zeros(clusters.max() + 1, dtype=int)
     for side in (0, 1):
@@ -124,7 +124,7 @@ def guess(
 def telling(
     trials: list[Trial], table: pd.DataFrame, sides: NDArray[np.integer], seed: int
 ) -> dict[str, float]:
-    """By how much the area falls when one feature is shuffled, for those that it is worth telling of."""
+    """Return by how much the area falls when a feature is shuffled, for the features that matter."""
     generator, falls = np.random.default_rng(seed), dict.fromkeys(table.columns, 0.0)
     for trial in trials:
         held, truth = table.iloc[trial.places], sides[trial.places]
@@ -139,7 +139,7 @@ def telling(
 def area_under_curve(
     truth: NDArray[np.integer], scores: NDArray[np.float64]
 ) -> tuple[float, NDArray[np.float64]]:
-    """The area, and what each row adds to its error (DeLong's placements).
+    """Return the area, and what each row adds to its error (DeLong's placements).
 
     Examples
     --------
@@ -158,7 +158,7 @@ def area_under_curve(
 
 
 def half_width(trials: list[Trial], clusters: NDArray[np.integer], fewest: int) -> float:
-    """Half of the mean area's interval, rows of one cluster erring together."""
+    """Return half of the mean area's interval, rows of one cluster erring together."""
     influence = np.zeros(len(clusters))
     for trial in trials:
         influence[trial.places] = trial.influence / len(trials)

@@ -76,7 +76,7 @@ class Profile:
         }
 
     def statistics(self) -> dict[str, Any]:
-        """The contents of statistics.json."""
+        """Return the contents of statistics.json."""
         features = [summary.describe(name) for name, summary in self.columns.items()]
         return {"version": 0.0, "dataset": {"item_count": self.rows}, "features": features}
 
@@ -94,7 +94,7 @@ class Bounds:
                 self._samples.setdefault(name, Thinned()).add(column)
 
     def edges(self) -> dict[str, NDArray[np.float64]]:
-        """Bounds by column of numbers that has a value."""
+        """Return bounds by column of numbers that has a value."""
         return {name: quantile_edges(found.held) for name, found in self._samples.items() if found.seen}
 
 

@@ -33,7 +33,7 @@ Columns = Mapping[str, ColumnValues]
 
 
 def columns_of(frame: pd.DataFrame) -> dict[str, ColumnValues]:
-    """The columns of a frame: what is no number is text.
+    """Return the columns of a frame: what is no number is text.
 
     Examples
     --------
@@ -94,7 +94,7 @@ class NumberSummary:
         self.present = total
 
     def describe(self, name: str) -> dict[str, Any]:
-        """The feature's entry in statistics.json; of a private column only counts."""
+        """Return the feature's entry in statistics.json; of a private column only counts."""
         numbers: dict[str, Any] = {"common": {"num_present": self.present, "num_missing": self.missing}}
         if self.present and not self.is_private:
             numbers |= {
@@ -109,7 +109,7 @@ class NumberSummary:
         return {"name": name, "inferred_type": kind, "numerical_statistics": numbers}
 
     def _buckets(self) -> list[dict[str, float]]:
-        """The counts by bucket, with one bucket more on a side where values lie beyond the edges."""
+        """Return the counts by bucket, with one bucket more on a side where values lie beyond the edges."""
         if self.edges is None or not self.present:
             return []
         bounds = [min(self.low, self.edges[0]), *self.edges, max(self.high, self.edges[-1])]
@@ -148,7 +148,7 @@ class TextSummary:
         return value if is_counted else OTHERS
 
     def describe(self, name: str) -> dict[str, Any]:
-        """The feature's entry in statistics.json; of a private column only counts."""
+        """Return the feature's entry in statistics.json; of a private column only counts."""
         shown = {} if self.is_private else self.categories
         texts = {
             "common": {"num_present": self.categories.total(), "num_missing": self.missing},
@@ -187,7 +187,7 @@ class Thinned:
 
 
 def quantile_edges(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Bounds of at most BUCKETS + 1 buckets that hold about the same number of values each.
+    """Return bounds of at most BUCKETS + 1 buckets that hold about the same number of values each.
 
     Bounds are values that were met. The highest is there twice where many values are equal to it, so that
     they have a bucket of their own; numbers of few different values have a bucket for each.
@@ -206,7 +206,7 @@ def quantile_edges(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def histogram(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Counts below the first edge, within `[edge, next)` (the last one closed), and above the last edge.
+    """Return counts below the first edge, within `[edge, next)` (the last closed), and above the last.
 
     Examples
     --------

@@ -20,7 +20,7 @@ HARMLESS = "extra_column_check"
 def violations(
     constraints: Mapping[str, Any], current: Mapping[str, Any], moved: Sequence[Movement]
 ) -> list[Violation]:
-    """The contents of constraint_violations.json: what the current rows break, in the order of the features.
+    """Return the content of constraint_violations.json, in the order of the features.
 
     Parameters
     ----------
@@ -33,10 +33,10 @@ def violations(
 
     Examples
     --------
-    >>> from include.ml.monitoring.constraints import suggest
+    >>> from include.ml.monitoring.constraints import suggest_constraints
     >>> from include.ml.monitoring.statistics import describe_frames
     >>> import pandas as pd
-    >>> rules = suggest(describe_frames([pd.DataFrame({"sky": ["clear", "grey"], "temp": [3.5, 4.0]})]))
+    >>> rules = suggest_constraints(describe_frames([pd.DataFrame({"sky": ["clear", "grey"], "temp": [3.5, 4.0]})]))
     >>> now = describe_frames([pd.DataFrame({"sky": ["clear", "red"]})])
     >>> [found["constraint_check_type"] for found in violations(rules, now, [])]
     ['categorical_values_check', 'missing_column_check']
@@ -61,7 +61,7 @@ def violations(
 
 
 def faults(found: Sequence[Violation]) -> list[dict[str, str]]:
-    """The `broken` of evidence.json: what alerts and never retrains."""
+    """Return the `broken` of evidence.json: what alerts and never retrains."""
     return [
         {"feature": v["feature_name"], "check": v["constraint_check_type"], "description": v["description"]}
         for v in found
@@ -70,7 +70,7 @@ def faults(found: Sequence[Violation]) -> list[dict[str, str]]:
 
 
 def violation(name: str, check: str, description: str) -> Violation:
-    """One entry of constraint_violations.json."""
+    """Return one entry of constraint_violations.json."""
     return {"feature_name": name, "constraint_check_type": check, "description": description}
 
 
