@@ -74,7 +74,7 @@ def verify(model: Path, golden: Path) -> None:
     loaded = inference.read_model(model)
     rows = [json.loads(line) for line in golden.read_text().splitlines()]
     body = "".join(f"{json.dumps(row['row'])}\n" for row in rows).encode()
-    columns = payload.parse(body, payload.JSON_LINES, loaded.signature.columns)
+    columns = payload.parse_body(body, payload.JSON_LINES, loaded.signature.columns)
     arrays = inference.to_arrays(loaded.signature, columns)
     labels, _ = loaded.label(loaded.probabilities(arrays))
     assert labels == [row["label"] for row in rows]

@@ -77,7 +77,7 @@ def run(step: Step) -> Path:
     """Do a step, silently; its output."""
     module = importlib.import_module(f"include.steps.{step.name}")
     with contextlib.redirect_stdout(io.StringIO()):
-        (module.work if step.is_training else getattr(module, step.name))(step)
+        getattr(module, step.name)(step)
     return step.output
 
 

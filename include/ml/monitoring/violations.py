@@ -36,7 +36,8 @@ def violations(
     >>> from include.ml.monitoring.constraints import suggest_constraints
     >>> from include.ml.monitoring.statistics import describe_frames
     >>> import pandas as pd
-    >>> rules = suggest_constraints(describe_frames([pd.DataFrame({"sky": ["clear", "grey"], "temp": [3.5, 4.0]})]))
+    >>> baseline = describe_frames([pd.DataFrame({"sky": ["clear", "grey"], "temp": [3.5, 4.0]})])
+    >>> rules = suggest_constraints(baseline)
     >>> now = describe_frames([pd.DataFrame({"sky": ["clear", "red"]})])
     >>> [found["constraint_check_type"] for found in violations(rules, now, [])]
     ['categorical_values_check', 'missing_column_check']
