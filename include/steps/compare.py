@@ -1,6 +1,6 @@
 """compare: score replayed intervals by their champion, the first champion (frozen) and the baselines.
 
-Reads `story` (which intervals, models and decisions there were), `prepared` and `models`; writes
+Reads the replay input (`story`: intervals, models and decisions), `prepared` and `models`; writes
 `replay.json` and the report `replay.html`.
 """
 
@@ -40,31 +40,29 @@ def main() -> None:
 
 def compare(step: Step) -> Mapping[str, float]:
     """Score every interval that had a champion, and write the report; return the metrics."""
-    story = read_story(step)
+    replayed = read_replay_input(step)
     with tempfile.TemporaryDirectory() as place:
-        shelf = ModelCache(step, Path(place))
-        months = [compare_interval(step, month, story["frozen"], shelf) for month in story["months"]]
-    document = {**story, "metric": step.description.metric, "months": months}
+        cache = ModelCache(step, Path(place))
+        intervals = [compare_interval(step, each, replayed["frozen"], cache) for each in replayed["months"]]
+    document = {**replayed, "metric": step.description.metric, "months": intervals}
     write_json(step.output / "replay.json", document)
     title = f"{step.cycle}: {step.start:%Y-%m-%d} to {step.end:%Y-%m-%d} replayed"
     (step.output / "replay.html").write_text(replays.render_replay(title, document), encoding="utf-8")
-    rows = sum(month["rows"] for month in months)
+    rows = sum(each["rows"] for each in intervals)
     write_manifest(step, counts={"rows_in": rows, "rows_out": rows})
-    return {"intervals": len(months), "rows": rows}
+    return {"intervals": len(intervals), "rows": rows}
 
 
-def read_story(step: Step) -> dict[str, Any]:
+def read_replay_input(step: Step) -> dict[str, Any]:
     """Return the replay input: its intervals had a champion each, and `frozen` was the first champion."""
     path = step.required("story") / "story.json"
     try:
-        story: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        replayed: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InvalidInput(
-            f"The story of the replay cannot be read: {error}. Run `make replay` again."
-        ) from error
-    if not story.get("months"):
+        raise InvalidInput(f"The replay input cannot be read: {error}. Run `make replay` again.") from error
+    if not replayed.get("months"):
         raise InvalidInput("No interval of the replay had a champion: there is nothing to compare.")
-    return story
+    return replayed
 
 
 class ModelCache:
@@ -91,16 +89,18 @@ class ModelCache:
         return models
 
 
-def compare_interval(step: Step, month: Mapping[str, Any], frozen: str, shelf: ModelCache) -> dict[str, Any]:
+def compare_interval(
+    step: Step, interval: Mapping[str, Any], frozen: str, cache: ModelCache
+) -> dict[str, Any]:
     """Return one interval with the cycle's metric of every model on the same rows."""
-    end = contract.parse_time("end", month["interval"][1])
-    columns, labels = labelled_rows(step, step.required("prepared") / month["prepared"], end)
-    beside = shelf.models(month["champion"])
-    models = {"champion": beside["model"], "frozen": shelf.models(frozen)["model"]}
+    end = contract.parse_time("end", interval["interval"][1])
+    columns, labels = labelled_rows(step, step.required("prepared") / interval["prepared"], end)
+    beside = cache.models(interval["champion"])
+    models = {"champion": beside["model"], "frozen": cache.models(frozen)["model"]}
     models |= {name: beside[name] for name in BASELINES}
     metric = step.description.metric
     found = {name: measure_model(model, columns, labels, metric, step) for name, model in models.items()}
-    return {**month, "rows": len(labels), "models": found}
+    return {**interval, "rows": len(labels), "models": found}
 
 
 def measure_model(
