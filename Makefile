@@ -70,7 +70,7 @@ bench: dev-environment ## measure what is claimed: see benchmarks/README.md
 	$(VENV) benchmarks/memory.py
 	$(VENV) benchmarks/quality.py .flywheel/benchmark/quality
 	$(VENV) benchmarks/drift.py
-	$(VENV) benchmarks/local_sagemaker.py
+	$(VENV) benchmarks/sagemaker_service.py
 	$(VENV) benchmarks/long_lists.py
 	$(VENV) benchmarks/page.py
 	$(VENV) benchmarks/tuning.py

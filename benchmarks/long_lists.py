@@ -17,7 +17,7 @@ from typing import Any
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
-from benchmarks.local_sagemaker import client, service  # noqa: E402 - the project is on the path now
+from benchmarks.sagemaker_service import client, service  # noqa: E402 - the project is on the path now
 from local_sagemaker.domain import lifecycle  # noqa: E402
 from local_sagemaker.storage import documents, queries, store  # noqa: E402
 

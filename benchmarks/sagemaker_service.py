@@ -1,6 +1,6 @@
 """What the local SageMaker costs: a job's start, S3 beside moto's server, long lists, one invocation.
 
-`python benchmarks/local_sagemaker.py [starts lists s3 invocations]` measures all of it, or what is named.
+`python benchmarks/sagemaker_service.py [starts lists s3 invocations]` measures all of it, or what is named.
 """
 
 from __future__ import annotations
