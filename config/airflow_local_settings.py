@@ -20,4 +20,4 @@ if "scheduler" in sys.argv:
     for module in EARLY:
         importlib.import_module(module)
     # A client's making is mostly the reading of its service's model; the forks share what is read here.
-    importlib.import_module("include.core.sagemaker.sessions").warm()
+    importlib.import_module("include.core.sagemaker.client").warm()

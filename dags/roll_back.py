@@ -36,9 +36,8 @@ for cycle in find_cycles().values():
         params={"to_version": params.to_version(), "reason": params.reason()},
         tags=["flywheel", cycle.name],
     ):
-        stands_for = {"register": "roll_back", "evaluate": "roll_back"}
         roll_back = RollBackOperator(task_id="roll_back", cycle=cycle)
-        deploy = DeployOperator(task_id="deploy", cycle=cycle, results_from=stands_for)
-        verify = VerifyOperator(task_id="verify", cycle=cycle, results_from=stands_for)
+        deploy = DeployOperator(task_id="deploy", cycle=cycle, version_from="roll_back")
+        verify = VerifyOperator(task_id="verify", cycle=cycle)
 
         roll_back >> deploy >> verify

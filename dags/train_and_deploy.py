@@ -40,7 +40,7 @@ from flywheel import params
 from flywheel.operators import (
     ApproveOperator,
     CleanOperator,
-    DecideOperator,
+    DecidePromotionOperator,
     DeployOperator,
     EvaluateOperator,
     FetchOperator,
@@ -81,7 +81,7 @@ for cycle in find_cycles().values():
         transform = TransformOperator(task_id="transform", cycle=cycle)
         train = TrainOperator(task_id="train", cycle=cycle)
         evaluate = EvaluateOperator(task_id="evaluate", cycle=cycle)
-        decide = DecideOperator(task_id="decide", cycle=cycle)
+        decide = DecidePromotionOperator(task_id="decide", cycle=cycle)
         approve = ApproveOperator(task_id="approve", cycle=cycle, params={"reason": params.answer()})
         register = RegisterOperator(task_id="register", cycle=cycle)
         deploy = DeployOperator(task_id="deploy", cycle=cycle)

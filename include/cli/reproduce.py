@@ -17,9 +17,8 @@ from include.cli.key_records import Records, recorded_code
 from include.cli.terminal import Terminal
 from include.core.code import file_digests, step_files
 from include.core.cycle import find_cycles
-from include.core.differences import differences, differing_files
 from include.core.exceptions import FlywheelError
-from include.core.keys import environment_digest
+from include.core.keys import differences, differing_files, environment_digest
 from include.core.layout import MANIFEST, REPRODUCTION, Interval, Places, folder_of, job_name, split_uri
 from include.core.sagemaker.client import SageMaker
 from include.core.sagemaker.kinds import PROCESSING, TRAINING, JobKind

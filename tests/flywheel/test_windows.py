@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from flywheel.hooks.sagemaker import SageMakerHook
 from flywheel.intervals import run_interval
 from flywheel.operators import BatchTransformOperator
-from flywheel.operators.scoring import champion_of
+from flywheel.operators.monitoring import champion_of
 from flywheel.timetables import CycleTimetable
 from include.core.cycle import Cycle
 from include.core.dependencies import IntervalDependencies

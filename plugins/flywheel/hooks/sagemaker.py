@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from include.core.sagemaker.client import SageMaker
-from include.core.sagemaker.sessions import share
+from include.core.sagemaker.client import SageMaker, share
 
 
 class SageMakerHook(SageMaker):

@@ -40,8 +40,6 @@ class CycleOperator(BaseOperator):
     :param cycle: the cycle's description
     :param aws_conn_id: connection that decides where jobs run; by default the setting's
     :param schedule: cron expression of the run's intervals; by default the cycle's
-    :param results_from: which task has a step's result, where it is not the step's own: its result holds
-        those of all steps it stands for, by their names
     """
 
     #: the step's name in keys, places and results
@@ -55,7 +53,6 @@ class CycleOperator(BaseOperator):
         cycle: Cycle,
         aws_conn_id: str | None = None,
         schedule: str | None = None,
-        results_from: Mapping[str, str] | None = None,
         **kwargs: Any,  # noqa: ANN401 - BaseOperator's own
     ) -> None:
         kwargs.setdefault("retry_policy", FAIL_ON_PERMANENT_ERRORS)
@@ -63,7 +60,6 @@ class CycleOperator(BaseOperator):
         self.cycle = cycle
         self.aws_conn_id = aws_conn_id or settings().aws_conn_id
         self.schedule = schedule
-        self.results_from = dict(results_from or {})
         #: addresses for the page, by the name of the link; known once the step's outputs are
         self.links: dict[str, str] = {}
 
@@ -96,16 +92,18 @@ class CycleOperator(BaseOperator):
         """The interval of this run."""
         return run_interval(context, self.cycle, schedule=self.schedule, requests=self.requests.entries)
 
-    def result_of(self, context: Context, step: str) -> Result:
-        """What an earlier step of this run handed on."""
-        task = self.results_from.get(step, step)
+    def result_of(self, context: Context, task: str) -> Result:
+        """Return what an earlier task of this run handed on.
+
+        :raises FlywheelError: it has handed on nothing
+        """
         result = context["ti"].xcom_pull(task_ids=task)
         if not isinstance(result, Mapping):
             raise FlywheelError(
                 f"Step {self.step} needs the result of the task {task!r}, which has none in this run. "
                 f"Clear {task!r}: marking it a success by hand makes no result."
             )
-        return dict(result if task == step else result[step])
+        return dict(result)
 
     def publish(self, context: Context, page: str, links: Mapping[str, str] | None = None) -> None:
         """Show links on the task's page from now on; `page` is a place of Flywheel's."""

@@ -7,8 +7,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from flywheel.intervals import BY_ASSET, run_requests
 from flywheel.operators.base import Result
-from flywheel.operators.job import JobOperator, TableOperator
-from flywheel.operators.ordered import OrderedOperator
+from flywheel.operators.job import JobOperator, OrderedOperator, TableOperator
 from include.core.documents.monitoring import RetrainingRequest
 from include.core.exceptions import IntervalError
 from include.core.history import (

@@ -9,8 +9,7 @@ from airflow.sdk import Context
 
 from flywheel.links import ModelCardLink, ReportLink, object_url
 from flywheel.operators.base import Result
-from flywheel.operators.job import JobOperator
-from flywheel.operators.ordered import OrderedOperator
+from flywheel.operators.job import JobOperator, OrderedOperator
 from include.core.documents.ledger import Entry
 from include.core.exceptions import OutputMissing
 from include.core.layout import Interval, folder_of

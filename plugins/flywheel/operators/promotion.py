@@ -1,11 +1,13 @@
-"""The steps that decide about a version: decide and register; approve, between them, is in approval.py."""
+"""The steps that decide about a version: decide, approve, register, and roll_back."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Context
 
 from flywheel.links import ModelCardLink, ReportLink, cycle_page, object_url, version_page
@@ -14,12 +16,13 @@ from include.core.documents.ledger import Entry
 from include.core.documents.model import Verdict
 from include.core.exceptions import OutputMissing
 from include.core.layout import EVALUATION, MODEL_CARD, MODEL_CARD_PAGE, REPORT, Interval
-from include.core.ledger import is_withdrawn
+from include.core.ledger import is_concluded, is_withdrawn, rejection_of
+from include.core.rollback import promotion_of, rollback
 from include.core.sagemaker.registry import Approval, lineage, model_card, set_approval
 from include.core.sagemaker.requests import model_package
 
 
-class DecideOperator(CycleOperator):
+class DecidePromotionOperator(CycleOperator):
     """Record in the ledger whether the challenger is to be promoted, and why."""
 
     step = "decide"
@@ -86,6 +89,7 @@ class RegisterOperator(CycleOperator):
             "interval": decided["interval"],
             "key": decided["key"],
             "uri": decision.model_uri,
+            "evaluation_uri": decision.evaluation_uri,
             "version": version,
             "promotion": number,
         }
@@ -191,3 +195,139 @@ def evidence(decision: Entry, verdict: Verdict) -> str:
 def _number(value: float | None) -> str:
     """A number for people; an undefined one is null in JSON."""
     return "undefined" if value is None else f"{value:.4f}"
+
+
+APPROVE, REJECT = "Approve", "Reject"
+#: without an answer by then the version is rejected
+RESPONSE_TIMEOUT = timedelta(days=1)
+
+
+class ApproveOperator(CycleOperator, HITLOperator):
+    """Ask a person, in Airflow's page and with the evidence, whether what was decided is to be carried out.
+
+    Passes the decision on unasked where the param `approval` is off, where nothing is to be promoted, and
+    where the decision was carried out before. What was rejected before stays so, unless it is asked for
+    again. A rejection is an entry of the ledger and skips nothing: the version is registered, as Rejected.
+
+    :param response_timeout: without an answer by then the version is rejected
+    :param params: the form's fields; `reason` is kept in the ledger
+    """
+
+    step = "approve"
+
+    def __init__(self, *, response_timeout: timedelta = RESPONSE_TIMEOUT, **kwargs: Any) -> None:  # noqa: ANN401 - BaseOperator's own
+        super().__init__(
+            subject="Promote the new model of {{ task.cycle.name }}?",
+            body="{{ ti.xcom_pull(task_ids='decide')['evidence'] }}",
+            options=[APPROVE, REJECT],
+            defaults=REJECT,
+            response_timeout=response_timeout,
+            **kwargs,
+        )
+
+    def execute(self, context: Context) -> Result:
+        """Pass the decision on, or park the task until somebody answers."""
+        decided = self.result_of(context, "decide")
+        decision, entries = Entry.from_json(decided["decision"]), self.ledger.entries()
+        self.publish(context, cycle_page(self.cycle.name, entry=decision.number))
+        rejection = rejection_of(entries, decision)
+        is_done = is_concluded(entries, decision) and rejection is None
+        is_asked = bool(context["params"].get("approval"))
+        if not decided["promote"] or is_done or not (is_asked or rejection):
+            self.log.info("Nobody is asked: the decision is passed on")
+            return self._result(decided, [])
+        if rejection and (not is_asked or rejection.by == _by(context)):
+            self.log.info("Rejected before: %s", " ".join(rejection.reasons))
+            return {**self._result(decided, list(rejection.reasons)), "promote": False}
+        return dict(HITLOperator.execute(self, context))  # parks the task by an exception
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Result:
+        """Record a rejection, and hand the answer on."""
+        answer = super().execute_complete(context, event)
+        decided = self.result_of(context, "decide")
+        told = [_told(answer)]
+        self.publish(context, cycle_page(self.cycle.name, entry=decided["decision"]["number"]))
+        self.log.info("%s", told[0])
+        if answer["chosen_options"] == [APPROVE]:
+            return self._result(decided, told)
+        self._reject(context, Entry.from_json(decided["decision"]), told)
+        return {**self._result(decided, told), "promote": False}
+
+    def _reject(self, context: Context, decision: Entry, told: list[str]) -> None:
+        at = datetime.now(UTC).replace(microsecond=0)
+        wanted = replace(decision, kind="rejection", at=at, by=_by(context), reasons=tuple(told), number=0)
+        entry = self.ledger.reject(wanted, decision)
+        self.log.info("Entry %d of the ledger: rejected", entry.number)
+
+    def _result(self, decided: Result, told: list[str]) -> Result:
+        return {**decided, "step": self.step, "approval": told}
+
+
+def _by(context: Context) -> dict[str, str]:
+    """Who asked. A retry is the same, so that it does not ask again; a cleared task is not."""
+    ti = context["ti"]
+    return {"dag_id": ti.dag_id, "run_id": ti.run_id, "clearing": str(ti.max_tries)}
+
+
+def _told(answer: Mapping[str, Any]) -> str:
+    """Who answered what, and why, in one sentence."""
+    user = answer["responded_by_user"]
+    word = "Approved" if answer["chosen_options"] == [APPROVE] else "Rejected"
+    reason = (answer["params_input"] or {}).get("reason")
+    who = f"by {user['name']}" if user else "since nobody answered in time"
+    return f"{word} {who}{f': {reason}' if reason else ''}."
+
+
+class RollBackOperator(CycleOperator):
+    """Record in the ledger that production goes back, to which version, by whom and why.
+
+    It hands on the earlier version as `register` hands on a new one: deploy and verify treat both alike.
+    """
+
+    step = "roll_back"
+
+    def execute(self, context: Context) -> Result:
+        """Append the entry once for a run, and reject in the registry what is withdrawn."""
+        params, ti = context["params"], context["ti"]
+        by = {"dag_id": ti.dag_id, "run_id": ti.run_id}
+        user = getattr(context["dag_run"], "triggering_user_name", None)
+        if user:
+            by["user"] = user
+
+        def propose(entries: list[Entry]) -> Entry:
+            return rollback(entries, params["to_version"], params["reason"], by)
+
+        entry = self.ledger.append(propose)
+        self.publish(context, cycle_page(self.cycle.name, entry=entry.number))
+        self.log.info(
+            "Entry %d: back from %s to %s. %s", entry.number, entry.replaces, entry.version, entry.reasons[0]
+        )
+        self._follow(entry)
+        return self._result(entry)
+
+    def _follow(self, entry: Entry) -> None:
+        """Make the registry say what the ledger does of what is withdrawn, and of what production is."""
+        entries, why = self.ledger.entries(), f"Rolled back: {entry.reasons[0]}"
+        promoted = [each for each in entries if each.kind == "promotion" and each.version]
+        standing = {each.version for each in promoted if not is_withdrawn(entries, each)}
+        for version in sorted(
+            {each.version for each in promoted if each.version} - standing - {entry.version}
+        ):
+            set_approval(self.hook.api, version, "Rejected", why)
+        set_approval(self.hook.api, str(entry.version), "Approved")
+
+    def _result(self, entry: Entry) -> Result:
+        """Return the version gone back to, as `register` hands on a new one."""
+        promotion = promotion_of(self.ledger.entries(), entry)
+        return {
+            "cycle": self.cycle.name,
+            "step": self.step,
+            "interval": entry.interval.iso,
+            "key": entry.key,
+            "uri": entry.model_uri,
+            "evaluation_uri": entry.evaluation_uri,
+            "version": entry.version,
+            "promotion": promotion.number,
+            "replaces": entry.replaces,
+            "entry": entry.number,
+        }

@@ -1,10 +1,10 @@
-"""The step that brings a version into service: deploy."""
+"""The step that brings a version into service, deploy, and what it knows of a trial."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from typing import Any
 
@@ -13,21 +13,79 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from flywheel.links import version_page
 from flywheel.operators.base import CycleOperator, Result, task_digest
-from flywheel.outcome import Outcome, Progress, failure
 from flywheel.triggers.job import JobEndedTrigger
 from flywheel.triggers.rollout import BakeTrigger
 from include.core.cycle import Rollout
 from include.core.documents.ledger import Entry
 from include.core.exceptions import DeploymentFailed, JobTimedOut, PermanentError
-from include.core.keys import digest
-from include.core.layout import Interval, job_name
+from include.core.keys import canonical, digest
+from include.core.layout import Interval, Places, job_name
 from include.core.ledger import production
+from include.core.sagemaker.client import SageMaker
 from include.core.sagemaker.endpoints import Endpoint
 from include.core.sagemaker.kinds import ENDPOINT
 from include.core.sagemaker.readings import judged
 from include.core.sagemaker.requests import endpoint_config, model
-from include.core.sagemaker.rollout import Move, Seen, next_move
+from include.core.sagemaker.rollout import Canary, Judgement, Move, Seen, next_move
 from include.core.sagemaker.runner import FIRST_POLL_S, POLL_GROWTH
+
+
+@dataclass
+class Progress:
+    """How far one attempt has come; all of it can be written as JSON, for the time of a deferral."""
+
+    #: the configuration that is to serve in the end
+    final: str
+    #: seconds since 1970 at which to give up
+    deadline: float | None
+    #: what the endpoint was told to serve last
+    asked: str | None = None
+    #: what the canary's metrics said
+    judgement: str = "no trial"
+
+
+class Outcome:
+    """How the trial of a version ended, in S3 before anything is done about it.
+
+    An attempt that is killed before it has rolled back is followed by one that knows that it must. A task
+    that a person clears begins a new trial: `max_tries` is the same over retries and other after a clear.
+
+    :param hook: what the connection leads to
+    :param places: the cycle's places
+    :param context: the attempt's context
+    :param final: name of the configuration on trial
+    """
+
+    def __init__(self, hook: SageMaker, places: Places, context: Context, final: str) -> None:
+        self._hook = hook
+        ti = context["ti"]
+        self.uri = places.rollout(final, f"{task_digest(ti)}-{ti.max_tries}")
+        kept = hook.read_json(self.uri) or {"is_good": True}
+        #: why the version was refused, empty if it was not
+        self.refusal: str = "" if kept["is_good"] else str(kept["text"])
+
+    def keep(self, canary: Canary, judgement: Judgement) -> None:
+        """Keep what the metrics said."""
+        record: dict[str, Any] = {"is_good": judgement.is_good, "text": judgement.text}
+        record |= {"canary": canary.config, "champion": canary.champion, "final": canary.final}
+        self._hook.put_once(self.uri, canonical(record).encode())
+        self.refusal = "" if judgement.is_good else judgement.text
+
+
+def failure(endpoint: str, final: str, seen: Seen, refusal: str) -> str:
+    """Why a deployment has failed, with what to do."""
+    logs = f"The containers' logs are in the group /aws/sagemaker/Endpoints/{endpoint}."
+    if seen.status is None:
+        return f"The endpoint {endpoint} was deleted meanwhile. Clear the task to make it again."
+    if refusal:
+        return (
+            f"Rolled back: {refusal} The endpoint {endpoint} serves {seen.config} again, not {final}. {logs} "
+            "Clear the task to try again, or correct the version and run the next interval."
+        )
+    return (
+        f"The endpoint {endpoint} should serve {final}, but is {seen.status} with {seen.config}: "
+        f"{seen.reason or 'SageMaker gives no reason'}. {logs}"
+    )
 
 
 class ServingOperator(CycleOperator):
@@ -49,6 +107,7 @@ class DeployOperator(ServingOperator):
     `include.core.sagemaker.rollout` and the cycle's `rollout`. What to do next is read from the endpoint
     itself each time, so that a retry goes on where the attempt before it was ended.
 
+    :param version_from: task whose result names the version: `register`, or `roll_back` for an earlier one
     :param rollout: how versions take over; by default the cycle's own way
     :param deferrable: wait in the triggerer, holding no worker
     """
@@ -58,12 +117,14 @@ class DeployOperator(ServingOperator):
     def __init__(
         self,
         *,
+        version_from: str = "register",
         rollout: Rollout | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,  # noqa: ANN401 - BaseOperator's own
     ) -> None:
         super().__init__(**kwargs)
         self.deferrable = deferrable
+        self.version_from = version_from
         self.rollout = rollout or self.cycle.rollout
         self._progress: Progress | None = None
 
@@ -74,7 +135,7 @@ class DeployOperator(ServingOperator):
 
     def execute(self, context: Context) -> Result:
         """Make model and configuration, and let the endpoint have them."""
-        interval, registered = self.interval(context), self.result_of(context, "register")
+        interval, registered = self.interval(context), self.result_of(context, self.version_from)
         self.publish(context, version_page(self.cycle.name, registered["version"]))
         self._check_gate(context, registered)
         model_name = self.put_model(registered["uri"], interval)
@@ -84,7 +145,9 @@ class DeployOperator(ServingOperator):
 
     def resume(self, context: Context, event: Mapping[str, Any], progress: Mapping[str, Any]) -> Result:  # noqa: ARG002 - its word does not count
         """Go on after the trigger fired: the endpoint is asked again."""
-        self.publish(context, version_page(self.cycle.name, self.result_of(context, "register")["version"]))
+        self.publish(
+            context, version_page(self.cycle.name, self.result_of(context, self.version_from)["version"])
+        )
         return self._go_on(context, Progress(**progress))
 
     def on_kill(self) -> None:
@@ -207,7 +270,7 @@ class DeployOperator(ServingOperator):
     def _check_overtaken(self, context: Context) -> None:
         """Fail when another version became production while this ran."""
         champion = production(self.ledger.entries())
-        if champion is None or champion.number == self.result_of(context, "register")["promotion"]:
+        if champion is None or champion.number == self.result_of(context, self.version_from)["promotion"]:
             return
         raise DeploymentFailed(
             f"While this ran, {_told(champion)} became production. Clear `deploy` of its run "
@@ -225,7 +288,7 @@ class DeployOperator(ServingOperator):
         self._check_overtaken(context)
         self.log.info("The endpoint %s is in service with %s", self.cycle.name, progress.final)
         return {
-            **self.result_of(context, "register"),
+            **self.result_of(context, self.version_from),
             "step": self.step,
             "endpoint": self.cycle.name,
             "config": progress.final,

@@ -34,9 +34,9 @@ class VerifyOperator(CycleOperator):
 
     def execute(self, context: Context) -> Result:
         """Fail on the first row that the endpoint answers otherwise."""
-        deployed, evaluated = self.result_of(context, "deploy"), self.result_of(context, "evaluate")
+        deployed = self.result_of(context, "deploy")
         self.publish(context, version_page(self.cycle.name, deployed["version"]))
-        uri = f"{evaluated['uri']}{GOLDEN_ROWS}"
+        uri = f"{deployed['evaluation_uri']}{GOLDEN_ROWS}"
         rows = self._golden(uri)
         for start in range(0, len(rows), BATCH_ROWS):
             batch = rows[start : start + BATCH_ROWS]

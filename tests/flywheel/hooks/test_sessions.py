@@ -5,7 +5,7 @@ from __future__ import annotations
 import boto3
 
 from flywheel.hooks.sagemaker import SageMakerHook
-from include.core.sagemaker.sessions import share, shared_loader, warm
+from include.core.sagemaker.client import share, shared_loader, warm
 from include.core.settings import Settings
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from airflow.sdk.bases.operator import ExecutorSafeguard
 
-from flywheel.operators import ApproveOperator, DecideOperator, RegisterOperator
+from flywheel.operators import ApproveOperator, DecidePromotionOperator, RegisterOperator
 from include.core.cycle import Cycle, Rollout
 from include.core.documents.ledger import Entry
 from include.core.ledger import Ledger
@@ -65,7 +65,7 @@ class Run:
     def registered(self, **changes: Any) -> Any:
         """The context after decide and register."""
         context = self.evaluated(**changes)
-        for operator in (DecideOperator, ApproveOperator, RegisterOperator):
+        for operator in (DecidePromotionOperator, ApproveOperator, RegisterOperator):
             self.do(operator, context)
         return context
 

@@ -10,7 +10,7 @@ import pytest
 from airflow.providers.standard.operators import hitl
 from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
 
-from flywheel.operators import ApproveOperator, DecideOperator, DeployOperator, RegisterOperator
+from flywheel.operators import ApproveOperator, DecidePromotionOperator, DeployOperator, RegisterOperator
 from flywheel.params import answer as answer_field
 from include.core.ledger import is_concluded, last_decision, production
 
@@ -33,7 +33,7 @@ def decided(run: Any, *, name: str = "one", approval: bool = True, promote: bool
     """The context of a run that was told to ask, after its decision."""
     context = run.evaluated(name=name, promote=promote)
     context["params"]["approval"] = approval
-    run.do(DecideOperator, context)
+    run.do(DecidePromotionOperator, context)
     return context
 
 

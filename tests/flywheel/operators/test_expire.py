@@ -15,7 +15,7 @@ from flywheel.hooks.sagemaker import SageMakerHook
 from flywheel.operators import ExpireOperator
 from include.core.cycle import Cycle
 from include.core.monitoring import Monitoring
-from include.core.sagemaker.retention import Expiry
+from include.core.sagemaker.captures import Expiry
 from include.core.settings import Settings
 
 NOW = datetime(2026, 5, 10, 12, 30, tzinfo=UTC)
@@ -77,7 +77,7 @@ def test_more_than_one_request_holds_are_removed(
     service: Any, installed: Settings, kept_for_a_day: Cycle, monkeypatch: pytest.MonkeyPatch
 ):
     """S3 deletes so many at a time; here two."""
-    monkeypatch.setattr("include.core.sagemaker.retention.BATCH", 2)
+    monkeypatch.setattr("include.core.sagemaker.captures.BATCH", 2)
     put(service, installed.bucket, [f"captured/flights/champion/2013/03/09/08/{n}.jsonl" for n in range(5)])
     assert Expiry(SageMakerHook(installed.aws_conn_id), installed, kept_for_a_day, NOW).remove() == 5
     assert names(service, installed.bucket) == set()

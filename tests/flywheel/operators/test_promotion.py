@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
-from flywheel.operators import DecideOperator, DeployOperator, RegisterOperator, VerifyOperator
+from flywheel.operators import DecidePromotionOperator, DeployOperator, RegisterOperator, VerifyOperator
 from include.core.exceptions import DeploymentFailed, OutputMissing, PredictionsDiffer
 
 FEBRUARY = "2013-02-01"
@@ -18,8 +18,8 @@ FEBRUARY = "2013-02-01"
 def test_a_decision_is_recorded_once(run: Any):
     """Clearing the task gives the same number."""
     context = run.evaluated()
-    first = run.do(DecideOperator, context)
-    assert run.do(DecideOperator, context) == first
+    first = run.do(DecidePromotionOperator, context)
+    assert run.do(DecidePromotionOperator, context) == first
     assert first["decision"]["reasons"] == ["It beats the baselines."]
     assert first["decision"]["data_end"] == "2013-02-01T00:00:00+00:00"
 
@@ -29,7 +29,7 @@ def test_a_missing_verdict_is_named(run: Any):
     context = run.evaluated()
     context.results["evaluate"] = {**context.results["evaluate"], "uri": f"s3://{run.bucket}/nowhere/"}
     with pytest.raises(OutputMissing, match=r"nowhere/verdict\.json"):
-        run.do(DecideOperator, context)
+        run.do(DecidePromotionOperator, context)
 
 
 def test_a_version_is_registered_once_with_its_evidence(run: Any):

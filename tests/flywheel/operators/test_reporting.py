@@ -15,7 +15,7 @@ from include.core.exceptions import OutputMissing
 from include.core.layout import Interval, split_uri
 from include.core.retraining.records import WatchLog, now
 from include.core.settings import Settings
-from tests.ml import windows as example
+from tests.ml.reports import windows as example
 
 BY = {"dag_id": "d", "run_id": "r"}
 

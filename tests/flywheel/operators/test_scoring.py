@@ -10,7 +10,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
 from flywheel.operators import BatchTransformOperator
-from flywheel.operators.scoring import champion_of
+from flywheel.operators.monitoring import champion_of
 from include.core.cycle import Cycle
 from include.core.documents.ledger import Entry
 from include.core.exceptions import NoChampion

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from include.core.differences import differences, differing_files
+from include.core.keys import differences, differing_files
 
 DIGEST, OTHER = "ab" * 32, "cd" * 32
 RECORD = {

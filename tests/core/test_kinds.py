@@ -15,7 +15,7 @@ from include.core.sagemaker.kinds import (
     TRAINING,
     TRANSFORM,
     JobKind,
-    judge,
+    judge_job,
     kind_named,
 )
 
@@ -48,11 +48,11 @@ def test_only_success_is_success(kind: JobKind, status: str):
     """Of all statuses a job can end with, one passes; Stopped is told apart from Failed."""
     described = {kind.status_field: status, "FailureReason": "AlgorithmError: no rows"}
     if status in {"Completed", "InService"}:
-        judge(kind, "j", described)
+        judge_job(kind, "j", described)
         return
     expected = JobStopped if status == "Stopped" else JobFailed
     with pytest.raises(expected, match=f"ended as {status}: AlgorithmError: no rows"):
-        judge(kind, "j", described)
+        judge_job(kind, "j", described)
 
 
 @pytest.mark.parametrize("kind", [PROCESSING, TRAINING, TRANSFORM], ids=lambda kind: kind.name)
@@ -60,7 +60,7 @@ def test_only_success_is_success(kind: JobKind, status: str):
 def test_a_fault_of_sagemakers_own_is_no_verdict(kind: JobKind, fault: str):
     """A machine that went down under a job says nothing of the job: its task may try again."""
     with pytest.raises(JobLost, match=fault) as raised:
-        judge(kind, "j", {kind.status_field: "Failed", "FailureReason": fault})
+        judge_job(kind, "j", {kind.status_field: "Failed", "FailureReason": fault})
     assert not isinstance(raised.value, PermanentError)
 
 
@@ -68,7 +68,7 @@ def test_a_judgement_tells_what_the_container_said_first():
     """The container's own words explain more than the exit code."""
     described = {"ProcessingJobStatus": "Failed", "ExitMessage": "no rows", "FailureReason": "exit code 1"}
     with pytest.raises(JobFailed, match=r"no rows \| exit code 1"):
-        judge(PROCESSING, "j", described)
+        judge_job(PROCESSING, "j", described)
 
 
 def test_seconds_count_from_creation_to_end():

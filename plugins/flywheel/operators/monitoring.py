@@ -1,0 +1,291 @@
+"""The steps that score a window with the champion and monitor both: batch_transform to report, and expire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowSkipException
+
+from flywheel.links import ReportLink, cycle_page, object_url
+from flywheel.operators.base import CycleOperator, Result
+from flywheel.operators.job import JobOperator, TableOperator
+from flywheel.operators.serving import ServingOperator
+from include.core.documents.ledger import Entry
+from include.core.exceptions import NoChampion, OutputMissing
+from include.core.keys import canonical, digest
+from include.core.layout import (
+    COVERAGE,
+    DISTRIBUTIONS,
+    EVIDENCE,
+    MODEL_CARD_PAGE,
+    REPORT,
+    REPORT_INPUT,
+    Interval,
+    training_dag,
+)
+from include.core.ledger import champion_as_of
+from include.core.report_input import story
+from include.core.retraining.late_labels import Lateness
+from include.core.retraining.records import Snapshot, WatchLog
+from include.core.sagemaker.captures import Expiry, as_input, captured_files, truth_files
+from include.core.sagemaker.requests import ApiRequest, JobSpec, Source, StepInput, StepInputs, transform
+from include.core.sagemaker.runner import AttachedJob
+from include.core.schedule import starting_at
+
+
+class BatchTransformOperator(ServingOperator, JobOperator):
+    """Score the interval's records with the champion as of the interval's start."""
+
+    step = "batch_transform"
+    is_of_window = True
+
+    def step_inputs(self, context: Context, interval: Interval) -> StepInputs:
+        """The prepared records and the champion, which none of them helped to train."""
+        prepared, champion = self.result_of(context, "prepare"), champion_of(self, interval)
+        return StepInputs(
+            {
+                "batch": StepInput(Source(f"{prepared['uri']}batch/"), prepared["digest"]),
+                "model": StepInput(Source(champion.model_uri), champion.model_uri),
+            }
+        )
+
+    def request(self, spec: JobSpec, given: StepInputs) -> ApiRequest:
+        """A transform job by the champion's model."""
+        model_name = self.put_model(given.inputs["model"].source.uri, spec.interval)
+        return transform(spec, model_name, given.inputs["batch"].source.uri)
+
+    def outcome(self, attached: AttachedJob, description: Mapping[str, Any]) -> Result:
+        """One answer file per file of records; its digest is the key: equal inputs give equal answers."""
+        batch = description["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
+        answers = self.hook.sizes(attached.uri)
+        missing = sorted(f"{name}.out" for name in self.hook.sizes(batch) if f"{name}.out" not in answers)
+        if missing:
+            raise OutputMissing(f"{attached.uri} lacks {', '.join(missing)}. Clear the task.")
+        return {"digest": attached.key, "counts": {"files": len(answers)}, "metrics": {}}
+
+
+class MonitorOperator(JobOperator):
+    """Compare the interval's data with the champion's baseline, and its predictions with the labels."""
+
+    step = "monitor"
+    is_of_window = True
+
+    def step_inputs(self, context: Context, interval: Interval) -> StepInputs:
+        """What was prepared and predicted, and the predicting model's baseline and own evaluation."""
+        prepared, scored = self.result_of(context, "prepare"), self.result_of(context, "batch_transform")
+        collected = self.result_of(context, "collect")
+        champion = champion_of(self, interval)
+        baseline = f"{champion.transform_uri}baseline/"
+        return StepInputs(
+            {
+                "prepared": StepInput(Source(prepared["uri"]), prepared["digest"]),
+                "scored": StepInput(Source(scored["uri"]), scored["digest"]),
+                "collected": StepInput(Source(collected["uri"]), collected["digest"]),
+                # The place of a step's output holds its key.
+                "baseline": StepInput(Source(baseline), baseline),
+                "evaluated": StepInput(Source(champion.evaluation_uri), champion.evaluation_uri),
+            },
+            {
+                "champion-version": champion.version or "",
+                "champion-data-end": champion.data_end.isoformat(),
+                "champion-evaluation-uri": champion.evaluation_uri,
+            },
+        )
+
+
+def champion_of(operator: CycleOperator, interval: Interval) -> Entry:
+    """The version that was in production when an interval began.
+
+    :raises AirflowSkipException: a window that begins before the first training interval ends
+    :raises NoChampion: any other without one
+    """
+    champion = champion_as_of(operator.ledger.entries(), interval.start, inclusive=True)
+    if champion is not None:
+        return champion
+    cycle = operator.cycle
+    first = starting_at(cycle, cycle.start.isoformat())
+    if interval.start < first.end:
+        raise AirflowSkipException(
+            f"No model was before {interval}: the first of {cycle.name} is of {first}."
+        )
+    raise NoChampion(
+        f"No version of {cycle.name} was promoted on data up to {interval.start.isoformat()}, so there is "
+        f"nothing to score {interval} with. Run {training_dag(cycle.name)} for an earlier interval first."
+    )
+
+
+class CollectOperator(TableOperator):
+    """Bring together what was predicted for the window's events and what has become known of them."""
+
+    step = "collect"
+    is_of_window = True
+
+    def step_inputs(self, context: Context, interval: Interval) -> StepInputs:
+        """The batch answers, what the endpoint captured, and every label that can be seen now.
+
+        Labels keep the time at which they became known, so that seeing more of them than a window did
+        changes nothing about what was known at its end.
+        """
+        prepared, scored = self.result_of(context, "prepare"), self.result_of(context, "batch_transform")
+        inputs = {
+            "prepared": StepInput(Source(prepared["uri"]), prepared["digest"]),
+            "scored": StepInput(Source(scored["uri"]), scored["digest"]),
+            **self._traffic(interval),
+        }
+        return StepInputs(inputs, {"model": champion_of(self, interval).model_uri})
+
+    def _traffic(self, window: Interval) -> dict[str, StepInput]:
+        """The lists of capture files and of ground-truth files; none for what there is none of."""
+        where = (self.hook, self.settings, self.cycle)
+        found = {
+            "captured": (self.places.captured, captured_files(*where, window)),
+            "truth": (self.places.ground_truth, truth_files(*where, window)),
+        }
+        for name, (root, files) in found.items():
+            self.log.info("%s: %d files below %s", name, len(files), root)
+        return {name: as_input(*where, root, files) for name, (root, files) in found.items() if files}
+
+
+class MatureOperator(JobOperator):
+    """Judge earlier windows of the same champion again, if labels came after they were watched.
+
+    Skipped where no ground truth has come since, which is told by the lists that the windows' collects read.
+    """
+
+    step = "mature"
+    is_of_window = True
+
+    def step_inputs(self, context: Context, interval: Interval) -> StepInputs:  # noqa: ARG002 - nothing of this run is read
+        """The predictions of the windows before, and the labels that were delivered by the window's end.
+
+        :raises AirflowSkipException: there is nothing new
+        """
+        version = champion_of(self, interval).version
+        late = Lateness(self.hook, self.settings, self.cycle)
+        found = late.windows(interval, version)
+        files = late.truth(interval, [each.window for each in found])
+        if not files:
+            raise AirflowSkipException(
+                f"No labels have come late: nothing before {interval} is judged again."
+            )
+        where = (self.hook, self.settings, self.cycle)
+        collected = [file for each in found for file in each.files]
+        self.log.info("Judging %s again", ", ".join(str(each.window) for each in found))
+        return StepInputs(
+            {
+                "plan": late.put_plan(interval, found),
+                "earlier": as_input(*where, self.places.step("collect"), collected),
+                "truth": as_input(*where, self.places.ground_truth, files),
+            }
+        )
+
+
+class ExpireOperator(CycleOperator):
+    """Remove captured traffic that is older than the cycle keeps it, whatever the interval of the run."""
+
+    step = "expire"
+
+    def execute(self, context: Context) -> Result:
+        """Delete files of hours that are over for long enough; ground truth and all else stays.
+
+        :raises AirflowSkipException: captured traffic is kept for ever
+        """
+        self.publish(context, cycle_page(self.cycle.name))
+        retention = self.cycle.monitoring.retention
+        if retention is None:
+            raise AirflowSkipException(f"Captured traffic of {self.cycle.name} is kept for ever.")
+        count = Expiry(self.hook, self.settings, self.cycle, datetime.now(UTC)).remove()
+        self.log.info("Removed %d captured files older than %s", count, retention)
+        return {
+            "cycle": self.cycle.name,
+            "step": self.step,
+            "interval": self.interval(context).iso,
+            "uri": self.places.captured,
+            "counts": {"removed": count},
+        }
+
+
+class ReportOperator(JobOperator):
+    """Make the window's report: one HTML page of what drifted, how good the model is, and what was decided.
+
+    Comes after `decide`. It takes from the results of this run
+
+    - `monitor`: `uri` and `digest` of its output (evidence.json, distributions.json,
+      constraint_violations.json), which becomes the job's input `monitored`;
+    - `decide`: `decision` (the decision record), `uri` (the record's) and `record` (the watch record's URI);
+    - `collect`: `uri`, below which coverage.json is; without that task the report tells no coverage.
+
+    The watch records of the last windows and the ledger it reads itself, and puts all that with the decision
+    to S3 as `<cycle>/stories/<digest>/story.json`, the job's input `story`: an unchanged story gives the
+    same report.
+    """
+
+    step = "report"
+    is_of_window = True
+    operator_extra_links = (*JobOperator.operator_extra_links, ReportLink())
+
+    def step_inputs(self, context: Context, interval: Interval) -> StepInputs:
+        """What was found in the window, and the story around it."""
+        monitored = self.result_of(context, "monitor")
+        told = story(
+            self.cycle,
+            interval,
+            snapshot=Snapshot(WatchLog(self.hook.s3, self.settings.bucket, self.cycle.name)),
+            entries=self.ledger.entries(),
+            decision=self.result_of(context, "decide")["decision"],
+            coverage=self._coverage(context),
+            provenance=self._provenance(context, monitored),
+        )
+        name = digest(told)
+        folder = self.places.report_input(name)
+        self.hook.put_once(f"{folder}{REPORT_INPUT}", canonical(told).encode())
+        return StepInputs(
+            {
+                "monitored": StepInput(Source(monitored["uri"]), monitored["digest"]),
+                "story": StepInput(Source(folder), name),
+            }
+        )
+
+    def extra_links(self, attached: AttachedJob) -> dict[str, str]:
+        """The page."""
+        return {"Report": object_url(self.hook, f"{attached.uri}{REPORT}")}
+
+    def _collected(self, context: Context) -> Result | None:
+        """What `collect` handed on, in DAGs that have it."""
+        found = context["ti"].xcom_pull(task_ids="collect")
+        return dict(found) if isinstance(found, Mapping) else None
+
+    def _coverage(self, context: Context) -> dict[str, Any] | None:
+        collected = self._collected(context)
+        if collected is None:
+            return None
+        uri = f"{collected['uri']}{COVERAGE}"
+        coverage = self.hook.read_json(uri)
+        if coverage is None:
+            raise OutputMissing(f"The job {collected['job']} left no {uri}. Clear `collect`.")
+        return coverage
+
+    def _provenance(self, context: Context, monitored: Result) -> Iterator[dict[str, str]]:
+        """All that the report is made from, as addresses."""
+        decided, collected = self.result_of(context, "decide"), self._collected(context)
+        files = {"evidence": EVIDENCE, "distributions": DISTRIBUTIONS}
+        for what, file in files.items():
+            yield {"what": what, "uri": f"{monitored['uri']}{file}", "digest": monitored["digest"]}
+        if collected is not None:
+            uri = f"{collected['uri']}{COVERAGE}"
+            yield {"what": "labels by age", "uri": uri, "digest": collected["digest"]}
+        yield {"what": "watch record", "uri": decided["record"], "digest": ""}
+        yield {"what": "decision", "uri": decided["uri"], "digest": ""}
+        place = self._evidence(monitored)["champion"]["evaluation_uri"]
+        yield {"what": "the champion's evaluation", "uri": f"{place}{REPORT}", "digest": ""}
+        yield {"what": "the champion's model card", "uri": f"{place}{MODEL_CARD_PAGE}", "digest": ""}
+
+    def _evidence(self, monitored: Result) -> dict[str, Any]:
+        uri = f"{monitored['uri']}{EVIDENCE}"
+        evidence = self.hook.read_json(uri)
+        if evidence is None:
+            raise OutputMissing(f"The job {monitored['job']} left no {uri}. Clear `monitor`.")
+        return evidence
