@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from include.core.cycle import find_cycles
 from include.core.exceptions import PermanentError
 from include.core.settings import PROJECT
-from include.core.steps import StepRow, job_step
+from include.core.steps import JOBS, StepRow, job_step
 
 #: the parser of Python 3.11 counts its depth for all threads together, and triggers look in threads
 _PARSING = threading.Lock()
@@ -70,6 +71,13 @@ def step_digest(step: str, cycle: str, root: Path = PROJECT) -> str:
     It is cached for the life of the process: a task lives shortly, and its code should not change under it.
     """
     return code_digest(file_digests(step_files(job_step(step), cycle, root), root))
+
+
+def warm() -> None:
+    """Read the code of all steps of all cycles, for this process and those that are forked from it."""
+    for cycle in find_cycles():
+        for row in JOBS.values():
+            file_digests(step_files(row, cycle))
 
 
 def code_digest(digests: dict[str, str]) -> str:

@@ -12,20 +12,15 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
+from include.core import steps
 from include.core.cycle import find_cycles
 
 ROOT = Path(__file__).resolve().parents[2]
 CYCLES = sorted(find_cycles())
+#: the table of steps has them in the order of the cycle
 CHAINS = {
-    "train_and_deploy": [
-        *("fetch", "clean", "transform", "train", "evaluate"),
-        *("decide", "approve", "register", "deploy", "verify"),
-    ],
-    "score_and_monitor": [
-        *("fetch", "clean", "prepare", "batch_transform", "collect"),
-        *("monitor", "mature", "decide", "report", "request_retraining", "expire"),
-    ],
-    "roll_back": ["roll_back", "deploy", "verify"],
+    kind: [row.task_id for row in steps.STEPS.values() if kind in row.dags]
+    for kind in ("train_and_deploy", "score_and_monitor", "roll_back")
 }
 #: about no cycle
 ALONE = {"explore": ["open", "keep", "stop"]}
@@ -39,7 +34,7 @@ BRANCHES = {
         "request_retraining": set(),
     }
 }
-STEPS = {f"{cycle}_{kind}": steps for cycle in CYCLES for kind, steps in CHAINS.items()} | ALONE
+STEPS = {f"{cycle}_{kind}": chain for cycle in CYCLES for kind, chain in CHAINS.items()} | ALONE
 EVERY_DAG = list(STEPS)
 #: those that are about the interval of their run
 SCHEDULED = [dag_id for dag_id in EVERY_DAG if not dag_id.endswith(("roll_back", "explore"))]

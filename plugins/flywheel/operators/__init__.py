@@ -1,6 +1,7 @@
 """One operator per step of the cycle, in the order of the cycle, and those of the DAG `explore`."""
 
 from flywheel.operators.data import CleanOperator, FetchOperator, PrepareOperator, TransformOperator
+from flywheel.operators.job import StepOperator
 from flywheel.operators.model import EvaluateOperator, TrainOperator
 from flywheel.operators.monitoring import (
     BatchTransformOperator,
@@ -47,6 +48,8 @@ __all__ = [  # noqa: RUF022 - in the order of the cycle
     "RequestRetrainingOperator",
     "retrain_asset",
     "ExpireOperator",
+    # any step of the table whose inputs are whole outputs
+    "StepOperator",
     # explore
     "OpenNotebookOperator",
     "KeepNotebookOperator",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 from airflow.sdk import BaseOperator, Context, ExceptionRetryPolicy, RetryAction, RetryRule
 
@@ -42,8 +42,8 @@ class CycleOperator(BaseOperator):
     :param schedule: cron expression of the run's intervals; by default the cycle's
     """
 
-    #: the step's name in keys, places and results
-    step: ClassVar[str]
+    #: the step's name in `STEPS`, and in keys, places and results
+    step: str
     ui_color = "#eef4fb"
     operator_extra_links: tuple[FlywheelLink, ...] = (PageLink(),)
 

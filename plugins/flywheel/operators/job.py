@@ -32,7 +32,7 @@ from include.core.history import check_output
 from include.core.keys import key_record
 from include.core.layout import PROFILE, Interval
 from include.core.sagemaker.kinds import JobKind, kind_of
-from include.core.sagemaker.requests import ApiRequest, JobSpec, StepInputs, step_request
+from include.core.sagemaker.requests import ApiRequest, JobSpec, Source, StepInput, StepInputs, step_request
 from include.core.sagemaker.runner import AttachedJob, JobOwner, JobRunner, prepare_job
 
 
@@ -180,6 +180,32 @@ class JobOperator(CycleOperator):
             "seconds": self.kind.seconds(description),
             **self.outcome(attached, description),
         }
+
+
+class StepOperator(JobOperator):
+    """A step of the table whose inputs are whole outputs of earlier tasks: it needs no class of its own.
+
+    :param step: name of its row in `STEPS`
+    :param inputs: the task whose output each input is, by the input's name
+    :param parameters: what the job is given besides its interval and its key
+    """
+
+    def __init__(
+        self,
+        *,
+        step: str,
+        inputs: Mapping[str, str],
+        parameters: Mapping[str, str] | None = None,
+        **kwargs: Any,  # noqa: ANN401 - BaseOperator's own
+    ) -> None:
+        super().__init__(**kwargs)
+        self.step, self.inputs, self.parameters = step, dict(inputs), dict(parameters or {})
+
+    def step_inputs(self, context: Context, interval: Interval) -> StepInputs:  # noqa: ARG002 - the results know it
+        """Return the outputs of the earlier tasks."""
+        results = {name: self.result_of(context, task) for name, task in self.inputs.items()}
+        given = {name: StepInput(Source(result["uri"]), result["digest"]) for name, result in results.items()}
+        return StepInputs(given, self.parameters)
 
 
 class TableOperator(JobOperator):

@@ -7,8 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from include.core import steps
 from include.core.cycle import Compute, Cycle
-from include.core.steps import JOBS
 
 PRICES = Path(__file__).with_name("prices.json")
 
@@ -25,7 +25,7 @@ def costs(cycle: Cycle) -> dict[str, Any]:
     table = prices()
     return {
         "note": {name: table[name] for name in ("currency", "region", "kind", "as_of", "source")},
-        "steps": {name: _instances(row.compute_of(cycle)) for name, row in JOBS.items() if row.dags},
+        "steps": {name: _instances(row.compute_of(cycle)) for name, row in steps.JOBS.items() if row.dags},
     }
 
 

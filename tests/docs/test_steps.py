@@ -1,0 +1,10 @@
+"""The page of steps is what the table says, and the table has every task of the cycles' DAGs."""
+
+from __future__ import annotations
+
+from tools.steps_page import PAGE, page
+
+
+def test_the_page_of_steps_is_made_from_the_table():
+    """Write it anew by `python -m tools.steps_page`."""
+    assert PAGE.read_text(encoding="utf-8") == page()
