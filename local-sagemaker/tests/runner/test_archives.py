@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local_sagemaker.engine.processes.model_data import ModelDataError, unpack_model
+from local_sagemaker.engine.jobs.model_data import ModelDataError, unpack_model
 
 Member = tuple[str, bytes, str]
 LONG = "d" * 247

@@ -122,7 +122,7 @@ class Connection(HttpToolsProtocol):
     def _is_answered(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
 
-    async def _invoke(self, request: shortcut.Request) -> None:
+    async def _invoke(self, request: shortcut.Invocation) -> None:
         """Answer an invocation, and go on with what has come behind it."""
         try:
             reply = await runtime.reply_to(self._context, request.endpoint, request.headers, request.body)

@@ -46,9 +46,9 @@ async def dispatch(context: Context, request: HttpRequest) -> HttpResponse:
         return _failure(error, request, route)
     except Exception as error:
         log.exception("Request %s failed: %s %s", request.id, request.method, request.path)
-        told = disk.explained(error, context.root)
-        if told is not None:
-            return _failure(StorageFailure(told), request, route)
+        advice = disk.explained(error, context.root)
+        if advice is not None:
+            return _failure(StorageFailure(advice), request, route)
         message = f"The local SageMaker failed; its log has the reason at request {request.id}."
         return _failure(InternalFailure(message), request, route)
 

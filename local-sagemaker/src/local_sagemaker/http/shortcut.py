@@ -32,7 +32,7 @@ STATUS_LINES = {each.value: b"HTTP/1.1 %d %b\r\n" % (each, each.phrase.encode())
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class Invocation:
     """One invocation as it came in."""
 
     endpoint: str
@@ -41,7 +41,7 @@ class Request:
     body: bytes
 
 
-def read(data: bytes) -> Request | None:
+def read(data: bytes) -> Invocation | None:
     """The invocation that `data` is, all of it; None when it is anything else."""
     matched = HEAD.match(data)
     if matched is None:
@@ -56,7 +56,7 @@ def read(data: bytes) -> Request | None:
         return None
     if headers.get(b"connection", b"keep-alive").lower() != b"keep-alive":
         return None
-    return Request(matched[1].decode(), headers, data[matched.end() :])
+    return Invocation(matched[1].decode(), headers, data[matched.end() :])
 
 
 def answer(reply: Reply) -> bytes:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from local_sagemaker.engine.processes import logs
-from local_sagemaker.engine.processes.logs import Event
+from local_sagemaker.engine.processes.logs import LogEvent
 from local_sagemaker.errors import AwsError
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
@@ -154,12 +154,12 @@ def _described(context: Context, group: str, name: str) -> dict[str, Any]:
     }
 
 
-def _within(events: Iterator[Event], parameters: dict[str, Any]) -> Iterator[Event]:
+def _within(events: Iterator[LogEvent], parameters: dict[str, Any]) -> Iterator[LogEvent]:
     start, end = parameters.get("startTime", 0), parameters.get("endTime")
     return (event for event in events if event.timestamp >= start and (end is None or event.timestamp < end))
 
 
-def _event(event: Event) -> dict[str, Any]:
+def _event(event: LogEvent) -> dict[str, Any]:
     return {"timestamp": event.timestamp, "message": event.message, "ingestionTime": event.timestamp}
 
 

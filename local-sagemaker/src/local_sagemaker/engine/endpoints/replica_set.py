@@ -18,11 +18,11 @@ from local_sagemaker.engine.endpoints.metrics import Meters
 from local_sagemaker.engine.endpoints.replica import Replica
 from local_sagemaker.engine.endpoints.serverless import ServerlessPool
 from local_sagemaker.engine.endpoints.streaming import TIMEOUT_S as STREAM_TIMEOUT_S
+from local_sagemaker.engine.jobs.model_data import install_model_data
 from local_sagemaker.engine.processes import logs
 from local_sagemaker.engine.processes.container import ContainerError, ContainerSpec, running_process
 from local_sagemaker.engine.processes.forks import Forks
 from local_sagemaker.engine.processes.image import Images
-from local_sagemaker.engine.processes.model_data import install_model_data
 
 log = logging.getLogger(__name__)
 

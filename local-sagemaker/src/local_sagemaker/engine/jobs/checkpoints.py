@@ -13,7 +13,7 @@ from local_sagemaker.engine.jobs.failures import JobError
 from local_sagemaker.errors import AwsError
 
 if TYPE_CHECKING:
-    from local_sagemaker.engine.jobs.jobs import Document, Job
+    from local_sagemaker.engine.jobs.jobs import Document, JobRecord
     from local_sagemaker.storage.objects.objects import ObjectStore
 
 ML = "/opt/ml/"
@@ -32,7 +32,7 @@ def place(request: Document) -> tuple[str, str] | None:
     return given.get("LocalPath", DEFAULT).removeprefix(ML).strip("/"), given["S3Uri"]
 
 
-def restore(job: Job, host: hosts.Host) -> None:
+def restore(job: JobRecord, host: hosts.Host) -> None:
     """Copy what is in S3 already to where the container finds it; nothing there is a new beginning."""
     found = place(job.document)
     if found is None:
@@ -48,7 +48,7 @@ def restore(job: Job, host: hosts.Host) -> None:
         _PUT[target] = _mark(target)
 
 
-def sync(job: Job) -> None:
+def sync(job: JobRecord) -> None:
     """Put into S3 what has changed since the last time."""
     found = place(job.document)
     if found is None:

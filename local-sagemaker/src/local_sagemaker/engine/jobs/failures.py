@@ -19,28 +19,28 @@ class JobError(Exception):
 
 
 def shorten(text: str, limit: int = LIMIT) -> str:
-    """The first `limit` characters of a text."""
+    """Return the first `limit` characters of a text."""
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
-def container(status: int, said: str, log: Path, *, is_lost: bool = False) -> str:
-    """Why a container failed: what it `said` in its message file, its exit status, the end of its log."""
+def describe_exit(status: int, message: str, log: Path, *, is_lost: bool = False) -> str:
+    """Return why a container failed: the text of its message file, its exit status, the end of its log."""
     if is_lost:
         return shorten(
             "InternalServerError: the container ended and left no exit status: the machine went down, "
             f"or its supervising process was killed. Start the job again. {logs.last_words(log)}"
         )
     ending = f"by signal {-status} ({_name(-status)})" if status < 0 else f"with exit code {status}"
-    if said:
+    if message:
         tail = f", exit code: {status}" if status >= 0 else f", ended {ending}"
-        return shorten("AlgorithmError: " + said, LIMIT - len(tail)) + tail
+        return shorten("AlgorithmError: " + message, LIMIT - len(tail)) + tail
     hint = " The system kills a process so when memory runs out." if -status == signal.SIGKILL else ""
     verb = "was ended" if status < 0 else "ended"
     return shorten(f"AlgorithmError: the container {verb} {ending}.{hint} {logs.last_words(log)}")
 
 
-def said(path: Path, limit: int = LIMIT) -> str:
-    """What a container left in its message file, in UTF-8 with broken bytes replaced; empty if nothing.
+def read_message(path: Path, limit: int = LIMIT) -> str:
+    """Return the text of a container's message file, with broken UTF-8 replaced; empty if there is none.
 
     A link, which leads to where only the service may read, or a pipe, which nobody writes to, is nothing.
     """

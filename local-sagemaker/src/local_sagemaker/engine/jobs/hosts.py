@@ -23,7 +23,7 @@ from local_sagemaker.engine.processes.isolation import Isolation
 from local_sagemaker.engine.processes.process import BASE_DIR, ProcessSpec
 
 if TYPE_CHECKING:
-    from local_sagemaker.engine.jobs.jobs import Job
+    from local_sagemaker.engine.jobs.jobs import JobRecord
 
 GROUP = "homogeneousCluster"
 
@@ -83,7 +83,10 @@ class Cluster:
 
 
 def cluster(
-    job: Job, uri: str, groups: Sequence[tuple[str, str, int]], pipes: Mapping[str, Source] | None = None
+    job: JobRecord,
+    uri: str,
+    groups: Sequence[tuple[str, str, int]],
+    pipes: Mapping[str, Source] | None = None,
 ) -> Cluster:
     """The instances of a job: groups of (name, instance type, count). Nothing is made on the disk.
 
@@ -113,7 +116,7 @@ def cluster(
     )
 
 
-def spec(job: Job, found: Cluster, container: ProcessSpec) -> ProcessSpec:
+def spec(job: JobRecord, found: Cluster, container: ProcessSpec) -> ProcessSpec:
     """The process that runs a job: its container, or the program that runs one for each instance."""
     if found.is_plain:
         return replace(container, isolation=found.hosts[0].isolation)
@@ -146,7 +149,7 @@ def spec(job: Job, found: Cluster, container: ProcessSpec) -> ProcessSpec:
     )
 
 
-def bring_pipes(job: Job, found: Cluster) -> None:
+def bring_pipes(job: JobRecord, found: Cluster) -> None:
     """Put what is to be fed where the container does not see it, so that links to stored objects are safe."""
     for name, source in found.pipes.items():
         for host in found.hosts:
@@ -156,7 +159,7 @@ def bring_pipes(job: Job, found: Cluster) -> None:
             channels.feed(source, job.context.objects, folder)
 
 
-def merge(found: Cluster, job: Job, names: Iterable[str]) -> None:
+def merge(found: Cluster, job: JobRecord, names: Iterable[str]) -> None:
     """Bring what all instances wrote to these folders together in the job's own; the first instance wins."""
     if len(found.hosts) == 1:
         return
@@ -171,7 +174,7 @@ def merge(found: Cluster, job: Job, names: Iterable[str]) -> None:
                 shutil.copyfile(host.ml / name, job.ml / name)
 
 
-def _host(job: Job, host: Host, container: ProcessSpec) -> dict[str, Any]:
+def _host(job: JobRecord, host: Host, container: ProcessSpec) -> dict[str, Any]:
     environment = dict(container.environment)
     if host.isolation is Isolation.NONE:
         environment.setdefault(BASE_DIR, str(host.ml))

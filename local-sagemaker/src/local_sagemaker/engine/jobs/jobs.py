@@ -20,7 +20,7 @@ Document = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Job:
+class JobRecord:
     """One job as its kind sees it: the request, and where it works."""
 
     context: Service
@@ -73,16 +73,16 @@ class JobKind(Protocol):
     #: the operations' name of it: "TrainingJob" has CreateTrainingJob, TrainingJobName, TrainingJobStatus
     noun: str
 
-    def prepare(self, job: Job) -> None:
+    def prepare(self, job: JobRecord) -> None:
         """Put inputs and configuration into the workspace; JobError says why that cannot be."""
 
-    def spec(self, job: Job) -> ProcessSpec:
+    def spec(self, job: JobRecord) -> ProcessSpec:
         """What to run."""
 
-    def said(self, job: Job) -> str:
-        """What the container left in its message file."""
+    def read_message(self, job: JobRecord) -> str:
+        """Return what the container left in its message file."""
 
-    def upload(self, job: Job, state: State) -> Document:
+    def upload(self, job: JobRecord, state: State) -> Document:
         """Put the outputs into S3, and return what the description gains by them."""
 
     def describe(self, document: Document, state: State, at: float) -> Document:
@@ -106,10 +106,10 @@ def reason(state: State) -> str | None:
     return state.reason or None
 
 
-def find(context: Service, images: Images, kind: JobKind, resource: Resource) -> Job:
+def find(context: Service, images: Images, kind: JobKind, resource: Resource) -> JobRecord:
     """The job of a resource."""
     stream = f"{resource.name}/algo-1-{int(resource.created)}"
-    return Job(
+    return JobRecord(
         context,
         images,
         kind.kind,

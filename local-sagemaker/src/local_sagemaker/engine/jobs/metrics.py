@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from local_sagemaker.domain.cloudwatch import VALUES_PER_DATUM
-from local_sagemaker.engine.processes.logs import Event
+from local_sagemaker.engine.processes.logs import LogEvent
 
 #: of CloudWatch, for the metrics of training jobs
 NAMESPACE = "/aws/sagemaker/TrainingJobs"
 
 
-def final(definitions: Sequence[Mapping[str, str]], events: Iterable[Event]) -> list[dict[str, Any]]:
+def final(definitions: Sequence[Mapping[str, str]], events: Iterable[LogEvent]) -> list[dict[str, Any]]:
     """The last value of every metric, as FinalMetricDataList has it.
 
     The value is the expression's first group, or all that it matched if it has none. What is no number is
@@ -30,7 +30,7 @@ def final(definitions: Sequence[Mapping[str, str]], events: Iterable[Event]) -> 
 
 
 def points(
-    definitions: Sequence[Mapping[str, str]], events: Iterable[Event], job: str
+    definitions: Sequence[Mapping[str, str]], events: Iterable[LogEvent], job: str
 ) -> Iterator[dict[str, Any]]:
     """Every value as CloudWatch has it, a row of the store for each metric and second."""
     found: dict[tuple[str, int], list[float]] = {}
@@ -55,14 +55,16 @@ def points(
         }
 
 
-def values(definitions: Sequence[Mapping[str, str]], events: Iterable[Event]) -> Iterator[tuple[str, float]]:
+def values(
+    definitions: Sequence[Mapping[str, str]], events: Iterable[LogEvent]
+) -> Iterator[tuple[str, float]]:
     """Every value of every metric in the order it was written, with the metric's name."""
     return ((name, value) for _, name, value in _found(definitions, events))
 
 
 def _found(
-    definitions: Sequence[Mapping[str, str]], events: Iterable[Event]
-) -> Iterator[tuple[Event, str, float]]:
+    definitions: Sequence[Mapping[str, str]], events: Iterable[LogEvent]
+) -> Iterator[tuple[LogEvent, str, float]]:
     patterns = [(item["Name"], re.compile(item["Regex"])) for item in definitions]
     for event in events:
         for name, pattern in patterns:

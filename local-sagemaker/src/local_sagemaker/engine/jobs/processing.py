@@ -11,7 +11,7 @@ from local_sagemaker.engine.jobs import channels, failures, hosts, upload
 from local_sagemaker.engine.jobs.channels import Source
 from local_sagemaker.engine.jobs.failures import JobError
 from local_sagemaker.engine.jobs.hosts import Cluster, Host
-from local_sagemaker.engine.jobs.jobs import Document, Job, reason, status
+from local_sagemaker.engine.jobs.jobs import Document, JobRecord, reason, status
 from local_sagemaker.engine.processes.isolation import Isolation
 from local_sagemaker.engine.processes.process import ProcessSpec
 
@@ -27,7 +27,7 @@ class ProcessingJobs:
     log_group = "/aws/sagemaker/ProcessingJobs"
     noun = "ProcessingJob"
 
-    def prepare(self, job: Job) -> None:
+    def prepare(self, job: JobRecord) -> None:
         """Write the configuration, bring the inputs, make the outputs' folders."""
         request = job.document
         job.image(request["AppSpecification"]["ImageUri"])
@@ -47,7 +47,7 @@ class ProcessingJobs:
             for item in request.get("ProcessingInputs", []):
                 self._bring(job, host, item, outputs)
 
-    def _bring(self, job: Job, host: Host, item: Document, outputs: list[PurePosixPath]) -> None:
+    def _bring(self, job: JobRecord, host: Host, item: Document, outputs: list[PurePosixPath]) -> None:
         place = item["S3Input"]
         path = inside(place["LocalPath"])
         # what an output holds is uploaded from the upper layer alone, so inputs within one are copied there
@@ -59,7 +59,7 @@ class ProcessingJobs:
         source = Source(f"input {item['InputName']}", place["S3Uri"], place["S3DataType"], shard)
         channels.materialize(source, job.context.objects, folder, is_linked=is_linked)
 
-    def spec(self, job: Job) -> ProcessSpec:
+    def spec(self, job: JobRecord) -> ProcessSpec:
         """The request's entry point and arguments, or the image's."""
         application = job.document["AppSpecification"]
         image = job.image(application["ImageUri"])
@@ -81,17 +81,17 @@ class ProcessingJobs:
         )
         return hosts.spec(job, cluster_of(job), container)
 
-    def said(self, job: Job) -> str:
+    def read_message(self, job: JobRecord) -> str:
         """What is in /opt/ml/output/message, of the first instance that has it."""
-        said = (failures.said(host.ml / "output/message") for host in cluster_of(job).hosts)
-        return next((text for text in said if text), "")
+        messages = (failures.read_message(host.ml / "output/message") for host in cluster_of(job).hosts)
+        return next((text for text in messages if text), "")
 
-    def upload(self, job: Job, state: State) -> Document:
+    def upload(self, job: JobRecord, state: State) -> Document:
         """The outputs if the job completed, and its exit message in any case."""
         if state.outcome is JobOutcome.COMPLETED:
             for name, place in _outputs(job.document):
                 _put(job, name, place)
-        message = self.said(job)
+        message = self.read_message(job)
         return {"ExitMessage": message} if message else {}
 
     def describe(self, document: Document, state: State, at: float) -> Document:
@@ -110,21 +110,21 @@ class ProcessingJobs:
         return described
 
 
-def cluster_of(job: Job) -> Cluster:
+def cluster_of(job: JobRecord) -> Cluster:
     """The instances of a processing job."""
     config = job.document["ProcessingResources"]["ClusterConfig"]
     uri = job.document["AppSpecification"]["ImageUri"]
     return hosts.cluster(job, uri, [(hosts.GROUP, config["InstanceType"], config["InstanceCount"])])
 
 
-def put_continuous(job: Job) -> None:
+def put_continuous(job: JobRecord) -> None:
     """Put what the outputs with S3UploadMode Continuous hold by now."""
     for name, place in _outputs(job.document):
         if place["S3UploadMode"] == "Continuous":
             _put(job, name, place)
 
 
-def _put(job: Job, name: str, place: Document) -> None:
+def _put(job: JobRecord, name: str, place: Document) -> None:
     # one instance after the other: of two files of one name the last instance's stays
     for host in cluster_of(job).hosts:
         folder: Path = host.ml / inside(place["LocalPath"])

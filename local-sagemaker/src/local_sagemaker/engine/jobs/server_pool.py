@@ -25,13 +25,13 @@ RETRIES = 3
 #: pause before a request is tried again, in seconds, doubled each time
 PAUSE_S = 0.2
 #: request member -> variable that tells the container of it
-TOLD = {
+SETTING_VARIABLES = {
     "MaxPayloadInMB": "SAGEMAKER_MAX_PAYLOAD_IN_MB",
     "BatchStrategy": "SAGEMAKER_BATCH_STRATEGY",
     "MaxConcurrentTransforms": "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS",
 }
 WORDS = {"MultiRecord": "MULTI_RECORD", "SingleRecord": "SINGLE_RECORD"}
-#: what of a model's error message is told, in characters
+#: how much of a model's error message a FailureReason quotes, in characters
 MESSAGE_LIMIT = 300
 
 
@@ -106,14 +106,14 @@ class ServerPool:
         self._next += 1
         server = self._servers[self._next % len(self._servers)]
         async with server.slots:
-            said = ""
+            complaint = ""
             for attempt in range(self._tries):
                 if attempt:
                     await asyncio.sleep(PAUSE_S * 2**attempt)
-                answer, said = await self._try(server, request, body)
+                answer, complaint = await self._try(server, request, body)
                 if answer is not None:
                     return answer
-        raise ModelRefusedError(f"{said} It was asked {self._tries} times.")
+        raise ModelRefusedError(f"{complaint} It was asked {self._tries} times.")
 
     async def _try(self, server: Server, request: bytes, body: bytes) -> tuple[Answer | None, str]:
         """An answer, or what to say of there being none that is worth another try."""
@@ -132,18 +132,22 @@ class ServerPool:
         if answer.status in range(200, 300):
             return answer, ""
         message = answer.body[:MESSAGE_LIMIT].decode("utf-8", "replace")
-        said = f"The model answered with status {answer.status}: {message}"
+        complaint = f"The model answered with status {answer.status}: {message}"
         if answer.status in range(400, 500):
-            raise ModelRefusedError(said)
-        return None, said
+            raise ModelRefusedError(complaint)
+        return None, complaint
 
 
 async def _serve(job: Mapping[str, Any]) -> Server:
     port = free_port()
-    told = {name: str(job["request"][member]) for member, name in TOLD.items() if member in job["request"]}
-    if "SAGEMAKER_BATCH_STRATEGY" in told:
-        told["SAGEMAKER_BATCH_STRATEGY"] = WORDS[told["SAGEMAKER_BATCH_STRATEGY"]]
-    environment = {**job["environment"], **told, "SAGEMAKER_BATCH": "true", PORT_VARIABLE: str(port)}
+    settings = {
+        name: str(job["request"][member])
+        for member, name in SETTING_VARIABLES.items()
+        if member in job["request"]
+    }
+    if "SAGEMAKER_BATCH_STRATEGY" in settings:
+        settings["SAGEMAKER_BATCH_STRATEGY"] = WORDS[settings["SAGEMAKER_BATCH_STRATEGY"]]
+    environment = {**job["environment"], **settings, "SAGEMAKER_BATCH": "true", PORT_VARIABLE: str(port)}
     argv = job["argv"]
     try:
         process = await asyncio.create_subprocess_exec(*argv, env=environment, cwd=os.getcwd())  # noqa: PTH109

@@ -14,7 +14,7 @@ from local_sagemaker.domain.lifecycle import JobOutcome, Phase, State, Stop
 from local_sagemaker.engine.jobs import channels, checkpoints, failures, hosts, metrics, upload
 from local_sagemaker.engine.jobs.channels import Source
 from local_sagemaker.engine.jobs.hosts import Cluster, Host
-from local_sagemaker.engine.jobs.jobs import Document, Job, reason, status
+from local_sagemaker.engine.jobs.jobs import Document, JobRecord, reason, status
 from local_sagemaker.engine.processes import logs
 from local_sagemaker.engine.processes.isolation import Isolation
 from local_sagemaker.engine.processes.process import ProcessSpec
@@ -40,7 +40,7 @@ class TrainingJobs:
     log_group = "/aws/sagemaker/TrainingJobs"
     noun = "TrainingJob"
 
-    def prepare(self, job: Job) -> None:
+    def prepare(self, job: JobRecord) -> None:
         """Write the configuration and bring the channels, for every instance."""
         request = job.document
         job.image(request["AlgorithmSpecification"]["TrainingImage"])
@@ -58,7 +58,7 @@ class TrainingJobs:
             checkpoints.restore(job, host)
         hosts.bring_pipes(job, found)
 
-    def spec(self, job: Job) -> ProcessSpec:
+    def spec(self, job: JobRecord) -> ProcessSpec:
         """`<image> train`, or the request's own entry point."""
         algorithm = job.document["AlgorithmSpecification"]
         image = job.image(algorithm["TrainingImage"])
@@ -80,12 +80,12 @@ class TrainingJobs:
         )
         return hosts.spec(job, cluster_of(job), container)
 
-    def said(self, job: Job) -> str:
+    def read_message(self, job: JobRecord) -> str:
         """What is in /opt/ml/output/failure, of the first instance that has it."""
-        said = (failures.said(host.ml / "output/failure") for host in cluster_of(job).hosts)
-        return next((text for text in said if text), "")
+        messages = (failures.read_message(host.ml / "output/failure") for host in cluster_of(job).hosts)
+        return next((text for text in messages if text), "")
 
-    def upload(self, job: Job, state: State) -> Document:
+    def upload(self, job: JobRecord, state: State) -> Document:
         """The model unless the job failed, the other output in any case, and the metrics of the log."""
         output, objects = job.document["OutputDataConfig"], job.context.objects
         base = f"{output['S3OutputPath'].rstrip('/')}/{job.name}/output"
@@ -144,7 +144,7 @@ def configuration(request: Document) -> dict[str, Any]:
     }
 
 
-def cluster_of(job: Job) -> Cluster:
+def cluster_of(job: JobRecord) -> Cluster:
     """The instances of a training job, and what is fed to them through pipes."""
     resources = job.document["ResourceConfig"]
     groups = [
@@ -162,7 +162,7 @@ def cluster_of(job: Job) -> Cluster:
     return hosts.cluster(job, algorithm["TrainingImage"], groups or [only], pipes)
 
 
-def _publish(job: Job, definitions: list[dict[str, str]]) -> None:
+def _publish(job: JobRecord, definitions: list[dict[str, str]]) -> None:
     """Put the metrics of the log into CloudWatch, once: after a crash the upload begins again."""
     rows, store = list(metrics.points(definitions, logs.read(job.log), job.name)), job.context.store
     first = {name: rows[0][name] for name in ("namespace", "metric", "dimensions")} if rows else {}
@@ -170,7 +170,7 @@ def _publish(job: Job, definitions: list[dict[str, str]]) -> None:
         store.put_points(rows, time.time() - POINTS_KEPT_S)
 
 
-def _bring(job: Job, host: Host, channel: Document) -> None:
+def _bring(job: JobRecord, host: Host, channel: Document) -> None:
     """Put a channel's objects where an instance sees them."""
     is_linked = host.isolation is Isolation.OVERLAY
     folder = host.workspace / ("linked" if is_linked else "ml") / "input/data" / channel["ChannelName"]

@@ -43,10 +43,10 @@ class Settings:
     @classmethod
     def resolve(cls, request: dict[str, Any], container: dict[str, Any]) -> Settings:
         """Settle between the job's request and the container's /execution-parameters."""
-        said = {**container}
-        if "BatchStrategy" in said:
-            said["BatchStrategy"] = STRATEGIES.get(str(said["BatchStrategy"]), said["BatchStrategy"])
-        chosen = {**DEFAULTS, **{key: said[key] for key in DEFAULTS if said.get(key) is not None}}
+        given = {**container}
+        if "BatchStrategy" in given:
+            given["BatchStrategy"] = STRATEGIES.get(str(given["BatchStrategy"]), given["BatchStrategy"])
+        chosen = {**DEFAULTS, **{key: given[key] for key in DEFAULTS if given.get(key) is not None}}
         chosen |= {key: request[key] for key in DEFAULTS if key in request}
         payload = int(chosen["MaxPayloadInMB"])
         return cls(

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local_sagemaker.domain.lifecycle import JobOutcome, Phase, State
-from local_sagemaker.engine.jobs import channels, failures, transform, upload
+from local_sagemaker.engine.jobs import channels, failures, model_data, transform, upload
 from local_sagemaker.engine.jobs.channels import Source
 from local_sagemaker.engine.jobs.failures import JobError
-from local_sagemaker.engine.jobs.jobs import Document, Job, reason, status
-from local_sagemaker.engine.processes import model_data
+from local_sagemaker.engine.jobs.jobs import Document, JobRecord, reason, status
 from local_sagemaker.engine.processes.isolation import Isolation
 from local_sagemaker.engine.processes.process import ProcessSpec
 from local_sagemaker.errors import AwsError
@@ -39,7 +38,7 @@ class TransformJobs:
     log_group = "/aws/sagemaker/TransformJobs"
     noun = "TransformJob"
 
-    def prepare(self, job: Job) -> None:
+    def prepare(self, job: JobRecord) -> None:
         """Bring the inputs and the model, and write down all that the program needs."""
         try:
             definition = model_data.container_definition(job.context, job.document["ModelName"])
@@ -66,17 +65,17 @@ class TransformJobs:
         }
         (_folder(job) / "job.json").write_text(json.dumps(note), encoding="utf-8")
 
-    def spec(self, job: Job) -> ProcessSpec:
+    def spec(self, job: JobRecord) -> ProcessSpec:
         """The program, in this service's own interpreter."""
         environment = {"PATH": os.environ.get("PATH", os.defpath)}
         argv = (sys.executable, "-P", "-m", transform.__name__, str(_folder(job)))
         return ProcessSpec(argv, environment, job.workspace, job.log)
 
-    def said(self, job: Job) -> str:
+    def read_message(self, job: JobRecord) -> str:
         """What the program says went wrong."""
-        return failures.said(_folder(job) / "message")
+        return failures.read_message(_folder(job) / "message")
 
-    def upload(self, job: Job, state: State) -> Document:
+    def upload(self, job: JobRecord, state: State) -> Document:
         """The outputs of all files that were transformed, also of a job in which others failed."""
         if state.outcome is not JobOutcome.STOPPED:
             output = job.document["TransformOutput"]["S3OutputPath"]
@@ -96,7 +95,7 @@ class TransformJobs:
         return described
 
 
-def _folder(job: Job) -> Path:
+def _folder(job: JobRecord) -> Path:
     """Where the program works; beside what the container sees."""
     return job.workspace / "transform"
 

@@ -22,7 +22,7 @@ from local_sagemaker.domain import lifecycle
 from local_sagemaker.domain.lifecycle import Instruction, Phase, State
 from local_sagemaker.engine.jobs import failures, jobs
 from local_sagemaker.engine.jobs.failures import JobError
-from local_sagemaker.engine.jobs.jobs import Job, JobKind
+from local_sagemaker.engine.jobs.jobs import JobKind, JobRecord
 from local_sagemaker.engine.processes.forks import Forks
 from local_sagemaker.engine.processes.image import Images, UnknownImageError
 from local_sagemaker.engine.processes.process import LaunchError, Process, adopt, start
@@ -126,7 +126,7 @@ class JobWorker:
         status = process.wait(timeout_s, watch.pipe[0])
         if status is not None:
             is_lost = process.is_lost()
-            why = failures.container(status, watch.kind.said(job), job.log, is_lost=is_lost)
+            why = failures.describe_exit(status, watch.kind.read_message(job), job.log, is_lost=is_lost)
             # the one failure of a container that is this service's fault, or the machine's
             limit = job.document.get("RetryStrategy", {}).get("MaximumRetryAttempts", 0)
             may_retry = is_lost and state.retries < limit
@@ -188,7 +188,7 @@ class JobWorker:
             raise LookupError(f"The {watch.kind.kind} {watch.name} is no longer in the store.")
         return resource
 
-    def job(self, watch: Watch) -> Job:
+    def job(self, watch: Watch) -> JobRecord:
         """The job as its kind sees it."""
         return jobs.find(self._service, self._images, watch.kind, self._resource(watch))
 

@@ -24,7 +24,7 @@ from local_sagemaker.engine.processes.isolation import Isolation, wrap
 PAUSE_S = 0.05
 
 
-class Instance:
+class ClusterInstance:
     """One running container."""
 
     def __init__(self, note: dict[str, Any]) -> None:
@@ -66,7 +66,7 @@ def main(folder: Path) -> int:
         # made before any container starts, which may open it at once
         _pipe(feed, 0)
         threading.Thread(target=_feed, args=(feed,), daemon=True).start()
-    instances = [Instance(host) for host in note["hosts"]]
+    instances = [ClusterInstance(host) for host in note["hosts"]]
 
     def stop(*_: object) -> None:
         for instance in instances:
@@ -79,7 +79,7 @@ def main(folder: Path) -> int:
     return status
 
 
-def _watch(instances: list[Instance], grace_s: float) -> int:
+def _watch(instances: list[ClusterInstance], grace_s: float) -> int:
     """Wait for all instances, which are ended when one has failed."""
     failed, kill_at = 0, 0.0
     while True:

@@ -19,7 +19,7 @@ TAIL_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Event:
+class LogEvent:
     """One line of a log."""
 
     #: milliseconds since 1970
@@ -50,7 +50,7 @@ def streams(root: Path, group: str, prefix: str = "") -> list[str] | None:
     return sorted(name for name in names if name.startswith(prefix))
 
 
-def read(log: Path, offset: int = 0) -> Iterator[Event]:
+def read(log: Path, offset: int = 0) -> Iterator[LogEvent]:
     """The events from `offset` on; a last line that is still being written is left for later."""
     with log.open("rb") as file:
         file.seek(offset)
@@ -62,7 +62,7 @@ def read(log: Path, offset: int = 0) -> Iterator[Event]:
             offset = end
 
 
-def last(log: Path) -> Event | None:
+def last(log: Path) -> LogEvent | None:
     """The last event, found from the end; None if there is none."""
     size = log.stat().st_size
     offset = 0
@@ -75,7 +75,7 @@ def last(log: Path) -> Event | None:
     return found[0] if found else None
 
 
-def tail(log: Path, count: int) -> list[Event]:
+def tail(log: Path, count: int) -> list[LogEvent]:
     """The last `count` events; none if there is no log yet."""
     return list(deque(read(log), maxlen=count)) if log.exists() else []
 
@@ -88,6 +88,6 @@ def last_words(log: Path, count: int = 8, characters: int = 700) -> str:
     return f"The last lines of its log: {text[-characters:]}"
 
 
-def _event(line: bytes, offset: int, end: int) -> Event:
+def _event(line: bytes, offset: int, end: int) -> LogEvent:
     stamp, _, message = line.decode("utf-8", "replace").partition(" ")
-    return Event(int(stamp), message.rstrip("\n"), offset, end)
+    return LogEvent(int(stamp), message.rstrip("\n"), offset, end)

@@ -39,7 +39,7 @@ MESSAGE_BYTES = 65_536
 SIGNALS: tuple[int, ...] = (signal.SIGTERM, signal.SIGUSR1, signal.SIGCHLD)
 
 
-class Job(BaseException):
+class ForkedJob(BaseException):
     """Unwinds the stack of a process just forked for a job, so that nothing of the shim is left on it."""
 
     def __init__(self, argv: list[str]) -> None:
@@ -75,7 +75,7 @@ def main(words: list[str]) -> list[str] | None:
         return None  # the service has gone meanwhile
     try:
         _serve(control, shim, pristine, made)
-    except Job as job:
+    except ForkedJob as job:
         return job.argv[job.argv.index(script) :]
     return None
 
@@ -94,7 +94,7 @@ def _serve(control: socket.socket, shim: types.ModuleType, pristine: set[int], m
             os.close(pipe)
 
 
-def _be_shim(told: dict[str, Any], pipes: list[int], shim: types.ModuleType, pristine: set[int]) -> NoReturn:
+def _be_shim(order: dict[str, Any], pipes: list[int], shim: types.ModuleType, pristine: set[int]) -> NoReturn:
     status = 1
     try:
         os.setsid()
@@ -102,15 +102,15 @@ def _be_shim(told: dict[str, Any], pipes: list[int], shim: types.ModuleType, pri
         os.dup2(pipes[0], 1)
         os.dup2(pipes[1], 2)
         _close_all_but(pristine)
-        if told["isolation"] != "none":
-            isolate(told["isolation"] == "overlay", told["workspace"])
+        if order["isolation"] != "none":
+            isolate(order["isolation"] == "overlay", order["workspace"])
 
         def spawn(spec: dict[str, Any], output: int) -> int:
             # what imports have put into the environment, unless the job says otherwise
-            return _fork({**spec, "environment": told["made"] | spec["environment"]}, output, pristine)
+            return _fork({**spec, "environment": order["made"] | spec["environment"]}, output, pristine)
 
-        status = shim.main(f"{told['workspace']}/run", spawn)
-    except Job:
+        status = shim.main(f"{order['workspace']}/run", spawn)
+    except ForkedJob:
         raise
     except BaseException as error:  # noqa: BLE001 - it must not go on as a second zygote
         os.write(2, f"{type(error).__name__}: {error}".encode())
@@ -144,7 +144,7 @@ def _fork(spec: dict[str, Any], output: int, pristine: set[int]) -> int:
     except BaseException as error:  # noqa: BLE001 - it must not go on as a second shim
         os.write(2, f"Cannot start the job: {error}\n".encode())
         os._exit(126)
-    raise Job(argv)
+    raise ForkedJob(argv)
 
 
 def isolate(is_overlay: bool, workspace: str) -> None:  # noqa: FBT001 (what isolation.py's script does)

@@ -13,7 +13,7 @@ from local_sagemaker.engine.endpoints.endpoint_records import (
     EndpointPlan,
     VariantPlan,
 )
-from local_sagemaker.engine.processes.model_data import container_definition
+from local_sagemaker.engine.jobs.model_data import container_definition
 from local_sagemaker.errors import ValidationException
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation

@@ -69,13 +69,13 @@ def describe_trial_component(context: Context, parameters: dict[str, Any]) -> di
 
 @operation("sagemaker", "UpdateExperiment")
 def update_experiment(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Change what is said of an experiment."""
+    """Change the description of an experiment."""
     return _update(context, "Experiment", parameters)
 
 
 @operation("sagemaker", "UpdateTrial")
 def update_trial(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Change what is said of a trial."""
+    """Change the description of a trial."""
     return _update(context, "Trial", parameters)
 
 

@@ -79,7 +79,7 @@ def describe_model_package(context: Context, parameters: dict[str, Any]) -> dict
 
 @operation("sagemaker", "UpdateModelPackage", ignored=("ClientToken",))
 def update_model_package(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Approve or reject a version, or change what is said of it."""
+    """Approve or reject a version, or change its description."""
     package = find(context, parameters["ModelPackageArn"])
     now = time.time()
 

@@ -77,7 +77,7 @@ def create_pipeline(context: Context, parameters: dict[str, Any]) -> dict[str, A
 
 @operation("sagemaker", "UpdatePipeline")
 def update_pipeline(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Change what is said of a pipeline, or its definition, which makes a version; executions keep theirs."""
+    """Change a pipeline's description, or its definition by a new version; executions keep theirs."""
     found, now = pipeline_named(context, parameters["PipelineName"]), time.time()
     changes = {key: parameters[key] for key in GIVEN if key in parameters}
     text = _definition(context, parameters)
@@ -209,7 +209,7 @@ def make_version(pipeline: Resource, number: int, definition: str, now: float) -
 
 
 def change_version(context: Context, pipeline: Resource, number: int, members: Mapping[str, Any]) -> None:
-    """Change what is said of a version."""
+    """Change the description of a version."""
     name = find_version(context, pipeline, number).name
     context.store.change(
         VERSION_KIND, name, lambda found: replace(found, document={**found.document, **members})

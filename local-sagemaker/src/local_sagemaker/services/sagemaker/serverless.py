@@ -1,4 +1,4 @@
-"""Serverless variants in requests: what they exclude, how they are changed, and what is told of them."""
+"""Serverless variants in requests: what they exclude, how they are changed, and how they are described."""
 
 from __future__ import annotations
 
