@@ -33,8 +33,8 @@ from include.core.ledger import Ledger
 from include.core.retraining.records import WatchLog
 from include.core.sagemaker import requests
 from include.core.schedule import starting_at
-from include.core.settings import Settings, settings
-from sagemaker_kit.service import PROJECT, Service
+from include.core.settings import PROJECT, Settings, settings
+from sagemaker_kit.service import Service
 from tests.flywheel.conftest import Attempt
 
 CYCLE = find_cycles()["digits"]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sagemaker_kit.service import PROJECT, Service
+from include.core.settings import PROJECT
+from sagemaker_kit.service import Service
 
 
 @pytest.fixture
