@@ -13,6 +13,7 @@ from typing import Any, Literal
 from include.core.cycle import Compute, Cycle
 from include.core.exceptions import FlywheelError
 from include.core.layout import Interval, Places, job_name
+from include.core.sagemaker.registry import version_description
 from include.core.settings import Settings
 from include.core.steps import job_step
 
@@ -286,7 +287,7 @@ def model_package(
     instances = [cycle.serving.instance_type]
     return {
         "ModelPackageGroupName": cycle.name,
-        "ModelPackageDescription": cycle.description,
+        "ModelPackageDescription": version_description(cycle.description, model_uri),
         "InferenceSpecification": {
             "Containers": [_container(model_uri, settings)],
             "SupportedContentTypes": CONTENT_TYPES,

@@ -18,7 +18,7 @@ from include.core.exceptions import OutputMissing
 from include.core.layout import EVALUATION, MODEL_CARD, MODEL_CARD_PAGE, REPORT, Interval
 from include.core.ledger import is_concluded, is_withdrawn, rejection_of
 from include.core.rollback import promotion_of, rollback
-from include.core.sagemaker.registry import Approval, lineage, model_card, set_approval
+from include.core.sagemaker.registry import Approval, find_version, lineage, model_card, set_approval
 from include.core.sagemaker.requests import model_package
 
 
@@ -127,7 +127,7 @@ class RegisterOperator(CycleOperator):
         return model_card(content, approval)
 
     def _version(self, context: Context, decision: Entry, approval: Approval) -> str:
-        """The ARN of the model's version, made unless there is one."""
+        """Return the ARN of the model's version, and create it unless it exists."""
         wanted = model_package(
             self.cycle,
             model_uri=decision.model_uri,
@@ -142,28 +142,16 @@ class RegisterOperator(CycleOperator):
             "ModelPackageGroupDescription": self.cycle.description,
         }
         self.hook.create_once("create_model_package_group", group)
-        found = self._find(decision)
+        mine = [each.at for each in self.ledger.entries() if each.model_uri == decision.model_uri]
+        since = min([decision.at, *mine])
+        found = find_version(self.hook.api, self.cycle.name, decision.model_uri, since)
         if found is None:
             arn: str = self.hook.api.create_model_package(**wanted)["ModelPackageArn"]
             self.log.info("Registered %s as %s", arn, approval)
             return arn
-        arn = found["ModelPackageArn"]
-        set_approval(self.hook.api, arn, approval)
-        self.log.info("%s is registered already, now as %s", arn, approval)
-        return arn
-
-    def _find(self, decision: Entry) -> dict[str, Any] | None:
-        """The version of this very model, if there is one."""
-        pages = self.hook.api.get_paginator("list_model_packages").paginate(
-            ModelPackageGroupName=self.cycle.name
-        )
-        for summary in (item for page in pages for item in page["ModelPackageSummaryList"]):
-            package: dict[str, Any] = self.hook.api.describe_model_package(
-                ModelPackageName=summary["ModelPackageArn"]
-            )
-            if package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"] == decision.model_uri:
-                return package
-        return None
+        set_approval(self.hook.api, found, approval)
+        self.log.info("%s is registered already, now as %s", found, approval)
+        return found
 
     def _properties(self, context: Context, decision: Entry) -> dict[str, str]:
         """Where the version comes from: every key can be looked up below `keys/`; its digests are here."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from flywheel.operators import DecidePromotionOperator, DeployOperator, RegisterOperator, VerifyOperator
 from include.core.exceptions import DeploymentFailed, OutputMissing, PredictionsDiffer
+from include.core.sagemaker.registry import find_version
 
 FEBRUARY = "2013-02-01"
 
@@ -47,6 +49,36 @@ def test_a_version_is_registered_once_with_its_evidence(run: Any):
     content = json.loads(found["ModelCard"]["ModelCardContent"])
     assert content["model_overview"]["model_artifact"][0].endswith("model.tar.gz")
     assert "decided by" in content["additional_information"]["custom_details"]
+
+
+def test_registering_again_describes_one_version_however_many_there_are(run: Any):
+    """The list says which version is the model's; only its approval is looked up."""
+    context = run.registered()
+    for name in ("two", "three"):
+        run.registered(name=name)
+    register, described = run.make(RegisterOperator), []
+    events = register.hook.api.meta.events
+    events.register("before-call.sagemaker.DescribeModelPackage", lambda **asked: described.append(asked))
+    assert register.execute(context)["version"] == context.results["register"]["version"]
+    assert len(described) == 1
+
+
+def test_a_version_whose_description_names_no_model_is_found(run: Any):
+    """As version 0.1.0 described them."""
+    context = run.registered()
+    model = context.results["train"]["model_uri"]
+    api, group = run.service.sagemaker, f"{run.cycle.name}old"
+    api.create_model_package_group(ModelPackageGroupName=group, ModelPackageGroupDescription="x")
+    specification = {
+        "Containers": [{"Image": "probe:1", "ModelDataUrl": model}],
+        "SupportedContentTypes": ["application/x-npy"],
+        "SupportedResponseMIMETypes": ["application/x-npy"],
+    }
+    made = api.create_model_package(ModelPackageGroupName=group, InferenceSpecification=specification)
+    now = datetime.now(UTC)
+    assert find_version(api, group, model, now) == made["ModelPackageArn"]
+    assert find_version(api, group, f"{model}x", now) is None
+    assert find_version(api, group, model, now + timedelta(hours=2)) is None
 
 
 def test_a_rejected_challenger_is_registered_but_not_promoted(run: Any):
