@@ -30,7 +30,7 @@ from include.core.cycle import find_cycles
 from include.core.documents.ledger import Entry
 from include.core.layout import Interval, split_uri
 from include.core.ledger import Ledger
-from include.core.retraining.records import WatchLog
+from include.core.retraining.records import MonitoringLog
 from include.core.sagemaker import requests
 from include.core.schedule import starting_at
 from include.core.settings import PROJECT, Settings, settings
@@ -167,7 +167,9 @@ def watched(service: Any, scored: dict[str, Any], sent: int) -> dict[str, Any]:
     evidence = {"champion": {"version": "arn"}, "quality": [{"reference": {"value": 0.9}}]}
     record = {"key": "mk", "monitor_uri": "s3://", "evidence": evidence, "matured": []}
     moment = {"at": "2013-03-01T00:00:00+00:00", "by": {}}
-    WatchLog(service.s3, BUCKET, CYCLE.name).put_record(starting_at(CYCLE, FEBRUARY), {**record, **moment})
+    MonitoringLog(service.s3, BUCKET, CYCLE.name).put_record(
+        starting_at(CYCLE, FEBRUARY), {**record, **moment}
+    )
     return result
 
 

@@ -15,7 +15,7 @@ from include.cli.aws import client
 from include.cli.home import ADMIN, home_of, installation_secrets
 from include.cli.urls import airflow_url
 from include.core.documents.monitoring import RetrainingRequest
-from include.core.retraining.records import Requests, Snapshot, WatchLog, now
+from include.core.retraining.records import MonitoringLog, RetrainingRequests, Snapshot, now
 from include.core.settings import Settings
 from tests.flywheel.watching import month
 
@@ -65,7 +65,7 @@ def test_a_quiet_window_is_recorded_and_asks_for_nothing(first: str, settings: S
     assert "quiet  not due" in first
     kept = json.loads((settings.home / "watch.json").read_text())
     assert [window["window"] for window in kept["windows"]] == [month(2).iso]
-    log = WatchLog(client(settings, "s3"), settings.bucket, "digits")
+    log = MonitoringLog(client(settings, "s3"), settings.bucket, "digits")
     decision = Snapshot(log).decision(month(2))
     assert decision is not None
     assert decision[1] == kept["windows"][0]["decision"]
@@ -95,7 +95,7 @@ def test_a_request_starts_a_training_for_its_interval_that_tells_the_reasons(
         train_interval=month(2),
         data_end=month(2).end,
     )
-    asked = Requests(client(settings, "s3"), settings.bucket, "digits").ask(wanted, lambda _: False)
+    asked = RetrainingRequests(client(settings, "s3"), settings.bucket, "digits").ask(wanted, lambda _: False)
     emit(api, {"request": asked.request.number})
     run = ended(api, "asset_triggered", 1)
     assert run["state"] == "success"

@@ -10,7 +10,7 @@ from scipy.stats import norm
 
 from include.core.layout import Interval
 from include.core.monitoring import Monitoring
-from include.core.retraining.rule import Finding, Past, judge
+from include.core.retraining.rule import Finding, Past, judge_retraining
 from include.ml.monitoring import alarms, drift
 from tests.flywheel.watching import evidence, month
 
@@ -80,7 +80,9 @@ def requests(rng: np.random.Generator, rows: int, **given: Any) -> list[bool]:  
         known = {when: findings[when] for when in windows[:number]}
         last = tuple(windows[max(0, number - RULES.windows) : number])
         due.append(
-            judge(RULES, known, Past(last=last, train_interval=last[-1], trainings=frozenset()))["due"]
+            judge_retraining(RULES, known, Past(last=last, train_interval=last[-1], trainings=frozenset()))[
+                "due"
+            ]
         )
     return due
 

@@ -15,8 +15,8 @@ from flywheel.hooks.sagemaker import SageMakerHook
 from include.core.cycle import Cycle
 from include.core.layout import Interval, Places
 from include.core.monitoring import Monitoring
-from include.core.retraining.late_labels import Lateness
-from include.core.retraining.records import WatchLog
+from include.core.retraining.late_labels import LateLabels
+from include.core.retraining.records import MonitoringLog
 from include.core.sagemaker.captures import (
     as_input,
     captured_files,
@@ -121,7 +121,7 @@ def test_a_listing_is_told_by_names_and_contents(
 
 
 @pytest.fixture
-def watched(hook: SageMaker, installed: Settings, cycle: Cycle, put: Put) -> Lateness:
+def watched(hook: SageMaker, installed: Settings, cycle: Cycle, put: Put) -> LateLabels:
     """March was collected with one ground-truth file and watched."""
     put("truth/2013/03/09/08/a.jsonl")
     seen = identity(truth_files(hook, installed, cycle, MARCH))
@@ -134,18 +134,18 @@ def watched(hook: SageMaker, installed: Settings, cycle: Cycle, put: Put) -> Lat
     put(f"collect/{MARCH}/aa/manifest.json", body=other)
     evidence = {"champion": {"version": "arn"}, "quality": [{"reference": {"value": 0.7}}]}
     record = {"key": "mk", "monitor_uri": "s3://", "evidence": evidence, "matured": []}
-    log = WatchLog(hook.s3, installed.bucket, cycle.name)
+    log = MonitoringLog(hook.s3, installed.bucket, cycle.name)
     log.put_record(MARCH, {**record, "at": "2013-04-01T00:00:00+00:00", "by": {}})
-    return Lateness(hook, installed, cycle)
+    return LateLabels(hook, installed, cycle)
 
 
-def test_nothing_is_late_where_no_truth_came(watched: Lateness):
+def test_nothing_is_late_where_no_truth_came(watched: LateLabels):
     """The list of ground truth is what the window's collect had read."""
     assert watched.windows(APRIL, "arn") == []
     assert watched.truth(APRIL, []) == []
 
 
-def test_truth_that_came_later_makes_a_window_late(watched: Lateness, put: Put):
+def test_truth_that_came_later_makes_a_window_late(watched: LateLabels, put: Put):
     """With the collect that its monitor has read, and what its quality was compared with."""
     put("truth/2013/04/20/08/b.jsonl", "truth/2013/05/02/08/c.jsonl")
     (late,) = watched.windows(APRIL, "arn")
@@ -159,13 +159,13 @@ def test_truth_that_came_later_makes_a_window_late(watched: Lateness, put: Put):
     assert names == ["2013/03/09/08/a.jsonl", "2013/04/20/08/b.jsonl"]
 
 
-def test_windows_of_another_champion_are_left_alone(watched: Lateness, put: Put):
+def test_windows_of_another_champion_are_left_alone(watched: LateLabels, put: Put):
     """Their quality says nothing about the model that is watched now."""
     put("truth/2013/04/20/08/b.jsonl")
     assert watched.windows(APRIL, "another") == []
 
 
-def test_the_plan_tells_all_ends(watched: Lateness, hook: SageMaker, put: Put):
+def test_the_plan_tells_all_ends(watched: LateLabels, hook: SageMaker, put: Put):
     """The job judges at the ends of all windows, also of those that are not late themselves."""
     put("truth/2013/04/20/08/b.jsonl")
     given = watched.put_plan(APRIL, watched.windows(APRIL, "arn"))

@@ -23,7 +23,7 @@ from include.core.exceptions import FlywheelError, HistoryIncomplete
 from include.core.history import clean_record, fetch_record
 from include.core.layout import Interval, Places, split_uri
 from include.core.ledger import Ledger, champion_as_of, production
-from include.core.retraining.records import Requests
+from include.core.retraining.records import RetrainingRequests
 from include.core.schedule import history, starting_at
 from include.core.settings import Settings
 from tests.flywheel.watching import verdict
@@ -213,7 +213,7 @@ def asked(world: World, attempt: Any) -> Any:
         train_interval=world.march,
         data_end=world.march.end,
     )
-    Requests(world.service.s3, world.settings.bucket, world.cycle.name).ask(wanted, lambda _: True)
+    RetrainingRequests(world.service.s3, world.settings.bucket, world.cycle.name).ask(wanted, lambda _: True)
     context = attempt(task_id="evaluate")
     context["dag_run"].run_type = "asset_triggered"
     context["dag_run"].consumed_asset_events = []

@@ -11,7 +11,7 @@ from include.core.documents.monitoring import RetrainingRequest
 from include.core.layout import Interval
 from include.core.monitoring import Monitoring
 from include.core.retraining.requests import Moment, answered, emission, is_open
-from include.core.retraining.rule import Finding, Past, judge
+from include.core.retraining.rule import Finding, Past, judge_retraining
 from tests.flywheel.watching import evidence, month, quality
 
 RULE = Monitoring(alarms=2, windows=3)
@@ -29,7 +29,7 @@ def decide(*found: dict[str, Any], rule: Monitoring = RULE, **given: Any) -> dic
     """The rule's word about the last of some windows."""
     findings = {f.window: f for f in map(Finding.of, found)}
     newest = max(findings)
-    return judge(rule, findings, past(newest.start.month, rule=rule, **given))
+    return judge_retraining(rule, findings, past(newest.start.month, rule=rule, **given))
 
 
 def watched(alarms: str, *, first: int = 2, **given: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - what `evidence` takes
@@ -125,16 +125,16 @@ def test_labels_count_when_they_could_be_known():
     early = evidence(month(2), alarm=True, judged=None)
     late = quality(month(3).end, judged=7_000)
     findings = {f.window: f for f in (Finding.of(early, [late]), Finding.of(evidence(month(3), alarm=True)))}
-    assert judge(RULE, findings, past(3))["new_labels"] == 27_000
-    assert judge(RULE, findings, past(2))["new_labels"] == 0
+    assert judge_retraining(RULE, findings, past(3))["new_labels"] == 27_000
+    assert judge_retraining(RULE, findings, past(2))["new_labels"] == 0
 
 
 def test_quality_that_turns_out_worse_later_is_an_alarm_from_then_on():
     """Before, nobody could know."""
     late = quality(month(3).end, is_worse=True)
     findings = {f.window: f for f in (Finding.of(evidence(month(2)), [late]), Finding.of(evidence(month(3))))}
-    assert judge(RULE, findings, past(2))["alarms"]["alarmed"] == 0
-    found = judge(RULE, findings, past(3))
+    assert judge_retraining(RULE, findings, past(2))["alarms"]["alarmed"] == 0
+    found = judge_retraining(RULE, findings, past(3))
     assert found["alarms"]["alarmed"] == 1
     assert "by labels that came late" in found["reasons"][0]
 
@@ -155,7 +155,7 @@ def test_nothing_is_due_without_a_newer_training_interval():
     rule = Monitoring(alarms=1, windows=1, minimum_new_labels=0)
     only = Past(last=(day,), train_interval=month(1), trainings=frozenset({month(1).end}))
     findings = {day: Finding.of(evidence(day, alarm=True))}
-    assert judge(rule, findings, only)["against"] == [
+    assert judge_retraining(rule, findings, only)["against"] == [
         "There is no complete training interval after the champion's data."
     ]
 
@@ -166,11 +166,13 @@ def test_nothing_is_due_after_the_newest_interval_was_trained_for_in_vain():
     rule = Monitoring(alarms=1, windows=1, minimum_new_labels=0)
     ends = frozenset({month(1).end, month(2).end})
     findings = {day: Finding.of(evidence(day, alarm=True))}
-    in_vain = judge(rule, findings, Past(last=(day,), train_interval=month(2), trainings=ends))
+    in_vain = judge_retraining(rule, findings, Past(last=(day,), train_interval=month(2), trainings=ends))
     assert in_vain["against"] == [
         f"The training for {month(2)} was decided before; there is no newer interval."
     ]
-    untried = judge(rule, findings, Past(last=(day,), train_interval=month(2), trainings=frozenset()))
+    untried = judge_retraining(
+        rule, findings, Past(last=(day,), train_interval=month(2), trainings=frozenset())
+    )
     assert untried["due"] is True
 
 

@@ -20,8 +20,8 @@ from include.core.exceptions import FlywheelError
 from include.core.layout import Interval
 from include.core.ledger import Ledger
 from include.core.monitoring import Monitoring
-from include.core.retraining.decisions import Deciding
-from include.core.retraining.records import Requests, Snapshot, WatchLog
+from include.core.retraining.decisions import RetrainingDecisions
+from include.core.retraining.records import MonitoringLog, RetrainingRequests, Snapshot
 from include.core.settings import Settings
 from tests.flywheel.watching import evidence, month, quality, verdict
 
@@ -29,17 +29,17 @@ BY = {"dag_id": "flights_score_and_monitor", "run_id": "one"}
 
 
 @pytest.fixture
-def log(service: Any, installed: Settings) -> WatchLog:
+def log(service: Any, installed: Settings) -> MonitoringLog:
     """An empty log in a bucket of its own."""
-    return WatchLog(service.s3, installed.bucket, "flights")
+    return MonitoringLog(service.s3, installed.bucket, "flights")
 
 
 @pytest.fixture
-def deciding(service: Any, installed: Settings, cycle: Cycle) -> Deciding:
+def deciding(service: Any, installed: Settings, cycle: Cycle) -> RetrainingDecisions:
     """A run that decides about a cycle that asks after two of three windows, with a training in January."""
     watched = replace(cycle, monitoring=Monitoring(alarms=2, windows=3))
     train(service, installed, 1)
-    return Deciding(service.s3, installed.bucket, watched, BY)
+    return RetrainingDecisions(service.s3, installed.bucket, watched, BY)
 
 
 def train(service: Any, installed: Settings, number: int) -> None:
@@ -88,7 +88,7 @@ def request(window: int, run: str) -> RetrainingRequest:
 # What is written
 
 
-def test_the_record_that_was_written_last_counts(log: WatchLog):
+def test_the_record_that_was_written_last_counts(log: MonitoringLog):
     """Also one that had been outdated by another."""
     first, second = found(2, "a"), found(2, "b", alarm=True)
     places = [log.put_record(month(2), dated(each, n)) for n, each in enumerate((first, second, first))]
@@ -98,13 +98,13 @@ def test_the_record_that_was_written_last_counts(log: WatchLog):
     assert counted[0] == places[2]
 
 
-def test_the_same_record_is_written_once(log: WatchLog):
+def test_the_same_record_is_written_once(log: MonitoringLog):
     """Whoever writes it, and when."""
     assert log.put_record(month(2), dated(found(2), 1)) == log.put_record(month(2), dated(found(2), 2))
     assert len(log.names()) == 1
 
 
-def test_concurrent_writers_of_one_decision_write_one(log: WatchLog):
+def test_concurrent_writers_of_one_decision_write_one(log: MonitoringLog):
     """Both find it written."""
     decision = {"window": month(2).iso, "due": True}
     with ThreadPoolExecutor(8) as pool:
@@ -113,7 +113,7 @@ def test_concurrent_writers_of_one_decision_write_one(log: WatchLog):
     assert len(log.names()) == 1
 
 
-def test_windows_of_hours_are_found_by_their_folders(log: WatchLog):
+def test_windows_of_hours_are_found_by_their_folders(log: MonitoringLog):
     """They come in the order of time, which is not that of their names."""
     times = [datetime(2013, 1, 1, hour, tzinfo=UTC) for hour in (0, 6, 12)]
     windows = [Interval(*pair) for pair in itertools.pairwise(times)]
@@ -122,7 +122,7 @@ def test_windows_of_hours_are_found_by_their_folders(log: WatchLog):
     assert Snapshot(log).windows() == windows
 
 
-def test_what_later_windows_found_out_counts_for_the_earlier_one(log: WatchLog):
+def test_what_later_windows_found_out_counts_for_the_earlier_one(log: MonitoringLog):
     """Labels that came late are in the record of the window they came in."""
     log.put_record(month(2), dated(found(2, judged=None), 1))
     late = {"window": month(2).iso, "monitor_key": "k", **quality(month(3).end, judged=7)}
@@ -132,7 +132,7 @@ def test_what_later_windows_found_out_counts_for_the_earlier_one(log: WatchLog):
     assert finding.judged(month(3).end) == late
 
 
-def test_what_is_no_record_is_named(log: WatchLog, service: Any, installed: Settings):
+def test_what_is_no_record_is_named(log: MonitoringLog, service: Any, installed: Settings):
     """Somebody wrote there by hand."""
     key = f"flights/watch/{month(2)}/k.json"
     service.s3.put_object(Bucket=installed.bucket, Key=key, Body=json.dumps([]).encode())
@@ -143,15 +143,17 @@ def test_what_is_no_record_is_named(log: WatchLog, service: Any, installed: Sett
 # What is decided
 
 
-def decide(deciding: Deciding, number: int, *, is_backfill: bool = False, **given: Any) -> dict[str, Any]:
+def decide(
+    deciding: RetrainingDecisions, number: int, *, is_backfill: bool = False, **given: Any
+) -> dict[str, Any]:
     """Watch a month and decide about it, and again about later ones."""
-    deciding.watch(month(number), found(number, **given))
+    deciding.record_window(month(number), found(number, **given))
     decided = deciding.decide(month(number), is_backfill=is_backfill)
     list(deciding.decide_again(month(number)))
     return decided.decision
 
 
-def test_two_alarms_ask(deciding: Deciding):
+def test_two_alarms_ask(deciding: RetrainingDecisions):
     """The first one waits for a second."""
     assert decide(deciding, 2, alarm=True)["emission"]["is_emitted"] is False
     second = decide(deciding, 3, alarm=True)
@@ -160,7 +162,7 @@ def test_two_alarms_ask(deciding: Deciding):
     assert second["train_interval"] == month(3).iso
 
 
-def test_a_backfill_decides_the_same_and_asks_for_nothing(deciding: Deciding):
+def test_a_backfill_decides_the_same_and_asks_for_nothing(deciding: RetrainingDecisions):
     """What it says of the windows is what the run of then would have said."""
     decide(deciding, 2, alarm=True, is_backfill=True)
     second = decide(deciding, 3, alarm=True, is_backfill=True)
@@ -172,7 +174,7 @@ def test_a_backfill_decides_the_same_and_asks_for_nothing(deciding: Deciding):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_decisions_do_not_depend_on_the_order_of_windows(deciding: Deciding, seed: int):
+def test_decisions_do_not_depend_on_the_order_of_windows(deciding: RetrainingDecisions, seed: int):
     """Watched shuffled, every window ends with the decision it has forwards."""
     alarms = {2: True, 3: True, 4: False, 5: True, 6: True}
     months = list(alarms)
@@ -186,7 +188,9 @@ def test_decisions_do_not_depend_on_the_order_of_windows(deciding: Deciding, see
     assert all(each and each[1]["alarms"]["missing"] == [] for each in last.values())
 
 
-def test_a_window_that_is_watched_late_makes_later_decisions_again_without_asking(deciding: Deciding):
+def test_a_window_that_is_watched_late_makes_later_decisions_again_without_asking(
+    deciding: RetrainingDecisions,
+):
     """March saw February missing; then it turns out that both alarmed."""
     assert decide(deciding, 3, alarm=True)["alarms"]["missing"] == [str(month(2))]
     late = decide(deciding, 2, alarm=True)
@@ -199,7 +203,7 @@ def test_a_window_that_is_watched_late_makes_later_decisions_again_without_askin
     assert march[1]["alarms"]["missing"] == []
 
 
-def test_deciding_again_changes_nothing_where_nothing_has_changed(deciding: Deciding):
+def test_deciding_again_changes_nothing_where_nothing_has_changed(deciding: RetrainingDecisions):
     """Clearing the task writes nothing new."""
     for _ in range(2):
         decide(deciding, 2, alarm=True)
@@ -208,7 +212,7 @@ def test_deciding_again_changes_nothing_where_nothing_has_changed(deciding: Deci
 
 
 def test_a_decision_after_the_training_is_the_same_but_asks_for_nothing(
-    deciding: Deciding, service: Any, installed: Settings
+    deciding: RetrainingDecisions, service: Any, installed: Settings
 ):
     """The judgement looks at the windows, the emission at the moment."""
     decide(deciding, 2, alarm=True)
@@ -227,7 +231,7 @@ def test_a_decision_after_the_training_is_the_same_but_asks_for_nothing(
 
 def test_of_two_requests_at_once_one_is_recorded(service: Any, installed: Settings):
     """The others are told whose it is."""
-    requests = Requests(service.s3, installed.bucket, "flights")
+    requests = RetrainingRequests(service.s3, installed.bucket, "flights")
     with ThreadPoolExecutor(6) as pool:
         asked = list(pool.map(lambda n: requests.ask(request(3, f"run {n}"), lambda _: True), range(6)))
     assert [each.is_ours for each in asked].count(True) == 1
@@ -236,7 +240,7 @@ def test_of_two_requests_at_once_one_is_recorded(service: Any, installed: Settin
 
 def test_a_request_that_is_closed_does_not_stand_in_the_way(service: Any, installed: Settings):
     """The next one has the next number."""
-    requests = Requests(service.s3, installed.bucket, "flights")
+    requests = RetrainingRequests(service.s3, installed.bucket, "flights")
     requests.ask(request(3, "one"), lambda _: True)
     asked = requests.ask(request(4, "two"), lambda _: False)
     assert (asked.is_ours, asked.request.number) == (True, 2)

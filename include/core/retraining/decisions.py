@@ -10,9 +10,9 @@ from include.core.cycle import Cycle
 from include.core.documents.ledger import Entry
 from include.core.layout import Interval
 from include.core.ledger import Ledger
-from include.core.retraining.records import CIRCUMSTANCES, Requests, Snapshot, WatchLog, now
+from include.core.retraining.records import CIRCUMSTANCES, MonitoringLog, RetrainingRequests, Snapshot, now
 from include.core.retraining.requests import Moment, emission
-from include.core.retraining.rule import Finding, Json, Past, judge
+from include.core.retraining.rule import Finding, Json, Past, judge_retraining
 from include.core.schedule import last_windows, newest_complete
 
 
@@ -24,7 +24,7 @@ class Decided:
     decision: Json
 
 
-class Deciding:
+class RetrainingDecisions:
     """The decisions about one cycle's windows on behalf of one run.
 
     :param s3: a boto3 client for S3
@@ -33,11 +33,11 @@ class Deciding:
 
     def __init__(self, s3: Any, bucket: str, cycle: Cycle, by: Mapping[str, str]) -> None:  # noqa: ANN401 - boto3 makes its clients' types at run time
         self.cycle, self.by = cycle, dict(by)
-        self.log = WatchLog(s3, bucket, cycle.name)
-        self.requests = Requests(s3, bucket, cycle.name)
+        self.log = MonitoringLog(s3, bucket, cycle.name)
+        self.requests = RetrainingRequests(s3, bucket, cycle.name)
         self._ledger = Ledger(s3, bucket, cycle.name)
 
-    def watch(self, window: Interval, record: Json) -> str:
+    def record_window(self, window: Interval, record: Json) -> str:
         """Record what was found in a window; the record's URI."""
         return self.log.put_record(window, {**record, "at": now(), "by": self.by})
 
@@ -84,7 +84,7 @@ class Deciding:
         assert own is not None  # noqa: S101 - both callers look at windows that are recorded
         since = Finding.of(own[1]["evidence"]).data_end
         findings = snapshot.findings(min(since, past.last[0].start))
-        return judge(self.cycle.monitoring, findings, past)
+        return judge_retraining(self.cycle.monitoring, findings, past)
 
     def _put(self, window: Interval, judgement: Json, asks: Json) -> Decided:
         decision = {**judgement, "emission": asks, "at": now(), "by": self.by}

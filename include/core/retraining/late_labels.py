@@ -10,7 +10,7 @@ from include.core.cycle import Cycle
 from include.core.history import Manifest
 from include.core.keys import canonical, digest
 from include.core.layout import LABELS, MANIFEST, PLAN, PREDICTIONS, Interval, Places, below_step
-from include.core.retraining.records import Snapshot, WatchLog
+from include.core.retraining.records import MonitoringLog, Snapshot
 from include.core.sagemaker.captures import File, files_by_hour, identity, truth_files
 from include.core.sagemaker.client import SageMaker
 from include.core.sagemaker.requests import Source, StepInput
@@ -22,7 +22,7 @@ READ = (PREDICTIONS, LABELS)
 
 
 @dataclass(frozen=True)
-class Late:
+class LateWindow:
     """An earlier window with labels that its monitor did not see."""
 
     window: Interval
@@ -33,16 +33,16 @@ class Late:
     files: tuple[File, ...]
 
 
-class Lateness:
+class LateLabels:
     """Looks for late labels in what was recorded of earlier windows, never at what is newest."""
 
     def __init__(self, hook: SageMaker, settings: Settings, cycle: Cycle) -> None:
         self.hook, self.settings, self.cycle = hook, settings, cycle
         self._places = Places(settings.bucket, cycle.name)
 
-    def windows(self, window: Interval, champion: str | None) -> list[Late]:
+    def windows(self, window: Interval, champion: str | None) -> list[LateWindow]:
         """The windows before, of the same champion, whose monitor saw other ground truth than there is."""
-        snapshot = Snapshot(WatchLog(self.hook.s3, self.settings.bucket, self.cycle.name))
+        snapshot = Snapshot(MonitoringLog(self.hook.s3, self.settings.bucket, self.cycle.name))
         found = (self._late(each, snapshot, champion) for each in self._last(window)[:-1])
         return [each for each in found if each is not None]
 
@@ -50,7 +50,7 @@ class Lateness:
         """The window and those before it whose labels are still waited for, see `traffic.horizon`."""
         return last_windows(self.cycle, window, self.cycle.monitoring.windows + 1)
 
-    def _late(self, window: Interval, snapshot: Snapshot, champion: str | None) -> Late | None:
+    def _late(self, window: Interval, snapshot: Snapshot, champion: str | None) -> LateWindow | None:
         record = snapshot.record(window)
         if record is None or record[1]["evidence"]["champion"]["version"] != champion:
             return None
@@ -63,7 +63,7 @@ class Lateness:
             return None
         references = [entry["reference"] for entry in evidence["quality"]]
         place = below_step(self._places.output("collect", window, manifest["key"]))
-        return Late(window, key, place, references[0] if references else None, _files(place, manifest))
+        return LateWindow(window, key, place, references[0] if references else None, _files(place, manifest))
 
     def _inputs(self, key: str) -> dict[str, str]:
         """What a job read, by the record of its key."""
@@ -88,7 +88,7 @@ class Lateness:
         root = self._places.ground_truth
         return list(files_by_hour(self.hook, root, "", first, window.end))
 
-    def put_plan(self, window: Interval, late: Iterable[Late]) -> StepInput:
+    def put_plan(self, window: Interval, late: Iterable[LateWindow]) -> StepInput:
         """What the job has to know of the windows, as an input; named by its content."""
         windows = [
             {

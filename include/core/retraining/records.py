@@ -33,7 +33,7 @@ class Objects(Protocol):
         """Return the bytes of those among `keys` that exist."""
 
 
-class WatchLog:
+class MonitoringLog:
     """The watch records and decisions of one cycle in one bucket.
 
     :param s3: a boto3 client for S3
@@ -101,7 +101,7 @@ class Snapshot:
     :param only: the one window to look at; by default all
     """
 
-    def __init__(self, log: WatchLog, only: Interval | None = None) -> None:
+    def __init__(self, log: MonitoringLog, only: Interval | None = None) -> None:
         self._log = log
         self._read: dict[str, tuple[str, Json]] = {}
         self._names: dict[Interval, list[str]] = {}
@@ -153,14 +153,14 @@ Lookup = Callable[[Snapshot, Interval], tuple[str, Json] | None]
 
 
 @dataclass(frozen=True)
-class Asked:
+class RequestOutcome:
     """What came of asking: the request that is open now, and whether the run that asked made it."""
 
     request: RetrainingRequest
     is_ours: bool
 
 
-class Requests(Journal[RetrainingRequest]):
+class RetrainingRequests(Journal[RetrainingRequest]):
     """The requests for retraining of one cycle in one bucket.
 
     :param s3: a boto3 client for S3
@@ -170,14 +170,14 @@ class Requests(Journal[RetrainingRequest]):
         title = f"log of requests of {cycle}"
         super().__init__(s3, *split_uri(Places(bucket, cycle).requests), kind=RetrainingRequest, title=title)
 
-    def ask(self, wanted: RetrainingRequest, is_open: Callable[[RetrainingRequest], bool]) -> Asked:
+    def ask(self, wanted: RetrainingRequest, is_open: Callable[[RetrainingRequest], bool]) -> RequestOutcome:
         """Append a request unless one is open; of two at the same time one is appended."""
 
         def propose(entries: list[RetrainingRequest]) -> RetrainingRequest:
             return next((request for request in reversed(entries) if is_open(request)), wanted)
 
         request = self.append(propose)
-        return Asked(request, is_ours=request.window == wanted.window and request.by == wanted.by)
+        return RequestOutcome(request, is_ours=request.window == wanted.window and request.by == wanted.by)
 
 
 def now() -> str:

@@ -91,7 +91,7 @@ class Past:
     trainings: frozenset[datetime]
 
 
-def judge(rule: Monitoring, findings: Mapping[Interval, Finding], past: Past) -> Json:
+def judge_retraining(rule: Monitoring, findings: Mapping[Interval, Finding], past: Past) -> Json:
     """What the rule says of the last of `past.last`: the decision record without its emission."""
     window = past.last[-1]
     newest = findings[window]

@@ -16,7 +16,7 @@ from include.core.cycle import Cycle
 from include.core.exceptions import FlywheelError
 from include.core.layout import Interval, Places
 from include.core.ledger import Ledger
-from include.core.retraining.records import Requests
+from include.core.retraining.records import RetrainingRequests
 from include.core.settings import Settings, settings
 
 #: what a step hands to the next ones, the only thing that goes through XCom
@@ -84,9 +84,9 @@ class CycleOperator(BaseOperator):
         return Ledger(self.hook.s3, self.settings.bucket, self.cycle.name)
 
     @cached_property
-    def requests(self) -> Requests:
+    def requests(self) -> RetrainingRequests:
         """The log of monitoring's requests for retraining."""
-        return Requests(self.hook.s3, self.settings.bucket, self.cycle.name)
+        return RetrainingRequests(self.hook.s3, self.settings.bucket, self.cycle.name)
 
     def interval(self, context: Context) -> Interval:
         """The interval of this run."""

@@ -27,9 +27,9 @@ from include.core.layout import (
     training_dag,
 )
 from include.core.ledger import champion_as_of
-from include.core.report_input import story
-from include.core.retraining.late_labels import Lateness
-from include.core.retraining.records import Snapshot, WatchLog
+from include.core.retraining.report_input import report_input
+from include.core.retraining.late_labels import LateLabels
+from include.core.retraining.records import Snapshot, MonitoringLog
 from include.core.sagemaker.captures import Expiry, as_input, captured_files, truth_files
 from include.core.sagemaker.requests import ApiRequest, JobSpec, Source, StepInput, StepInputs, transform
 from include.core.sagemaker.runner import AttachedJob
@@ -164,7 +164,7 @@ class MatureOperator(JobOperator):
         :raises AirflowSkipException: there is nothing new
         """
         version = champion_of(self, interval).version
-        late = Lateness(self.hook, self.settings, self.cycle)
+        late = LateLabels(self.hook, self.settings, self.cycle)
         found = late.windows(interval, version)
         files = late.truth(interval, [each.window for each in found])
         if not files:
@@ -230,10 +230,10 @@ class ReportOperator(JobOperator):
     def step_inputs(self, context: Context, interval: Interval) -> StepInputs:
         """What was found in the window, and the story around it."""
         monitored = self.result_of(context, "monitor")
-        told = story(
+        told = report_input(
             self.cycle,
             interval,
-            snapshot=Snapshot(WatchLog(self.hook.s3, self.settings.bucket, self.cycle.name)),
+            snapshot=Snapshot(MonitoringLog(self.hook.s3, self.settings.bucket, self.cycle.name)),
             entries=self.ledger.entries(),
             decision=self.result_of(context, "decide")["decision"],
             coverage=self._coverage(context),

@@ -16,8 +16,7 @@ from include.core.documents.ledger import Entry
 from include.core.documents.model import Verdict
 from include.core.exceptions import OutputMissing
 from include.core.layout import EVALUATION, MODEL_CARD, MODEL_CARD_PAGE, REPORT, Interval
-from include.core.ledger import is_concluded, is_withdrawn, rejection_of
-from include.core.rollback import promotion_of, rollback
+from include.core.ledger import is_concluded, is_withdrawn, promotion_of, rejection_of, rollback
 from include.core.sagemaker.registry import Approval, find_version, lineage, model_card, set_approval
 from include.core.sagemaker.requests import model_package
 

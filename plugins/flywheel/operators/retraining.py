@@ -15,7 +15,7 @@ from include.core.cycle import Cycle
 from include.core.documents.monitoring import RetrainingRequest
 from include.core.exceptions import OutputMissing
 from include.core.layout import EVIDENCE, MATURED, Interval, retrain_uri
-from include.core.retraining.decisions import Deciding
+from include.core.retraining.decisions import RetrainingDecisions
 from include.core.retraining.requests import is_open
 from include.core.retraining.rule import Json
 
@@ -29,7 +29,7 @@ def retrain_asset(cycle: Cycle) -> Asset:
     return Asset(name=retrain_uri(cycle.name), uri=f"x-{retrain_uri(cycle.name)}")
 
 
-class WatchingOperator(CycleOperator):
+class RetrainingOperator(CycleOperator):
     """A step that reads and writes the records of monitoring."""
 
     operator_extra_links = (*CycleOperator.operator_extra_links, DecisionLink())
@@ -39,13 +39,13 @@ class WatchingOperator(CycleOperator):
         page = cycle_page(self.cycle.name, window=window)
         self.publish(context, page, {"Decision": object_url(self.hook, decision_uri)})
 
-    def deciding(self, context: Context) -> Deciding:
+    def deciding(self, context: Context) -> RetrainingDecisions:
         """The cycle's records, on behalf of this run."""
         by = {"dag_id": context["ti"].dag_id, "run_id": context["ti"].run_id}
-        return Deciding(self.hook.s3, self.settings.bucket, self.cycle, by)
+        return RetrainingDecisions(self.hook.s3, self.settings.bucket, self.cycle, by)
 
 
-class DecideRetrainingOperator(WatchingOperator):
+class DecideRetrainingOperator(RetrainingOperator):
     """Record what was found in the window, and by the cycle's rule whether the model is to be retrained.
 
     Decides again about later windows that were watched before this one, since the rule looks back; that asks
@@ -58,7 +58,7 @@ class DecideRetrainingOperator(WatchingOperator):
         """The evidence becomes a watch record, and what the rule makes of it a decision."""
         window, monitored = self.interval(context), self.result_of(context, "monitor")
         deciding = self.deciding(context)
-        record = deciding.watch(window, self._found(context, monitored))
+        record = deciding.record_window(window, self._found(context, monitored))
         is_backfill = context["dag_run"].run_type == "backfill"
         decided = deciding.decide(window, is_backfill=is_backfill)
         self._tell(decided.decision)
@@ -117,7 +117,7 @@ class DecideRetrainingOperator(WatchingOperator):
         self.log.info("%s: %s", "It is asked for" if asks["is_emitted"] else "Not asked for", asks["why"])
 
 
-class RequestRetrainingOperator(WatchingOperator):
+class RequestRetrainingOperator(RetrainingOperator):
     """Ask `train_and_deploy` for a new model, by a request in S3 and an event of the cycle's asset.
 
     Skipped, and so without an event, where the decision was not to ask, or somebody was faster.
@@ -155,7 +155,7 @@ class RequestRetrainingOperator(WatchingOperator):
             "request": asked.request.number,
         }
 
-    def _request(self, decided: Result, deciding: Deciding) -> RetrainingRequest:
+    def _request(self, decided: Result, deciding: RetrainingDecisions) -> RetrainingRequest:
         decision = decided["decision"]
         train_interval = Interval.from_iso(decision["train_interval"])
         return RetrainingRequest(

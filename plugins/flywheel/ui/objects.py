@@ -29,7 +29,7 @@ KEPT_LISTS = 1000
 Item = dict[str, Any]
 
 
-class Remembered:
+class ObjectCache:
     """What was read of S3, by a client that asks for each object once.
 
     :param s3: a boto3 client for S3, which several threads may use
@@ -121,7 +121,7 @@ class Remembered:
 class ObjectsAfter:
     """The objects below a prefix that sort after a key, listed and read through what is remembered."""
 
-    def __init__(self, objects: Remembered, bucket: str, prefix: str, after: str) -> None:
+    def __init__(self, objects: ObjectCache, bucket: str, prefix: str, after: str) -> None:
         self._objects, self._bucket, self._prefix, self._after = objects, bucket, prefix, after
 
     def keys(self, below: str = "") -> list[str]:

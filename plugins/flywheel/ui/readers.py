@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 from flywheel.hooks.sagemaker import SageMakerHook
-from flywheel.ui import told
+from flywheel.ui import summaries
 from flywheel.ui.endpoint import endpoint
-from flywheel.ui.objects import Remembered
-from flywheel.ui.shelf import Shelf
+from flywheel.ui.objects import ObjectCache
 from flywheel.ui.traffic import Traffic
-from flywheel.ui.windows import Watched
+from flywheel.ui.windows import MonitoredWindows
 from include.core.cycle import Cycle
 from include.core.layout import REPLAY, Places, join_uri, output_path, split_uri, version_number, version_of
 from include.core.ledger import Ledger, production
@@ -25,8 +29,57 @@ from include.core.settings import Settings, settings
 FRESH_S = 5.0
 #: lines of the ledger that a cycle's view shows, besides all promotions
 ENTRIES = 200
+#: how much of an error's text is shown
+ERROR_LIMIT = 400
+
+log = logging.getLogger(__name__)
 
 Parts = dict[str, dict[str, Any]]
+
+
+@dataclass
+class _Part:
+    """What was read of one part."""
+
+    lock: Lock = field(default_factory=Lock)
+    value: Any = None
+    #: when the value was read, in ISO 8601; None if it never was
+    as_of: str | None = None
+    error: str | None = None
+    #: when reading was last tried, on a clock that never goes back, in seconds
+    tried: float | None = None
+
+
+class PartCache:
+    """Parts of the page by name; of several requests for one at the same time one reads, the others wait.
+
+    :param fresh_s: a part that was read within so many seconds is not read again
+    :param clock: seconds on a clock that never goes back
+    """
+
+    def __init__(self, fresh_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._fresh_s, self._clock = fresh_s, clock
+        self._parts: dict[str, _Part] = {}
+        self._lock = Lock()
+
+    def part(self, name: str, read: Callable[[], Any]) -> dict[str, Any]:
+        """`{"as_of", "value", "error"}`: with an error, the value is the last that could be read, or null."""
+        with self._lock:
+            kept = self._parts.setdefault(name, _Part())
+        with kept.lock:
+            now = self._clock()
+            if kept.tried is None or now - kept.tried >= self._fresh_s:
+                self._read(name, kept, read)
+            return {"as_of": kept.as_of, "value": kept.value, "error": kept.error}
+
+    def _read(self, name: str, kept: _Part, read: Callable[[], Any]) -> None:
+        as_of = datetime.now(UTC).isoformat(timespec="seconds")
+        try:
+            kept.value, kept.as_of, kept.error = read(), as_of, None
+        except Exception as error:
+            log.warning("Cannot read %s for the page", name, exc_info=True)
+            kept.error = f"{type(error).__name__}: {error}"[:ERROR_LIMIT]
+        kept.tried = self._clock()
 
 
 class Reader:
@@ -38,10 +91,10 @@ class Reader:
 
     def __init__(self, hook: SageMaker, of: Settings) -> None:
         self.hook, self.settings = hook, of
-        self.shelf = Shelf(FRESH_S)
-        self.objects = Remembered(hook.s3)
+        self.parts = PartCache(FRESH_S)
+        self.objects = ObjectCache(hook.s3)
         self._ledgers: dict[str, Ledger] = {}
-        self._watched: dict[str, Watched] = {}
+        self._watched: dict[str, MonitoredWindows] = {}
         self._traffic: dict[str, Traffic] = {}
 
     def card(self, cycle: Cycle) -> Parts:
@@ -67,28 +120,30 @@ class Reader:
         )
 
     def _parts(self, cycle: str, **asked: tuple[str, Callable[[], Any]]) -> Parts:
-        """Parts by their name in the answer, each with its name on the shelf; read side by side."""
+        """Parts by their name in the answer, each with its name in the cache; read side by side."""
 
         def part(each: tuple[str, Callable[[], Any]]) -> dict[str, Any]:
-            return self.shelf.part(f"{cycle}/{each[0]}", each[1])
+            return self.parts.part(f"{cycle}/{each[0]}", each[1])
 
         with ThreadPoolExecutor(len(asked)) as pool:
             return dict(zip(asked, pool.map(part, asked.values()), strict=True))
 
     def window(self, cycle: Cycle, name: str) -> dict[str, Any]:
         """One window, as a part; all of it but the list of names is in memory or never changes."""
-        return Shelf(FRESH_S).part(name, lambda: self.watched(cycle).one(name))
+        return PartCache(FRESH_S).part(name, lambda: self.watched(cycle).one(name))
 
     def traffic(self, cycle: Cycle) -> dict[str, Any]:
         """What the endpoint captured last, as a part."""
         known = self._traffic.setdefault(cycle.name, Traffic(self.objects, self.settings.bucket, cycle))
-        return self.shelf.part(f"{cycle.name}/traffic", known.told)
+        return self.parts.part(f"{cycle.name}/traffic", known.told)
 
-    def watched(self, cycle: Cycle) -> Watched:
+    def watched(self, cycle: Cycle) -> MonitoredWindows:
         """The cycle's watch records."""
         known = self._watched.get(cycle.name)
         if known is None:
-            known = Watched(self.hook.s3, self.objects, self.settings.bucket, cycle, self._ledger_of(cycle))
+            known = MonitoredWindows(
+                self.hook.s3, self.objects, self.settings.bucket, cycle, self._ledger_of(cycle)
+            )
             self._watched[cycle.name] = known
         return known
 
@@ -103,8 +158,8 @@ class Reader:
         entries = self._ledger_of(cycle).entries()
         champion = production(entries)
         return {
-            "champion": told.entry(entries, champion) if champion else None,
-            "last": told.entry(entries, entries[-1]) if entries else None,
+            "champion": summaries.entry(entries, champion) if champion else None,
+            "last": summaries.entry(entries, entries[-1]) if entries else None,
             "entries": len(entries),
         }
 
@@ -114,8 +169,8 @@ class Reader:
         return {
             "champion": champion.number if champion else None,
             "total": len(entries),
-            "promotions": [told.entry(entries, each) for each in entries if each.kind == "promotion"],
-            "entries": [told.entry(entries, each) for each in reversed(entries[-ENTRIES:])],
+            "promotions": [summaries.entry(entries, each) for each in entries if each.kind == "promotion"],
+            "entries": [summaries.entry(entries, each) for each in reversed(entries[-ENTRIES:])],
         }
 
     def _versions(self, cycle: Cycle) -> Iterator[Json]:

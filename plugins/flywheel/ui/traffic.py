@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from flywheel.ui.objects import Item, Remembered
+from flywheel.ui.objects import Item, ObjectCache
 from include.core.cycle import Cycle
 from include.core.layout import Interval, Places, split_uri
 from include.core.retraining.rule import Json
@@ -46,7 +46,7 @@ class Traffic:
     :param objects: what S3 holds
     """
 
-    def __init__(self, objects: Remembered, bucket: str, cycle: Cycle) -> None:
+    def __init__(self, objects: ObjectCache, bucket: str, cycle: Cycle) -> None:
         self._objects, self._bucket, self._cycle = objects, bucket, cycle
         self._captured: OrderedDict[str, Captured] = OrderedDict()
         self._truth: OrderedDict[str, set[str]] = OrderedDict()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from flywheel.ui import told
-from flywheel.ui.objects import Remembered
+from flywheel.ui import summaries
+from flywheel.ui.objects import ObjectCache
 from include.core.cycle import Cycle
 from include.core.exceptions import FlywheelError
 from include.core.layout import (
@@ -22,7 +22,7 @@ from include.core.layout import (
 )
 from include.core.ledger import Ledger
 from include.core.retraining.decisions import past_of
-from include.core.retraining.records import Requests, Snapshot, WatchLog
+from include.core.retraining.records import MonitoringLog, RetrainingRequests, Snapshot
 from include.core.retraining.requests import is_open
 from include.core.retraining.rule import Finding, Json
 
@@ -31,7 +31,7 @@ from include.core.retraining.rule import Finding, Json
 FOLDERS_S = 300.0
 
 
-class Watched:
+class MonitoredWindows:
     """The watch records of one cycle.
 
     :param s3: a boto3 client for S3
@@ -39,9 +39,9 @@ class Watched:
     :param ledger: the cycle's ledger
     """
 
-    def __init__(self, s3: Any, objects: Remembered, bucket: str, cycle: Cycle, ledger: Ledger) -> None:  # noqa: ANN401 - a boto3 client
+    def __init__(self, s3: Any, objects: ObjectCache, bucket: str, cycle: Cycle, ledger: Ledger) -> None:  # noqa: ANN401 - a boto3 client
         self._s3, self._objects, self._bucket, self._cycle = s3, objects, bucket, cycle
-        self._ledger, self._requests = ledger, Requests(s3, bucket, cycle.name)
+        self._ledger, self._requests = ledger, RetrainingRequests(s3, bucket, cycle.name)
         self._places = Places(bucket, cycle.name)
         _, self._prefix = split_uri(self._places.watch)
         #: the folders of all windows, and when they were listed
@@ -53,7 +53,7 @@ class Watched:
         last = snapshot.windows()[-1:]
         return {
             "window": self._told(snapshot, last)[0] if last else None,
-            "decision": told.decision(snapshot.decision(last[0])) if last else None,
+            "decision": summaries.decision(snapshot.decision(last[0])) if last else None,
         }
 
     def last(self, count: int) -> Json:
@@ -91,7 +91,7 @@ class Watched:
         return [
             {name: value for name, value in each.as_json().items() if name in shown}
             | {
-                "decision": told.path(each.decision_uri),
+                "decision": summaries.path(each.decision_uri),
                 "is_open": bool(past and is_open(each, past, past.trainings)),
             }
             for each in reversed(requests)
@@ -118,14 +118,14 @@ class Watched:
         assert found is not None  # noqa: S101 - snapshots name only windows that have one
         uri, record = found
         evidence = record["evidence"]
-        return told.finding(finding) | {
+        return summaries.finding(finding) | {
             "at": record["at"],
             "by": record["by"],
             "rows": evidence["rows"],
-            "features": told.features(evidence),
+            "features": summaries.features(evidence),
             "estimate": evidence["estimate"],
-            "decision": told.decision(snapshot.decision(window)),
-            "record": told.path(uri),
+            "decision": summaries.decision(snapshot.decision(window)),
+            "record": summaries.path(uri),
             "monitor": output_path(record["monitor_uri"]),
         }
 
@@ -144,7 +144,7 @@ class Watched:
         after = f"{self._prefix}{window.day}" if window else ""
         objects = self._objects.after(self._bucket, self._prefix, after)
         objects.read(objects.keys())
-        return Snapshot(WatchLog(self._s3, self._bucket, self._cycle.name, objects))
+        return Snapshot(MonitoringLog(self._s3, self._bucket, self._cycle.name, objects))
 
     def _place(self, key: str | None) -> str | None:
         """The place of a file, as the page addresses it."""

@@ -54,8 +54,8 @@ def test_a_version_is_registered_once_with_its_evidence(run: Any):
 def test_registering_again_describes_one_version_however_many_there_are(run: Any):
     """The list says which version is the model's; only its approval is looked up."""
     context = run.registered()
-    for name in ("two", "three"):
-        run.registered(name=name)
+    for start in (FEBRUARY, "2013-03-01"):
+        run.at(start).registered()
     register, described = run.make(RegisterOperator), []
     events = register.hook.api.meta.events
     events.register("before-call.sagemaker.DescribeModelPackage", lambda **asked: described.append(asked))

@@ -13,7 +13,7 @@ from flywheel.operators import ReportOperator
 from include.core.cycle import Cycle
 from include.core.exceptions import OutputMissing
 from include.core.layout import Interval, split_uri
-from include.core.retraining.records import WatchLog, now
+from include.core.retraining.records import MonitoringLog, now
 from include.core.settings import Settings
 from tests.ml.reports import windows as example
 
@@ -37,7 +37,7 @@ class Place:
     """Where a window's steps have left their results."""
 
     def __init__(self, service: Any, bucket: str, cycle: Cycle, attempt: Any) -> None:
-        self.s3, self.bucket, self.log = service.s3, bucket, WatchLog(service.s3, bucket, cycle.name)
+        self.s3, self.bucket, self.log = service.s3, bucket, MonitoringLog(service.s3, bucket, cycle.name)
         self.attempt, self.operator = attempt, ReportOperator(task_id="report", cycle=cycle)
 
     def put(self, name: str, content: Any) -> None:

@@ -23,7 +23,7 @@ from include.core.documents.ledger import Entry
 from include.core.exceptions import IntervalError, OutputMissing
 from include.core.layout import Interval
 from include.core.monitoring import Monitoring
-from include.core.retraining.records import Requests, WatchLog
+from include.core.retraining.records import MonitoringLog, RetrainingRequests
 from tests.flywheel.watching import evidence, month, quality, verdict
 
 
@@ -56,7 +56,7 @@ def ask(watched: Any, number: int, **given: Any) -> Any:
 
 def requests(watched: Any) -> list[Any]:
     """All that were recorded."""
-    return Requests(watched.service.s3, watched.bucket, watched.cycle.name).entries()
+    return RetrainingRequests(watched.service.s3, watched.bucket, watched.cycle.name).entries()
 
 
 def trained(watched: Any, number: int, run_id: str) -> None:
@@ -100,7 +100,7 @@ def test_decide_records_what_was_found_and_what_was_decided(watched: Any):
     """One object of each, which the result names."""
     context = monitored(watched, 2)
     result = watched.do(DecideRetrainingOperator, context)
-    names = WatchLog(watched.service.s3, watched.bucket, watched.cycle.name).names()
+    names = MonitoringLog(watched.service.s3, watched.bucket, watched.cycle.name).names()
     assert sorted(f"s3://{watched.bucket}/{watched.cycle.name}/watch/{name}" for name in names) == sorted(
         [result["record"], result["uri"]]
     )

@@ -21,7 +21,7 @@ from include.core.cycle import find_cycles
 from include.core.documents.ledger import Entry
 from include.core.documents.monitoring import RetrainingRequest
 from include.core.layout import Interval
-from include.core.retraining.decisions import Deciding
+from include.core.retraining.decisions import RetrainingDecisions
 from include.core.settings import Settings
 from tests.flywheel.watching import evidence, month, verdict
 
@@ -130,7 +130,7 @@ class Written:
     def watched(self, window: Interval, **told: Any) -> None:
         """Watch and decide about a window, as a run does."""
         cycle = find_cycles()["flights"]
-        deciding = Deciding(
+        deciding = RetrainingDecisions(
             self.s3, self.bucket, cycle, {"dag_id": "flights_score_and_monitor", "run_id": "w"}
         )
         monitor = f"s3://{self.bucket}/flights/monitor/{window}/{KEY}/"
@@ -149,7 +149,7 @@ class Written:
             "evidence": found | {"features": [feature]},
             "matured": [],
         }
-        deciding.watch(window, record)
+        deciding.record_window(window, record)
         deciding.decide(window, is_backfill=False)
 
     def asked(self, request: RetrainingRequest) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flywheel.ui.objects import Remembered
+from flywheel.ui.objects import ObjectCache
 from include.core.settings import Settings
 
 
@@ -37,7 +37,7 @@ def counted(service: Any, installed: Settings) -> Counted:
 
 def test_an_object_is_read_once(counted: Counted, installed: Settings):
     """Also when it was fetched ahead with others."""
-    objects = Remembered(counted)
+    objects = ObjectCache(counted)
     objects.fetch(installed.bucket, ["x/a", "x/b", "x/a"])
     assert objects.content(installed.bucket, "x/a") == b'"a"'
     assert objects.json(f"s3://{installed.bucket}/x/b") == "b"
@@ -46,7 +46,7 @@ def test_an_object_is_read_once(counted: Counted, installed: Settings):
 
 def test_memory_is_bounded(counted: Counted, installed: Settings):
     """The object that was used longest ago is forgotten, and read again when it is asked for."""
-    objects = Remembered(counted, kept_bytes=6)
+    objects = ObjectCache(counted, kept_bytes=6)
     for name in ("a", "b", "a", "c", "a", "b"):
         assert objects.json(f"s3://{installed.bucket}/x/{name}") == name
     assert counted.gets == 4
@@ -54,7 +54,7 @@ def test_memory_is_bounded(counted: Counted, installed: Settings):
 
 def test_that_there_is_none_is_not_remembered(counted: Counted, installed: Settings, service: Any):
     """What is written later is found."""
-    objects = Remembered(counted)
+    objects = ObjectCache(counted)
     uri = f"s3://{installed.bucket}/x/late"
     assert objects.json(uri) is None
     service.s3.put_object(Bucket=installed.bucket, Key="x/late", Body=b"1")
@@ -63,7 +63,7 @@ def test_that_there_is_none_is_not_remembered(counted: Counted, installed: Setti
 
 def test_lists_are_as_s3_gives_them(counted: Counted, installed: Settings):
     """The names below a prefix, from one on if that is all that is wanted."""
-    objects = Remembered(counted)
+    objects = ObjectCache(counted)
     assert [i["Key"] for i in objects.items(installed.bucket, "x/")] == ["x/a", "x/b", "x/c"]
     assert [i["Key"] for i in objects.items(installed.bucket, "x/", after="x/a")] == ["x/b", "x/c"]
     assert objects.folders(installed.bucket, "") == ["x"]
@@ -71,7 +71,7 @@ def test_lists_are_as_s3_gives_them(counted: Counted, installed: Settings):
 
 def test_what_sorts_after_a_key_is_listed_and_read(counted: Counted, installed: Settings):
     """Of a log only its end, each object once."""
-    end = Remembered(counted).after(installed.bucket, "x/", "x/a")
+    end = ObjectCache(counted).after(installed.bucket, "x/", "x/a")
     assert end.keys() == ["x/b", "x/c"]
     assert end.keys("c") == ["x/c"]
     assert end.read(["x/c"]) == end.read(["x/c"]) == {"x/c": b'"c"'}

@@ -5,36 +5,36 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event
 
-from flywheel.ui.shelf import Shelf
+from flywheel.ui.readers import PartCache
 
 
 def test_a_fresh_part_is_not_read_again():
     """Within its time a part stays as it was; then it is read anew."""
     now = [0.0]
-    shelf = Shelf(5, lambda: now[0])
+    cache = PartCache(5, lambda: now[0])
     values = iter(["first", "second"])
-    told = [shelf.part("a", lambda: next(values))["value"]]
+    told = [cache.part("a", lambda: next(values))["value"]]
     now[0] = 4.9
-    told.append(shelf.part("a", lambda: next(values))["value"])
+    told.append(cache.part("a", lambda: next(values))["value"])
     now[0] = 5.0
-    told.append(shelf.part("a", lambda: next(values))["value"])
+    told.append(cache.part("a", lambda: next(values))["value"])
     assert told == ["first", "first", "second"]
 
 
 def test_what_cannot_be_read_stays_as_it_was_and_says_so():
     """With an error comes the last value and the time of that value, never the time of the failure."""
     now = [0.0]
-    shelf = Shelf(5, lambda: now[0])
-    good = shelf.part("a", lambda: "value")
+    cache = PartCache(5, lambda: now[0])
+    good = cache.part("a", lambda: "value")
     now[0] = 10.0
 
     def fails() -> None:
         raise ConnectionError("nobody answers")
 
-    old = shelf.part("a", fails)
+    old = cache.part("a", fails)
     assert old == {"as_of": good["as_of"], "value": "value", "error": "ConnectionError: nobody answers"}
     now[0] = 20.0
-    assert shelf.part("a", lambda: "new")["error"] is None
+    assert cache.part("a", lambda: "new")["error"] is None
 
 
 def test_what_was_never_read_has_no_age():
@@ -43,12 +43,12 @@ def test_what_was_never_read_has_no_age():
     def fails() -> None:
         raise ValueError("no")
 
-    assert Shelf(5).part("a", fails) == {"as_of": None, "value": None, "error": "ValueError: no"}
+    assert PartCache(5).part("a", fails) == {"as_of": None, "value": None, "error": "ValueError: no"}
 
 
 def test_of_several_requests_at_once_one_reads():
     """The others wait for it and get the same."""
-    shelf, begun, go = Shelf(60), Barrier(3), Event()
+    cache, begun, go = PartCache(60), Barrier(3), Event()
     reads = []
 
     def read() -> str:
@@ -58,7 +58,7 @@ def test_of_several_requests_at_once_one_reads():
 
     def ask(_: int) -> str:
         begun.wait(10)
-        return str(shelf.part("a", read)["value"])
+        return str(cache.part("a", read)["value"])
 
     with ThreadPoolExecutor(3) as pool:
         asked = pool.map(ask, range(3))

@@ -22,7 +22,7 @@ WINDOWS = 24
 VERSION = 1
 
 
-def story(
+def report_input(
     cycle: Cycle,
     window: Interval,
     *,
