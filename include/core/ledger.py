@@ -24,9 +24,9 @@ from include.core.layout import Places, split_uri, version_number
 
 
 def champion_as_of(entries: list[Entry], moment: datetime, *, inclusive: bool) -> Entry | None:
-    """The promotion with the latest data end before `moment` (`inclusive`: up to it), rollbacks respected.
+    """Return the promotion with the latest data end before `moment`, or up to it if `inclusive`.
 
-    Of several for the same data the last one counts: it was decided knowing the others.
+    Rollbacks are respected. Of several for the same data the last one counts: it knew the others.
     """
 
     def is_known(entry: Entry) -> bool:
@@ -37,7 +37,7 @@ def champion_as_of(entries: list[Entry], moment: datetime, *, inclusive: bool) -
 
 
 def production(entries: list[Entry]) -> Entry | None:
-    """The promotion that the endpoint should serve: the latest data end of all that were not rolled back."""
+    """Return the promotion that the endpoint should serve: the newest data of all that stand."""
     standing = [e for e in entries if e.kind == "promotion" and not is_withdrawn(entries, e)]
     return max(standing, key=lambda e: (e.data_end, e.number), default=None)
 
@@ -55,7 +55,7 @@ def _goes_behind(rollback: Entry, promotion: Entry) -> bool:
 
 
 def last_decision(entries: list[Entry], data_end: datetime) -> Entry | None:
-    """The decision that counts for an interval: the last one about its data."""
+    """Return the decision that counts for an interval: the last one about its data."""
     found = [e for e in entries if e.kind == "decision" and e.data_end == data_end]
     return found[-1] if found else None
 
@@ -72,7 +72,7 @@ def is_concluded(entries: list[Entry], decision: Entry) -> bool:
 
 
 def rejection_of(entries: list[Entry], decision: Entry) -> Entry | None:
-    """Who rejected what a decision called for, if that was the last word about it."""
+    """Return the rejection of what a decision called for, if that was the last word about it."""
     outcomes = [e for e in entries if e.kind in {"promotion", "rejection"} and _same(e, decision)]
     return outcomes[-1] if outcomes and outcomes[-1].kind == "rejection" else None
 
@@ -140,7 +140,7 @@ def _lost(cycle: str, entry: Entry, decision: Entry, winner: Entry) -> str:
 
 
 def rollback(entries: list[Entry], to: str | None, reason: str, by: Mapping[str, str]) -> Entry:
-    """The entry that takes production back, or the one that the same run has written before.
+    """Return the entry that takes production back, or the one that the same run has written before.
 
     :param to: ARN or number of a version that was in production; None: the last good one before the current
     :raises RollbackRefused: there is no such version
@@ -167,7 +167,7 @@ def rollback(entries: list[Entry], to: str | None, reason: str, by: Mapping[str,
 
 
 def promotion_of(entries: list[Entry], entry: Entry) -> Entry:
-    """The promotion of the version that a rollback goes back to."""
+    """Return the promotion of the version that a rollback goes back to."""
     found = [e for e in entries if e.kind == "promotion" and e.version == entry.version]
     return max(found, key=lambda e: e.number)
 
@@ -185,7 +185,7 @@ def _target(entries: list[Entry], current: Entry, to: str | None) -> Entry:
 
 
 def _older(entries: list[Entry], current: Entry) -> list[Entry]:
-    """What would be in production if the current version, then the one before it, and so on, were not."""
+    """Return what would be in production without the current version, then without the next, and so on."""
     left, found = list(entries), []
     latest: Entry | None = current
     while latest is not None:

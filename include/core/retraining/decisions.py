@@ -1,4 +1,4 @@
-"""Decides about retraining for a window, and again for the windows after it, from what is recorded."""
+"""Decide about retraining for a window, and again for later windows, from what is recorded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from include.core.schedule import last_windows, newest_complete
 
 @dataclass(frozen=True)
 class Decided:
-    """A decision as it was recorded."""
+    """A recorded decision and its URI."""
 
     uri: str
     decision: Json
@@ -38,11 +38,11 @@ class RetrainingDecisions:
         self._ledger = Ledger(s3, bucket, cycle.name)
 
     def record_window(self, window: Interval, record: Json) -> str:
-        """Record what was found in a window; the record's URI."""
+        """Record what was found in a window, and return the record's URI."""
         return self.log.put_record(window, {**record, "at": now(), "by": self.by})
 
     def decide(self, window: Interval, *, is_backfill: bool) -> Decided:
-        """Decide about a window that is recorded, and record that."""
+        """Decide about a recorded window, and record the decision."""
         snapshot = Snapshot(self.log)
         past = self.past(window)
         judgement = self._judge(snapshot, past)
@@ -56,7 +56,7 @@ class RetrainingDecisions:
         return self._put(window, judgement, emission(judgement, past, moment))
 
     def decide_again(self, window: Interval) -> Iterator[Decided]:
-        """Decide again about the windows after one, where that one's record makes a difference."""
+        """Decide again about later windows whose decision this window's record changes."""
         snapshot = Snapshot(self.log)
         for later in [each for each in snapshot.windows() if each > window]:
             known = snapshot.decision(later)
@@ -105,5 +105,5 @@ def past_of(cycle: Cycle, window: Interval, entries: Iterable[Entry]) -> Past:
 
 
 def _judgement(decision: Json) -> Json:
-    """A decision without what the moment added."""
+    """Return a decision without what depends on the moment."""
     return {n: value for n, value in decision.items() if n not in {"emission", *CIRCUMSTANCES}}

@@ -1,4 +1,4 @@
-"""Which earlier windows have to be judged again, because ground truth came after they were watched."""
+"""Find earlier windows to judge again, because their ground truth came after they were monitored."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class LateWindow:
 
 
 class LateLabels:
-    """Looks for late labels in what was recorded of earlier windows, never at what is newest."""
+    """Find late labels by the records of earlier windows, never by what is newest."""
 
     def __init__(self, hook: SageMaker, settings: Settings, cycle: Cycle) -> None:
         self.hook, self.settings, self.cycle = hook, settings, cycle
         self._places = Places(settings.bucket, cycle.name)
 
     def windows(self, window: Interval, champion: str | None) -> list[LateWindow]:
-        """The windows before, of the same champion, whose monitor saw other ground truth than there is."""
+        """Return the earlier windows of the same champion whose ground truth has changed since."""
         snapshot = Snapshot(MonitoringLog(self.hook.s3, self.settings.bucket, self.cycle.name))
         found = (self._late(each, snapshot, champion) for each in self._last(window)[:-1])
         return [each for each in found if each is not None]
@@ -66,12 +66,12 @@ class LateLabels:
         return LateWindow(window, key, place, references[0] if references else None, _files(place, manifest))
 
     def _inputs(self, key: str) -> dict[str, str]:
-        """What a job read, by the record of its key."""
+        """Return the inputs of a job, by the record of its key."""
         record = self.hook.read_json(self._places.key_record(key)) or {}
         return dict(record.get("inputs", {}))
 
     def _collected(self, window: Interval, content: str | None) -> Manifest | None:
-        """The manifest of the window's collect with that content; of equal ones any."""
+        """Return the manifest of a collect of the window with that content; of equal ones any."""
         place = self._places.outputs("collect", window)
         for name in sorted(self.hook.sizes(place)):
             if name.endswith(f"/{MANIFEST}"):
@@ -81,7 +81,7 @@ class LateLabels:
         return None
 
     def truth(self, window: Interval, late: Iterable[Interval]) -> list[File]:
-        """The ground truth of late windows that was delivered by the end of `window`."""
+        """Return the ground truth of late windows that was delivered by the end of `window`."""
         first = min((each.start for each in late), default=None)
         if first is None:
             return []
@@ -89,7 +89,7 @@ class LateLabels:
         return list(files_by_hour(self.hook, root, "", first, window.end))
 
     def put_plan(self, window: Interval, late: Iterable[LateWindow]) -> StepInput:
-        """What the job has to know of the windows, as an input; named by its content."""
+        """Write what the job needs to know about the windows, and return it as an input."""
         windows = [
             {
                 "window": each.window.iso,

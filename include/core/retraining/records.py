@@ -1,4 +1,4 @@
-"""What was found in each window, what was decided, and what was asked for, as append-only objects in S3.
+"""The records of monitoring: findings, decisions and requests, as append-only objects in S3.
 
 docs/explanation/monitoring.md, "Records", is the rule. Needs no Airflow: other programs read it too.
 """
@@ -19,7 +19,7 @@ from include.core.keys import digest
 from include.core.layout import Interval, Places, join_uri, split_uri
 from include.core.retraining.rule import Finding, Json
 
-#: parts of a record that tell of its writing, not of what was found
+#: parts of a record about its writing, not about what was found
 CIRCUMSTANCES = ("at", "by")
 
 
@@ -154,7 +154,7 @@ Lookup = Callable[[Snapshot, Interval], tuple[str, Json] | None]
 
 @dataclass(frozen=True)
 class RequestOutcome:
-    """What came of asking: the request that is open now, and whether the run that asked made it."""
+    """The request that is open after a run asked for one, and whether that run made it."""
 
     request: RetrainingRequest
     is_ours: bool
@@ -171,7 +171,7 @@ class RetrainingRequests(Journal[RetrainingRequest]):
         super().__init__(s3, *split_uri(Places(bucket, cycle).requests), kind=RetrainingRequest, title=title)
 
     def ask(self, wanted: RetrainingRequest, is_open: Callable[[RetrainingRequest], bool]) -> RequestOutcome:
-        """Append a request unless one is open; of two at the same time one is appended."""
+        """Append a request unless one is open, and return the open one."""
 
         def propose(entries: list[RetrainingRequest]) -> RetrainingRequest:
             return next((request for request in reversed(entries) if is_open(request)), wanted)
@@ -181,7 +181,7 @@ class RetrainingRequests(Journal[RetrainingRequest]):
 
 
 def now() -> str:
-    """The time as records write it, fine enough to tell which of two came later."""
+    """Return the time as records write it, fine enough to order two of them."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 

@@ -27,9 +27,9 @@ from include.core.layout import (
     training_dag,
 )
 from include.core.ledger import champion_as_of
-from include.core.retraining.report_input import report_input
 from include.core.retraining.late_labels import LateLabels
-from include.core.retraining.records import Snapshot, MonitoringLog
+from include.core.retraining.records import MonitoringLog, Snapshot
+from include.core.retraining.report_input import report_input
 from include.core.sagemaker.captures import Expiry, as_input, captured_files, truth_files
 from include.core.sagemaker.requests import ApiRequest, JobSpec, Source, StepInput, StepInputs, transform
 from include.core.sagemaker.runner import AttachedJob

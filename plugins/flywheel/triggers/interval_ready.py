@@ -1,4 +1,4 @@
-"""Wait in the triggerer until it is an interval's turn."""
+"""Wait in the triggerer until the intervals before one are ready."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from include.core.settings import settings
 
 
 class IntervalReadyTrigger(BaseTrigger):
-    """Fires when an interval need not wait any more, or would wait in vain; the task finds out which.
+    """Fire when an interval no longer has to wait, or would wait in vain; the task finds out which.
 
     :param cycle: the cycle's name
     :param interval: start and end in ISO 8601
-    :param need: what the step needs of the intervals before
+    :param need: what the step needs of the intervals before it
     :param since: seconds since 1970 at which the waiting began
-    :param patience_s: see `IntervalDependencies`
+    :param patience_s: seconds without any sign of life after which a missing interval counts as a hole
     :param aws_conn_id: Airflow's connection
     :param poll_interval_s: seconds between two looks
     """
@@ -58,7 +58,7 @@ class IntervalReadyTrigger(BaseTrigger):
         self.cycle_name, self.aws_conn_id = cycle, aws_conn_id
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """The trigger as Airflow keeps it in its database."""
+        """Return the trigger as Airflow keeps it in its database."""
         return f"{type(self).__module__}.{type(self).__qualname__}", self._arguments
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -66,12 +66,12 @@ class IntervalReadyTrigger(BaseTrigger):
         dependencies = IntervalDependencies(
             SageMakerHook(self.aws_conn_id), self._cycle(), settings(), self.patience
         )
-        told: Interval | None = None
+        logged: Interval | None = None
         # boto3 blocks, and the triggerer's loop belongs to all triggers.
         while (awaited := await asyncio.to_thread(self._look, dependencies)) is not None:
-            if awaited != told:
+            if awaited != logged:
                 self.log.info("Waiting until %s is %s", awaited, self.need)
-                told = awaited
+                logged = awaited
             await asyncio.sleep(self.poll_interval_s)
         yield TriggerEvent({})  # type: ignore[no-untyped-call]  # Airflow's has no types
 
