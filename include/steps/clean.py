@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from include.core.layout import QUALITY
 from include.ml.cleaning.rules import QUARANTINE, Cleaner, top_reasons
 from include.ml.exceptions import InvalidInput
 from include.steps.contract import Step, run
@@ -50,7 +51,7 @@ def clean(step: Step) -> dict[str, int]:
         quarantine.write(_no_rows())
         for name in step.module("schema").TABLES:
             tallies[name] = clean_table(step, name, quarantine)
-    write_json(step.output / "quality.json", {name: report(tally) for name, tally in tallies.items()})
+    write_json(step.output / QUALITY, {name: report(tally) for name, tally in tallies.items()})
     for name, tally in tallies.items():
         check_limit(name, tally, step.description.quarantine_limit_share)
     total = {key: sum(tally.counts[key] for tally in tallies.values()) for key in Tally().counts}

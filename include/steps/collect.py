@@ -11,6 +11,7 @@ from typing import IO, Any, Self
 
 import pandas as pd
 
+from include.core.layout import COVERAGE, LABELS, PREDICTIONS
 from include.ml.exceptions import InvalidInput
 from include.ml.monitoring.ground_truth import label_coverage, label_history
 from include.ml.monitoring.records import Capture, Faults, without_input
@@ -19,7 +20,7 @@ from include.steps.manifest import write_json, write_manifest
 from include.steps.tables import read_table, write_table
 from include.steps.traffic import TruthFound, read_captures, read_scored, read_truth
 
-PREDICTIONS = ("event_id", "event_time", "source", "label", "score", "model")
+COLUMNS = ("event_id", "event_time", "source", "label", "score", "model")
 #: records in one file of merged/
 MERGED_LINES = 50_000
 
@@ -33,12 +34,12 @@ def collect(step: Step) -> dict[str, float]:
     predictions = pd.concat([batch, online.read()], ignore_index=True)
     events = predictions.drop_duplicates("event_id")[["event_id", "event_time"]].reset_index(drop=True)
     history = known[known["event_id"].isin(events["event_id"])].reset_index(drop=True)
-    write_table(step.output / "predictions.parquet", predictions[list(PREDICTIONS)])
-    write_table(step.output / "labels.parquet", history)
+    write_table(step.output / PREDICTIONS, predictions[list(COLUMNS)])
+    write_table(step.output / LABELS, history)
     found = label_coverage(events, history, step.end) | truth_summary(
         step, truth, set(events["event_id"]), online
     )
-    write_json(step.output / "coverage.json", found | {"answers": {"batch": len(batch), **online.counts}})
+    write_json(step.output / COVERAGE, found | {"answers": {"batch": len(batch), **online.counts}})
     metrics = {name: value for name, value in found.items() if isinstance(value, int)}
     counts = {"rows_in": len(batch) + online.seen, "rows_out": len(predictions), **online.lost}
     write_manifest(step, counts=counts, metrics=metrics)
@@ -158,8 +159,8 @@ def hides_requests(step: Step) -> bool:
 
 
 def _frame(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
-    """Return rows of PREDICTIONS with the types of the file."""
-    frame = pd.DataFrame(rows, columns=list(PREDICTIONS))
+    """Return rows of COLUMNS with the types of the file."""
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
     frame["event_time"] = pd.to_datetime(frame["event_time"], utc=True).dt.as_unit("us")
     kinds = dict.fromkeys(("event_id", "source", "label", "model"), "str") | {"score": "float64"}
     return frame.astype(kinds)

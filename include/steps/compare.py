@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from include.core.layout import REPLAY, REPLAY_INPUT, REPLAY_PAGE
 from include.ml.evaluation import metrics
 from include.ml.exceptions import InvalidInput
 from include.ml.reports import replays
@@ -45,9 +46,9 @@ def compare(step: Step) -> Mapping[str, float]:
         cache = ModelCache(step, Path(place))
         intervals = [compare_interval(step, each, replayed["frozen"], cache) for each in replayed["months"]]
     document = {**replayed, "metric": step.description.metric, "months": intervals}
-    write_json(step.output / "replay.json", document)
+    write_json(step.output / REPLAY, document)
     title = f"{step.cycle}: {step.start:%Y-%m-%d} to {step.end:%Y-%m-%d} replayed"
-    (step.output / "replay.html").write_text(replays.render_replay(title, document), encoding="utf-8")
+    (step.output / REPLAY_PAGE).write_text(replays.render_replay(title, document), encoding="utf-8")
     rows = sum(each["rows"] for each in intervals)
     write_manifest(step, counts={"rows_in": rows, "rows_out": rows})
     return {"intervals": len(intervals), "rows": rows}
@@ -55,7 +56,7 @@ def compare(step: Step) -> Mapping[str, float]:
 
 def read_replay_input(step: Step) -> dict[str, Any]:
     """Return the replay input: its intervals had a champion each, and `frozen` was the first champion."""
-    path = step.required("story") / "story.json"
+    path = step.required("story") / REPLAY_INPUT
     try:
         replayed: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -13,6 +13,17 @@ from typing import Any
 
 import numpy as np
 
+from include.core.layout import (
+    EVALUATION,
+    GOLDEN_ROWS,
+    MANIFEST,
+    METRICS,
+    MODEL_ARCHIVE,
+    MODEL_CARD,
+    MODEL_CARD_PAGE,
+    REPORT,
+    VERDICT,
+)
 from include.ml.evaluation import metrics
 from include.ml.evaluation.comparison import Answers
 from include.ml.evaluation.metrics import Estimate, permutation_importance
@@ -29,7 +40,7 @@ from include.steps.serving import inference, model_files
 from include.steps.serving.inference import Model, Signature
 
 #: rows that `verify` sends through the live endpoint
-GOLDEN_ROWS = 20
+GOLDEN_COUNT = 20
 BASELINES = {"constant": model_files.CONSTANT, "linear": model_files.LINEAR}
 #: the registry's names of our metrics, where they differ
 REGISTRY_NAMES = {"roc_auc": "auc", "f1_score": "f1"}
@@ -65,9 +76,9 @@ def evaluate(step: Step) -> Mapping[str, float]:
             step, rows, models["challenger"], answers=answers, estimates=estimates, compared=compared
         )
     )
-    write_json(step.output / "verdict.json", verdict)
-    write_json(step.output / "evaluation.json", document)
-    write_golden(step.output / "golden.jsonl", rows, models["challenger"])
+    write_json(step.output / VERDICT, verdict)
+    write_json(step.output / EVALUATION, document)
+    write_golden(step.output / GOLDEN_ROWS, rows, models["challenger"])
     write_report(step, rows, verdict, document, answers)
     write_card(step, trained, models["challenger"].signature, verdict, document)
     reference.write_reference(step)
@@ -99,7 +110,7 @@ def read_models(step: Step, place: Path) -> dict[str, Model]:
 
 
 def _unpacked(source: Path, target: Path) -> Path:
-    archive = source / "model.tar.gz"
+    archive = source / MODEL_ARCHIVE
     if not archive.is_file():
         raise InvalidInput(
             f"There is no model.tar.gz in {source}. Give the job the output of a training job."
@@ -199,7 +210,7 @@ def registry_metrics(
 
 def write_golden(path: Path, rows: Rows, model: Model) -> None:
     """Write rows of the holdout as a client sends them, with the answers that the endpoint must give."""
-    places = np.unique(np.linspace(0, len(rows) - 1, GOLDEN_ROWS).astype(int))
+    places = np.unique(np.linspace(0, len(rows) - 1, GOLDEN_COUNT).astype(int))
     columns = {name: values[places] for name, values in rows.columns.items()}
     labels, scores = model.label(model.probabilities(columns))
     lines = []
@@ -233,7 +244,7 @@ def write_report(
         curves = {name: (false.tolist(), true.tolist()) for name, (false, true) in found.items()}
     title = f"{step.cycle}: evaluation of {step.start:%Y-%m-%d} to {step.end:%Y-%m-%d}"
     page = render_evaluation(title, verdict, document, curves)
-    (step.output / "report.html").write_text(page, encoding="utf-8")
+    (step.output / REPORT).write_text(page, encoding="utf-8")
 
 
 def finite(value: Any) -> Any:  # noqa: ANN401 - any JSON
@@ -258,8 +269,8 @@ class Trained:
 
 def read_trained(folder: Path) -> Trained:
     """Read an unpacked model, whose files have been checked."""
-    about = json.loads((folder / model_files.MANIFEST).read_text())
-    measured = json.loads((folder / model_files.METRICS).read_text())["metrics"]
+    about = json.loads((folder / MANIFEST).read_text())
+    measured = json.loads((folder / METRICS).read_text())["metrics"]
     files = [file for file in about["files"] if file["name"].startswith("code/")]
     sums = "".join(f"{file['name']} {file['sha256']}\n" for file in files)
     return Trained(about["key"], hashlib.sha256(sums.encode()).hexdigest(), measured)
@@ -288,8 +299,8 @@ def write_card(
         verdict=verdict,
         evaluation=evaluation,
     )
-    write_json(step.output / "model_card.json", cards.card_document(facts))
-    (step.output / "model_card.html").write_text(cards.render_card(facts), encoding="utf-8")
+    write_json(step.output / MODEL_CARD, cards.card_document(facts))
+    (step.output / MODEL_CARD_PAGE).write_text(cards.render_card(facts), encoding="utf-8")
 
 
 def lineage(step: Step, trained: Trained) -> dict[str, str]:

@@ -15,9 +15,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from include.core.layout import PROFILE
 from include.ml.reports.profile import TableSample, render_profile
 
-NAME = "profile.html"
 #: rows of a table that are looked at
 SAMPLE_ROWS = 20_000
 #: row groups of a table that they are taken from, evenly over all of them
@@ -35,7 +35,7 @@ def write_profile(folder: Path, title: str, private: frozenset[str]) -> bool:
     tables = [table for table in tables if len(table.sample.columns)]
     if not tables:
         return False
-    (folder / NAME).write_text(render_profile(title, tables, private), encoding="utf-8")
+    (folder / PROFILE).write_text(render_profile(title, tables, private), encoding="utf-8")
     return True
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from include.core.layout import MANIFEST
 from include.steps.contract import Step
 
-NAME = "manifest.json"
 #: where a row that came in can have gone to, besides the names that start with "rows_" in a step's counts
 ROWS_IN = "rows_in"
 
@@ -35,7 +35,7 @@ def check_balance(counts: Mapping[str, int]) -> None:
 
 def describe(root: Path) -> list[dict[str, Any]]:
     """Name, rows (None where it is no table), bytes and SHA-256 of each file below `root`, by name."""
-    files = sorted(path for path in root.rglob("*") if path.is_file() and path.name != NAME)
+    files = sorted(path for path in root.rglob("*") if path.is_file() and path.name != MANIFEST)
     return [
         {
             "name": path.relative_to(root).as_posix(),
@@ -67,7 +67,7 @@ def write_manifest(
         "counts": dict(counts),
         "metrics": dict(metrics or {}),
     }
-    write_json(step.output / NAME, manifest)
+    write_json(step.output / MANIFEST, manifest)
     return manifest
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from include.core.layout import LABELS, MATURED, PLAN, PREDICTIONS
 from include.ml.exceptions import InvalidInput
 from include.ml.monitoring.ground_truth import COLUMNS, label_history, labels_at
 from include.ml.monitoring.judging import cutoffs, once_each, quality_at
@@ -42,15 +43,15 @@ def mature(step: Step) -> dict[str, float]:
     for earlier in windows:
         own_end = parse_time("end", earlier.window[1])
         folder = step.required("earlier") / earlier.collected
-        predictions = once_each(read_table(folder / "predictions.parquet"))
+        predictions = once_each(read_table(folder / PREDICTIONS))
         rows += len(predictions)
-        labels = Labels(read_table(folder / "labels.parquet"), truth.labels, predictions["event_id"])
+        labels = Labels(read_table(folder / LABELS), truth.labels, predictions["event_id"])
         for cutoff in labels.changed([end for end in ends if end >= own_end]):
             found = quality_at(
                 predictions, labels.now, cutoff, standard=standard, reference=earlier.reference
             )
             quality.append({"window": earlier.window, "monitor_key": earlier.monitor_key, **found})
-    write_json(step.output / "matured.json", {"quality": quality, "malformed": truth.faults.summary()})
+    write_json(step.output / MATURED, {"quality": quality, "malformed": truth.faults.summary()})
     metrics = {"windows": len(windows), "matured": len(quality), "malformed": truth.faults.count}
     write_manifest(step, counts={"rows_in": rows, "rows_out": rows}, metrics=metrics)
     return {"rows": rows, **metrics}
@@ -59,7 +60,7 @@ def mature(step: Step) -> dict[str, float]:
 def read_plan(step: Step) -> tuple[list[Earlier], list[datetime]]:
     """Return the earlier windows, and the ends of all windows from the first of them on, in order."""
     try:
-        told = json.loads((step.required("plan") / "plan.json").read_text(encoding="utf-8"))
+        told = json.loads((step.required("plan") / PLAN).read_text(encoding="utf-8"))
         return [Earlier(**each) for each in told["windows"]], [parse_time("end", end) for end in told["ends"]]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InvalidInput(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from include.core.layout import EVIDENCE
 from include.ml.monitoring.alarms import AlarmRule, judge_evidence
 from include.steps.contract import Step, run
 from include.steps.manifest import write_json, write_manifest
@@ -32,7 +33,7 @@ def monitor(step: Step) -> dict[str, float]:
         **quality,
         "alarm": judge_window(step, data, quality),
     }
-    write_json(step.output / "evidence.json", evidence)
+    write_json(step.output / EVIDENCE, evidence)
     counts = {"rows_in": n_rows, "rows_out": n_rows, "rows_quarantined": 0, "rows_duplicate": 0}
     metrics["alarm"] = int(evidence["alarm"]["is_alarm"])
     write_manifest(step, counts=counts, metrics=metrics)

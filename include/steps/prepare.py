@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from include.core.layout import Interval
 from include.ml.exceptions import InvalidInput
 from include.ml.features.labels import class_places
 from include.steps.contract import Step, run
@@ -36,7 +37,7 @@ def prepare(step: Step) -> dict[str, int]:
 def own_partition(step: Step) -> Partition:
     """Return the cleaned partition of the step's interval."""
     for partition in find_partitions(step):
-        if (partition.start, partition.end) == (step.start, step.end):
+        if partition.interval == Interval(step.start, step.end):
             return partition
     raise InvalidInput(
         f"The cleaned data of {step.start.isoformat()} to {step.end.isoformat()} is not among the inputs. "

@@ -10,29 +10,28 @@ import json
 from pathlib import Path
 from typing import Any
 
+from include.core.layout import DISTRIBUTIONS, EVIDENCE, REPORT, REPORT_INPUT, VIOLATIONS
 from include.ml.exceptions import InvalidInput
 from include.ml.reports.window.page import WindowReport, render_window
 from include.steps.contract import Step, run
 from include.steps.manifest import write_manifest
 
-NAME = "report.html"
-
 
 def report(step: Step) -> dict[str, int]:
     """Write the page; return the metrics."""
     monitored, rule = step.required("monitored"), step.description.monitoring
-    evidence = read_document(monitored / "evidence.json")
+    evidence = read_document(monitored / EVIDENCE)
     page = render_window(
         WindowReport(
-            report_input=read_document(step.required("story") / "story.json"),
+            report_input=read_document(step.required("story") / REPORT_INPUT),
             evidence=evidence,
-            distributions=read_document(monitored / "distributions.json"),
-            violations=read_document(monitored / "constraint_violations.json")["violations"],
+            distributions=read_document(monitored / DISTRIBUTIONS),
+            violations=read_document(monitored / VIOLATIONS)["violations"],
             limits={"distance": rule.minimum_distance, "matured_share": rule.matured_share},
             private=frozenset(rule.private),
         )
     )
-    (step.output / NAME).write_text(page, encoding="utf-8")
+    (step.output / REPORT).write_text(page, encoding="utf-8")
     rows = int(evidence["rows"])
     write_manifest(step, counts={"rows_in": rows, "rows_out": rows})
     return {"rows": rows, "bytes": len(page.encode())}

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from include.core.layout import MODEL_ARCHIVE, REPRODUCTION
 from include.ml.exceptions import InvalidInput
 from include.ml.models.export import compare_reproduction
 from include.steps import contract
@@ -37,7 +38,7 @@ def reproduce(step: Step) -> Mapping[str, float]:
     # JSON has no word for an infinite difference but null
     largest = found.largest if math.isfinite(found.largest) else None
     document = {**asdict(found), "largest": largest, "is_reproduced": found.is_reproduced}
-    write_json(step.output / "reproduction.json", document)
+    write_json(step.output / REPRODUCTION, document)
     write_manifest(step, counts={"rows_in": found.rows, "rows_out": found.rows})
     return {"rows": found.rows, "rows_beyond": found.rows_beyond, "largest": found.largest}
 
@@ -57,7 +58,7 @@ def read_tolerance(step: Step) -> float:
 def probabilities(step: Step, name: str, columns: Arrays) -> np.ndarray:
     """Return one model's probabilities of all the cycle's classes; check its files by their digests."""
     with tempfile.TemporaryDirectory() as place:
-        folder = model_files.unpack(step.required(name) / "model.tar.gz", Path(place))
+        folder = model_files.unpack(step.required(name) / MODEL_ARCHIVE, Path(place))
         # scikit-learn's own model: whether its export was kept is not what is asked
         model = inference.read_model(folder, prefer_onnx=False)
         classes = step.module("features").CLASSES

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 
@@ -12,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from include.core.exceptions import FlywheelError
+from include.core.layout import Interval
 from include.ml.exceptions import InvalidInput
 from include.ml.features.labels import class_places
 from include.steps.contract import Step
@@ -68,33 +69,27 @@ def to_columns(frame: pd.DataFrame, kinds: Mapping[str, str]) -> Arrays:
     }
 
 
-FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H-%M", "%Y-%m-%dT%H-%M-%S")
-
-
 @dataclass(frozen=True)
 class Partition:
     """The cleaned tables of one interval."""
 
-    interval: str
-    start: datetime
-    end: datetime
+    interval: Interval
     path: Path
 
 
 def find_partitions(step: Step) -> list[Partition]:
     """Return the partitions below the input `clean`, `<interval>/<key>/`, the earliest first."""
     root = step.required("clean")
-    found: dict[str, Partition] = {}
+    found: dict[Interval, Partition] = {}
     for path in sorted({file.parent for file in root.glob("*/*/*.parquet")}):
-        interval = path.parent.name
+        interval = _interval_of(path.parent)
         if interval in found:
             raise InvalidInput(
                 f"The interval {interval} was given twice, as {found[interval].path.name} and {path.name}. "
                 "Name one key for each interval in the job's input manifest."
             )
-        start, end = _times(interval)
-        found[interval] = Partition(interval, start, end, path)
-    future = [partition.interval for partition in found.values() if partition.end > step.end]
+        found[interval] = Partition(interval, path)
+    future = [str(interval) for interval in found if interval.end > step.end]
     if future:
         raise InvalidInput(
             f"The partitions {future} end after {step.end.isoformat()}: the step must not see them."
@@ -103,24 +98,14 @@ def find_partitions(step: Step) -> list[Partition]:
         raise InvalidInput(
             f"The input 'clean' holds no partition `<interval>/<key>/*.parquet` ({root}). Run clean."
         )
-    return sorted(found.values(), key=lambda partition: partition.start)
+    return [found[interval] for interval in sorted(found)]
 
 
-def _times(interval: str) -> tuple[datetime, datetime]:
-    parts = interval.split("_")
-    times = [time for time in map(_time, parts) if time]
-    if len(parts) != len(times) or len(times) != 2:  # noqa: PLR2004 - a start and an end
-        raise InvalidInput(f"{interval!r} is no interval. Partitions are named like 2013-01-01_2013-02-01.")
-    return times[0], times[1]
-
-
-def _time(text: str) -> datetime | None:
-    for form in FORMATS:
-        try:
-            return datetime.strptime(text, form).replace(tzinfo=UTC)
-        except ValueError:
-            continue
-    return None
+def _interval_of(folder: Path) -> Interval:
+    try:
+        return Interval.parse(folder.name)
+    except FlywheelError as error:
+        raise InvalidInput(f"{folder} is named for no partition: {error}") from error
 
 
 def feature_rows(step: Step, partition: Partition) -> pd.DataFrame:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
 import pandas as pd
 
+from include.core.layout import parse_hour
 from include.ml.exceptions import InvalidInput
 from include.ml.monitoring.ground_truth import Truth, as_frame, parse_truth
 from include.ml.monitoring.records import Capture, Faults, MalformedError, parse_capture
@@ -67,7 +68,7 @@ def read_captures(step: Step, faults: Faults) -> Iterator[tuple[str, Capture]]:
 def hour_of(path: Path) -> datetime:
     """Return the hour of a file below `yyyy/mm/dd/hh/`."""
     try:
-        return datetime.strptime("/".join(path.parts[-5:-1]), "%Y/%m/%d/%H").replace(tzinfo=UTC)
+        return parse_hour("/".join(path.parts[-5:-1]))
     except ValueError as error:
         raise InvalidInput(
             f"{path.name} does not lie in a folder yyyy/mm/dd/hh. Put ground truth into the folder of the "

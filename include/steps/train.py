@@ -16,6 +16,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from include.core.layout import METRICS, SIGNATURE
 from include.ml.evaluation.metrics import best_threshold, metrics
 from include.ml.exceptions import InvalidInput
 from include.ml.models import baselines, export
@@ -64,7 +65,7 @@ def train(step: Step) -> Mapping[str, float]:
     # a metric is undefined where the validation rows have one class; JSON has no word for it but null
     shown = {name: value if math.isfinite(value) else None for name, value in told.items()}
     document = {"metrics": shown, "onnx": agreement, "threads": threads}
-    (step.output / model_files.METRICS).write_text(json.dumps(document, indent=1) + "\n")
+    (step.output / METRICS).write_text(json.dumps(document, indent=1) + "\n")
     copy_code(step.output / "code", step.cycle)
     interval = [step.start.isoformat(), step.end.isoformat()]
     about = {"step": "train", "cycle": step.cycle, "interval": interval, "key": step.key}
@@ -132,7 +133,7 @@ def measure_models(fitted: Fitted, features: ModuleType, validation: Rows) -> tu
 
 def write_model(folder: Path, fitted: Fitted) -> None:
     """Write signature, pipeline and baselines."""
-    (folder / model_files.SIGNATURE).write_text(json.dumps(fitted.signature.to_json(), indent=1) + "\n")
+    (folder / SIGNATURE).write_text(json.dumps(fitted.signature.to_json(), indent=1) + "\n")
     model_files.write_estimator(fitted.pipeline, folder / model_files.SKOPS)
     model_files.write_estimator(fitted.constant, folder / model_files.CONSTANT)
     model_files.write_estimator(fitted.linear, folder / model_files.LINEAR)

@@ -15,14 +15,13 @@ FILES = [
     path
     for folder in ("include", "plugins", "dags", "tools", "benchmarks")
     for path in sorted((ROOT / folder).rglob("*.py"))
-    if path != LAYOUT
-    and not path.is_relative_to(ROOT / "include/ml")
-    and not path.is_relative_to(ROOT / "include/steps")
+    # include/ml knows nothing of the layout; its reports cut addresses for readers
+    if path != LAYOUT and not path.is_relative_to(ROOT / "include/ml")
 ]
 SCRIPTS = sorted((ROOT / "plugins/flywheel/ui/static").glob("*.js"))
 #: what only the layout may write: URIs, and the folders below a cycle or a bucket
 WRITTEN = re.compile(
-    r"s3://\{|^s3://$|(?:^|\})/?(?:keys|code|manifests|ledger|watch|captured|captured-batch|truth|stories|replays|plans"
+    r"s3://\{|code/\{|^s3://$|(?:^|\})/?(?:keys|manifests|ledger|watch|captured|captured-batch|truth|stories|replays|plans"
     r"|rollouts|volumes|reproduce)/(?:\{|$)|\{\}_train_and_deploy$|\{\}_score_and_monitor$"
 )
 #: what only the layout may read: intervals, hours and ARNs of versions, as patterns and as separators

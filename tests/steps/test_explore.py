@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from include.core.layout import PROFILE
 from include.steps import explore
 from include.steps.tables import CHUNK_ROWS, write_table
 from tests.steps.conftest import readings, times
@@ -20,12 +21,12 @@ def test_steps_leave_a_profile_that_is_no_part_of_their_output(cleaned: Callable
     lines = readings()
     lines[3] = lines[3].replace(",US,", ",,")
     output = cleaned(1, lines)
-    text = (output / explore.NAME).read_text()
+    text = (output / PROFILE).read_text()
     assert "ice: clean of 2020-01-01 00:00 to 2020-01-02 00:00" in text
     assert "24 rows" in text
     assert "most in country (4 %)" in text
     named = {file["name"] for file in json.loads((output / "manifest.json").read_text())["files"]}
-    assert explore.NAME not in named
+    assert PROFILE not in named
     assert "readings.parquet" in named
 
 
@@ -72,7 +73,7 @@ def test_a_failing_profile_costs_no_data(
     job.link(f"clean/2020-01-01_2020-01-02/{1:064x}", folder)
     manifest = job.run("prepare", **times(1))
     assert manifest["counts"]["rows_out"] == 24
-    assert not (job.output / explore.NAME).exists()
+    assert not (job.output / PROFILE).exists()
     assert "There is no profile of the outputs: ZeroDivisionError" in capsys.readouterr().out
 
 
@@ -89,7 +90,7 @@ def test_private_columns_are_read_from_the_cycle(
     path.write_text(private)
     job = container("fetch")
     job.run("fetch", **times(1))
-    text = (job.output / explore.NAME).read_text()
+    text = (job.output / PROFILE).read_text()
     assert "Private: its values are not shown." in text
     assert "<code>US</code>" not in text
     assert "<code>A</code>" in text

@@ -11,6 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from include.core.layout import (
+    CALIBRATION,
+    CONSTRAINTS,
+    DISTRIBUTIONS,
+    PREDICTIONS,
+    REFERENCE,
+    STATISTICS,
+    VIOLATIONS,
+)
 from include.ml.evaluation import clusters
 from include.ml.evaluation.clusters import ClusteredRows
 from include.ml.exceptions import InvalidInput
@@ -23,7 +32,7 @@ from include.ml.monitoring.summaries import histogram
 from include.steps import tables
 from include.steps.contract import Step
 from include.steps.manifest import write_json
-from include.steps.monitoring.reference import MONITORING, REFERENCE, SAMPLE_ROWS, TIME
+from include.steps.monitoring.reference import SAMPLE_ROWS, TIME
 from include.steps.tables import read_table
 
 #: columns of the rows that identify them and are no features
@@ -77,12 +86,12 @@ def monitor_data(step: Step) -> dict[str, Any]:
     moved = movements(step, baseline, current, sides, without)
     found = violations.violations(baseline.constraints, now, moved)
     predictions, answers = monitor_predictions(step, baseline.monitoring.get("predictions"))
-    write_json(step.output / "statistics.json", now)
+    write_json(step.output / STATISTICS, now)
     rule = step.description.monitoring
-    write_json(step.output / "constraints.json", constraints.suggest_constraints(now, rule.minimum_distance))
-    write_json(step.output / "constraint_violations.json", {"violations": found})
+    write_json(step.output / CONSTRAINTS, constraints.suggest_constraints(now, rule.minimum_distance))
+    write_json(step.output / VIOLATIONS, {"violations": found})
     spread = {"features": distributions(baseline, current), "predictions": answers}
-    write_json(step.output / "distributions.json", spread)
+    write_json(step.output / DISTRIBUTIONS, spread)
     return {
         "rows": current.profile.rows,
         "broken": broken,
@@ -106,7 +115,7 @@ def read_baseline(step: Step) -> Baseline:
         statistics, rules = (
             json.loads((root / f"{name}.json").read_text()) for name in ("statistics", "constraints")
         )
-        left = evaluated / MONITORING
+        left = evaluated / CALIBRATION
         monitoring = json.loads(left.read_text()) if left.is_file() else {}
     except (OSError, ValueError) as error:
         raise InvalidInput(
@@ -249,7 +258,7 @@ def monitor_predictions(step: Step, baseline: Mapping[str, Any] | None) -> Found
 
     :param baseline: the `predictions` of monitoring.json
     """
-    answers = once_each(read_table(step.required("collected") / "predictions.parquet"))
+    answers = once_each(read_table(step.required("collected") / PREDICTIONS))
     if baseline is None or answers.empty:
         return None, None
     is_number = baseline["kind"] == "number"

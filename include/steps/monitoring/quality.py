@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from include.core.layout import LABELS, MODEL_QUALITY, PREDICTIONS
 from include.core.monitoring import Facet
 from include.core.schedule import ticks, window_schedule
 from include.ml.exceptions import InvalidInput
@@ -62,7 +63,7 @@ def monitor_quality(step: Step) -> dict[str, Any]:
 def read_window(step: Step) -> Window:
     """Return the collected predictions and labels, and the moments to judge at."""
     root, classes = step.required("collected"), step.module("features").CLASSES
-    predictions, labels = read_table(root / "predictions.parquet"), read_table(root / "labels.parquet")
+    predictions, labels = read_table(root / PREDICTIONS), read_table(root / LABELS)
     strange = sorted(set(predictions["label"]) - set(classes))
     if strange:
         raise InvalidInput(f"The collected predictions say {strange}, which are none of {list(classes)}.")
@@ -107,7 +108,7 @@ def write_quality(step: Step, judged: pd.DataFrame, clusters: np.ndarray | None)
     features, task = step.module("features"), step.description.task
     quality = model_quality(judged, features.CLASSES, task, clusters)
     quality["dataset"] |= {"start_time": step.start.isoformat(), "end_time": step.end.isoformat()}
-    write_json(step.output / "model_quality.json", quality)
+    write_json(step.output / MODEL_QUALITY, quality)
     values = quality[f"{task}_classification_metrics"]
     return {name: found["value"] for name, found in values.items() if "value" in found}
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from include.core.layout import CALIBRATION, EVALUATION, REFERENCE
 from include.ml.evaluation import clusters
 from include.ml.exceptions import InvalidInput
 from include.ml.monitoring.estimation import calibration_map
@@ -19,7 +20,6 @@ from include.steps.contract import Step
 from include.steps.manifest import write_json
 from include.steps.tables import RowSample, count_rows, read_batches, write_table
 
-MONITORING, REFERENCE = "monitoring.json", "reference.parquet"
 #: training rows that stand for all of them
 SAMPLE_ROWS = 5000
 #: the time of a row, by which rows that share what no column tells are held together
@@ -71,7 +71,7 @@ def write_monitoring(
         "predictions": prediction_spread(step, probabilities, groups),
         "calibration": calibration_map(is_true, scores, groups),
     }
-    write_json(step.output / MONITORING, content)
+    write_json(step.output / CALIBRATION, content)
 
 
 def score_outcomes(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -132,7 +132,7 @@ def read_reference(folder: Path, metric: str) -> dict[str, float | None]:
 
     :param folder: the output of the evaluate step that judged the champion
     """
-    own = _read(folder / "evaluation.json").get("models", {}).get(OWN, {}).get(metric)
+    own = _read(folder / EVALUATION).get("models", {}).get(OWN, {}).get(metric)
     if not isinstance(own, Mapping):
         raise InvalidInput(
             f"The champion's evaluation in {folder} does not tell its {metric}. The cycle's metric may have "
@@ -143,7 +143,7 @@ def read_reference(folder: Path, metric: str) -> dict[str, float | None]:
 
 def read_calibration(folder: Path) -> dict[str, Any] | None:
     """Return what turns the champion's scores into probabilities; None for a model evaluated without it."""
-    path = folder / "monitoring.json"
+    path = folder / CALIBRATION
     if not path.is_file():
         return None
     found = _read(path).get("calibration")

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from include.core.layout import SIGNATURE
 from include.ml.exceptions import InvalidInput
 from include.steps.serving import model_files
 from include.steps.serving.payload import Column
@@ -178,11 +179,9 @@ def read_model(folder: Path, *, prefer_onnx: bool = True, threads: int = 1) -> M
     """Return the model in a folder; check its files by their digests before loading them."""
     names = model_files.check_manifest(folder)
     try:
-        signature = Signature.from_json(json.loads((folder / model_files.SIGNATURE).read_text()))
+        signature = Signature.from_json(json.loads((folder / SIGNATURE).read_text()))
     except (OSError, ValueError, KeyError) as error:
-        raise InvalidInput(
-            f"{folder / model_files.SIGNATURE} cannot be read ({error!r}). Train again."
-        ) from error
+        raise InvalidInput(f"{folder / SIGNATURE} cannot be read ({error!r}). Train again.") from error
     combine = importlib.import_module(f"include.cycles.{signature.cycle}.features").combine
     if prefer_onnx and model_files.ONNX in names:
         return Model(signature, combine, from_onnx(folder / model_files.ONNX, threads))

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from include.core.archives import extract
+from include.core.layout import MANIFEST
 from include.ml.exceptions import InvalidInput
 
-MANIFEST = "manifest.json"
-SKOPS, ONNX, SIGNATURE, METRICS = "model.skops", "model.onnx", "signature.json", "metrics.json"
+SKOPS, ONNX = "model.skops", "model.onnx"
 CONSTANT, LINEAR = "baselines/constant.skops", "baselines/linear.skops"
 #: types beyond skops' own list that a model may be made of; none does anything when it is built
 TRUSTED = (

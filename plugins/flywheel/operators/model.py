@@ -12,7 +12,7 @@ from flywheel.operators.base import Result
 from flywheel.operators.job import JobOperator, OrderedOperator
 from include.core.documents.ledger import Entry
 from include.core.exceptions import OutputMissing
-from include.core.layout import Interval, folder_of
+from include.core.layout import MODEL_CARD_PAGE, REPORT, Interval, folder_of
 from include.core.ledger import champion_as_of
 from include.core.sagemaker.requests import Source, StepInput, StepInputs
 from include.core.sagemaker.runner import AttachedJob
@@ -83,5 +83,5 @@ class EvaluateOperator(OrderedOperator):
 
     def extra_links(self, attached: AttachedJob) -> dict[str, str]:
         """The report with its plots, and the model card."""
-        pages = {"Report": "report.html", "Model card": "model_card.html"}
+        pages = {"Report": REPORT, "Model card": MODEL_CARD_PAGE}
         return {name: object_url(self.hook, f"{attached.uri}{page}") for name, page in pages.items()}
