@@ -17,9 +17,9 @@ from include.cli.errors import StackError
 from include.core.archives import extract
 from include.core.code import archive_digest, file_digests, step_files
 from include.core.cycle import find_cycles
+from include.core.documents.manifest import KeyRecord
 from include.core.exceptions import FlywheelError, PermanentError
-from include.core.keys import digest
-from include.core.layout import Interval, Places, job_name, parse_place, split_uri
+from include.core.layout import Places, job_name, parse_place, split_uri
 from include.core.ledger import Ledger
 from include.core.sagemaker.kinds import JobKind, kind_of
 from include.core.settings import Settings
@@ -48,20 +48,20 @@ class Records:
             return self._beginning(named)
         return told["cycle"], told["key"]
 
-    def read(self, cycle: str, key: str) -> dict[str, Any]:
+    def read(self, cycle: str, key: str) -> KeyRecord:
         """The record of a key, which is what the key was made from."""
         uri = Places(self.settings.bucket, cycle).key_record(key)
-        record = read_json(self.s3, uri)
-        if digest(record) != key:
+        record = KeyRecord.from_json(read_json(self.s3, uri))
+        if record.key != key:
             raise StackError(f"{uri} is not what its key was made from: somebody changed it. Restore it.")
         return record
 
-    def job(self, record: Mapping[str, Any], key: str) -> dict[str, Any]:
+    def job(self, record: KeyRecord, key: str) -> dict[str, Any]:
         """SageMaker's description of the last job for a key, a completed one if there is any."""
-        kind = kind_of(record["step"])
-        interval, found = Interval.from_iso(record["interval"]), None
+        kind = kind_of(record.step)
+        interval, found = record.interval, None
         for generation in count(1):
-            name = job_name(record["cycle"], record["step"], interval, key, generation)
+            name = job_name(record.cycle, record.step, interval, key, generation)
             try:
                 description = self._describe(kind, name)
             except ClientError:
@@ -72,7 +72,7 @@ class Records:
             raise StackError(f"SageMaker knows no {kind.name} {name.removesuffix(f'-g{generation}')}.")
         return found
 
-    def code(self, record: Mapping[str, Any], description: Mapping[str, Any]) -> dict[str, str] | None:
+    def code(self, record: KeyRecord, description: Mapping[str, Any]) -> dict[str, str] | None:
         """Return the files of the step's code with their digests, from the job's archive; None if it is gone.
 
         Another version of the project may have other rooms: then all files of the archive are compared.
@@ -92,10 +92,10 @@ class Records:
             with tarfile.open(fileobj=io.BytesIO(body), mode="r:gz") as tar:
                 extract(tar, root)
             everything = {path for path in root.rglob("*") if path.is_file()}
-            if Places(bucket, record["cycle"]).code(archive_digest(everything, root)) != uri:
+            if Places(bucket, record.cycle).code(archive_digest(everything, root)) != uri:
                 raise StackError(f"The code archive {uri} is not the one that was recorded. Restore it.")
             try:
-                files = step_files(job_step(record["step"]), record["cycle"], root)
+                files = step_files(job_step(record.step), record.cycle, root)
             except PermanentError:
                 files = everything
             return file_digests(files, root)
@@ -145,7 +145,7 @@ def code_uri(description: Mapping[str, Any]) -> str | None:
     return None
 
 
-def recorded_code(records: Records, record: Mapping[str, Any], key: str) -> dict[str, str] | None:
+def recorded_code(records: Records, record: KeyRecord, key: str) -> dict[str, str] | None:
     """The files of a key's code, or None where its job or its archive cannot be found any more."""
     try:
         return records.code(record, records.job(record, key))

@@ -9,7 +9,8 @@ from typing import Any
 
 from include.cli.aws import client
 from include.core.cycle import Cycle
-from include.core.keys import canonical, digest, key_record
+from include.core.documents.codec import canonical, digest
+from include.core.keys import key_record
 from include.core.layout import REPLAY_INPUT, Interval, Places, split_uri
 from include.core.sagemaker.client import SageMaker
 from include.core.sagemaker.kinds import kind_of

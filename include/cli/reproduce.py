@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -17,9 +17,10 @@ from include.cli.key_records import Records, recorded_code
 from include.cli.terminal import Terminal
 from include.core.code import file_digests, step_files
 from include.core.cycle import find_cycles
+from include.core.documents.manifest import KeyRecord, Manifest, files_digest
 from include.core.exceptions import FlywheelError
 from include.core.keys import differences, differing_files, environment_digest
-from include.core.layout import MANIFEST, REPRODUCTION, Interval, Places, folder_of, job_name, split_uri
+from include.core.layout import MANIFEST, REPRODUCTION, Places, folder_of, job_name, split_uri
 from include.core.sagemaker.client import SageMaker
 from include.core.sagemaker.kinds import PROCESSING, TRAINING, JobKind
 from include.core.sagemaker.requests import ApiRequest, JobSpec, Source, processing
@@ -48,7 +49,7 @@ class Recorded:
     """A training as it was recorded."""
 
     key: str
-    record: Mapping[str, Any]
+    record: KeyRecord
     #: SageMaker's description of its job
     description: Mapping[str, Any]
 
@@ -96,8 +97,8 @@ def compare_keys(settings: Settings, terminal: Terminal, *, first: str, second: 
 def _find(records: Records, named: str) -> Recorded:
     cycle, key = records.key(named)
     record = records.read(cycle, key)
-    if record["step"] != "train":
-        raise StackError(f"{key} is the key of a {record['step']}, not of a training. Give a training's.")
+    if record.step != "train":
+        raise StackError(f"{key} is the key of a {record.step}, not of a training. Give a training's.")
     description = records.job(record, key)
     if not TRAINING.is_ok(description):
         raise StackError(f"{description['TrainingJobName']} did not complete: it left no model to compare.")
@@ -137,12 +138,10 @@ def _check(records: Records, recorded: Recorded, terminal: Terminal) -> None:
 def changed_files(s3: Any, recorded: Recorded) -> list[str]:  # noqa: ANN401 - a boto3 client
     """The files of the transform's output that are not what its manifest says, and the manifest itself."""
     place = recorded.transform_uri
-    manifest = read_json(s3, f"{place}{MANIFEST}")
-    sums = "".join(f"{file['name']} {file['sha256']}\n" for file in manifest["files"])
-    digest = hashlib.sha256(sums.encode()).hexdigest()
-    if {digest} != set(recorded.record["inputs"].values()):
+    manifest = Manifest.from_json(read_json(s3, f"{place}{MANIFEST}"))
+    if {files_digest(manifest.files)} != set(recorded.record.inputs.values()):
         return [f"{place}{MANIFEST} lists other files than were trained on"]
-    expected = {file["name"]: file["sha256"] for file in manifest["files"]}
+    expected = {file.name: file.sha256 for file in manifest.files}
     actual = {name: found for name in expected if (found := _sha256(s3, f"{place}{name}"))}
     return differing_files(expected, actual, "the manifest", place)
 
@@ -161,9 +160,9 @@ def _sha256(s3: Any, uri: str) -> str | None:  # noqa: ANN401 - a boto3 client
 
 def _notes(settings: Settings, recorded: Recorded, code: Mapping[str, str]) -> list[str]:
     """What in the project of now is otherwise than it was recorded."""
-    files = file_digests(step_files(job_step("train"), recorded.record["cycle"]))
+    files = file_digests(step_files(job_step("train"), recorded.record.cycle))
     notes = differing_files(code, files, "the record", "the project")
-    now = {**recorded.record, "environment": environment_digest(), "threads": settings.threads}
+    now = replace(recorded.record, environment=environment_digest(), threads=settings.threads)
     notes += [f"{line} (then and now)" for line in differences(recorded.record, now)]
     image = recorded.description["AlgorithmSpecification"]["TrainingImage"]
     if image != settings.image_uri:
@@ -181,8 +180,8 @@ class _Run:
         self.records, self.recorded, self.terminal = records, recorded, terminal
         self.settings = records.settings
         self.sagemaker = SageMaker(partial(client, records.settings))
-        self.cycle = find_cycles()[recorded.record["cycle"]]
-        self.interval = Interval.from_iso(recorded.record["interval"])
+        self.cycle = find_cycles()[recorded.record.cycle]
+        self.interval = recorded.record.interval
         self.name = job_name(self.cycle.name, STEP, self.interval, uuid.uuid4().hex)
         self.place = Places(self.settings.bucket, self.cycle.name).reproduction(recorded.key, self.name)
 

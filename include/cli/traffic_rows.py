@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 
 from include.cli.aws import client
 from include.cli.errors import StackError
+from include.core.documents.manifest import Manifest
 from include.core.layout import (
     MANIFEST,
     Interval,
@@ -109,8 +109,8 @@ class Prepared:
         return bool(found.get("Contents"))
 
     def _names(self, folder: str) -> Iterator[str]:
-        manifest = json.loads(self._text(MANIFEST))
-        return (file["name"] for file in manifest["files"] if file["name"].startswith(folder))
+        manifest = Manifest.from_text(self._text(MANIFEST))
+        return (file.name for file in manifest.files if file.name.startswith(folder))
 
     def _table(self, name: str, columns: list[str]) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = pq.read_table(io.BytesIO(self._bytes(name)), columns=columns).to_pylist()

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Literal
 
 from include.core.cycle import Cycle
 from include.core.documents.ledger import Entry
+from include.core.documents.manifest import KeyRecord
 from include.core.exceptions import HistoryIncomplete
 from include.core.history import OutputReader, Partition, content_digest, incomplete, step_record
-from include.core.keys import KeyRecord
 from include.core.layout import Interval, job_day, key_of, parse_job_name
 from include.core.ledger import Ledger, champion_as_of, is_concluded, last_decision
 from include.core.sagemaker.client import SageMaker
@@ -114,7 +115,7 @@ class IntervalDependencies:
         """Return the digest of the transform behind each decision; an empty one if it is gone."""
         uris = {index: decision.transform_uri for index, decision in decisions.items()}
         found = self._outputs.manifests({uri: key_of(uri) for uri in uris.values()})
-        return {index: found[uri]["digest"] if uri in found else "" for index, uri in uris.items()}
+        return {index: found[uri].digest if uri in found else "" for index, uri in uris.items()}
 
     def _evaluation(self, interval: Interval, decision: Entry, rows: str, entries: list[Entry]) -> KeyRecord:
         inputs = {"train": rows, "holdout": rows, "challenger": decision.model_uri}
@@ -138,8 +139,9 @@ class IntervalDependencies:
         kept = self._outputs.key_records(key for i, key in keys.items() if key != records[i].key)
 
         def is_same(index: int) -> bool:
-            content = {n: value for n, value in kept.get(keys[index], {}).items() if n != "forced_by"}
-            return keys[index] == records[index].key or content == records[index].content
+            record = kept.get(keys[index])
+            is_forced = record is not None and replace(record, forced_by=None) == records[index]
+            return keys[index] == records[index].key or is_forced
 
         return {index: decision for index, decision in decisions.items() if is_same(index)}
 

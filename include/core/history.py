@@ -8,24 +8,23 @@ from datetime import timedelta
 from typing import Any
 
 from include.core.cycle import Cycle, FileSource
+from include.core.documents.codec import canonical, digest
+from include.core.documents.manifest import KeyRecord, Manifest
 from include.core.exceptions import FlywheelError, HistoryIncomplete, OutputMissing
 from include.core.journal import ImmutableObjects, json_object
-from include.core.keys import KeyRecord, canonical, digest, key_record
+from include.core.keys import key_record
 from include.core.layout import MANIFEST, Interval, Places, below_step, is_s3, split_uri, training_dag
 from include.core.sagemaker.client import SageMaker
 from include.core.schedule import history
 from include.core.settings import Settings
-
-Manifest = dict[str, Any]
-
 
 # One output
 
 
 def read_manifest(hook: SageMaker, uri: str, key: str) -> Manifest | None:
     """Return the manifest of an output, or None if there is none with that key."""
-    manifest = hook.read_json(uri + MANIFEST)
-    return manifest if manifest is not None and manifest.get("key") == key else None
+    found = hook.read_json(uri + MANIFEST)
+    return Manifest.from_json(found) if found is not None and found.get("key") == key else None
 
 
 def check_output(hook: SageMaker, uri: str, key: str) -> Manifest:
@@ -37,7 +36,7 @@ def check_output(hook: SageMaker, uri: str, key: str) -> Manifest:
     if manifest is None:
         raise OutputMissing(f"{uri} has no manifest for the key {key}. Clear the task to redo it.")
     sizes = hook.sizes(uri)
-    wrong = [f["name"] for f in manifest["files"] if sizes.get(f["name"]) != f["bytes"]]
+    wrong = [file.name for file in manifest.files if sizes.get(file.name) != file.bytes]
     if wrong:
         raise OutputMissing(
             f"{uri} lacks {', '.join(wrong)}, or has them in another size than its manifest says. "
@@ -101,7 +100,7 @@ class OutputReader:
         fetches = {each: fetch_record(self._cycle, each, self._settings) for each in intervals}
         fetched = self.manifests({self._output(each, record): record.key for each, record in fetches.items()})
         cleans = {
-            each: clean_record(self._cycle, each, manifest["digest"], self._settings)
+            each: clean_record(self._cycle, each, manifest.digest, self._settings)
             for each, record in fetches.items()
             if (manifest := fetched.get(self._output(each, record))) is not None
         }
@@ -121,11 +120,13 @@ class OutputReader:
         :param keys: the key of each output by its folder
         """
         found = self._read({uri: uri + MANIFEST for uri in keys})
-        return {uri: manifest for uri, manifest in found.items() if manifest.get("key") == keys[uri]}
+        own = {uri: value for uri, value in found.items() if value.get("key") == keys[uri]}
+        return {uri: Manifest.from_json(value) for uri, value in own.items()}
 
-    def key_records(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
+    def key_records(self, keys: Iterable[str]) -> dict[str, KeyRecord]:
         """Return the records of those keys that have one."""
-        return self._read({key: self._places.key_record(key) for key in keys})
+        found = self._read({key: self._places.key_record(key) for key in keys})
+        return {key: KeyRecord.from_json(value) for key, value in found.items()}
 
     def _read(self, uris: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         """Return the JSON objects that exist among `uris`, by the same names; one folder at a time."""
@@ -200,7 +201,7 @@ def incomplete(
 
 def content_digest(partitions: Sequence[Partition]) -> str:
     """Return the digest of a list of partitions, independent of their places."""
-    return digest([[str(p.interval), p.manifest["digest"]] for p in partitions])
+    return digest([[str(p.interval), p.manifest.digest] for p in partitions])
 
 
 def put_manifest_file(hook: SageMaker, cycle: Cycle, partitions: list[Partition], settings: Settings) -> str:
@@ -212,7 +213,7 @@ def put_manifest_file(hook: SageMaker, cycle: Cycle, partitions: list[Partition]
     content: list[Mapping[str, str] | str] = [{"prefix": places.step("clean")}]
     for partition in partitions:
         folder = below_step(places.output("clean", partition.interval, partition.key))
-        names = [*(file["name"] for file in partition.manifest["files"]), MANIFEST]
+        names = [*(file.name for file in partition.manifest.files), MANIFEST]
         content.extend(f"{folder}{name}" for name in names)
     uri = places.manifest_list(digest(content))
     hook.put_once(uri, canonical(content).encode())

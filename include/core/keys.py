@@ -6,54 +6,13 @@ Two runs whose steps have the same key would compute the same bytes, so the seco
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
 
 from include.core.code import step_digest
 from include.core.cycle import Cycle
+from include.core.documents.manifest import KeyRecord
 from include.core.layout import Interval
 from include.core.settings import PROJECT, Settings
-
-
-def canonical(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    """JSON with sorted names and no blanks: equal values have equal text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def digest(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    """SHA-256 of a value's canonical JSON, 64 hex digits."""
-    return hashlib.sha256(canonical(value).encode()).hexdigest()
-
-
-@dataclass(frozen=True, kw_only=True)
-class KeyRecord:
-    """What goes into a step's key; kept as `keys/<key>.json`, so that two keys can be compared."""
-
-    step: str
-    cycle: str
-    interval: list[str]
-    #: digest of the step's code and the cycle's package
-    code: str
-    #: content digests of the inputs, by name
-    inputs: Mapping[str, str]
-    parameters: Mapping[str, str]
-    #: digest of requirements.txt
-    environment: str
-    threads: int
-    #: the task that was told to run its job again; None: anybody's
-    forced_by: str | None = None
-
-    @property
-    def content(self) -> dict[str, Any]:
-        """The record as it is kept: without `forced_by` where nobody forced the job."""
-        return {name: value for name, value in asdict(self).items() if (name, value) != ("forced_by", None)}
-
-    @property
-    def key(self) -> str:
-        """The step's key, 64 hex digits."""
-        return digest(self.content)
 
 
 def environment_digest() -> str:
@@ -75,7 +34,7 @@ def key_record(
     return KeyRecord(
         step=step,
         cycle=cycle.name,
-        interval=interval.iso,
+        interval=interval,
         code=step_digest(step, cycle.name),
         inputs=dict(inputs),
         parameters=dict(parameters),
@@ -90,7 +49,6 @@ DIGITS = 12
 #: what people call the parts of a record that are one value
 SIMPLE = {"step": "step", "cycle": "cycle", "threads": "threads", "forced_by": "forced by"}
 
-Record = Mapping[str, Any]
 #: SHA-256 of each file, by its name
 Files = Mapping[str, str]
 
@@ -112,35 +70,35 @@ def differing_files(first: Files, second: Files, one: str = "A", other: str = "B
     return found
 
 
-def differences(first: Record, second: Record, code: tuple[Files, Files] | None = None) -> list[str]:
+def differences(first: KeyRecord, second: KeyRecord, code: tuple[Files, Files] | None = None) -> list[str]:
     """What differs between two key records, a line each; none where they are the same.
 
     :param code: the files of each step's code with their digests, where both are known: the record has one
         digest for all of them
     """
     found = [
-        f"{word}: {first.get(name)} and {second.get(name)}"
+        f"{word}: {getattr(first, name)} and {getattr(second, name)}"
         for name, word in SIMPLE.items()
-        if first.get(name) != second.get(name)
+        if getattr(first, name) != getattr(second, name)
     ]
-    if first["interval"] != second["interval"]:
-        found.append(f"interval: {' to '.join(first['interval'])} and {' to '.join(second['interval'])}")
+    if first.interval != second.interval:
+        found.append(f"interval: {' to '.join(first.interval.iso)} and {' to '.join(second.interval.iso)}")
     found += _code(first, second, code)
-    found += _entries("input", first["inputs"], second["inputs"])
-    found += _entries("parameter", first["parameters"], second["parameters"])
-    if first["environment"] != second["environment"]:
+    found += _entries("input", first.inputs, second.inputs)
+    found += _entries("parameter", first.parameters, second.parameters)
+    if first.environment != second.environment:
         found.append(
-            f"requirements.txt differs: {_short(first['environment'])} and {_short(second['environment'])}"
+            f"requirements.txt differs: {_short(first.environment)} and {_short(second.environment)}"
         )
     return found
 
 
-def _code(first: Record, second: Record, code: tuple[Files, Files] | None) -> list[str]:
-    if first["code"] == second["code"]:
+def _code(first: KeyRecord, second: KeyRecord, code: tuple[Files, Files] | None) -> list[str]:
+    if first.code == second.code:
         return []
     if code and (named := differing_files(*code)):
         return [f"code: {line}" for line in named]
-    digests = f"{_short(first['code'])} and {_short(second['code'])}"
+    digests = f"{_short(first.code)} and {_short(second.code)}"
     return [f"code: {digests}; an archive of it is gone, so the files cannot be named"]
 
 

@@ -6,11 +6,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 
-from include.core.layout import MANIFEST
+from include.core.documents.manifest import Manifest, OutputFile, files_digest
+from include.core.layout import MANIFEST, Interval
 from include.steps.contract import Step
 
 #: where a row that came in can have gone to, besides the names that start with "rows_" in a step's counts
@@ -18,7 +18,7 @@ ROWS_IN = "rows_in"
 
 
 def digest(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hex."""
+    """Return the SHA-256 of a file's bytes, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -33,41 +33,40 @@ def check_balance(counts: Mapping[str, int]) -> None:
         )
 
 
-def describe(root: Path) -> list[dict[str, Any]]:
-    """Name, rows (None where it is no table), bytes and SHA-256 of each file below `root`, by name."""
+def describe(root: Path) -> tuple[OutputFile, ...]:
+    """Return the files below `root`, by name."""
     files = sorted(path for path in root.rglob("*") if path.is_file() and path.name != MANIFEST)
-    return [
-        {
-            "name": path.relative_to(root).as_posix(),
-            "rows": pq.read_metadata(path).num_rows if path.suffix == ".parquet" else None,
-            "bytes": path.stat().st_size,
-            "sha256": digest(path),
-        }
+    return tuple(
+        OutputFile(
+            name=path.relative_to(root).as_posix(),
+            rows=pq.read_metadata(path).num_rows if path.suffix == ".parquet" else None,
+            bytes=path.stat().st_size,
+            sha256=digest(path),
+        )
         for path in files
-    ]
+    )
 
 
 def write_manifest(
     step: Step, *, counts: Mapping[str, int], metrics: Mapping[str, float] | None = None
-) -> dict[str, Any]:
-    """Describe everything in the step's output directory in its `manifest.json`, and return that.
+) -> Manifest:
+    """Write `manifest.json` over everything in the step's output directory, and return it.
 
     Call it last: a directory without a manifest is incomplete.
     """
     check_balance(counts)
     files = describe(step.output)
-    sums = "".join(f"{file['name']} {file['sha256']}\n" for file in files)
-    manifest = {
-        "step": step.name,
-        "cycle": step.cycle,
-        "interval": [step.start.isoformat(), step.end.isoformat()],
-        "key": step.key,
-        "files": files,
-        "digest": hashlib.sha256(sums.encode()).hexdigest(),
-        "counts": dict(counts),
-        "metrics": dict(metrics or {}),
-    }
-    write_json(step.output / MANIFEST, manifest)
+    manifest = Manifest(
+        step=step.name,
+        cycle=step.cycle,
+        interval=Interval(step.start, step.end),
+        key=step.key,
+        files=files,
+        digest=files_digest(files),
+        counts=dict(counts),
+        metrics=dict(metrics or {}),
+    )
+    write_json(step.output / MANIFEST, manifest.as_json())
     return manifest
 
 

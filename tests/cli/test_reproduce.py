@@ -19,8 +19,10 @@ from include.cli.key_records import Records, code_uri
 from include.cli.reproduce import Recorded, _notes
 from include.core.code import archive, archive_digest, archive_files, file_digests, step_files
 from include.core.cycle import Cycle, find_cycles
+from include.core.documents.codec import canonical
 from include.core.documents.ledger import Entry
-from include.core.keys import KeyRecord, canonical, key_record
+from include.core.documents.manifest import KeyRecord
+from include.core.keys import key_record
 from include.core.layout import Interval, Places, job_name
 from include.core.sagemaker.requests import JobSpec, Source, training
 from include.core.settings import PROJECT, Settings
@@ -72,7 +74,7 @@ def transformed(service: Any, folder: Path, cycle: Cycle) -> tuple[str, str]:
     for path in output.rglob("*"):
         if path.is_file():
             put(service, uri + path.relative_to(output).as_posix(), path.read_bytes())
-    return uri, written["digest"]
+    return uri, written.digest
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +116,7 @@ def trained(service: Any, tmp_path_factory: pytest.TempPathFactory) -> Trained:
 def keep(service: Any, record: KeyRecord) -> None:
     """Write a key's record."""
     uri = f"s3://{SETTINGS.bucket}/{record.cycle}/keys/{record.key}.json"
-    put(service, uri, canonical(record.content).encode())
+    put(service, uri, canonical(record.as_json()).encode())
 
 
 @pytest.fixture(autouse=True)
@@ -175,7 +177,7 @@ def test_a_changed_code_archive_stops_it(service: Any, trained: Trained, capsys:
 def test_what_is_otherwise_in_the_project_of_now_is_named(service: Any, trained: Trained):
     """A file of the code, the threads and the image, each by its name."""
     description = service.sagemaker.describe_training_job(TrainingJobName=trained.job)
-    recorded = Recorded(key=trained.record.key, record=trained.record.content, description=description)
+    recorded = Recorded(key=trained.record.key, record=trained.record, description=description)
     code = file_digests(step_files(job_step("train"), "flights"))
     assert _notes(SETTINGS, recorded, code) == []
     changed = {**code, "include/ml/evaluation/metrics.py": "ab" * 32}

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 
+from include.core.documents.manifest import KeyRecord
 from include.core.keys import differences, differing_files
+from include.core.layout import Interval
 
 DIGEST, OTHER = "ab" * 32, "cd" * 32
-RECORD = {
-    "step": "train",
-    "cycle": "flights",
-    "interval": ["a", "b"],
-    "code": DIGEST,
-    "inputs": {"train": DIGEST},
-    "parameters": {},
-    "environment": DIGEST,
-    "threads": 2,
-}
+JANUARY = Interval(datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 2, 1, tzinfo=UTC))
+FEBRUARY = Interval(datetime(2013, 2, 1, tzinfo=UTC), datetime(2013, 3, 1, tzinfo=UTC))
+RECORD = KeyRecord(
+    step="train",
+    cycle="flights",
+    interval=JANUARY,
+    code=DIGEST,
+    inputs={"train": DIGEST},
+    parameters={},
+    environment=DIGEST,
+    threads=2,
+)
 
 
 def test_equal_records_do_not_differ():
     """There is nothing to name."""
-    assert differences(RECORD, dict(RECORD)) == []
+    assert differences(RECORD, replace(RECORD)) == []
 
 
 @pytest.mark.parametrize(
@@ -29,7 +36,10 @@ def test_equal_records_do_not_differ():
     [
         ({"step": "fetch"}, "step: train and fetch"),
         ({"cycle": "digits"}, "cycle: flights and digits"),
-        ({"interval": ["a", "c"]}, "interval: a to b and a to c"),
+        (
+            {"interval": FEBRUARY},
+            f"interval: {' to '.join(JANUARY.iso)} and {' to '.join(FEBRUARY.iso)}",
+        ),
         ({"inputs": {"train": OTHER}}, "input train: abababababab and cdcdcdcdcdcd"),
         ({"inputs": {}}, "input train: abababababab and none"),
         ({"parameters": {"limit": "1"}}, "parameter limit: none and 1"),
@@ -40,13 +50,13 @@ def test_equal_records_do_not_differ():
 )
 def test_each_difference_is_named_alone(change: dict, line: str):
     """One change in the record is one line."""
-    assert differences(RECORD, {**RECORD, **change}) == [line]
+    assert differences(RECORD, replace(RECORD, **change)) == [line]
 
 
 def test_code_that_differs_is_named_by_its_files():
     """Changed, added and removed files, where the archives are there."""
     code = ({"a.py": "1", "b.py": "1", "c.py": "1"}, {"a.py": "1", "b.py": "2", "d.py": "1"})
-    assert differences(RECORD, {**RECORD, "code": OTHER}, code) == [
+    assert differences(RECORD, replace(RECORD, code=OTHER), code) == [
         "code: b.py differs",
         "code: c.py is in A only",
         "code: d.py is in B only",
@@ -55,7 +65,7 @@ def test_code_that_differs_is_named_by_its_files():
 
 def test_code_without_its_archives_is_said_to_differ():
     """The digests tell that much, and the line says why there is no more."""
-    (line,) = differences(RECORD, {**RECORD, "code": OTHER})
+    (line,) = differences(RECORD, replace(RECORD, code=OTHER))
     assert line.startswith("code: abababababab and cdcdcdcdcdcd")
     assert "cannot be named" in line
 

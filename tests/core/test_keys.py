@@ -8,14 +8,16 @@ from datetime import UTC, datetime
 import pytest
 
 from include.core.cycle import Cycle
-from include.core.keys import KeyRecord, canonical, digest, key_record
+from include.core.documents.codec import canonical, digest
+from include.core.documents.manifest import KeyRecord
+from include.core.keys import key_record
 from include.core.layout import Interval
 from include.core.settings import Settings
 
 RECORD = KeyRecord(
     step="clean",
     cycle="flights",
-    interval=["a", "b"],
+    interval=Interval(datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 2, 1, tzinfo=UTC)),
     code="c",
     inputs={"fetch": "d"},
     parameters={"limit": "1"},
@@ -39,7 +41,7 @@ def test_a_digest_is_the_sha256_of_the_canonical_text():
     [
         {"step": "fetch"},
         {"cycle": "digits"},
-        {"interval": ["a", "c"]},
+        {"interval": Interval(datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 1, 2, tzinfo=UTC))},
         {"code": "x"},
         {"inputs": {"fetch": "x"}},
         {"inputs": {"other": "d"}},
@@ -56,8 +58,8 @@ def test_a_key_changes_with_everything_in_its_record(change: dict):
 
 def test_what_nobody_forced_says_nothing_of_force():
     """An ordinary key is made from the ordinary things."""
-    assert "forced_by" not in RECORD.content
-    assert RECORD.key == digest(RECORD.content)
+    assert "forced_by" not in RECORD.as_json()
+    assert RECORD.key == digest(RECORD.as_json())
 
 
 def test_a_record_takes_the_thread_count_from_the_settings(cycle: Cycle):

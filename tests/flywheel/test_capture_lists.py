@@ -26,6 +26,7 @@ from include.core.sagemaker.captures import (
 )
 from include.core.sagemaker.client import SageMaker
 from include.core.settings import Settings
+from tests.flywheel.watching import key_record, manifest
 
 MARCH, APRIL = (
     Interval(datetime(2013, month, 1, tzinfo=UTC), datetime(2013, month + 1, 1, tzinfo=UTC))
@@ -125,13 +126,11 @@ def watched(hook: SageMaker, installed: Settings, cycle: Cycle, put: Put) -> Lat
     """March was collected with one ground-truth file and watched."""
     put("truth/2013/03/09/08/a.jsonl")
     seen = identity(truth_files(hook, installed, cycle, MARCH))
-    put("keys/ck.json", body=json.dumps({"inputs": {"truth": seen}}).encode())
-    put("keys/mk.json", body=json.dumps({"inputs": {"collected": "content"}}).encode())
-    files = [{"name": name, "sha256": "0", "bytes": 1} for name in ("predictions.parquet", "labels.parquet")]
-    manifest = {"key": "ck", "digest": "content", "files": files}
-    put(f"collect/{MARCH}/ck/manifest.json", body=json.dumps(manifest).encode())
-    other = json.dumps({**manifest, "key": "other", "digest": "other"}).encode()
-    put(f"collect/{MARCH}/aa/manifest.json", body=other)
+    put("keys/ck.json", body=json.dumps(key_record(truth=seen).as_json()).encode())
+    put("keys/mk.json", body=json.dumps(key_record(collected="content").as_json()).encode())
+    for place, key, digest in (("ck", "ck", "content"), ("aa", "other", "other")):
+        made = manifest(key, digest, predictions=1, labels=1)
+        put(f"collect/{MARCH}/{place}/manifest.json", body=json.dumps(made.as_json()).encode())
     evidence = {"champion": {"version": "arn"}, "quality": [{"reference": {"value": 0.7}}]}
     record = {"key": "mk", "monitor_uri": "s3://", "evidence": evidence, "matured": []}
     log = MonitoringLog(hook.s3, installed.bucket, cycle.name)

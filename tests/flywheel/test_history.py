@@ -26,6 +26,7 @@ from include.core.layout import Interval, Places, split_uri
 from include.core.sagemaker.client import SageMaker
 from include.core.schedule import history
 from include.core.settings import Settings
+from tests.flywheel.watching import manifest
 
 MARCH = Interval(datetime(2013, 3, 1, tzinfo=UTC), datetime(2013, 4, 1, tzinfo=UTC))
 
@@ -45,10 +46,8 @@ class Outputs:
 
     def _write(self, step: str, interval: Interval, key: str, digest: str) -> str:
         place = Places(self.settings.bucket, self.cycle.name).output(step, interval, key)
-        files = [{"name": "flights.parquet", "rows": 1, "bytes": 4, "sha256": "0" * 64}]
         self.object(f"{place}flights.parquet", b"PAR1")
-        manifest = {"key": key, "files": files, "digest": digest, "counts": {}, "metrics": {}}
-        self.object(f"{place}manifest.json", json.dumps(manifest).encode())
+        self.object(f"{place}manifest.json", json.dumps(manifest(key, digest, flights=4).as_json()).encode())
         return place
 
     def object(self, uri: str, body: bytes) -> None:
@@ -84,7 +83,7 @@ def test_what_was_fetched_decides_which_cleaned_data_it_is(outputs: Outputs, hoo
     outputs.put(january, fetched="second")
     first = outputs.put(january, fetched="first")
     (found,) = cleaned(hook, outputs.cycle, january, outputs.settings)
-    assert found.manifest["digest"] == "cfirst"
+    assert found.manifest.digest == "cfirst"
     assert found.key in first
 
 
@@ -133,7 +132,7 @@ def test_an_output_that_is_not_whole_is_refused(outputs: Outputs, hook: SageMake
     """Its files must be there, in the size the manifest says."""
     place = outputs.put(MARCH)
     key = place.rstrip("/").rpartition("/")[2]
-    assert check_output(hook, place, key)["digest"] == "cf"
+    assert check_output(hook, place, key).digest == "cf"
     bucket, name = split_uri(f"{place}flights.parquet")
     outputs.service.s3.delete_object(Bucket=bucket, Key=name)
     if body is not None:

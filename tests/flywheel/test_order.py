@@ -26,7 +26,7 @@ from include.core.ledger import Ledger, champion_as_of, production
 from include.core.retraining.records import RetrainingRequests
 from include.core.schedule import history, starting_at
 from include.core.settings import Settings
-from tests.flywheel.watching import verdict
+from tests.flywheel.watching import manifest, verdict
 
 NEVER = timedelta()
 LONG_AGO = datetime(2013, 1, 1, tzinfo=UTC)
@@ -55,9 +55,9 @@ class World:
     def put(self, step: str, interval: Interval, key: str) -> dict[str, Any]:
         """An output with its manifest; the step's result."""
         uri = Places(self.settings.bucket, self.cycle.name).output(step, interval, key)
-        manifest = {"key": key, "files": [], "digest": f"d-{step}"}
+        body = json.dumps(manifest(key, f"d-{step}", step=step).as_json()).encode()
         place = {"Bucket": self.settings.bucket, "Key": f"{split_uri(uri)[1]}manifest.json"}
-        self.service.s3.put_object(**place, Body=json.dumps(manifest).encode())
+        self.service.s3.put_object(**place, Body=body)
         return {"uri": uri, "key": key, "digest": f"d-{step}"}
 
     def decide(self, interval: Interval, *, promote: bool = True, run: str = "run", **params: Any) -> Entry:

@@ -18,14 +18,14 @@ from flywheel.hooks.sagemaker import SageMakerHook
 from include.core.cycle import Cycle
 from include.core.dependencies import IntervalDependencies
 from include.core.documents.ledger import Entry
+from include.core.documents.manifest import KeyRecord
 from include.core.history import clean_record, cleaned, content_digest, fetch_record, step_record
-from include.core.keys import KeyRecord
 from include.core.layout import Interval, Places, split_uri
 from include.core.ledger import Ledger
 from include.core.sagemaker.client import SageMaker
 from include.core.schedule import history
 from include.core.settings import Settings
-from tests.flywheel.watching import verdict
+from tests.flywheel.watching import manifest, verdict
 
 START = datetime(2020, 1, 1, tzinfo=UTC)
 LONG_AGO = datetime(2013, 1, 1, tzinfo=UTC)
@@ -124,10 +124,9 @@ class Installation:
         objects: dict[str, Any] = {}
         for interval, record in made:
             place = self.places.output(record.step, interval, record.key)
-            manifest = {"key": record.key, "files": [], "digest": f"d-{record.step}"}
-            objects |= {f"{place}manifest.json": manifest, f"{place}data.parquet": {}}
-            objects[self.places.key_record(record.key)] = record.content
-
+            written = manifest(record.key, f"d-{record.step}", step=record.step)
+            objects |= {f"{place}manifest.json": written.as_json(), f"{place}data.parquet": {}}
+            objects[self.places.key_record(record.key)] = record.as_json()
         self._put_all(objects)
 
     def _put_all(self, objects: dict[str, Any]) -> None:

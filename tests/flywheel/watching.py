@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from include.core.documents.manifest import KeyRecord, Manifest, OutputFile
 from include.core.documents.model import Bounds, Verdict
 from include.core.layout import Interval
 
@@ -23,6 +24,35 @@ def verdict(*, promote: bool) -> Verdict:
         metric="roc_auc",
         challenger=Bounds(0.7, 0.6, 0.8),
         baselines={"constant": Bounds(0.5, 0.5, 0.5)},
+    )
+
+
+def manifest(key: str, digest: str, *, step: str = "clean", **sizes: int) -> Manifest:
+    """The manifest of an output with Parquet files of these sizes."""
+    files = [OutputFile(name=f"{name}.parquet", rows=1, bytes=of, sha256="0") for name, of in sizes.items()]
+    return Manifest(
+        step=step,
+        cycle="flights",
+        interval=month(3),
+        key=key,
+        files=tuple(files),
+        digest=digest,
+        counts={},
+        metrics={},
+    )
+
+
+def key_record(**inputs: str) -> KeyRecord:
+    """The record of a key of March."""
+    return KeyRecord(
+        step="collect",
+        cycle="flights",
+        interval=month(3),
+        code="c",
+        inputs=inputs,
+        parameters={},
+        environment="e",
+        threads=2,
     )
 
 

@@ -36,7 +36,7 @@ def test_the_digest_tells_contents_apart(tmp_path: Path):
     ):
         step = step_from("clean", TOLD, tmp_path / str(place))
         (step.output / name).write_text(text)
-        digests.append(write_manifest(step, counts=COUNTS)["digest"])
+        digests.append(write_manifest(step, counts=COUNTS).digest)
     assert digests[0] == digests[1]
     assert len(set(digests)) == 3
 

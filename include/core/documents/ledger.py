@@ -40,7 +40,7 @@ class Entry(Document):
     needs_approval: bool = False
     #: rollback: ARN of the version that was in production
     replaces: str | None = None
-    #: rollback: end of the newest data decided about when it was made; dates it among the promotions
+    #: rollback: end of the newest data decided about by then; dates it among the promotions
     effective: datetime | None = None
     #: given by the ledger, from 1
     number: int = 0

@@ -1,11 +1,12 @@
-"""What evaluate says of a model: the verdict on a challenger."""
+"""What training and evaluation say of a model: signature, verdict, evaluation, baseline for monitoring."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from include.core.documents.codec import Document
+from include.core.documents.codec import OMIT_NONE, Document
 
 
 @dataclass(frozen=True)
@@ -77,3 +78,128 @@ class Verdict(Document):
     slices: tuple[JudgedSlice, ...] = ()
     #: null where the rule was not kept
     rule: PromotionRule | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnSignature:
+    """A column that clients send."""
+
+    name: str
+    type: Literal["number", "string"]
+    #: values met in training, of a string column that has few; others are allowed
+    values: tuple[str, ...] | None = field(default=None, metadata=OMIT_NONE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSignature(Document):
+    """What a model takes and gives: `signature.json` of its archive."""
+
+    version: int
+    cycle: str
+    task: Literal["binary", "multiclass"]
+    #: the column that identifies a record; no feature
+    id_column: str
+    #: what a client sends, in the order of CSV
+    columns: tuple[ColumnSignature, ...]
+    #: labels, the positive one last where there are two
+    classes: tuple[str, ...]
+    #: [probability] from which a binary model says the positive class
+    threshold: float
+    #: what the model is given: columns and combined attributes, numbers first
+    features: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredMetric(Bounds):
+    """A metric with its 95 % bootstrap interval."""
+
+    standard_deviation: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrationBin:
+    """Rows of about the same score."""
+
+    #: [rows] rows in the bin
+    rows: int
+    #: [probability] their mean score
+    score: float
+    #: [share] how many of them the score was right about
+    share: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation(Document):
+    """What evaluate measured: `evaluation.json`, beside the metrics in the registry's own schema."""
+
+    #: [rows] size of the holdout
+    rows: int
+    #: every metric of every model
+    models: Mapping[str, Mapping[str, MeasuredMetric]]
+    #: the challenger's paired gain, by metric and rival
+    gain: Mapping[str, Mapping[str, Bounds]]
+    #: `column`, `value`, `rows` and the challenger's metric of each slice
+    slices: tuple[Mapping[str, Any], ...]
+    #: of the challenger
+    calibration: tuple[CalibrationBin, ...]
+    #: of every model
+    calibrations: Mapping[str, tuple[CalibrationBin, ...]]
+    #: by how much the metric falls when a column is shuffled
+    importance: Mapping[str, float]
+    #: the registry's schema of two classes
+    binary_classification_metrics: Mapping[str, Any] | None = field(default=None, metadata=OMIT_NONE)
+    #: the registry's schema of several classes
+    multiclass_classification_metrics: Mapping[str, Any] | None = field(default=None, metadata=OMIT_NONE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Histogram:
+    """How the holdout's answers are spread."""
+
+    kind: Literal["number", "text"]
+    #: [rows] in each bucket or of each value
+    counts: tuple[int, ...]
+    #: of a number: the bounds of the buckets
+    edges: tuple[float, ...] | None = field(default=None, metadata=OMIT_NONE)
+    #: of a text: the values
+    values: tuple[str, ...] | None = field(default=None, metadata=OMIT_NONE)
+    #: of rows in one block; null where rows are independent
+    correlation: float | None = None
+    #: by which the number of rows is divided
+    design_effect: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """The map from scores to probabilities."""
+
+    kind: Literal["beta"]
+    #: weight of log(score)
+    a: float
+    #: weight of -log(1 - score)
+    b: float
+    #: constant
+    c: float
+    #: the three weights, fitted to resampled rows
+    draws: tuple[tuple[float, ...], ...]
+    #: [rows] that the map was fitted to
+    rows: int
+    #: blocks of event time among them; null where rows are independent
+    clusters: int | None
+    #: [probability] mean gap between probability and share, out of fold
+    calibration_error: Bounds
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonitoringBaseline(Document):
+    """What evaluate leaves for those who monitor its model: `monitoring.json`."""
+
+    version: int
+    #: [rows] size of the holdout
+    rows: int
+    #: by how much the metric falls when a column is shuffled
+    importance: Mapping[str, float]
+    #: how the answers are spread
+    predictions: Histogram
+    #: null where the holdout holds too little to fit one
+    calibration: Calibration | None

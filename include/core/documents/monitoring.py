@@ -1,13 +1,310 @@
-"""What monitoring keeps: the request for retraining."""
+"""What monitoring finds, decides and asks for: evidence, watch record, decision about retraining, request."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from include.core.documents.codec import Document
+from include.core.documents.codec import OMIT_NONE, Document
+from include.core.documents.model import Bounds
 from include.core.layout import Interval
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchedChampion:
+    """The version that a window is held against."""
+
+    #: ARN of the model package
+    version: str | None
+    #: end of the data it was trained on
+    data_end: datetime | None
+    #: the output of its evaluate
+    evaluation_uri: str | None = field(default=None, metadata=OMIT_NONE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """Something broken upstream."""
+
+    #: empty where it is the whole window
+    feature: str
+    #: Model Monitor's name of the check
+    check: str
+    description: str | None = field(default=None, metadata=OMIT_NONE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictionShift:
+    """How far the answers have moved."""
+
+    #: [0 to 1] Kolmogorov-Smirnov distance or total variation
+    distance: float | None
+    is_drifted: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictionDrift(PredictionShift):
+    """How far the answers have moved, and by which test."""
+
+    test: str
+    p_value: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureShift(PredictionShift):
+    """How far one feature has moved."""
+
+    name: str
+    #: [share] of the model's importance; null for a combined attribute
+    importance: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureDrift(FeatureShift):
+    """How far one feature has moved, and by which test."""
+
+    test: str
+    #: corrected for the number of features
+    p_value: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeparabilityShift:
+    """Whether a classifier tells the window's rows from the training rows."""
+
+    #: [0 to 1] area under its curve
+    value: float | None
+    #: [0 to 1] the lower bound must exceed it to alarm
+    limit: float | None
+    is_drifted: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Separability(SeparabilityShift):
+    """Whether a classifier tells the window's rows from the training rows, and by what."""
+
+    #: [0 to 1] lower bound
+    low: float | None
+    #: [0 to 1] upper bound
+    high: float | None
+    #: by how much the area falls without a feature, by its name
+    features: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowQuality:
+    """How good the answers were, by the labels known at a cut-off."""
+
+    cutoff: datetime
+    metric: str
+    #: [rows] answers with a known label
+    judged: int
+    #: [share] of the answers
+    coverage: float | None
+    value: float | None
+    #: lower bound of the 95 % interval
+    low: float | None
+    #: upper bound of the 95 % interval
+    high: float | None
+    #: what the champion's own evaluation promised
+    reference: Bounds | None
+    #: whether it is surely worse than the reference
+    is_worse: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaturedQuality(WindowQuality):
+    """The quality of an earlier window by labels that came late."""
+
+    window: Interval
+    #: key of the monitor that watched it
+    monitor_key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class QualityEstimate:
+    """What the answers are worth by their scores, without labels."""
+
+    method: str
+    metric: str
+    value: float | None
+    low: float | None
+    high: float | None
+    #: [share] estimated
+    accuracy: float | None
+    #: [share] estimated, for two classes
+    positive_share: float | None
+    #: [rows] answers
+    rows: int
+    calibration_error: float | None
+    calibration_error_low: float | None
+    calibration_error_high: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FacetValues:
+    """A group of records."""
+
+    column: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FacetBias:
+    """One metric of bias for a declared group of records."""
+
+    facet: FacetValues
+    #: SageMaker Clarify's name
+    metric: str
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SliceScore:
+    """The metric on the rows of one slice."""
+
+    column: str
+    value: str
+    #: [rows] judged
+    rows: int
+    metric: str
+    score: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alarm:
+    """Whether the window asks for retraining, by what was known at its end."""
+
+    is_alarm: bool
+    reasons: tuple[str, ...]
+    #: why a window with reasons gives no alarm, or null
+    held_back: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence(Document):
+    """What monitor found in one window: `evidence.json`."""
+
+    version: int
+    window: Interval
+    #: [rows] in the window
+    rows: int
+    champion: WatchedChampion
+    broken: tuple[Fault, ...]
+    #: by importance times distance, the greatest first
+    features: tuple[FeatureDrift, ...]
+    #: null where it is not asked for or cannot be told
+    separability: Separability | None
+    predictions: PredictionDrift | None
+    #: one for each cut-off at which labels had changed
+    quality: tuple[WindowQuality, ...]
+    #: the same for answers given online, where there are any beside the batch's
+    online: tuple[WindowQuality, ...] = ()
+    #: null where the champion's evaluation left no calibration
+    estimate: QualityEstimate | None = None
+    bias: tuple[FacetBias, ...] = ()
+    slices: tuple[SliceScore, ...] = ()
+    alarm: Alarm
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchRecord(Document):
+    """What was found in a window: `<cycle>/watch/<window>/<key of monitor>.json`."""
+
+    #: key of monitor
+    key: str
+    #: the output of monitor
+    monitor_uri: str
+    evidence: Evidence
+    #: earlier windows by labels that came late
+    matured: tuple[MaturedQuality, ...]
+    #: when it was written; of several for one window the latest counts
+    at: datetime
+    #: dag_id and run_id of the run that wrote it
+    by: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrainingRule:
+    """The cycle's rule for retraining, as it was when the decision was made."""
+
+    #: alarms that make retraining due
+    alarms: int
+    #: windows that are looked at
+    windows: int
+    #: labels that must have become known since the champion's data
+    minimum_new_labels: int
+    #: trainings in the budget's period
+    budget: int
+    #: [s] after the champion's data
+    cool_down_s: float
+    #: [s] over which trainings are counted
+    budget_period_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlarmCount:
+    """How many of the last windows alarmed."""
+
+    watched: int
+    alarmed: int
+    needed: int
+    of: int
+    #: windows without a record
+    missing: tuple[str, ...]
+    #: windows whose alarms do not count
+    held_back: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowFinding:
+    """What one window contributed to a decision."""
+
+    #: URI of the watch record
+    record: str
+    is_alarm: bool
+    why: str
+    #: as known when the decided window ended
+    quality: WindowQuality | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Emission:
+    """Whether a decision leads to a request."""
+
+    is_emitted: bool
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrainingDecision(Document):
+    """Whether retraining is due: `<cycle>/watch/<window>/decisions/<digest>.json`."""
+
+    window: Interval
+    due: bool
+    #: one for each alarm
+    reasons: tuple[str, ...]
+    #: why it is not due
+    against: tuple[str, ...]
+    rule: RetrainingRule
+    alarms: AlarmCount
+    champion: WatchedChampion
+    #: [labels] known since the champion's data
+    new_labels: int
+    #: trainings decided in the budget's period
+    trainings_in_period: int
+    #: the newest complete training interval
+    train_interval: Interval | None
+    #: by window
+    evidence: Mapping[str, WindowFinding]
+    emission: Emission
+    #: when it was written; of several for one window the latest counts
+    at: datetime
+    #: dag_id and run_id of the run that decided
+    by: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from include.core.cycle import Cycle
-from include.core.history import Manifest
-from include.core.keys import canonical, digest
+from include.core.documents.codec import canonical, digest
+from include.core.documents.manifest import KeyRecord, Manifest
 from include.core.layout import LABELS, MANIFEST, PLAN, PREDICTIONS, Interval, Places, below_step
 from include.core.retraining.records import MonitoringLog, Snapshot
 from include.core.sagemaker.captures import File, files_by_hour, identity, truth_files
@@ -58,26 +58,26 @@ class LateLabels:
         manifest = self._collected(window, self._inputs(key).get("collected"))
         if manifest is None:
             return None
-        seen = self._inputs(manifest["key"]).get("truth", identity([]))
+        seen = self._inputs(manifest.key).get("truth", identity([]))
         if seen == identity(truth_files(self.hook, self.settings, self.cycle, window)):
             return None
         references = [entry["reference"] for entry in evidence["quality"]]
-        place = below_step(self._places.output("collect", window, manifest["key"]))
+        place = below_step(self._places.output("collect", window, manifest.key))
         return LateWindow(window, key, place, references[0] if references else None, _files(place, manifest))
 
-    def _inputs(self, key: str) -> dict[str, str]:
+    def _inputs(self, key: str) -> Mapping[str, str]:
         """Return the inputs of a job, by the record of its key."""
-        record = self.hook.read_json(self._places.key_record(key)) or {}
-        return dict(record.get("inputs", {}))
+        record = self.hook.read_json(self._places.key_record(key))
+        return KeyRecord.from_json(record).inputs if record else {}
 
     def _collected(self, window: Interval, content: str | None) -> Manifest | None:
         """Return the manifest of a collect of the window with that content; of equal ones any."""
         place = self._places.outputs("collect", window)
         for name in sorted(self.hook.sizes(place)):
             if name.endswith(f"/{MANIFEST}"):
-                manifest = self.hook.read_json(place + name)
-                if manifest is not None and manifest["digest"] == content:
-                    return manifest
+                found = self.hook.read_json(place + name)
+                if found is not None and found["digest"] == content:
+                    return Manifest.from_json(found)
         return None
 
     def truth(self, window: Interval, late: Iterable[Interval]) -> list[File]:
@@ -106,5 +106,5 @@ class LateLabels:
 
 
 def _files(place: str, manifest: Manifest) -> tuple[File, ...]:
-    files = {file["name"]: file for file in manifest["files"]}
-    return tuple(File(place + name, files[name]["sha256"], files[name]["bytes"]) for name in READ)
+    files = {file.name: file for file in manifest.files}
+    return tuple(File(place + name, files[name].sha256, files[name].bytes) for name in READ)

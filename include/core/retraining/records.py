@@ -12,10 +12,10 @@ from functools import partial
 from itertools import count
 from typing import Any, Protocol
 
+from include.core.documents.codec import digest
 from include.core.documents.monitoring import RetrainingRequest
 from include.core.exceptions import FlywheelError
 from include.core.journal import ImmutableObjects, Journal, json_object, write_new
-from include.core.keys import digest
 from include.core.layout import Interval, Places, join_uri, split_uri
 from include.core.retraining.rule import Finding, Json
 

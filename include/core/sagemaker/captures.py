@@ -9,8 +9,8 @@ from itertools import islice
 from typing import Any
 
 from include.core.cycle import Cycle
+from include.core.documents.codec import canonical, digest
 from include.core.exceptions import FlywheelError
-from include.core.keys import canonical, digest
 from include.core.layout import Interval, Places, hour_folder, parse_place, split_uri
 from include.core.sagemaker.client import SageMaker
 from include.core.sagemaker.requests import Source, StepInput

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from include.core.keys import digest
+from include.core.documents.codec import digest
 from include.core.layout import Interval, job_name
 from include.core.sagemaker.client import SageMaker
 from include.core.sagemaker.kinds import ENDPOINT

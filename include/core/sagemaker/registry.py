@@ -10,6 +10,8 @@ import json
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from include.core.documents.manifest import KeyRecord
+
 Approval = Literal["Approved", "Rejected"]
 CARD_STATUS = {"Approved": "Approved", "Rejected": "Archived"}
 #: CustomerMetadataProperties take no longer value
@@ -74,10 +76,10 @@ def model_card(content: dict[str, Any], approval: Approval) -> dict[str, str]:
     return {"ModelCardContent": text, "ModelCardStatus": CARD_STATUS[approval]}
 
 
-def lineage(record: dict[str, Any] | None, step: str) -> dict[str, str]:
+def lineage(record: KeyRecord | None, step: str) -> dict[str, str]:
     """Return the digests that went into a step's key, from the key's record."""
     if not record:
         return {}
-    inputs = {f"{step}_input_{name}": str(digest) for name, digest in record["inputs"].items()}
-    found = {f"{step}_code": record["code"], f"{step}_requirements": record["environment"], **inputs}
+    inputs = {f"{step}_input_{name}": digest for name, digest in record.inputs.items()}
+    found = {f"{step}_code": record.code, f"{step}_requirements": record.environment, **inputs}
     return {name: text for name, text in found.items() if len(text) <= VALUE_LIMIT}

@@ -17,9 +17,10 @@ from typing import Any
 
 from include.core.code import archive, archive_digest, archive_files
 from include.core.cycle import Cycle
+from include.core.documents.codec import canonical
+from include.core.documents.manifest import KeyRecord
 from include.core.exceptions import JobTimedOut, OutputMissing
-from include.core.keys import KeyRecord, canonical
-from include.core.layout import Interval, Places
+from include.core.layout import Places
 from include.core.sagemaker.client import SageMaker, error_code
 from include.core.sagemaker.kinds import JobKind, judge_job
 from include.core.sagemaker.requests import ApiRequest, JobSpec
@@ -285,14 +286,14 @@ def put_code(sagemaker: SageMaker, bucket: str, cycle: str) -> str:
 
 def prepare_job(sagemaker: SageMaker, cycle: Cycle, record: KeyRecord, settings: Settings) -> JobSpec:
     """Put the code and the key's record of a job into S3, and return what its request is made from."""
-    places, interval = Places(settings.bucket, cycle.name), Interval.from_iso(record.interval)
-    sagemaker.put_once(places.key_record(record.key), canonical(record.content).encode())
+    places = Places(settings.bucket, cycle.name)
+    sagemaker.put_once(places.key_record(record.key), canonical(record.as_json()).encode())
     return JobSpec(
         step=record.step,
         cycle=cycle,
-        interval=interval,
+        interval=record.interval,
         key=record.key,
         code_uri=put_code(sagemaker, settings.bucket, cycle.name),
-        output_uri=places.output(record.step, interval, record.key),
+        output_uri=places.output(record.step, record.interval, record.key),
         settings=settings,
     )

@@ -75,7 +75,7 @@ class JobOperator(CycleOperator):
         :raises OutputMissing: its output is not, or no longer, there
         """
         manifest = check_output(self.hook, attached.uri, attached.key)
-        return {name: manifest[name] for name in ("digest", "counts", "metrics")}
+        return {"digest": manifest.digest, "counts": dict(manifest.counts), "metrics": dict(manifest.metrics)}
 
     def extra_links(self, attached: AttachedJob) -> dict[str, str]:  # noqa: ARG002 - for the steps that have some
         """Return links beside those to the outputs and the log."""

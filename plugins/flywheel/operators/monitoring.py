@@ -13,9 +13,9 @@ from flywheel.links import ReportLink, cycle_page, object_url
 from flywheel.operators.base import CycleOperator, Result
 from flywheel.operators.job import JobOperator, TableOperator
 from flywheel.operators.serving import ServingOperator
+from include.core.documents.codec import canonical, digest
 from include.core.documents.ledger import Entry
 from include.core.exceptions import NoChampion, OutputMissing
-from include.core.keys import canonical, digest
 from include.core.layout import (
     COVERAGE,
     DISTRIBUTIONS,

@@ -13,6 +13,7 @@ from airflow.sdk import Context
 from flywheel.links import ModelCardLink, ReportLink, cycle_page, object_url, version_page
 from flywheel.operators.base import CycleOperator, Result
 from include.core.documents.ledger import Entry
+from include.core.documents.manifest import KeyRecord
 from include.core.documents.model import Verdict
 from include.core.exceptions import OutputMissing
 from include.core.layout import EVALUATION, MODEL_CARD, MODEL_CARD_PAGE, REPORT, Interval
@@ -158,10 +159,11 @@ class RegisterOperator(CycleOperator):
         told = {"interval_start": start, "interval_end": end, "run_id": decision.by["run_id"]}
         for step in ("transform", "train", "evaluate"):
             key = self.result_of(context, step)["key"]
-            record = self.hook.read_json(self.places.key_record(key))
+            found = self.hook.read_json(self.places.key_record(key))
+            record = KeyRecord.from_json(found) if found else None
             told |= {f"{step}_key": key, **lineage(record, step)}
             if step == "transform" and record:
-                told["known_until"] = record["parameters"].get("known-until", end)
+                told["known_until"] = record.parameters.get("known-until", end)
         return told
 
 

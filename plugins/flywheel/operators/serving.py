@@ -16,9 +16,9 @@ from flywheel.operators.base import CycleOperator, Result, task_digest
 from flywheel.triggers.job import JobEndedTrigger
 from flywheel.triggers.rollout import BakeTrigger
 from include.core.cycle import Rollout
+from include.core.documents.codec import canonical, digest
 from include.core.documents.ledger import Entry
 from include.core.exceptions import DeploymentFailed, JobTimedOut, PermanentError
-from include.core.keys import canonical, digest
 from include.core.layout import Interval, Places, job_name
 from include.core.ledger import production
 from include.core.sagemaker.client import SageMaker

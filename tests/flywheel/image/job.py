@@ -24,6 +24,7 @@ content = b"42"
 files = [{"name": "data.txt", "rows": None, "bytes": len(content), "sha256": "0" * 64}]
 counts = {"rows_in": 1, "rows_out": 1, "rows_quarantined": 0, "rows_duplicate": 0}
 manifest = {"key": told["--key"], "files": files, "digest": "d" * 64, "counts": counts, "metrics": {"m": 1}}
+manifest |= {"step": "probe", "cycle": told["--cycle"], "interval": [told["--start"], told["--end"]]}
 if told["--do"] != "forget":
     (output / "manifest.json").write_text(json.dumps(manifest))
 print("rows_in=1 rows_out=1")

@@ -14,6 +14,7 @@ from include.core.cycle import Cycle
 from include.core.exceptions import HistoryIncomplete, OutputMissing
 from include.core.layout import Interval, Places, split_uri
 from include.core.settings import Settings
+from tests.flywheel.watching import manifest
 
 MARCH = Interval(datetime(2013, 3, 1, tzinfo=UTC), datetime(2013, 4, 1, tzinfo=UTC))
 
@@ -22,8 +23,8 @@ MARCH = Interval(datetime(2013, 3, 1, tzinfo=UTC), datetime(2013, 4, 1, tzinfo=U
 def context(service: Any, installed: Settings, attempt: Any) -> Any:
     """March's run after its clean; no other month was ever cleaned."""
     uri = Places(installed.bucket, "flights").output("clean", MARCH, "k")
-    manifest = {"key": "k", "files": [{"name": "a.parquet", "bytes": 4}], "digest": "d"}
-    for name, body in (("a.parquet", b"PAR1"), ("manifest.json", json.dumps(manifest).encode())):
+    written = json.dumps(manifest("k", "d", a=4).as_json()).encode()
+    for name, body in (("a.parquet", b"PAR1"), ("manifest.json", written)):
         service.s3.put_object(Bucket=installed.bucket, Key=split_uri(uri)[1] + name, Body=body)
     context = attempt(task_id="prepare")
     context.results["clean"] = {"uri": uri, "key": "k", "digest": "d"}

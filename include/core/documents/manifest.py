@@ -1,0 +1,72 @@
+"""The manifest of a step's output, and the record of what went into its key."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from include.core.documents.codec import OMIT_NONE, Document, digest
+from include.core.layout import Interval
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputFile:
+    """One file of an output."""
+
+    #: path below the output's folder
+    name: str
+    #: [rows] null for a file that is no Parquet table
+    rows: int | None
+    #: [bytes] size
+    bytes: int
+    sha256: str
+
+
+def files_digest(files: Iterable[OutputFile]) -> str:
+    """Return the digest of an output's content, over the names and digests of its files."""
+    sums = "".join(f"{file.name} {file.sha256}\n" for file in files)
+    return hashlib.sha256(sums.encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest(Document):
+    """What a processing job wrote: `manifest.json`, its last file."""
+
+    step: str
+    cycle: str
+    interval: Interval
+    #: the step's key
+    key: str
+    files: tuple[OutputFile, ...]
+    #: SHA-256 over the sorted names and digests of the files; a later step's key takes it in
+    digest: str
+    #: [rows] rows_in is the sum of all the others
+    counts: Mapping[str, int]
+    #: what the step measured
+    metrics: Mapping[str, float | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyRecord(Document):
+    """What goes into a step's key: `<cycle>/keys/<key>.json`, so that two keys can be compared."""
+
+    step: str
+    cycle: str
+    interval: Interval
+    #: digest of the step's code and the cycle's package
+    code: str
+    #: content digests of the inputs, by name
+    inputs: Mapping[str, str]
+    #: the step's own parameters, by name
+    parameters: Mapping[str, str]
+    #: digest of requirements.txt
+    environment: str
+    threads: int
+    #: `<dag>/<run>/<clearing>` of the task that forced its job; missing without one
+    forced_by: str | None = field(default=None, metadata=OMIT_NONE)
+
+    @property
+    def key(self) -> str:
+        """Return the step's key, 64 hex digits."""
+        return digest(self.as_json())

@@ -1,0 +1,118 @@
+"""The documents as a whole: their page, their schemas, and what the first version wrote."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from include.core.documents.codec import Document, canonical
+from include.core.documents.ledger import Entry
+from include.core.documents.manifest import KeyRecord, Manifest
+from include.core.documents.model import Evaluation, ModelSignature, MonitoringBaseline, Verdict
+from include.core.documents.monitoring import Evidence, RetrainingDecision, WatchRecord
+from include.core.documents.reports import Coverage, ReplayInput, ReportInput
+from include.core.documents.schema import schema
+from tools.documents import EVERY, PAGE, example, page
+
+STATE = Path(__file__).parents[2] / "state/version-1/sagemaker.tar.xz"
+#: what the documents of the fixture are, by their keys below the cycle's
+KINDS: dict[str, type[Document]] = {
+    r"ledger/\d+\.json": Entry,
+    r"keys/\w+\.json": KeyRecord,
+    r"\w+/[\d_-]+/\w+/manifest\.json": Manifest,
+    r"evaluate/.*/verdict\.json": Verdict,
+    r"evaluate/.*/evaluation\.json": Evaluation,
+    r"evaluate/.*/monitoring\.json": MonitoringBaseline,
+    r"monitor/.*/evidence\.json": Evidence,
+    r"collect/.*/coverage\.json": Coverage,
+    r"watch/[\d_-]+/\w+\.json": WatchRecord,
+    r"watch/[\d_-]+/decisions/\w+\.json": RetrainingDecision,
+    r"stories/.*\.json": ReportInput,
+    r"replays/.*\.json": ReplayInput,
+    r"train/.*/signature\.json": ModelSignature,
+}
+
+
+def members(archive: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
+    """Yield the files of an archive with their content, and those of a model inside it."""
+    for member in archive:
+        file = archive.extractfile(member) if member.isfile() else None
+        if file is None:
+            continue
+        content = file.read()
+        yield member.name, content
+        if member.name.endswith("model.tar.gz"):
+            with tarfile.open(fileobj=io.BytesIO(content)) as model:
+                yield from ((f"{member.name}/{name}", inner) for name, inner in members(model))
+
+
+@pytest.fixture(scope="module")
+def kept() -> list[tuple[type[Document], str, Any]]:
+    """Return every document of the fixture with its kind and its key."""
+    found = []
+    with tarfile.open(STATE) as archive:
+        for name, content in members(archive):
+            below = re.sub(r"^(\./)?s3/flywheel/digits/", "", name)
+            kind = next((each for shape, each in KINDS.items() if re.fullmatch(shape, below)), None)
+            if kind is not None:
+                found.append((kind, below, json.loads(content)))
+    return found
+
+
+def test_every_kind_is_in_the_state_of_version_1(kept: list[tuple[type[Document], str, Any]]):
+    """The fixture holds one of each that its run wrote."""
+    assert {kind for kind, _, _ in kept} == set(KINDS.values())
+
+
+def test_what_version_1_wrote_is_read_and_written_alike(kept: list[tuple[type[Document], str, Any]]):
+    """Digests are over what is written: a document that is read and written keeps its canonical JSON."""
+    changed = [
+        name for kind, name, value in kept if canonical(kind.from_json(value).as_json()) != canonical(value)
+    ]
+    assert changed == []
+
+
+def test_what_version_1_wrote_fits_the_schemas(kept: list[tuple[type[Document], str, Any]]):
+    """The schemas tell other programs what is there."""
+    wrong = [
+        (name, error.message)
+        for kind, name, value in kept
+        for error in Draft202012Validator(schema(kind)).iter_errors(value)
+    ]
+    assert wrong == []
+
+
+def test_the_key_of_version_1_follows_from_its_record(kept: list[tuple[type[Document], str, Any]]):
+    """A record that is read has the key that names it."""
+    records = [
+        (Path(name).stem, KeyRecord.from_json(value).key) for kind, name, value in kept if kind is KeyRecord
+    ]
+    assert records == [(stem, stem) for stem, _ in records]
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_an_example_fits_its_schema_and_its_type(kind: type[Document]):
+    """The page's examples are documents."""
+    value = example(kind, "")
+    Draft202012Validator.check_schema(schema(kind))
+    assert list(Draft202012Validator(schema(kind)).iter_errors(value)) == []
+    assert kind.from_json(value).as_json() == value
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_a_schema_refuses_what_the_type_refuses(kind: type[Document]):
+    """A document without a required field is none."""
+    assert list(Draft202012Validator(schema(kind)).iter_errors({}))
+
+
+def test_the_page_is_what_the_documents_are():
+    """`python tools/documents.py` writes it anew."""
+    assert PAGE.read_text(encoding="utf-8") == page()
