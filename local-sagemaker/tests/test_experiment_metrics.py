@@ -18,7 +18,7 @@ from local_sagemaker.services.sagemaker.experiment_metrics import added
 BEGIN = 1_700_000_040
 
 
-def test_a_summary_is_that_of_all_values():
+def test_a_summary_is_that_of_all_values() -> None:
     """Brought up to date value by value, also where the values are far from zero."""
     values = [1e6 + one for one in (0.5, -2.0, 7.25, 0.0)]
     found = reduce(lambda summary, pair: added(summary, pair[1], pair[0]), enumerate(values), None)
@@ -28,7 +28,7 @@ def test_a_summary_is_that_of_all_values():
     assert found["StdDev"] == pytest.approx(statistics.pstdev(values))
 
 
-def test_a_late_value_is_not_the_last():
+def test_a_late_value_is_not_the_last() -> None:
     """The last value is the newest by its own time."""
     assert added(added(None, 1.0, 20.0), 2.0, 10.0)["Last"] == 1.0
 
@@ -47,7 +47,7 @@ def put(client: Any, *points: tuple[float, int, float]) -> Any:
     return client.batch_put_metrics(TrialComponentName="fit", MetricData=data)
 
 
-def test_metrics_are_read_by_step_and_by_time(sagemaker: Any):
+def test_metrics_are_read_by_step_and_by_time(sagemaker: Any) -> None:
     """After a restart as before; what is no number is refused by its index; a deleted component has none."""
     metrics, client = sagemaker.client("sagemaker-metrics"), sagemaker.sagemaker
     arn = client.create_trial_component(TrialComponentName="fit")["TrialComponentArn"]
@@ -75,7 +75,7 @@ def test_metrics_are_read_by_step_and_by_time(sagemaker: Any):
     assert result["MetricValues"] == []
 
 
-def test_a_role_may_do_everything(sagemaker: Any):
+def test_a_role_may_do_everything(sagemaker: Any) -> None:
     """Clients that ask beforehand are told so, for each action and resource."""
     asked = {
         "ActionNames": ["s3:PutObject", "sagemaker:CreateModel"],

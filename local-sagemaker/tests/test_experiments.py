@@ -32,7 +32,7 @@ def names(summaries: list[dict[str, Any]], noun: str) -> list[str]:
     return [one[f"{noun}Name"] for one in summaries]
 
 
-def test_trials_and_components_are_found_by_what_they_belong_to(client: Any):
+def test_trials_and_components_are_found_by_what_they_belong_to(client: Any) -> None:
     """By experiment, by trial, by component."""
     listed = client.list_trials(ExperimentName="delays", SortBy="Name", SortOrder="Ascending")
     assert names(listed["TrialSummaries"], "Trial") == ["t1", "t2"]
@@ -43,7 +43,7 @@ def test_trials_and_components_are_found_by_what_they_belong_to(client: Any):
     assert names(client.list_experiments(MaxResults=1)["ExperimentSummaries"], "Experiment") == ["delays"]
 
 
-def test_components_are_searched_by_what_they_belong_to(client: Any):
+def test_components_are_searched_by_what_they_belong_to(client: Any) -> None:
     """As the SDKs' analytics do; a component that was taken out is not found any more."""
     client.create_trial_component(TrialComponentName="stray")
     described = client.describe_trial_component(TrialComponentName="stray")
@@ -61,7 +61,7 @@ def test_components_are_searched_by_what_they_belong_to(client: Any):
     assert found("delays") == []
 
 
-def test_a_component_is_completed(client: Any, sagemaker: Any):
+def test_a_component_is_completed(client: Any, sagemaker: Any) -> None:
     """Parameters and artifacts are added and taken away; a restart changes nothing."""
     client.update_trial_component(
         TrialComponentName="fit",
@@ -80,7 +80,7 @@ def test_a_component_is_completed(client: Any, sagemaker: Any):
     assert result["TrialComponent"]["TrialComponentName"] == "fit"
 
 
-def test_what_has_parts_is_not_deleted(client: Any):
+def test_what_has_parts_is_not_deleted(client: Any) -> None:
     """From the component up, each can go when nothing holds it."""
     for call, words in (
         (lambda: client.delete_experiment(ExperimentName="delays"), "still has trials"),

@@ -28,7 +28,7 @@ def statistics(client: Any, **asked: Any) -> dict[str, Any]:
     return found
 
 
-def test_points_are_kept_through_a_restart(sagemaker: Any):
+def test_points_are_kept_through_a_restart(sagemaker: Any) -> None:
     """Values, values with counts, and statistic sets add up."""
     client = sagemaker.client("cloudwatch")
     client.put_metric_data(
@@ -44,7 +44,7 @@ def test_points_are_kept_through_a_restart(sagemaker: Any):
     assert [point[name] for name in ("SampleCount", "Sum", "Minimum", "Maximum")] == [7, 21, 0.5, 9.5]
 
 
-def test_metric_data_and_percentiles_are_answered(sagemaker: Any):
+def test_metric_data_and_percentiles_are_answered(sagemaker: Any) -> None:
     """By GetMetricData, in the order of time."""
     client = sagemaker.client("cloudwatch")
     now = datetime.now(UTC).replace(second=0, microsecond=0)
@@ -78,7 +78,9 @@ def test_metric_data_and_percentiles_are_answered(sagemaker: Any):
         ),
     ],
 )
-def test_what_is_no_point_is_refused(sagemaker: Any, namespace: str, datum: dict[str, Any], code: str):
+def test_what_is_no_point_is_refused(
+    sagemaker: Any, namespace: str, datum: dict[str, Any], code: str
+) -> None:
     """With CloudWatch's codes, and nothing of the request is kept."""
     client = sagemaker.client("cloudwatch")
     good = {"MetricName": "good", "Value": 1.0}

@@ -42,13 +42,13 @@ def version(path: Path):
         return connection.execute("PRAGMA user_version").fetchone()[0]
 
 
-def test_released_steps_stay_as_they_are():
+def test_released_steps_stay_as_they_are() -> None:
     """A changed step would leave old databases without the change: add a step; pin it with a release."""
     found = [hashlib.sha256(" ".join(step.split()).encode()).hexdigest() for step in STEPS]
     assert found[: len(RELEASED)] == RELEASED
 
 
-def test_an_older_database_is_brought_forward_with_its_data(tmp_path: Path):
+def test_an_older_database_is_brought_forward_with_its_data(tmp_path: Path) -> None:
     """Each step that is missing is run once, and the database as it was is kept beside it."""
     path = tmp_path / "store.sqlite"
     at(path, FIRST)
@@ -60,7 +60,7 @@ def test_an_older_database_is_brought_forward_with_its_data(tmp_path: Path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["store.sqlite", "store.sqlite.schema-1"]
 
 
-def test_a_step_that_fails_leaves_the_database_as_it_was(tmp_path: Path):
+def test_a_step_that_fails_leaves_the_database_as_it_was(tmp_path: Path) -> None:
     """Nothing of it is kept, the message names the step, and the steps before it stand."""
     path = tmp_path / "store.sqlite"
     at(path, FIRST)
@@ -77,7 +77,7 @@ def test_a_step_that_fails_leaves_the_database_as_it_was(tmp_path: Path):
     assert version(path) == 3
 
 
-def test_a_database_of_a_newer_program_is_refused(tmp_path: Path):
+def test_a_database_of_a_newer_program_is_refused(tmp_path: Path) -> None:
     """Going back must not damage what the newer one wrote: the file stays byte for byte."""
     path = tmp_path / "store.sqlite"
     Store(path).close()
@@ -89,7 +89,7 @@ def test_a_database_of_a_newer_program_is_refused(tmp_path: Path):
     assert path.read_bytes() == before
 
 
-def test_the_service_says_so_and_does_not_start(tmp_path: Path):
+def test_the_service_says_so_and_does_not_start(tmp_path: Path) -> None:
     """One line instead of a traceback, and the exit code of wrong usage."""
     path = tmp_path / "sagemaker.sqlite"
     with closing(opened(path)) as connection:
@@ -100,7 +100,7 @@ def test_the_service_says_so_and_does_not_start(tmp_path: Path):
     assert f"Cannot open {path}: it has schema 99" in ended.stderr
 
 
-def test_a_database_that_cannot_be_copied_is_not_migrated(tmp_path: Path):
+def test_a_database_that_cannot_be_copied_is_not_migrated(tmp_path: Path) -> None:
     """Here a folder is in the copy's way; the message says what was to be done, and that nothing was."""
     path = tmp_path / "store.sqlite"
     at(path, FIRST)
@@ -111,13 +111,13 @@ def test_a_database_that_cannot_be_copied_is_not_migrated(tmp_path: Path):
 
 
 @pytest.mark.parametrize("text", ["-- migration 2\nA;", "-- migration 1\nA;\n-- migration 1\nB;"])
-def test_steps_are_numbered_from_one(text: str):
+def test_steps_are_numbered_from_one(text: str) -> None:
     """Two people who add a step at the same time must see it."""
     with pytest.raises(ValueError, match="next number"):
         blocks(text)
 
 
-def test_pipelines_of_before_versions_have_their_first(tmp_path: Path):
+def test_pipelines_of_before_versions_have_their_first(tmp_path: Path) -> None:
     """Their definition becomes version 1, created when they were."""
     path = tmp_path / "store.sqlite"
     at(path, *STEPS[:3])

@@ -32,7 +32,7 @@ def register(registry: Any, **request: Any):
     return registry.create_model_package(**given)["ModelPackageArn"]
 
 
-def test_versions_are_numbered_within_their_group(registry: Any):
+def test_versions_are_numbered_within_their_group(registry: Any) -> None:
     """Numbers rise, and one that was deleted is not given again."""
     first, second = register(registry), register(registry)
     assert first == "arn:aws:sagemaker:us-east-1:000000000000:model-package/flights/1"
@@ -41,14 +41,14 @@ def test_versions_are_numbered_within_their_group(registry: Any):
     assert register(registry) == first[:-1] + "3"
 
 
-def test_a_request_that_is_repeated_makes_one_version(registry: Any):
+def test_a_request_that_is_repeated_makes_one_version(registry: Any) -> None:
     """The client's token tells a repetition from a second request."""
     arns = {register(registry, ClientToken="one"), register(registry, ClientToken="one")}
     assert len(arns) == 1
     assert len(registry.list_model_packages(ModelPackageGroupName="flights")["ModelPackageSummaryList"]) == 1
 
 
-def test_a_version_keeps_its_evidence(registry: Any):
+def test_a_version_keeps_its_evidence(registry: Any) -> None:
     """Metrics and properties come back as they were given."""
     metrics = {
         "ModelQuality": {
@@ -64,7 +64,7 @@ def test_a_version_keeps_its_evidence(registry: Any):
     assert found["ModelApprovalStatus"] == "PendingManualApproval"
 
 
-def test_a_version_is_approved_by_an_update(registry: Any):
+def test_a_version_is_approved_by_an_update(registry: Any) -> None:
     """Approval, its description and the properties change; the rest stays."""
     arn = register(registry, CustomerMetadataProperties={"a": "1", "b": "2"})
     registry.update_model_package(
@@ -80,7 +80,7 @@ def test_a_version_is_approved_by_an_update(registry: Any):
     assert found["InferenceSpecification"] == SPECIFICATION
 
 
-def test_versions_are_listed_by_approval(registry: Any):
+def test_versions_are_listed_by_approval(registry: Any) -> None:
     """The newest approved version of a group is one request away."""
     arns = [register(registry, ModelApprovalStatus=status) for status in ("Approved", "Rejected", "Approved")]
     found = registry.list_model_packages(
@@ -93,7 +93,7 @@ def test_versions_are_listed_by_approval(registry: Any):
     assert [item["ModelPackageArn"] for item in rest["ModelPackageSummaryList"]] == [arns[0]]
 
 
-def test_a_group_is_found_by_name_and_arn_and_made_once(registry: Any):
+def test_a_group_is_found_by_name_and_arn_and_made_once(registry: Any) -> None:
     """The message of the second creation is the one that clients match."""
     for name in ("flights", GROUP):
         found = registry.describe_model_package_group(ModelPackageGroupName=name)
@@ -105,7 +105,7 @@ def test_a_group_is_found_by_name_and_arn_and_made_once(registry: Any):
     assert listed["ModelPackageGroupName"] == "flights"
 
 
-def test_a_group_with_versions_is_not_deleted(registry: Any):
+def test_a_group_with_versions_is_not_deleted(registry: Any) -> None:
     """Only an empty group goes."""
     arn = register(registry)
     with pytest.raises(registry.exceptions.ConflictException, match="still contains"):
@@ -116,13 +116,13 @@ def test_a_group_with_versions_is_not_deleted(registry: Any):
         register(registry)
 
 
-def test_a_version_belongs_to_a_group(registry: Any):
+def test_a_version_belongs_to_a_group(registry: Any) -> None:
     """Unversioned packages are refused by name."""
     with pytest.raises(ClientError, match="ModelPackageGroupName is missing"):
         registry.create_model_package(InferenceSpecification=SPECIFICATION, ModelPackageName="alone")
 
 
-def test_a_model_is_made_described_listed_and_deleted(registry: Any):
+def test_a_model_is_made_described_listed_and_deleted(registry: Any) -> None:
     """A model's whole life."""
     container = {"Image": "model:local", "ModelDataUrl": "s3://lab/m.tar.gz", "Environment": {"A": "1"}}
     arn = registry.create_model(ModelName="m", PrimaryContainer=container)["ModelArn"]
@@ -137,7 +137,7 @@ def test_a_model_is_made_described_listed_and_deleted(registry: Any):
     assert caught.value.response["Error"]["Code"] == "ValidationException"
 
 
-def test_a_model_can_be_made_of_a_version(registry: Any):
+def test_a_model_can_be_made_of_a_version(registry: Any) -> None:
     """Image and data come from the package."""
     arn = register(registry)
     registry.create_model(ModelName="v", PrimaryContainer={"ModelPackageName": arn})
@@ -148,7 +148,7 @@ def test_a_model_can_be_made_of_a_version(registry: Any):
     }
 
 
-def test_tags_are_added_changed_and_taken_away(registry: Any):
+def test_tags_are_added_changed_and_taken_away(registry: Any) -> None:
     """Tags given at the creation and after it are the same tags; they go with their resource."""
     arn = register(registry, Tags=[{"Key": "a", "Value": "1"}])
     registry.add_tags(ResourceArn=arn, Tags=[{"Key": "a", "Value": "2"}, {"Key": "b", "Value": ""}])
@@ -163,7 +163,7 @@ def test_tags_are_added_changed_and_taken_away(registry: Any):
         registry.list_tags(ResourceArn=arn)
 
 
-def test_a_resource_has_at_most_fifty_tags(registry: Any):
+def test_a_resource_has_at_most_fifty_tags(registry: Any) -> None:
     """The limit of AWS."""
     tags = [{"Key": f"k{number}", "Value": "v"} for number in range(50)]
     registry.add_tags(ResourceArn=GROUP, Tags=tags)
@@ -171,7 +171,7 @@ def test_a_resource_has_at_most_fifty_tags(registry: Any):
         registry.add_tags(ResourceArn=GROUP, Tags=[{"Key": "one-more", "Value": "v"}])
 
 
-def test_the_registry_survives_a_restart(registry: Any, sagemaker: Any):
+def test_the_registry_survives_a_restart(registry: Any, sagemaker: Any) -> None:
     """A killed service forgets nothing it has answered."""
     arn = register(registry, ModelApprovalStatus="Approved")
     sagemaker.restart()

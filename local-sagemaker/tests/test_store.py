@@ -29,7 +29,7 @@ def resource(name: str, created: float = 1.0, **members: Any):
     return Resource(**{**given, "document": {}, **members})
 
 
-def test_a_resource_comes_back_as_it_was(store: Store):
+def test_a_resource_comes_back_as_it_was(store: Store) -> None:
     """Documents keep datetimes, nesting and letters of all kinds."""
     document = {"at": datetime(2026, 1, 2, 3, 4, 5, 678000, UTC), "list": [1, 2.5, None, {"ü": "東京"}]}
     kept = resource("a", document=document, state={"phase": "queued"}, status="InProgress", parent="p")
@@ -39,7 +39,7 @@ def test_a_resource_comes_back_as_it_was(store: Store):
     assert store.get("thing", "b") is None
 
 
-def test_a_name_is_taken_once(store: Store):
+def test_a_name_is_taken_once(store: Store) -> None:
     """The second insert changes nothing, its tags included."""
     store.insert(resource("a"), {"k": "1"})
     with pytest.raises(TakenError, match="thing a"):
@@ -48,7 +48,7 @@ def test_a_name_is_taken_once(store: Store):
     assert store.tags("arn:a") == {"k": "1"}
 
 
-def test_of_many_inserts_at_once_one_wins(store: Store):
+def test_of_many_inserts_at_once_one_wins(store: Store) -> None:
     """The database decides, not the order of the threads."""
     outcomes = []
 
@@ -67,7 +67,7 @@ def test_of_many_inserts_at_once_one_wins(store: Store):
     assert [store.get("thing", "a").document["number"]] == outcomes
 
 
-def test_changes_at_once_are_all_counted(store: Store):
+def test_changes_at_once_are_all_counted(store: Store) -> None:
     """A change reads and writes in one transaction."""
     store.insert(resource("a", state={"count": 0}))
 
@@ -85,7 +85,7 @@ def test_changes_at_once_are_all_counted(store: Store):
     assert store.get("thing", "a").state == {"count": 80}
 
 
-def test_a_change_that_raises_leaves_the_resource_as_it_was(store: Store):
+def test_a_change_that_raises_leaves_the_resource_as_it_was(store: Store) -> None:
     """And the store stays usable."""
     store.insert(resource("a"))
 
@@ -99,7 +99,7 @@ def test_a_change_that_raises_leaves_the_resource_as_it_was(store: Store):
     assert store.get("thing", "a") == resource("a")
 
 
-def test_what_was_kept_is_there_after_another_start(tmp_path: Path):
+def test_what_was_kept_is_there_after_another_start(tmp_path: Path) -> None:
     """The file is all there is."""
     path = tmp_path / "store.sqlite"
     first = Store(path)
@@ -110,7 +110,7 @@ def test_what_was_kept_is_there_after_another_start(tmp_path: Path):
     second.close()
 
 
-def test_deletion_takes_the_tags_along(store: Store):
+def test_deletion_takes_the_tags_along(store: Store) -> None:
     """A new resource of the same name begins without them."""
     store.insert(resource("a"), {"k": "v"})
     assert store.delete("thing", "a")
@@ -121,7 +121,7 @@ def test_deletion_takes_the_tags_along(store: Store):
 
 @pytest.mark.parametrize("is_descending", [False, True])
 @pytest.mark.parametrize("sort_by", ["name", "created", "modified", "status"])
-def test_pages_hold_every_resource_once_in_order(store: Store, sort_by: str, *, is_descending: bool):
+def test_pages_hold_every_resource_once_in_order(store: Store, sort_by: str, *, is_descending: bool) -> None:
     """Equal values are told apart by name, so that no page repeats or leaves out one."""
     for number in range(7):
         store.insert(
@@ -141,7 +141,7 @@ def test_pages_hold_every_resource_once_in_order(store: Store, sort_by: str, *, 
     assert keys == sorted(keys, reverse=is_descending)
 
 
-def test_filters_are_joined(store: Store):
+def test_filters_are_joined(store: Store) -> None:
     """Every bound narrows; bounds of time are exclusive; letters' case does not matter."""
     for number in range(5):
         store.insert(resource(f"Name-{number}", created=float(number), parent="p" if number < 4 else ""))
@@ -150,7 +150,7 @@ def test_filters_are_joined(store: Store):
     assert store.search("thing", Query(name_contains="%")) == []
 
 
-def test_what_is_changed_together_is_kept_together(store: Store):
+def test_what_is_changed_together_is_kept_together(store: Store) -> None:
     """Or not at all, however deep it lies."""
     store.insert(resource("a"))
 
@@ -170,7 +170,7 @@ def test_what_is_changed_together_is_kept_together(store: Store):
     assert (store.get("thing", "a").status, store.get("thing", "b").name) == ("changed", "b")
 
 
-def test_names_are_found_by_their_beginning(store: Store):
+def test_names_are_found_by_their_beginning(store: Store) -> None:
     """Letter by letter: no sign of it means anything else."""
     for name in ("ab", "a_b", "A_b", "b"):
         store.insert(resource(name))
@@ -178,7 +178,7 @@ def test_names_are_found_by_their_beginning(store: Store):
     assert [one.name for one in found] == ["a_b"]
 
 
-def test_members_are_picked(store: Store):
+def test_members_are_picked(store: Store) -> None:
     """Those that are asked for, of whatever type; None where there is none; nothing if none is asked for."""
     at = datetime(2026, 1, 2, tzinfo=UTC)
     store.insert(resource("a", document={"at": at, 'odd "name".x': [1, {"b": None}], "left": 1}), {"k": "v"})
@@ -189,7 +189,7 @@ def test_members_are_picked(store: Store):
     assert store.tags_of_kind("thing") == {"arn:a": {"k": "v"}}
 
 
-def test_every_list_is_answered_in_its_order(store: Store):
+def test_every_list_is_answered_in_its_order(store: Store) -> None:
     """Whatever index answers it: by status, by parent, by both, sorted by anything, page by page."""
     for number in range(12):
         made = resource(f"n{number % 5}{number}", created=float(number % 4), status="ab"[number % 2])

@@ -81,7 +81,7 @@ def outputs(service: Any, name: str) -> dict[str, str]:
     }
 
 
-def test_every_file_gets_its_output_in_order(service: Any):
+def test_every_file_gets_its_output_in_order(service: Any) -> None:
     """Outputs mirror the inputs' places; every record has its line, in the order of the records."""
     put(service, a="x,1\nyy,2\n", sub__b="zzz,3")
     described, found = run(service, "mirror")
@@ -91,7 +91,7 @@ def test_every_file_gets_its_output_in_order(service: Any):
     assert found == {"a.out": "3,x\n4,yy\n", "sub/b.out": "5,zzz\n"}
 
 
-def test_ids_are_held_back_and_joined_to_the_answers(service: Any):
+def test_ids_are_held_back_and_joined_to_the_answers(service: Any) -> None:
     """InputFilter, JoinSource and OutputFilter together: the usual way to score records with ids."""
     put(service, a="id-1,x,1\nid-2,yy,2\n")
     _, found = run(
@@ -102,7 +102,7 @@ def test_ids_are_held_back_and_joined_to_the_answers(service: Any):
     assert found == {"a.out": "id-1,x,3\nid-2,yy,4\n"}
 
 
-def test_json_lines_are_joined(service: Any):
+def test_json_lines_are_joined(service: Any) -> None:
     """A JSON object gets its answer as SageMakerOutput."""
     put(service, a='{"id": 1, "x": [1, 2]}\n{"id": 2, "x": []}\n')
     _, found = run(
@@ -122,7 +122,7 @@ def test_json_lines_are_joined(service: Any):
     ]
 
 
-def test_gzip_input_is_unpacked(service: Any):
+def test_gzip_input_is_unpacked(service: Any) -> None:
     """Compressed input gives plain output under the input's name."""
     put(service, **{"a.gz": gzip.compress(b"x,1\n")})
     _, found = run(service, "packed", TransformInput={"CompressionType": "Gzip"})
@@ -130,7 +130,7 @@ def test_gzip_input_is_unpacked(service: Any):
     assert found == {"a.gz.out": "3,x\n"}
 
 
-def test_a_whole_file_is_one_request(service: Any):
+def test_a_whole_file_is_one_request(service: Any) -> None:
     """Without SplitType a file is sent as it is, and its answer kept as it is."""
     put(service, a="x,1\nyy,2\n")
     _, found = run(
@@ -139,7 +139,7 @@ def test_a_whole_file_is_one_request(service: Any):
     assert found == {"a.out": "3,x\n4,yy\n"}
 
 
-def test_a_manifest_names_the_inputs(service: Any):
+def test_a_manifest_names_the_inputs(service: Any) -> None:
     """Only what the manifest lists is transformed, under its relative name."""
     put(service, a="x,1\n", b="y,1\n")
     manifest = json.dumps([{"prefix": "s3://in-data/batch/"}, "b"])
@@ -150,7 +150,7 @@ def test_a_manifest_names_the_inputs(service: Any):
     assert found == {"b.out": "3,y\n"}
 
 
-def test_a_bad_record_costs_its_file_alone(service: Any):
+def test_a_bad_record_costs_its_file_alone(service: Any) -> None:
     """The file with the record the model refuses has no output, the others have, and the job is Failed."""
     put(service, good="x,1\n", poor="x,1\nbad\n")
     described, found = run(service, "partly", BatchStrategy="SingleRecord")
@@ -172,7 +172,7 @@ def test_a_bad_record_costs_its_file_alone(service: Any):
 )
 def test_input_that_cannot_be_sent_says_why(
     service: Any, content: bytes | str, more: dict[str, Any], words: str
-):
+) -> None:
     """Each fault of an input file is the job's FailureReason."""
     put(service, a=content)
     described, found = run(service, "refused", **more)
@@ -182,7 +182,7 @@ def test_input_that_cannot_be_sent_says_why(
     assert found == {}
 
 
-def test_no_input_at_all_fails(service: Any):
+def test_no_input_at_all_fails(service: Any) -> None:
     """A prefix without objects is a mistake of the request."""
     described, _ = run(service, "nothing")
 
@@ -190,7 +190,7 @@ def test_no_input_at_all_fails(service: Any):
     assert "s3://in-data/batch/" in described["FailureReason"]
 
 
-def test_the_container_is_told_and_asked_how_to_be_sent(service: Any):
+def test_the_container_is_told_and_asked_how_to_be_sent(service: Any) -> None:
     """The request's settings beat the container's own; what is not said is not in its environment."""
     told = json.dumps({"MaxConcurrentTransforms": 3, "BatchStrategy": "SINGLE_RECORD", "MaxPayloadInMB": 2})
     make_model(service, "picky", {"PARAMETERS": told})
@@ -204,7 +204,7 @@ def test_the_container_is_told_and_asked_how_to_be_sent(service: Any):
     assert "SAGEMAKER_BATCH_STRATEGY" not in environment
 
 
-def test_many_records_stay_in_order_over_several_instances(service: Any):
+def test_many_records_stay_in_order_over_several_instances(service: Any) -> None:
     """Concurrency of requests and instances changes nothing in the output."""
     rows = [f"{number}" for number in range(50_000)]
     put(service, a="\n".join(rows))
@@ -231,14 +231,16 @@ def test_many_records_stay_in_order_over_several_instances(service: Any):
         ),
     ],
 )
-def test_a_request_that_cannot_work_is_refused_at_once(service: Any, more: dict[str, Any], words: str):
+def test_a_request_that_cannot_work_is_refused_at_once(
+    service: Any, more: dict[str, Any], words: str
+) -> None:
     """Nothing is queued that is bound to fail."""
     with pytest.raises(ClientError, match=words) as caught:
         begin(service, "never", **more)
     assert caught.value.response["Error"]["Code"] == "ValidationException"
 
 
-def test_names_and_missing_things_are_answered_as_awss(service: Any):
+def test_names_and_missing_things_are_answered_as_awss(service: Any) -> None:
     """A taken name is ResourceInUse; a missing job and a missing model are ValidationException."""
     put(service, a="x,1\n")
     run(service, "taken")
@@ -254,7 +256,7 @@ def test_names_and_missing_things_are_answered_as_awss(service: Any):
     assert [job["TransformJobName"] for job in listed] == ["taken"]
 
 
-def test_a_model_that_does_not_start_fails_the_job(service: Any):
+def test_a_model_that_does_not_start_fails_the_job(service: Any) -> None:
     """The reason has the container's exit and the log its last words."""
     make_model(service, "broken", {"CRASH": "no such feature: wind"})
     put(service, a="x,1\n")
@@ -265,7 +267,7 @@ def test_a_model_that_does_not_start_fails_the_job(service: Any):
     assert "did not pass the ping health check" in described["FailureReason"]
 
 
-def test_a_stopped_job_keeps_nothing(service: Any):
+def test_a_stopped_job_keeps_nothing(service: Any) -> None:
     """Stopping ends the model's process too, and is no success."""
     make_model(service, "slow", {"SLOW": "60"})
     put(service, a="x,1\n")
@@ -281,7 +283,7 @@ def test_a_stopped_job_keeps_nothing(service: Any):
         service.sagemaker.stop_transform_job(TransformJobName="halt")
 
 
-def test_a_job_survives_the_service(service: Any):
+def test_a_job_survives_the_service(service: Any) -> None:
     """Killed while a job runs and started again, the service ends the job once, with whole outputs."""
     make_model(service, "steady", {"SLOW": "0.4"})
     put(service, **{f"part-{number}": f"x{number},1\n" for number in range(8)})
@@ -297,7 +299,7 @@ def test_a_job_survives_the_service(service: Any):
     assert outputs(service, "endure") == {f"part-{number}.out": f"4,x{number}\n" for number in range(8)}
 
 
-def test_what_was_transformed_is_captured_by_name(service: Any):
+def test_what_was_transformed_is_captured_by_name(service: Any) -> None:
     """Input and output lists name the objects of files that were transformed, by the hour of the job."""
     put(service, a="x,1\n", sub__b="zzz,3\n", bad="status 400 no\n")
     described, _ = run(service, "listed", DataCaptureConfig={"DestinationS3Uri": "s3://out-data/c/"})
@@ -311,7 +313,7 @@ def test_what_was_transformed_is_captured_by_name(service: Any):
     }
 
 
-def test_without_a_capture_config_nothing_is_captured(service: Any):
+def test_without_a_capture_config_nothing_is_captured(service: Any) -> None:
     """Only the outputs are there."""
     put(service, a="x,1\n")
     run(service, "quiet")

@@ -23,7 +23,7 @@ def processing(content_type: str, accept: str | None = None, **given_: str) -> D
 
 
 @given(RECORDS, st.sampled_from([b"\n", b"\r\n"]), st.sampled_from([b"", b"\n"]))
-def test_lines_are_the_records_in_their_order(records: list[bytes], end: bytes, last: bytes):
+def test_lines_are_the_records_in_their_order(records: list[bytes], end: bytes, last: bytes) -> None:
     """Whatever the line's end, and with or without a last one, the records come back."""
     data = end.join(records) + last
 
@@ -33,7 +33,7 @@ def test_lines_are_the_records_in_their_order(records: list[bytes], end: bytes, 
 @given(RECORDS, st.integers(20, 64), st.sampled_from(["MultiRecord", "SingleRecord"]))
 def test_batches_keep_every_record_once_in_order_within_the_limit(
     records: list[bytes], limit: int, strategy: str
-):
+) -> None:
     """No record is lost, doubled or moved, and no request exceeds the limit."""
     made = list(iter_batches(records, is_multi=strategy == "MultiRecord", limit_bytes=limit))
 
@@ -45,14 +45,14 @@ def test_batches_keep_every_record_once_in_order_within_the_limit(
 
 
 @given(RECORDS, st.integers(20, 64))
-def test_batches_are_as_full_as_can_be(records: list[bytes], limit: int):
+def test_batches_are_as_full_as_can_be(records: list[bytes], limit: int) -> None:
     """Two neighbouring requests would not have fitted into one by their next record."""
     made = list(iter_batches(records, is_multi=True, limit_bytes=limit))
 
     assert all(len(one.body) + 1 + len(other.records[0]) > limit for one, other in pairwise(made))
 
 
-def test_a_record_of_just_the_limit_fits_and_one_more_byte_does_not():
+def test_a_record_of_just_the_limit_fits_and_one_more_byte_does_not() -> None:
     """The limit is the record's own bytes, whatever ends its line."""
     assert list(iter_lines(io.BytesIO(b"x" * 10 + b"\r\n"), 10)) == [b"x" * 10]
     with pytest.raises(RecordError, match="larger than MaxPayloadInMB"):
@@ -63,12 +63,12 @@ def test_a_record_of_just_the_limit_fits_and_one_more_byte_does_not():
 
 
 @given(st.lists(CELLS, min_size=2, max_size=6))
-def test_a_csv_row_survives_being_parsed_and_written(row: list[str]):
+def test_a_csv_row_survives_being_parsed_and_written(row: list[str]) -> None:
     """Quotes and commas in cells are kept."""
     assert row == parse(dump(row, "csv"), "csv")
 
 
-def test_a_csv_join_is_input_columns_then_output_columns():
+def test_a_csv_join_is_input_columns_then_output_columns() -> None:
     """The id that InputFilter held back from the model stands beside its answer."""
     process = processing(
         "text/csv", "text/csv", InputFilter="$[1:]", JoinSource="Input", OutputFilter="$[0,-2,-1]"
@@ -82,7 +82,7 @@ def test_a_csv_join_is_input_columns_then_output_columns():
     ]
 
 
-def test_a_json_join_adds_sagemaker_output():
+def test_a_json_join_adds_sagemaker_output() -> None:
     """An object gets the key SageMakerOutput; anything else becomes SageMakerInput beside it."""
     process = processing("application/jsonlines", JoinSource="Input", OutputFilter="$")
 
@@ -91,7 +91,7 @@ def test_a_json_join_adds_sagemaker_output():
     ) == [b'{"id":1,"SageMakerOutput":{"score":0.5}}', b'{"SageMakerInput":[1,2],"SageMakerOutput":3}']
 
 
-def test_a_single_json_answer_may_span_lines():
+def test_a_single_json_answer_may_span_lines() -> None:
     """A pretty-printed JSON document is one answer."""
     process = processing("application/json", "application/json", OutputFilter="$.score")
 
@@ -115,7 +115,7 @@ def test_a_single_json_answer_may_span_lines():
 )
 def test_an_answer_that_cannot_be_worked_with_says_why(
     process: DataProcessing, records: list[bytes], body: bytes, words: str
-):
+) -> None:
     """Each fault of an answer is named, with what to do."""
     with pytest.raises(ValueError, match=words):
         process.output_records(records, body, None)
@@ -132,6 +132,8 @@ def test_an_answer_that_cannot_be_worked_with_says_why(
         ([b"{}"], b"", "None", b"{}"),
     ],
 )
-def test_answers_are_assembled(records: list[bytes] | None, body: bytes, assemble_with: str, expected: bytes):
+def test_answers_are_assembled(
+    records: list[bytes] | None, body: bytes, assemble_with: str, expected: bytes
+) -> None:
     """AssembleWith=Line ends each answer's last line; without it the bytes stay what they are."""
     assert expected == assemble(records, body, by_line=assemble_with == "Line")

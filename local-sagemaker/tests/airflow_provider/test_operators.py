@@ -99,7 +99,7 @@ WAYS = pytest.mark.parametrize("deferrable", [False, True], ids=["waits", "defer
 
 
 @WAYS
-def test_a_training_job_runs(lab: Lab, deferrable: bool):  # noqa: FBT001 (a parameter of the test)
+def test_a_training_job_runs(lab: Lab, deferrable: bool) -> None:  # noqa: FBT001 (a parameter of the test)
     """The description comes back, and the sensor sees the end."""
     name = f"train-{deferrable}"
     found = run("SageMakerTrainingOperator", config=training(name), check_interval=1, deferrable=deferrable)
@@ -108,7 +108,7 @@ def test_a_training_job_runs(lab: Lab, deferrable: bool):  # noqa: FBT001 (a par
     assert lab.trained(name)["TrainingJobStatus"] == "Completed"
 
 
-def test_a_failed_training_job_fails_the_task():
+def test_a_failed_training_job_fails_the_task() -> None:
     """With the container's reason."""
     config = training("bad", "echo the reason > /opt/ml/output/failure; exit 1")
     with pytest.raises(Exception, match="the reason"):
@@ -116,7 +116,7 @@ def test_a_failed_training_job_fails_the_task():
 
 
 @WAYS
-def test_a_processing_job_runs(deferrable: bool):  # noqa: FBT001 (a parameter of the test)
+def test_a_processing_job_runs(deferrable: bool) -> None:  # noqa: FBT001 (a parameter of the test)
     """By its name, which the operator first looks for."""
     config = {
         "ProcessingJobName": f"process-{deferrable}",
@@ -136,7 +136,7 @@ def test_a_processing_job_runs(deferrable: bool):  # noqa: FBT001 (a parameter o
 
 
 @WAYS
-def test_a_tuning_job_runs(deferrable: bool):  # noqa: FBT001 (a parameter of the test)
+def test_a_tuning_job_runs(deferrable: bool) -> None:  # noqa: FBT001 (a parameter of the test)
     """On real training jobs."""
     name = f"tune-{deferrable}"
     definition = training("", "echo loss=0.5")
@@ -158,7 +158,7 @@ def test_a_tuning_job_runs(deferrable: bool):  # noqa: FBT001 (a parameter of th
 
 
 @WAYS
-def test_a_batch_transform_runs_with_its_model(lab: Lab, deferrable: bool):  # noqa: FBT001 (a parameter)
+def test_a_batch_transform_runs_with_its_model(lab: Lab, deferrable: bool) -> None:  # noqa: FBT001 (a parameter)
     """Model and job from one configuration."""
     name = f"score-{deferrable}"
     config = {
@@ -178,7 +178,7 @@ def test_a_batch_transform_runs_with_its_model(lab: Lab, deferrable: bool):  # n
 
 
 @WAYS
-def test_an_endpoint_is_deployed_and_updated(lab: Lab, deferrable: bool):  # noqa: FBT001 (a parameter)
+def test_an_endpoint_is_deployed_and_updated(lab: Lab, deferrable: bool) -> None:  # noqa: FBT001 (a parameter)
     """`create` of an endpoint that is there becomes an update."""
     name = f"live-{deferrable}"
     run(
@@ -202,7 +202,7 @@ def test_an_endpoint_is_deployed_and_updated(lab: Lab, deferrable: bool):  # noq
 
 
 @WAYS
-def test_a_pipeline_is_started_and_waited_for(lab: Lab, deferrable: bool):  # noqa: FBT001 (a parameter)
+def test_a_pipeline_is_started_and_waited_for(lab: Lab, deferrable: bool) -> None:  # noqa: FBT001 (a parameter)
     """Then one is stopped in the middle."""
     step = {
         "Name": "Process",
@@ -230,7 +230,7 @@ def test_a_pipeline_is_started_and_waited_for(lab: Lab, deferrable: bool):  # no
     assert found["PipelineExecutionStatus"] == "Stopped"
 
 
-def test_a_version_is_registered_and_an_experiment_created(lab: Lab):
+def test_a_version_is_registered_and_an_experiment_created(lab: Lab) -> None:
     """The registry's and the experiments' operators."""
     arn = run(
         "SageMakerRegisterModelVersionOperator",
@@ -243,7 +243,7 @@ def test_a_version_is_registered_and_an_experiment_created(lab: Lab):
     assert lab.sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "team", "Value": "air"}]
 
 
-def test_a_model_is_deleted(lab: Lab):
+def test_a_model_is_deleted(lab: Lab) -> None:
     """And not there afterwards."""
     lab.sagemaker.create_model(ModelName="gone", PrimaryContainer=CONTAINER, ExecutionRoleArn=ROLE)
     run("SageMakerDeleteModelOperator", config={"ModelName": "gone"})
@@ -251,7 +251,7 @@ def test_a_model_is_deleted(lab: Lab):
     assert names == []
 
 
-def test_an_endpoint_configuration_is_created(lab: Lab):
+def test_an_endpoint_configuration_is_created(lab: Lab) -> None:
     """By the operator that does just that."""
     lab.sagemaker.create_model(ModelName="configured", PrimaryContainer=CONTAINER, ExecutionRoleArn=ROLE)
     variant = serving.variant("configured")
@@ -262,7 +262,7 @@ def test_an_endpoint_configuration_is_created(lab: Lab):
     assert found["EndpointConfig"]["ProductionVariants"][0]["ModelName"] == "configured"
 
 
-def test_a_notebook_instance_goes_through_its_states(lab: Lab):
+def test_a_notebook_instance_goes_through_its_states(lab: Lab) -> None:
     """Created and waited for, stopped, started, stopped and deleted: a real server each time."""
     name = {"instance_name": "desk"}
 
@@ -283,7 +283,7 @@ def test_a_notebook_instance_goes_through_its_states(lab: Lab):
     assert lab.sagemaker.list_notebook_instances()["NotebookInstances"] == []
 
 
-def test_automl_is_refused_by_name():
+def test_automl_is_refused_by_name() -> None:
     """What the service does not do is told, not pretended."""
     with pytest.raises(Exception, match="does not emulate sagemaker CreateAutoMLJob"):
         run(

@@ -108,7 +108,7 @@ def basic(key: str, secret: str) -> str:
 @pytest.mark.parametrize(
     ("name", "expected"), [*zip(SERVICES, ("", "", "ValidationError", ""), strict=True)], ids=SERVICES
 )
-def test_the_right_key_is_answered(service: Any, name: str, expected: str):
+def test_the_right_key_is_answered(service: Any, name: str, expected: str) -> None:
     """By every protocol; an endpoint that is missing is told to those who may know."""
     assert code(client(service, name), name) == expected
 
@@ -116,7 +116,7 @@ def test_the_right_key_is_answered(service: Any, name: str, expected: str):
 @pytest.mark.parametrize(
     ("name", "expected"), [*zip(SERVICES, (*UNKNOWN, "InvalidClientTokenId"), strict=True)], ids=SERVICES
 )
-def test_an_unknown_key_is_refused(service: Any, name: str, expected: str):
+def test_an_unknown_key_is_refused(service: Any, name: str, expected: str) -> None:
     """In the words of each protocol."""
     assert code(client(service, name, key="somebody"), name) == expected
 
@@ -124,7 +124,7 @@ def test_an_unknown_key_is_refused(service: Any, name: str, expected: str):
 @pytest.mark.parametrize(
     ("name", "expected"), [*zip(SERVICES, (*MISMATCH, "SignatureDoesNotMatch"), strict=True)], ids=SERVICES
 )
-def test_another_secret_is_refused(service: Any, name: str, expected: str):
+def test_another_secret_is_refused(service: Any, name: str, expected: str) -> None:
     """In the words of each protocol."""
     assert code(client(service, name, secret="another"), name) == expected  # noqa: S106 (it is wrong)
 
@@ -134,18 +134,18 @@ def test_another_secret_is_refused(service: Any, name: str, expected: str):
     [*zip(SERVICES, (*MISSING, "MissingAuthenticationToken"), strict=True)],
     ids=SERVICES,
 )
-def test_an_unsigned_request_is_refused(service: Any, name: str, expected: str):
+def test_an_unsigned_request_is_refused(service: Any, name: str, expected: str) -> None:
     """In the words of each protocol."""
     assert code(client(service, name, signature_version=UNSIGNED), name) == expected
 
 
-def test_whoever_does_not_sign_learns_of_its_health_alone(service: Any):
+def test_whoever_does_not_sign_learns_of_its_health_alone(service: Any) -> None:
     """No path of the machine, and no page of a bucket."""
     assert send(f"{service.url}/health") == (200, b'{"status": "ok", "service": "local-sagemaker"}')
     assert send(f"{service.url}/lab")[0] == 403
 
 
-def test_a_browser_may_look_with_a_key_as_its_password(service: Any):
+def test_a_browser_may_look_with_a_key_as_its_password(service: Any) -> None:
     """It is asked for one, sees the bucket and what lies in it, and can do nothing else with it."""
     client(service, "s3").put_object(Bucket="lab", Key="seen.html", Body=b"<p>seen", ContentType="text/html")
     page, known = {"accept": "text/html"}, basic(KEY, SECRET)
@@ -159,7 +159,7 @@ def test_a_browser_may_look_with_a_key_as_its_password(service: Any):
 
 
 @pytest.mark.parametrize("key", ["plain", "with space+plus", "../../up", "a//b/./c", "ü/日本", "(1)!*'~&=%"])
-def test_any_key_can_be_signed(service: Any, key: str):
+def test_any_key_can_be_signed(service: Any, key: str) -> None:
     """Also one whose characters must be encoded, or that looks like a way out of the root."""
     s3 = client(service, "s3")
     s3.put_object(Bucket="lab", Key=key, Body=b"body", Metadata={"who": "me  too"})
@@ -168,7 +168,7 @@ def test_any_key_can_be_signed(service: Any, key: str):
 
 
 @pytest.mark.parametrize("algorithm", ["CRC32", "SHA256"])
-def test_a_large_file_goes_up_in_parts_with_checksums(service: Any, tmp_path: Path, algorithm: str):
+def test_a_large_file_goes_up_in_parts_with_checksums(service: Any, tmp_path: Path, algorithm: str) -> None:
     """As upload_file sends it: several signed parts, each with a checksum."""
     large = tmp_path / "large"
     large.write_bytes(os.urandom(9 * 1024 * 1024))
@@ -177,7 +177,7 @@ def test_a_large_file_goes_up_in_parts_with_checksums(service: Any, tmp_path: Pa
     assert s3.get_object(Bucket="lab", Key=algorithm)["Body"].read() == large.read_bytes()
 
 
-def test_a_presigned_url_is_an_answer_for_whoever_has_it(service: Any):
+def test_a_presigned_url_is_an_answer_for_whoever_has_it(service: Any) -> None:
     """GET and PUT; not another method, nor another key, nor with another query."""
     s3 = client(service, "s3", signature_version="s3v4")
     put = s3.generate_presigned_url("put_object", Params={"Bucket": "lab", "Key": "a b/ü"})
@@ -193,7 +193,7 @@ def test_a_presigned_url_is_an_answer_for_whoever_has_it(service: Any):
         assert (status, b"<Code>SignatureDoesNotMatch</Code>" in body) == (403, True)
 
 
-def test_a_presigned_url_expires(service: Any):
+def test_a_presigned_url_expires(service: Any) -> None:
     """After its second, it is worth nothing."""
     s3 = client(service, "s3", signature_version="s3v4")
     url = s3.generate_presigned_url("list_objects_v2", Params={"Bucket": "lab"}, ExpiresIn=1)
@@ -202,7 +202,7 @@ def test_a_presigned_url_expires(service: Any):
     assert (status, b"<Message>Request has expired</Message>" in body) == (403, True)
 
 
-def test_a_job_is_given_a_key_that_works(service: Any):
+def test_a_job_is_given_a_key_that_works(service: Any) -> None:
     """What a job finds in its environment signs what it asks for, and is not the user's key."""
     sagemaker = client(service, "sagemaker")
     cluster = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
@@ -220,7 +220,7 @@ def test_a_job_is_given_a_key_that_works(service: Any):
     assert (service.root / credentials.INSIDE).stat().st_mode & 0o777 == 0o600
 
 
-def test_a_head_that_is_too_long_is_refused(service: Any):
+def test_a_head_that_is_too_long_is_refused(service: Any) -> None:
     """Whether it ends or not."""
     assert send(f"{service.url}/health", filler="x" * HEAD_LIMIT_BYTES)[0] == 431
     with socket.create_connection((urlsplit(service.url).hostname, urlsplit(service.url).port)) as plain:
@@ -247,7 +247,9 @@ def test_a_head_that_is_too_long_is_refused(service: Any):
         ("nonsense", 0o600, "is no file like"),
     ],
 )
-def test_a_file_of_keys_that_protects_nothing_is_refused(tmp_path: Path, text: str, mode: int, expected: str):
+def test_a_file_of_keys_that_protects_nothing_is_refused(
+    tmp_path: Path, text: str, mode: int, expected: str
+) -> None:
     """One that others can read, a secret that can be guessed, a missing key, nothing, nonsense."""
     path = tmp_path / "keys"
     path.write_text(text)
@@ -256,7 +258,7 @@ def test_a_file_of_keys_that_protects_nothing_is_refused(tmp_path: Path, text: s
         credentials.read(path)
 
 
-def test_without_keys_it_listens_to_this_machine_alone(tmp_path: Path):
+def test_without_keys_it_listens_to_this_machine_alone(tmp_path: Path) -> None:
     """Another address is refused, and what to do is told."""
     command = [sys.executable, "-m", "local_sagemaker", "--root", str(tmp_path), "--host", "0.0.0.0"]  # noqa: S104
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -119,7 +119,7 @@ def changed(given: HttpRequest, **headers: str) -> HttpRequest:
 @pytest.mark.parametrize(
     "given", [GET, PUT, LIFECYCLE, LIST, PRESIGNED], ids=["get", "put", "lifecycle", "list", "url"]
 )
-def test_awss_own_examples_are_admitted(given: HttpRequest):
+def test_awss_own_examples_are_admitted(given: HttpRequest) -> None:
     """The signatures in AWS's documentation are those that are computed here."""
     assert admitted(given) == given
 
@@ -139,7 +139,7 @@ def test_awss_own_examples_are_admitted(given: HttpRequest):
         replace(PRESIGNED, method="PUT"),
     ],
 )
-def test_whatever_is_changed_breaks_the_signature(given: HttpRequest):
+def test_whatever_is_changed_breaks_the_signature(given: HttpRequest) -> None:
     """Method, path, query, headers, region and the signature itself."""
     assert refused(given) == ("SignatureDoesNotMatch", 403)
 
@@ -176,7 +176,9 @@ def test_whatever_is_changed_breaks_the_signature(given: HttpRequest):
         ),
     ],
 )
-def test_a_refusal_has_the_code_of_its_protocol(given: HttpRequest, protocol: str, expected: tuple[str, int]):
+def test_a_refusal_has_the_code_of_its_protocol(
+    given: HttpRequest, protocol: str, expected: tuple[str, int]
+) -> None:
     """Missing, unsigned, unreadable and twofold signatures, session tokens and digests that are none."""
     assert refused(given, protocol) == expected
 
@@ -190,14 +192,14 @@ def test_a_refusal_has_the_code_of_its_protocol(given: HttpRequest, protocol: st
         ("rest-json", ("UnrecognizedClientException", 403)),
     ],
 )
-def test_an_unknown_key_is_told(protocol: str, expected: tuple[str, int]):
+def test_an_unknown_key_is_told(protocol: str, expected: tuple[str, int]) -> None:
     """Before anything is computed."""
     other = changed(GET, authorization=GET.headers["authorization"].replace(KEY, "AKIAOTHER"))
     assert refused(other, protocol) == expected
 
 
 @pytest.mark.parametrize("minutes", [-15, 15])
-def test_clocks_may_be_fifteen_minutes_apart(minutes: int):
+def test_clocks_may_be_fifteen_minutes_apart(minutes: int) -> None:
     """To the second."""
     border = NOW + timedelta(minutes=minutes)
     beyond = border + timedelta(seconds=minutes // 15)
@@ -207,7 +209,7 @@ def test_clocks_may_be_fifteen_minutes_apart(minutes: int):
     assert refused(GET, "query", beyond) == ("SignatureDoesNotMatch", 403)
 
 
-def test_a_presigned_url_ends_when_it_says():
+def test_a_presigned_url_ends_when_it_says() -> None:
     """To the second, however far the clocks are apart then."""
     end = NOW + timedelta(days=1)
     assert admitted(PRESIGNED, now=end) == PRESIGNED
@@ -215,7 +217,7 @@ def test_a_presigned_url_ends_when_it_says():
 
 
 @pytest.mark.parametrize("seconds", ["0", "604801", "-1", "x", "\u0661"])
-def test_a_presigned_url_lasts_a_week_at_most(seconds: str):
+def test_a_presigned_url_lasts_a_week_at_most(seconds: str) -> None:
     """Zero, more, less and other digits are refused."""
     query = tuple((name, seconds if name == "X-Amz-Expires" else value) for name, value in PRESIGNED.query)
     assert refused(replace(PRESIGNED, query=query)) == ("AuthorizationQueryParametersError", 400)
@@ -270,7 +272,7 @@ def decoded(given: HttpRequest, body: bytes) -> bytes:
     return asyncio.run(read())
 
 
-def test_awss_signed_chunks_are_read():
+def test_awss_signed_chunks_are_read() -> None:
     """The published signatures of two chunks and the end."""
     assert decoded(SIGNED_CHUNKS, body_of(CHUNK_SIGNATURES, *CHUNKS, b"")) == b"".join(CHUNKS)
 
@@ -280,7 +282,7 @@ def trailer_lines(signature: str) -> bytes:
     return b"x-amz-checksum-crc32c:sOO8/Q==\r\nx-amz-trailer-signature:%b\r\n\r\n" % signature.encode()
 
 
-def test_awss_signed_trailer_is_read():
+def test_awss_signed_trailer_is_read() -> None:
     """The published signatures of two chunks, the end and the trailer with a checksum."""
     body = body_of(TRAILER_SIGNATURES, *CHUNKS, b"", trailer=trailer_lines(TRAILER_SIGNATURES[3]))
     assert decoded(SIGNED_TRAILER, body) == b"".join(CHUNKS)
@@ -301,7 +303,7 @@ def test_awss_signed_trailer_is_read():
     ],
     ids=["another chunk", "a chunk less", "another end", "unsigned", "another trailer", "trailer unsigned"],
 )
-def test_another_body_than_was_signed_is_refused(given: HttpRequest, body: bytes):
+def test_another_body_than_was_signed_is_refused(given: HttpRequest, body: bytes) -> None:
     """Before the end of the body, so that nothing of it is kept."""
     with pytest.raises(AwsError) as found:
         decoded(given, body)

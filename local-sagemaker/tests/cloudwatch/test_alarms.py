@@ -37,7 +37,9 @@ ABOVE = {
         ([None, 11.0], {"DatapointsToAlarm": 1}, "ALARM"),
     ],
 )
-def test_an_alarm_is_judged_by_its_periods(points: list[float | None], more: dict[str, Any], expected: str):
+def test_an_alarm_is_judged_by_its_periods(
+    points: list[float | None], more: dict[str, Any], expected: str
+) -> None:
     """DatapointsToAlarm of them must breach; TreatMissingData decides about periods without data."""
     assert judge_alarm({**ABOVE, **more}, points, previous="ALARM").value == expected
 
@@ -53,7 +55,7 @@ def describe(service: Any, **asked: Any) -> list[dict[str, Any]]:
     return found
 
 
-def test_an_alarm_follows_its_metric(sagemaker: Any):
+def test_an_alarm_follows_its_metric(sagemaker: Any) -> None:
     """It outlasts a kill, and is gone after it is deleted."""
     put(sagemaker, "late")
     (fresh,) = describe(sagemaker, AlarmNames=["late"])
@@ -69,7 +71,7 @@ def test_an_alarm_follows_its_metric(sagemaker: Any):
     assert describe(sagemaker) == []
 
 
-def test_alarms_are_replaced_and_paged(sagemaker: Any):
+def test_alarms_are_replaced_and_paged(sagemaker: Any) -> None:
     """One name is one alarm; pages come by name."""
     for name in ("b", "a", "c", "a"):
         put(sagemaker, name, AlarmDescription=name)
@@ -93,7 +95,7 @@ def test_alarms_are_replaced_and_paged(sagemaker: Any):
         ({"Metrics": [{"Id": "e", "Expression": "SUM(METRICS())"}]}, "Metrics is not emulated"),
     ],
 )
-def test_an_unsupported_alarm_is_refused(sagemaker: Any, more: dict[str, Any], said: str):
+def test_an_unsupported_alarm_is_refused(sagemaker: Any, more: dict[str, Any], said: str) -> None:
     """The error names the member."""
     with pytest.raises(ClientError, match=said):
         put(sagemaker, "never", **more)

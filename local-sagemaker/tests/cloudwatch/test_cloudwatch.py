@@ -66,12 +66,12 @@ def data(service: Any, statistic: str, asked: dict[str, Any], period: int = 3600
         ("ModelLatency", "SampleCount", 10),
     ],
 )
-def test_invocations_and_errors_are_counted(service: Any, name: str, statistic: str, expected: float):
+def test_invocations_and_errors_are_counted(service: Any, name: str, statistic: str, expected: float) -> None:
     """An error counts 1 and a success 0, so that the average is the error rate."""
     assert data(service, statistic, metric(name))["Values"] == [pytest.approx(expected)]
 
 
-def test_latency_is_in_microseconds(service: Any):
+def test_latency_is_in_microseconds(service: Any) -> None:
     """The slowest of ten is the last percentile and the maximum."""
     (slowest,) = data(service, "Maximum", metric("ModelLatency"))["Values"]
     (p99,) = data(service, "p99", metric("ModelLatency"))["Values"]
@@ -79,7 +79,7 @@ def test_latency_is_in_microseconds(service: Any):
     assert p99 == pytest.approx(slowest, rel=0.011)
 
 
-def test_points_of_short_periods_add_up(service: Any):
+def test_points_of_short_periods_add_up(service: Any) -> None:
     """By the second as by the hour; in the order that was asked for."""
     found = data(service, "Sum", metric("Invocations"), 1, ScanBy="TimestampAscending")
     assert sum(found["Values"]) == 10
@@ -91,12 +91,12 @@ def test_points_of_short_periods_add_up(service: Any):
     "asked",
     [metric("Invocations", "idle"), metric("Invocations", endpoint="none"), metric("CPUUtilization")],
 )
-def test_a_metric_without_data_has_no_points(service: Any, asked: dict[str, Any]):
+def test_a_metric_without_data_has_no_points(service: Any, asked: dict[str, Any]) -> None:
     """As in CloudWatch, asking for it is not an error."""
     assert data(service, "Sum", asked)["Values"] == []
 
 
-def test_statistics_of_one_metric(service: Any):
+def test_statistics_of_one_metric(service: Any) -> None:
     """GetMetricStatistics gives several statistics of each point, with the unit."""
     now = datetime.now(UTC)
     (point,) = service.client("cloudwatch").get_metric_statistics(
@@ -111,7 +111,7 @@ def test_statistics_of_one_metric(service: Any):
     assert point["Minimum"] <= point["ExtendedStatistics"]["p50"]
 
 
-def test_metrics_are_listed_by_name_and_dimensions(service: Any):
+def test_metrics_are_listed_by_name_and_dimensions(service: Any) -> None:
     """ListMetrics filters by both."""
     dimensions = [{"Name": "EndpointName", "Value": "flights"}]
     found = service.client("cloudwatch").list_metrics(
@@ -129,14 +129,14 @@ def test_metrics_are_listed_by_name_and_dimensions(service: Any):
 )
 def test_invalid_requests_have_the_query_protocols_codes(
     service: Any, statistic: str, period: int, code: str
-):
+) -> None:
     """CloudWatch's clients still expect them, although they now speak JSON."""
     with pytest.raises(ClientError) as caught:
         data(service, statistic, metric("ModelLatency"), period)
     assert caught.value.response["Error"]["Code"] == code
 
 
-def test_an_expression_is_refused(service: Any):
+def test_an_expression_is_refused(service: Any) -> None:
     """The error names the query's id."""
     now = datetime.now(UTC)
     with pytest.raises(ClientError, match="The query sum is an expression"):
@@ -147,7 +147,7 @@ def test_an_expression_is_refused(service: Any):
         )
 
 
-def test_query_clients_are_answered_too(service: Any):
+def test_query_clients_are_answered_too(service: Any) -> None:
     """The protocol of older clients, form in and XML out."""
     form = {
         "Action": "ListMetrics",
@@ -161,7 +161,7 @@ def test_query_clients_are_answered_too(service: Any):
     assert answer.text.count("<MetricName>ModelLatency</MetricName>") == 1
 
 
-def test_a_percentile_is_right_to_one_per_cent():
+def test_a_percentile_is_right_to_one_per_cent() -> None:
     """Of a thousand values spread evenly."""
     found = Distribution()
     for value in range(1, 1001):
@@ -171,7 +171,7 @@ def test_a_percentile_is_right_to_one_per_cent():
     assert (found.percentile(0), found.percentile(100)) == (1, 1000)
 
 
-def test_seconds_become_minutes_and_are_forgotten():
+def test_seconds_become_minutes_and_are_forgotten() -> None:
     """Nothing is lost on the way, and the memory is bounded."""
     now = [60_000.0]
     meter = Meter(lambda: now[0])

@@ -141,7 +141,7 @@ def models_until_full(service: Service) -> int:
     raise AssertionError("A full disk held two thousand models.")
 
 
-def test_a_full_disk_is_told_and_spoils_nothing(service: Service, disk: Disk, tmp_path: Path):
+def test_a_full_disk_is_told_and_spoils_nothing(service: Service, disk: Disk, tmp_path: Path) -> None:
     """Writes are refused by name, what was there stays, a job that ends meanwhile ends rightly afterwards."""
     s3 = service.s3
     s3.put_object(Bucket="lab", Key="old", Body=b"old")
@@ -178,7 +178,7 @@ def test_a_full_disk_is_told_and_spoils_nothing(service: Service, disk: Disk, tm
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-def test_a_service_starts_on_a_full_disk_to_be_read(service: Service, disk: Disk):
+def test_a_service_starts_on_a_full_disk_to_be_read(service: Service, disk: Disk) -> None:
     """What is there can be read, and so saved or deleted; what needs room is refused until there is some."""
     service.s3.put_object(Bucket="lab", Key="old", Body=b"old")
     service.kill()
@@ -193,7 +193,7 @@ def test_a_service_starts_on_a_full_disk_to_be_read(service: Service, disk: Disk
 
 
 @pytest.mark.parametrize("is_new", [True, False])
-def test_a_read_only_root_is_refused(disk: Disk, tmp_path: Path, *, is_new: bool):
+def test_a_read_only_root_is_refused(disk: Disk, tmp_path: Path, *, is_new: bool) -> None:
     """The message names the directory, the reason and what to do; nothing is written."""
     root = tmp_path / "disk/root"
     if not is_new:

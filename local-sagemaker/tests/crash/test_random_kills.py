@@ -64,7 +64,7 @@ def kill_under_load(service: Any, load: Load, kills: int, seed: int) -> None:
 @pytest.mark.parametrize(
     "kills", [5, pytest.param(200, marks=[pytest.mark.long, pytest.mark.timeout(3600)])], ids=str
 )
-def test_nothing_that_was_acknowledged_is_lost(service: Any, tmp_path: Path, kills: int):
+def test_nothing_that_was_acknowledged_is_lost(service: Any, tmp_path: Path, kills: int) -> None:
     """Objects are whole, jobs end once, endpoints and notebook serve, and nothing is left over at the end."""
     # the few kills of every check-in leave out what needs a JupyterLab
     load = Load(service, tmp_path / "marks", has_notebook=kills > 5)

@@ -70,7 +70,7 @@ def environment(wheel: Path) -> dict[str, str]:
     return {**kept, "PYTHON": sys.executable, "WHEEL": str(wheel), "LIBRARIES": libraries}
 
 
-def test_the_thirty_seconds_lead_to_a_greeting(tmp_path: Path):
+def test_the_thirty_seconds_lead_to_a_greeting(tmp_path: Path) -> None:
     """The wheel is installed; the libraries are those of the tests' own environment."""
     *_, greeting, place = start(tmp_path, is_borrowing=True)
     assert greeting == "b'hello'"
@@ -78,7 +78,7 @@ def test_the_thirty_seconds_lead_to_a_greeting(tmp_path: Path):
 
 
 @pytest.mark.long
-def test_they_do_so_in_an_empty_environment(tmp_path: Path):
+def test_they_do_so_in_an_empty_environment(tmp_path: Path) -> None:
     """Word for word: pip installs the wheel and what it declares from a package index."""
     skip_without_index("local-sagemaker")
     *_, greeting, place = start(tmp_path, is_borrowing=False)

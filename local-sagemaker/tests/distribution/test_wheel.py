@@ -59,7 +59,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     return zipfile.ZipFile(build_wheel(tmp_path_factory.mktemp("wheel")))
 
 
-def test_the_wheel_holds_every_file_of_the_package(wheel: zipfile.ZipFile):
+def test_the_wheel_holds_every_file_of_the_package(wheel: zipfile.ZipFile) -> None:
     """Data as well: the schema, the image files. Nothing else but what describes the distribution."""
     files = {
         path.relative_to(SOURCES).as_posix()
@@ -73,7 +73,7 @@ def test_the_wheel_holds_every_file_of_the_package(wheel: zipfile.ZipFile):
     assert files == {name for name in wheel.namelist() if ".dist-info/" not in name}
 
 
-def test_the_wheel_has_the_command_and_the_version(wheel: zipfile.ZipFile):
+def test_the_wheel_has_the_command_and_the_version(wheel: zipfile.ZipFile) -> None:
     """What pip reads from it."""
     info = f"local_sagemaker-{PROJECT['version']}.dist-info"
     assert "local-sagemaker=local_sagemaker.__main__:main" in wheel.read(f"{info}/entry_points.txt").decode()
@@ -84,7 +84,7 @@ def test_the_wheel_has_the_command_and_the_version(wheel: zipfile.ZipFile):
     )
 
 
-def test_only_declared_packages_are_imported():
+def test_only_declared_packages_are_imported() -> None:
     """A module imports the standard library, this package, and what its distribution or extra declares."""
     wrong = {
         f"{path.relative_to(SOURCES)}: {module}"
@@ -94,14 +94,14 @@ def test_only_declared_packages_are_imported():
     assert wrong == set()
 
 
-def test_the_changelog_has_the_version():
+def test_the_changelog_has_the_version() -> None:
     """The newest heading is the version of pyproject.toml."""
     newest = re.search(r"^## (\S+)", (DISTRIBUTION / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
     assert newest is not None
     assert newest[1] == PROJECT["version"]
 
 
-def test_the_pages_lead_to_files_of_the_distribution():
+def test_the_pages_lead_to_files_of_the_distribution() -> None:
     """No link of its pages leads out of the folder."""
     pages = [*DISTRIBUTION.glob("*.md"), *DISTRIBUTION.glob("docs/*.md")]
     targets = [

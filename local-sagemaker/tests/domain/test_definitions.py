@@ -55,7 +55,7 @@ def json_get(path: str) -> dict[str, Any]:
         (json_get("report.auc[0].value"), 0.9),
     ],
 )
-def test_expressions_have_values(expression: Any, expected: Any):
+def test_expressions_have_values(expression: Any, expected: Any) -> None:
     """References, functions, and both within any structure."""
     assert resolve(expression, SCOPE) == expected
 
@@ -64,7 +64,7 @@ def test_expressions_have_values(expression: Any, expected: Any):
     "expression",
     [get("Steps.Train.Nothing"), get("Parameters.Other"), get("Elsewhere.x"), json_get("report.f1")],
 )
-def test_an_expression_without_a_value_is_an_error(expression: dict[str, Any]):
+def test_an_expression_without_a_value_is_an_error(expression: dict[str, Any]) -> None:
     """An empty text would end up in the step's request."""
     with pytest.raises(ExpressionError):
         resolve(expression, SCOPE)
@@ -86,7 +86,7 @@ def compare(kind: str, left: Any, right: Any) -> dict[str, Any]:
         ({"Type": "In", "QueryValue": get("Parameters.Name"), "Values": ["x", "lab"]}, True),
     ],
 )
-def test_conditions_are_decided(condition: dict[str, Any], expected: bool):  # noqa: FBT001 (a parameter)
+def test_conditions_are_decided(condition: dict[str, Any], expected: bool) -> None:  # noqa: FBT001 (a parameter)
     """All conditions that the SDK writes."""
     assert holds(condition, SCOPE) is expected
 
@@ -96,7 +96,7 @@ def step(name: str, kind: str = "Fail", **more: Any) -> dict[str, Any]:
     return {"Name": name, "Type": kind, "Arguments": {}, **more}
 
 
-def test_a_step_waits_for_what_it_names_and_refers_to():
+def test_a_step_waits_for_what_it_names_and_refers_to() -> None:
     """Also within a branch, whose steps wait for the condition."""
     inner = step("In", Arguments={"ErrorMessage": get("Steps.A.X")})
     branch = {"Conditions": [compare("Equals", get("Steps.B.X"), 1)], "IfSteps": [inner], "ElseSteps": []}
@@ -122,7 +122,7 @@ def test_a_step_waits_for_what_it_names_and_refers_to():
         ({"Steps": [step("A", DependsOn=["B"]), step("B", DependsOn=["A"])]}, "in a circle: A, B"),
     ],
 )
-def test_a_definition_that_cannot_be_carried_out_is_refused(document: Any, message: str):
+def test_a_definition_that_cannot_be_carried_out_is_refused(document: Any, message: str) -> None:
     """The error comes when it is created, not when it runs."""
     with pytest.raises(DefinitionError, match=message):
         PipelineDefinition.parse(document if isinstance(document, str) else json.dumps(document))
@@ -136,7 +136,7 @@ PARAMETERS = [
 ]
 
 
-def test_parameters_have_their_types_and_defaults():
+def test_parameters_have_their_types_and_defaults() -> None:
     """An execution gives them as texts."""
     definition = PipelineDefinition.parse(json.dumps({"Parameters": PARAMETERS, "Steps": []}))
     assert definition.parameter_values({"Rate": "0.5", "Warm": "true"}) == {
@@ -194,7 +194,7 @@ ANYTHING = st.recursive(
 
 
 @given(st.lists(st.integers(0, 9), max_size=7), ANYTHING)
-def test_a_mutated_definition_is_parsed_or_refused(path: list[int], graft: Any):
+def test_a_mutated_definition_is_parsed_or_refused(path: list[int], graft: Any) -> None:
     """Any JSON in any place is either parsed or refused."""
     with suppress(DefinitionError):
         definition = PipelineDefinition.parse(json.dumps(grafted(LARGE, path, graft)))
@@ -202,7 +202,7 @@ def test_a_mutated_definition_is_parsed_or_refused(path: list[int], graft: Any):
         definition.dependencies(step.name for step in definition.steps)
 
 
-def test_depth_is_refused():
+def test_depth_is_refused() -> None:
     """A text that nests too deeply is refused."""
     with pytest.raises(DefinitionError, match="Unable to parse"):
         PipelineDefinition.parse('{"Steps": ' + "[" * 100_000 + "]" * 100_000 + "}")

@@ -42,12 +42,12 @@ def rolling(value: int, kind: str = "CAPACITY_PERCENT") -> dict[str, Any]:
         (rolling(1, "INSTANCE_COUNT"), (0.25, 0.5, 0.75, 1.0)),
     ],
 )
-def test_traffic_shifts_in_steps(config: dict[str, Any] | None, expected: tuple[float, ...]):
+def test_traffic_shifts_in_steps(config: dict[str, Any] | None, expected: tuple[float, ...]) -> None:
     """The fleet has four instances; the last step has all traffic."""
     assert policy_from_config(config, instance_count=4).shares == expected
 
 
-def test_waits_alarms_and_timeouts_are_parsed():
+def test_waits_alarms_and_timeouts_are_parsed() -> None:
     """Each comes from its own member."""
     config = blue_green("ALL_AT_ONCE")
     config["BlueGreenUpdatePolicy"]["MaximumExecutionTimeoutInSeconds"] = 600
@@ -67,13 +67,13 @@ def test_waits_alarms_and_timeouts_are_parsed():
         (rolling(3, "INSTANCE_COUNT"), "3 of 4 instances"),
     ],
 )
-def test_an_impossible_config_is_refused(config: dict[str, Any], said: str):
+def test_an_impossible_config_is_refused(config: dict[str, Any], said: str) -> None:
     """The error names the member and its bounds."""
     with pytest.raises(DeploymentPolicyError, match=said):
         policy_from_config(config, instance_count=4)
 
 
-def test_a_timeout_must_outlast_the_waits():
+def test_a_timeout_must_outlast_the_waits() -> None:
     """Otherwise no deployment could end."""
     config = blue_green("ALL_AT_ONCE", wait_s=3600)
     config["BlueGreenUpdatePolicy"]["MaximumExecutionTimeoutInSeconds"] = 600

@@ -22,7 +22,7 @@ def order(queue: FairQueue[int]):
     return jobs
 
 
-def test_owners_take_turns():
+def test_owners_take_turns() -> None:
     """A late single job comes after one of the others', not after all of them."""
     queue: FairQueue[int] = FairQueue()
     for job in range(5):
@@ -33,7 +33,7 @@ def test_owners_take_turns():
     assert order(queue) == [100, 1, 2, 3, 4]
 
 
-def test_a_free_slot_goes_to_whoever_holds_fewest():
+def test_a_free_slot_goes_to_whoever_holds_fewest() -> None:
     """Long jobs of one owner do not take every slot."""
     queue: FairQueue[int] = FairQueue()
     for job in range(3):
@@ -45,7 +45,7 @@ def test_a_free_slot_goes_to_whoever_holds_fewest():
     assert queue.held == 5
 
 
-def test_a_job_that_leaves_gets_no_slot():
+def test_a_job_that_leaves_gets_no_slot() -> None:
     """A stopped job gets no slot; one that does not wait cannot leave."""
     queue: FairQueue[int] = FairQueue()
     queue.add("a", 1)
@@ -55,7 +55,7 @@ def test_a_job_that_leaves_gets_no_slot():
 
 
 @given(EVENTS, st.integers(1, 3))
-def test_nobody_is_passed_over(events: list[tuple[str, str]], slots: int):
+def test_nobody_is_passed_over(events: list[tuple[str, str]], slots: int) -> None:
     """An owner that gets a slot holds no more than any that waits, and every job gets one in the end."""
     queue: FairQueue[int] = FairQueue()
     running: list[str] = []

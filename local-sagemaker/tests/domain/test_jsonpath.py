@@ -36,7 +36,7 @@ RECORD = {
         ("$['meta'].place", "JFK"),
     ],
 )
-def test_a_path_leads_to_its_value(path: str, expected: object):
+def test_a_path_leads_to_its_value(path: str, expected: object) -> None:
     """Each form of the subset gives what the developer guide describes."""
     assert expected == JsonPath.parse(path).apply(RECORD)
 
@@ -44,7 +44,7 @@ def test_a_path_leads_to_its_value(path: str, expected: object):
 @pytest.mark.parametrize(
     "path", ["", "id", ".id", "$id", "$..id", "$[", "$[?(@.x)]", "$['a'", "$[1,'a']", "$.a b"]
 )
-def test_a_path_outside_the_subset_is_refused(path: str):
+def test_a_path_outside_the_subset_is_refused(path: str) -> None:
     """The error comes when the job is created, not while it runs."""
     with pytest.raises(JsonPathError, match="JSONPath"):
         JsonPath.parse(path)
@@ -53,14 +53,14 @@ def test_a_path_outside_the_subset_is_refused(path: str):
 @pytest.mark.parametrize(
     "path", ["$.none", "$.features[4]", "$.features[-5]", "$.id.x", "$.id[0]", "$.meta[0]"]
 )
-def test_a_path_that_leads_nowhere_is_an_error(path: str):
+def test_a_path_that_leads_nowhere_is_an_error(path: str) -> None:
     """An index out of range or a missing name is an error and never an empty answer."""
     with pytest.raises(JsonPathError, match="leads nowhere"):
         JsonPath.parse(path).apply(RECORD)
 
 
 @given(st.lists(st.integers(), min_size=1, max_size=8), st.data())
-def test_slices_and_indices_agree_with_lists(row: list[int], data: st.DataObject):
+def test_slices_and_indices_agree_with_lists(row: list[int], data: st.DataObject) -> None:
     """An index or slice selects what Python's does, for every row and every bound in range."""
     index = data.draw(st.integers(-len(row), len(row) - 1))
     start, end = data.draw(st.integers(-9, 9)), data.draw(st.integers(-9, 9))

@@ -44,7 +44,7 @@ def walk(events: list[lifecycle.JobEvent]):
 
 
 @given(st.lists(EVENTS))
-def test_a_job_never_goes_back(events: list[lifecycle.JobEvent]):
+def test_a_job_never_goes_back(events: list[lifecycle.JobEvent]) -> None:
     """Phases only advance, but for a retry of a container; what has ended stays as it is."""
     for state, event, following, instructions in walk(events):
         if isinstance(event, lifecycle.Exited) and following.retries > state.retries:
@@ -59,7 +59,7 @@ def test_a_job_never_goes_back(events: list[lifecycle.JobEvent]):
 
 
 @given(st.lists(EVENTS))
-def test_a_job_ends_once_with_an_outcome_and_a_time(events: list[lifecycle.JobEvent]):
+def test_a_job_ends_once_with_an_outcome_and_a_time(events: list[lifecycle.JobEvent]) -> None:
     """There is an outcome exactly when the container has ended or a step has failed."""
     endings = 0
     for state, event, following, _ in walk(events):
@@ -72,7 +72,9 @@ def test_a_job_ends_once_with_an_outcome_and_a_time(events: list[lifecycle.JobEv
 
 
 @given(st.lists(EVENTS))
-def test_an_outcome_that_was_decided_is_only_made_worse_by_a_failed_upload(events: list[lifecycle.JobEvent]):
+def test_an_outcome_that_was_decided_is_only_made_worse_by_a_failed_upload(
+    events: list[lifecycle.JobEvent],
+) -> None:
     """A completed container whose outputs cannot be uploaded is a failed job; no other outcome changes."""
     for state, event, following, _ in walk(events):
         if state.outcome is not None and following.outcome is not state.outcome:
@@ -81,7 +83,7 @@ def test_an_outcome_that_was_decided_is_only_made_worse_by_a_failed_upload(event
 
 
 @given(st.lists(EVENTS))
-def test_a_container_is_started_and_ended_only_while_the_job_runs(events: list[lifecycle.JobEvent]):
+def test_a_container_is_started_and_ended_only_while_the_job_runs(events: list[lifecycle.JobEvent]) -> None:
     """Instructions fit the phase they come with."""
     phases = {
         Instruction.PREPARE: Phase.DOWNLOADING,
@@ -95,7 +97,7 @@ def test_a_container_is_started_and_ended_only_while_the_job_runs(events: list[l
 
 
 @given(st.lists(EVENTS))
-def test_only_a_job_without_a_stop_completes(events: list[lifecycle.JobEvent]):
+def test_only_a_job_without_a_stop_completes(events: list[lifecycle.JobEvent]) -> None:
     """Completed means: exit status 0, and no stop. A failure has a reason."""
     for _, _, following, _ in walk(events):
         if following.outcome is JobOutcome.COMPLETED:
@@ -107,7 +109,7 @@ def test_only_a_job_without_a_stop_completes(events: list[lifecycle.JobEvent]):
 
 
 @given(st.lists(EVENTS))
-def test_a_restart_repeats_the_instructions_of_the_phase(events: list[lifecycle.JobEvent]):
+def test_a_restart_repeats_the_instructions_of_the_phase(events: list[lifecycle.JobEvent]) -> None:
     """The work that the kill interrupted is requested again."""
     needs = {
         Phase.QUEUED: (),
@@ -125,7 +127,7 @@ def test_a_restart_repeats_the_instructions_of_the_phase(events: list[lifecycle.
 @pytest.mark.parametrize(
     ("status", "outcome", "reason"), [(0, "Completed", ""), (1, "Failed", "why"), (-9, "Failed", "why")]
 )
-def test_the_way_of_a_job(status: int, outcome: str, reason: str):
+def test_the_way_of_a_job(status: int, outcome: str, reason: str) -> None:
     """Queued, downloading, running, uploading, ended."""
     state, instructions = transition(State(), lifecycle.Admitted(at=1.0))
     assert (state.phase, instructions) == (Phase.DOWNLOADING, (Instruction.PREPARE,))
@@ -138,7 +140,7 @@ def test_the_way_of_a_job(status: int, outcome: str, reason: str):
 
 
 @pytest.mark.parametrize("status", [0, 1, -15])
-def test_a_job_stopped_while_it_runs_is_stopped_however_it_ends(status: int):
+def test_a_job_stopped_while_it_runs_is_stopped_however_it_ends(status: int) -> None:
     """A second request changes nothing; the container's own exit status does not matter."""
     running = State(phase=Phase.RUNNING, started=1.0)
     state, instructions = transition(running, lifecycle.StopRequested(at=2.0))

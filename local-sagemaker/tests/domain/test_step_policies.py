@@ -23,19 +23,19 @@ DAY_S = 86_400
         ("P1Y2M1W", (365 + 60 + 7) * DAY_S),
     ],
 )
-def test_durations_are_read(text: str, expected: float):
+def test_durations_are_read(text: str, expected: float) -> None:
     """As ISO 8601 and SageMaker's guide write them."""
     assert step_policies.parse_duration("A", text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "P", "1 hour", "PT", "-PT1H"])
-def test_an_invalid_duration_is_refused(text: str):
+def test_an_invalid_duration_is_refused(text: str) -> None:
     """The error names the step and the value."""
     with pytest.raises(DefinitionError, match="step A: ExpireAfter="):
         step_policies.parse_duration("A", text)
 
 
-def test_only_steps_that_make_something_anew_are_cached():
+def test_only_steps_that_make_something_anew_are_cached() -> None:
     """The types are SageMaker's; a cache that is off is valid for every type."""
     assert CacheConfig.parse("A", "Training", {"Enabled": True, "ExpireAfter": "PT1M"}) == CacheConfig(
         is_enabled=True, expire_s=60.0
@@ -45,7 +45,7 @@ def test_only_steps_that_make_something_anew_are_cached():
         CacheConfig.parse("A", "Model", {"Enabled": True})
 
 
-def test_a_step_is_compared_by_the_attributes_that_matter():
+def test_a_step_is_compared_by_the_attributes_that_matter() -> None:
     """Outputs and resources make no difference; code and inputs do."""
     step: dict[str, Any] = {
         "AppSpecification": {"ImageUri": "i"},
@@ -61,7 +61,7 @@ def test_a_step_is_compared_by_the_attributes_that_matter():
     assert step_policies.cache_key("Tuning", tuning) == step_policies.cache_key("Tuning", other)
 
 
-def test_the_first_policy_for_a_fault_decides():
+def test_the_first_policy_for_a_fault_decides() -> None:
     """Pauses grow by the backoff rate until there is no retry left."""
     policies = [
         RetryPolicy.parse("A", {"ExceptionType": ["Step.THROTTLING"], "MaxAttempts": 0}),
@@ -87,7 +87,7 @@ def test_the_first_policy_for_a_fault_decides():
     assert pauses == [3.0, 6.0]
 
 
-def test_a_policy_expires():
+def test_a_policy_expires() -> None:
     """The time counts from the step's start."""
     policy = RetryPolicy.parse("A", {"ExceptionType": "Step.SERVICE_FAULT", "ExpireAfterMin": 1})
     record = {"start": 100.0}
@@ -103,13 +103,13 @@ def test_a_policy_expires():
         ({"ExceptionType": ["Step.THROTTLING"], "MaxAttempts": "many"}, "many"),
     ],
 )
-def test_an_invalid_policy_is_refused(given: dict[str, Any], word: str):
+def test_an_invalid_policy_is_refused(given: dict[str, Any], word: str) -> None:
     """The error names the step and the fault."""
     with pytest.raises(DefinitionError, match=f"RetryPolicies of the step A.*{word}"):
         RetryPolicy.parse("A", given)
 
 
-def test_faults_are_told_apart():
+def test_faults_are_told_apart() -> None:
     """A client's mistake and a container's failure are not retried."""
     assert step_policies.fault_of_error("StorageFailure", 507) == step_policies.FAULT
     assert step_policies.fault_of_error("ResourceLimitExceeded", 400) == step_policies.LIMIT

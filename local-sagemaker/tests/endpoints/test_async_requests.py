@@ -29,7 +29,7 @@ def context(root: Path) -> Service:
     return Service(root=root, url="", objects=ObjectStore(root / "s3"), store=store)
 
 
-def test_requests_wait_in_the_order_they_came(tmp_path: Path):
+def test_requests_wait_in_the_order_they_came(tmp_path: Path) -> None:
     """There are more than one page of them, of two endpoints."""
     made = context(tmp_path)
     count = async_requests.PAGE + 3
@@ -50,7 +50,7 @@ def test_requests_wait_in_the_order_they_came(tmp_path: Path):
     made.store.close()
 
 
-def test_an_existing_answer_is_recognised(tmp_path: Path):
+def test_an_existing_answer_is_recognised(tmp_path: Path) -> None:
     """A kill may come between the answer and the end of its request; a key of the client proves nothing."""
     made = context(tmp_path)
     assert not async_requests.is_answered(made.objects, REQUEST)
@@ -65,7 +65,7 @@ def test_an_existing_answer_is_recognised(tmp_path: Path):
     made.store.close()
 
 
-def test_a_request_expires_by_its_own_time():
+def test_a_request_expires_by_its_own_time() -> None:
     """Counted from when it was accepted."""
     assert REQUEST.is_expired
     assert not replace(REQUEST, ttl_s=1e12).is_expired

@@ -46,7 +46,7 @@ def captured(service: Any) -> list[dict[str, Any]]:
     return [json.loads(line) for body in bodies for line in body.splitlines()]
 
 
-def test_invocations_appear_in_s3(service: Any):
+def test_invocations_appear_in_s3(service: Any) -> None:
     """Input, output, inference id and time of each invocation, soon after it; errors are not captured."""
     deploy(service, "flights", variant("first"), DataCaptureConfig=config())
     ask(service, "flights", "x,1", InferenceId="flight-7", CustomAttributes="event_time=2013-03-01T00:00:00Z")
@@ -65,7 +65,7 @@ def test_invocations_appear_in_s3(service: Any):
     assert (described["CaptureStatus"], described["CurrentSamplingPercentage"]) == ("Started", 100)
 
 
-def test_a_stopping_service_writes_its_buffers(service: Any):
+def test_a_stopping_service_writes_its_buffers(service: Any) -> None:
     """Nothing captured is lost when the service is stopped right after an invocation."""
     deploy(service, "flights", variant("first"), DataCaptureConfig=config())
     for number in range(20):
@@ -78,7 +78,7 @@ def test_a_stopping_service_writes_its_buffers(service: Any):
     }
 
 
-def test_unlisted_types_are_base64_and_sides_are_chosen(service: Any):
+def test_unlisted_types_are_base64_and_sides_are_chosen(service: Any) -> None:
     """Without CaptureContentTypeHeader data is BASE64; only the chosen side is recorded."""
     given = config(CaptureOptions=[{"CaptureMode": "Output"}])
     del given["CaptureContentTypeHeader"]
@@ -92,7 +92,7 @@ def test_unlisted_types_are_base64_and_sides_are_chosen(service: Any):
     assert base64.b64decode(data["endpointOutput"]["data"]) == b"3,x\n"
 
 
-def test_nothing_is_captured_at_zero_per_cent(service: Any):
+def test_nothing_is_captured_at_zero_per_cent(service: Any) -> None:
     """A sampling percentage of 0 is off."""
     deploy(service, "flights", variant("first"), DataCaptureConfig=config(InitialSamplingPercentage=0))
     ask(service, "flights", "x,1")

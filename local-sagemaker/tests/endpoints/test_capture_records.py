@@ -52,7 +52,7 @@ def invocation(
     return CapturedInvocation(time, given, "text/csv", b"late,0.9\n", "text/csv; charset=utf-8", inference_id)
 
 
-def test_a_listed_content_type_is_kept_as_text():
+def test_a_listed_content_type_is_kept_as_text() -> None:
     """The record has the fields and values that Model Monitor documents."""
     types = {"CsvContentTypes": ["text/csv"], "JsonContentTypes": ["application/json"]}
     line = json.loads(
@@ -82,7 +82,7 @@ def test_a_listed_content_type_is_kept_as_text():
 
 
 @given(st.binary())
-def test_any_other_content_is_base64(data: bytes):
+def test_any_other_content_is_base64(data: bytes) -> None:
     """Without a listed type every payload survives bit by bit."""
     line = json.loads(capture_record(config(), invocation(given=data)))
 
@@ -92,7 +92,7 @@ def test_any_other_content_is_base64(data: bytes):
     assert "inferenceId" not in line["eventMetadata"]
 
 
-def test_a_listed_type_that_is_no_text_is_base64():
+def test_a_listed_type_that_is_no_text_is_base64() -> None:
     """Bytes that are not UTF-8 stay bytes."""
     types = {"CsvContentTypes": ["text/csv"]}
     line = json.loads(capture_record(config(CaptureContentTypeHeader=types), invocation(given=b"\xff\xfe")))
@@ -108,7 +108,7 @@ def test_a_listed_type_that_is_no_text_is_base64():
         ("InputAndOutput", {"endpointInput", "endpointOutput"}),
     ],
 )
-def test_only_the_asked_for_side_is_captured(mode: str, parts: set[str]):
+def test_only_the_asked_for_side_is_captured(mode: str, parts: set[str]) -> None:
     """CaptureOptions decide which sides a record has."""
     line = json.loads(capture_record(config(CaptureOptions=[{"CaptureMode": mode}]), invocation()))
 
@@ -116,27 +116,27 @@ def test_only_the_asked_for_side_is_captured(mode: str, parts: set[str]):
 
 
 @pytest.mark.parametrize(("percentage", "low", "high"), [(0, 0, 0), (100, 2000, 2000), (30, 450, 750)])
-def test_sampling_keeps_its_percentage(percentage: int, low: int, high: int):
+def test_sampling_keeps_its_percentage(percentage: int, low: int, high: int) -> None:
     """None at 0, all at 100, about the share between (seven standard deviations wide)."""
     chosen = config(InitialSamplingPercentage=percentage)
 
     assert low <= sum(chosen.is_sampled() for _ in range(2000)) <= high
 
 
-def test_capture_that_is_off_has_no_configuration():
+def test_capture_that_is_off_has_no_configuration() -> None:
     """EnableCapture false, or no DataCaptureConfig at all, captures nothing."""
     assert CaptureConfig.from_request(None) is None
     assert CaptureConfig.from_request({"EnableCapture": False}) is None
 
 
-def test_capture_is_on_unless_it_is_switched_off():
+def test_capture_is_on_unless_it_is_switched_off() -> None:
     """EnableCapture is true by default."""
     given = {"InitialSamplingPercentage": 5, "DestinationS3Uri": "s3://b", "CaptureOptions": []}
 
     assert CaptureConfig.from_request(given) is not None
 
 
-def test_events_are_filed_by_their_hour():
+def test_events_are_filed_by_their_hour() -> None:
     """A buffer that spans two hours writes one file for each, named for its first event."""
     memory = Memory()
     buffer = CaptureBuffer(config(), "flights", "champion", memory)

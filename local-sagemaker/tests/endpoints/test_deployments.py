@@ -80,7 +80,7 @@ def stage(service: Any) -> str:
     return summary["ProductionVariants"][0]["VariantStatus"][0]["Status"] if summary else ""
 
 
-def test_a_canary_gets_its_share_and_then_everything(service: Any):
+def test_a_canary_gets_its_share_and_then_everything(service: Any) -> None:
     """It gets a quarter of the traffic while it bakes, which DescribeEndpoint shows; no request fails."""
     config = shifting(4, **CANARY)
     update(service, "next", DeploymentConfig=config)
@@ -116,7 +116,7 @@ def test_a_canary_gets_its_share_and_then_everything(service: Any):
     ],
     ids=["canary", "linear", "all-at-once", "rolling"],
 )
-def test_an_alarm_brings_the_old_fleet_back(service: Any, config: dict[str, Any]):
+def test_an_alarm_brings_the_old_fleet_back(service: Any, config: dict[str, Any]) -> None:
     """The endpoint serves as before, FailureReason names the alarm, and no request fails."""
     alarm(service, "busy", "next", threshold=3)
     load = Load(service.url, clients=2)
@@ -135,7 +135,7 @@ def test_an_alarm_brings_the_old_fleet_back(service: Any, config: dict[str, Any]
     assert {ask(service, "flights", "who")["name"] for _ in range(4)} == {"old"}
 
 
-def test_a_rolling_update_replaces_batch_by_batch(service: Any):
+def test_a_rolling_update_replaces_batch_by_batch(service: Any) -> None:
     """One instance after the other, with no failed request; what is left is the new fleet in full size."""
     alarm(service, "quiet", "next", threshold=1e9)
     load = Load(service.url, clients=2)
@@ -154,7 +154,7 @@ def test_a_rolling_update_replaces_batch_by_batch(service: Any):
     assert len({answer["pid"] for answer in answers}) == 2
 
 
-def test_a_batch_that_does_not_start_rolls_everything_back(service: Any):
+def test_a_batch_that_does_not_start_rolls_everything_back(service: Any) -> None:
     """The reason is the container's own."""
     make_model(service, "broken", {"CRASH": "no such feature: wind"})
     configure(service, "worse", variant("broken", count=2))
@@ -166,7 +166,7 @@ def test_a_batch_that_does_not_start_rolls_everything_back(service: Any):
 
 
 @pytest.mark.parametrize("is_alarming", [False, True])
-def test_a_killed_service_finishes_the_deployment(service: Any, *, is_alarming: bool):
+def test_a_killed_service_finishes_the_deployment(service: Any, *, is_alarming: bool) -> None:
     """After a kill in the baking period it ends with one configuration or the other, completely."""
     config = shifting(3, alarms=("busy",), **CANARY)
     alarm(service, "busy", "next", threshold=1e9)
@@ -189,7 +189,7 @@ def test_a_killed_service_finishes_the_deployment(service: Any, *, is_alarming: 
     assert len({answer["pid"] for answer in answers}) == 2
 
 
-def test_the_last_deployment_is_retained(service: Any):
+def test_the_last_deployment_is_retained(service: Any) -> None:
     """RetainDeploymentConfig reuses the config of the previous update; without it there is none."""
     config = shifting(1, **CANARY)
     update(service, "next", DeploymentConfig=config)
@@ -202,7 +202,7 @@ def test_the_last_deployment_is_retained(service: Any):
     assert ask(service, "flights", "who")["name"] == "old"
 
 
-def test_deleting_ends_a_deployment(service: Any):
+def test_deleting_ends_a_deployment(service: Any) -> None:
     """Both fleets are stopped."""
     pid = ask(service, "flights", "who")["pid"]
     update(service, "next", DeploymentConfig=shifting(600, **CANARY))
@@ -220,7 +220,7 @@ def test_deleting_ends_a_deployment(service: Any):
         (shifting(1, Type="CANARY"), "CanarySize belongs"),
     ],
 )
-def test_an_impossible_deployment_is_refused_at_once(service: Any, config: dict[str, Any], said: str):
+def test_an_impossible_deployment_is_refused_at_once(service: Any, config: dict[str, Any], said: str) -> None:
     """The endpoint stays as it is."""
     with pytest.raises(ClientError, match=said):
         update(service, "next", DeploymentConfig=config)

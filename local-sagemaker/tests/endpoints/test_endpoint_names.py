@@ -25,7 +25,7 @@ async def ask(context: Context, name: str, **parameters: Any) -> dict[str, Any]:
     return found
 
 
-def test_an_endpoint_created_during_the_removal_of_its_namesake_is_kept(tmp_path: Path):
+def test_an_endpoint_created_during_the_removal_of_its_namesake_is_kept(tmp_path: Path) -> None:
     """It is created after the previous one has left the store, and before its removal has ended."""
 
     async def scenario() -> None:

@@ -21,7 +21,7 @@ def service(start_service: Callable[..., Any], tmp_path: Path) -> Any:
     return start_service("--image", str(serving.image(tmp_path / "image")))
 
 
-def test_an_update_under_load_fails_no_request(service: Any):
+def test_an_update_under_load_fails_no_request(service: Any) -> None:
     """Clients that never pause see the old model, then the new one, and no error between."""
     make_model(service, "old")
     make_model(service, "new")
@@ -49,7 +49,7 @@ def test_an_update_under_load_fails_no_request(service: Any):
     until(lambda: not [pid for pid in previous if Path(f"/proc/{pid}").exists()], "the old fleet's end")
 
 
-def test_a_failed_update_is_rolled_back_with_its_reason(service: Any):
+def test_a_failed_update_is_rolled_back_with_its_reason(service: Any) -> None:
     """The endpoint stays in service as it was, with the reason, and no request fails."""
     make_model(service, "old")
     make_model(service, "broken", {"CRASH": "no such feature: wind"})
@@ -71,7 +71,7 @@ def test_a_failed_update_is_rolled_back_with_its_reason(service: Any):
     assert ask(service, "flights", "who")["pid"] == pid
 
 
-def test_a_good_update_after_a_failed_one_clears_the_reason(service: Any):
+def test_a_good_update_after_a_failed_one_clears_the_reason(service: Any) -> None:
     """FailureReason belongs to the last change alone."""
     make_model(service, "old")
     make_model(service, "new")
@@ -89,7 +89,7 @@ def test_a_good_update_after_a_failed_one_clears_the_reason(service: Any):
     assert ask(service, "flights", "who")["name"] == "new"
 
 
-def test_an_update_in_progress_refuses_another(service: Any):
+def test_an_update_in_progress_refuses_another(service: Any) -> None:
     """Only one change runs at a time; deleting is always possible."""
     make_model(service, "old")
     make_model(service, "never", {"PING_STATUS": "503"})
@@ -105,7 +105,7 @@ def test_an_update_in_progress_refuses_another(service: Any):
     waiter.wait(EndpointName="flights", WaiterConfig={"Delay": 0.1, "MaxAttempts": 300})
 
 
-def test_retained_properties_outlast_an_update(service: Any):
+def test_retained_properties_outlast_an_update(service: Any) -> None:
     """RetainAllVariantProperties keeps weights and counts that were changed in place."""
     make_model(service, "old")
     make_model(service, "new")
@@ -138,7 +138,7 @@ def answers(service: Any) -> Callable[[], Any]:
     return look
 
 
-def test_containers_are_adopted_after_a_kill(service: Any):
+def test_containers_are_adopted_after_a_kill(service: Any) -> None:
     """The processes go on without the service, and the next service adopts them."""
     make_model(service, "old")
     deploy(service, "flights", variant("old", count=2))
@@ -150,7 +150,7 @@ def test_containers_are_adopted_after_a_kill(service: Any):
     assert {ask(service, "flights", "who")["pid"] for _ in range(4)} == before
 
 
-def test_containers_that_died_with_the_service_are_started_again(service: Any):
+def test_containers_that_died_with_the_service_are_started_again(service: Any) -> None:
     """After a power cut the endpoint comes back with new processes."""
     make_model(service, "old")
     deploy(service, "flights", variant("old"))
@@ -164,7 +164,7 @@ def test_containers_that_died_with_the_service_are_started_again(service: Any):
     assert again["pid"] != pid
 
 
-def test_a_creation_goes_on_after_a_kill(service: Any):
+def test_a_creation_goes_on_after_a_kill(service: Any) -> None:
     """An endpoint that is Creating when the service is killed becomes InService after the restart."""
     make_model(service, "old")
     configure(service, "flights", variant("old"))
@@ -175,7 +175,7 @@ def test_a_creation_goes_on_after_a_kill(service: Any):
     assert ask(service, "flights", "who")["name"] == "old"
 
 
-def test_an_update_goes_on_after_a_kill(service: Any):
+def test_an_update_goes_on_after_a_kill(service: Any) -> None:
     """The old fleet serves while the rollout is repeated; it is neither lost nor doubled."""
     make_model(service, "old")
     make_model(service, "never", {"PING_STATUS": "503"})
@@ -192,7 +192,7 @@ def test_an_update_goes_on_after_a_kill(service: Any):
     waiter.wait(EndpointName="flights", WaiterConfig={"Delay": 0.1, "MaxAttempts": 300})
 
 
-def test_a_stopped_service_leaves_no_container_and_brings_endpoints_back(service: Any):
+def test_a_stopped_service_leaves_no_container_and_brings_endpoints_back(service: Any) -> None:
     """After a normal stop no container runs; after a start the endpoint serves again."""
     make_model(service, "old")
     deploy(service, "flights", variant("old"))
@@ -204,7 +204,7 @@ def test_a_stopped_service_leaves_no_container_and_brings_endpoints_back(service
     assert until(answers(service), "the endpoint's return")["name"] == "old"
 
 
-def test_a_container_that_ignores_sigterm_is_killed_at_the_end(service: Any):
+def test_a_container_that_ignores_sigterm_is_killed_at_the_end(service: Any) -> None:
     """A stubborn container does not outlive a stopping service."""
     make_model(service, "deaf", {"DEAF": "1"})
     deploy(service, "flights", variant("deaf"))

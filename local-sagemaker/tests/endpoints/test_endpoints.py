@@ -18,7 +18,7 @@ def service(start_service: Callable[..., Any], tmp_path: Path) -> Any:
     return start_service("--image", str(serving.image(tmp_path / "image")))
 
 
-def test_an_endpoint_serves_its_model(service: Any):
+def test_an_endpoint_serves_its_model(service: Any) -> None:
     """From a model archive in S3 to an answer, with the endpoint described and listed."""
     make_model(service, "first")
     deploy(service, "flights", variant("first"))
@@ -32,7 +32,7 @@ def test_an_endpoint_serves_its_model(service: Any):
     assert [item["EndpointName"] for item in service.sagemaker.list_endpoints()["Endpoints"]] == ["flights"]
 
 
-def test_a_missing_endpoint_is_a_validation_exception(service: Any):
+def test_a_missing_endpoint_is_a_validation_exception(service: Any) -> None:
     """Operators and botocore's waiters recognise an endpoint that is not there by this code and message."""
     with pytest.raises(ClientError, match="Could not find endpoint") as caught:
         service.sagemaker.describe_endpoint(EndpointName="none")
@@ -43,7 +43,7 @@ def test_a_missing_endpoint_is_a_validation_exception(service: Any):
         service.sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant("none")])
 
 
-def test_taken_names_are_refused_in_awss_words(service: Any):
+def test_taken_names_are_refused_in_awss_words(service: Any) -> None:
     """Operators match the beginning of these messages to go on with an update."""
     make_model(service, "first")
     deploy(service, "flights", variant("first"))
@@ -57,7 +57,7 @@ def test_taken_names_are_refused_in_awss_words(service: Any):
         )
 
 
-def test_a_deleted_endpoint_is_gone_with_its_processes(service: Any):
+def test_a_deleted_endpoint_is_gone_with_its_processes(service: Any) -> None:
     """The endpoint_deleted waiter ends, invocations find nothing, and no container is left."""
     make_model(service, "first")
     deploy(service, "flights", variant("first", count=2))
@@ -83,7 +83,7 @@ def test_a_deleted_endpoint_is_gone_with_its_processes(service: Any):
 )
 def test_a_container_that_ends_fails_the_endpoint_with_its_last_words(
     service: Any, environment: dict[str, str], words: str
-):
+) -> None:
     """The reason tells what the container's log says, without anybody looking for it."""
     make_model(service, "broken", environment)
     with pytest.raises(WaiterError):
@@ -96,7 +96,7 @@ def test_a_container_that_ends_fails_the_endpoint_with_its_last_words(
         ask(service, "flights", "who")
 
 
-def test_an_archive_that_leaves_its_folder_is_refused(service: Any):
+def test_an_archive_that_leaves_its_folder_is_refused(service: Any) -> None:
     """A member with a path to elsewhere fails the endpoint and writes nothing."""
     make_model(service, "evil")
     archive = serving.archive({"../../../evil.txt": b"x"})
@@ -109,7 +109,7 @@ def test_an_archive_that_leaves_its_folder_is_refused(service: Any):
     assert not list(service.root.rglob("evil.txt"))
 
 
-def test_a_missing_archive_fails_the_endpoint(service: Any):
+def test_a_missing_archive_fails_the_endpoint(service: Any) -> None:
     """The reason names the object that is not there."""
     make_model(service, "gone")
     service.s3.delete_object(Bucket=serving.BUCKET, Key="gone/model.tar.gz")
@@ -120,7 +120,7 @@ def test_a_missing_archive_fails_the_endpoint(service: Any):
     assert "Could not find model data at s3://models/gone/model.tar.gz" in reason
 
 
-def test_several_endpoints_and_variants_serve_at_once(service: Any):
+def test_several_endpoints_and_variants_serve_at_once(service: Any) -> None:
     """Traffic follows the weights exactly over a round of them, and TargetVariant overrides them."""
     for name in ("first", "second", "third"):
         make_model(service, name)
@@ -135,7 +135,7 @@ def test_several_endpoints_and_variants_serve_at_once(service: Any):
         ask(service, "flights", "who", TargetVariant="none")
 
 
-def test_weights_and_counts_change_in_place(service: Any):
+def test_weights_and_counts_change_in_place(service: Any) -> None:
     """UpdateEndpointWeightsAndCapacities moves traffic and adds processes, and keeps those that run."""
     make_model(service, "first")
     make_model(service, "second")

@@ -29,7 +29,7 @@ def service(start_service: Callable[..., Any], tmp_path: Path) -> Any:
     return started
 
 
-def test_only_the_allowed_headers_pass(service: Any):
+def test_only_the_allowed_headers_pass(service: Any) -> None:
     """The model sees the five headers of the contract, the client the variant and the custom attributes."""
     answer = service.runtime.invoke_endpoint(
         EndpointName="flights",
@@ -57,7 +57,7 @@ def test_only_the_allowed_headers_pass(service: Any):
     assert "x-secret" not in answer["ResponseMetadata"]["HTTPHeaders"]
 
 
-def test_the_container_has_its_model_and_environment(service: Any):
+def test_the_container_has_its_model_and_environment(service: Any) -> None:
     """The environment of the model is there, and nothing of the service's own."""
     environment = ask(service, "flights", "environment")
 
@@ -70,7 +70,7 @@ def test_the_container_has_its_model_and_environment(service: Any):
 @pytest.mark.parametrize(
     ("status", "kind"), [(400, "client"), (415, "client"), (500, "server"), (503, "server")]
 )
-def test_an_error_of_the_model_is_a_model_error(service: Any, status: int, kind: str):
+def test_an_error_of_the_model_is_a_model_error(service: Any, status: int, kind: str) -> None:
     """HTTP 424 with the model's own status and message, and the place of its log."""
     with pytest.raises(ClientError) as caught:
         ask(service, "flights", f"status {status} unknown carrier ZZ")
@@ -84,7 +84,7 @@ def test_an_error_of_the_model_is_a_model_error(service: Any, status: int, kind:
     assert f"Received {kind} error ({status}) from primary with message" in response["Error"]["Message"]
 
 
-def test_a_body_of_the_limit_passes_and_one_more_byte_does_not(service: Any):
+def test_a_body_of_the_limit_passes_and_one_more_byte_does_not(service: Any) -> None:
     """The limit is SageMaker's, and the error says what to do instead."""
     assert ask(service, "flights", b"x" * LIMIT).startswith(f"{LIMIT},")
     with pytest.raises(ClientError, match=r"less than or equal to 6291456.*batch transform") as caught:
@@ -92,7 +92,7 @@ def test_a_body_of_the_limit_passes_and_one_more_byte_does_not(service: Any):
     assert caught.value.response["Error"]["Code"] == "ValidationError"
 
 
-def test_a_chunked_body_has_the_same_limit(service: Any):
+def test_a_chunked_body_has_the_same_limit(service: Any) -> None:
     """A body without Content-Length is counted as it comes."""
     url = f"{service.url}/endpoints/flights/invocations"
     pieces = [b"x" * 1_000_000] * 7
@@ -104,12 +104,12 @@ def test_a_chunked_body_has_the_same_limit(service: Any):
 
 
 @pytest.mark.parametrize("body", [b"", b"\x00\xff\xfe", b'"unclosed'])
-def test_any_bytes_reach_the_model(service: Any, body: bytes):
+def test_any_bytes_reach_the_model(service: Any, body: bytes) -> None:
     """What a body means is the model's business alone."""
     assert isinstance(ask(service, "flights", body), str)
 
 
-def test_a_missing_endpoint_is_a_validation_error(service: Any):
+def test_a_missing_endpoint_is_a_validation_error(service: Any) -> None:
     """The message is AWS's."""
     with pytest.raises(ClientError) as caught:
         ask(service, "none", "who")
@@ -119,7 +119,7 @@ def test_a_missing_endpoint_is_a_validation_error(service: Any):
     }
 
 
-def test_too_long_an_inference_id_is_refused(service: Any):
+def test_too_long_an_inference_id_is_refused(service: Any) -> None:
     """Limits of headers hold for clients that do not check them."""
     answer = httpx.post(
         f"{service.url}/endpoints/flights/invocations",
@@ -130,7 +130,7 @@ def test_too_long_an_inference_id_is_refused(service: Any):
     assert "InferenceId" in answer.json()["Message"]
 
 
-def test_a_crashed_container_is_started_again_and_counted(service: Any):
+def test_a_crashed_container_is_started_again_and_counted(service: Any) -> None:
     """The request that killed it is a model error, the endpoint comes back by itself, and it is counted."""
     before = ask(service, "flights", "who")["pid"]
     with pytest.raises(ClientError) as caught:
@@ -148,7 +148,7 @@ def test_a_crashed_container_is_started_again_and_counted(service: Any):
     assert (figures["restarts"], figures["healthy_instances"]) == (1, 1)
 
 
-def test_invocations_are_counted_by_variant(service: Any):
+def test_invocations_are_counted_by_variant(service: Any) -> None:
     """Counts, errors by class and latencies are there to be read."""
     for body in ("who", "who", "status 400 x", "status 500 x"):
         with suppress(service.runtime.exceptions.ModelError):
@@ -160,7 +160,7 @@ def test_invocations_are_counted_by_variant(service: Any):
     assert figures["in_flight"] == 0
 
 
-def test_the_containers_log_is_in_cloudwatch(service: Any):
+def test_the_containers_log_is_in_cloudwatch(service: Any) -> None:
     """Lines of the container are in its endpoint's group, under `<variant>/<instance>`."""
     group = "/aws/sagemaker/Endpoints/flights"
     streams = service.logs.describe_log_streams(logGroupName=group)["logStreams"]
@@ -171,7 +171,7 @@ def test_the_containers_log_is_in_cloudwatch(service: Any):
     assert events[0]["message"] == "serving first first"
 
 
-def test_answers_do_not_wait_for_acknowledgements(tmp_path: Path):
+def test_answers_do_not_wait_for_acknowledgements(tmp_path: Path) -> None:
     """Accepted connections have Nagle's algorithm off: asyncio does so where the protocol is named."""
     listener = listen(Options(root=tmp_path, port=0))
     listener.close()

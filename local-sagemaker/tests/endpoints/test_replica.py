@@ -60,7 +60,7 @@ def hang(_: int, stop: Path) -> None:
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("fault", [kill, hang])
-def test_a_container_that_fails_is_replaced(tmp_path: Path, fault: Callable[[int, Path], None]):
+def test_a_container_that_fails_is_replaced(tmp_path: Path, fault: Callable[[int, Path], None]) -> None:
     """Another process answers then, and the variant's counters show the restart."""
     (tmp_path / "serve.py").write_text(SERVER)
     stop = tmp_path / "stop"
@@ -100,7 +100,7 @@ def test_a_container_that_fails_is_replaced(tmp_path: Path, fault: Callable[[int
     assert not Path(f"/proc/{second}").exists()
 
 
-def test_an_invocation_without_a_container_is_an_error_of_the_variant():
+def test_an_invocation_without_a_container_is_an_error_of_the_variant() -> None:
     """A canary whose container has died must raise its alarm."""
     variant = Variant("canary", 1.0)
     route = EndpointRoute("flights", "0", "us-east-1", "InService", Fleet({"canary": variant}))

@@ -35,7 +35,7 @@ def instances(service: Any, endpoint: str) -> int:
     return figures["variants"]["main"]["instances"]  # type: ignore[no-any-return]
 
 
-def test_nothing_runs_before_the_first_request(service: Any):
+def test_nothing_runs_before_the_first_request(service: Any) -> None:
     """The endpoint is in service without a process; the first request starts one, the second uses it."""
     deploy(service, "cold", serverless("first"))
     assert not list((service.root / "endpoints").glob("cold/*/*/*/container.json"))
@@ -48,7 +48,7 @@ def test_nothing_runs_before_the_first_request(service: Any):
     assert (described["CurrentInstanceCount"], instances(service, "cold")) == (0, 1)
 
 
-def test_each_invocation_has_a_container_of_its_own_up_to_the_limit(service: Any, tmp_path: Path):
+def test_each_invocation_has_a_container_of_its_own_up_to_the_limit(service: Any, tmp_path: Path) -> None:
     """Two at a time are two processes; the third is refused as AWS throttles, until one has ended."""
     deploy(service, "wide", serverless("first"))
     latch = tmp_path / "latch"
@@ -67,7 +67,7 @@ def test_each_invocation_has_a_container_of_its_own_up_to_the_limit(service: Any
     assert ask(service, "wide", "who")["pid"] in pids
 
 
-def test_an_idle_container_is_stopped(start_service: Callable[..., Any], tmp_path: Path):
+def test_an_idle_container_is_stopped(start_service: Callable[..., Any], tmp_path: Path) -> None:
     """After the last request the endpoint has no process again, and the next one starts another."""
     image = str(serving.image(tmp_path / "image"))
     service = start_service("--image", image, "--serverless-idle", "0.2")
@@ -80,7 +80,7 @@ def test_an_idle_container_is_stopped(start_service: Callable[..., Any], tmp_pat
     assert ask(service, "idle", "who")["pid"] != pid
 
 
-def test_a_container_that_ends_is_replaced(service: Any):
+def test_a_container_that_ends_is_replaced(service: Any) -> None:
     """The request that ended it gets an error; the next one gets another container."""
     deploy(service, "mortal", serverless("first"))
     first = ask(service, "mortal", "who")["pid"]
@@ -89,7 +89,7 @@ def test_a_container_that_ends_is_replaced(service: Any):
     assert ask(service, "mortal", "who")["pid"] != first
 
 
-def test_a_model_that_does_not_start_is_a_model_error(service: Any):
+def test_a_model_that_does_not_start_is_a_model_error(service: Any) -> None:
     """The invocation gets the end of the container's log."""
     make_model(service, "broken", {"CRASH": "no such feature: wind"})
     deploy(service, "broken", serverless("broken"))
@@ -99,21 +99,21 @@ def test_a_model_that_does_not_start_is_a_model_error(service: Any):
     assert instances(service, "broken") == 0
 
 
-def test_the_body_has_a_limit_of_its_own(service: Any):
+def test_the_body_has_a_limit_of_its_own(service: Any) -> None:
     """4 MiB, where an endpoint with instances takes 6."""
     deploy(service, "narrow", serverless("first"))
     with pytest.raises(ClientError, match="at most 4194304"):
         ask(service, "narrow", b"x" * 4_194_305)
 
 
-def test_it_streams(service: Any):
+def test_it_streams(service: Any) -> None:
     """A cold start and a stream in one request."""
     deploy(service, "stream", serverless("first"))
     answer = service.runtime.invoke_endpoint_with_response_stream(EndpointName="stream", Body="stream a|b")
     assert b"".join(event["PayloadPart"]["Bytes"] for event in answer["Body"]) == b"ab"
 
 
-def test_a_restarted_service_keeps_what_runs(start_service: Callable[..., Any], tmp_path: Path):
+def test_a_restarted_service_keeps_what_runs(start_service: Callable[..., Any], tmp_path: Path) -> None:
     """The next service adopts the container of a killed one, and stops it with the endpoint."""
     service = start_service("--image", str(serving.image(tmp_path / "image")))
     make_model(service, "first")
@@ -128,7 +128,7 @@ def test_a_restarted_service_keeps_what_runs(start_service: Callable[..., Any], 
     assert not Path(f"/proc/{pid}").exists()
 
 
-def test_updates_go_from_serverless_to_anything_and_not_back(service: Any):
+def test_updates_go_from_serverless_to_anything_and_not_back(service: Any) -> None:
     """Another model, another limit, then instances; instances do not become serverless."""
     make_model(service, "second")
     deploy(service, "moving", serverless("first"))
@@ -156,7 +156,7 @@ def test_updates_go_from_serverless_to_anything_and_not_back(service: Any):
         service.sagemaker.update_endpoint(EndpointName="moving", EndpointConfigName="to-serverless")
 
 
-def test_an_update_fails_no_request(service: Any):
+def test_an_update_fails_no_request(service: Any) -> None:
     """Continuous requests are answered by the previous model, then by the new one."""
     make_model(service, "third")
     deploy(service, "flights", serverless("first", 3))
@@ -201,7 +201,7 @@ CAPTURE = {
 )
 def test_what_serverless_excludes_is_refused(
     service: Any, changes: dict[str, Any], more: dict[str, Any], words: str
-):
+) -> None:
     """The error comes when the configuration is created, and names the members."""
     with pytest.raises(ClientError, match=words) as caught:
         service.sagemaker.create_endpoint_config(
@@ -210,7 +210,7 @@ def test_what_serverless_excludes_is_refused(
     assert caught.value.response["Error"]["Code"] == "ValidationException"
 
 
-def test_two_variants_are_refused(service: Any):
+def test_two_variants_are_refused(service: Any) -> None:
     """A serverless endpoint has one."""
     both = [serverless("first"), {**serverless("first"), "VariantName": "other"}]
     with pytest.raises(ClientError, match="one production variant"):

@@ -69,7 +69,9 @@ async def rested(variant: Variant) -> None:
             await asyncio.sleep(0.01)
 
 
-def test_a_start_that_takes_long_serves_a_later_invocation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_start_that_takes_long_serves_a_later_invocation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The first invocation gets 429; its start goes on and is not repeated."""
     monkeypatch.setattr(serverless, "WAIT_TIMEOUT_S", 0.1)
 
@@ -88,7 +90,7 @@ def test_a_start_that_takes_long_serves_a_later_invocation(tmp_path: Path, monke
     assert not (tmp_path / "1").exists()
 
 
-def test_an_invocation_that_gives_up_frees_its_slot(tmp_path: Path):
+def test_an_invocation_that_gives_up_frees_its_slot(tmp_path: Path) -> None:
     """Its client leaves while the container starts; the container then serves the next invocation."""
 
     async def scenario(pool: ServerlessPool, variant: Variant, let: Callable[[], None]) -> None:
@@ -107,7 +109,7 @@ def test_an_invocation_that_gives_up_frees_its_slot(tmp_path: Path):
     assert not (tmp_path / "2").exists()
 
 
-def test_a_waiting_invocation_fails_when_the_variant_is_stopped(tmp_path: Path):
+def test_a_waiting_invocation_fails_when_the_variant_is_stopped(tmp_path: Path) -> None:
     """An endpoint may be deleted while a container starts; no container is left."""
 
     async def scenario(pool: ServerlessPool, variant: Variant, _: Callable[[], None]) -> None:

@@ -49,7 +49,7 @@ def ask(service: Any, body: str, **more: Any) -> Any:
     )
 
 
-def test_the_first_part_comes_while_the_container_still_works(service: Any, tmp_path: Path):
+def test_the_first_part_comes_while_the_container_still_works(service: Any, tmp_path: Path) -> None:
     """The container goes on only after the client has read the first part."""
     latch = tmp_path / "latch"
     answer = ask(service, f"stream one|hold {latch}|two|three")
@@ -62,7 +62,7 @@ def test_the_first_part_comes_while_the_container_still_works(service: Any, tmp_
     assert (answer["InvokedProductionVariant"], answer["CustomAttributes"]) == ("champion", "told=1")
 
 
-def test_the_model_gets_the_headers_of_invoke_endpoint(service: Any):
+def test_the_model_gets_the_headers_of_invoke_endpoint(service: Any) -> None:
     """`Accept` has another header on the way to the service, and its own on the way to the model."""
     answer = ask(
         service, "headers", Accept="application/json", InferenceId="flight-7", CustomAttributes="a=1"
@@ -74,13 +74,13 @@ def test_the_model_gets_the_headers_of_invoke_endpoint(service: Any):
     assert "x-amzn-sagemaker-accept" not in seen
 
 
-def test_a_long_answer_arrives_whole(service: Any):
+def test_a_long_answer_arrives_whole(service: Any) -> None:
     """Far more than fits into one event, byte for byte."""
     text = "x" * 700_000
     assert "".join(parts(ask(service, f"stream {text}|{text}|end"))) == f"{text}{text}end"
 
 
-def test_an_error_of_the_model_is_no_stream(service: Any):
+def test_an_error_of_the_model_is_no_stream(service: Any) -> None:
     """HTTP 424 like that of InvokeEndpoint, as long as nothing was sent."""
     with pytest.raises(ClientError) as caught:
         ask(service, "status 503 too busy")
@@ -89,7 +89,7 @@ def test_an_error_of_the_model_is_no_stream(service: Any):
     assert (response["OriginalStatusCode"], response["OriginalMessage"]) == (503, "too busy")
 
 
-def test_a_stream_that_breaks_ends_with_an_exception(service: Any):
+def test_a_stream_that_breaks_ends_with_an_exception(service: Any) -> None:
     """The parts before it arrive; the error has SageMaker's codes."""
     received = parts(ask(service, "stream one|break"))
     assert next(received) == "one"
@@ -104,7 +104,7 @@ def test_a_stream_that_breaks_ends_with_an_exception(service: Any):
     assert json.loads(error.payload)["ErrorCode"] == "StreamBroken"
 
 
-def test_an_unknown_endpoint_or_variant_is_refused(service: Any):
+def test_an_unknown_endpoint_or_variant_is_refused(service: Any) -> None:
     """The errors are AWS's."""
     with pytest.raises(ClientError, match="Variant none not found"):
         ask(service, "stream one", TargetVariant="none")
@@ -112,7 +112,7 @@ def test_an_unknown_endpoint_or_variant_is_refused(service: Any):
     assert (answer.status_code, answer.headers["x-amzn-errortype"]) == (400, "ValidationError")
 
 
-def test_a_client_that_goes_away_leaves_nothing_in_flight(service: Any, tmp_path: Path):
+def test_a_client_that_goes_away_leaves_nothing_in_flight(service: Any, tmp_path: Path) -> None:
     """Its connection to the container is closed, though the container has not ended."""
     latch = tmp_path / "latch"
 
@@ -129,7 +129,7 @@ def test_a_client_that_goes_away_leaves_nothing_in_flight(service: Any, tmp_path
     latch.touch()
 
 
-def test_a_streamed_answer_is_captured_whole(service: Any):
+def test_a_streamed_answer_is_captured_whole(service: Any) -> None:
     """One record with the request and all parts together."""
     assert list(parts(ask(service, "stream cap|tured", InferenceId="to-capture")))
 

@@ -16,7 +16,7 @@ from local_sagemaker.engine.processes.wire import Client
 from local_sagemaker.protocol import event_stream
 
 
-def test_messages_are_what_botocore_reads():
+def test_messages_are_what_botocore_reads() -> None:
     """Prelude, headers, payload and both checksums, of events and of exceptions."""
     buffer = EventStreamBuffer()
     buffer.add_data(event_stream.part("PayloadPart", b"\x00\xff" * 500))
@@ -87,7 +87,7 @@ def streamed(beginning: bytes) -> list[bytes]:
     return sent
 
 
-def test_a_client_that_does_not_read_holds_the_container_up():
+def test_a_client_that_does_not_read_holds_the_container_up() -> None:
     """The service buffers nothing: the container can write no more than fits into the sockets."""
     piece, count = b"x" * 65_536, 1024
     stuck, reading = asyncio.Event(), asyncio.Event()
@@ -129,7 +129,7 @@ def test_a_client_that_does_not_read_holds_the_container_up():
     assert asyncio.run(run()) == len(piece) * count
 
 
-def test_an_answer_that_takes_too_long_ends_with_an_exception():
+def test_an_answer_that_takes_too_long_ends_with_an_exception() -> None:
     """The parts so far arrive; the error says that the time is over."""
     head, first, last = streamed(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n")
     error = json.loads(last)
@@ -137,7 +137,7 @@ def test_an_answer_that_takes_too_long_ends_with_an_exception():
     assert (error["code"], error["ErrorCode"]) == ("ModelStreamError", "ModelInvocationTimeExceeded")
 
 
-def test_an_answer_that_does_not_begin_in_time_is_a_model_error():
+def test_an_answer_that_does_not_begin_in_time_is_a_model_error() -> None:
     """The stream has not begun, so the error is a normal answer."""
     with pytest.raises(InvokeError, match="timed out while waiting") as caught:
         streamed(b"")

@@ -105,7 +105,7 @@ def tidy(world: World, operation: Any, sent: Any, answer: Answer) -> None:
 
 @pytest.mark.parametrize("examples", [FEW, pytest.param(100, marks=pytest.mark.long)])
 @pytest.mark.parametrize(("service", "name"), KINDS)
-def test_no_request_is_a_mistake_of_the_service(world: World, service: str, name: str, examples: int):
+def test_no_request_is_a_mistake_of_the_service(world: World, service: str, name: str, examples: int) -> None:
     """Every answer is a result or an error of the client's that botocore can read."""
     operation = models.operation_model(service, name)
     address = urlsplit(world.service.url).netloc

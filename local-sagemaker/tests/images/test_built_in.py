@@ -86,7 +86,7 @@ def body(count: int = 3) -> str:
 @pytest.mark.parametrize(
     ("data", "kind"), [("halves", "text/csv"), pytest.param("svm", "text/libsvm", marks=pytest.mark.long)]
 )
-def test_xgboost_classifies(lab: Lab, data: str, kind: str):
+def test_xgboost_classifies(lab: Lab, data: str, kind: str) -> None:
     """From CSV and libsvm; the answer of CSV is one score for each row, parted by commas."""
     given = {"num_round": 20, "objective": "binary:logistic", "eval_metric": "auc", "subsample": 0.8}
     job = fit(lab, f"xgb-{data}", "sagemaker-xgboost:1.7-1", data, kind, **given)
@@ -99,7 +99,7 @@ def test_xgboost_classifies(lab: Lab, data: str, kind: str):
 
 
 @pytest.mark.long
-def test_xgboost_regresses_and_stops_early(lab: Lab):
+def test_xgboost_regresses_and_stops_early(lab: Lab) -> None:
     """The rounds end where the validation's metric no longer improves."""
     job = fit(
         lab,
@@ -114,7 +114,7 @@ def test_xgboost_regresses_and_stops_early(lab: Lab):
     assert measured(job)["validation:rmse"] < 0.2
 
 
-def test_linear_learner_classifies(lab: Lab):
+def test_linear_learner_classifies(lab: Lab) -> None:
     """With a score and a label for each row, asked by JSON, too."""
     job = fit(
         lab, "linear", "linear-learner:1", "halves", predictor_type="binary_classifier", mini_batch_size=10
@@ -132,7 +132,7 @@ def test_linear_learner_classifies(lab: Lab):
 
 
 @pytest.mark.long
-def test_linear_learner_regresses(lab: Lab):
+def test_linear_learner_regresses(lab: Lab) -> None:
     """A sum without noise is found exactly."""
     job = fit(lab, "linear-sums", "linear-learner:1", "sums", predictor_type="regressor", feature_dim=3)
     assert measured(job)["validation:rmse"] == pytest.approx(0, abs=1e-6)
@@ -141,7 +141,7 @@ def test_linear_learner_regresses(lab: Lab):
 
 
 @pytest.mark.long
-def test_kmeans_clusters(lab: Lab):
+def test_kmeans_clusters(lab: Lab) -> None:
     """Without labels; each row has its cluster and its distance."""
     job = fit(lab, "kmeans", "kmeans:1", "plain", "text/csv;label_size=0", k=4, feature_dim=3)
     distances = [
@@ -151,7 +151,7 @@ def test_kmeans_clusters(lab: Lab):
 
 
 @pytest.mark.long
-def test_pca_projects(lab: Lab):
+def test_pca_projects(lab: Lab) -> None:
     """Onto as many components as were asked for; all of them keep every distance."""
     job = fit(
         lab,
@@ -171,7 +171,7 @@ def test_pca_projects(lab: Lab):
 
 
 @pytest.mark.long
-def test_knn_asks_the_neighbours(lab: Lab):
+def test_knn_asks_the_neighbours(lab: Lab) -> None:
     """The nearest neighbour of a row of the data is that row."""
     given = {"k": 1, "sample_size": 200, "feature_dim": 3, "predictor_type": "classifier"}
     job = fit(lab, "knn", "knn:1", "halves", **given)
@@ -201,7 +201,7 @@ def test_knn_asks_the_neighbours(lab: Lab):
 )
 def test_what_is_not_there_fails_by_name(
     lab: Lab, image: str, kind: str, hyperparameters: dict[str, Any], said: str
-):
+) -> None:
     """The job's FailureReason says what to change."""
     name = f"wrong-{len(said)}"
     job = fit(lab, name, image, "sums", kind, **hyperparameters)
@@ -217,7 +217,7 @@ def test_what_is_not_there_fails_by_name(
 )
 def test_other_algorithms_are_refused_at_once(
     lab: Lab, image: str, hyperparameters: dict[str, str], said: str
-):
+) -> None:
     """No job is made."""
     with pytest.raises(ClientError, match=said):
         fit(lab, "never", image, "sums", **hyperparameters)

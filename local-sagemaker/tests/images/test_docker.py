@@ -74,7 +74,7 @@ def begun(service: Service, count: int = 1) -> None:
 
 
 @pytest.mark.long
-def test_a_processing_job_runs_in_a_container(docker_service: Service, docker_image: str):
+def test_a_processing_job_runs_in_a_container(docker_service: Service, docker_image: str) -> None:
     """It reads its input, reaches the service, and its output is put into S3; stored objects stay."""
     docker_service.s3.put_object(Bucket="lab", Key="in/rows.csv", Body=b"a\nb\n")
     ask = (
@@ -122,7 +122,9 @@ def test_a_processing_job_runs_in_a_container(docker_service: Service, docker_im
 
 
 @pytest.mark.long
-def test_a_failed_container_gives_its_message_and_exit_code(docker_service: Service, docker_image: str):
+def test_a_failed_container_gives_its_message_and_exit_code(
+    docker_service: Service, docker_image: str
+) -> None:
     """What it left in its message file is the reason."""
     process(docker_service, docker_image, "echo 'No rows.' > /opt/ml/output/message; exit 7")
     found = processed(docker_service)
@@ -134,7 +136,7 @@ def test_a_failed_container_gives_its_message_and_exit_code(docker_service: Serv
 
 
 @pytest.mark.long
-def test_an_image_that_is_not_there_fails_the_job(docker_service: Service):
+def test_an_image_that_is_not_there_fails_the_job(docker_service: Service) -> None:
     """The reason says how to get it."""
     process(docker_service, "missing:1", "true")
     reason = processed(docker_service)["FailureReason"]
@@ -143,7 +145,7 @@ def test_an_image_that_is_not_there_fails_the_job(docker_service: Service):
 
 
 @pytest.mark.long
-def test_a_stopped_job_leaves_no_container(docker_service: Service, docker_image: str):
+def test_a_stopped_job_leaves_no_container(docker_service: Service, docker_image: str) -> None:
     """The containers of both instances are asked to end, and end."""
     process(
         docker_service,
@@ -159,7 +161,7 @@ def test_a_stopped_job_leaves_no_container(docker_service: Service, docker_image
 
 
 @pytest.mark.long
-def test_a_container_survives_a_kill_of_the_service(docker_service: Service, docker_image: str):
+def test_a_container_survives_a_kill_of_the_service(docker_service: Service, docker_image: str) -> None:
     """The job goes on and ends once."""
     process(
         docker_service,
@@ -176,7 +178,7 @@ def test_a_container_survives_a_kill_of_the_service(docker_service: Service, doc
 
 
 @pytest.mark.long
-def test_a_killed_program_leaves_no_container(docker_service: Service, docker_image: str):
+def test_a_killed_program_leaves_no_container(docker_service: Service, docker_image: str) -> None:
     """A container that does not end when it is asked ends with its program."""
     process(docker_service, docker_image, "trap '' TERM; echo begun; while :; do sleep 0.1; done")
     begun(docker_service)
@@ -187,7 +189,7 @@ def test_a_killed_program_leaves_no_container(docker_service: Service, docker_im
 
 
 @pytest.mark.long
-def test_what_a_crash_left_is_removed_by_the_next_run(docker_service: Service, docker_image: str):
+def test_what_a_crash_left_is_removed_by_the_next_run(docker_service: Service, docker_image: str) -> None:
     """A container in the job's workspace whose program is no more is gone before the job's own starts."""
     labels = {"workspace": docker_service.root / "jobs/processing-job/job", "pid": 0}
     words = [
@@ -202,7 +204,7 @@ def test_what_a_crash_left_is_removed_by_the_next_run(docker_service: Service, d
 
 
 @pytest.mark.long
-def test_what_a_container_trains_another_serves(docker_service: Service, docker_image: str):
+def test_what_a_container_trains_another_serves(docker_service: Service, docker_image: str) -> None:
     """A training job's model is deployed; the endpoint's container is gone when the endpoint is."""
     sagemaker, s3 = docker_service.sagemaker, docker_service.s3
     s3.put_object(Bucket="lab", Key="rows/rows.csv", Body=b"a\nb\nc\n")

@@ -99,7 +99,7 @@ def model(lab: Lab) -> str:
 
 
 @pytest.mark.usefixtures("model")
-def test_a_script_trains_with_its_options_and_variables(lab: Lab):
+def test_a_script_trains_with_its_options_and_variables(lab: Lab) -> None:
     """Hyperparameters become options, channels and places become SM_* variables."""
     assert "fitted note=a b slope=2.000" in lab.lines("TrainingJobs", "fit")
     seen = json.loads(lab.unpacked("out/fit/output/output.tar.gz")["seen.json"])
@@ -109,7 +109,7 @@ def test_a_script_trains_with_its_options_and_variables(lab: Lab):
     assert (seen["SM_CURRENT_HOST"], seen["SM_NUM_GPUS"], seen["SM_HP_NOTE"]) == ("algo-1", "0", "a b")
 
 
-def test_the_model_answers_by_the_defaults(lab: Lab, model: str):
+def test_the_model_answers_by_the_defaults(lab: Lab, model: str) -> None:
     """CSV, JSON and NPY in and out; what it cannot read or write is refused with the container's words."""
     serving.deploy(lab.service, "line", serving.variant(model))
 
@@ -130,7 +130,7 @@ def test_the_model_answers_by_the_defaults(lab: Lab, model: str):
         ask("one\n", "text/csv", "application/json")
 
 
-def test_a_batch_transform_uses_the_script(lab: Lab, model: str):
+def test_a_batch_transform_uses_the_script(lab: Lab, model: str) -> None:
     """A line for each line."""
     place = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://lab/batch"}}
     lab.put(batch__in_csv="1\n4\n")
@@ -151,7 +151,7 @@ def test_a_batch_transform_uses_the_script(lab: Lab, model: str):
     assert [float(line) for line in lab.read("scored/in.csv.out").split()] == pytest.approx([3, 9])
 
 
-def test_functions_of_the_user_come_before_the_defaults(lab: Lab):
+def test_functions_of_the_user_come_before_the_defaults(lab: Lab) -> None:
     """input_fn and output_fn of inference.py, packed within the model as SDKs do."""
     script = (
         "def model_fn(d): return 10\n"
@@ -180,7 +180,7 @@ def test_functions_of_the_user_come_before_the_defaults(lab: Lab):
     ],
     ids=["script", "name", "archive"],
 )
-def test_a_failure_says_why(lab: Lab, packed: bytes, words: list[str]):
+def test_a_failure_says_why(lab: Lab, packed: bytes, words: list[str]) -> None:
     """The script's own last words, or what is wrong with the archive."""
     found = fit(lab, "bad", packed)
     assert found["TrainingJobStatus"] == "Failed"
@@ -188,7 +188,7 @@ def test_a_failure_says_why(lab: Lab, packed: bytes, words: list[str]):
         assert word in found["FailureReason"]
 
 
-def test_an_archive_cannot_leave_its_folder(lab: Lab):
+def test_an_archive_cannot_leave_its_folder(lab: Lab) -> None:
     """A member with `..` in its name is refused, and nothing of it is written."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
@@ -201,7 +201,7 @@ def test_an_archive_cannot_leave_its_folder(lab: Lab):
     assert "Cannot unpack" in found["FailureReason"]
 
 
-def test_requirements_that_are_not_there_are_told(lab: Lab):
+def test_requirements_that_are_not_there_are_told(lab: Lab) -> None:
     """The environment is not changed; the log says what it lacks."""
     packed = serving.archive(
         {"fit.py": b"print('ran')", "requirements.txt": b"numpy\nno-such-package-here==1\n"}
@@ -212,7 +212,7 @@ def test_requirements_that_are_not_there_are_told(lab: Lab):
     assert any("not there: no-such-package-here." in line for line in lines)
 
 
-def test_a_script_processor_runs_a_script(lab: Lab):
+def test_a_script_processor_runs_a_script(lab: Lab) -> None:
     """python3 is the interpreter of the image, with scikit-learn."""
     script = "import sklearn, sys, pathlib; pathlib.Path('/opt/ml/processing/out/v').write_text(sys.argv[1])"
     lab.s3.put_object(Bucket="lab", Key="code/go.py", Body=script)

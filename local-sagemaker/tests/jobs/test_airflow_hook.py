@@ -22,7 +22,7 @@ def connection(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.mark.skipif(find_spec("airflow") is None, reason="Airflow is not installed")
 @pytest.mark.long  # the hook asks every 30 seconds
 @pytest.mark.filterwarnings("default")  # Airflow's own imports warn
-def test_the_hook_trains_with_its_log_and_sees_the_end(lab: Lab, connection: str):
+def test_the_hook_trains_with_its_log_and_sees_the_end(lab: Lab, connection: str) -> None:
     """It checks the inputs in S3, creates the job, follows its log and returns when it has completed."""
     from airflow.providers.amazon.aws.hooks.sagemaker import SageMakerHook  # noqa: PLC0415 (heavy)
 

@@ -27,7 +27,7 @@ def go(tmp_path: Path):
     return tmp_path / "go"
 
 
-def start(lab: Lab, go: Path, name: str, script: str, **request: Any):  # noqa: ANN401 (any member)
+def start(lab: Lab, go: Path, name: str, script: str, **request: Any) -> None:  # noqa: ANN401 (any member)
     """Start a training job that waits for `go`, and wait until it does."""
     lab.train(name, WAITS + script, Environment={"SCRIPT": WAITS + script, "GO": str(go)}, **request)
     lab.training(name)
@@ -44,7 +44,7 @@ def runs(lab: Lab, name: str):
     return lab.lines("TrainingJobs", name).count("ready")
 
 
-def test_a_running_job_is_adopted(lab: Lab, go: Path):
+def test_a_running_job_is_adopted(lab: Lab, go: Path) -> None:
     """The container outlives the service; the next service sees its end and uploads its model, once."""
     start(lab, go, "adopted", "echo 1 > /opt/ml/model/a; echo done")
     lab.service.restart()
@@ -62,7 +62,7 @@ def test_a_running_job_is_adopted(lab: Lab, go: Path):
 @pytest.mark.parametrize(("code", "status"), [(0, "Completed"), (7, "Failed")])
 def test_a_job_that_ended_while_the_service_was_down_has_its_own_exit_status(
     lab: Lab, go: Path, code: int, status: int | str
-):
+) -> None:
     """How the container ended is on the disk before anybody asks."""
     start(lab, go, "meanwhile", f"echo 1 > /opt/ml/model/a; exit {code}")
     lab.service.kill()
@@ -79,7 +79,7 @@ def test_a_job_that_ended_while_the_service_was_down_has_its_own_exit_status(
     assert runs(lab, "meanwhile") == 1
 
 
-def test_a_stop_asked_for_before_the_crash_is_carried_out_after_it(lab: Lab, go: Path):
+def test_a_stop_asked_for_before_the_crash_is_carried_out_after_it(lab: Lab, go: Path) -> None:
     """A request that was answered is not forgotten."""
     start(lab, go, "stopping", "true")
     lab.sagemaker.stop_training_job(TrainingJobName="stopping")
@@ -87,7 +87,7 @@ def test_a_stop_asked_for_before_the_crash_is_carried_out_after_it(lab: Lab, go:
     assert lab.trained("stopping")["TrainingJobStatus"] == "Stopped"
 
 
-def test_a_job_whose_supervising_process_was_killed_is_failed_with_a_reason(lab: Lab, go: Path):
+def test_a_job_whose_supervising_process_was_killed_is_failed_with_a_reason(lab: Lab, go: Path) -> None:
     """Nobody saw the end of such a container: that is said, and nothing of it goes on running."""
     start(lab, go, "lost", "true")
     shim = shim_of(lab, "lost")
@@ -106,7 +106,7 @@ def test_a_job_whose_supervising_process_was_killed_is_failed_with_a_reason(lab:
         time.sleep(0.02)
 
 
-def test_a_lost_container_is_begun_again_as_often_as_was_asked_for(lab: Lab, go: Path):
+def test_a_lost_container_is_begun_again_as_often_as_was_asked_for(lab: Lab, go: Path) -> None:
     """By RetryStrategy; the time it may run is counted from its first start."""
     start(lab, go, "again", "echo 1 > /opt/ml/model/a", RetryStrategy={"MaximumRetryAttempts": 1})
     first = shim_of(lab, "again")
@@ -130,7 +130,9 @@ def test_a_lost_container_is_begun_again_as_often_as_was_asked_for(lab: Lab, go:
     assert found["FailureReason"].startswith("InternalServerError: the container ended")
 
 
-def test_waiting_jobs_wait_on_in_their_order(start_service: Callable[..., Any], image: Path, go: Path):
+def test_waiting_jobs_wait_on_in_their_order(
+    start_service: Callable[..., Any], image: Path, go: Path
+) -> None:
     """With room for one job the others wait; the queue survives the service."""
     lab = Lab(start_service("--image", str(image), "--jobs", "1"))
     start(lab, go, "first", "true")
@@ -146,7 +148,7 @@ def test_waiting_jobs_wait_on_in_their_order(start_service: Callable[..., Any], 
     assert times == sorted(times)
 
 
-def test_a_waiting_job_can_be_stopped(lab: Lab, go: Path):
+def test_a_waiting_job_can_be_stopped(lab: Lab, go: Path) -> None:
     """A job whose turn has not come never runs."""
     start(lab, go, "runs", "true")
     start(lab, go, "runs-too", "true")
@@ -159,7 +161,7 @@ def test_a_waiting_job_can_be_stopped(lab: Lab, go: Path):
 
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15])
-def test_a_service_killed_at_any_instant_ends_its_job_once(lab: Lab, delay_s: float):
+def test_a_service_killed_at_any_instant_ends_its_job_once(lab: Lab, delay_s: float) -> None:
     """Whatever step the kill hits, the job completes, its container ran once, its model is whole."""
     lab.train("any", "echo ready; sleep 0.05; echo 1 > /opt/ml/model/a")
     time.sleep(delay_s)
@@ -170,7 +172,7 @@ def test_a_service_killed_at_any_instant_ends_its_job_once(lab: Lab, delay_s: fl
     assert lab.unpacked("out/any/output/model.tar.gz") == {"a": "1\n"}
 
 
-def test_nothing_is_left_of_a_job_but_its_log_and_outputs(lab: Lab):
+def test_nothing_is_left_of_a_job_but_its_log_and_outputs(lab: Lab) -> None:
     """A workspace is removed once its job has ended, also after a crash."""
     lab.train("tidy", "true")
     lab.trained("tidy")
@@ -182,7 +184,7 @@ def test_nothing_is_left_of_a_job_but_its_log_and_outputs(lab: Lab):
         time.sleep(0.02)
 
 
-def test_what_was_answered_is_on_the_disk(lab: Lab):
+def test_what_was_answered_is_on_the_disk(lab: Lab) -> None:
     """A created job is in the database when it is answered, in the mode that survives a power cut."""
     arn = lab.train("durable", "true")
     lab.service.kill()

@@ -21,7 +21,7 @@ def channel(name: str, uri: str, distribution: str = "FullyReplicated", **more: 
     return {"ChannelName": name, "DataSource": {"S3DataSource": place}, **more}
 
 
-def eventually(condition: Callable[[], object], what: str):
+def eventually(condition: Callable[[], object], what: str) -> None:
     """Wait until a condition holds."""
     deadline = time.monotonic() + 30
     while not condition():
@@ -29,7 +29,7 @@ def eventually(condition: Callable[[], object], what: str):
         time.sleep(0.1)
 
 
-def test_instances_run_side_by_side_and_share_sharded_data(lab: Lab):
+def test_instances_run_side_by_side_and_share_sharded_data(lab: Lab) -> None:
     """Each sees itself and all hosts, its share of a sharded channel and all of a replicated one."""
     lab.put(parts__a="1", parts__b="2", parts__c="3")
     script = (
@@ -50,7 +50,7 @@ def test_instances_run_side_by_side_and_share_sharded_data(lab: Lab):
     assert sorted(lab.lines("TrainingJobs", "two")) == ["I am algo-1", "I am algo-2"]
 
 
-def test_one_failing_instance_fails_the_job(lab: Lab):
+def test_one_failing_instance_fails_the_job(lab: Lab) -> None:
     """The others are ended, and its reason is the job's."""
     script = (
         "if grep -q 'current_host\": \"algo-2' /opt/ml/input/config/resourceconfig.json; then "
@@ -62,7 +62,7 @@ def test_one_failing_instance_fails_the_job(lab: Lab):
     assert found["FailureReason"] == "AlgorithmError: second is broken, exit code: 3"
 
 
-def test_a_job_of_instances_is_stopped_and_survives_a_kill_of_the_service(lab: Lab):
+def test_a_job_of_instances_is_stopped_and_survives_a_kill_of_the_service(lab: Lab) -> None:
     """All its processes end by the stop."""
     lab.train("long", "echo begun; exec sleep 60", ResourceConfig=TWO)
     eventually(lambda: lab.lines("TrainingJobs", "long") == ["begun"] * 2, "both have begun")
@@ -71,7 +71,7 @@ def test_a_job_of_instances_is_stopped_and_survives_a_kill_of_the_service(lab: L
     assert lab.trained("long")["TrainingJobStatus"] == "Stopped"
 
 
-def test_processing_instances_put_their_outputs_together(lab: Lab):
+def test_processing_instances_put_their_outputs_together(lab: Lab) -> None:
     """Into one prefix, from shares of one input."""
     lab.put(parts__a="1", parts__b="2")
     place = {
@@ -93,7 +93,7 @@ def test_processing_instances_put_their_outputs_together(lab: Lab):
     assert lab.keys("copied") == ["copied/a", "copied/b"]
 
 
-def test_a_pipe_gives_the_objects_of_every_epoch(lab: Lab):
+def test_a_pipe_gives_the_objects_of_every_epoch(lab: Lab) -> None:
     """One FIFO for each epoch, with the objects one behind the other."""
     lab.put(parts__a="one\n", parts__b="two\n")
     script = "for epoch in 0 1; do cat /opt/ml/input/data/train_$epoch > /opt/ml/model/$epoch; done"
@@ -103,7 +103,7 @@ def test_a_pipe_gives_the_objects_of_every_epoch(lab: Lab):
     assert lab.unpacked("out/pipe/output/model.tar.gz") == {"0": "one\ntwo\n", "1": "one\ntwo\n"}
 
 
-def test_checkpoints_are_put_while_the_job_runs_and_restored_to_the_next(lab: Lab):
+def test_checkpoints_are_put_while_the_job_runs_and_restored_to_the_next(lab: Lab) -> None:
     """A job that is killed in the middle goes on where the last one was."""
     config = {"CheckpointConfig": {"S3Uri": "s3://lab/checkpoints/run"}}
     lab.train("first", "echo 7 > /opt/ml/checkpoints/step; exec sleep 60", **config)
@@ -117,7 +117,7 @@ def test_checkpoints_are_put_while_the_job_runs_and_restored_to_the_next(lab: La
     assert lab.read("checkpoints/run/step") == b"8\n"
 
 
-def test_a_continuous_output_is_put_while_the_job_runs(lab: Lab):
+def test_a_continuous_output_is_put_while_the_job_runs(lab: Lab) -> None:
     """Before its end, and once more at its end."""
     output = {"S3Uri": "s3://lab/live", "LocalPath": "/opt/ml/processing/out", "S3UploadMode": "Continuous"}
     lab.process(
@@ -133,14 +133,14 @@ def test_a_continuous_output_is_put_while_the_job_runs(lab: Lab):
     lab.processed("live")
 
 
-def test_more_instances_than_a_machine_is_good_for_are_refused(lab: Lab):
+def test_more_instances_than_a_machine_is_good_for_are_refused(lab: Lab) -> None:
     """As a limit of the account."""
     with pytest.raises(ClientError, match="InstanceCount=21") as caught:
         lab.train("many", "true", ResourceConfig={**TWO, "InstanceCount": 21})
     assert caught.value.response["Error"]["Code"] == "ResourceLimitExceeded"
 
 
-def test_checkpoints_elsewhere_are_refused(lab: Lab):
+def test_checkpoints_elsewhere_are_refused(lab: Lab) -> None:
     """The container has nothing but /opt/ml of its own."""
     with pytest.raises(ClientError, match="must be a path below /opt/ml/"):
         lab.train("no", "true", CheckpointConfig={"S3Uri": "s3://lab/c", "LocalPath": "/etc"})

@@ -21,7 +21,7 @@ def stream(lab: Lab):
     return found["logStreamName"]
 
 
-def test_groups_and_streams_are_found(lab: Lab, stream: str):
+def test_groups_and_streams_are_found(lab: Lab, stream: str) -> None:
     """One group per kind of job, one stream per job, named as AWS names them."""
     [group] = lab.logs.describe_log_groups(logGroupNamePrefix="/aws/sagemaker/")["logGroups"]
     assert group["logGroupName"] == GROUP
@@ -32,7 +32,7 @@ def test_groups_and_streams_are_found(lab: Lab, stream: str):
     assert found["firstEventTimestamp"] <= found["lastEventTimestamp"]
 
 
-def test_reading_forward_ends_in_a_stable_token(lab: Lab, stream: str):
+def test_reading_forward_ends_in_a_stable_token(lab: Lab, stream: str) -> None:
     """Pages of a log come in order; at the end the token repeats, which clients take for the end."""
     messages, tokens, token = [], [], {}
     while len(tokens) < 2 or tokens[-1] != tokens[-2]:
@@ -46,7 +46,7 @@ def test_reading_forward_ends_in_a_stable_token(lab: Lab, stream: str):
     assert len(tokens) == 4
 
 
-def test_reading_backward_begins_at_the_end(lab: Lab, stream: str):
+def test_reading_backward_begins_at_the_end(lab: Lab, stream: str) -> None:
     """Without startFromHead the newest events come first, page by page."""
     ask = {"logGroupName": GROUP, "logStreamName": stream, "limit": 4}
     page = lab.logs.get_log_events(**ask)
@@ -55,7 +55,7 @@ def test_reading_backward_begins_at_the_end(lab: Lab, stream: str):
     assert [event["message"] for event in page["events"]] == [f"line {number}" for number in (2, 3, 4, 5)]
 
 
-def test_a_running_jobs_log_grows(lab: Lab, tmp_path: Path):
+def test_a_running_jobs_log_grows(lab: Lab, tmp_path: Path) -> None:
     """What a container has printed can be read while it runs, and reading goes on where it was."""
     go = tmp_path / "go"
     lab.train("grows", f"echo one; while [ ! -e {go} ]; do sleep 0.02; done; echo two")
@@ -70,7 +70,7 @@ def test_a_running_jobs_log_grows(lab: Lab, tmp_path: Path):
     assert [event["message"] for event in page["events"]] == ["two"]
 
 
-def test_events_carry_their_time(lab: Lab, stream: str):
+def test_events_carry_their_time(lab: Lab, stream: str) -> None:
     """In milliseconds since 1970, and usable as bounds."""
     ask = {"logGroupName": GROUP, "logStreamName": stream, "startFromHead": True}
     events = lab.logs.get_log_events(**ask)["events"]
@@ -92,7 +92,7 @@ def test_events_carry_their_time(lab: Lab, stream: str):
         ("absent", 0),
     ],
 )
-def test_a_pattern_filters_events(lab: Lab, stream: str, pattern: str, expected: int):
+def test_a_pattern_filters_events(lab: Lab, stream: str, pattern: str, expected: int) -> None:
     """Terms, phrases, exclusions and alternatives."""
     pages = lab.logs.get_paginator("filter_log_events").paginate(
         logGroupName=GROUP, logStreamNames=[stream], filterPattern=pattern, PaginationConfig={"PageSize": 3}
@@ -102,7 +102,7 @@ def test_a_pattern_filters_events(lab: Lab, stream: str, pattern: str, expected:
     assert len({event["eventId"] for event in events}) == expected
 
 
-def test_missing_logs_are_named(lab: Lab, stream: str):
+def test_missing_logs_are_named(lab: Lab, stream: str) -> None:
     """Clients wait for a log by these errors."""
     missing = lab.logs.exceptions.ResourceNotFoundException
     with pytest.raises(missing, match="log group does not exist"):

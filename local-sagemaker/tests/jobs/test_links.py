@@ -17,7 +17,7 @@ def secret(lab: Any) -> str:
     return str(folder)
 
 
-def test_links_in_place_of_outputs_bring_nothing(lab: Any, secret: str):
+def test_links_in_place_of_outputs_bring_nothing(lab: Any, secret: str) -> None:
     """The model's folder, that of the output, and the failure's file, each replaced by a link."""
     lab.train("model", f"rm -rf /opt/ml/model; ln -s {secret} /opt/ml/model")
     lab.train(
@@ -33,7 +33,7 @@ def test_links_in_place_of_outputs_bring_nothing(lab: Any, secret: str):
     assert lab.keys("out/model/") == []
 
 
-def test_a_pipe_in_place_of_the_message_holds_nobody_up(lab: Any, secret: str):
+def test_a_pipe_in_place_of_the_message_holds_nobody_up(lab: Any, secret: str) -> None:
     """A processing job whose output leads elsewhere fails; its message, a pipe without a writer, is empty."""
     output = {"S3Uri": "s3://lab/links", "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "EndOfJob"}
     lab.process(

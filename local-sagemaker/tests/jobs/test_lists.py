@@ -25,12 +25,12 @@ def names_of(answer: dict[str, Any]):
     return [item["TrainingJobName"] for item in answer["TrainingJobSummaries"]]
 
 
-def test_jobs_are_listed_newest_first(lab: Lab, jobs: list[str]):
+def test_jobs_are_listed_newest_first(lab: Lab, jobs: list[str]) -> None:
     """The order of AWS when none is asked for."""
     assert names_of(lab.sagemaker.list_training_jobs()) == jobs[::-1]
 
 
-def test_pages_hold_every_job_once(lab: Lab, jobs: list[str]):
+def test_pages_hold_every_job_once(lab: Lab, jobs: list[str]) -> None:
     """boto3's paginator goes through all pages in both orders."""
     for order in ("Ascending", "Descending"):
         for sort_by in ("Name", "CreationTime"):
@@ -43,7 +43,7 @@ def test_pages_hold_every_job_once(lab: Lab, jobs: list[str]):
             assert [name for page in found for name in page] == expected
 
 
-def test_filters_narrow_a_list(lab: Lab, jobs: list[str]):
+def test_filters_narrow_a_list(lab: Lab, jobs: list[str]) -> None:
     """By part of the name, status, and time of creation."""
     ask = lab.sagemaker.list_training_jobs
     assert names_of(ask(NameContains="LIST-", SortBy="Name", SortOrder="Ascending")) == jobs[:4]
@@ -54,20 +54,20 @@ def test_filters_narrow_a_list(lab: Lab, jobs: list[str]):
 
 
 @pytest.mark.usefixtures("jobs")
-def test_a_summary_tells_the_state(lab: Lab):
+def test_a_summary_tells_the_state(lab: Lab) -> None:
     """What a page shows of a job."""
     [found] = lab.sagemaker.list_training_jobs(NameContains="list-c")["TrainingJobSummaries"]
     assert found["TrainingJobStatus"] == "Failed"
     assert found["CreationTime"] <= found["TrainingEndTime"] <= found["LastModifiedTime"]
 
 
-def test_a_token_of_no_page_is_refused(lab: Lab):
+def test_a_token_of_no_page_is_refused(lab: Lab) -> None:
     """An invented NextToken is the client's mistake."""
     with pytest.raises(ClientError, match="NextToken"):
         lab.sagemaker.list_training_jobs(NextToken="bm9uc2Vuc2U=")
 
 
-def test_processing_jobs_are_listed_too(lab: Lab):
+def test_processing_jobs_are_listed_too(lab: Lab) -> None:
     """The same machinery, another noun."""
     lab.process("p-bad", "echo why > /opt/ml/output/message; exit 1")
     lab.processed("p-bad")

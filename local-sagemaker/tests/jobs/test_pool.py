@@ -89,7 +89,7 @@ def release(gate: Gate, lab: Lab) -> list[str]:
                 opened.add(name)
 
 
-def test_no_more_run_than_the_pool_holds(pool: Lab, gate: Gate):
+def test_no_more_run_than_the_pool_holds(pool: Lab, gate: Gate) -> None:
     """The third job waits as InProgress, Starting; it begins when one of the others has ended."""
     for number in range(3):
         pool.train(f"t{number}", gate.script)
@@ -103,7 +103,7 @@ def test_no_more_run_than_the_pool_holds(pool: Lab, gate: Gate):
         assert pool.trained(name)["TrainingJobStatus"] == "Completed"
 
 
-def test_a_pipelines_many_jobs_starve_nobody(pool: Lab, gate: Gate):
+def test_a_pipelines_many_jobs_starve_nobody(pool: Lab, gate: Gate) -> None:
     """A job that is asked for after them is the next to begin; so it is after a restart."""
     output = {"S3Uri": "s3://lab/out", "LocalPath": "/opt/ml/processing/out", "S3UploadMode": "EndOfJob"}
     steps = [
@@ -132,7 +132,7 @@ def test_a_pipelines_many_jobs_starve_nobody(pool: Lab, gate: Gate):
     assert len(release(gate, pool)) == 9
 
 
-def test_a_tuning_jobs_many_jobs_starve_nobody(pool: Lab, gate: Gate):
+def test_a_tuning_jobs_many_jobs_starve_nobody(pool: Lab, gate: Gate) -> None:
     """Neither a direct job nor another tuning job waits for more than one of them."""
     for name in ("big", "small"):
         ranges = [{"Name": "x", "MinValue": "0", "MaxValue": "1"}]
@@ -169,7 +169,7 @@ def test_a_tuning_jobs_many_jobs_starve_nobody(pool: Lab, gate: Gate):
     assert len(release(gate, pool)) == 9
 
 
-def test_one_access_key_does_not_starve_another(pool: Lab, gate: Gate):
+def test_one_access_key_does_not_starve_another(pool: Lab, gate: Gate) -> None:
     """Jobs asked for directly are their access key's, also where no signature is checked."""
     for number in range(4):
         pool.process(f"mine-{number}", gate.script)
@@ -194,7 +194,7 @@ def test_one_access_key_does_not_starve_another(pool: Lab, gate: Gate):
     assert len(release(gate, pool)) == 5
 
 
-def test_a_stopped_job_takes_no_turn(pool: Lab, gate: Gate):
+def test_a_stopped_job_takes_no_turn(pool: Lab, gate: Gate) -> None:
     """One that waits ends at once, and never begins."""
     for number in range(4):
         pool.process(f"p{number}", gate.script)

@@ -30,7 +30,7 @@ def target(name: str, uri: str, path: str = f"{BASE}/output") -> dict[str, Any]:
     return {"Outputs": [{"OutputName": name, "S3Output": place}]}
 
 
-def test_a_job_turns_inputs_into_outputs(lab: Lab):
+def test_a_job_turns_inputs_into_outputs(lab: Lab) -> None:
     """Inputs lie at their LocalPath, the output's folder is there, what is in it is uploaded."""
     lab.put(data__a_csv="1\n", data__deep__b_csv="2\n")
     lab.process(
@@ -46,7 +46,7 @@ def test_a_job_turns_inputs_into_outputs(lab: Lab):
     assert found["CreationTime"] <= found["ProcessingStartTime"] <= found["ProcessingEndTime"]
 
 
-def test_a_container_sees_the_request_that_made_it(lab: Lab):
+def test_a_container_sees_the_request_that_made_it(lab: Lab) -> None:
     """processingjobconfig.json echoes the request; resourceconfig.json names the host."""
     script = "cd /opt/ml/config; for f in processingjobconfig resourceconfig; do cat $f.json; echo; done; "
     script += "echo $PROCESSING_JOB_NAME"
@@ -69,7 +69,7 @@ def test_a_container_sees_the_request_that_made_it(lab: Lab):
 )
 def test_entry_point_and_arguments_are_the_requests_or_the_images(
     lab: Lab, application: dict[str, Any], expected: list[str]
-):
+) -> None:
     """A word that names an entry point of the image means that one; any other is a program."""
     lab.process(
         "words",
@@ -80,7 +80,7 @@ def test_entry_point_and_arguments_are_the_requests_or_the_images(
     assert lab.lines("ProcessingJobs", "words") == expected
 
 
-def test_a_program_that_is_not_there_fails_the_job(lab: Lab):
+def test_a_program_that_is_not_there_fails_the_job(lab: Lab) -> None:
     """The log and the reason name it."""
     lab.process(
         "typo", "true", AppSpecification={"ImageUri": "script:1", "ContainerEntrypoint": ["/no/such"]}
@@ -91,14 +91,14 @@ def test_a_program_that_is_not_there_fails_the_job(lab: Lab):
     assert "Cannot start /no/such" in found["FailureReason"]
 
 
-def test_an_exit_message_is_kept_when_the_job_completes(lab: Lab):
+def test_an_exit_message_is_kept_when_the_job_completes(lab: Lab) -> None:
     """/opt/ml/output/message is ExitMessage."""
     lab.process("message", "echo 842 rows > /opt/ml/output/message")
     found = lab.processed("message")
     assert (found["ProcessingJobStatus"], found["ExitMessage"]) == ("Completed", "842 rows")
 
 
-def test_a_failed_job_says_why_and_uploads_nothing(lab: Lab):
+def test_a_failed_job_says_why_and_uploads_nothing(lab: Lab) -> None:
     """The message is both ExitMessage and part of the reason; half an output is no output."""
     lab.process(
         "refused",
@@ -114,7 +114,7 @@ def test_a_failed_job_says_why_and_uploads_nothing(lab: Lab):
     assert lab.keys("out/") == []
 
 
-def test_an_input_inside_an_output_is_uploaded_with_it(lab: Lab):
+def test_an_input_inside_an_output_is_uploaded_with_it(lab: Lab) -> None:
     """A job may complete a folder in place."""
     lab.put(data__a_csv="1\n")
     lab.process(
@@ -127,7 +127,7 @@ def test_an_input_inside_an_output_is_uploaded_with_it(lab: Lab):
     assert lab.keys("out/") == ["out/a.csv", "out/b.csv"]
 
 
-def test_symbolic_links_are_not_uploaded(lab: Lab):
+def test_symbolic_links_are_not_uploaded(lab: Lab) -> None:
     """A link could lead anywhere on the machine."""
     script = f"echo 1 > {BASE}/output/a; ln -s /etc/hostname {BASE}/output/b; ln -s / {BASE}/output/c"
     lab.process("links", script, ProcessingOutputConfig=target("out", "s3://lab/out"))
@@ -135,7 +135,7 @@ def test_symbolic_links_are_not_uploaded(lab: Lab):
     assert lab.keys("out/") == ["out/a"]
 
 
-def test_a_manifest_names_the_objects_of_an_input(lab: Lab):
+def test_a_manifest_names_the_objects_of_an_input(lab: Lab) -> None:
     """Names in the manifest are the paths below LocalPath."""
     lab.put(clean__1__a_csv="1\n", clean__2__a_csv="2\n", clean__3__a_csv="3\n")
     lab.put(manifest=json.dumps([{"prefix": "s3://lab/clean/"}, "1/a.csv", "3/a.csv"]))
@@ -148,7 +148,7 @@ def test_a_manifest_names_the_objects_of_an_input(lab: Lab):
     assert lab.lines("ProcessingJobs", "manifest") == ["./1/a.csv", "./3/a.csv"]
 
 
-def test_an_input_that_is_not_there_fails_the_job(lab: Lab):
+def test_an_input_that_is_not_there_fails_the_job(lab: Lab) -> None:
     """The reason names the input and the URI."""
     lab.process("missing", "true", ProcessingInputs=[source("data", "s3://lab/nothing/")])
     found = lab.processed("missing")
@@ -157,7 +157,7 @@ def test_an_input_that_is_not_there_fails_the_job(lab: Lab):
     assert "input data" in found["FailureReason"]
 
 
-def test_an_unknown_image_fails_the_job(lab: Lab):
+def test_an_unknown_image_fails_the_job(lab: Lab) -> None:
     """The reason names the image and what is known."""
     lab.process("image", "true", AppSpecification={"ImageUri": "nowhere:1"})
     found = lab.processed("image")
@@ -165,7 +165,7 @@ def test_an_unknown_image_fails_the_job(lab: Lab):
     assert "'nowhere:1' (known patterns: script:*, " in found["FailureReason"]
 
 
-def test_a_stopped_job_is_stopped(lab: Lab):
+def test_a_stopped_job_is_stopped(lab: Lab) -> None:
     """The container is told by SIGTERM."""
     lab.process("stopped", "trap 'echo told; exit 1' TERM; echo ready; while :; do sleep 0.05; done")
     while not lab.lines("ProcessingJobs", "stopped"):
@@ -181,7 +181,7 @@ def test_a_stopped_job_is_stopped(lab: Lab):
     assert (lines[0], lines[-1]) == ("ready", "told")
 
 
-def test_a_job_that_runs_too_long_is_stopped(lab: Lab):
+def test_a_job_that_runs_too_long_is_stopped(lab: Lab) -> None:
     """MaxRuntimeInSeconds counts from the container's start."""
     lab.process("slow", "exec sleep 60", StoppingCondition={"MaxRuntimeInSeconds": 1})
     found = lab.processed("slow")
@@ -197,13 +197,15 @@ def test_a_job_that_runs_too_long_is_stopped(lab: Lab):
         ({"ProcessingOutputConfig": target("o", "s3://lab/x", "/tmp/x")}, "LocalPath"),  # noqa: S108 (refused)
     ],
 )
-def test_paths_outside_the_containers_folder_are_refused(lab: Lab, request_: dict[str, Any], words: str):
+def test_paths_outside_the_containers_folder_are_refused(
+    lab: Lab, request_: dict[str, Any], words: str
+) -> None:
     """A job cannot make the service write elsewhere."""
     with pytest.raises(ClientError, match=words):
         lab.process("refused", "true", **request_)
 
 
-def test_boto3s_waiter_and_the_missing_job(lab: Lab):
+def test_boto3s_waiter_and_the_missing_job(lab: Lab) -> None:
     """The waiter stops at the end; a missing job is a ValidationException."""
     lab.process("wait", "true", ExperimentConfig={"ExperimentName": "e"})
     waiter = lab.sagemaker.get_waiter("processing_job_completed_or_stopped")

@@ -70,14 +70,16 @@ def trained(lab: Lab):
         ),
     ],
 )
-def test_jobs_are_found_by_their_properties(trained: Any, expression: dict[str, Any], expected: set[str]):
+def test_jobs_are_found_by_their_properties(
+    trained: Any, expression: dict[str, Any], expected: set[str]
+) -> None:
     """Status, metrics, hyperparameters, tags, names and times, joined by And and Or."""
     answer = trained.search(Resource="TrainingJob", SearchExpression=expression)
     assert set(names(answer)) == expected
     assert answer["TotalHits"] == {"Value": len(expected), "Relation": "EqualTo"}
 
 
-def test_results_are_sorted_by_a_metric_and_come_in_pages(trained: Any):
+def test_results_are_sorted_by_a_metric_and_come_in_pages(trained: Any) -> None:
     """boto3's own paginator goes through them, best first and worst first."""
     for order, expected in (("Descending", ["c", "b", "a"]), ("Ascending", ["a", "b", "c"])):
         pages = trained.get_paginator("search").paginate(
@@ -91,7 +93,7 @@ def test_results_are_sorted_by_a_metric_and_come_in_pages(trained: Any):
         assert [name for page in found for name in page] == expected
 
 
-def test_a_nested_filter_asks_one_item_for_all(lab: Lab):
+def test_a_nested_filter_asks_one_item_for_all(lab: Lab) -> None:
     """Two channels that pass one filter each are no channel that passes both."""
     lab.put(x__a="1", y__b="2")
 
@@ -113,7 +115,7 @@ def test_a_nested_filter_asks_one_item_for_all(lab: Lab):
     assert found("x", "lab/y") == []
 
 
-def test_model_packages_are_found_by_approval_and_property(lab: Lab):
+def test_model_packages_are_found_by_approval_and_property(lab: Lab) -> None:
     """What a deployment asks the registry for."""
     client = lab.sagemaker
     client.create_model_package_group(ModelPackageGroupName="g", Tags=[{"Key": "k", "Value": "v"}])
@@ -141,7 +143,7 @@ def test_model_packages_are_found_by_approval_and_property(lab: Lab):
         ({"Resource": "TrainingJob", "NextToken": "bm9uZQ=="}, "Invalid NextToken"),
     ],
 )
-def test_what_cannot_be_searched_is_refused(lab: Lab, request_: dict[str, Any], message: str):
+def test_what_cannot_be_searched_is_refused(lab: Lab, request_: dict[str, Any], message: str) -> None:
     """By name, as a client's mistake."""
     with pytest.raises(ClientError, match=message) as caught:
         lab.sagemaker.search(**request_)

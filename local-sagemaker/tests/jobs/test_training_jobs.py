@@ -18,7 +18,7 @@ def channel(name: str, uri: str, kind: str = "S3Prefix") -> dict[str, Any]:
     return {"ChannelName": name, "DataSource": {"S3DataSource": place}}
 
 
-def test_a_job_that_ends_well_is_completed_and_leaves_its_model(lab: Lab):
+def test_a_job_that_ends_well_is_completed_and_leaves_its_model(lab: Lab) -> None:
     """What is in /opt/ml/model becomes model.tar.gz under the output path."""
     lab.train("good", "mkdir /opt/ml/model/code; echo 1 > /opt/ml/model/a; echo 2 > /opt/ml/model/code/b")
     found = lab.trained("good")
@@ -29,7 +29,7 @@ def test_a_job_that_ends_well_is_completed_and_leaves_its_model(lab: Lab):
     assert "FailureReason" not in found
 
 
-def test_a_job_passes_through_sagemakers_secondary_states(lab: Lab):
+def test_a_job_passes_through_sagemakers_secondary_states(lab: Lab) -> None:
     """Every transition has a message, all but the last were left, and times are in order."""
     lab.train("states", "true")
     found = lab.trained("states")
@@ -43,7 +43,7 @@ def test_a_job_passes_through_sagemakers_secondary_states(lab: Lab):
     assert found["CreationTime"] <= found["TrainingStartTime"] <= found["TrainingEndTime"]
 
 
-def test_a_container_sees_its_configuration(lab: Lab):
+def test_a_container_sees_its_configuration(lab: Lab) -> None:
     """Hyperparameters, channels, resources and environment are where SageMaker puts them."""
     lab.put(data__a_csv="1\n")
     script = "cd /opt/ml/input/config; "
@@ -81,7 +81,7 @@ def test_a_container_sees_its_configuration(lab: Lab):
         ("s3://lab/data/deep/c.csv", ["c.csv"]),
     ],
 )
-def test_a_prefix_gives_its_objects_as_files(lab: Lab, uri: str, expected: list[str]):
+def test_a_prefix_gives_its_objects_as_files(lab: Lab, uri: str, expected: list[str]) -> None:
     """A prefix may be a folder, a part of a key, or one key; the files lie beneath the folder it is in."""
     lab.put(data__train_csv="1\n", data__trial_csv="2\n", data__deep__c_csv="3\n", other_csv="4\n")
     script = "cd /opt/ml/input/data/train; find . -type f | sort | sed s,^./,,"
@@ -90,7 +90,7 @@ def test_a_prefix_gives_its_objects_as_files(lab: Lab, uri: str, expected: list[
     assert lab.lines("TrainingJobs", "prefix") == expected
 
 
-def test_a_manifest_names_the_objects_of_a_channel(lab: Lab):
+def test_a_manifest_names_the_objects_of_a_channel(lab: Lab) -> None:
     """Names in a manifest are relative to its prefix, in the channel as in S3."""
     lab.put(data__a_csv="1\n", data__deep__c_csv="3\n", data__d_csv="4\n")
     lab.put(manifest=json.dumps([{"prefix": "s3://lab/data/"}, "a.csv", "deep/c.csv"]))
@@ -100,7 +100,7 @@ def test_a_manifest_names_the_objects_of_a_channel(lab: Lab):
     assert lab.lines("TrainingJobs", "manifest") == ["./a.csv", "./deep/c.csv"]
 
 
-def test_a_container_may_change_its_input_and_the_object_stays(lab: Lab):
+def test_a_container_may_change_its_input_and_the_object_stays(lab: Lab) -> None:
     """A channel behaves as a download does: writing, deleting and renaming touch the job's copy alone."""
     lab.put(data__a_csv="1\n", data__b_csv="2\n")
     script = "cd /opt/ml/input/data/train; echo more >> a.csv; rm b.csv; cat a.csv; ls"
@@ -110,14 +110,14 @@ def test_a_container_may_change_its_input_and_the_object_stays(lab: Lab):
     assert (lab.read("data/a.csv"), lab.read("data/b.csv")) == (b"1\n", b"2\n")
 
 
-def test_other_output_becomes_output_tar_gz(lab: Lab):
+def test_other_output_becomes_output_tar_gz(lab: Lab) -> None:
     """What is in /opt/ml/output/data is kept beside the model."""
     lab.train("output", "echo report > /opt/ml/output/data/report.txt")
     lab.trained("output")
     assert lab.unpacked("out/output/output/output.tar.gz") == {"report.txt": "report\n"}
 
 
-def test_metrics_are_read_from_the_log(lab: Lab):
+def test_metrics_are_read_from_the_log(lab: Lab) -> None:
     """The last value of each definition is kept; what is no number, or never came, is left out."""
     definitions = [
         {"Name": "loss", "Regex": "loss=(\\S+)"},
@@ -154,7 +154,7 @@ def test_metrics_are_read_from_the_log(lab: Lab):
         ("exit 1", "exit code 1. It has written nothing to its log."),
     ],
 )
-def test_a_container_that_fails_is_failed_with_the_reason(lab: Lab, script: str, reason: str):
+def test_a_container_that_fails_is_failed_with_the_reason(lab: Lab, script: str, reason: str) -> None:
     """The reason is the failure file, else the exit status and the end of the log; there is no model."""
     lab.train("bad", script)
     found = lab.trained("bad")
@@ -164,7 +164,7 @@ def test_a_container_that_fails_is_failed_with_the_reason(lab: Lab, script: str,
     assert lab.keys("out/") == []
 
 
-def test_a_long_failure_is_cut(lab: Lab):
+def test_a_long_failure_is_cut(lab: Lab) -> None:
     """FailureReason has at most 1,024 characters."""
     lab.train("long", "head -c 5000 /dev/zero | tr '\\0' x > /opt/ml/output/failure; exit 1")
     reason = lab.trained("long")["FailureReason"]
@@ -172,7 +172,7 @@ def test_a_long_failure_is_cut(lab: Lab):
     assert reason.endswith(", exit code: 1")
 
 
-def test_bytes_that_are_no_utf8_reach_the_log_replaced(lab: Lab):
+def test_bytes_that_are_no_utf8_reach_the_log_replaced(lab: Lab) -> None:
     """A container may print anything; neither the job nor the log fails for it."""
     lab.train(
         "bytes",
@@ -183,7 +183,7 @@ def test_bytes_that_are_no_utf8_reach_the_log_replaced(lab: Lab):
     assert lab.lines("TrainingJobs", "bytes") == ["a\ufffdb", "\ufffd\ufffd", "end"]
 
 
-def test_an_unknown_image_fails_the_job_and_names_the_known(lab: Lab):
+def test_an_unknown_image_fails_the_job_and_names_the_known(lab: Lab) -> None:
     """As on AWS the request is accepted, and the job fails."""
     algorithm = {"TrainingImage": "nowhere/xgboost:3", "TrainingInputMode": "File"}
     lab.train("image", "true", AlgorithmSpecification=algorithm)
@@ -206,7 +206,7 @@ def test_an_unknown_image_fails_the_job_and_names_the_known(lab: Lab):
         ("s3://no-such-bucket/x", "S3Prefix", "does not exist"),
     ],
 )
-def test_input_that_is_not_there_fails_the_job(lab: Lab, uri: str, kind: str, reason: str):
+def test_input_that_is_not_there_fails_the_job(lab: Lab, uri: str, kind: str, reason: str) -> None:
     """The reason names the URI, as on AWS."""
     lab.put(broken="{", dangling=json.dumps([{"prefix": "s3://lab/x/"}, "gone.csv"]))
     lab.train("input", "true", InputDataConfig=[channel("train", uri, kind)])
@@ -216,7 +216,7 @@ def test_input_that_is_not_there_fails_the_job(lab: Lab, uri: str, kind: str, re
     assert reason in found["FailureReason"]
 
 
-def test_an_output_bucket_that_is_not_there_fails_the_job(lab: Lab):
+def test_an_output_bucket_that_is_not_there_fails_the_job(lab: Lab) -> None:
     """A job whose model cannot be kept is no success."""
     lab.train("nowhere", "true", OutputDataConfig={"S3OutputPath": "s3://no-such-bucket/out"})
     found = lab.trained("nowhere")
@@ -225,7 +225,7 @@ def test_an_output_bucket_that_is_not_there_fails_the_job(lab: Lab):
 
 
 @pytest.mark.parametrize("script", ["trap 'exit 0' TERM; ", "trap '' TERM; ", ""])
-def test_a_stopped_job_is_stopped_and_keeps_what_it_wrote(lab: Lab, script: str):
+def test_a_stopped_job_is_stopped_and_keeps_what_it_wrote(lab: Lab, script: str) -> None:
     """SIGTERM first, SIGKILL when the grace is over; either way Stopped, with its artifact."""
     lab.train("stopped", f"{script} echo 1 > /opt/ml/model/a; echo ready; while :; do sleep 0.05; done")
     lab.training("stopped")
@@ -240,7 +240,7 @@ def test_a_stopped_job_is_stopped_and_keeps_what_it_wrote(lab: Lab, script: str)
     assert lab.unpacked("out/stopped/output/model.tar.gz") == {"a": "1\n"}
 
 
-def test_a_job_that_runs_too_long_is_stopped(lab: Lab):
+def test_a_job_that_runs_too_long_is_stopped(lab: Lab) -> None:
     """MaxRuntimeInSeconds ends a job as Stopped, and says why."""
     lab.train("slow", "exec sleep 60", StoppingCondition={"MaxRuntimeInSeconds": 1})
     found = lab.trained("slow")
@@ -248,7 +248,7 @@ def test_a_job_that_runs_too_long_is_stopped(lab: Lab):
     assert "MaxRuntimeInSeconds" in found["FailureReason"]
 
 
-def test_a_job_that_has_ended_cannot_be_stopped(lab: Lab):
+def test_a_job_that_has_ended_cannot_be_stopped(lab: Lab) -> None:
     """The answer says which state it ended in."""
     lab.train("over", "true")
     lab.trained("over")
@@ -257,14 +257,14 @@ def test_a_job_that_has_ended_cannot_be_stopped(lab: Lab):
     assert caught.value.response["Error"]["Code"] == "ValidationException"
 
 
-def test_a_name_can_be_taken_once(lab: Lab):
+def test_a_name_can_be_taken_once(lab: Lab) -> None:
     """Submitting twice is impossible: the second request is refused."""
     lab.train("once", "true")
     with pytest.raises(lab.sagemaker.exceptions.ResourceInUse, match="already exists"):
         lab.train("once", "true")
 
 
-def test_a_missing_job_is_a_validation_exception(lab: Lab):
+def test_a_missing_job_is_a_validation_exception(lab: Lab) -> None:
     """Operators and waiters need this code."""
     with pytest.raises(ClientError, match="Requested resource not found") as caught:
         lab.sagemaker.describe_training_job(TrainingJobName="nobody")
@@ -279,14 +279,14 @@ def test_a_missing_job_is_a_validation_exception(lab: Lab):
         ({"CheckpointConfig": {"S3Uri": "s3://lab/c", "LocalPath": "/etc"}}, "CheckpointConfig"),
     ],
 )
-def test_what_is_not_emulated_is_refused(lab: Lab, request_: dict[str, Any], words: str):
+def test_what_is_not_emulated_is_refused(lab: Lab, request_: dict[str, Any], words: str) -> None:
     """Nothing is accepted that would be done differently here."""
     with pytest.raises(ClientError, match=words) as caught:
         lab.train("refused", "true", **request_)
     assert caught.value.response["Error"]["Code"] == "ValidationException"
 
 
-def test_boto3s_waiter_sees_the_end(lab: Lab):
+def test_boto3s_waiter_sees_the_end(lab: Lab) -> None:
     """The waiter that AWS ships works, for the good end and the bad."""
     lab.train("wait", "true")
     waiter = lab.sagemaker.get_waiter("training_job_completed_or_stopped")
@@ -296,7 +296,7 @@ def test_boto3s_waiter_sees_the_end(lab: Lab):
         waiter.wait(TrainingJobName="wait-bad", WaiterConfig={"Delay": 1, "MaxAttempts": 60})
 
 
-def test_what_a_container_leaves_running_ends_with_it(lab: Lab):
+def test_what_a_container_leaves_running_ends_with_it(lab: Lab) -> None:
     """A background process neither holds the job back nor outlives it."""
     lab.train("children", "(trap '' TERM HUP; sleep 1000; echo late) & echo $!; exit 0")
     assert lab.trained("children")["TrainingJobStatus"] == "Completed"

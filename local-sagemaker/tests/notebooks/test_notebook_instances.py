@@ -47,7 +47,7 @@ def broken(service: Any) -> list[str]:
     return names
 
 
-def test_an_instance_is_used_stopped_started_again_and_deleted(service: Any):
+def test_an_instance_is_used_stopped_started_again_and_deleted(service: Any) -> None:
     """Its files outlast a stop, and nothing runs while it is stopped."""
     create(service, "kept")
     with signed_in(service, "kept") as (client, lab):
@@ -69,7 +69,7 @@ def test_an_instance_is_used_stopped_started_again_and_deleted(service: Any):
     assert not (service.root / "notebooks/kept").exists()
 
 
-def test_a_kernel_reaches_the_service_and_finds_the_samples(service: Any):
+def test_a_kernel_reaches_the_service_and_finds_the_samples(service: Any) -> None:
     """Boto3 in it needs no configuration."""
     service.s3.create_bucket(Bucket="seen-from-inside")
     with signed_in(service, "lab") as (client, lab):
@@ -101,7 +101,7 @@ async def run(client: httpx.Client, lab: str, kernel: str, code: str) -> str:
             return printed if answer["content"]["status"] == "ok" else str(answer["content"])
 
 
-def test_an_instance_is_described(service: Any):
+def test_an_instance_is_described(service: Any) -> None:
     """DescribeNotebookInstance has the request's members and the server's URL."""
     found = described(service, "lab")
     assert found["NotebookInstanceArn"].endswith(":notebook-instance/lab")
@@ -127,7 +127,7 @@ def test_an_instance_is_described(service: Any):
         ),
     ],
 )
-def test_what_a_state_does_not_allow_is_refused(service: Any, verb: str, message: str):
+def test_what_a_state_does_not_allow_is_refused(service: Any, verb: str, message: str) -> None:
     """The message is AWS's."""
     with pytest.raises(ClientError, match=message) as caught:
         getattr(service.sagemaker, f"{verb}_notebook_instance")(NotebookInstanceName="lab")
@@ -135,25 +135,25 @@ def test_what_a_state_does_not_allow_is_refused(service: Any, verb: str, message
 
 
 @pytest.mark.parametrize("verb", ["describe", "start", "stop", "update", "delete"])
-def test_an_instance_that_is_not_there_is_refused(service: Any, verb: str):
+def test_an_instance_that_is_not_there_is_refused(service: Any, verb: str) -> None:
     """The message has the word that clients look for."""
     with pytest.raises(ClientError, match="RecordNotFound"):
         getattr(service.sagemaker, f"{verb}_notebook_instance")(NotebookInstanceName="nobody")
 
 
-def test_a_name_is_taken_once(service: Any):
+def test_a_name_is_taken_once(service: Any) -> None:
     """A second instance of the name is refused."""
     with pytest.raises(ClientError, match="Cannot create a duplicate Notebook Instance"):
         begin(service, "lab")
 
 
-def test_repositories_are_refused_by_name(service: Any):
+def test_repositories_are_refused_by_name(service: Any) -> None:
     """No member is accepted and ignored."""
     with pytest.raises(ClientError, match="DefaultCodeRepository: the local SageMaker clones no"):
         begin(service, "cloned", DefaultCodeRepository="https://example.org/code")
 
 
-def test_instances_are_listed_by_filters_and_pages(service: Any, broken: list[str]):
+def test_instances_are_listed_by_filters_and_pages(service: Any, broken: list[str]) -> None:
     """By name, status and lifecycle configuration."""
     pages = service.sagemaker.get_paginator("list_notebook_instances")
 
@@ -167,7 +167,7 @@ def test_instances_are_listed_by_filters_and_pages(service: Any, broken: list[st
     assert names(DefaultCodeRepositoryContains="code") == []
 
 
-def test_a_stopped_instance_can_be_updated(service: Any, broken: list[str]):
+def test_a_stopped_instance_can_be_updated(service: Any, broken: list[str]) -> None:
     """Without its failing script it starts, and FailureReason is gone."""
     name = broken[0]
     assert "failed with exit code 1" in described(service, name)["FailureReason"]

@@ -32,7 +32,7 @@ def service(start_shared_service: Callable[..., Any], samples: Path) -> Any:
     return start_shared_service("--notebooks", str(samples))
 
 
-def test_scripts_run_at_creation_and_at_every_start(service: Any):
+def test_scripts_run_at_creation_and_at_every_start(service: Any) -> None:
     """On-create once, on-start each time, in the instance's home, with their output in the logs."""
     configure(service, "both", OnCreate=ON_CREATE, OnStart=ON_START)
     create(service, "lab", LifecycleConfigName="both")
@@ -49,7 +49,7 @@ def test_scripts_run_at_creation_and_at_every_start(service: Any):
     assert f"made at {home} in us-east-1" in [event["message"] for event in events]
 
 
-def test_a_script_that_fails_fails_the_instance(service: Any):
+def test_a_script_that_fails_fails_the_instance(service: Any) -> None:
     """FailureReason has configuration, exit code and the end of the log; after a repair it starts."""
     configure(service, "failing", OnCreate="echo no such package; exit 3")
     arn = begin(service, "failing", LifecycleConfigName="failing")
@@ -67,7 +67,7 @@ def test_a_script_that_fails_fails_the_instance(service: Any):
     wait(service, "in_service", "failing")
 
 
-def test_an_instance_whose_configuration_is_gone_does_not_start(service: Any):
+def test_an_instance_whose_configuration_is_gone_does_not_start(service: Any) -> None:
     """The reason names it."""
     configure(service, "gone", OnStart="exit 1")
     begin(service, "orphan", LifecycleConfigName="gone")
@@ -80,7 +80,7 @@ def test_an_instance_whose_configuration_is_gone_does_not_start(service: Any):
     assert "lifecycle configuration gone does not exist" in described(service, "orphan")["FailureReason"]
 
 
-def test_configurations_are_kept(service: Any):
+def test_configurations_are_kept(service: Any) -> None:
     """Described, listed, and refused in AWS's words."""
     configure(service, "kept", OnStart="true")
     name = {"NotebookInstanceLifecycleConfigName": "kept"}
@@ -100,7 +100,7 @@ def test_configurations_are_kept(service: Any):
         begin(service, "none", LifecycleConfigName="kept")
 
 
-def test_a_script_is_ended_when_it_takes_too_long(tmp_path: Path):
+def test_a_script_is_ended_when_it_takes_too_long(tmp_path: Path) -> None:
     """The instance fails with AWS's message."""
     parts = build(Options(root=tmp_path))
     home = NotebookHome(parts.context, "lab", 1)
@@ -114,7 +114,7 @@ def test_a_script_is_ended_when_it_takes_too_long(tmp_path: Path):
     parts.forks.close()
 
 
-def test_samples_are_declared_by_notebooks_toml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_samples_are_declared_by_notebooks_toml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Environment, interpreter and files; an unknown member is refused."""
     monkeypatch.setenv("MINE_TOO", "1")
     declared = tmp_path / "notebooks.toml"

@@ -28,7 +28,7 @@ def service(start_shared_service: Callable[..., Any]) -> Any:
     return made
 
 
-def test_an_address_can_be_used_once(service: Any):
+def test_an_address_can_be_used_once(service: Any) -> None:
     """The second request with it is refused; another address works."""
     url = address(service, "lab", SessionExpirationDurationInSeconds=1800)
     first, second = httpx.get(url), httpx.get(url)
@@ -38,7 +38,7 @@ def test_an_address_can_be_used_once(service: Any):
     assert httpx.get(address(service, "lab")).status_code == 302
 
 
-def test_there_is_no_access_without_a_session(service: Any):
+def test_there_is_no_access_without_a_session(service: Any) -> None:
     """Neither the page nor its API answers."""
     lab = f"http://{described(service, 'lab')['Url']}/lab"
     page = httpx.get(lab, follow_redirects=True)
@@ -47,7 +47,7 @@ def test_there_is_no_access_without_a_session(service: Any):
 
 
 @pytest.mark.parametrize(("forged", "seconds", "status"), [("", 60, 200), ("", -1, 403), ("x", 60, 403)])
-def test_a_session_ends_and_cannot_be_forged(service: Any, forged: str, seconds: int, status: int):
+def test_a_session_ends_and_cannot_be_forged(service: Any, forged: str, seconds: int, status: int) -> None:
     """The instance's server checks the seal and the time."""
     (key,) = Path(service.root, "notebooks/lab/starts").glob("*/session.key")
     sealed = sessions.seal_session(forged or key.read_text(), int(time.time()) + seconds)
@@ -55,7 +55,7 @@ def test_a_session_ends_and_cannot_be_forged(service: Any, forged: str, seconds:
     assert httpx.get(contents, cookies={COOKIE: sealed}).status_code == status
 
 
-def test_no_secret_is_where_others_can_read_it(service: Any):
+def test_no_secret_is_where_others_can_read_it(service: Any) -> None:
     """Neither in a command line, nor in a file that others may read."""
     (key,) = Path(service.root, "notebooks/lab/starts").glob("*/session.key")
     assert key.stat().st_mode & 0o077 == 0
@@ -65,7 +65,7 @@ def test_no_secret_is_where_others_can_read_it(service: Any):
     assert [word for word in words if key.read_text() in word or "token" in word.lower()] == []
 
 
-def test_an_instance_that_is_stopped_has_no_address(service: Any):
+def test_an_instance_that_is_stopped_has_no_address(service: Any) -> None:
     """An earlier address is refused, too."""
     create(service, "brief")
     before = address(service, "brief")
@@ -78,13 +78,13 @@ def test_an_instance_that_is_stopped_has_no_address(service: Any):
         address(service, "nobody")
 
 
-def test_an_open_page_works_on(service: Any):
+def test_an_open_page_works_on(service: Any) -> None:
     """A session permits any number of requests."""
     with signed_in(service, "lab") as (client, lab):
         assert [client.get(lab).status_code for _ in range(2)] == [200, 200]
 
 
-def test_a_ticket_is_exchanged_once_and_in_time():
+def test_a_ticket_is_exchanged_once_and_in_time() -> None:
     """Only a digest of it is kept; expired tickets are dropped."""
     ticket, held = sessions.issue_ticket({}, NOW, 1800)
     assert ticket not in str(held)
@@ -96,6 +96,6 @@ def test_a_ticket_is_exchanged_once_and_in_time():
 
 
 @pytest.mark.parametrize("cookie", ["", ".", "12", "12.", "x.y", "\u00e9.\u00e9"])
-def test_a_malformed_cookie_is_refused(cookie: str):
+def test_a_malformed_cookie_is_refused(cookie: str) -> None:
     """It causes no error."""
     assert sessions.is_open("secret", cookie, 0.0) is False

@@ -18,7 +18,7 @@ from sagemaker_kit.notebooks import api, begin, configure, create, described, sh
 from sagemaker_kit.serving import until
 
 
-def test_instances_outlive_a_kill_of_the_service(sagemaker: Any):
+def test_instances_outlive_a_kill_of_the_service(sagemaker: Any) -> None:
     """The same server answers before, meanwhile and afterwards, and the session lasts."""
     create(sagemaker, "lab")
     before = shim(sagemaker, "lab")
@@ -47,7 +47,7 @@ def answers(client: Any, lab: str) -> bool:
         return False
 
 
-def test_a_script_that_runs_while_the_service_is_killed_is_not_run_again(sagemaker: Any):
+def test_a_script_that_runs_while_the_service_is_killed_is_not_run_again(sagemaker: Any) -> None:
     """The instance comes into service when it has ended."""
     configure(sagemaker, "slow", OnStart="echo once >> ~/SageMaker/seen.txt; sleep 2")
     begin(sagemaker, "lab", LifecycleConfigName="slow")
@@ -60,7 +60,7 @@ def test_a_script_that_runs_while_the_service_is_killed_is_not_run_again(sagemak
 
 
 @pytest.mark.long
-def test_a_server_that_crashes_is_started_again_but_not_for_ever(sagemaker: Any):
+def test_a_server_that_crashes_is_started_again_but_not_for_ever(sagemaker: Any) -> None:
     """At its old address, where open pages find it; the third crash in a row fails the instance."""
     create(sagemaker, "lab")
     url = described(sagemaker, "lab")["Url"]
@@ -99,7 +99,9 @@ def running(service: Any) -> bool:
         return answers(client, lab)
 
 
-def test_an_interpreter_without_jupyterlab_is_named(start_service: Callable[..., Any], tmp_path: Path):
+def test_an_interpreter_without_jupyterlab_is_named(
+    start_service: Callable[..., Any], tmp_path: Path
+) -> None:
     """The instance fails, and the reason names the interpreter."""
     bare, samples = tmp_path / "bare", tmp_path / "samples"
     venv.create(bare, symlinks=True)

@@ -48,7 +48,7 @@ class Work:
 )
 def test_work_waits_for_a_full_disk_and_fails_by_a_mistake(
     tmp_path: Path, error: Exception, reasons: list[str]
-):
+) -> None:
     """What the disk refuses now is tried again; anything else is told as the work's failure."""
     store = Store(tmp_path / "sagemaker.sqlite")
     store.insert(

@@ -25,7 +25,7 @@ def lab(start_service: Callable[..., Any], tmp_path: Path) -> Iterator[Lab]:
     return Lab(start_service("--image", str(path), "--image", str(echo)))
 
 
-def test_a_whole_pipeline_runs(lab: Lab):
+def test_a_whole_pipeline_runs(lab: Lab) -> None:
     """Prepare, train, evaluate; the condition holds: model, batch transform, registration."""
     lab.put(batch__in_csv="a,b\n")
     pipeline = create(lab, "whole")
@@ -53,7 +53,7 @@ def test_a_whole_pipeline_runs(lab: Lab):
     assert parameters["PipelineParameters"] == [{"Name": "Depth", "Value": "7"}]
 
 
-def test_the_other_branch_fails_with_its_message(lab: Lab):
+def test_the_other_branch_fails_with_its_message(lab: Lab) -> None:
     """The condition does not hold; nothing of the first branch is begun."""
     create(lab, "whole")
     arn = start(lab, "whole", Floor="0.9")
@@ -63,7 +63,7 @@ def test_the_other_branch_fails_with_its_message(lab: Lab):
     assert steps(lab, arn)["TooBad"]["Metadata"]["Fail"]["ErrorMessage"] == "Below 0.9"
 
 
-def test_a_failed_step_holds_up_what_waits_for_it_alone(lab: Lab):
+def test_a_failed_step_holds_up_what_waits_for_it_alone(lab: Lab) -> None:
     """Then a retry carries out again what has not succeeded."""
     bad = process("Bad", "exit 3")
     create(lab, "part", [process("Good", "true"), bad, process("Later", "true", DependsOn=["Bad"])])
@@ -81,7 +81,7 @@ def test_a_failed_step_holds_up_what_waits_for_it_alone(lab: Lab):
     assert (again["Bad"]["AttemptCount"], again["Bad"]["Metadata"] != first["Bad"]["Metadata"]) == (2, True)
 
 
-def test_a_stop_ends_the_jobs(lab: Lab):
+def test_a_stop_ends_the_jobs(lab: Lab) -> None:
     """An execution that has ended cannot be stopped, in the words that clients know."""
     create(lab, "long", [process("Sleep", "sleep 60"), process("Never", "true", DependsOn=["Sleep"])])
     arn = start(lab, "long")
@@ -94,7 +94,7 @@ def test_a_stop_ends_the_jobs(lab: Lab):
     assert caught.value.response["Error"]["Code"] == "ValidationException"
 
 
-def test_an_execution_goes_on_after_a_kill(lab: Lab):
+def test_an_execution_goes_on_after_a_kill(lab: Lab) -> None:
     """Every step once, whenever the service dies."""
     chain = [process("S0", "sleep 0.3")]
     chain += [process(f"S{number}", "sleep 0.3", DependsOn=[f"S{number - 1}"]) for number in range(1, 4)]
@@ -108,7 +108,7 @@ def test_an_execution_goes_on_after_a_kill(lab: Lab):
     assert len(jobs) == len(chain)
 
 
-def test_an_expression_without_a_value_fails_its_step(lab: Lab):
+def test_an_expression_without_a_value_fails_its_step(lab: Lab) -> None:
     """With the expression in the reason."""
     create(lab, "wrong", [process("A", "true"), process("B", get("Steps.A.NoSuchThing"))])
     arn = start(lab, "wrong")
@@ -116,7 +116,7 @@ def test_an_expression_without_a_value_fails_its_step(lab: Lab):
     assert "NoSuchThing" in steps(lab, arn)["B"]["FailureReason"]
 
 
-def test_steps_beside_each_other_are_limited(lab: Lab):
+def test_steps_beside_each_other_are_limited(lab: Lab) -> None:
     """Never more than ParallelismConfiguration says."""
     many = [process(f"S{number}", "sleep 0.2") for number in range(3)]
     create(lab, "slow", many, ParallelismConfiguration={"MaxParallelExecutionSteps": 1})
@@ -126,7 +126,7 @@ def test_steps_beside_each_other_are_limited(lab: Lab):
     assert all(one["EndTime"] <= two["StartTime"] for one, two in pairwise(seen))
 
 
-def test_pipelines_are_listed_changed_and_deleted(lab: Lab):
+def test_pipelines_are_listed_changed_and_deleted(lab: Lab) -> None:
     """With the words and codes of AWS."""
     client = lab.sagemaker
     create(lab, "air-a", [process("A", "true")], Tags=[{"Key": "k", "Value": "v"}])

@@ -47,7 +47,7 @@ def cached_steps() -> dict[str, Any]:
     }
 
 
-def test_a_cached_step_is_not_done_again(lab: Lab):
+def test_a_cached_step_is_not_done_again(lab: Lab) -> None:
     """A later step reads the earlier execution's output; another argument, and a failure, are no hits."""
     lab.sagemaker.create_pipeline(
         PipelineName="cached", PipelineDefinition=json.dumps(cached_steps()), RoleArn=ROLE
@@ -74,7 +74,7 @@ def test_a_cached_step_is_not_done_again(lab: Lab):
     assert steps(lab, third)["Say"]["CacheHitResult"] == {"SourcePipelineExecutionArn": first}
 
 
-def test_what_is_too_old_is_done_again(lab: Lab):
+def test_what_is_too_old_is_done_again(lab: Lab) -> None:
     """ExpireAfter is counted from the earlier step's end."""
     create(lab, "old", [process("A", "true", CacheConfig={"Enabled": True, "ExpireAfter": "PT0S"})])
     runs = []
@@ -85,7 +85,7 @@ def test_what_is_too_old_is_done_again(lab: Lab):
     assert arn_of(lab, runs[0], "A") != arn_of(lab, runs[1], "A")
 
 
-def test_a_lost_job_is_tried_again_by_its_policy(lab: Lab, tmp_path: Path):
+def test_a_lost_job_is_tried_again_by_its_policy(lab: Lab, tmp_path: Path) -> None:
     """Its process vanished: the second try succeeds. A container's own failure is final."""
     mark = tmp_path / "mark"
     policy = {"ExceptionType": ["SageMaker.JOB_INTERNAL_ERROR"], "IntervalSeconds": 0, "MaxAttempts": 2}
@@ -115,7 +115,7 @@ def too_many(policy: dict[str, Any]) -> dict[str, Any]:
     return step
 
 
-def test_retries_have_an_end(lab: Lab):
+def test_retries_have_an_end(lab: Lab) -> None:
     """A limit that stays is met by every try; a retry of the execution begins to count anew."""
     policy = {"ExceptionType": ["SageMaker.RESOURCE_LIMIT"], "IntervalSeconds": 0, "MaxAttempts": 1}
     step = too_many(policy)
@@ -132,7 +132,7 @@ def test_retries_have_an_end(lab: Lab):
     assert steps(lab, run)["Many"]["AttemptCount"] == 4
 
 
-def test_a_stop_ends_the_wait_for_a_retry(lab: Lab):
+def test_a_stop_ends_the_wait_for_a_retry(lab: Lab) -> None:
     """At once, also when the next try is an hour away."""
     policy = {"ExceptionType": ["SageMaker.RESOURCE_LIMIT"], "IntervalSeconds": 3600}
     step = too_many(policy)
@@ -152,14 +152,14 @@ def test_a_stop_ends_the_wait_for_a_retry(lab: Lab):
         ({"Name": "F", "Type": "Fail", "RetryPolicies": [{}]}, "type Fail are not retried"),
     ],
 )
-def test_rules_that_mean_nothing_are_refused(lab: Lab, step: dict[str, Any], words: str):
+def test_rules_that_mean_nothing_are_refused(lab: Lab, step: dict[str, Any], words: str) -> None:
     """When the pipeline is created, not when it runs."""
     with pytest.raises(ClientError, match=words) as caught:
         create(lab, "refused", [step])
     assert caught.value.response["Error"]["Code"] == "ValidationException"
 
 
-def test_selected_steps_run_on_an_earlier_executions_outputs(lab: Lab):
+def test_selected_steps_run_on_an_earlier_executions_outputs(lab: Lab) -> None:
     """Only they are done; what they need is taken over, with the parameters; what is missing is told."""
     chain = [
         process("A", "true"),
@@ -195,7 +195,7 @@ def test_selected_steps_run_on_an_earlier_executions_outputs(lab: Lab):
                 client.start_pipeline_execution(PipelineName="chosen", SelectiveExecutionConfig=wrong)
 
 
-def test_every_definition_is_a_version(lab: Lab):
+def test_every_definition_is_a_version(lab: Lab) -> None:
     """Versions are listed, described, named and started; an execution tells which it had."""
     client = lab.sagemaker
     create(lab, "versions", [process("Old", "true")])
@@ -233,7 +233,7 @@ def test_every_definition_is_a_version(lab: Lab):
     assert len(client.list_pipeline_versions(PipelineName="versions")["PipelineVersionSummaries"]) == 1
 
 
-def test_an_execution_is_described_anew(lab: Lab):
+def test_an_execution_is_described_anew(lab: Lab) -> None:
     """Also when it has ended."""
     client = lab.sagemaker
     create(lab, "told", [])

@@ -86,7 +86,7 @@ def received(made: socket.socket) -> bytes:
         b"CONNECT elsewhere:443 HTTP/1.1\r\nHost: x\r\n\r\n",
     ],
 )
-def test_a_request_that_could_be_read_in_two_ways_is_refused(service: Any, request_: bytes):
+def test_a_request_that_could_be_read_in_two_ways_is_refused(service: Any, request_: bytes) -> None:
     """One answer, 400, and the end of the connection: what follows is not taken for a request."""
     answer = exchanged(service, request_)
     assert (answer.split(b"\r\n")[0], answer.count(b"HTTP/1.1 ")) == (b"HTTP/1.1 400 Bad Request", 1)
@@ -128,7 +128,7 @@ def test_a_request_that_could_be_read_in_two_ways_is_refused(service: Any, reque
 )
 def test_what_is_too_much_of_something_is_no_mistake_of_the_service(
     service: Any, request_: bytes, status: bytes
-):
+) -> None:
     """Long heads, numbers of thousands of digits and odd upgrades have an answer, and none of it is a 500."""
     service.s3.put_object(Bucket="b-1", Key="k", Body=b"x")
     assert exchanged(service, request_).split(b" ")[1] == status
@@ -154,7 +154,7 @@ def test_what_is_too_much_of_something_is_no_mistake_of_the_service(
         b"/b-1/none?uploadId=%2Fetc",
     ],
 )
-def test_no_path_leads_out_of_the_buckets(service: Any, path: bytes):
+def test_no_path_leads_out_of_the_buckets(service: Any, path: bytes) -> None:
     """Not by dots however they are written, and not by links in a bucket or in its place."""
     for name, target in (("b-1/link", ".."), ("b-1/database", "../sagemaker.sqlite"), ("b-2", "..")):
         link = service.root / "s3" / name
@@ -171,19 +171,19 @@ def test_no_path_leads_out_of_the_buckets(service: Any, path: bytes):
 @pytest.mark.parametrize(
     "source", [b"/../sagemaker.sqlite", b"/.state/x/y", b"b-1/%2e%2e/%2e%2e/sagemaker.sqlite"]
 )
-def test_no_copy_comes_from_outside(service: Any, source: bytes):
+def test_no_copy_comes_from_outside(service: Any, source: bytes) -> None:
     """The source of a copy is a key like any other."""
     answer = exchanged(service, PUT + b"x-amz-copy-source: " + source + b"\r\nContent-Length: 0\r\n\r\n")
     assert answer.split(b" ")[1] == b"404"
 
 
-def test_pipelined_invocations_are_answered_in_their_order(service: Any):
+def test_pipelined_invocations_are_answered_in_their_order(service: Any) -> None:
     """Requests that come in one piece, in halves, or behind each other are all answered, and once."""
     whole = INVOKE + b"Content-Length: 1\r\n\r\na"
     assert exchanged(service, whole * 3, whole[:20], whole[20:], whole, HEALTH).count(b"HTTP/1.1 ") == 7
 
 
-def test_both_ways_answer_an_invocation_alike(service: Any):
+def test_both_ways_answer_an_invocation_alike(service: Any) -> None:
     """A request that comes in two pieces takes the general way; its answer has the same members."""
     request = INVOKE + b"Content-Type: text/csv\r\nContent-Length: 3\r\n\r\nabc"
     answers = []
@@ -212,7 +212,7 @@ def test_both_ways_answer_an_invocation_alike(service: Any):
         INVOKE.replace(b"1.1", b"1.0") + b"Content-Length: 0\r\n\r\n",
     ],
 )
-def test_only_plain_requests_take_the_short_way(changed: bytes):
+def test_only_plain_requests_take_the_short_way(changed: bytes) -> None:
     """Whatever is unusual is left to the general way."""
     assert shortcut.read(INVOKE + b"Content-Length: 1\r\n\r\na") is not None
     assert shortcut.read(changed) is None
@@ -228,7 +228,7 @@ def test_only_plain_requests_take_the_short_way(changed: bytes):
 )
 def test_a_client_that_keeps_silent_is_let_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: bytes, answer: bytes
-):
+) -> None:
     """With half a head it is told why; with half a body, or nothing at all, the connection ends."""
     for name in ("HEAD_TIMEOUT_S", "BODY_TIMEOUT_S", "WATCH_INTERVAL_S"):
         monkeypatch.setattr(connection, name, 0.1)

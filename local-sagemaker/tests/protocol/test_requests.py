@@ -41,7 +41,7 @@ def problems(operation: str, **parameters: Any) -> list[str]:
     return validation.problems(shape, parameters)
 
 
-def test_a_broken_pattern_is_told_in_awss_words():
+def test_a_broken_pattern_is_told_in_awss_words() -> None:
     """Pattern and length of a name, both at once."""
     pattern = "[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"
     assert problems("DescribeTrainingJob", TrainingJobName="a_b") == [
@@ -93,12 +93,14 @@ def test_a_broken_pattern_is_told_in_awss_words():
         ("AddTags", {"ResourceArn": ENDPOINT, "Tags": [{"Key": "日本", "Value": ""}]}, []),
     ],
 )
-def test_constraints_are_told_in_awss_words(operation: str, parameters: dict[str, Any], expected: list[str]):
+def test_constraints_are_told_in_awss_words(
+    operation: str, parameters: dict[str, Any], expected: list[str]
+) -> None:
     """Required members, ranges, enums and lengths have their sentences."""
     assert problems(operation, **parameters) == expected
 
 
-def test_every_pattern_of_the_models_can_be_read():
+def test_every_pattern_of_the_models_can_be_read() -> None:
     """No pattern of an emulated service is skipped because Python's dialect is another, save a listed few."""
     unread = set()
     for service in models.SERVICES:
@@ -110,7 +112,7 @@ def test_every_pattern_of_the_models_can_be_read():
     assert unread <= {r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\t]*"}
 
 
-def test_several_mistakes_are_told_together(service: Any):
+def test_several_mistakes_are_told_together(service: Any) -> None:
     """The message counts its errors, and the code is ValidationException."""
     client = service.client("sagemaker", parameter_validation=False)
     with pytest.raises(ClientError) as error:
@@ -132,7 +134,7 @@ def test_several_mistakes_are_told_together(service: Any):
         ("DynamoDB_20120810.PutItem", "DynamoDB_20120810.PutItem"),
     ],
 )
-def test_what_is_not_emulated_is_refused_by_name(service: Any, target: str, expected: str):
+def test_what_is_not_emulated_is_refused_by_name(service: Any, target: str, expected: str) -> None:
     """An unknown JSON operation is HTTP 400, JSON, and named."""
     status, kind, body = send(service, "POST", "/", b"{}", X_Amz_Target=target)
     answer = json.loads(body)
@@ -147,7 +149,7 @@ def test_what_is_not_emulated_is_refused_by_name(service: Any, target: str, expe
 @pytest.mark.parametrize(
     "body", [b"{", b"[1]", b"\xff", b'{"MaxResults": "ten"}', b'{"NameContains": 1}', b"[" * 100_000]
 )
-def test_a_body_that_is_no_request_is_a_serialization_error(service: Any, body: bytes):
+def test_a_body_that_is_no_request_is_a_serialization_error(service: Any, body: bytes) -> None:
     """Broken JSON and wrong types are SerializationException, never a failure of the service."""
     status, _, answer = send(service, "POST", "/", body, X_Amz_Target="SageMaker.ListModels")
     assert (status, json.loads(answer)["__type"]) == (400, "SerializationException")
@@ -191,13 +193,13 @@ def test_a_body_that_is_no_request_is_a_serialization_error(service: Any, body: 
 )
 def test_errors_have_the_shape_of_their_protocol(  # noqa: PLR0917 (a row of the table above)
     service: Any, method: str, path: str, body: bytes, headers: dict[str, str], status: int, code: bytes
-):
+) -> None:
     """XML services answer errors in XML with their own codes."""
     answer = send(service, method, path, body, **headers)
     assert (answer[0], code in answer[2], b"html" in answer[2].lower()) == (status, True, False)
 
 
-def test_sts_and_iam_answer(service: Any):
+def test_sts_and_iam_answer(service: Any) -> None:
     """The account is told, and any role is there."""
     assert service.client("sts").get_caller_identity()["Account"] == "000000000000"
     role = service.client("iam").get_role(RoleName="any")["Role"]
@@ -208,7 +210,7 @@ def test_sts_and_iam_answer(service: Any):
 
 
 @pytest.mark.parametrize(("levels", "expected"), [(99, 200), (101, 400), (100_000, 400)])
-def test_a_body_nested_too_deeply_is_refused(service: Any, levels: int, expected: int):
+def test_a_body_nested_too_deeply_is_refused(service: Any, levels: int, expected: int) -> None:
     """A hundred levels are enough for any request."""
     body = b'{"NameContains":"a","Unknown":' + b"[" * levels + b"]" * levels + b"}"
     status, _, answer = send(
@@ -222,7 +224,7 @@ def test_a_body_nested_too_deeply_is_refused(service: Any, levels: int, expected
     assert (status, b"nested too deeply" in answer) == (expected, expected != 200)
 
 
-def test_a_body_that_is_too_large_is_refused(service: Any):
+def test_a_body_that_is_too_large_is_refused(service: Any) -> None:
     """Before it is parsed, with the status that says so."""
     body = b" " * (WHOLE_LIMIT + 1)
     status, _, answer = send(

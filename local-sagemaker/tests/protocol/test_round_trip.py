@@ -108,7 +108,7 @@ def incoming(written: dict[str, Any]) -> HttpRequest:
 @pytest.mark.parametrize("service", ["sagemaker", "logs"])
 @SOME
 @given(data=st.data())
-def test_json_requests_are_read_as_they_were_written(service: str, data: st.DataObject):
+def test_json_requests_are_read_as_they_were_written(service: str, data: st.DataObject) -> None:
     """Parameters of any operation pass through JSON unchanged."""
     operation = data.draw(operations(service, is_input=True))
     parameters = data.draw(values(operation.input_shape, "json"))
@@ -120,7 +120,7 @@ def test_json_requests_are_read_as_they_were_written(service: str, data: st.Data
 @pytest.mark.parametrize("service", ["iam", "sts"])
 @SOME
 @given(data=st.data())
-def test_forms_are_read_as_they_were_written(service: str, data: st.DataObject):
+def test_forms_are_read_as_they_were_written(service: str, data: st.DataObject) -> None:
     """Parameters of any operation pass through a form unchanged."""
     operation = data.draw(operations(service, is_input=True))
     parameters = data.draw(values(operation.input_shape, "query").filter(lambda value: not has_empty(value)))
@@ -137,7 +137,9 @@ def test_forms_are_read_as_they_were_written(service: str, data: st.DataObject):
 @pytest.mark.parametrize(("service", "protocol"), [("s3", "rest-xml"), ("sagemaker-metrics", "rest-json")])
 @SOME
 @given(data=st.data())
-def test_rest_requests_are_read_as_they_were_written(service: str, protocol: str, data: st.DataObject):
+def test_rest_requests_are_read_as_they_were_written(
+    service: str, protocol: str, data: st.DataObject
+) -> None:
     """Parameters of any operation pass through path, query string, headers and body unchanged."""
     operation = data.draw(operations(service, is_input=True))
     parameters = data.draw(values(operation.input_shape, protocol).filter(lambda value: not has_empty(value)))
@@ -165,7 +167,9 @@ def test_rest_requests_are_read_as_they_were_written(service: str, protocol: str
 )
 @SOME
 @given(data=st.data())
-def test_answers_are_read_by_botocore_as_they_were_meant(service: str, protocol: str, data: st.DataObject):
+def test_answers_are_read_by_botocore_as_they_were_meant(
+    service: str, protocol: str, data: st.DataObject
+) -> None:
     """Members of any output shape come out of botocore's own parser as the handler gave them."""
     operation = data.draw(operations(service, is_input=False))
     shape = operation.output_shape

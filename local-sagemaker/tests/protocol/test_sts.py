@@ -22,19 +22,19 @@ def sts(start_shared_service: Callable[..., Any]) -> Any:
     return start_shared_service().client("sts", parameter_validation=False)
 
 
-def test_an_access_key_belongs_to_the_one_account(sts: Any):
+def test_an_access_key_belongs_to_the_one_account(sts: Any) -> None:
     """Any key that looks like one."""
     assert sts.get_access_key_info(AccessKeyId="AKIAIOSFODNN7EXAMPLE")["Account"] == "000000000000"
 
 
-def test_what_is_no_access_key_is_refused(sts: Any):
+def test_what_is_no_access_key_is_refused(sts: Any) -> None:
     """The pattern is that of botocore's model; no line of the handler checks it."""
     with pytest.raises(ClientError, match="accessKeyId") as caught:
         sts.get_access_key_info(AccessKeyId="a key of no kind")
     assert caught.value.response["Error"]["Code"] == "ValidationError"
 
 
-def test_the_readme_shows_the_files_as_they_are():
+def test_the_readme_shows_the_files_as_they_are() -> None:
     """Each block of code under "Add an operation" stands, to the letter, in the file that it is of."""
     text = README.read_text().partition("## Add an operation")[2]
     blocks = re.findall(r"^ *```python\n(.*?)^ *```$", text, flags=re.MULTILINE | re.DOTALL)
@@ -43,7 +43,7 @@ def test_the_readme_shows_the_files_as_they_are():
         assert textwrap.dedent(block) in file.read_text()
 
 
-def test_the_readme_leads_to_what_is_there():
+def test_the_readme_leads_to_what_is_there() -> None:
     """A relative link names a file or folder, and a heading in it."""
     links = re.findall(r"\]\(([^)#\s]+)(?:#([^)]*))?\)", README.read_text())
     assert links

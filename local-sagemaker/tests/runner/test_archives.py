@@ -62,7 +62,7 @@ def deep(levels: int = 16) -> list[Member]:
         deep(),
     ],
 )
-def test_no_member_leaves_the_folder(tmp_path: Path, members: list[Member]):
+def test_no_member_leaves_the_folder(tmp_path: Path, members: list[Member]) -> None:
     """Dots, links, links to links, devices: refused, and what is outside is as it was."""
     (tmp_path / "present").write_text("as it was")
     folder = tmp_path / "model"
@@ -73,7 +73,7 @@ def test_no_member_leaves_the_folder(tmp_path: Path, members: list[Member]):
     assert (tmp_path / "present").read_text() == "as it was"
 
 
-def test_an_absolute_path_lands_in_the_folder(tmp_path: Path):
+def test_an_absolute_path_lands_in_the_folder(tmp_path: Path) -> None:
     """As tar does, and a link that stays inside is kept."""
     members = [("/weights/a", tarfile.REGTYPE, "1"), ("latest", tarfile.SYMTYPE, "weights/a")]
     unpack_model(packed(tmp_path / "model.tar.gz", members), tmp_path, "s3://lab/model.tar.gz")

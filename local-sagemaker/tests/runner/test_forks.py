@@ -101,7 +101,7 @@ def bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
 
 
 @pytest.mark.parametrize("options", ["", '"-I", "-u",', '"-E", "-B",'])
-def test_a_forked_process_sees_what_a_started_one_sees(bench: Callable[..., Bench], options: str):
+def test_a_forked_process_sees_what_a_started_one_sees(bench: Callable[..., Bench], options: str) -> None:
     """Arguments, path, environment, descriptors, signals, group, session, threads and their limits."""
     here = bench('"numpy", "threadpoolctl"', options)
     here.warm()
@@ -117,7 +117,7 @@ def test_a_forked_process_sees_what_a_started_one_sees(bench: Callable[..., Benc
     assert len(started[1]) > 20
 
 
-def test_threads_are_limited_by_the_jobs_own_variable(bench: Callable[..., Bench]):
+def test_threads_are_limited_by_the_jobs_own_variable(bench: Callable[..., Bench]) -> None:
     """Another number of threads is another zygote; what a library read at its import is the job's word."""
     here = bench('"numpy", "threadpoolctl"')
     script = "import numpy, threadpoolctl; print([p['num_threads'] for p in threadpoolctl.threadpool_info()])"
@@ -155,7 +155,7 @@ def test_threads_are_limited_by_the_jobs_own_variable(bench: Callable[..., Bench
 )
 def test_it_ends_as_a_started_one_does(
     bench: Callable[..., Bench], script: str, status: int | str, said: list[str]
-):
+) -> None:
     """Status and words of the end are the same, whatever the end is."""
     here = bench()
     here.warm()
@@ -166,7 +166,7 @@ def test_it_ends_as_a_started_one_does(
     assert [line.replace(job, "JOB") for line in started[1]][: len(said)] == said or "MARK" in said
 
 
-def test_nothing_of_one_job_reaches_the_next(bench: Callable[..., Bench]):
+def test_nothing_of_one_job_reaches_the_next(bench: Callable[..., Bench]) -> None:
     """Modules, environment, directory, files and random numbers are each job's own."""
     here = bench('"json", "random", "numpy"')
     here.warm()
@@ -183,7 +183,7 @@ os.chdir("/"); os.umask(0o777); open("/opt/ml/made", "w").close()
     assert len({number for lines in found for number in lines[1].split()}) == 6
 
 
-def test_it_outlives_its_zygote(bench: Callable[..., Bench]):
+def test_it_outlives_its_zygote(bench: Callable[..., Bench]) -> None:
     """The shim is nobody's child that matters: a job whose zygote was killed ends with its own status."""
     here = bench()
     zygote = here.warm()
@@ -205,7 +205,7 @@ def test_it_outlives_its_zygote(bench: Callable[..., Bench]):
     assert here.warm() != zygote
 
 
-def test_the_whole_group_is_ended(bench: Callable[..., Bench]):
+def test_the_whole_group_is_ended(bench: Callable[..., Bench]) -> None:
     """A signal reaches what the job has started, and the job's own handler is called."""
     here = bench()
     here.warm()
@@ -227,7 +227,7 @@ def test_the_whole_group_is_ended(bench: Callable[..., Bench]):
         time.sleep(0.01)
 
 
-def test_one_whose_shim_was_killed_is_lost(bench: Callable[..., Bench]):
+def test_one_whose_shim_was_killed_is_lost(bench: Callable[..., Bench]) -> None:
     """Nobody saw its end; it is ended and counted as killed."""
     here = bench()
     here.warm()
@@ -249,7 +249,7 @@ def test_one_whose_shim_was_killed_is_lost(bench: Callable[..., Bench]):
 )
 def test_without_a_zygote_processes_are_started_anew(
     bench: Callable[..., Bench], caplog: pytest.LogCaptureFixture, module: str, reason: str
-):
+) -> None:
     """A failing import, or one that leaves a thread which a fork would lose: the log says so, jobs go on."""
     script = "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()"
     here = bench('"preloaded"', "")
@@ -262,7 +262,7 @@ def test_without_a_zygote_processes_are_started_anew(
 
 
 @pytest.mark.parametrize("isolation", list(Isolation))
-def test_it_sees_its_workspace(bench: Callable[..., Bench], isolation: Isolation):
+def test_it_sees_its_workspace(bench: Callable[..., Bench], isolation: Isolation) -> None:
     """In every way that this machine can show it."""
     here = bench()
     here.warm()
@@ -302,6 +302,8 @@ def test_it_sees_its_workspace(bench: Callable[..., Bench], isolation: Isolation
         (("py",), None),
     ],
 )
-def test_only_a_script_of_the_interpreter_is_forked(argv: tuple[str, ...], expected: tuple[str, ...] | None):
+def test_only_a_script_of_the_interpreter_is_forked(
+    argv: tuple[str, ...], expected: tuple[str, ...] | None
+) -> None:
     """Anything else is started anew."""
     assert head_of(argv, "py") == expected

@@ -28,12 +28,12 @@ def path(tmp_path: Path):
 
 
 @pytest.mark.parametrize("uri", ["greeter:local", "000000000000.dkr.ecr.us-east-1.amazonaws.com/greeter:1"])
-def test_a_pattern_finds_its_image(path: Path, uri: str):
+def test_a_pattern_finds_its_image(path: Path, uri: str) -> None:
     """Registry and account may stand before the name."""
     assert Images([path]).resolve(uri).folder == path.parent
 
 
-def test_an_unknown_image_is_named_with_the_known(path: Path):
+def test_an_unknown_image_is_named_with_the_known(path: Path) -> None:
     """The error says what would have been found."""
     with pytest.raises(UnknownImageError, match=r"'xgboost:1' \(known patterns: greeter:\*, \*/greeter:\*\)"):
         Images([path]).resolve("xgboost:1")
@@ -41,7 +41,7 @@ def test_an_unknown_image_is_named_with_the_known(path: Path):
         Images([]).resolve("xgboost:1")
 
 
-def test_commands_are_the_images_or_the_requests(path: Path):
+def test_commands_are_the_images_or_the_requests(path: Path) -> None:
     """A first word that names an entry point means that one; others are programs of their own."""
     image, folder = read(path), path.parent
     process = (sys.executable, f"{folder}/main.py", "process")
@@ -53,7 +53,7 @@ def test_commands_are_the_images_or_the_requests(path: Path):
         image.command("serve")
 
 
-def test_the_environment_is_bare_then_the_images_then_the_requests(path: Path):
+def test_the_environment_is_bare_then_the_images_then_the_requests(path: Path) -> None:
     """The image's interpreter comes first on the PATH."""
     found = read(path).variables({"LANG": "de"}, path.parent)
     assert found["FOLDER"] == f"{path.parent}/x"
@@ -72,7 +72,7 @@ def test_the_environment_is_bare_then_the_images_then_the_requests(path: Path):
         "uri=['x']\n[entry_points]\ntrain='y'",
     ],
 )
-def test_an_image_file_that_cannot_be_used_is_named(path: Path, text: str):
+def test_an_image_file_that_cannot_be_used_is_named(path: Path, text: str) -> None:
     """The error says which file, and what it needs."""
     path.write_text(text)
     with pytest.raises(ImageFileError, match=r"image\.toml"):

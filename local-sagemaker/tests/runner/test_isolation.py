@@ -31,7 +31,7 @@ def workspace(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("ending", ["", "-wal", ".schema-1"])
 @pytest.mark.parametrize("is_forked", [False, True], ids=["started", "forked"])
-def test_the_database_looks_empty_to_a_job(workspace: Path, ending: str, is_forked: bool):  # noqa: FBT001 (a parameter)
+def test_the_database_looks_empty_to_a_job(workspace: Path, ending: str, is_forked: bool) -> None:  # noqa: FBT001 (a parameter)
     """However its process came to be; the service's own view stays."""
     isolation = available(workspace)
     if isolation is Isolation.NONE:

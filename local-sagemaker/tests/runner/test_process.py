@@ -41,7 +41,7 @@ def lines(tmp_path: Path):
 @pytest.mark.parametrize(
     ("script", "status"), [("exit 0", 0), ("exit 3", 3), ("kill -9 $$", -9), ("kill -TERM $$", -15)]
 )
-def test_an_exit_status_is_kept(tmp_path: Path, script: str, status: int | str):
+def test_an_exit_status_is_kept(tmp_path: Path, script: str, status: int | str) -> None:
     """Exit codes are positive, signals negative, and both are found again later."""
     running = process.start(spec(tmp_path, script))
     assert running.wait(30) == status
@@ -49,12 +49,12 @@ def test_an_exit_status_is_kept(tmp_path: Path, script: str, status: int | str):
     assert (adopted.exit_status(), adopted.is_alive(), adopted.is_lost()) == (status, False, False)
 
 
-def test_a_workspace_in_which_nothing_ran_has_no_process(tmp_path: Path):
+def test_a_workspace_in_which_nothing_ran_has_no_process(tmp_path: Path) -> None:
     """There is nothing to adopt."""
     assert process.adopt(tmp_path) is None
 
 
-def test_a_process_that_runs_is_not_started_again(tmp_path: Path):
+def test_a_process_that_runs_is_not_started_again(tmp_path: Path) -> None:
     """A second start gives the first process."""
     first = process.start(spec(tmp_path, "echo once; sleep 60"))
     second = process.start(spec(tmp_path, "echo once; sleep 60"))
@@ -65,7 +65,7 @@ def test_a_process_that_runs_is_not_started_again(tmp_path: Path):
     assert lines(tmp_path) == ["once"]
 
 
-def test_the_whole_group_is_ended(tmp_path: Path):
+def test_the_whole_group_is_ended(tmp_path: Path) -> None:
     """What a process has started ends with it."""
     running = process.start(spec(tmp_path, "sleep 100 & echo $!; wait"))
     while not (tmp_path / "log").exists() or not lines(tmp_path):
@@ -79,7 +79,7 @@ def test_the_whole_group_is_ended(tmp_path: Path):
         time.sleep(0.01)
 
 
-def test_a_process_outlives_the_one_that_started_it(tmp_path: Path):
+def test_a_process_outlives_the_one_that_started_it(tmp_path: Path) -> None:
     """Its starter is killed; another process adopts it and learns how it ended."""
     code = (
         "import os, sys; from pathlib import Path; from local_sagemaker.engine.processes import process\n"
@@ -97,7 +97,7 @@ def test_a_process_outlives_the_one_that_started_it(tmp_path: Path):
     assert adopted.wait(30) == 5
 
 
-def test_a_process_whose_shim_was_killed_is_lost(tmp_path: Path):
+def test_a_process_whose_shim_was_killed_is_lost(tmp_path: Path) -> None:
     """Nobody saw its end; it is ended and counted as killed."""
     running = process.start(spec(tmp_path, "echo $$; sleep 100"))
     while not lines(tmp_path):
@@ -111,7 +111,7 @@ def test_a_process_whose_shim_was_killed_is_lost(tmp_path: Path):
         time.sleep(0.01)
 
 
-def test_the_environment_is_the_given_one(tmp_path: Path):
+def test_the_environment_is_the_given_one(tmp_path: Path) -> None:
     """Nothing of the service's own environment leaks into a container."""
     os.environ["LEAKED"] = "1"
     try:
@@ -122,7 +122,7 @@ def test_the_environment_is_the_given_one(tmp_path: Path):
 
 
 @pytest.mark.parametrize("isolation", list(Isolation))
-def test_a_process_sees_its_workspace(tmp_path: Path, isolation: Isolation):
+def test_a_process_sees_its_workspace(tmp_path: Path, isolation: Isolation) -> None:
     """At /opt/ml where namespaces are allowed, else at SAGEMAKER_BASE_DIR; the log says so."""
     if isolation is not Isolation.NONE and available(tmp_path) is Isolation.NONE:
         pytest.skip("this machine refuses mount namespaces")
@@ -141,7 +141,7 @@ def test_a_process_sees_its_workspace(tmp_path: Path, isolation: Isolation):
         assert lines(tmp_path) == ["seen", "/opt/ml"]
 
 
-def test_linked_files_cannot_be_spoiled(tmp_path: Path):
+def test_linked_files_cannot_be_spoiled(tmp_path: Path) -> None:
     """Behind the overlay a hard link is as safe as a copy."""
     if available(tmp_path) is not Isolation.OVERLAY:
         pytest.skip("this machine has no overlays: inputs are copied")
@@ -155,7 +155,7 @@ def test_linked_files_cannot_be_spoiled(tmp_path: Path):
     assert stored.read_text() == "1\n"
 
 
-def test_a_lot_of_output_arrives_whole(tmp_path: Path):
+def test_a_lot_of_output_arrives_whole(tmp_path: Path) -> None:
     """Lines keep their order; a line without end is cut, not lost."""
     process.start(spec(tmp_path, "seq 100000; head -c 600000 /dev/zero | tr '\\0' x")).wait(60)
     found = lines(tmp_path)
@@ -171,7 +171,7 @@ exec setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
 
 
 @pytest.mark.parametrize("isolation", [Isolation.OVERLAY, Isolation.BIND])
-def test_a_user_without_rights_sees_the_workspace_too(isolation: Isolation):
+def test_a_user_without_rights_sees_the_workspace_too(isolation: Isolation) -> None:
     """Through a user namespace, even where /opt/ml cannot be made; /opt keeps what it had."""
     if os.geteuid() != 0 or subprocess.run(NAMESPACE_PROBE, capture_output=True, check=False).returncode:
         pytest.skip("becoming nobody needs root, and user namespaces")

@@ -13,7 +13,9 @@ from local_sagemaker.storage.objects.objects import ObjectStore
 from local_sagemaker.storage.objects.properties import Properties
 
 
-def test_an_object_is_on_the_disk_before_it_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_an_object_is_on_the_disk_before_it_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its bytes are forced first and its folder last; so are properties that could not be made again."""
     objects = ObjectStore(tmp_path / "s3")
     objects.create_bucket("b-1")
@@ -36,7 +38,7 @@ def test_an_object_is_on_the_disk_before_it_is_answered(tmp_path: Path, monkeypa
     assert (forced[0][1], forced[-1][1]) == (info.status.st_ino, folder)
 
 
-def test_the_disk_may_begin_early(tmp_path: Path):
+def test_the_disk_may_begin_early(tmp_path: Path) -> None:
     """The hint changes nothing of a file, whatever the system makes of it."""
     with (tmp_path / "file").open("wb", buffering=0) as file:
         file.write(b"x" * 100_000)

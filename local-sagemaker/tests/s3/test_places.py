@@ -49,7 +49,7 @@ def listed(objects: ObjectStore, prefix: str = "") -> list[tuple[str, bytes]]:
 
 @settings(max_examples=40, deadline=None)
 @given(actions=ACTIONS)
-def test_the_store_behaves_as_a_dictionary_of_keys(actions: list[tuple[str, str]]):
+def test_the_store_behaves_as_a_dictionary_of_keys(actions: list[tuple[str, str]]) -> None:
     """After any puts and deletes the store holds what a dictionary would, in the order of the keys' bytes."""
     model: dict[str, bytes] = {}
     with store() as objects:
@@ -71,7 +71,7 @@ def test_the_store_behaves_as_a_dictionary_of_keys(actions: list[tuple[str, str]
 @given(st.sets(KEYS, max_size=15), KEYS, KEYS, st.sampled_from(["", "/", "a", "é", "//"]))
 @example({"a/a"}, "a//a", "a", "")
 @example({"a/a"}, "k" * 256 + "/a", "a", "")
-def test_listings_are_those_of_sorted_keys(keys: set[str], prefix: str, after: str, mark: str):
+def test_listings_are_those_of_sorted_keys(keys: set[str], prefix: str, after: str, mark: str) -> None:
     """Prefix, start and delimiter select and roll up as they would on the sorted list of keys."""
     expected: list[str] = []
     for key in sorted(keys, key=str.encode):
@@ -89,7 +89,7 @@ def test_listings_are_those_of_sorted_keys(keys: set[str], prefix: str, after: s
 
 @settings(max_examples=25, deadline=None)
 @given(key=KEYS)
-def test_a_key_lies_inside_its_bucket_or_in_the_hidden_place(key: str):
+def test_a_key_lies_inside_its_bucket_or_in_the_hidden_place(key: str) -> None:
     """The file of any key is a regular file below the bucket, or below the place for odd keys."""
     with store() as objects:
         path = objects.put_bytes(BUCKET, key, b"x").path
@@ -98,7 +98,7 @@ def test_a_key_lies_inside_its_bucket_or_in_the_hidden_place(key: str):
         assert path.is_relative_to(odd) or path == plain / key
 
 
-def test_a_moved_file_becomes_the_object(tmp_path: Path):
+def test_a_moved_file_becomes_the_object(tmp_path: Path) -> None:
     """`is_moved` takes the file itself; without it the file stays."""
     objects = ObjectStore(tmp_path / "s3")
     objects.create_bucket(BUCKET)
@@ -131,7 +131,7 @@ def test_a_moved_file_becomes_the_object(tmp_path: Path):
 )
 def test_ranges_that_are_not_understood_mean_the_whole(
     header: str | None, size: int, expected: tuple[int, int] | None
-):
+) -> None:
     """A range is offset and length; a header that makes no sense is as good as none."""
     assert ranges.part(header, size) == expected
 
@@ -139,13 +139,13 @@ def test_ranges_that_are_not_understood_mean_the_whole(
 @pytest.mark.parametrize(
     ("header", "size"), [("bytes=10-", 10), ("bytes=0-", 0), ("bytes=-0", 10), ("bytes=-5", 0)]
 )
-def test_ranges_of_nothing_are_refused(header: str, size: int):
+def test_ranges_of_nothing_are_refused(header: str, size: int) -> None:
     """A range in which no byte lies is InvalidRange."""
     with pytest.raises(InvalidRange):
         ranges.part(header, size)
 
 
-def test_damaged_properties_are_computed_anew(tmp_path: Path):
+def test_damaged_properties_are_computed_anew(tmp_path: Path) -> None:
     """An object whose properties a power cut has emptied keeps its bytes and gets its entity tag again."""
     objects = ObjectStore(tmp_path / "s3")
     objects.create_bucket(BUCKET)

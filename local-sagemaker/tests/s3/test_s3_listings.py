@@ -32,7 +32,9 @@ def pages(s3: Any, operation: str, **arguments: Any) -> tuple[list[str], list[st
 
 @pytest.mark.parametrize("operation", ["list_objects", "list_objects_v2"])
 @pytest.mark.parametrize("size", [1, 2, 3, 1000])
-def test_all_pages_together_are_all_keys_in_the_order_of_their_bytes(s3: Any, operation: str, size: int):
+def test_all_pages_together_are_all_keys_in_the_order_of_their_bytes(
+    s3: Any, operation: str, size: int
+) -> None:
     """Whatever the size of a page, the pages give every key once, sorted by its UTF-8 bytes."""
     found = pages(s3, operation, PaginationConfig={"PageSize": size})
     assert found == (sorted(KEYS, key=str.encode), [])
@@ -54,7 +56,7 @@ def test_all_pages_together_are_all_keys_in_the_order_of_their_bytes(s3: Any, op
         ("é", "ü"),
     ],
 )
-def test_a_delimiter_rolls_keys_up(s3: Any, operation: str, size: int, prefix: str, delimiter: str):
+def test_a_delimiter_rolls_keys_up(s3: Any, operation: str, size: int, prefix: str, delimiter: str) -> None:
     """Keys with the delimiter behind the prefix are told by their common prefix, once."""
     inside = [key for key in sorted(KEYS, key=str.encode) if key.startswith(prefix)]
     plain = [key for key in inside if delimiter not in key[len(prefix) :]]
@@ -65,7 +67,7 @@ def test_a_delimiter_rolls_keys_up(s3: Any, operation: str, size: int, prefix: s
     assert found == (plain, list(dict.fromkeys(cut)))
 
 
-def test_start_after_skips(s3: Any):
+def test_start_after_skips(s3: Any) -> None:
     """StartAfter begins behind a key, whether there is one or not."""
     inside = sorted(KEYS, key=str.encode)
     for start in ("a/c", "a/c/d", "zzz", "a", "\U0010ffff"):
@@ -73,7 +75,7 @@ def test_start_after_skips(s3: Any):
         assert pages(s3, "list_objects_v2", StartAfter=start) == (expected, [])
 
 
-def test_a_page_tells_its_numbers(s3: Any):
+def test_a_page_tells_its_numbers(s3: Any) -> None:
     """KeyCount, MaxKeys and IsTruncated describe the page; no keys asked for is no error."""
     page = s3.list_objects_v2(Bucket=BUCKET, MaxKeys=3)
     none = s3.list_objects_v2(Bucket=BUCKET, MaxKeys=0)
@@ -81,14 +83,14 @@ def test_a_page_tells_its_numbers(s3: Any):
     assert (none["KeyCount"], none["IsTruncated"], "NextContinuationToken" in none) == (0, False, False)
 
 
-def test_a_wrong_token_is_refused(s3: Any):
+def test_a_wrong_token_is_refused(s3: Any) -> None:
     """A continuation token that was never given out is an invalid argument."""
     with pytest.raises(ClientError) as error:
         s3.list_objects_v2(Bucket=BUCKET, ContinuationToken="no token!")
     assert error.value.response["Error"]["Code"] == "InvalidArgument"
 
 
-def test_buckets_are_listed_by_name(s3: Any):
+def test_buckets_are_listed_by_name(s3: Any) -> None:
     """All buckets are there, page by page if asked."""
     s3.create_bucket(Bucket="another")
     first = s3.list_buckets(MaxBuckets=1)

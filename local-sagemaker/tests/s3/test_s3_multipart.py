@@ -34,7 +34,7 @@ def add(s3: Any, upload: dict[str, str], number: int, body: bytes) -> dict[str, 
     return {"PartNumber": number, "ETag": s3.upload_part(**upload, PartNumber=number, Body=body)["ETag"]}
 
 
-def test_the_object_is_its_parts_in_order(sagemaker: Any, s3: Any):
+def test_the_object_is_its_parts_in_order(sagemaker: Any, s3: Any) -> None:
     """Parts that came out of order, one of them twice, over a restart of the service, make one object."""
     upload = begin(s3, Metadata={"a": "b"}, ContentType="text/x")
     large, small = os.urandom(PART_BYTES), b"end"
@@ -55,7 +55,7 @@ def test_the_object_is_its_parts_in_order(sagemaker: Any, s3: Any):
     assert "Uploads" not in s3.list_multipart_uploads(Bucket=BUCKET)
 
 
-def test_boto3_uploads_and_downloads_large_files_in_parts(s3: Any):
+def test_boto3_uploads_and_downloads_large_files_in_parts(s3: Any) -> None:
     """The transfer manager's threads put and get a file by parts and ranges."""
     body = os.urandom(12 * 1024 * 1024 + 1)
     config = TransferConfig(multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES)
@@ -65,7 +65,7 @@ def test_boto3_uploads_and_downloads_large_files_in_parts(s3: Any):
     assert target.getvalue() == body
 
 
-def test_a_part_may_be_copied_from_an_object(s3: Any):
+def test_a_part_may_be_copied_from_an_object(s3: Any) -> None:
     """UploadPartCopy takes an object or a range of it."""
     s3.put_object(Bucket=BUCKET, Key="source", Body=b"0123456789")
     upload = begin(s3)
@@ -79,7 +79,7 @@ def test_a_part_may_be_copied_from_an_object(s3: Any):
     assert error.value.response["Error"]["Code"] == "InvalidRange"
 
 
-def test_an_aborted_upload_is_gone(sagemaker: Any, s3: Any):
+def test_an_aborted_upload_is_gone(sagemaker: Any, s3: Any) -> None:
     """After an abort there is no upload, no part on the disk, and no object."""
     upload = begin(s3)
     add(s3, upload, 1, b"x")
@@ -101,7 +101,9 @@ def test_an_aborted_upload_is_gone(sagemaker: Any, s3: Any):
         ([7], ["0" * 32], "InvalidPart"),
     ],
 )
-def test_wrong_lists_of_parts_are_refused(s3: Any, numbers: list[int], etags: list[str], expected: str):
+def test_wrong_lists_of_parts_are_refused(
+    s3: Any, numbers: list[int], etags: list[str], expected: str
+) -> None:
     """What cannot be put together is refused, and the upload goes on."""
     upload = begin(s3)
     there = {number: add(s3, upload, number, b"small")["ETag"] for number in (1, 2)}
@@ -115,7 +117,7 @@ def test_wrong_lists_of_parts_are_refused(s3: Any, numbers: list[int], etags: li
     assert len(s3.list_parts(**upload)["Parts"]) == 2
 
 
-def test_a_conditional_completion_keeps_what_is_there(s3: Any):
+def test_a_conditional_completion_keeps_what_is_there(s3: Any) -> None:
     """CompleteMultipartUpload honours If-None-Match: *."""
     s3.put_object(Bucket=BUCKET, Key="k", Body=b"first")
     upload = begin(s3)
@@ -126,7 +128,7 @@ def test_a_conditional_completion_keeps_what_is_there(s3: Any):
     assert s3.get_object(Bucket=BUCKET, Key="k")["Body"].read() == b"first"
 
 
-def test_uploads_under_way_are_listed(s3: Any):
+def test_uploads_under_way_are_listed(s3: Any) -> None:
     """Uploads are listed by key, page by page, the earlier of one key first."""
     expected = [begin(s3, key)["UploadId"] for key in ("a", "a", "b", "c")]
     found, marker = [], {}

@@ -30,7 +30,7 @@ def s3(sagemaker: Any) -> Any:
     return sagemaker.s3
 
 
-def test_an_object_comes_back_as_it_was_put(s3: Any):
+def test_an_object_comes_back_as_it_was_put(s3: Any) -> None:
     """Bytes, content type, metadata and headers are given back."""
     s3.put_object(
         Bucket=BUCKET,
@@ -51,13 +51,13 @@ def test_an_object_comes_back_as_it_was_put(s3: Any):
     )
 
 
-def test_an_object_is_a_plain_file(sagemaker: Any, s3: Any):
+def test_an_object_is_a_plain_file(sagemaker: Any, s3: Any) -> None:
     """The bytes of an object lie at <root>/s3/<bucket>/<key>."""
     s3.put_object(Bucket=BUCKET, Key="a/b.txt", Body=b"plain")
     assert (sagemaker.root / "s3" / BUCKET / "a" / "b.txt").read_bytes() == b"plain"
 
 
-def test_a_file_dropped_in_by_hand_is_an_object(sagemaker: Any, s3: Any):
+def test_a_file_dropped_in_by_hand_is_an_object(sagemaker: Any, s3: Any) -> None:
     """A file that was put into a bucket's folder is listed, described and read like any object."""
     path = sagemaker.root / "s3" / BUCKET / "by" / "hand.txt"
     path.parent.mkdir()
@@ -69,7 +69,7 @@ def test_a_file_dropped_in_by_hand_is_an_object(sagemaker: Any, s3: Any):
     assert (head["ETag"], head["ContentLength"]) == (expected, 7)
 
 
-def test_a_file_changed_by_hand_gets_a_new_entity_tag(sagemaker: Any, s3: Any):
+def test_a_file_changed_by_hand_gets_a_new_entity_tag(sagemaker: Any, s3: Any) -> None:
     """The entity tag follows the bytes, also when they were changed behind the service's back."""
     s3.put_object(Bucket=BUCKET, Key="k", Body=b"before", Metadata={"a": "b"})
     (sagemaker.root / "s3" / BUCKET / "k").write_bytes(b"afterwards")
@@ -77,7 +77,7 @@ def test_a_file_changed_by_hand_gets_a_new_entity_tag(sagemaker: Any, s3: Any):
     assert head["ETag"] == f'"{hashlib.md5(b"afterwards").hexdigest()}"'  # noqa: S324 (S3's entity tag)
 
 
-def test_links_are_not_followed(sagemaker: Any, s3: Any, tmp_path: Any):
+def test_links_are_not_followed(sagemaker: Any, s3: Any, tmp_path: Any) -> None:
     """A link in a bucket's folder is no object, and neither is anything behind a linked folder."""
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -97,7 +97,7 @@ def test_links_are_not_followed(sagemaker: Any, s3: Any, tmp_path: Any):
     assert s3.list_objects_v2(Bucket=BUCKET, Prefix="linked/s")["KeyCount"] == 0
 
 
-def test_keys_never_leave_the_bucket(sagemaker: Any, s3: Any):
+def test_keys_never_leave_the_bucket(sagemaker: Any, s3: Any) -> None:
     """Keys with dots and slashes are keys, not paths."""
     keys = [
         "../../escaped",
@@ -122,7 +122,7 @@ def test_keys_never_leave_the_bucket(sagemaker: Any, s3: Any):
     assert not list(sagemaker.root.parent.rglob("escaped"))
 
 
-def test_a_key_may_be_the_folder_of_others(s3: Any):
+def test_a_key_may_be_the_folder_of_others(s3: Any) -> None:
     """Keys "a", "a/" and "a/b" live side by side, in whatever order they are put."""
     for order in (["a", "a/b", "a/"], ["q/b", "q/", "q"]):
         for key in order:
@@ -151,7 +151,7 @@ def test_a_key_may_be_the_folder_of_others(s3: Any):
         ("bytes=3-3", b"3"),
     ],
 )
-def test_a_range_is_answered_with_just_that(s3: Any, header: str, expected: bytes):
+def test_a_range_is_answered_with_just_that(s3: Any, header: str, expected: bytes) -> None:
     """Every form of a range gives its bytes and a Content-Range."""
     s3.put_object(Bucket=BUCKET, Key="k", Body=b"0123456789")
     got = s3.get_object(Bucket=BUCKET, Key="k", Range=header)
@@ -160,7 +160,7 @@ def test_a_range_is_answered_with_just_that(s3: Any, header: str, expected: byte
     assert (got["ResponseMetadata"]["HTTPStatusCode"], got["Body"].read()) == (206, expected)
 
 
-def test_a_range_outside_the_object_is_refused(s3: Any):
+def test_a_range_outside_the_object_is_refused(s3: Any) -> None:
     """A range that begins behind the end is InvalidRange, HTTP 416."""
     s3.put_object(Bucket=BUCKET, Key="k", Body=b"0123456789")
     with pytest.raises(ClientError) as error:
@@ -168,7 +168,7 @@ def test_a_range_outside_the_object_is_refused(s3: Any):
     assert (code(error), error.value.response["ResponseMetadata"]["HTTPStatusCode"]) == ("InvalidRange", 416)
 
 
-def test_conditional_reads(s3: Any):
+def test_conditional_reads(s3: Any) -> None:
     """If-Match and If-None-Match decide between the object, 304 and 412."""
     etag = s3.put_object(Bucket=BUCKET, Key="k", Body=b"x")["ETag"]
     assert s3.get_object(Bucket=BUCKET, Key="k", IfMatch=etag)["Body"].read() == b"x"
@@ -178,7 +178,7 @@ def test_conditional_reads(s3: Any):
         assert code(error) == expected
 
 
-def test_a_conditional_put_keeps_what_is_there(s3: Any):
+def test_a_conditional_put_keeps_what_is_there(s3: Any) -> None:
     """If-None-Match: * writes only where nothing is; If-Match only over the version it names."""
     first = s3.put_object(Bucket=BUCKET, Key="k", Body=b"first", IfNoneMatch="*")["ETag"]
     with pytest.raises(ClientError) as error:
@@ -193,7 +193,7 @@ def test_a_conditional_put_keeps_what_is_there(s3: Any):
     assert (code(error), s3.get_object(Bucket=BUCKET, Key="k")["Body"].read()) == ("NoSuchKey", b"third")
 
 
-def test_of_many_conditional_puts_one_wins(sagemaker: Any, s3: Any):
+def test_of_many_conditional_puts_one_wins(sagemaker: Any, s3: Any) -> None:
     """However many clients race for a key with If-None-Match: *, exactly one has written it."""
     outcomes: list[tuple[str, int]] = []
 
@@ -214,7 +214,7 @@ def test_of_many_conditional_puts_one_wins(sagemaker: Any, s3: Any):
     assert s3.get_object(Bucket=BUCKET, Key="k")["Body"].read() == b"%d" % winners[0]
 
 
-def test_presigned_urls_work_without_a_client(s3: Any):
+def test_presigned_urls_work_without_a_client(s3: Any) -> None:
     """A presigned URL puts and gets, and may set headers of the answer."""
     put = s3.generate_presigned_url("put_object", Params={"Bucket": BUCKET, "Key": "p q"})
     request = urllib.request.Request(put, data=b"signed", method="PUT")  # noqa: S310 (loopback)
@@ -227,7 +227,7 @@ def test_presigned_urls_work_without_a_client(s3: Any):
         assert (answer.read(), answer.headers["content-type"]) == (b"signed", "text/x")
 
 
-def test_a_wrong_checksum_keeps_nothing(sagemaker: Any, s3: Any):
+def test_a_wrong_checksum_keeps_nothing(sagemaker: Any, s3: Any) -> None:
     """A body that is not what its checksum, MD5 or signed hash says is refused and not kept."""
     for headers, expected in (
         ({"x-amz-checksum-crc32": "AAAAAA=="}, b"BadDigest"),
@@ -243,7 +243,7 @@ def test_a_wrong_checksum_keeps_nothing(sagemaker: Any, s3: Any):
 
 
 @pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"])
-def test_every_checksum_of_boto3_is_checked_and_given_back(s3: Any, algorithm: str):
+def test_every_checksum_of_boto3_is_checked_and_given_back(s3: Any, algorithm: str) -> None:
     """A checksum that the client computes is found right, kept, and checked by the client that reads."""
     if algorithm in ("CRC32C", "CRC64NVME"):
         known = {"CRC32C": "4waSgw==", "CRC64NVME": "rosUhgp5mIg="}[algorithm]
@@ -255,7 +255,7 @@ def test_every_checksum_of_boto3_is_checked_and_given_back(s3: Any, algorithm: s
     assert (got["Body"].read(), f"Checksum{algorithm}" in got) == (b"123456789", True)
 
 
-def test_chunks_with_trailing_checksums_are_decoded(sagemaker: Any, s3: Any):
+def test_chunks_with_trailing_checksums_are_decoded(sagemaker: Any, s3: Any) -> None:
     """The aws-chunked encoding with a checksum in the trailer, which clients use over TLS."""
     body = b"5\r\n12345\r\n4;chunk-signature=x\r\n6789\r\n0\r\nx-amz-checksum-crc32:y/Q5Jg==\r\n\r\n"
     headers = {
@@ -275,7 +275,7 @@ def test_chunks_with_trailing_checksums_are_decoded(sagemaker: Any, s3: Any):
     assert (got["Body"].read(), got["ContentEncoding"]) == (b"123456789", "gzip")
 
 
-def test_an_interrupted_body_leaves_the_object_as_it_was(sagemaker: Any, s3: Any):
+def test_an_interrupted_body_leaves_the_object_as_it_was(sagemaker: Any, s3: Any) -> None:
     """A client that goes away in the middle of its body changes nothing and leaves nothing behind."""
     s3.put_object(Bucket=BUCKET, Key="k", Body=b"whole")
     connection = http.client.HTTPConnection(urlsplit(sagemaker.url).netloc)
@@ -288,7 +288,7 @@ def test_an_interrupted_body_leaves_the_object_as_it_was(sagemaker: Any, s3: Any
     assert s3.get_object(Bucket=BUCKET, Key="k")["Body"].read() == b"whole"
 
 
-def test_objects_survive_the_end_of_the_service(sagemaker: Any, s3: Any):
+def test_objects_survive_the_end_of_the_service(sagemaker: Any, s3: Any) -> None:
     """What was answered is there after the service was killed; what was not is cleared away."""
     s3.put_object(Bucket=BUCKET, Key="k", Body=b"durable", Metadata={"a": "b"})
     sagemaker.kill()
@@ -299,14 +299,14 @@ def test_objects_survive_the_end_of_the_service(sagemaker: Any, s3: Any):
     assert (got["Body"].read(), got["Metadata"], left.exists()) == (b"durable", {"a": "b"}, False)
 
 
-def test_a_large_object_passes_in_both_directions(s3: Any):
+def test_a_large_object_passes_in_both_directions(s3: Any) -> None:
     """Twenty mebibytes come back byte for byte."""
     body = os.urandom(20 * 1024 * 1024)
     s3.put_object(Bucket=BUCKET, Key="large", Body=body)
     assert s3.get_object(Bucket=BUCKET, Key="large")["Body"].read() == body
 
 
-def test_deleting_is_idempotent(s3: Any):
+def test_deleting_is_idempotent(s3: Any) -> None:
     """Deleting what is not there is no error, one by one and many at once."""
     s3.put_object(Bucket=BUCKET, Key="k", Body=b"")
     s3.delete_object(Bucket=BUCKET, Key="k")
@@ -318,7 +318,7 @@ def test_deleting_is_idempotent(s3: Any):
     assert s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
 
 
-def test_tags_are_kept(s3: Any):
+def test_tags_are_kept(s3: Any) -> None:
     """Tags come with the object or later, and go."""
     s3.put_object(Bucket=BUCKET, Key="k", Body=b"", Tagging="a=1&b=two%20words")
     first = s3.get_object_tagging(Bucket=BUCKET, Key="k")["TagSet"]
@@ -330,7 +330,7 @@ def test_tags_are_kept(s3: Any):
     assert s3.get_object_tagging(Bucket=BUCKET, Key="k")["TagSet"] == []
 
 
-def test_copies_keep_or_replace_metadata(s3: Any):
+def test_copies_keep_or_replace_metadata(s3: Any) -> None:
     """A copy has the bytes, and the metadata of its source unless it is given new."""
     s3.put_object(Bucket=BUCKET, Key="from ä", Body=b"copied", Metadata={"a": "b"}, ContentType="text/x")
     source = {"Bucket": BUCKET, "Key": "from ä"}
@@ -364,14 +364,14 @@ def test_copies_keep_or_replace_metadata(s3: Any):
         ("put_object_acl", {"Bucket": BUCKET, "Key": "k", "ACL": "private"}, "NotImplemented"),
     ],
 )
-def test_errors_are_those_of_s3(s3: Any, method: str, arguments: dict[str, Any], expected: str):
+def test_errors_are_those_of_s3(s3: Any, method: str, arguments: dict[str, Any], expected: str) -> None:
     """Each mistake has S3's own code."""
     with pytest.raises(ClientError) as error:
         getattr(s3, method)(**arguments)
     assert code(error) == expected
 
 
-def test_a_bucket_with_objects_stays(s3: Any):
+def test_a_bucket_with_objects_stays(s3: Any) -> None:
     """A bucket can be deleted only when it is empty."""
     s3.put_object(Bucket=BUCKET, Key="a/b", Body=b"")
     with pytest.raises(ClientError) as error:

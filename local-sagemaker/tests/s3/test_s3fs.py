@@ -12,7 +12,7 @@ import pandas as pd
 import s3fs
 
 
-def test_s3fs_reads_and_writes(sagemaker: Any):
+def test_s3fs_reads_and_writes(sagemaker: Any) -> None:
     """Folders, files, parts, ranges, copies, moves and removal work through s3fs."""
     fs = s3fs.S3FileSystem(key="a", secret="b", endpoint_url=sagemaker.url, skip_instance_cache=True)  # noqa: S106
     fs.mkdir("files")
@@ -31,7 +31,7 @@ def test_s3fs_reads_and_writes(sagemaker: Any):
     assert fs.find("files") == ["files/e.txt"]
 
 
-def test_pandas_reads_and_writes_parquet(sagemaker: Any):
+def test_pandas_reads_and_writes_parquet(sagemaker: Any) -> None:
     """By `s3://` and storage options: a file of many parts, some of its columns, a folder of partitions."""
     sagemaker.s3.create_bucket(Bucket="frames")
     options = {"key": "a", "secret": "b", "client_kwargs": {"endpoint_url": sagemaker.url}}
@@ -48,7 +48,7 @@ def test_pandas_reads_and_writes_parquet(sagemaker: Any):
     assert sorted(found["id"]) == [2, 5, 8]
 
 
-def test_fsspec_brings_files_there_and_back(sagemaker: Any, tmp_path: Path):
+def test_fsspec_brings_files_there_and_back(sagemaker: Any, tmp_path: Path) -> None:
     """Put and get of a folder, lines of a text file, ls with its details."""
     options = {"key": "a", "secret": "b", "endpoint_url": sagemaker.url, "skip_instance_cache": True}
     (tmp_path / "here/deep").mkdir(parents=True)

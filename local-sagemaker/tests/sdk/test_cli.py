@@ -55,7 +55,7 @@ def aws(sagemaker: Any, tmp_path: Path) -> Aws:  # noqa: ANN401 (the service's t
     return run
 
 
-def test_the_cli_copies_lists_and_signs(aws: Aws, tmp_path: Path):
+def test_the_cli_copies_lists_and_signs(aws: Aws, tmp_path: Path) -> None:
     """`aws s3`: mb, cp by pipe and in parts, ls, sync both ways, mv, presign, rm, rb."""
     here, there = tmp_path / "here", tmp_path / "there"
     (here / "deep").mkdir(parents=True)
@@ -86,7 +86,7 @@ def test_the_cli_copies_lists_and_signs(aws: Aws, tmp_path: Path):
     assert aws("s3", "ls") == ""
 
 
-def test_the_cli_trains_and_serves(aws: Aws, tmp_path: Path):
+def test_the_cli_trains_and_serves(aws: Aws, tmp_path: Path) -> None:
     """`aws sagemaker` create, describe, list, wait and delete; `aws sagemaker-runtime invoke-endpoint`."""
     bring_data(aws, tmp_path)
     train(aws)

@@ -52,7 +52,7 @@ def told(version: str, url: str, folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("version", ["v2", "v3"])
-def test_the_sdk_goes_from_raw_rows_to_a_pipeline(sagemaker: Any, tmp_path: Path, version: str):
+def test_the_sdk_goes_from_raw_rows_to_a_pipeline(sagemaker: Any, tmp_path: Path, version: str) -> None:
     """Processing, training, endpoint, batch, tuning, registry, experiment and pipeline, by their results."""
     found = told(version, sagemaker.url, tmp_path)
     processed = {step: counts for step, counts in found.items() if step.startswith("process ")}

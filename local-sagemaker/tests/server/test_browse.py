@@ -29,7 +29,7 @@ def read(sagemaker: Any, path: str, headers: dict[str, str]) -> str:
         return answer.read().decode()
 
 
-def test_a_browser_sees_folders_and_objects(sagemaker: Any):
+def test_a_browser_sees_folders_and_objects(sagemaker: Any) -> None:
     """The first page links the folder and the object beside it."""
     page = read(sagemaker, "/looked-at", HTML)
     assert 'href="/looked-at?list-type=2&amp;prefix=a%2F"' in page
@@ -37,19 +37,19 @@ def test_a_browser_sees_folders_and_objects(sagemaker: Any):
     assert "1,500 bytes" in page
 
 
-def test_names_are_text_and_not_markup(sagemaker: Any):
+def test_names_are_text_and_not_markup(sagemaker: Any) -> None:
     """A key with angle brackets is shown, not obeyed."""
     page = read(sagemaker, "/looked-at?list-type=2&prefix=a%2F", HTML)
     assert "&lt;b&gt;&amp;.txt" in page
     assert "<b>" not in page
 
 
-def test_clients_still_get_xml(sagemaker: Any):
+def test_clients_still_get_xml(sagemaker: Any) -> None:
     """Who does not ask for HTML gets S3's own answer."""
     assert read(sagemaker, "/looked-at?list-type=2", {}).startswith("<?xml")
 
 
-def test_a_bucket_that_is_not_there_is_a_page_too(sagemaker: Any):
+def test_a_bucket_that_is_not_there_is_a_page_too(sagemaker: Any) -> None:
     """A missing bucket is told in words, with S3's status."""
     with pytest.raises(urllib.error.HTTPError) as caught:
         read(sagemaker, "/nothing-here", HTML)

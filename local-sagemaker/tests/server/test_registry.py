@@ -15,14 +15,14 @@ from local_sagemaker.services.registry import OPERATIONS, operation
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-def test_the_page_of_the_emulated_api_is_current():
+def test_the_page_of_the_emulated_api_is_current() -> None:
     """docs/emulated-api.md is what tools/emulated_api.py writes; run that script when this fails."""
     program = "import runpy; print(runpy.run_path('tools/emulated_api.py')['page'](), end='')"
     made = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, check=True)
     assert (PROJECT / "docs" / "emulated-api.md").read_bytes() == made.stdout
 
 
-def test_every_registered_operation_is_one_of_aws():
+def test_every_registered_operation_is_one_of_aws() -> None:
     """Names are those of botocore's models, each has a summary, and what it ignores is a member."""
     services.load()
     wrong = []
@@ -37,7 +37,7 @@ def test_every_registered_operation_is_one_of_aws():
     assert wrong == []
 
 
-def test_an_operation_cannot_be_registered_twice():
+def test_an_operation_cannot_be_registered_twice() -> None:
     """The second registration is an error that names the module."""
     services.load()
     with pytest.raises(ValueError, match="s3 GetObject is registered twice"):

@@ -23,7 +23,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_health_tells_that_it_is_up(sagemaker: Any):
+def test_health_tells_that_it_is_up(sagemaker: Any) -> None:
     """GET /health answers JSON with the root."""
     with urllib.request.urlopen(f"{sagemaker.url}/health") as answer:  # noqa: S310 (loopback)
         assert json.load(answer) == {
@@ -33,7 +33,7 @@ def test_health_tells_that_it_is_up(sagemaker: Any):
         }
 
 
-def test_a_taken_port_is_told(tmp_path: Path):
+def test_a_taken_port_is_told(tmp_path: Path) -> None:
     """The message names the port and what to do; the exit code is 2."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
@@ -43,7 +43,7 @@ def test_a_taken_port_is_told(tmp_path: Path):
     assert "--port" in ended.stderr
 
 
-def test_a_second_service_on_one_root_is_refused(sagemaker: Any):
+def test_a_second_service_on_one_root_is_refused(sagemaker: Any) -> None:
     """The message names the process that has the root; the first service goes on."""
     ended = run("--root", str(sagemaker.root), "--port", "0")
     assert ended.returncode == 2
@@ -62,14 +62,14 @@ def test_a_second_service_on_one_root_is_refused(sagemaker: Any):
         (["--bucket", "../up"], "a bucket's name is"),
     ],
 )
-def test_wrong_options_are_refused(tmp_path: Path, arguments: list[str], expected: str):
+def test_wrong_options_are_refused(tmp_path: Path, arguments: list[str], expected: str) -> None:
     """What cannot work, or is not safe, is refused before anything starts."""
     ended = run("--root", str(tmp_path / "root"), *arguments)
     assert (ended.returncode, expected in ended.stderr) == (2, True)
     assert not (tmp_path / "root").exists()
 
 
-def test_the_service_ends_when_asked(start_service: Callable[..., Any]):
+def test_the_service_ends_when_asked(start_service: Callable[..., Any]) -> None:
     """SIGTERM ends the process with code 0, and the root can be used again at once."""
     service = start_service()
     process = service.process
@@ -79,7 +79,7 @@ def test_the_service_ends_when_asked(start_service: Callable[..., Any]):
     assert service.client("sts").get_caller_identity()["Account"] == "000000000000"
 
 
-def test_a_bucket_of_the_command_line_is_made_once(start_service: Callable[..., Any]):
+def test_a_bucket_of_the_command_line_is_made_once(start_service: Callable[..., Any]) -> None:
     """It is there at the first answer, and keeps its objects at the next start."""
     service = start_service("--bucket", "lab")
     service.s3.put_object(Bucket="lab", Key="k", Body=b"kept")
@@ -88,7 +88,7 @@ def test_a_bucket_of_the_command_line_is_made_once(start_service: Callable[..., 
     assert service.s3.get_object(Bucket="lab", Key="k")["Body"].read() == b"kept"
 
 
-def test_a_mistake_of_the_service_is_told_with_the_id_in_its_log(sagemaker: Any):
+def test_a_mistake_of_the_service_is_told_with_the_id_in_its_log(sagemaker: Any) -> None:
     """An unexpected exception is InternalError in the protocol's shape, and its traceback is in the log."""
     sagemaker.s3.create_bucket(Bucket="broken")
     sagemaker.s3.put_object(Bucket="broken", Key="k", Body=b"")

@@ -33,7 +33,7 @@ SPACE = Space.read(
 
 
 @given(st.integers())
-def test_a_drawn_value_is_within_its_range_and_is_its_points_value(seed: int):
+def test_a_drawn_value_is_within_its_range_and_is_its_points_value(seed: int) -> None:
     """To the cube and back loses nothing."""
     values = SPACE.draw(random.Random(seed))
     assert 1 <= int(values["depth"]) <= 12
@@ -56,7 +56,7 @@ def test_a_drawn_value_is_within_its_range_and_is_its_points_value(seed: int):
         (0, 0.9999, "ReverseLogarithmic", 0.99),
     ],
 )
-def test_the_middle_depends_on_the_scaling(low: float, high: float, scaling: str, expected: float):
+def test_the_middle_depends_on_the_scaling(low: float, high: float, scaling: str, expected: float) -> None:
     """Half of the way, in the scale that was chosen."""
     space = Space.read({"ContinuousParameterRanges": [number("x", low, high, scaling)]})
     assert float(space.values((0.5,))["x"]) == pytest.approx(expected, rel=1e-6)
@@ -73,7 +73,7 @@ def test_the_middle_depends_on_the_scaling(low: float, high: float, scaling: str
         ({"IntegerParameterRanges": [number("x", 1, 2), number("x", 1, 3)]}, "two ranges"),
     ],
 )
-def test_a_range_without_values_is_refused(ranges: dict[str, Any], message: str):
+def test_a_range_without_values_is_refused(ranges: dict[str, Any], message: str) -> None:
     """With the reason and the numbers."""
     with pytest.raises(RangeError, match=message):
         Space.read(ranges)

@@ -51,7 +51,7 @@ def lowest(strategy: str, seed: int, *, is_maximized: bool = False) -> float:
     return min(sign * (trial.objective or 0) for trial in trials)
 
 
-def test_the_bayesian_strategy_comes_closer_than_chance():
+def test_the_bayesian_strategy_comes_closer_than_chance() -> None:
     """On the average of several seeds, both ways round, and near the true minimum."""
     seeds = range(2)
     by_process = fmean(lowest("Bayesian", seed, is_maximized=seed % 2 == 0) for seed in seeds)
@@ -66,7 +66,7 @@ def standardized(losses: Sequence[float]) -> list[float]:
     return [(loss - mean) / spread for loss in losses]
 
 
-def test_nothing_is_to_be_gained_where_the_loss_is_known():
+def test_nothing_is_to_be_gained_where_the_loss_is_known() -> None:
     """Least at the points that were seen, more between them, most beside the best one."""
     points = [(number / 6,) for number in range(7)]
     losses = standardized([math.sin(6 * x) for (x,) in points])
@@ -76,7 +76,7 @@ def test_nothing_is_to_be_gained_where_the_loss_is_known():
     assert beside_worst < 0.02 < beside_best
 
 
-def test_an_axis_without_effect_is_told_from_a_steep_one():
+def test_an_axis_without_effect_is_told_from_a_steep_one() -> None:
     """Only the place on the steep axis decides what is to be gained."""
     source = random.Random(3)
     points = [(source.random(), source.random()) for _ in range(24)]
@@ -86,14 +86,14 @@ def test_an_axis_without_effect_is_told_from_a_steep_one():
     assert min(at_best) > 10 * max(beside)
 
 
-def test_the_same_seed_gives_the_same_improvements():
+def test_the_same_seed_gives_the_same_improvements() -> None:
     """A tuning job that is carried on after a restart chooses as it would have."""
     points, candidates = [(0.1, 0.5), (0.4, 0.2), (0.7, 0.9)], [(0.2, 0.2), (0.5, 0.5)]
     one, other = (expected_improvements(points, [-1.0, 1.0, 0.0], candidates, 7) for _ in range(2))
     assert one == other
 
 
-def test_a_bayesian_tuning_job_is_refused_without_scikit_learn(monkeypatch: pytest.MonkeyPatch):
+def test_a_bayesian_tuning_job_is_refused_without_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
     """The extra is named; nothing has been started."""
     monkeypatch.setitem(sys.modules, "sklearn", None)
     with pytest.raises(ValidationException, match=r"local-sagemaker\[tuning\]"):
@@ -105,7 +105,7 @@ def no_model(*_: object) -> list[float]:
     pytest.fail("The surrogate model was asked.")
 
 
-def test_a_grid_is_gone_through_once():
+def test_a_grid_is_gone_through_once() -> None:
     """Every combination, none twice, then nothing."""
     space = Space.read(
         {
@@ -122,7 +122,7 @@ def test_a_grid_is_gone_through_once():
 
 
 @pytest.mark.parametrize("strategy", ["Random", "Bayesian"])
-def test_a_small_space_is_used_up_without_repetition(strategy: str):
+def test_a_small_space_is_used_up_without_repetition(strategy: str) -> None:
     """Three values are three trials."""
     space = Space.read({"IntegerParameterRanges": [{"Name": "n", "MinValue": "1", "MaxValue": "3"}]})
     trials: list[Trial] = []
@@ -144,7 +144,7 @@ def test_a_small_space_is_used_up_without_repetition(strategy: str):
         ([0.1] * 9, False),
     ],
 )
-def test_the_median_rule(reports: list[float], expected: bool):  # noqa: FBT001 (a parameter of the test)
+def test_the_median_rule(reports: list[float], expected: bool) -> None:  # noqa: FBT001 (a parameter of the test)
     """Against running averages 0.45, 0.5 and 0.7 after two reports; nobody has made nine."""
     ended = [[0.4, 0.5, 0.9], [0.5, 0.5], [0.7, 0.7]]
     assert is_hopeless(reports, ended, is_maximized=True) is expected
@@ -180,7 +180,9 @@ def tried(*objectives: float | None, running: int = 0) -> list[Trial]:
         ),
     ],
 )
-def test_what_a_tuning_job_does_next(config: dict[str, Any], trials: list[Trial], expected: dict[str, Any]):
+def test_what_a_tuning_job_does_next(
+    config: dict[str, Any], trials: list[Trial], expected: dict[str, Any]
+) -> None:
     """Limits, criteria and failures decide."""
     limits = {"MaxNumberOfTrainingJobs": 4, "MaxParallelTrainingJobs": 2}
     given = {"ResourceLimits": limits, "TuningJobCompletionCriteria": config}
@@ -188,7 +190,7 @@ def test_what_a_tuning_job_does_next(config: dict[str, Any], trials: list[Trial]
     assert verdict == rules.Verdict(**expected)
 
 
-def test_five_failures_without_a_success_are_enough():
+def test_five_failures_without_a_success_are_enough() -> None:
     """And a stop is a stop, whatever has come out."""
     limits = {"ResourceLimits": {"MaxNumberOfTrainingJobs": 9, "MaxParallelTrainingJobs": 1}}
     found = rules.decide(limits, tried(*[None] * 5), UP, age_s=1, is_stopping=False)

@@ -94,7 +94,7 @@ def value(summary: dict[str, Any]) -> float:
 
 
 @pytest.mark.parametrize("strategy", ["Random", "Bayesian"])
-def test_the_best_training_job_is_found(lab: Lab, strategy: str):
+def test_the_best_training_job_is_found(lab: Lab, strategy: str) -> None:
     """So many real jobs, the objective of each, and the one with the lowest."""
     arn = tune(lab, "t", Strategy=strategy)
     found = tuned(lab, "t")
@@ -115,14 +115,14 @@ def test_the_best_training_job_is_found(lab: Lab, strategy: str):
     }
 
 
-def test_a_grid_tries_every_choice(lab: Lab):
+def test_a_grid_tries_every_choice(lab: Lab) -> None:
     """Without a number of jobs, since the grid has one."""
     tune(lab, "g", Strategy="Grid", ParameterRanges=CHOICES, ResourceLimits={"MaxParallelTrainingJobs": 2})
     assert tuned(lab, "g")["BestTrainingJob"]["TunedHyperParameters"] == {"x": "0.5"}
     assert sorted(one["TunedHyperParameters"]["x"] for one in trainings(lab, "g")) == ["-1", "0.5", "3"]
 
 
-def test_a_seed_repeats_the_choice(lab: Lab):
+def test_a_seed_repeats_the_choice(lab: Lab) -> None:
     """The same seed, one job at a time: the same hyperparameters."""
     found = []
     for name in ("s1", "s2"):
@@ -133,7 +133,7 @@ def test_a_seed_repeats_the_choice(lab: Lab):
     assert found[0] == found[1]
 
 
-def test_a_tuning_job_without_a_success_fails(lab: Lab):
+def test_a_tuning_job_without_a_success_fails(lab: Lab) -> None:
     """With SageMaker's reason, and the failures of its jobs to be seen."""
     tune(lab, "f", "exit 1")
     found = tuned(lab, "f")
@@ -144,7 +144,7 @@ def test_a_tuning_job_without_a_success_fails(lab: Lab):
     assert all("exit code 1" in one["FailureReason"] for one in trainings(lab, "f", StatusEquals="Failed"))
 
 
-def test_a_stop_ends_the_training_jobs(lab: Lab):
+def test_a_stop_ends_the_training_jobs(lab: Lab) -> None:
     """Nothing new is begun, what runs is stopped."""
     tune(lab, "stop", "sleep 60")
     deadline = time.monotonic() + 30
@@ -159,7 +159,7 @@ def test_a_stop_ends_the_training_jobs(lab: Lab):
         lab.sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName="stop")
 
 
-def test_a_tuning_job_goes_on_after_a_kill(lab: Lab):
+def test_a_tuning_job_goes_on_after_a_kill(lab: Lab) -> None:
     """Every job exactly once, whenever the service dies."""
     tune(
         lab,
@@ -177,7 +177,7 @@ def test_a_tuning_job_goes_on_after_a_kill(lab: Lab):
     assert len(names) == 6
 
 
-def test_a_hopeless_job_is_stopped_early(lab: Lab):
+def test_a_hopeless_job_is_stopped_early(lab: Lab) -> None:
     """Three good jobs, then one that reports badly and would go on for a minute."""
     script = (
         'x=$(sed \'s/.*"x": "\\([0-9]*\\)".*/\\1/\' /opt/ml/input/config/hyperparameters.json); '
@@ -200,7 +200,7 @@ def test_a_hopeless_job_is_stopped_early(lab: Lab):
     assert statuses == {"1": "Completed", "2": "Completed", "3": "Completed", "9": "Stopped"}
 
 
-def test_a_warm_start_knows_what_its_parent_has_tried(lab: Lab):
+def test_a_warm_start_knows_what_its_parent_has_tried(lab: Lab) -> None:
     """A grid that the parent went through half is only finished."""
     half = {"CategoricalParameterRanges": [{"Name": "x", "Values": ["3", "-1"]}]}
     limits = {"MaxParallelTrainingJobs": 2}
@@ -216,7 +216,7 @@ def test_a_warm_start_knows_what_its_parent_has_tried(lab: Lab):
     assert [one["TunedHyperParameters"] for one in trainings(lab, "child")] == [{"x": "0.5"}]
 
 
-def test_tuning_jobs_are_listed_tagged_and_deleted(lab: Lab):
+def test_tuning_jobs_are_listed_tagged_and_deleted(lab: Lab) -> None:
     """The tags come to the training jobs as well."""
     arn = tune(lab, "l", more={"Tags": [{"Key": "team", "Value": "air"}]})
     tuned(lab, "l")
@@ -260,7 +260,7 @@ def test_tuning_jobs_are_listed_tagged_and_deleted(lab: Lab):
         ),
     ],
 )
-def test_what_cannot_be_tuned_is_refused(lab: Lab, config: dict[str, Any], message: str):
+def test_what_cannot_be_tuned_is_refused(lab: Lab, config: dict[str, Any], message: str) -> None:
     """Before anything runs."""
     with pytest.raises(ClientError, match=message) as caught:
         tune(lab, "no", **config)
