@@ -81,7 +81,7 @@ def within(name: str, modules: list[str]) -> bool:
 
 
 @pytest.mark.parametrize("folder", FORBIDDEN)
-def test_a_part_imports_only_what_the_table_allows(folder: str):
+def test_a_part_imports_only_what_the_table_allows(folder: str) -> None:
     """No file of a part imports what the part must not know."""
     files = sorted((ROOT / folder).rglob("*.py"))
     wrong = [
@@ -95,14 +95,14 @@ def test_a_part_imports_only_what_the_table_allows(folder: str):
 
 
 @pytest.mark.parametrize("path", LIGHT)
-def test_what_is_read_at_parse_time_is_light(path: str):
+def test_what_is_read_at_parse_time_is_light(path: str) -> None:
     """Files that Airflow imports while parsing need nothing but the standard library."""
     heavy = ["pandas", "numpy", "sklearn", "scipy", "boto3", "botocore", "airflow", "pyarrow"]
     assert [name for name in imported(ROOT / path) if within(name, heavy)] == []
 
 
 @pytest.mark.parametrize("folder", ["dags", "plugins/flywheel"])
-def test_airflow_is_used_through_its_public_interface(folder: str):
+def test_airflow_is_used_through_its_public_interface(folder: str) -> None:
     """DAGs and operators never reach into Airflow's models or its database."""
     private = ["airflow.models", "airflow.settings", "airflow.utils.session", "airflow.jobs", "sqlalchemy"]
     files = sorted((ROOT / folder).rglob("*.py"))

@@ -59,18 +59,18 @@ def found(pattern: re.Pattern[str]) -> list[str]:
     ]
 
 
-def test_no_other_file_writes_a_place():
+def test_no_other_file_writes_a_place() -> None:
     """Where something lies is decided in one file."""
     assert found(WRITTEN) == []
 
 
-def test_no_other_file_parses_an_interval_an_hour_or_a_version():
+def test_no_other_file_parses_an_interval_an_hour_or_a_version() -> None:
     """How something is written is known in one file."""
     assert found(PARSED) == []
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
-def test_the_pages_scripts_know_no_places(path: Path):
+def test_the_pages_scripts_know_no_places(path: Path) -> None:
     """The server tells addresses and short names."""
     text = path.read_text(encoding="utf-8")
     assert re.findall(r"s3://|split\(\"_\"\)|model-package|version\??\.split", text) == []

@@ -35,7 +35,7 @@ def module_file(step: str) -> Path:
 
 @pytest.mark.parametrize("cycle", find_cycles())
 @pytest.mark.parametrize("step", JOBS)
-def test_all_that_a_step_imports_counts_for_it(step: str, cycle: str):
+def test_all_that_a_step_imports_counts_for_it(step: str, cycle: str) -> None:
     """What is missing belongs in the row's `code` in include/core/steps.py, or in DOES_NOT_COUNT."""
     excuses = {path for pattern in DOES_NOT_COUNT for path in INCLUDE.glob(pattern)}
     counted = step_files(JOBS[step], cycle)
@@ -50,7 +50,7 @@ def test_all_that_a_step_imports_counts_for_it(step: str, cycle: str):
 
 
 @pytest.mark.parametrize("step", JOBS)
-def test_a_step_counts_nothing_that_it_does_not_import(step: str):
+def test_a_step_counts_nothing_that_it_does_not_import(step: str) -> None:
     """A list that is too long makes outputs stale for nothing."""
     everything = import_closure([module_file(step), *INCLUDE.glob("cycles/*/*.py")])
     for cycle in find_cycles():
@@ -59,7 +59,7 @@ def test_a_step_counts_nothing_that_it_does_not_import(step: str):
         assert sorted(path.relative_to(PROJECT).as_posix() for path in counted - everything) == []
 
 
-def test_files_that_are_no_python_count_for_some_step():
+def test_files_that_are_no_python_count_for_some_step() -> None:
     """No import leads to a template, so this asks the folders."""
     counted = {path for row in JOBS.values() for path in step_files(row, "digits")}
     excused = {path for pattern in DOES_NOT_COUNT for path in INCLUDE.glob(pattern)}
@@ -72,7 +72,7 @@ def test_files_that_are_no_python_count_for_some_step():
     assert sorted(path.relative_to(PROJECT).as_posix() for path in others - counted - excused) == []
 
 
-def test_packages_that_count_for_nothing_hold_no_code(tmp_path: Path):
+def test_packages_that_count_for_nothing_hold_no_code(tmp_path: Path) -> None:
     """The marks of packages are docstrings alone."""
     (tmp_path / "empty.py").write_text('"""Marks a package."""')
     (empty,) = file_digests(tmp_path.iterdir(), tmp_path).values()
@@ -82,7 +82,7 @@ def test_packages_that_count_for_nothing_hold_no_code(tmp_path: Path):
 
 
 @pytest.mark.parametrize("step", JOBS)
-def test_every_job_has_a_module_a_kind_and_a_place(step: str):
+def test_every_job_has_a_module_a_kind_and_a_place(step: str) -> None:
     """A row is whole: its module has a `main`, SageMaker has such jobs, and a DAG or a command runs it."""
     row = JOBS[step]
     assert "\ndef main()" in module_file(step).read_text()

@@ -22,14 +22,14 @@ def settings(tmp_path: Path) -> Settings:
     return found
 
 
-def test_both_halves_of_airflow_get_the_users_database(settings: Settings):
+def test_both_halves_of_airflow_get_the_users_database(settings: Settings) -> None:
     """One URL becomes one for each driver."""
     given = stack_environment(settings, {})
     assert given["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == "postgresql+psycopg2://me:pw@db:5432/airflow"
     assert given["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC"] == "postgresql+asyncpg://me:pw@db:5432/airflow"
 
 
-def test_a_database_that_is_no_postgresql_is_refused(tmp_path: Path):
+def test_a_database_that_is_no_postgresql_is_refused(tmp_path: Path) -> None:
     """The message says what to write instead."""
     settings = Settings(home=tmp_path, database_url="mysql://db/airflow")
     home_of(settings).make()
@@ -37,19 +37,19 @@ def test_a_database_that_is_no_postgresql_is_refused(tmp_path: Path):
         stack_environment(settings, {})
 
 
-def test_another_airflow_of_the_caller_is_not_used(settings: Settings):
+def test_another_airflow_of_the_caller_is_not_used(settings: Settings) -> None:
     """A caller's AIRFLOW_HOME names a database that must not be touched."""
     given = stack_environment(settings, {"AIRFLOW_HOME": "/elsewhere", "PATH": "/bin"})
     assert (given["AIRFLOW_HOME"], given["PATH"]) == (str(settings.home / "airflow"), "/bin")
 
 
-def test_ports_other_than_the_default_reach_the_tasks(settings: Settings):
+def test_ports_other_than_the_default_reach_the_tasks(settings: Settings) -> None:
     """Tasks call the api-server by the address they are told; with the default's they would hang."""
     given = stack_environment(settings, {})
     assert given["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:8091/execution/"
 
 
-def test_jobs_run_on_this_machine_unless_the_user_says_where(settings: Settings):
+def test_jobs_run_on_this_machine_unless_the_user_says_where(settings: Settings) -> None:
     """A connection of the caller is left as it is."""
     local = json.loads(stack_environment(settings, {})["AIRFLOW_CONN_AWS_DEFAULT"])
     assert local["extra"]["endpoint_url"] == "http://127.0.0.1:4566"
@@ -65,12 +65,14 @@ def test_jobs_run_on_this_machine_unless_the_user_says_where(settings: Settings)
         ({"AIRFLOW_CONN_AWS_DEFAULT": "aws://"}, "5.0"),
     ],
 )
-def test_jobs_on_this_machine_are_asked_more_often(settings: Settings, given: dict[str, str], expected: str):
+def test_jobs_on_this_machine_are_asked_more_often(
+    settings: Settings, given: dict[str, str], expected: str
+) -> None:
     """Unless somebody has said how often."""
     assert stack_environment(settings, given)["FLYWHEEL_POLL_INTERVAL_S"] == expected
 
 
-def test_secrets_are_made_once_and_for_their_owner_only(settings: Settings):
+def test_secrets_are_made_once_and_for_their_owner_only(settings: Settings) -> None:
     """A second start finds the keys of the first; nobody else can read them."""
     home = home_of(settings)
     first = installation_secrets(home)
@@ -80,13 +82,13 @@ def test_secrets_are_made_once_and_for_their_owner_only(settings: Settings):
     assert modes == {0o600}
 
 
-def test_an_env_file_is_read_as_shells_read_it(tmp_path: Path):
+def test_an_env_file_is_read_as_shells_read_it(tmp_path: Path) -> None:
     """Comments and blank lines are skipped, quotes and `export` are dropped."""
     path = tmp_path / ".env"
     path.write_text("# FLYWHEEL_THREADS=9\n\nFLYWHEEL_BUCKET='mine'\nexport FLYWHEEL_AIRFLOW_PORT=81\n")
     assert read_env_file(path) == {"FLYWHEEL_BUCKET": "mine", "FLYWHEEL_AIRFLOW_PORT": "81"}
 
 
-def test_a_missing_env_file_holds_nothing(tmp_path: Path):
+def test_a_missing_env_file_holds_nothing(tmp_path: Path) -> None:
     """`.env` is optional."""
     assert read_env_file(tmp_path / ".env") == {}

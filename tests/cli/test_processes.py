@@ -47,7 +47,7 @@ def wait_for(holds: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def test_a_started_process_is_found_by_its_file(daemon: Daemon):
+def test_a_started_process_is_found_by_its_file(daemon: Daemon) -> None:
     """Another command of the same installation finds it."""
     start(daemon, SLEEP)
     found = Daemon("service", daemon.run, daemon.logs).process()
@@ -55,7 +55,7 @@ def test_a_started_process_is_found_by_its_file(daemon: Daemon):
     assert found.is_running()
 
 
-def test_stopping_ends_the_process_and_forgets_it(daemon: Daemon):
+def test_stopping_ends_the_process_and_forgets_it(daemon: Daemon) -> None:
     """Afterwards it is neither alive nor known."""
     start(daemon, SLEEP)
     daemon.ask_to_stop()
@@ -63,7 +63,7 @@ def test_stopping_ends_the_process_and_forgets_it(daemon: Daemon):
     assert (daemon.process(), daemon.is_known()) == (None, False)
 
 
-def test_what_does_not_listen_is_killed_with_its_children(daemon: Daemon):
+def test_what_does_not_listen_is_killed_with_its_children(daemon: Daemon) -> None:
     """A process that ignores SIGTERM leaves nothing behind."""
     child = int(start(daemon, STUBBORN))
     daemon.ask_to_stop()
@@ -72,7 +72,7 @@ def test_what_does_not_listen_is_killed_with_its_children(daemon: Daemon):
     assert daemon.process() is None
 
 
-def test_a_process_is_stopped_whose_starter_has_not_noticed_its_end(daemon: Daemon):
+def test_a_process_is_stopped_whose_starter_has_not_noticed_its_end(daemon: Daemon) -> None:
     """`make run` may be waiting for `make down`, which must not wait for it."""
     starter = f"""
 import os, pathlib, time
@@ -94,7 +94,7 @@ time.sleep(600)
             parent.kill()
 
 
-def test_children_of_a_killed_process_are_found_by_its_session(daemon: Daemon):
+def test_children_of_a_killed_process_are_found_by_its_session(daemon: Daemon) -> None:
     """After a kill -9 of a service its children are still stopped."""
     child = int(start(daemon, STUBBORN))
     process = daemon.process()
@@ -106,7 +106,7 @@ def test_children_of_a_killed_process_are_found_by_its_session(daemon: Daemon):
     assert not daemon.is_known()
 
 
-def test_a_number_that_belongs_to_another_program_by_now_is_left_alone(daemon: Daemon):
+def test_a_number_that_belongs_to_another_program_by_now_is_left_alone(daemon: Daemon) -> None:
     """The pid file of a process that is gone does not make this test's own process a service."""
     own = psutil.Process()
     daemon.pid_file.write_text(json.dumps({"pid": own.pid, "started": own.create_time() - 60}))
@@ -115,7 +115,7 @@ def test_a_number_that_belongs_to_another_program_by_now_is_left_alone(daemon: D
     assert own.is_running()
 
 
-def test_a_process_that_died_is_still_known(daemon: Daemon):
+def test_a_process_that_died_is_still_known(daemon: Daemon) -> None:
     """That tells a crash from a stop."""
     start(daemon, SLEEP)
     process = daemon.process()
@@ -126,7 +126,7 @@ def test_a_process_that_died_is_still_known(daemon: Daemon):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 1}'])
-def test_a_broken_pid_file_names_no_process(daemon: Daemon, text: str):
+def test_a_broken_pid_file_names_no_process(daemon: Daemon, text: str) -> None:
     """A file that was cut off by a full disk is as good as none."""
     daemon.pid_file.write_text(text)
     assert daemon.process() is None

@@ -27,7 +27,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )
 def test_what_cannot_be_replayed_is_refused(
     home: Path, capsys: pytest.CaptureFixture[str], asked: list[str], words: list[str]
-):
+) -> None:
     """The error names what there is, and no service was started for it."""
     assert main(["replay", *asked]) == 1
     said = capsys.readouterr().err

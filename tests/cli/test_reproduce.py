@@ -134,7 +134,7 @@ def jobs(service: Any) -> int:
     return len(service.sagemaker.list_training_jobs()["TrainingJobSummaries"])
 
 
-def test_a_recorded_training_is_reproduced(trained: Trained, capsys: pytest.CaptureFixture[str]):
+def test_a_recorded_training_is_reproduced(trained: Trained, capsys: pytest.CaptureFixture[str]) -> None:
     """Trained again from its record, the model gives the same answers; a key's beginning names it."""
     assert main(["reproduce", trained.record.key[:16]]) == 0
     said = capsys.readouterr().out
@@ -144,7 +144,7 @@ def test_a_recorded_training_is_reproduced(trained: Trained, capsys: pytest.Capt
 
 def test_a_changed_input_is_named_and_stops_it(
     service: Any, trained: Trained, capsys: pytest.CaptureFixture[str]
-):
+) -> None:
     """The file of the transform is named, nothing is trained, and the exit code says so."""
     name = "train/2013-01-01_2013-02-01.parquet"
     place = {"Bucket": SETTINGS.bucket, "Key": (trained.transform + name).split("/", 3)[3]}
@@ -160,7 +160,9 @@ def test_a_changed_input_is_named_and_stops_it(
     assert jobs(service) == before
 
 
-def test_a_changed_code_archive_stops_it(service: Any, trained: Trained, capsys: pytest.CaptureFixture[str]):
+def test_a_changed_code_archive_stops_it(
+    service: Any, trained: Trained, capsys: pytest.CaptureFixture[str]
+) -> None:
     """An archive with other files than its name and the record say is not run."""
     description = service.sagemaker.describe_training_job(TrainingJobName=trained.job)
     uri = code_uri(description)
@@ -174,7 +176,7 @@ def test_a_changed_code_archive_stops_it(service: Any, trained: Trained, capsys:
     assert "is not the one that was recorded" in capsys.readouterr().err
 
 
-def test_what_is_otherwise_in_the_project_of_now_is_named(service: Any, trained: Trained):
+def test_what_is_otherwise_in_the_project_of_now_is_named(service: Any, trained: Trained) -> None:
     """A file of the code, the threads and the image, each by its name."""
     description = service.sagemaker.describe_training_job(TrainingJobName=trained.job)
     recorded = Recorded(key=trained.record.key, record=trained.record, description=description)
@@ -190,7 +192,7 @@ def test_what_is_otherwise_in_the_project_of_now_is_named(service: Any, trained:
 
 def test_two_keys_are_compared_by_their_records(
     service: Any, trained: Trained, capsys: pytest.CaptureFixture[str]
-):
+) -> None:
     """What differs is named, and nothing else."""
     other = replace(trained.record, threads=2)
     keep(service, other)
@@ -199,7 +201,7 @@ def test_two_keys_are_compared_by_their_records(
     assert lines[2:] == ["  threads: 1 and 2"]
 
 
-def test_the_ledger_knows_an_intervals_training(service: Any, trained: Trained):
+def test_the_ledger_knows_an_intervals_training(service: Any, trained: Trained) -> None:
     """`<cycle>/<interval>` is the training decided about, also by its first day; others are refused."""
     entry = Entry(
         kind="decision",
@@ -223,7 +225,7 @@ def test_the_ledger_knows_an_intervals_training(service: Any, trained: Trained):
         records.key("flights/2014-01-01_2014-02-01")
 
 
-def test_what_nothing_is_called_is_refused(capsys: pytest.CaptureFixture[str]):
+def test_what_nothing_is_called_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     """The error tells what can be given."""
     assert main(["reproduce", "ffffffffffff"]) == 1
     assert "no key begins with 'ffffffffffff'" in capsys.readouterr().err

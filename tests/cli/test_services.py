@@ -18,7 +18,7 @@ from include.core.settings import Settings
 )
 def test_a_port_that_is_taken_is_named_with_the_setting_that_changes_it(
     name: str, setting: str, tmp_path: Path
-):
+) -> None:
     """The message tells which port, and where to choose another."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -30,7 +30,7 @@ def test_a_port_that_is_taken_is_named_with_the_setting_that_changes_it(
             service.refuse_taken_port()
 
 
-def test_a_free_port_is_not_refused(tmp_path: Path):
+def test_a_free_port_is_not_refused(tmp_path: Path) -> None:
     """The probe leaves the port to the service."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -43,7 +43,7 @@ def test_a_free_port_is_not_refused(tmp_path: Path):
 
 def test_the_local_service_is_not_started_when_jobs_run_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     """A connection of the user's own decides."""
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", "aws://")
     assert "local-sagemaker" not in [service.name for service in services(Settings(home=tmp_path))]

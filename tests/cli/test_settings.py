@@ -9,7 +9,7 @@ import pytest
 from include.core.settings import Settings
 
 
-def test_a_variable_sets_its_field(tmp_path: Path):
+def test_a_variable_sets_its_field(tmp_path: Path) -> None:
     """Values are parsed to the field's type."""
     given = Settings.from_environment({"FLYWHEEL_HOME": str(tmp_path), "FLYWHEEL_AIRFLOW_PORT": "8090"})
     assert (given.home, given.airflow_port) == (tmp_path, 8090)
@@ -26,7 +26,7 @@ def test_a_variable_sets_its_field(tmp_path: Path):
         ("FLYWHEEL_POLL_INTERVAL_S", "nan"),
     ],
 )
-def test_a_value_that_cannot_work_is_refused_by_the_variables_name(name: str, value: str):
+def test_a_value_that_cannot_work_is_refused_by_the_variables_name(name: str, value: str) -> None:
     """The message names the variable, whatever is wrong with its value."""
     with pytest.raises(ValueError, match=name):
         Settings.from_environment({name: value})

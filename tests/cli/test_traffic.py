@@ -180,7 +180,7 @@ def matured() -> dict[str, Any]:
     return result
 
 
-def test_every_record_is_captured_as_an_event(service: Any, sent: int):
+def test_every_record_is_captured_as_an_event(service: Any, sent: int) -> None:
     """Each once, with its id and its time in February."""
     found = lines(service, "captured")
     assert len(found) == sent > 100
@@ -188,7 +188,7 @@ def test_every_record_is_captured_as_an_event(service: Any, sent: int):
     assert all("event_time=2013-02-" in str(r["eventMetadata"]["customAttributes"]) for r in found)
 
 
-def test_labels_are_delivered_as_they_became_known(service: Any, sent: int):
+def test_labels_are_delivered_as_they_became_known(service: Any, sent: int) -> None:
     """In the folder of the hour, and none that was known later than asked for."""
     files = keys(service, "truth")
     hours = [
@@ -201,7 +201,7 @@ def test_labels_are_delivered_as_they_became_known(service: Any, sent: int):
     assert {time.replace(minute=0, second=0, microsecond=0) for time in known} == set(hours)
 
 
-def test_collect_joins_batch_and_online_answers(service: Any, watched: dict[str, Any], sent: int):
+def test_collect_joins_batch_and_online_answers(service: Any, watched: dict[str, Any], sent: int) -> None:
     """The same model answered both, so that it said the same; merged records have their labels."""
     result = watched
     rows = pd.read_parquet(io.BytesIO(output(service, result, "predictions.parquet")))
@@ -219,14 +219,14 @@ def test_collect_joins_batch_and_online_answers(service: Any, watched: dict[str,
     assert len(merged) == sent
 
 
-def test_nothing_is_judged_again_while_no_labels_come(watched: dict[str, Any]):
+def test_nothing_is_judged_again_while_no_labels_come(watched: dict[str, Any]) -> None:
     """The ground truth is what February's collect has read."""
     assert watched
     with pytest.raises(AirflowSkipException, match="No labels have come late"):
         matured()
 
 
-def test_a_second_run_repeats_nothing(service: Any, sent: int, capsys: pytest.CaptureFixture[str]):
+def test_a_second_run_repeats_nothing(service: Any, sent: int, capsys: pytest.CaptureFixture[str]) -> None:
     """The requests were sent; of the labels those that were not due before are delivered now."""
     before = keys(service, "truth")
     assert main(["traffic", "--cycle", "digits", "--interval", "2013-02"]) == 0
@@ -250,7 +250,9 @@ def correct(service: Any) -> tuple[str, str, str]:
     return event_id, label, other
 
 
-def test_a_correction_makes_another_collect(service: Any, scored: dict[str, Any], watched: dict[str, Any]):
+def test_a_correction_makes_another_collect(
+    service: Any, scored: dict[str, Any], watched: dict[str, Any]
+) -> None:
     """A label that is corrected in March is a second version, known in March."""
     assert watched
     event_id, label, other = correct(service)
@@ -262,7 +264,9 @@ def test_a_correction_makes_another_collect(service: Any, scored: dict[str, Any]
     assert json.loads(output(service, result, "coverage.json"))["corrected"] == 1
 
 
-def test_the_correction_judges_february_again_in_march(service: Any, watched: dict[str, Any], sent: int):
+def test_the_correction_judges_february_again_in_march(
+    service: Any, watched: dict[str, Any], sent: int
+) -> None:
     """With one answer judged anew at the end of March; what was known before changes nothing."""
     correct(service)
     before = json.loads(output(service, watched, "coverage.json"))
@@ -288,7 +292,7 @@ def test_the_correction_judges_february_again_in_march(service: Any, watched: di
 )
 def test_what_cannot_be_sent_is_told(
     scored: dict[str, Any], capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
-):
+) -> None:
     """With what to do."""
     assert scored
     assert main(["traffic", "--cycle", "digits", *arguments]) == 1

@@ -32,12 +32,12 @@ def watched(*, due: bool = False, emitted: bool = False, **given: Any) -> Watche
     return replace(made, **given)
 
 
-def test_the_windows_are_those_after_the_first_training():
+def test_the_windows_are_those_after_the_first_training() -> None:
     """January has no champion; of a finished source all the others are complete."""
     assert [str(window)[:7] for window in _windows(FLIGHTS)] == [f"2013-{n:02}" for n in range(2, 13)]
 
 
-def test_a_cycle_with_daily_windows_is_watched_day_by_day():
+def test_a_cycle_with_daily_windows_is_watched_day_by_day() -> None:
     """From the day on that January's model can be used."""
     daily = replace(FLIGHTS, monitoring=Monitoring(schedule="0 0 * * *"))
     found = _windows(daily)
@@ -45,7 +45,7 @@ def test_a_cycle_with_daily_windows_is_watched_day_by_day():
     assert str(found[0]) == "2013-02-01_2013-02-02"
 
 
-def test_a_row_tells_of_a_quiet_window():
+def test_a_row_tells_of_a_quiet_window() -> None:
     """With the quality as far as it is known."""
     assert _row(watched()) == [
         "2013-02-01",
@@ -59,7 +59,7 @@ def test_a_row_tells_of_a_quiet_window():
 
 
 @pytest.mark.parametrize("outcome", ["promoted", "refused", "skipped"])
-def test_a_row_tells_what_came_of_a_request(outcome: str):
+def test_a_row_tells_what_came_of_a_request(outcome: str) -> None:
     """And which version it was."""
     done = Retraining(
         request=1,
@@ -73,19 +73,19 @@ def test_a_row_tells_what_came_of_a_request(outcome: str):
     assert row[3:] == ["ALARM", "asked for", f"{outcome} flights/2"]
 
 
-def test_what_is_due_and_not_asked_for_is_told_apart():
+def test_what_is_due_and_not_asked_for_is_told_apart() -> None:
     """An older window, or one whose request another run has made."""
     assert _row(watched(due=True))[4] == "due, not asked"
 
 
-def test_a_run_has_the_same_id_every_time():
+def test_a_run_has_the_same_id_every_time() -> None:
     """So that a second call finds it; a run that Airflow made keeps its own."""
     turn = Turn("flights", "score_and_monitor", "2013-02-01", made_by="watch")
     assert turn.run_id == "watch__2013-02-01"
     assert replace(turn, given_id="asset_triggered__1").run_id == "asset_triggered__1"
 
 
-def test_an_unknown_cycle_is_refused_with_those_there_are():
+def test_an_unknown_cycle_is_refused_with_those_there_are() -> None:
     """Before anything is started."""
     with pytest.raises(StackError, match="Known: digits, flights"):
         cycle_named("trains")

@@ -50,7 +50,7 @@ def keys(value: object) -> Iterator[str]:
             yield from keys(inner)
 
 
-def test_only_what_every_compose_reads():
+def test_only_what_every_compose_reads() -> None:
     """1.29 knows neither a name nor an include at the top, nor options that came later."""
     top = {key for key in FILE if not key.startswith("x-")}
     assert top == {"services", "volumes", "networks"}
@@ -58,12 +58,12 @@ def test_only_what_every_compose_reads():
     assert [name for name, s in SERVICES.items() if not isinstance(s.get("env_file", ""), str)] == []
 
 
-def test_no_default_stands_inside_a_default():
+def test_no_default_stands_inside_a_default() -> None:
     """`${A:-${B:-c}}` means something else to 1.29."""
     assert re.findall(r"\$\{[^}]*\$\{", TEXT) == []
 
 
-def test_the_parts_of_airflow_are_there():
+def test_the_parts_of_airflow_are_there() -> None:
     """The services that the page about production names."""
     assert AIRFLOW == [
         "airflow-apiserver",
@@ -77,14 +77,14 @@ def test_the_parts_of_airflow_are_there():
 
 
 @pytest.mark.parametrize("name", SHARED)
-def test_a_shared_setting_is_the_same_everywhere(name: str):
+def test_a_shared_setting_is_the_same_everywhere(name: str) -> None:
     """All containers of Airflow have it, and have the same."""
     values = {SERVICES[service]["environment"][name] for service in AIRFLOW}
     assert len(values) == 1
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
-def test_a_service_is_published_on_the_loopback_alone(name: str):
+def test_a_service_is_published_on_the_loopback_alone(name: str) -> None:
     """Whoever wants more must say so; the local SageMaker runs code, and has no such setting."""
     ports = SERVICES[name].get("ports", [])
     prefix = ("127.0.0.1:",) if name == "local-sagemaker" else ("127.0.0.1:", "${AIRFLOW_BIND:-127.0.0.1}:")
@@ -92,7 +92,7 @@ def test_a_service_is_published_on_the_loopback_alone(name: str):
 
 
 @pytest.mark.parametrize("name", sorted(set(SERVICES) - SHORT))
-def test_a_lasting_service_is_watched_and_started_again(name: str):
+def test_a_lasting_service_is_watched_and_started_again(name: str) -> None:
     """Each has a healthcheck that a busy machine passes, and comes back when it dies."""
     service = SERVICES[name]
     assert service["restart"] == "unless-stopped"
@@ -100,13 +100,13 @@ def test_a_lasting_service_is_watched_and_started_again(name: str):
 
 
 @pytest.mark.parametrize("name", [name for name in AIRFLOW if name not in SHORT])
-def test_a_part_of_airflow_may_start_slowly(name: str):
+def test_a_part_of_airflow_may_start_slowly(name: str) -> None:
     """An answer may take 30 seconds, and the start three minutes."""
     check = SERVICES[name]["healthcheck"]
     assert (check["timeout"], check["start_period"]) == ("30s", "180s")
 
 
-def test_no_secret_has_a_default():
+def test_no_secret_has_a_default() -> None:
     """What protects something is made for each installation, or nothing starts."""
     names = re.findall(r"\$\{(\w*(?:PASSWORD|SECRET_KEY|SECRET|FERNET_KEY|ACCESS_KEY))([^}]*)\}", TEXT)
     assert {name for name, _ in names} == {
@@ -121,7 +121,7 @@ def test_no_secret_has_a_default():
     assert [how for _, how in names if how.startswith((":-", "-"))] == []
 
 
-def test_the_local_sagemaker_answers_airflow_alone():
+def test_the_local_sagemaker_answers_airflow_alone() -> None:
     """It is reached from other containers, so it asks for the key that is in Airflow's connection."""
     service = SERVICES["local-sagemaker"]
     pair = [
@@ -132,13 +132,13 @@ def test_the_local_sagemaker_answers_airflow_alone():
     assert re.sub(r":\?[^}]*\}", "}", connection).startswith(f"aws://{pair[0]}:{pair[1]}@/?")
 
 
-def test_a_job_cannot_reach_the_database():
+def test_a_job_cannot_reach_the_database() -> None:
     """Jobs run in the network of the local SageMaker, and the database and the broker are not in it."""
     assert set(SERVICES["local-sagemaker"]["networks"]) == {"jobs"}
     assert {name for name, s in SERVICES.items() if s["networks"] == ["airflow"]} == {"postgres", "redis"}
 
 
-def test_nothing_is_privileged():
+def test_nothing_is_privileged() -> None:
     """No container gets more than Docker's default, nor a folder of the machine."""
     assert {"privileged", "cap_add", "security_opt", "devices", "pid"} & set(keys(SERVICES)) == set()
     mounts = [volume for service in SERVICES.values() for volume in service.get("volumes", [])]
@@ -146,7 +146,7 @@ def test_nothing_is_privileged():
 
 
 @pytest.mark.parametrize("name", ["airflow-policy", "jobs-policy"])
-def test_a_policy_gives_no_more_than_it_must(name: str):
+def test_a_policy_gives_no_more_than_it_must(name: str) -> None:
     """No action is a pattern, and an action on everything is one that AWS lets nobody narrow."""
     policy = json.loads((PROJECT / f"docs/how-to/aws/{name}.json").read_text())
     on_all = set()
@@ -158,7 +158,7 @@ def test_a_policy_gives_no_more_than_it_must(name: str):
     assert on_all <= {"cloudwatch:GetMetricData", "cloudwatch:PutMetricData", "ecr:GetAuthorizationToken"}
 
 
-def test_airflow_may_do_what_its_operators_do():
+def test_airflow_may_do_what_its_operators_do() -> None:
     """Every operation of SageMaker that the plugin's code names is in Airflow's policy."""
     model = botocore.session.get_session().get_service_model("sagemaker")
     folders = (PROJECT / "plugins", PROJECT / "include/core")
@@ -175,7 +175,7 @@ def test_airflow_may_do_what_its_operators_do():
     assert {"CreateModel", "UpdateEndpoint"} <= named
 
 
-def test_the_values_for_kubernetes_name_this_airflow():
+def test_the_values_for_kubernetes_name_this_airflow() -> None:
     """The chart's values are YAML, for the version that the lock has."""
     values = yaml.safe_load((PROJECT / "docs/how-to/kubernetes/values.yaml").read_text())
     lock = (PROJECT / "requirements-production.txt").read_text()

@@ -35,7 +35,7 @@ def run(image: str, base: Path, *words: str) -> subprocess.CompletedProcess[str]
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-def test_a_step_runs_in_the_image(image: str, tmp_path: Path):
+def test_a_step_runs_in_the_image(image: str, tmp_path: Path) -> None:
     """The code comes with the job; the container's user is not root; the output is whole."""
     code, output = tmp_path / "processing/input/code", tmp_path / "processing/output"
     for folder in (code, output, tmp_path / "output"):
@@ -55,7 +55,7 @@ def test_a_step_runs_in_the_image(image: str, tmp_path: Path):
 
 @pytest.mark.long
 @pytest.mark.parametrize("role", ["train", "serve", "process"])
-def test_the_image_has_an_entry_for_each_role(image: str, tmp_path: Path, role: str):
+def test_the_image_has_an_entry_for_each_role(image: str, tmp_path: Path, role: str) -> None:
     """Without its code, each says what it misses, and fails."""
     tmp_path.chmod(0o777)  # the container's user is another
     done = run(image, tmp_path, role)
@@ -63,7 +63,7 @@ def test_the_image_has_an_entry_for_each_role(image: str, tmp_path: Path, role: 
 
 
 @pytest.mark.long
-def test_the_image_holds_libraries_and_no_airflow(image: str):
+def test_the_image_holds_libraries_and_no_airflow(image: str) -> None:
     """What it holds is what jobs need: it is small, and has no secrets of the project's folder."""
     listed = docker("run", "--rm", image, "sh", "-c", "ls /opt/flywheel/lib/python3*/site-packages /opt/ml")
     assert "pandas" in listed

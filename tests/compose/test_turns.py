@@ -96,14 +96,14 @@ def _make(stack: Compose, verb: str, service: str) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(4800)
-def test_every_step_met_its_trouble_and_the_run_succeeded(trouble: dict[str, str]):
+def test_every_step_met_its_trouble_and_the_run_succeeded(trouble: dict[str, str]) -> None:
     """The trouble came while the steps' jobs ran, not before or after."""
     assert trouble == {step: service for step, (_, service) in TROUBLE.items()}
 
 
 @pytest.mark.long
 @pytest.mark.usefixtures("trouble")
-def test_each_job_completed_once(stack: Compose):
+def test_each_job_completed_once(stack: Compose) -> None:
     """One completed job for each step; what else there is was lost with the service it ran in."""
     completed = Counter(job["step"] for job in _jobs(stack) if job["status"] == "Completed")
     assert completed == dict.fromkeys(("fetch", "clean", "transform", "train", "evaluate"), 1)
@@ -112,7 +112,7 @@ def test_each_job_completed_once(stack: Compose):
 
 @pytest.mark.long
 @pytest.mark.usefixtures("trouble")
-def test_one_decision_one_promotion_and_one_version(stack: Compose):
+def test_one_decision_one_promotion_and_one_version(stack: Compose) -> None:
     """The ledger and the registry hold what one run makes, and no more."""
     s3 = client(stack, "s3")
     keys = [
@@ -126,7 +126,7 @@ def test_one_decision_one_promotion_and_one_version(stack: Compose):
 
 @pytest.mark.long
 @pytest.mark.usefixtures("trouble")
-def test_the_endpoint_answers_after_one_more_restart(stack: Compose):
+def test_the_endpoint_answers_after_one_more_restart(stack: Compose) -> None:
     """An endpoint is started again with its service, with the same configuration."""
     sagemaker = client(stack, "sagemaker")
     before = sagemaker.describe_endpoint(EndpointName="flights")
@@ -157,7 +157,7 @@ def _golden_row(stack: Compose) -> dict[str, Any]:
 
 @pytest.mark.long
 @pytest.mark.usefixtures("trouble")
-def test_the_run_of_the_command_line_finds_its_jobs_done(stack: Compose):
+def test_the_run_of_the_command_line_finds_its_jobs_done(stack: Compose) -> None:
     """`docker compose run flywheel` makes a run of its own, and no job twice."""
     before = sorted(job["name"] for job in _jobs(stack))
     told = stack("run", "--rm", "-T", "flywheel", "flights", "--turns", "1")

@@ -26,7 +26,7 @@ RECORD = KeyRecord(
 )
 
 
-def test_equal_records_do_not_differ():
+def test_equal_records_do_not_differ() -> None:
     """There is nothing to name."""
     assert differences(RECORD, replace(RECORD)) == []
 
@@ -48,12 +48,12 @@ def test_equal_records_do_not_differ():
         ({"forced_by": "dag/run/2"}, "forced by: None and dag/run/2"),
     ],
 )
-def test_each_difference_is_named_alone(change: dict, line: str):
+def test_each_difference_is_named_alone(change: dict, line: str) -> None:
     """One change in the record is one line."""
     assert differences(RECORD, replace(RECORD, **change)) == [line]
 
 
-def test_code_that_differs_is_named_by_its_files():
+def test_code_that_differs_is_named_by_its_files() -> None:
     """Changed, added and removed files, where the archives are there."""
     code = ({"a.py": "1", "b.py": "1", "c.py": "1"}, {"a.py": "1", "b.py": "2", "d.py": "1"})
     assert differences(RECORD, replace(RECORD, code=OTHER), code) == [
@@ -63,13 +63,13 @@ def test_code_that_differs_is_named_by_its_files():
     ]
 
 
-def test_code_without_its_archives_is_said_to_differ():
+def test_code_without_its_archives_is_said_to_differ() -> None:
     """The digests tell that much, and the line says why there is no more."""
     (line,) = differences(RECORD, replace(RECORD, code=OTHER))
     assert line.startswith("code: abababababab and cdcdcdcdcdcd")
     assert "cannot be named" in line
 
 
-def test_files_can_be_called_by_where_they_are():
+def test_files_can_be_called_by_where_they_are() -> None:
     """The same comparison serves records and the project of now."""
     assert differing_files({"a": "1"}, {}, "the record", "the project") == ["a is in the record only"]

@@ -26,12 +26,12 @@ RECORD = KeyRecord(
 )
 
 
-def test_canonical_json_does_not_depend_on_the_order_of_names():
+def test_canonical_json_does_not_depend_on_the_order_of_names() -> None:
     """Equal values are equal text."""
     assert canonical({"b": 1, "a": [True, None, "ü"]}) == '{"a":[true,null,"ü"],"b":1}'
 
 
-def test_a_digest_is_the_sha256_of_the_canonical_text():
+def test_a_digest_is_the_sha256_of_the_canonical_text() -> None:
     """The value is known: of the two characters {}."""
     assert digest({}) == "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 
@@ -51,18 +51,18 @@ def test_a_digest_is_the_sha256_of_the_canonical_text():
         {"forced_by": "dag/run/2"},
     ],
 )
-def test_a_key_changes_with_everything_in_its_record(change: dict):
+def test_a_key_changes_with_everything_in_its_record(change: dict) -> None:
     """Nothing in it is for show."""
     assert replace(RECORD, **change).key != RECORD.key
 
 
-def test_what_nobody_forced_says_nothing_of_force():
+def test_what_nobody_forced_says_nothing_of_force() -> None:
     """An ordinary key is made from the ordinary things."""
     assert "forced_by" not in RECORD.as_json()
     assert RECORD.key == digest(RECORD.as_json())
 
 
-def test_a_record_takes_the_thread_count_from_the_settings(cycle: Cycle):
+def test_a_record_takes_the_thread_count_from_the_settings(cycle: Cycle) -> None:
     """Results may depend on it."""
     month = Interval(datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 2, 1, tzinfo=UTC))
     given = {"step": "train", "cycle": cycle, "interval": month, "inputs": {}, "parameters": {}}

@@ -41,7 +41,7 @@ def problems(operation: str, request: dict) -> str:
     return ParamValidator().validate(request, MODEL.operation_model(operation).input_shape).generate_report()
 
 
-def test_every_request_is_valid(job: JobSpec, cycle: Cycle):
+def test_every_request_is_valid(job: JobSpec, cycle: Cycle) -> None:
     """Botocore finds nothing wrong with any of them."""
     made = {
         "CreateProcessingJob": requests.processing(job, {"fetch": Source("s3://b/f/")}, {"a": "b"}),
@@ -63,7 +63,7 @@ def test_every_request_is_valid(job: JobSpec, cycle: Cycle):
     )
 
 
-def test_a_processing_job_is_told_its_step_and_interval(job: JobSpec):
+def test_a_processing_job_is_told_its_step_and_interval(job: JobSpec) -> None:
     """The arguments are pairs of --name and value after the step's name."""
     made = requests.processing(job, {}, {"known-until": "x"})["AppSpecification"]
     assert made["ContainerEntrypoint"] == ["process"]
@@ -77,7 +77,7 @@ def test_a_processing_job_is_told_its_step_and_interval(job: JobSpec):
     ]
 
 
-def test_inputs_appear_below_their_names_with_the_code_among_them(job: JobSpec):
+def test_inputs_appear_below_their_names_with_the_code_among_them(job: JobSpec) -> None:
     """A list of files is given as one input."""
     made = requests.processing(job, {"clean": Source("s3://b/m.json", "ManifestFile")}, {})
     inputs = {i["InputName"]: i["S3Input"] for i in made["ProcessingInputs"]}
@@ -89,21 +89,21 @@ def test_inputs_appear_below_their_names_with_the_code_among_them(job: JobSpec):
     assert inputs["code"]["S3Uri"] == job.code_uri
 
 
-def test_a_training_job_is_told_by_hyperparameters(job: JobSpec):
+def test_a_training_job_is_told_by_hyperparameters(job: JobSpec) -> None:
     """The cycle's own stand beside what every job is told."""
     made = requests.training(job, {"train": Source("s3://b/t/"), "validation": Source("s3://b/v/")})
     assert made["HyperParameters"] == {**job.common_parameters, "depth": "3"}
     assert [channel["ChannelName"] for channel in made["InputDataConfig"]] == ["train", "validation", "code"]
 
 
-def test_the_thread_count_travels_in_the_environment(job: JobSpec):
+def test_the_thread_count_travels_in_the_environment(job: JobSpec) -> None:
     """For numeric libraries and for ours, in processing and in training."""
     expected = {"OMP_NUM_THREADS": "3", "FLYWHEEL_THREADS": "3"}
     assert requests.processing(job, {}, {})["Environment"] == expected
     assert requests.training(job, {})["Environment"] == expected
 
 
-def test_metric_definitions_read_a_metric_line(job: JobSpec):
+def test_metric_definitions_read_a_metric_line(job: JobSpec) -> None:
     """One metric is not mistaken for another whose name ends alike."""
     definitions = requests.training(job, {})["AlgorithmSpecification"]["MetricDefinitions"]
     line = " ".join(f"{d['Name']}={number}" for number, d in enumerate(definitions))
@@ -111,7 +111,7 @@ def test_metric_definitions_read_a_metric_line(job: JobSpec):
     assert found == {d["Name"]: str(number) for number, d in enumerate(definitions) if number}
 
 
-def test_batch_transform_hides_the_event_id_from_the_model(job: JobSpec):
+def test_batch_transform_hides_the_event_id_from_the_model(job: JobSpec) -> None:
     """It goes around the model, and comes back before the answer."""
     made = requests.transform(job, "model", "s3://b/batch/")
     assert made["DataProcessing"] == {
@@ -121,14 +121,14 @@ def test_batch_transform_hides_the_event_id_from_the_model(job: JobSpec):
     }
 
 
-def test_everything_that_an_endpoint_answers_is_captured_as_text(cycle: Cycle):
+def test_everything_that_an_endpoint_answers_is_captured_as_text(cycle: Cycle) -> None:
     """Without the list of content types SageMaker writes base64."""
     capture = requests.endpoint_config("c", cycle, "m", SETTINGS)["DataCaptureConfig"]
     assert capture["InitialSamplingPercentage"] == 100
     assert "application/jsonlines" in capture["CaptureContentTypeHeader"]["JsonContentTypes"]
 
 
-def test_private_columns_are_not_captured(cycle: Cycle):
+def test_private_columns_are_not_captured(cycle: Cycle) -> None:
     """A request holds all columns, so of a cycle with private ones only answers are captured."""
     private = replace(cycle, monitoring=Monitoring(private=("tailnum",)))
     modes = {

@@ -77,7 +77,7 @@ def airflows(cycle: Cycle, count: int) -> list[Interval]:
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
-def test_ticks_are_croniters(expression: str):
+def test_ticks_are_croniters(expression: str) -> None:
     """A job means the moments that croniter gives."""
     reference = croniter(expression, AFTER)
     expected = [reference.get_next(datetime) for _ in range(6)]
@@ -85,7 +85,7 @@ def test_ticks_are_croniters(expression: str):
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
-def test_airflow_schedules_the_intervals_that_the_core_knows(cycle: Cycle, expression: str):
+def test_airflow_schedules_the_intervals_that_the_core_knows(cycle: Cycle, expression: str) -> None:
     """Training, scoring, monitoring and the scheduler agree about every interval."""
     given = described(cycle, expression)
     expected = airflows(given, 4)
@@ -97,7 +97,7 @@ def test_airflow_schedules_the_intervals_that_the_core_knows(cycle: Cycle, expre
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
-def test_a_run_by_hand_gets_the_newest_interval_that_the_core_knows(cycle: Cycle, expression: str):
+def test_a_run_by_hand_gets_the_newest_interval_that_the_core_knows(cycle: Cycle, expression: str) -> None:
     """Also where Airflow infers it."""
     given = described(cycle, expression)
     moment = airflows(given, 3)[-1].end + timedelta(seconds=30)
@@ -127,7 +127,7 @@ def test_a_run_by_hand_gets_the_newest_interval_that_the_core_knows(cycle: Cycle
         "tomorrow",
     ],
 )
-def test_a_schedule_that_airflow_and_jobs_do_not_share_is_refused(cycle: Cycle, expression: str):
+def test_a_schedule_that_airflow_and_jobs_do_not_share_is_refused(cycle: Cycle, expression: str) -> None:
     """When the cycle is described, and not when its first monitoring runs."""
     with pytest.raises(ValueError, match=r"Cycle flights: schedule="):
         replace(cycle, schedule=expression)
@@ -136,14 +136,14 @@ def test_a_schedule_that_airflow_and_jobs_do_not_share_is_refused(cycle: Cycle, 
 
 
 @pytest.mark.parametrize("field", ["schedule", "monitoring"])
-def test_a_start_between_two_ticks_is_refused_with_the_next_tick(cycle: Cycle, field: str):
+def test_a_start_between_two_ticks_is_refused_with_the_next_tick(cycle: Cycle, field: str) -> None:
     """The first interval would be none of the scheduler's."""
     wrong = {"schedule": "0 0 L * *", "monitoring": Monitoring(schedule="0 0 L * *")}
     with pytest.raises(ValueError, match="start=2013-01-31T00:00:00"):
         replace(cycle, **{field: wrong[field]})
 
 
-def test_a_tick_at_the_moment_itself_is_not_after_it():
+def test_a_tick_at_the_moment_itself_is_not_after_it() -> None:
     """The end of a window is not the end of the next."""
     assert next_tick("0 0 1 * *", datetime(2013, 2, 1, tzinfo=UTC)) == datetime(2013, 3, 1, tzinfo=UTC)
 
@@ -162,25 +162,25 @@ def day(year: int, month: int, number: int = 1) -> datetime:
         (day(2030, 1), day(2013, 12)),
     ],
 )
-def test_an_interval_is_complete_from_its_end_on(cycle: Cycle, moment: datetime, start: datetime):
+def test_an_interval_is_complete_from_its_end_on(cycle: Cycle, moment: datetime, start: datetime) -> None:
     """Exactly at its end it is."""
     assert newest_complete(cycle, moment).start == start
 
 
-def test_a_date_between_two_intervals_is_refused_with_the_next_start(cycle: Cycle):
+def test_a_date_between_two_intervals_is_refused_with_the_next_start(cycle: Cycle) -> None:
     """The user learns what to write instead."""
     with pytest.raises(IntervalError, match="next one starts at 2013-02-01"):
         starting_at(cycle, "2013-01-15")
 
 
 @pytest.mark.parametrize("text", ["soon", "2013-13-01", "01.02.2013"])
-def test_what_is_no_date_is_refused(cycle: Cycle, text: str):
+def test_what_is_no_date_is_refused(cycle: Cycle, text: str) -> None:
     """The error shows how to write one."""
     with pytest.raises(IntervalError, match="Write it like 2013-01-01"):
         starting_at(cycle, text)
 
 
-def test_intervals_of_hours_are_found_by_their_time(cycle: Cycle):
+def test_intervals_of_hours_are_found_by_their_time(cycle: Cycle) -> None:
     """A date with a time, with or without an offset, names one."""
     often = replace(cycle, schedule="0 */6 * * *")
     six = datetime(2013, 1, 1, 6, tzinfo=UTC)
@@ -188,7 +188,7 @@ def test_intervals_of_hours_are_found_by_their_time(cycle: Cycle):
     assert starting_at(often, "2013-01-01T07:00+01:00").start == six
 
 
-def test_history_reaches_from_the_cycles_start_to_the_interval(cycle: Cycle):
+def test_history_reaches_from_the_cycles_start_to_the_interval(cycle: Cycle) -> None:
     """The interval itself is the last."""
     found = list(history(cycle, Interval(day(2013, 3), day(2013, 4))))
     assert [i.start for i in found] == [day(2013, 1), day(2013, 2), day(2013, 3)]

@@ -84,7 +84,7 @@ def runs(service: Any) -> list[Run]:  # noqa: ANN401 - the service's test class
     return found
 
 
-def test_every_step_succeeds(runs: list[Run]):
+def test_every_step_succeeds(runs: list[Run]) -> None:
     """A cycle that is a package of its own, and nothing else, turns whole."""
     assert [run["state"] for run in runs] == ["success", "success"]
     assert [run["tasks"] for run in runs] == [
@@ -93,7 +93,7 @@ def test_every_step_succeeds(runs: list[Run]):
     ]
 
 
-def test_the_model_tells_most_digits(runs: list[Run]):
+def test_the_model_tells_most_digits(runs: list[Run]) -> None:
     """On held-out images it is right far more often than guessing one digit in ten would be."""
     verdict = runs[0]["results"]["decide"]["decision"]["verdict"]
     assert verdict["metric"] == "accuracy"
@@ -102,7 +102,7 @@ def test_the_model_tells_most_digits(runs: list[Run]):
     assert verdict["challenger"]["value"] > 0.8
 
 
-def test_the_endpoint_reads_the_golden_digits(runs: list[Run], service: Any):  # noqa: ANN401 - the service's test class
+def test_the_endpoint_reads_the_golden_digits(runs: list[Run], service: Any) -> None:  # noqa: ANN401 - the service's test class
     """Every golden row gets the label over the wire that the model gave offline."""
     bucket, _, prefix = runs[0]["results"]["evaluate"]["uri"].removeprefix("s3://").partition("/")
     lines = service.s3.get_object(Bucket=bucket, Key=f"{prefix}golden.jsonl")["Body"].read().splitlines()
@@ -117,7 +117,7 @@ def test_the_endpoint_reads_the_golden_digits(runs: list[Run], service: Any):  #
     assert said == [each["label"] for each in golden]
 
 
-def test_the_next_interval_is_scored_by_a_model_that_had_not_seen_it(runs: list[Run]):
+def test_the_next_interval_is_scored_by_a_model_that_had_not_seen_it(runs: list[Run]) -> None:
     """Every record was scored, every label was judged, and the champion of January does well in February."""
     results = runs[1]["results"]
     metrics = results["monitor"]["metrics"]
@@ -126,7 +126,7 @@ def test_the_next_interval_is_scored_by_a_model_that_had_not_seen_it(runs: list[
     assert metrics["accuracy"] > 0.8
 
 
-def test_the_window_was_decided_about(runs: list[Run]):
+def test_the_window_was_decided_about(runs: list[Run]) -> None:
     """One window of the same images is no reason to retrain, and the record says why."""
     decision = runs[1]["results"]["decide"]["decision"]
     assert decision["due"] is False
@@ -135,7 +135,7 @@ def test_the_window_was_decided_about(runs: list[Run]):
     assert decision["emission"] == {"is_emitted": False, "why": "Nothing is due."}
 
 
-def test_both_dags_fetch_and_clean_by_the_same_code(runs: list[Run], service: Any):  # noqa: ANN401 - the service's test class
+def test_both_dags_fetch_and_clean_by_the_same_code(runs: list[Run], service: Any) -> None:  # noqa: ANN401 - the service's test class
     """The jobs are the cycle's own: two of fetch and clean, for two intervals, each completed once."""
     jobs = service.sagemaker.list_processing_jobs(MaxResults=100)["ProcessingJobSummaries"]
     assert {job["ProcessingJobStatus"] for job in jobs} == {"Completed"}

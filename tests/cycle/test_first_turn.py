@@ -60,7 +60,7 @@ def status(stack: Stack) -> dict[str, Any]:
     return found
 
 
-def test_every_step_of_the_cycle_ran(results: list[RunResult]):
+def test_every_step_of_the_cycle_ran(results: list[RunResult]) -> None:
     """Two months are trained on, and the third is scored."""
     training = {
         "fetch",
@@ -81,7 +81,7 @@ def test_every_step_of_the_cycle_ran(results: list[RunResult]):
     assert [set(result.seconds) for result in results] == [training, training, scoring]
 
 
-def test_no_row_vanishes(results: list[RunResult]):
+def test_no_row_vanishes(results: list[RunResult]) -> None:
     """What went into cleaning came out, was quarantined, or was a duplicate."""
     for result in results:
         counts = result.steps["clean"]["counts"]
@@ -90,14 +90,14 @@ def test_no_row_vanishes(results: list[RunResult]):
         assert counts["rows_out"] > 0
 
 
-def test_the_model_beats_guessing(results: list[RunResult]):
+def test_the_model_beats_guessing(results: list[RunResult]) -> None:
     """On held-out flights the challenger's interval lies above the constant baseline's value."""
     for result in results[:2]:
         challenger, constant = result.verdict["challenger"], result.verdict["baselines"]["constant"]
         assert challenger["low"] > constant["value"]
 
 
-def test_production_is_what_was_decided(results: list[RunResult], stack: Stack):
+def test_production_is_what_was_decided(results: list[RunResult], stack: Stack) -> None:
     """The champion in the status is the version that the last promoting run registered."""
     promoted = [result for result in results[:2] if result.verdict["promote"]]
     assert promoted
@@ -106,7 +106,7 @@ def test_production_is_what_was_decided(results: list[RunResult], stack: Stack):
     assert champion in json.dumps(promoted[-1].steps)
 
 
-def test_the_endpoint_answers_as_the_model_did_offline(results: list[RunResult], settings: Settings):
+def test_the_endpoint_answers_as_the_model_did_offline(results: list[RunResult], settings: Settings) -> None:
     """A row of the evaluation gets the score the evaluation wrote down."""
     deployed = next(result for result in reversed(results[:2]) if result.verdict["promote"])
     uri = deployed.steps["evaluate"]["uri"]
@@ -124,7 +124,9 @@ def read_first_line(settings: Settings, uri: str) -> dict[str, Any]:
     return found
 
 
-def test_the_examples_that_are_printed_work(first_run: str, results: list[RunResult], settings: Settings):
+def test_the_examples_that_are_printed_work(
+    first_run: str, results: list[RunResult], settings: Settings
+) -> None:
     """Copied from the terminal, both give a prediction."""
     body = first_golden_row(client(settings, "s3"), results[1].steps["evaluate"]["uri"])
     in_shell, in_python = curl_example(settings, "flights", body), python_example(settings, "flights", body)
@@ -135,7 +137,9 @@ def test_the_examples_that_are_printed_work(first_run: str, results: list[RunRes
         assert "score" in json.loads(done.stdout)["predictions"][0]
 
 
-def test_march_was_scored_by_a_model_that_had_not_seen_it(results: list[RunResult], settings: Settings):
+def test_march_was_scored_by_a_model_that_had_not_seen_it(
+    results: list[RunResult], settings: Settings
+) -> None:
     """Every record the scoring prepared came back with a score."""
     prepared, scored = results[2].steps["prepare"], results[2].steps["batch_transform"]
     rows = prepared["counts"]["rows_out"]
@@ -172,7 +176,7 @@ def test_the_page_shows_the_turn(
     first_run: str,
     stack: Stack,
     visit: Any,  # noqa: ANN401 - of conftest.py, which tests cannot import
-):
+) -> None:
     """In a browser: the card, the cycle with its chart, runs and map, a window; the console is quiet."""
     assert first_run
     champion = status(stack)["cycles"]["flights"]["champion"]
@@ -188,7 +192,7 @@ def test_the_page_shows_the_turn(
     cycle.locator("dialog svg.bars").wait_for()
 
 
-def test_the_status_has_exactly_the_promised_keys(first_run: str, stack: Stack):
+def test_the_status_has_exactly_the_promised_keys(first_run: str, stack: Stack) -> None:
     """Programs may rely on them."""
     assert first_run
     found = status(stack)
@@ -207,7 +211,7 @@ def test_the_status_has_exactly_the_promised_keys(first_run: str, stack: Stack):
     ]
 
 
-def test_a_second_run_repeats_no_job(first_run: str, stack: Stack, settings: Settings):
+def test_a_second_run_repeats_no_job(first_run: str, stack: Stack, settings: Settings) -> None:
     """It says so, and SageMaker knows of no new job."""
     assert first_run
     before = jobs(settings)
@@ -219,7 +223,7 @@ def test_a_second_run_repeats_no_job(first_run: str, stack: Stack, settings: Set
 
 def test_down_leaves_nothing_and_a_new_start_finds_everything(
     first_run: str, stack: Stack, settings: Settings
-):
+) -> None:
     """The endpoint answers again after everything was stopped and started."""
     assert first_run
     before = status(stack)
@@ -230,7 +234,7 @@ def test_down_leaves_nothing_and_a_new_start_finds_everything(
     assert status(stack)["cycles"] == before["cycles"]
 
 
-def test_the_passwords_file_is_the_installations_own(settings: Settings, first_run: str):
+def test_the_passwords_file_is_the_installations_own(settings: Settings, first_run: str) -> None:
     """The terminal shows the password that the UI takes."""
     password = json.loads(Path(home_of(settings).passwords).read_text())[ADMIN]
     assert password in first_run

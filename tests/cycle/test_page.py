@@ -41,7 +41,7 @@ def replayed(stack: Stack) -> str:
     return told
 
 
-def test_the_navigation_leads_to_a_card_for_each_cycle(visit: Visit):
+def test_the_navigation_leads_to_a_card_for_each_cycle(visit: Visit) -> None:
     """One click in Airflow's own navigation; the card tells what the ledger says, each number leads on."""
     page = visit.open("/")
     page.get_by_role("link", name="Flywheel").or_(page.get_by_role("button", name="Flywheel")).first.click()
@@ -57,7 +57,7 @@ def test_the_navigation_leads_to_a_card_for_each_cycle(visit: Visit):
     visit.keep(page, "overview")
 
 
-def test_a_cycle_is_clicked_through(visit: Visit):
+def test_a_cycle_is_clicked_through(visit: Visit) -> None:
     """From the card to the cycle, a window, its report, a run's steps, and out to the run's own page."""
     page = visit.open("/plugin/flywheel")
     visit.inside(page).get_by_role("link", name="digits", exact=True).click()
@@ -81,7 +81,7 @@ def test_a_cycle_is_clicked_through(visit: Visit):
     page.wait_for_url(re.compile(r"/dags/digits_\w+/runs/"))
 
 
-def test_an_address_opens_a_window_and_points_at_a_version(visit: Visit):
+def test_an_address_opens_a_window_and_points_at_a_version(visit: Visit) -> None:
     """What links of Airflow's pages lead to: also where Airflow keeps the end of the address for itself."""
     window = visit.open(f"/plugin/flywheel{CYCLE}#window=2013-02-01_2013-03-01")
     heading = visit.inside(window).locator("dialog h2")
@@ -93,7 +93,7 @@ def test_an_address_opens_a_window_and_points_at_a_version(visit: Visit):
     version.locator("tr.aimed[data-entry=promotion]", has_text="digits/1").wait_for()
 
 
-def test_the_endpoints_minutes_add_up(visit: Visit):
+def test_the_endpoints_minutes_add_up(visit: Visit) -> None:
     """The bars' table has an hour of minutes, and as many requests as the variants had."""
     page = visit.open(CYCLE)
     page.locator(READY).wait_for()
@@ -105,7 +105,7 @@ def test_the_endpoints_minutes_add_up(visit: Visit):
     assert page.locator("#traffic svg.bars").count() == 2
 
 
-def test_times_are_in_the_users_zone(visit: Visit):
+def test_times_are_in_the_users_zone(visit: Visit) -> None:
     """The browser's, or the one chosen in Airflow; both name the same moment."""
     tokyo = visit.open(CYCLE, timezone_id="America/New_York", kept={"timezone": json.dumps("Asia/Tokyo")})
     new_york = visit.open(CYCLE, timezone_id="America/New_York")
@@ -119,7 +119,7 @@ def test_times_are_in_the_users_zone(visit: Visit):
         assert row.locator("[data-label='Data to']").inner_text() == entry["data_end"][:10]
 
 
-def test_whoever_may_only_look_can_only_look(visit: Visit, api: AirflowApi):
+def test_whoever_may_only_look_can_only_look(visit: Visit, api: AirflowApi) -> None:
     """Buttons are off and say why; and Airflow refuses the request that they would send."""
     page = visit.open(CYCLE, role="viewer")
     page.locator(READY).wait_for()
@@ -137,7 +137,7 @@ def test_whoever_may_only_look_can_only_look(visit: Visit, api: AirflowApi):
     visit.keep(page, "viewer")
 
 
-def test_a_right_that_was_lost_meanwhile_is_told(visit: Visit):
+def test_a_right_that_was_lost_meanwhile_is_told(visit: Visit) -> None:
     """The page was drawn for somebody who may act; the refusal comes when they do, and the form shows it."""
     page = visit.open(CYCLE)
     page.locator("[data-action=score]:enabled").click()
@@ -147,7 +147,7 @@ def test_a_right_that_was_lost_meanwhile_is_told(visit: Visit):
     visit.forgive("403")
 
 
-def test_the_tabs_of_airflows_own_pages(visit: Visit, api: AirflowApi):
+def test_the_tabs_of_airflows_own_pages(visit: Visit, api: AirflowApi) -> None:
     """A DAG's, a run's and a task's page show what Flywheel knows of them."""
     run = next(r for r in api.runs("digits_train_and_deploy") if r["state"] == "success")["dag_run_id"]
     base = "/dags/digits_train_and_deploy"
@@ -159,7 +159,7 @@ def test_the_tabs_of_airflows_own_pages(visit: Visit, api: AirflowApi):
     assert "evaluation" in task.frame_locator("iframe").get_by_role("heading").first.inner_text()
 
 
-def test_a_tasks_tab_shows_the_profile_of_its_output(visit: Visit, api: AirflowApi):
+def test_a_tasks_tab_shows_the_profile_of_its_output(visit: Visit, api: AirflowApi) -> None:
     """Every column with its distribution, in a frame that runs no script and loads nothing."""
     run = next(r for r in api.runs("digits_train_and_deploy") if r["state"] == "success")["dag_run_id"]
     page = visit.open(f"/dags/digits_train_and_deploy/runs/{run}/tasks/clean/plugin/flywheel-task")
@@ -176,14 +176,14 @@ def test_a_tasks_tab_shows_the_profile_of_its_output(visit: Visit, api: AirflowA
     assert "sandbox allow-same-origin" in policy
 
 
-def test_without_a_session_there_is_nothing(visit: Visit):
+def test_without_a_session_there_is_nothing(visit: Visit) -> None:
     """The addresses that the page asks, asked by nobody, are refused."""
     page = visit.open("/flywheel/static/icon.svg")
     page.context.clear_cookies()
     assert page.request.get(page.url.replace("static/icon.svg", "api/cycles")).status == 401
 
 
-def test_loading_a_lost_line_and_a_session_that_is_over(visit: Visit):
+def test_loading_a_lost_line_and_a_session_that_is_over(visit: Visit) -> None:
     """Each says what it is; what was shown stays, and is called old."""
     page = visit.open("")
     held: list[Any] = []
@@ -211,7 +211,7 @@ def test_loading_a_lost_line_and_a_session_that_is_over(visit: Visit):
     visit.forgive("404")
 
 
-def test_a_service_that_is_down_leaves_what_was_read(visit: Visit, settings: Settings, stack: Stack):
+def test_a_service_that_is_down_leaves_what_was_read(visit: Visit, settings: Settings, stack: Stack) -> None:
     """The page says once that it is old, of when it is and what to do; and it recovers by itself."""
     page = visit.open(CYCLE)
     page.locator(READY).wait_for()

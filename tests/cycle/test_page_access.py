@@ -41,7 +41,7 @@ def turned(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize(("width", "theme"), [(400, "dark"), (400, "light"), (1000, "light"), (1600, "dark")])
-def test_it_fits_and_can_be_read(visit: Visit, width: int, theme: str):
+def test_it_fits_and_can_be_read(visit: Visit, width: int, theme: str) -> None:
     """Nothing is wider than the window, the page is dark where Airflow is, all of it has enough contrast."""
     page = visit.open(f"/plugin/flywheel{CYCLE}", width=width, kept={"theme": theme})
     cycle = visit.inside(page)
@@ -63,7 +63,7 @@ def test_it_fits_and_can_be_read(visit: Visit, width: int, theme: str):
 
 
 @pytest.mark.parametrize("path", ["/flywheel/", CYCLE])
-def test_everything_has_a_name_and_a_place(visit: Visit, path: str):
+def test_everything_has_a_name_and_a_place(visit: Visit, path: str) -> None:
     """The accessibility tree: one first heading, no level left out, nothing to act on without a name."""
     page = visit.open(path)
     page.locator(READY).wait_for()
@@ -76,7 +76,7 @@ def test_everything_has_a_name_and_a_place(visit: Visit, path: str):
     assert "- main" in tree
 
 
-def test_each_chart_has_its_numbers(visit: Visit):
+def test_each_chart_has_its_numbers(visit: Visit) -> None:
     """What is drawn is said in words, and stands in a table beside it."""
     page = visit.open(CYCLE)
     page.locator(READY).wait_for()
@@ -87,7 +87,7 @@ def test_each_chart_has_its_numbers(visit: Visit):
         assert panel.locator("details[open] tbody tr").count() > 0
 
 
-def test_a_line_is_hidden_and_shown_again(visit: Visit):
+def test_a_line_is_hidden_and_shown_again(visit: Visit) -> None:
     """The key's buttons say what they do, and the picture follows."""
     page = visit.open(CYCLE)
     page.locator(READY).wait_for()
@@ -102,7 +102,7 @@ def test_a_line_is_hidden_and_shown_again(visit: Visit):
     assert page.evaluate(picture) == before
 
 
-def test_the_keyboard_goes_everywhere_and_out_again(visit: Visit):
+def test_the_keyboard_goes_everywhere_and_out_again(visit: Visit) -> None:
     """Tab comes by everything once, always seen, and leaves the page at its end: it is trapped nowhere."""
     page = visit.open(CYCLE)
     page.locator(READY).wait_for()
@@ -119,7 +119,7 @@ def test_the_keyboard_goes_everywhere_and_out_again(visit: Visit):
         assert name in names
 
 
-def test_the_map_is_walked_by_arrow_keys(visit: Visit):
+def test_the_map_is_walked_by_arrow_keys(visit: Visit) -> None:
     """One stop of the Tab key; arrows go from cell to cell, Enter opens the window at that feature."""
     page = visit.open(CYCLE)
     page.locator(".heat [tabindex='0']").focus()
@@ -134,7 +134,7 @@ def test_the_map_is_walked_by_arrow_keys(visit: Visit):
 
 
 @pytest.mark.parametrize("action", ["train", "score", "roll_back"])
-def test_a_form_takes_the_focus_and_gives_it_back(visit: Visit, action: str):
+def test_a_form_takes_the_focus_and_gives_it_back(visit: Visit, action: str) -> None:
     """By keyboard alone: the form opens with its name, holds the focus, and Escape returns to its button."""
     page = visit.open(CYCLE)
     page.locator(f"[data-action={action}]").focus()
@@ -151,7 +151,7 @@ def test_a_form_takes_the_focus_and_gives_it_back(visit: Visit, action: str):
     assert page.evaluate("document.activeElement.dataset.action") == action
 
 
-def test_a_report_opens_in_a_frame_that_escape_closes(visit: Visit):
+def test_a_report_opens_in_a_frame_that_escape_closes(visit: Visit) -> None:
     """The evaluation of the champion, over the page; the focus comes back to its link."""
     page = visit.open(CYCLE)
     page.get_by_role("link", name="Evaluation, evaluation of the champion").focus()

@@ -80,7 +80,7 @@ def answer(cycle: Page, option: str, reason: str) -> None:
     cycle.locator(f"[data-answer={option}]").wait_for(state="detached")
 
 
-def test_an_empty_project_says_what_comes_first(visit: Visit):
+def test_an_empty_project_says_what_comes_first(visit: Visit) -> None:
     """No error and no empty frame: each part says what will be there, and what brings it."""
     page = visit.open("/plugin/flywheel")
     cards = visit.inside(page)
@@ -96,7 +96,7 @@ def test_an_empty_project_says_what_comes_first(visit: Visit):
     assert "nothing to go back from" in cycle.locator("[data-action=roll_back]").get_attribute("title")
 
 
-def test_a_training_is_started_and_rejected(visit: Visit, api: AirflowApi):
+def test_a_training_is_started_and_rejected(visit: Visit, api: AirflowApi) -> None:
     """The run arrives, waits for a person with its evidence, is rejected: nothing goes into production."""
     page = visit.open(CYCLE)
     cycle = visit.inside(page)
@@ -119,7 +119,7 @@ def test_a_training_is_started_and_rejected(visit: Visit, api: AirflowApi):
     assert "Nothing is in production" in cycle.locator("header.top").inner_text()
 
 
-def test_a_training_is_started_and_approved(visit: Visit, api: AirflowApi):
+def test_a_training_is_started_and_approved(visit: Visit, api: AirflowApi) -> None:
     """The version is promoted, served, and the page shows it as the champion, by itself."""
     cycle = visit.inside(visit.open(CYCLE))
     run = train(cycle, approval=True)
@@ -131,7 +131,7 @@ def test_a_training_is_started_and_approved(visit: Visit, api: AirflowApi):
     cycle.locator("#endpoint", has_text="InService").wait_for()
 
 
-def test_a_window_is_scored(visit: Visit, api: AirflowApi):
+def test_a_window_is_scored(visit: Visit, api: AirflowApi) -> None:
     """The window arrives on the page with its report, and its run's steps can be looked at."""
     cycle = visit.inside(visit.open(CYCLE))
     run = press(
@@ -149,7 +149,7 @@ def test_a_window_is_scored(visit: Visit, api: AirflowApi):
     )
 
 
-def test_production_goes_back(visit: Visit, api: AirflowApi):
+def test_production_goes_back(visit: Visit, api: AirflowApi) -> None:
     """After one more promotion the last good version is in production again; the ledger says why."""
     cycle = visit.inside(visit.open(CYCLE))
     first = cycle.locator("header.top .champion").inner_text()
@@ -169,7 +169,7 @@ def test_production_goes_back(visit: Visit, api: AirflowApi):
     assert "a test of going back" in cycle.locator("#ledger tr[data-entry=rollback] .reasons").text_content()
 
 
-def test_a_rollback_that_has_nowhere_to_go_fails_and_is_shown(visit: Visit, api: AirflowApi):
+def test_a_rollback_that_has_nowhere_to_go_fails_and_is_shown(visit: Visit, api: AirflowApi) -> None:
     """Airflow's verdict is the page's: the run is red, and nothing has changed in production."""
     cycle = visit.inside(visit.open(CYCLE))
     champion = cycle.locator("header.top .champion").inner_text()

@@ -53,21 +53,21 @@ def jobs(settings: Settings) -> set[str]:
     return {*(j["ProcessingJobName"] for j in processing), *(j["TrainingJobName"] for j in training)}
 
 
-def test_every_month_with_a_champion_is_judged(document: Document):
+def test_every_month_with_a_champion_is_judged(document: Document) -> None:
     """January has none; February is scored by January's model, March by the champion of then."""
     assert [month["interval"][0][:7] for month in document["months"]] == ["2013-02", "2013-03"]
     assert all(month["rows"] > 20_000 for month in document["months"])
     assert len(document["decisions"]) == 3
 
 
-def test_the_frozen_model_is_the_first_champion(document: Document):
+def test_the_frozen_model_is_the_first_champion(document: Document) -> None:
     """In February the two are the same model, and so are their figures."""
     february = document["months"][0]
     assert february["champion"] == document["frozen"]
     assert february["models"]["champion"] == february["models"]["frozen"]
 
 
-def test_the_figures_are_those_the_monitor_found(document: Document, settings: Settings):
+def test_the_figures_are_those_the_monitor_found(document: Document, settings: Settings) -> None:
     """Batch transform and monitor, and the replay's own comparison, agree on the champion."""
     watched = objects(settings, "model_quality.json")
     areas = [each["binary_classification_metrics"]["auc"]["value"] for each in watched]
@@ -75,14 +75,14 @@ def test_the_figures_are_those_the_monitor_found(document: Document, settings: S
     assert compared == pytest.approx(areas, abs=1e-4)
 
 
-def test_the_champion_beats_guessing(document: Document):
+def test_the_champion_beats_guessing(document: Document) -> None:
     """A constant score ranks nothing; a trained model does, in every month."""
     for month in document["months"]:
         assert month["models"]["constant"]["value"] == pytest.approx(0.5)
         assert month["models"]["champion"]["low"] > 0.5
 
 
-def test_decisions_are_printed_with_their_reasons(document: Document, replayed: str):
+def test_decisions_are_printed_with_their_reasons(document: Document, replayed: str) -> None:
     """Each version was promoted or refused, and the terminal says why."""
     for decision in document["decisions"]:
         assert decision["reasons"]
@@ -90,7 +90,7 @@ def test_decisions_are_printed_with_their_reasons(document: Document, replayed: 
     assert document["decisions"][0]["promoted"] is True
 
 
-def test_the_report_needs_nothing_else(replayed: str, settings: Settings):
+def test_the_report_needs_nothing_else(replayed: str, settings: Settings) -> None:
     """It is one file with its plots inside, and loads nothing from elsewhere."""
     report = settings.home / "reports/replay-flights.html"
     assert str(report) in replayed
@@ -99,7 +99,7 @@ def test_the_report_needs_nothing_else(replayed: str, settings: Settings):
     assert re.findall(r'(?:src|href)="(?!#)[^"]*"', text.replace("xlink:href", "href")) == []
 
 
-def test_a_second_replay_repeats_no_job(replayed: str, stack: Stack, settings: Settings):
+def test_a_second_replay_repeats_no_job(replayed: str, stack: Stack, settings: Settings) -> None:
     """It says what was done before, and prints the same figures."""
     before = jobs(settings)
     done = stack("replay", "--intervals", "3")

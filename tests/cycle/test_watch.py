@@ -60,7 +60,7 @@ def emit(api: AirflowApi, extra: dict[str, Any]) -> None:
     api._ask("POST", "/assets/events", {"asset_id": found, "extra": extra})
 
 
-def test_a_quiet_window_is_recorded_and_asks_for_nothing(first: str, settings: Settings):
+def test_a_quiet_window_is_recorded_and_asks_for_nothing(first: str, settings: Settings) -> None:
     """The decision is printed, kept for programs, and in S3."""
     assert "quiet  not due" in first
     kept = json.loads((settings.home / "watch.json").read_text())
@@ -71,7 +71,7 @@ def test_a_quiet_window_is_recorded_and_asks_for_nothing(first: str, settings: S
     assert decision[1] == kept["windows"][0]["decision"]
 
 
-def test_a_second_watch_repeats_nothing(first: str, stack: Stack, api: AirflowApi):
+def test_a_second_watch_repeats_nothing(first: str, stack: Stack, api: AirflowApi) -> None:
     """It prints the same."""
     before = [run["dag_run_id"] for dag_id in (TRAINING, WATCHING) for run in api.runs(dag_id)]
     again = stack("watch", "--cycle", "digits", "--windows", "1")
@@ -84,7 +84,7 @@ def test_a_second_watch_repeats_nothing(first: str, stack: Stack, api: AirflowAp
 
 def test_a_request_starts_a_training_for_its_interval_that_tells_the_reasons(
     api: AirflowApi, settings: Settings
-):
+) -> None:
     """Airflow makes the run of the event, and one that answers nothing new is skipped."""
     wanted = RetrainingRequest(
         at=now(),
@@ -107,7 +107,7 @@ def test_a_request_starts_a_training_for_its_interval_that_tells_the_reasons(
     assert (again["state"], states) == ("success", {"skipped"})
 
 
-def test_a_backfilled_window_asks_for_nothing(api: AirflowApi):
+def test_a_backfilled_window_asks_for_nothing(api: AirflowApi) -> None:
     """It is decided about, and its request is skipped."""
     api.backfill(WATCHING, month(3).start, month(3).start)
     deadline = time.monotonic() + 900

@@ -45,7 +45,7 @@ def write(folder: Path, rows: pd.DataFrame) -> None:
     rows.to_parquet(folder / "part.parquet", index=False)
 
 
-def test_every_image_is_written_once():
+def test_every_image_is_written_once() -> None:
     """The months of the year hold every image once, about as many each."""
     months = [*pd.date_range(CYCLE.start, CYCLE.end, freq="MS")]
     parts = [images(a.to_pydatetime(), b.to_pydatetime()) for a, b in itertools.pairwise(months)]
@@ -53,7 +53,7 @@ def test_every_image_is_written_once():
     assert min(map(len, parts)) > 130
 
 
-def test_digits_are_learnt_and_told(tmp_path: Path):
+def test_digits_are_learnt_and_told(tmp_path: Path) -> None:
     """The model tells most of the images after those it learnt from, alike through ONNX and scikit-learn."""
     rows = two_months()
     write(tmp_path / "input/data/train", rows[:200])
@@ -68,7 +68,7 @@ def test_digits_are_learnt_and_told(tmp_path: Path):
     assert (expected.argmax(axis=1) == holdout.labels).mean() > 0.8
 
 
-def test_an_evaluation_of_ten_classes_is_whole(tmp_path: Path):
+def test_an_evaluation_of_ten_classes_is_whole(tmp_path: Path) -> None:
     """The verdict is about accuracy, and the registry's part is that of several classes."""
     rows = two_months()
     write(tmp_path / "input/data/train", rows[:200])

@@ -49,13 +49,13 @@ print("\\n" + json.dumps({{"errors": bag.import_errors, "new": sorted(set(sys.mo
 """
 
 
-def test_every_cycle_has_its_dags(bag: DagBag):
+def test_every_cycle_has_its_dags(bag: DagBag) -> None:
     """No file failed, and nothing else is there."""
     assert bag.import_errors == {}
     assert sorted(bag.dags) == sorted(EVERY_DAG)
 
 
-def test_parsing_imports_nothing_heavy():
+def test_parsing_imports_nothing_heavy() -> None:
     """Every task parses its DAG file again, and would pay for each import."""
     done = subprocess.run([sys.executable, "-c", PARSE], capture_output=True, text=True, check=True)
     found = json.loads(done.stdout.strip().splitlines()[-1])
@@ -67,7 +67,7 @@ def test_parsing_imports_nothing_heavy():
 
 
 @pytest.mark.parametrize("dag_id", EVERY_DAG)
-def test_the_graph_reads_as_the_cycle(bag: DagBag, dag_id: str):
+def test_the_graph_reads_as_the_cycle(bag: DagBag, dag_id: str) -> None:
     """The steps follow each other in the order of the cycle, with the branches that there are."""
     dag, kind = bag.dags[dag_id], dag_id.partition("_")[2]
     chain = STEPS[dag_id]
@@ -78,7 +78,7 @@ def test_the_graph_reads_as_the_cycle(bag: DagBag, dag_id: str):
 
 
 @pytest.mark.parametrize("cycle", CYCLES)
-def test_a_window_is_decided_about_whether_labels_came_late_or_not(bag: DagBag, cycle: str):
+def test_a_window_is_decided_about_whether_labels_came_late_or_not(bag: DagBag, cycle: str) -> None:
     """But not where nothing was scored: then everything is skipped."""
     rules = {task.task_id: task.trigger_rule.value for task in bag.dags[f"{cycle}_score_and_monitor"].tasks}
     assert rules.pop("decide") == "none_failed_min_one_success"
@@ -86,14 +86,14 @@ def test_a_window_is_decided_about_whether_labels_came_late_or_not(bag: DagBag, 
 
 
 @pytest.mark.parametrize("dag_id", EVERY_DAG)
-def test_each_task_is_the_operator_of_its_step(bag: DagBag, dag_id: str):
+def test_each_task_is_the_operator_of_its_step(bag: DagBag, dag_id: str) -> None:
     """A task bears the name under which its step's outputs and results are found."""
     tasks = bag.dags[dag_id].tasks
     assert {task.task_id: task.step for task in tasks} == {task.task_id: task.task_id for task in tasks}
 
 
 @pytest.mark.parametrize("dag_id", SCHEDULED)
-def test_the_schedule_is_the_cycles(bag: DagBag, dag_id: str):
+def test_the_schedule_is_the_cycles(bag: DagBag, dag_id: str) -> None:
     """Intervals from the cycle's start to its end; what was missed is backfilled on purpose only."""
     dag, cycle = bag.dags[dag_id], find_cycles()[dag_id.partition("_")[0]]
     is_training = dag_id.endswith("train_and_deploy")
@@ -110,7 +110,7 @@ def test_the_schedule_is_the_cycles(bag: DagBag, dag_id: str):
 # Airflow's reader of .airflowignore uses a name that pathspec is giving up.
 @pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
 @pytest.mark.parametrize("cycle", CYCLES)
-def test_training_is_asked_for_by_an_asset_besides(bag: DagBag, cycle: str):
+def test_training_is_asked_for_by_an_asset_besides(bag: DagBag, cycle: str) -> None:
     """The scheduler reads both from what was written of the DAG, and can still backfill it."""
     written = DagSerialization.serialize_dag(bag.dags[f"{cycle}_train_and_deploy"])
     timetable = DagSerialization.deserialize_dag(json.loads(json.dumps(written))).timetable
@@ -121,7 +121,7 @@ def test_training_is_asked_for_by_an_asset_besides(bag: DagBag, cycle: str):
 
 
 @pytest.mark.parametrize("cycle", CYCLES)
-def test_nothing_rolls_back_by_itself(bag: DagBag, cycle: str):
+def test_nothing_rolls_back_by_itself(bag: DagBag, cycle: str) -> None:
     """Only a person starts it, and must say why."""
     dag = bag.dags[f"{cycle}_roll_back"]
     assert dag.timetable.can_be_scheduled is False
@@ -130,7 +130,7 @@ def test_nothing_rolls_back_by_itself(bag: DagBag, cycle: str):
     assert dag.params.get_param("reason").resolve("It is wrong about Sundays.")
 
 
-def test_an_instance_is_stopped_however_its_run_ends(bag: DagBag):
+def test_an_instance_is_stopped_however_its_run_ends(bag: DagBag) -> None:
     """Nothing starts it by itself; a task that fails or is ended leaves it to `stop`, too."""
     dag = bag.dags["explore"]
     assert dag.timetable.can_be_scheduled is False
@@ -141,13 +141,13 @@ def test_an_instance_is_stopped_however_its_run_ends(bag: DagBag):
 
 
 @pytest.mark.parametrize("cycle", CYCLES)
-def test_nobody_is_asked_unless_the_run_is_told_to(bag: DagBag, cycle: str):
+def test_nobody_is_asked_unless_the_run_is_told_to(bag: DagBag, cycle: str) -> None:
     """Backfills and schedules go on by themselves."""
     assert bag.dags[f"{cycle}_train_and_deploy"].params["approval"] is False
 
 
 @pytest.mark.parametrize("dag_id", EVERY_DAG)
-def test_every_task_retries_broken_connections_but_no_verdicts(bag: DagBag, dag_id: str):
+def test_every_task_retries_broken_connections_but_no_verdicts(bag: DagBag, dag_id: str) -> None:
     """The policy fails at once what would be the same tomorrow."""
     for task in bag.dags[dag_id].tasks:
         assert task.retries == 2
@@ -155,7 +155,7 @@ def test_every_task_retries_broken_connections_but_no_verdicts(bag: DagBag, dag_
 
 
 @pytest.mark.parametrize("dag_id", EVERY_DAG)
-def test_the_form_explains_its_fields(bag: DagBag, dag_id: str):
+def test_the_form_explains_its_fields(bag: DagBag, dag_id: str) -> None:
     """Each param has a title and a description."""
     params = bag.dags[dag_id].params
     schemas = {name: params.get_param(name) for name in params}
@@ -163,7 +163,7 @@ def test_the_form_explains_its_fields(bag: DagBag, dag_id: str):
 
 
 @pytest.mark.parametrize("dag_id", SCHEDULED)
-def test_the_form_passes_as_it_is(bag: DagBag, dag_id: str):
+def test_the_form_passes_as_it_is(bag: DagBag, dag_id: str) -> None:
     """A schedule fills in nothing."""
     bag.dags[dag_id].params.validate()
 
@@ -178,20 +178,20 @@ def test_the_form_passes_as_it_is(bag: DagBag, dag_id: str):
         ("deploy", None),
     ],
 )
-def test_the_form_refuses_malformed_params(bag: DagBag, name: str, value: object):
+def test_the_form_refuses_malformed_params(bag: DagBag, name: str, value: object) -> None:
     """Before a run begins."""
     with pytest.raises(ParamValidationError):
         bag.dags["flights_train_and_deploy"].params.get_param(name).resolve(value)
 
 
 @pytest.mark.parametrize("value", ["2013-01-01", None])
-def test_the_form_takes_a_date_or_nothing(bag: DagBag, value: object):
+def test_the_form_takes_a_date_or_nothing(bag: DagBag, value: object) -> None:
     """Nothing means the run's own interval."""
     assert bag.dags["flights_train_and_deploy"].params.get_param("interval_start").resolve(value) == value
 
 
 @pytest.mark.parametrize("dag_id", EVERY_DAG)
-def test_every_dag_has_a_page(bag: DagBag, dag_id: str):
+def test_every_dag_has_a_page(bag: DagBag, dag_id: str) -> None:
     """It tells what the DAG does, its params, and how to run it again."""
     text = bag.dags[dag_id].doc_md
     assert text.startswith(bag.dags[dag_id].description)
@@ -203,7 +203,7 @@ def test_every_dag_has_a_page(bag: DagBag, dag_id: str):
 # Airflow's reader of .airflowignore uses a name that pathspec is giving up.
 @pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
 @pytest.mark.parametrize("dag_id", EVERY_DAG)
-def test_a_dag_survives_serialization(bag: DagBag, dag_id: str):
+def test_a_dag_survives_serialization(bag: DagBag, dag_id: str) -> None:
     """Only what Airflow can write and read again reaches the scheduler and the page."""
     written = DagSerialization.serialize_dag(bag.dags[dag_id])
     read = DagSerialization.deserialize_dag(json.loads(json.dumps(written)))

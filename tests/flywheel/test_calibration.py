@@ -87,7 +87,7 @@ def requests(rng: np.random.Generator, rows: int, **given: Any) -> list[bool]:  
     return due
 
 
-def test_hardly_any_window_without_drift_asks_for_retraining():
+def test_hardly_any_window_without_drift_asks_for_retraining() -> None:
     """Of a thousand, with twenty features and from 500 to 20,000 rows, fewer than one in a hundred."""
     rng = np.random.default_rng(0)
     sizes = [500, 1_000, 3_000, 20_000] * 25
@@ -97,14 +97,14 @@ def test_hardly_any_window_without_drift_asks_for_retraining():
 
 
 @pytest.mark.parametrize("rows", [1_000, 3_000, 20_000])
-def test_an_important_feature_that_moves_asks_within_the_rules_windows(rows: int):
+def test_an_important_feature_that_moves_asks_within_the_rules_windows(rows: int) -> None:
     """By 0.3 standard deviations, with 1,000 rows or more, in nineteen of twenty cases."""
     rng = np.random.default_rng(rows)
     asked = [any(requests(rng, rows, shift=0.3)[: RULES.windows]) for _ in range(40)]
     assert sum(asked) >= 38
 
 
-def test_a_missing_column_never_asks():
+def test_a_missing_column_never_asks() -> None:
     """Even while another feature has moved far."""
     rng = np.random.default_rng(1)
     assert not any(requests(rng, 5_000, shift=1.0, lacks="x1"))

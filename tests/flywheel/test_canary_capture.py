@@ -20,7 +20,7 @@ MONTH = Interval(datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 2, 1, tzinfo=U
 
 def test_a_column_that_became_private_is_not_captured_while_a_canary_is_tried(
     service: Any, installed: Settings, cycle: Cycle
-):
+) -> None:
     """The champion's configuration is older than the rule, and answers the same clients."""
     name = f"private-{installed.bucket}"
     private = replace(cycle, monitoring=Monitoring(private=("tailnum",)))

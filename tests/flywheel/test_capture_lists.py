@@ -65,7 +65,7 @@ def captured(*names: str) -> list[str]:
 
 def test_captures_are_listed_from_a_windows_start_on(
     hook: SageMaker, installed: Settings, cycle: Cycle, put: Put
-):
+) -> None:
     """Of every variant, by the hour; a request may come a day before its event, and at any time after it."""
     early, lead = "champion/2013/02/27/23/a", "champion/2013/02/28/00/a"
     inside, late = "canary-1/2013/03/09/08/a", "champion/2026/11/21/08/a"
@@ -76,7 +76,7 @@ def test_captures_are_listed_from_a_windows_start_on(
     assert found == [f"flights/{name}.jsonl" for name in (inside, lead, late)]
 
 
-def test_a_lag_bounds_the_captures(hook: SageMaker, installed: Settings, cycle: Cycle, put: Put):
+def test_a_lag_bounds_the_captures(hook: SageMaker, installed: Settings, cycle: Cycle, put: Put) -> None:
     """Where no traffic is sent again, nothing long after the window is read."""
     put(*captured("champion/2013/04/01/11/a", "champion/2013/04/01/12/a", "champion/2013/05/01/00/a"))
     bounded = with_rule(cycle, request_lag=timedelta(hours=12), retention=None)
@@ -84,7 +84,9 @@ def test_a_lag_bounds_the_captures(hook: SageMaker, installed: Settings, cycle: 
     assert found == ["flights/champion/2013/04/01/11/a.jsonl"]
 
 
-def test_what_is_about_to_expire_is_not_read(hook: SageMaker, installed: Settings, cycle: Cycle, put: Put):
+def test_what_is_about_to_expire_is_not_read(
+    hook: SageMaker, installed: Settings, cycle: Cycle, put: Put
+) -> None:
     """A job that has begun must not lose a file under its hands."""
     short = with_rule(cycle, retention=timedelta(days=2))
     hours = [datetime.now(UTC) - timedelta(hours=age) for age in (60, 48, 40, 1)]
@@ -93,7 +95,9 @@ def test_what_is_about_to_expire_is_not_read(hook: SageMaker, installed: Setting
     assert found == [f"flights/champion/{hour:%Y/%m/%d/%H}/a.jsonl" for hour in hours[2:]]
 
 
-def test_truth_is_listed_up_to_the_horizon(hook: SageMaker, installed: Settings, cycle: Cycle, put: Put):
+def test_truth_is_listed_up_to_the_horizon(
+    hook: SageMaker, installed: Settings, cycle: Cycle, put: Put
+) -> None:
     """From the window's start to the end of the last window that may look at its labels."""
     names = ["2013/02/28/23/a", "2013/03/01/00/a", "2013/05/31/23/a", "2013/06/01/00/a"]
     put(*(f"truth/{name}.jsonl" for name in names))
@@ -105,7 +109,7 @@ def test_truth_is_listed_up_to_the_horizon(hook: SageMaker, installed: Settings,
 
 def test_a_listing_is_told_by_names_and_contents(
     hook: SageMaker, installed: Settings, cycle: Cycle, put: Put
-):
+) -> None:
     """The same files have the same identity; another content of the same size has not."""
     kept = with_rule(cycle, retention=None)
     put(*captured("champion/2013/03/09/08/a"))
@@ -138,13 +142,13 @@ def watched(hook: SageMaker, installed: Settings, cycle: Cycle, put: Put) -> Lat
     return LateLabels(hook, installed, cycle)
 
 
-def test_nothing_is_late_where_no_truth_came(watched: LateLabels):
+def test_nothing_is_late_where_no_truth_came(watched: LateLabels) -> None:
     """The list of ground truth is what the window's collect had read."""
     assert watched.windows(APRIL, "arn") == []
     assert watched.truth(APRIL, []) == []
 
 
-def test_truth_that_came_later_makes_a_window_late(watched: LateLabels, put: Put):
+def test_truth_that_came_later_makes_a_window_late(watched: LateLabels, put: Put) -> None:
     """With the collect that its monitor has read, and what its quality was compared with."""
     put("truth/2013/04/20/08/b.jsonl", "truth/2013/05/02/08/c.jsonl")
     (late,) = watched.windows(APRIL, "arn")
@@ -158,13 +162,13 @@ def test_truth_that_came_later_makes_a_window_late(watched: LateLabels, put: Put
     assert names == ["2013/03/09/08/a.jsonl", "2013/04/20/08/b.jsonl"]
 
 
-def test_windows_of_another_champion_are_left_alone(watched: LateLabels, put: Put):
+def test_windows_of_another_champion_are_left_alone(watched: LateLabels, put: Put) -> None:
     """Their quality says nothing about the model that is watched now."""
     put("truth/2013/04/20/08/b.jsonl")
     assert watched.windows(APRIL, "another") == []
 
 
-def test_the_plan_tells_all_ends(watched: LateLabels, hook: SageMaker, put: Put):
+def test_the_plan_tells_all_ends(watched: LateLabels, hook: SageMaker, put: Put) -> None:
     """The job judges at the ends of all windows, also of those that are not late themselves."""
     put("truth/2013/04/20/08/b.jsonl")
     given = watched.put_plan(APRIL, watched.windows(APRIL, "arn"))

@@ -68,7 +68,7 @@ def hook(installed: Settings) -> SageMaker:
     return SageMakerHook(installed.aws_conn_id)
 
 
-def test_every_interval_up_to_this_one_is_found(outputs: Outputs, hook: SageMaker):
+def test_every_interval_up_to_this_one_is_found(outputs: Outputs, hook: SageMaker) -> None:
     """And none after it."""
     endless = list(history(outputs.cycle, replace(MARCH, start=datetime(2013, 4, 1, tzinfo=UTC))))
     for interval in endless:
@@ -77,7 +77,7 @@ def test_every_interval_up_to_this_one_is_found(outputs: Outputs, hook: SageMake
     assert [p.interval for p in found] == endless[:3]
 
 
-def test_what_was_fetched_decides_which_cleaned_data_it_is(outputs: Outputs, hook: SageMaker):
+def test_what_was_fetched_decides_which_cleaned_data_it_is(outputs: Outputs, hook: SageMaker) -> None:
     """A second fetch with other content leads to other cleaned data, however new the first is."""
     january = next(iter(history(outputs.cycle, MARCH)))
     outputs.put(january, fetched="second")
@@ -87,7 +87,7 @@ def test_what_was_fetched_decides_which_cleaned_data_it_is(outputs: Outputs, hoo
     assert found.key in first
 
 
-def test_a_hole_is_named_with_what_to_run(outputs: Outputs, hook: SageMaker):
+def test_a_hole_is_named_with_what_to_run(outputs: Outputs, hook: SageMaker) -> None:
     """The command can be copied."""
     for interval in list(history(outputs.cycle, MARCH))[1:]:
         outputs.put(interval)
@@ -96,7 +96,7 @@ def test_a_hole_is_named_with_what_to_run(outputs: Outputs, hook: SageMaker):
     assert "backfill create --dag-id flights_train_and_deploy --from-date 2013-01-01" in str(caught.value)
 
 
-def test_data_cleaned_by_other_settings_is_a_hole(outputs: Outputs, hook: SageMaker):
+def test_data_cleaned_by_other_settings_is_a_hole(outputs: Outputs, hook: SageMaker) -> None:
     """Mixing results of different settings would be silent."""
     for interval in history(outputs.cycle, MARCH):
         outputs.put(interval)
@@ -104,7 +104,7 @@ def test_data_cleaned_by_other_settings_is_a_hole(outputs: Outputs, hook: SageMa
         cleaned(hook, outputs.cycle, MARCH, replace(outputs.settings, threads=7))
 
 
-def test_the_list_of_files_is_named_by_its_content(outputs: Outputs, hook: SageMaker):
+def test_the_list_of_files_is_named_by_its_content(outputs: Outputs, hook: SageMaker) -> None:
     """The same partitions give the same list, others another one."""
     for interval in history(outputs.cycle, MARCH):
         outputs.put(interval)
@@ -114,7 +114,7 @@ def test_the_list_of_files_is_named_by_its_content(outputs: Outputs, hook: SageM
     assert put_manifest_file(hook, outputs.cycle, partitions[:1], outputs.settings) != uri
 
 
-def test_the_list_names_every_file_that_is_there(outputs: Outputs, hook: SageMaker):
+def test_the_list_names_every_file_that_is_there(outputs: Outputs, hook: SageMaker) -> None:
     """As SageMaker reads it: a prefix, then names below it."""
     for interval in history(outputs.cycle, MARCH):
         outputs.put(interval)
@@ -128,7 +128,9 @@ def test_the_list_names_every_file_that_is_there(outputs: Outputs, hook: SageMak
 
 
 @pytest.mark.parametrize("body", [None, b"PAR", b"PAR12"])
-def test_an_output_that_is_not_whole_is_refused(outputs: Outputs, hook: SageMaker, body: bytes | None):
+def test_an_output_that_is_not_whole_is_refused(
+    outputs: Outputs, hook: SageMaker, body: bytes | None
+) -> None:
     """Its files must be there, in the size the manifest says."""
     place = outputs.put(MARCH)
     key = place.rstrip("/").rpartition("/")[2]
@@ -141,7 +143,7 @@ def test_an_output_that_is_not_whole_is_refused(outputs: Outputs, hook: SageMake
         check_output(hook, place, key)
 
 
-def test_a_source_in_s3_is_an_input_for_each_table(cycle: Cycle):
+def test_a_source_in_s3_is_an_input_for_each_table(cycle: Cycle) -> None:
     """With the interval filled in; other sources are the job's business."""
     tables = {"flights": "s3://raw/f/{start:%Y-%m}.csv", "planes": "https://example.com/planes.csv"}
     own = replace(cycle, source=FileSource(tables))

@@ -50,7 +50,7 @@ def ledger(service: Any, installed: Settings) -> Ledger:
     return Ledger(service.s3, installed.bucket, "flights")
 
 
-def test_a_segment_is_left_at_every_fifth_entry(ledger: Ledger, service: Any, installed: Settings):
+def test_a_segment_is_left_at_every_fifth_entry(ledger: Ledger, service: Any, installed: Settings) -> None:
     """It holds what came since the last hundred."""
     fill(ledger, 11)
     names = list(list_etags(service.s3, installed.bucket, SEGMENTS))
@@ -59,14 +59,16 @@ def test_a_segment_is_left_at_every_fifth_entry(ledger: Ledger, service: Any, in
 
 
 @pytest.mark.parametrize("count", [4, 99, 104, 209])
-def test_a_first_look_reads_few_objects(ledger: Ledger, service: Any, installed: Settings, count: int):
+def test_a_first_look_reads_few_objects(
+    ledger: Ledger, service: Any, installed: Settings, count: int
+) -> None:
     """The segments of the last thousand and of the last hundred, and up to four entries."""
     fill(ledger, count)
     assert reads(service.s3, installed.bucket) <= 6
     assert Ledger(service.s3, installed.bucket, "flights").entries() == ledger.entries()
 
 
-def test_a_second_look_reads_what_is_new(service: Any, ledger: Ledger, installed: Settings):
+def test_a_second_look_reads_what_is_new(service: Any, ledger: Ledger, installed: Settings) -> None:
     """Entries never change."""
     fill(ledger, 7)
     counted = Counted(service.s3)
@@ -82,7 +84,7 @@ def test_a_second_look_reads_what_is_new(service: Any, ledger: Ledger, installed
 
 def test_segments_of_a_hundred_are_read_where_there_are_no_others(
     ledger: Ledger, service: Any, installed: Settings
-):
+) -> None:
     """As version 0.1.0 left them."""
     fill(ledger, 200)
     for key, etag in list_etags(service.s3, installed.bucket, SEGMENTS).items():
@@ -106,7 +108,7 @@ def _text(s3: Any, bucket: str, key: str) -> str:
 
 def test_an_entry_stands_if_it_cannot_be_compacted(
     ledger: Ledger, service: Any, installed: Settings, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     """Segments save requests; nothing that was decided is lost for want of one."""
 
     def refuse(*_: Any) -> None:
@@ -118,7 +120,9 @@ def test_an_entry_stands_if_it_cannot_be_compacted(
     assert not list_etags(service.s3, installed.bucket, SEGMENTS)
 
 
-def test_a_copy_that_s3_does_not_confirm_is_not_believed(ledger: Ledger, service: Any, installed: Settings):
+def test_a_copy_that_s3_does_not_confirm_is_not_believed(
+    ledger: Ledger, service: Any, installed: Settings
+) -> None:
     """Somebody overwrote an entry against the rule: what is there is read, not what was."""
     fill(ledger, 5)
     key = f"{LEDGER}00000002.json"
@@ -131,7 +135,7 @@ def test_a_copy_that_s3_does_not_confirm_is_not_believed(ledger: Ledger, service
     "text",
     [b"", b"[]", b"\xff", b'{"entries": []}', b'{"entries": {"k": {"etag": "e"}}}', b'{"entries": {"k": 1}}'],
 )
-def test_a_damaged_segment_is_passed_over(text: bytes):
+def test_a_damaged_segment_is_passed_over(text: bytes) -> None:
     """It says nothing, and its entries are read one by one."""
     assert verified_copies(text, {"k": "e"}) == {}
 
@@ -146,7 +150,9 @@ def objects(service: Any, installed: Settings) -> list[str]:
     return keys
 
 
-def test_whoever_reads_many_objects_leaves_a_segment(objects: list[str], service: Any, installed: Settings):
+def test_whoever_reads_many_objects_leaves_a_segment(
+    objects: list[str], service: Any, installed: Settings
+) -> None:
     """The next one reads it, and what it cannot hold."""
     first, second = Counted(service.s3), Counted(service.s3)
     found = ImmutableObjects(first, installed.bucket, "flights/clean/").read(objects)
@@ -155,7 +161,7 @@ def test_whoever_reads_many_objects_leaves_a_segment(objects: list[str], service
     assert (first.gets, second.gets) == (13, 2)
 
 
-def test_a_segment_of_objects_grows(objects: list[str], service: Any, installed: Settings):
+def test_a_segment_of_objects_grows(objects: list[str], service: Any, installed: Settings) -> None:
     """What was read beside it is added, nothing is dropped."""
     for part in (objects[:6], objects[6:]):
         ImmutableObjects(service.s3, installed.bucket, "flights/clean/").read(part)
@@ -166,7 +172,7 @@ def test_a_segment_of_objects_grows(objects: list[str], service: Any, installed:
 
 def test_objects_that_do_not_exist_are_left_out_and_asked_for_again(
     objects: list[str], service: Any, installed: Settings
-):
+) -> None:
     """Only what exists is remembered."""
     reader = ImmutableObjects(service.s3, installed.bucket, "flights/clean/")
     late = [f"flights/clean/late{number}" for number in range(4)]

@@ -57,14 +57,14 @@ def put(ledger: Ledger, end: int, name: str = "a") -> Entry:
     return ledger.promote(promotion(end, name), ledger.decide(entry(end, name)))
 
 
-def test_an_empty_ledger_has_no_champion(ledger: Ledger):
+def test_an_empty_ledger_has_no_champion(ledger: Ledger) -> None:
     """Nothing is promoted, nothing is in production."""
     assert ledger.entries() == []
     assert production([]) is None
     assert champion_as_of([], month(3), inclusive=True) is None
 
 
-def test_what_is_written_is_read_again(ledger: Ledger):
+def test_what_is_written_is_read_again(ledger: Ledger) -> None:
     """Entries are numbered from one in the order they came."""
     decision = ledger.decide(entry(2))
     promoted = ledger.promote(promotion(2), decision)
@@ -72,14 +72,14 @@ def test_what_is_written_is_read_again(ledger: Ledger):
     assert [e.number for e in ledger.entries()] == [1, 2]
 
 
-def test_the_same_decision_and_promotion_are_recorded_once(ledger: Ledger):
+def test_the_same_decision_and_promotion_are_recorded_once(ledger: Ledger) -> None:
     """Clearing the tasks writes nothing new."""
     first = put(ledger, 2)
     assert put(ledger, 2) == first
     assert len(ledger.entries()) == 2
 
 
-def test_the_champion_is_the_newest_data_before_the_moment(ledger: Ledger):
+def test_the_champion_is_the_newest_data_before_the_moment(ledger: Ledger) -> None:
     """Evaluation compares with what was before, scoring uses what was there when the interval began."""
     for end in (2, 3, 4):
         put(ledger, end)
@@ -89,14 +89,14 @@ def test_the_champion_is_the_newest_data_before_the_moment(ledger: Ledger):
     assert champion_as_of(entries, month(2), inclusive=False) is None
 
 
-def test_a_decision_alone_makes_no_champion(ledger: Ledger):
+def test_a_decision_alone_makes_no_champion(ledger: Ledger) -> None:
     """A tie keeps what there is."""
     ledger.decide(entry(2))
     assert production(ledger.entries()) is None
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_history_does_not_depend_on_the_order_of_runs(ledger: Ledger, seed: int):
+def test_the_history_does_not_depend_on_the_order_of_runs(ledger: Ledger, seed: int) -> None:
     """A backfill backwards or shuffled ends with the same champions as one forwards."""
     ends = list(range(2, 8))
     random.Random(seed).shuffle(ends)  # noqa: S311 - any order will do
@@ -108,7 +108,7 @@ def test_the_history_does_not_depend_on_the_order_of_runs(ledger: Ledger, seed: 
     assert production(entries).data_end == month(7)
 
 
-def test_production_never_moves_back(ledger: Ledger):
+def test_production_never_moves_back(ledger: Ledger) -> None:
     """An older version is recorded as history only."""
     put(ledger, 5)
     older = put(ledger, 3)
@@ -116,7 +116,7 @@ def test_production_never_moves_back(ledger: Ledger):
     assert production(ledger.entries()).data_end == month(5)
 
 
-def test_a_promotion_is_lost_to_one_that_came_after_the_decision(ledger: Ledger):
+def test_a_promotion_is_lost_to_one_that_came_after_the_decision(ledger: Ledger) -> None:
     """The loser is told by whom and what to do."""
     mine = ledger.decide(entry(2, "mine"))
     put(ledger, 2, "theirs")
@@ -124,7 +124,7 @@ def test_a_promotion_is_lost_to_one_that_came_after_the_decision(ledger: Ledger)
         ledger.promote(promotion(2, "mine"), mine)
 
 
-def test_who_decides_anew_may_replace_what_was_promoted(ledger: Ledger):
+def test_who_decides_anew_may_replace_what_was_promoted(ledger: Ledger) -> None:
     """The later of two for the same data counts, since it was decided knowing the other."""
     put(ledger, 2, "first")
     put(ledger, 2, "second")
@@ -133,7 +133,7 @@ def test_who_decides_anew_may_replace_what_was_promoted(ledger: Ledger):
     assert len(ledger.entries()) == 6
 
 
-def test_of_concurrent_promoters_of_the_same_data_one_wins(ledger: Ledger):
+def test_of_concurrent_promoters_of_the_same_data_one_wins(ledger: Ledger) -> None:
     """All have decided before any promotes; the ledger has no gap and no number twice."""
     names = [f"run{number}" for number in range(8)]
     decisions = {name: ledger.decide(entry(2, name)) for name in names}
@@ -153,7 +153,7 @@ def test_of_concurrent_promoters_of_the_same_data_one_wins(ledger: Ledger):
     assert production(entries).key == entry(2, names[won.index(True)]).key
 
 
-def test_concurrent_promoters_of_different_data_all_win(ledger: Ledger):
+def test_concurrent_promoters_of_different_data_all_win(ledger: Ledger) -> None:
     """Each takes another number."""
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda end: put(ledger, end), range(2, 8)))
@@ -162,7 +162,7 @@ def test_concurrent_promoters_of_different_data_all_win(ledger: Ledger):
     assert sorted(e.data_end for e in entries if e.kind == "promotion") == [month(end) for end in range(2, 8)]
 
 
-def test_an_entry_that_is_none_is_named(ledger: Ledger, service: Any, installed: Settings):  # noqa: ANN401 - the service's test class
+def test_an_entry_that_is_none_is_named(ledger: Ledger, service: Any, installed: Settings) -> None:  # noqa: ANN401 - the service's test class
     """Somebody wrote there by hand."""
     service.s3.put_object(Bucket=installed.bucket, Key="flights/ledger/00000001.json", Body=b'{"a": 1}')
     with pytest.raises(FlywheelError, match=r"ledger/00000001\.json is no entry"):

@@ -39,27 +39,27 @@ class Aws(Local):
         return None
 
 
-def test_on_the_local_service_an_object_is_its_own_page():
+def test_on_the_local_service_an_object_is_its_own_page() -> None:
     """The service answers to bucket and key."""
     assert object_url(Local(), "s3://b/a/report.html") == "http://127.0.0.1:4566/b/a/report.html"
     assert folder_url(Local(), "s3://b/a/") == "http://127.0.0.1:4566/b?list-type=2&prefix=a%2F"
 
 
-def test_on_aws_links_lead_to_the_console():
+def test_on_aws_links_lead_to_the_console() -> None:
     """With the bucket in the path and the key as the prefix."""
     console = "https://us-east-1.console.aws.amazon.com/s3"
     assert object_url(Aws(), "s3://b/a/r.html") == f"{console}/object/b?prefix=a%2Fr.html"
     assert folder_url(Aws(), "s3://b/a/").startswith(f"{console}/buckets/b?prefix=a%2F")
 
 
-def test_an_endpoint_has_a_page_on_aws_only():
+def test_an_endpoint_has_a_page_on_aws_only() -> None:
     """With its log, which is that of all its instances."""
     assert endpoint_url(Local(), "flights") == ""
     assert endpoint_url(Aws(), "flights").endswith("region=us-east-1#/endpoints/flights")
     assert log_url(Aws(), "/aws/sagemaker/Endpoints/flights").endswith("Endpoints$252Fflights")
 
 
-def test_a_log_has_a_page_on_aws_only():
+def test_a_log_has_a_page_on_aws_only() -> None:
     """CloudWatch's console quotes names twice, with $ for %."""
     assert log_url(Local(), "/aws/sagemaker/TrainingJobs", "j") == ""
     assert "log-group/$252Faws$252Fsagemaker$252FTrainingJobs" in log_url(
@@ -68,18 +68,18 @@ def test_a_log_has_a_page_on_aws_only():
 
 
 @pytest.mark.parametrize("link", LINKS, ids=lambda link: link.name)
-def test_a_task_that_came_to_nothing_has_no_links(link: FlywheelLink):
+def test_a_task_that_came_to_nothing_has_no_links(link: FlywheelLink) -> None:
     """Airflow asks at the end of every task, also of one that failed at once."""
     assert link.get_link(SimpleNamespace(links={}), ti_key=None) == ""
     assert link.get_link(SimpleNamespace(links={link.name: "x"}), ti_key=None) == "x"
 
 
-def test_links_have_names_and_keys_of_their_own():
+def test_links_have_names_and_keys_of_their_own() -> None:
     """Two links must not overwrite each other's address."""
     assert len({link.name for link in LINKS}) == len({link.xcom_key for link in LINKS}) == len(LINKS)
 
 
-def test_a_place_of_the_page_names_what_it_opens():
+def test_a_place_of_the_page_names_what_it_opens() -> None:
     """A window by its folder, a version by its number, a task by its run."""
     assert cycle_page("flights") == "cycles/flights"
     assert cycle_page("flights", window="2013-02-01_2013-03-01").endswith("#window=2013-02-01_2013-03-01")
@@ -106,7 +106,7 @@ def test_a_place_of_the_page_names_what_it_opens():
 )
 def test_the_page_is_inside_airflow_wherever_that_is(
     monkeypatch: pytest.MonkeyPatch, base_url: str | None, path: str, whole: str
-):
+) -> None:
     """A path that a proxy gives Airflow comes before Airflow's page, and before Flywheel's in its frame."""
     monkeypatch.delenv("AIRFLOW__API__BASE_URL", raising=False)
     if base_url:

@@ -76,7 +76,7 @@ def alert_to(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
 )
 def test_a_failure_is_told_with_its_reason(
     hook: Webhook, monkeypatch: pytest.MonkeyPatch, task_id: str, kind: str
-):
+) -> None:
     """A step that serves production is told apart from the others."""
     url, received = hook
     alert_to(monkeypatch, url)
@@ -99,7 +99,7 @@ def test_a_failure_is_told_with_its_reason(
 )
 def test_drift_is_told_of_a_window_that_alarmed(
     hook: Webhook, monkeypatch: pytest.MonkeyPatch, result: object, run_type: str, expected: list[str]
-):
+) -> None:
     """Only an alarm of the run's own window is told, and a backfill is silent."""
     url, received = hook
     alert_to(monkeypatch, url)
@@ -107,14 +107,14 @@ def test_drift_is_told_of_a_window_that_alarmed(
     assert [alert["reason"] for alert in received] == expected
 
 
-def test_nobody_is_told_without_a_setting(hook: Webhook, monkeypatch: pytest.MonkeyPatch):
+def test_nobody_is_told_without_a_setting(hook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
     """The default sends nothing."""
     alert_to(monkeypatch, "")
     FailureNotifier().notify(context("train", exception=ValueError("no rows")))
     assert hook[1] == []
 
 
-def test_an_alert_that_cannot_be_sent_is_a_warning(monkeypatch: pytest.MonkeyPatch):
+def test_an_alert_that_cannot_be_sent_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     """The task's end is not changed by it."""
     said: list[str] = []
     alert_to(monkeypatch, "http://127.0.0.1:9/nobody")
@@ -128,7 +128,7 @@ def test_an_alert_that_cannot_be_sent_is_a_warning(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("address", ["file:///etc/passwd", "alerts.example.com"])
-def test_other_addresses_are_refused(address: str):
+def test_other_addresses_are_refused(address: str) -> None:
     """What is neither a web address nor an ARN is refused when the settings are read."""
     with pytest.raises(ValueError, match="neither a URL nor the ARN"):
         Settings(alert_to=address)

@@ -105,13 +105,13 @@ def world(service: Any, cycle: Cycle, installed: Settings, attempt: Any) -> Worl
     return World(service, cycle, installed, attempt)
 
 
-def test_the_first_interval_waits_for_nothing(world: World):
+def test_the_first_interval_waits_for_nothing(world: World) -> None:
     """There is none before it."""
     assert world.awaited("cleaned", world.january) is None
     assert world.awaited("decided", world.january) is None
 
 
-def test_transform_waits_for_the_first_that_is_not_cleaned(world: World):
+def test_transform_waits_for_the_first_that_is_not_cleaned(world: World) -> None:
     """Whichever of those before it comes last."""
     world.clean(world.february)
     assert world.awaited("cleaned", world.march) == world.january
@@ -119,7 +119,7 @@ def test_transform_waits_for_the_first_that_is_not_cleaned(world: World):
     assert world.awaited("cleaned", world.march) is None
 
 
-def test_evaluate_waits_for_the_first_that_is_not_decided(world: World):
+def test_evaluate_waits_for_the_first_that_is_not_decided(world: World) -> None:
     """A run that works backwards lets the others go first."""
     assert world.awaited("decided", world.march) == world.january
     world.promote(world.decide(world.january))
@@ -128,7 +128,7 @@ def test_evaluate_waits_for_the_first_that_is_not_decided(world: World):
     assert world.awaited("decided", world.march) is None
 
 
-def test_a_decision_that_is_not_carried_out_yet_is_waited_for(world: World):
+def test_a_decision_that_is_not_carried_out_yet_is_waited_for(world: World) -> None:
     """Who the champion is, is open until then."""
     decision = world.decide(world.january)
     assert world.awaited("decided", world.february) == world.january
@@ -136,13 +136,13 @@ def test_a_decision_that_is_not_carried_out_yet_is_waited_for(world: World):
     assert world.awaited("decided", world.february) is None
 
 
-def test_a_decision_to_keep_what_there_is_needs_nothing_more(world: World):
+def test_a_decision_to_keep_what_there_is_needs_nothing_more(world: World) -> None:
     """There is nothing to carry out."""
     world.decide(world.january, promote=False)
     assert world.awaited("decided", world.february) is None
 
 
-def test_a_decision_by_other_code_or_settings_is_waited_for(world: World):
+def test_a_decision_by_other_code_or_settings_is_waited_for(world: World) -> None:
     """It would be made differently today, and with it the champion."""
     world.promote(world.decide(world.january))
     other = IntervalDependencies(
@@ -151,7 +151,7 @@ def test_a_decision_by_other_code_or_settings_is_waited_for(world: World):
     assert other.awaited("decided", world.february, time.time()) == world.january
 
 
-def test_a_decision_against_another_champion_is_waited_for(world: World):
+def test_a_decision_against_another_champion_is_waited_for(world: World) -> None:
     """February was judged before January got another version."""
     world.promote(world.decide(world.january))
     world.decide(world.february, promote=False)
@@ -160,13 +160,13 @@ def test_a_decision_against_another_champion_is_waited_for(world: World):
     assert world.awaited("decided", world.march) == world.february
 
 
-def test_a_forced_decision_counts(world: World):
+def test_a_forced_decision_counts(world: World) -> None:
     """It was made from the same, only once more."""
     world.promote(world.decide(world.january, force=True))
     assert world.awaited("decided", world.february) is None
 
 
-def test_a_hole_is_named_with_what_to_run(world: World):
+def test_a_hole_is_named_with_what_to_run(world: World) -> None:
     """Nobody works on it, so waiting would be in vain."""
     world.promote(world.decide(world.january))
     with pytest.raises(HistoryIncomplete, match="not decided: 2013-02-01_2013-03-01") as caught:
@@ -174,14 +174,16 @@ def test_a_hole_is_named_with_what_to_run(world: World):
     assert "backfill create --dag-id flights_train_and_deploy --from-date 2013-02-01" in str(caught.value)
 
 
-def test_an_interval_whose_decision_awaits_a_person_is_no_hole(world: World):
+def test_an_interval_whose_decision_awaits_a_person_is_no_hole(world: World) -> None:
     """However long that takes."""
     decision = world.decide(world.january)
     world.ledger.decide(replace(decision, needs_approval=True, evaluation_uri=f"{decision.evaluation_uri}x/"))
     assert world.order.awaited("decided", world.february, since=0) == world.january
 
 
-def test_an_interval_with_a_running_job_is_no_hole(world: World, probe: Any, attempt: Any, tmp_path: Any):
+def test_an_interval_with_a_running_job_is_no_hole(
+    world: World, probe: Any, attempt: Any, tmp_path: Any
+) -> None:
     """SageMaker knows it, whoever has started it."""
     with pytest.raises(HistoryIncomplete):
         world.order.awaited("cleaned", world.february, since=0)
@@ -192,7 +194,7 @@ def test_an_interval_with_a_running_job_is_no_hole(world: World, probe: Any, att
     operator.on_kill()
 
 
-def test_a_step_waits_in_the_triggerer(world: World, attempt: Any):
+def test_a_step_waits_in_the_triggerer(world: World, attempt: Any) -> None:
     """It holds no worker, and starts no job."""
     context = attempt(interval_start="2013-02-01", task_id="evaluate")
     with pytest.raises(TaskDeferred) as deferred:
@@ -220,7 +222,9 @@ def asked(world: World, attempt: Any) -> Any:
     return context
 
 
-def test_a_run_that_was_asked_for_does_not_wait_for_what_was_never_trained(world: World, attempt: Any):
+def test_a_run_that_was_asked_for_does_not_wait_for_what_was_never_trained(
+    world: World, attempt: Any
+) -> None:
     """Where a cycle is trained only when it has to be, the months between have no decision, and get none."""
     evaluate = EvaluateOperator(task_id="evaluate", cycle=world.cycle, patience=NEVER)
     # It goes on to its own work, for which this context has no results of the steps before.
@@ -230,7 +234,7 @@ def test_a_run_that_was_asked_for_does_not_wait_for_what_was_never_trained(world
         evaluate.proceed(attempt(interval_start="2013-03-01"), {}, since=0)
 
 
-def test_a_run_that_was_asked_for_needs_the_cleaned_data_all_the_same(world: World, attempt: Any):
+def test_a_run_that_was_asked_for_needs_the_cleaned_data_all_the_same(world: World, attempt: Any) -> None:
     """A model of data with a gap would be another one."""
     transform = TransformOperator(task_id="transform", cycle=world.cycle, patience=NEVER)
     with pytest.raises(HistoryIncomplete):
@@ -238,7 +242,7 @@ def test_a_run_that_was_asked_for_needs_the_cleaned_data_all_the_same(world: Wor
 
 
 @pytest.mark.parametrize("patience_s", [0.0, 3600.0])
-def test_the_trigger_fires_when_the_waiting_is_over(world: World, patience_s: float):
+def test_the_trigger_fires_when_the_waiting_is_over(world: World, patience_s: float) -> None:
     """Be it that the interval was cleaned, or that it is a hole; the task looks for itself."""
     arguments = {
         "cycle": "flights",
@@ -264,7 +268,7 @@ def test_the_trigger_fires_when_the_waiting_is_over(world: World, patience_s: fl
     assert asyncio.run(fire()).payload == {}
 
 
-def test_clearing_an_old_interval_leaves_production_alone(world: World):
+def test_clearing_an_old_interval_leaves_production_alone(world: World) -> None:
     """Its decision is the recorded one; nothing is appended, and the endpoint's version stays."""
     for month in world.months:
         world.promote(world.decide(month))
@@ -275,7 +279,7 @@ def test_clearing_an_old_interval_leaves_production_alone(world: World):
     assert production(before).data_end == world.march.end
 
 
-def test_forcing_an_old_interval_leaves_production_alone(world: World):
+def test_forcing_an_old_interval_leaves_production_alone(world: World) -> None:
     """Even a new model of old data is only promoted into the history."""
     for month in world.months:
         newest = world.promote(world.decide(month))
@@ -286,7 +290,7 @@ def test_forcing_an_old_interval_leaves_production_alone(world: World):
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
-def test_any_order_of_runs_gives_the_same_decisions(world: World, order: tuple[int, ...]):
+def test_any_order_of_runs_gives_the_same_decisions(world: World, order: tuple[int, ...]) -> None:
     """Each goes as soon as it need not wait; keys, decisions and champion do not depend on who came first."""
     for month in world.months:
         world.clean(month)

@@ -147,7 +147,7 @@ def made(service: Any, cycle: Cycle, installed: Settings) -> Callable[[int], Ins
 
 
 @pytest.mark.parametrize("count", [120, 400])
-def test_a_look_takes_few_requests(made: Callable[[int], Installation], count: int):
+def test_a_look_takes_few_requests(made: Callable[[int], Installation], count: int) -> None:
     """Whether all is settled, the last intervals are not, or all would be decided anew by other settings."""
     world = made(count)
     world.clean(world.earlier)

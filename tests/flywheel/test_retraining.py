@@ -50,12 +50,12 @@ def watched(alarms: str, *, first: int = 2, **given: Any) -> list[dict[str, Any]
         ("-a", False),
     ],
 )
-def test_two_of_three_windows_and_the_newest_among_them(alarms: str, *, is_due: bool):
+def test_two_of_three_windows_and_the_newest_among_them(alarms: str, *, is_due: bool) -> None:
     """One bad month is no trend, and one that is over is none any more."""
     assert decide(*watched(alarms))["due"] is is_due
 
 
-def test_a_decision_tells_why():
+def test_a_decision_tells_why() -> None:
     """Each window that alarmed, with what it found, and the rule it was judged by."""
     found = decide(*watched("aa"))
     assert found["reasons"] == [f"{month(n)}: temp has drifted." for n in (2, 3)]
@@ -72,20 +72,20 @@ def test_a_decision_tells_why():
     assert found["train_interval"] == month(3).iso
 
 
-def test_it_tells_why_not():
+def test_it_tells_why_not() -> None:
     """Also where nothing has happened."""
     assert decide(*watched("."))["against"] == ["The newest window gives no alarm."]
     assert decide(*watched("a"))["against"] == ["1 of the last 3 windows alarmed; it takes 2."]
 
 
-def test_a_window_that_nobody_watched_is_named_and_gives_no_alarm():
+def test_a_window_that_nobody_watched_is_named_and_gives_no_alarm() -> None:
     """It would have been the second."""
     found = decide(*watched("a-.a", first=2)[1:])
     assert found["alarms"]["missing"] == [str(month(3))]
     assert found["due"] is False
 
 
-def test_windows_of_another_champion_do_not_count():
+def test_windows_of_another_champion_do_not_count() -> None:
     """The new model has its own record to make."""
     older = watched("aa")
     newer = evidence(month(4), alarm=True, data_end=month(3).end)
@@ -94,7 +94,7 @@ def test_windows_of_another_champion_do_not_count():
     assert found["alarms"]["missing"] == []
 
 
-def test_a_broken_window_alerts_and_never_retrains():
+def test_a_broken_window_alerts_and_never_retrains() -> None:
     """A model that learnt the fault would be worse than the one that meets it."""
     found = decide(*watched("aab"))
     assert found["due"] is False
@@ -105,7 +105,7 @@ def test_a_broken_window_alerts_and_never_retrains():
     assert decide(*watched("bba"))["alarms"]["alarmed"] == 1
 
 
-def test_the_cool_down_is_kept():
+def test_the_cool_down_is_kept() -> None:
     """However much has drifted."""
     rule = Monitoring(alarms=2, windows=3, cool_down=timedelta(days=90))
     found = decide(*watched("aa"), rule=rule)
@@ -114,13 +114,13 @@ def test_the_cool_down_is_kept():
 
 
 @pytest.mark.parametrize(("judged", "is_due"), [(499, False), (500, True), (None, False)])
-def test_there_must_be_labels_to_learn_from(judged: int | None, *, is_due: bool):
+def test_there_must_be_labels_to_learn_from(judged: int | None, *, is_due: bool) -> None:
     """Those of all windows since the champion's data count together."""
     found = decide(*watched("aa", judged=judged))
     assert (found["due"], found["new_labels"]) == (is_due, 2 * (judged or 0))
 
 
-def test_labels_count_when_they_could_be_known():
+def test_labels_count_when_they_could_be_known() -> None:
     """What came out about a window later is no part of a decision about its own time."""
     early = evidence(month(2), alarm=True, judged=None)
     late = quality(month(3).end, judged=7_000)
@@ -129,7 +129,7 @@ def test_labels_count_when_they_could_be_known():
     assert judge_retraining(RULE, findings, past(2))["new_labels"] == 0
 
 
-def test_quality_that_turns_out_worse_later_is_an_alarm_from_then_on():
+def test_quality_that_turns_out_worse_later_is_an_alarm_from_then_on() -> None:
     """Before, nobody could know."""
     late = quality(month(3).end, is_worse=True)
     findings = {f.window: f for f in (Finding.of(evidence(month(2)), [late]), Finding.of(evidence(month(3))))}
@@ -139,7 +139,7 @@ def test_quality_that_turns_out_worse_later_is_an_alarm_from_then_on():
     assert "by labels that came late" in found["reasons"][0]
 
 
-def test_the_budget_is_kept():
+def test_the_budget_is_kept() -> None:
     """Whatever asked for the trainings; what was trained on later data does not count."""
     rule = Monitoring(alarms=1, windows=1, budget=2)
     newest = evidence(month(4), alarm=True, data_end=month(3).end)
@@ -149,7 +149,7 @@ def test_the_budget_is_kept():
     assert decide(newest, rule=rule, trained=(3,))["due"] is True
 
 
-def test_nothing_is_due_without_a_newer_training_interval():
+def test_nothing_is_due_without_a_newer_training_interval() -> None:
     """Daily windows alarm while the month is not over."""
     day = Interval(datetime(2013, 2, 5, tzinfo=UTC), datetime(2013, 2, 6, tzinfo=UTC))
     rule = Monitoring(alarms=1, windows=1, minimum_new_labels=0)
@@ -160,7 +160,7 @@ def test_nothing_is_due_without_a_newer_training_interval():
     ]
 
 
-def test_nothing_is_due_after_the_newest_interval_was_trained_for_in_vain():
+def test_nothing_is_due_after_the_newest_interval_was_trained_for_in_vain() -> None:
     """The champion stayed: the same data would give the same answer."""
     day = Interval(datetime(2013, 3, 5, tzinfo=UTC), datetime(2013, 3, 6, tzinfo=UTC))
     rule = Monitoring(alarms=1, windows=1, minimum_new_labels=0)
@@ -176,7 +176,7 @@ def test_nothing_is_due_after_the_newest_interval_was_trained_for_in_vain():
     assert untried["due"] is True
 
 
-def test_what_was_trained_on_later_data_changes_no_judgement():
+def test_what_was_trained_on_later_data_changes_no_judgement() -> None:
     """Deciding again after the training gives the same, as a backfill does."""
     found = watched("aa")
     assert decide(*found, trained=(1,)) == decide(*found, trained=(1, 3, 4, 5))
@@ -215,7 +215,7 @@ def asks(
     return emission(decide(*found, trained=trained), before, Moment(trainings=before.trainings, **moment))
 
 
-def test_the_newest_window_asks_when_it_is_due():
+def test_the_newest_window_asks_when_it_is_due() -> None:
     """And only then."""
     assert asks()["is_emitted"] is True
     assert asks(alarms=".") == {"is_emitted": False, "why": "Nothing is due."}
@@ -232,19 +232,19 @@ def test_the_newest_window_asks_when_it_is_due():
         ({"requests": [request(7, 2)]}, f"Request 7 of {month(2)} is still open"),
     ],
 )
-def test_everyone_else_says_why_not(given: dict[str, Any], why: str):
+def test_everyone_else_says_why_not(given: dict[str, Any], why: str) -> None:
     """Backfills, older windows, and those whom somebody answers already."""
     found = asks(**given)
     assert found["is_emitted"] is False
     assert why in found["why"]
 
 
-def test_a_runs_own_request_does_not_stand_in_its_way():
+def test_a_runs_own_request_does_not_stand_in_its_way() -> None:
     """A task that died between the request and the event asks again."""
     assert asks(requests=[request(1, 3, run="one")])["is_emitted"] is True
 
 
-def test_a_request_is_open_until_it_is_answered_or_old():
+def test_a_request_is_open_until_it_is_answered_or_old() -> None:
     """A training that never came is asked for anew after the rule's number of windows."""
     asked = request(1, 2)
     assert is_open(asked, past(4), frozenset())
@@ -257,7 +257,7 @@ def test_a_request_is_open_until_it_is_answered_or_old():
 # Who answers
 
 
-def test_a_run_answers_what_was_asked_for_until_it_was_made():
+def test_a_run_answers_what_was_asked_for_until_it_was_made() -> None:
     """Events coalesce, so that one may have to do for several requests; it trains for the latest data."""
     early, late = request(1, 3), request(2, 4, at=datetime(2026, 1, 3, tzinfo=UTC))
     made = datetime(2026, 1, 2, tzinfo=UTC)

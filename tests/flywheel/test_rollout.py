@@ -43,7 +43,7 @@ GOOD = Readings(invocations=100, latency_mean_ms=5.0, latency_p99_ms=20.0)
         (replace(SERVING, config="new"), None, Move.DONE),
     ],
 )
-def test_what_is_served_tells_what_is_next(seen: Seen, asked: str | None, expected: Move):
+def test_what_is_served_tells_what_is_next(seen: Seen, asked: str | None, expected: Move) -> None:
     """With or without knowing what was asked for before."""
     assert next_move(seen, ROLLOUT, final="new", asked=asked) is expected
 
@@ -57,12 +57,12 @@ def test_what_is_served_tells_what_is_next(seen: Seen, asked: str | None, expect
         (SERVING, Move.FAIL),
     ],
 )
-def test_a_refused_version_goes_back_step_by_step(seen: Seen, expected: Move):
+def test_a_refused_version_goes_back_step_by_step(seen: Seen, expected: Move) -> None:
     """Its traffic first, then its containers, then the task fails."""
     assert next_move(seen, ROLLOUT, final="new", is_refused=True) is expected
 
 
-def test_without_a_share_there_is_no_trial():
+def test_without_a_share_there_is_no_trial() -> None:
     """The old version is replaced at once."""
     assert next_move(SERVING, Rollout(canary_share=0), final="new") is Move.REPLACE
 
@@ -76,7 +76,7 @@ def test_without_a_share_there_is_no_trial():
         ({"latency_mean_ms": 51.0}, "latency_mean_limit_ms"),
     ],
 )
-def test_each_alarm_is_named(changes: dict[str, float], name: str):
+def test_each_alarm_is_named(changes: dict[str, float], name: str) -> None:
     """With what was measured and the limit."""
     rollout = replace(ROLLOUT, latency_mean_limit_ms=50.0)
     assert alarm(rollout, GOOD, GOOD) is None
@@ -86,7 +86,7 @@ def test_each_alarm_is_named(changes: dict[str, float], name: str):
     assert fired.endswith(f"the limit is {getattr(rollout, name):g}.")
 
 
-def test_clients_that_err_alike_with_both_raise_no_alarm():
+def test_clients_that_err_alike_with_both_raise_no_alarm() -> None:
     """4XX count against the champion's."""
     bad_clients = replace(GOOD, errors_4xx=40)
     assert alarm(ROLLOUT, bad_clients, bad_clients) is None
@@ -103,13 +103,13 @@ def test_clients_that_err_alike_with_both_raise_no_alarm():
         (3, 0, 60, True),  # too few, and the setting says: go on
     ],
 )
-def test_judgement(invocations: int, errors: int, baked_s: float, is_good: bool | None):  # noqa: FBT001 - the expected value
+def test_judgement(invocations: int, errors: int, baked_s: float, is_good: bool | None) -> None:  # noqa: FBT001 - the expected value
     """By time, number and alarm."""
     new = Readings(invocations=invocations, errors_5xx=errors)
     assert judge(ROLLOUT, CANARY, new, GOOD, baked_s=baked_s).is_good is is_good
 
 
-def test_too_few_invocations_can_be_a_reason_to_roll_back():
+def test_too_few_invocations_can_be_a_reason_to_roll_back() -> None:
     """And they are named either way."""
     strict = replace(ROLLOUT, too_few="roll back")
     judgement = judge(strict, CANARY, Readings(), GOOD, baked_s=60)
@@ -117,13 +117,13 @@ def test_too_few_invocations_can_be_a_reason_to_roll_back():
     assert "had only 0 invocations, minimum_invocations is 20" in judgement.text
 
 
-def test_a_canary_without_weight_is_refused():
+def test_a_canary_without_weight_is_refused() -> None:
     """Somebody has taken its traffic by hand: that is a word."""
     muted = replace(CANARY, weight=0.0)
     assert judge(ROLLOUT, muted, GOOD, GOOD, baked_s=1).is_good is False
 
 
-def test_points_of_several_variants_make_one_reading():
+def test_points_of_several_variants_make_one_reading() -> None:
     """Sums add up, the mean is weighted, and of percentiles the worst counts."""
     one = {
         "invocations": [30.0],
@@ -142,7 +142,7 @@ def test_points_of_several_variants_make_one_reading():
 
 
 @pytest.mark.parametrize("wrong", [{"canary_share": 1.0}, {"canary_share": -0.1}, {"bake_s": -1}])
-def test_a_rollout_that_is_none_is_refused(wrong: dict[str, float]):
+def test_a_rollout_that_is_none_is_refused(wrong: dict[str, float]) -> None:
     """When the cycle is read, not when it deploys."""
     with pytest.raises(ValueError, match="must"):
         Rollout(**wrong)

@@ -67,7 +67,7 @@ def caller(service: Any, installed: Settings, cycle: Cycle) -> Caller:
     return Caller(service, installed, cycle)
 
 
-def test_a_job_is_started_by_one_call_and_its_lines_are_handed_on(caller: Caller):
+def test_a_job_is_started_by_one_call_and_its_lines_are_handed_on(caller: Caller) -> None:
     """The description of the completed job comes back."""
     lines: list[str] = []
     runner = caller.runner(on_line=lines.append)
@@ -77,7 +77,7 @@ def test_a_job_is_started_by_one_call_and_its_lines_are_handed_on(caller: Caller
     assert "the first line" in lines
 
 
-def test_a_completed_job_is_reused_by_two_calls(caller: Caller):
+def test_a_completed_job_is_reused_by_two_calls(caller: Caller) -> None:
     """No log is read, and nothing is tagged."""
     first = caller.runner().start(*caller.prepared(do="write"))
     caller.runner().finish(first)
@@ -86,7 +86,7 @@ def test_a_completed_job_is_reused_by_two_calls(caller: Caller):
     assert caller.calls == {"CreateProcessingJob": 1, "DescribeProcessingJob": 1}
 
 
-def test_a_job_without_its_output_is_run_again(caller: Caller):
+def test_a_job_without_its_output_is_run_again(caller: Caller) -> None:
     """As the next generation of the same key."""
 
     def check(*_: Any) -> None:
@@ -99,14 +99,14 @@ def test_a_job_without_its_output_is_run_again(caller: Caller):
     caller.runner().finish(again)
 
 
-def test_a_failed_job_is_judged_by_sagemakers_word(caller: Caller):
+def test_a_failed_job_is_judged_by_sagemakers_word(caller: Caller) -> None:
     """Its reason is in the error."""
     runner = caller.runner()
     with pytest.raises(JobFailed):
         runner.finish(runner.start(*caller.prepared(do="fail")))
 
 
-def test_a_job_is_stopped_when_nobody_waits_for_it(caller: Caller, tmp_path: Path):
+def test_a_job_is_stopped_when_nobody_waits_for_it(caller: Caller, tmp_path: Path) -> None:
     """The owner that joined keeps it running until it goes away, too."""
     told = {"do": "wait", "until": str(tmp_path / "go")}
     one, two = caller.runner("one"), caller.runner("two")
@@ -116,7 +116,7 @@ def test_a_job_is_stopped_when_nobody_waits_for_it(caller: Caller, tmp_path: Pat
     assert two.wait(attached)["ProcessingJobStatus"] == "Stopped"
 
 
-def test_a_job_that_takes_too_long_is_stopped(caller: Caller, tmp_path: Path):
+def test_a_job_that_takes_too_long_is_stopped(caller: Caller, tmp_path: Path) -> None:
     """The error says which limit it was."""
     runner = caller.runner()
     attached = runner.start(*caller.prepared(do="wait", until=str(tmp_path / "go")), timeout_s=0.5)

@@ -34,18 +34,18 @@ def backfilled(timetable: CycleTimetable) -> list[str]:
     return found
 
 
-def test_a_backfill_covers_the_cycle_and_ends_with_it(timetable: CycleTimetable):
+def test_a_backfill_covers_the_cycle_and_ends_with_it(timetable: CycleTimetable) -> None:
     """Also when it is asked for more."""
     assert backfilled(timetable) == [f"2013-{number:02}" for number in range(1, 13)]
 
 
-def test_nothing_is_scheduled_after_the_end(timetable: CycleTimetable):
+def test_nothing_is_scheduled_after_the_end(timetable: CycleTimetable) -> None:
     """The DAG of a finished source rests."""
     restriction = TimeRestriction(month(1), None, catchup=False)
     assert timetable.next_dagrun_info(last_automated_data_interval=None, restriction=restriction) is None
 
 
-def test_a_living_source_goes_on():
+def test_a_living_source_goes_on() -> None:
     """Without an end the newest interval is due."""
     restriction = TimeRestriction(month(1), None, catchup=False)
     info = CycleTimetable("0 0 1 * *").next_dagrun_info(
@@ -57,14 +57,14 @@ def test_a_living_source_goes_on():
 @pytest.mark.parametrize(("now", "start"), [(month(6, 2020), 12), (month(6), 5), (month(1, 2014), 12)])
 def test_a_run_by_hand_gets_the_last_complete_interval(
     timetable: CycleTimetable, now: pendulum.DateTime, start: int
-):
+) -> None:
     """Of those there is data for."""
     expected = DataInterval(month(start), month(start).add(months=1))
     assert timetable.infer_manual_data_interval(run_after=now) == expected
 
 
 @pytest.mark.parametrize("end", [None, datetime(2014, 1, 1, tzinfo=UTC)])
-def test_it_survives_being_written(end: datetime | None):
+def test_it_survives_being_written(end: datetime | None) -> None:
     """The scheduler reads it from the database."""
     made = CycleTimetable("0 0 1 * *", end=end)
     assert (

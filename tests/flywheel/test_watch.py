@@ -88,7 +88,7 @@ def request(window: int, run: str) -> RetrainingRequest:
 # What is written
 
 
-def test_the_record_that_was_written_last_counts(log: MonitoringLog):
+def test_the_record_that_was_written_last_counts(log: MonitoringLog) -> None:
     """Also one that had been outdated by another."""
     first, second = found(2, "a"), found(2, "b", alarm=True)
     places = [log.put_record(month(2), dated(each, n)) for n, each in enumerate((first, second, first))]
@@ -98,13 +98,13 @@ def test_the_record_that_was_written_last_counts(log: MonitoringLog):
     assert counted[0] == places[2]
 
 
-def test_the_same_record_is_written_once(log: MonitoringLog):
+def test_the_same_record_is_written_once(log: MonitoringLog) -> None:
     """Whoever writes it, and when."""
     assert log.put_record(month(2), dated(found(2), 1)) == log.put_record(month(2), dated(found(2), 2))
     assert len(log.names()) == 1
 
 
-def test_concurrent_writers_of_one_decision_write_one(log: MonitoringLog):
+def test_concurrent_writers_of_one_decision_write_one(log: MonitoringLog) -> None:
     """Both find it written."""
     decision = {"window": month(2).iso, "due": True}
     with ThreadPoolExecutor(8) as pool:
@@ -113,7 +113,7 @@ def test_concurrent_writers_of_one_decision_write_one(log: MonitoringLog):
     assert len(log.names()) == 1
 
 
-def test_windows_of_hours_are_found_by_their_folders(log: MonitoringLog):
+def test_windows_of_hours_are_found_by_their_folders(log: MonitoringLog) -> None:
     """They come in the order of time, which is not that of their names."""
     times = [datetime(2013, 1, 1, hour, tzinfo=UTC) for hour in (0, 6, 12)]
     windows = [Interval(*pair) for pair in itertools.pairwise(times)]
@@ -122,7 +122,7 @@ def test_windows_of_hours_are_found_by_their_folders(log: MonitoringLog):
     assert Snapshot(log).windows() == windows
 
 
-def test_what_later_windows_found_out_counts_for_the_earlier_one(log: MonitoringLog):
+def test_what_later_windows_found_out_counts_for_the_earlier_one(log: MonitoringLog) -> None:
     """Labels that came late are in the record of the window they came in."""
     log.put_record(month(2), dated(found(2, judged=None), 1))
     late = {"window": month(2).iso, "monitor_key": "k", **quality(month(3).end, judged=7)}
@@ -132,7 +132,7 @@ def test_what_later_windows_found_out_counts_for_the_earlier_one(log: Monitoring
     assert finding.judged(month(3).end) == late
 
 
-def test_what_is_no_record_is_named(log: MonitoringLog, service: Any, installed: Settings):
+def test_what_is_no_record_is_named(log: MonitoringLog, service: Any, installed: Settings) -> None:
     """Somebody wrote there by hand."""
     key = f"flights/watch/{month(2)}/k.json"
     service.s3.put_object(Bucket=installed.bucket, Key=key, Body=json.dumps([]).encode())
@@ -153,7 +153,7 @@ def decide(
     return decided.decision
 
 
-def test_two_alarms_ask(deciding: RetrainingDecisions):
+def test_two_alarms_ask(deciding: RetrainingDecisions) -> None:
     """The first one waits for a second."""
     assert decide(deciding, 2, alarm=True)["emission"]["is_emitted"] is False
     second = decide(deciding, 3, alarm=True)
@@ -162,7 +162,7 @@ def test_two_alarms_ask(deciding: RetrainingDecisions):
     assert second["train_interval"] == month(3).iso
 
 
-def test_a_backfill_decides_the_same_and_asks_for_nothing(deciding: RetrainingDecisions):
+def test_a_backfill_decides_the_same_and_asks_for_nothing(deciding: RetrainingDecisions) -> None:
     """What it says of the windows is what the run of then would have said."""
     decide(deciding, 2, alarm=True, is_backfill=True)
     second = decide(deciding, 3, alarm=True, is_backfill=True)
@@ -174,7 +174,7 @@ def test_a_backfill_decides_the_same_and_asks_for_nothing(deciding: RetrainingDe
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_decisions_do_not_depend_on_the_order_of_windows(deciding: RetrainingDecisions, seed: int):
+def test_decisions_do_not_depend_on_the_order_of_windows(deciding: RetrainingDecisions, seed: int) -> None:
     """Watched shuffled, every window ends with the decision it has forwards."""
     alarms = {2: True, 3: True, 4: False, 5: True, 6: True}
     months = list(alarms)
@@ -190,7 +190,7 @@ def test_decisions_do_not_depend_on_the_order_of_windows(deciding: RetrainingDec
 
 def test_a_window_that_is_watched_late_makes_later_decisions_again_without_asking(
     deciding: RetrainingDecisions,
-):
+) -> None:
     """March saw February missing; then it turns out that both alarmed."""
     assert decide(deciding, 3, alarm=True)["alarms"]["missing"] == [str(month(2))]
     late = decide(deciding, 2, alarm=True)
@@ -203,7 +203,7 @@ def test_a_window_that_is_watched_late_makes_later_decisions_again_without_askin
     assert march[1]["alarms"]["missing"] == []
 
 
-def test_deciding_again_changes_nothing_where_nothing_has_changed(deciding: RetrainingDecisions):
+def test_deciding_again_changes_nothing_where_nothing_has_changed(deciding: RetrainingDecisions) -> None:
     """Clearing the task writes nothing new."""
     for _ in range(2):
         decide(deciding, 2, alarm=True)
@@ -213,7 +213,7 @@ def test_deciding_again_changes_nothing_where_nothing_has_changed(deciding: Retr
 
 def test_a_decision_after_the_training_is_the_same_but_asks_for_nothing(
     deciding: RetrainingDecisions, service: Any, installed: Settings
-):
+) -> None:
     """The judgement looks at the windows, the emission at the moment."""
     decide(deciding, 2, alarm=True)
     before = decide(deciding, 3, alarm=True)
@@ -229,7 +229,7 @@ def test_a_decision_after_the_training_is_the_same_but_asks_for_nothing(
 # What is asked for
 
 
-def test_of_two_requests_at_once_one_is_recorded(service: Any, installed: Settings):
+def test_of_two_requests_at_once_one_is_recorded(service: Any, installed: Settings) -> None:
     """The others are told whose it is."""
     requests = RetrainingRequests(service.s3, installed.bucket, "flights")
     with ThreadPoolExecutor(6) as pool:
@@ -238,7 +238,7 @@ def test_of_two_requests_at_once_one_is_recorded(service: Any, installed: Settin
     assert len(requests.entries()) == 1
 
 
-def test_a_request_that_is_closed_does_not_stand_in_the_way(service: Any, installed: Settings):
+def test_a_request_that_is_closed_does_not_stand_in_the_way(service: Any, installed: Settings) -> None:
     """The next one has the next number."""
     requests = RetrainingRequests(service.s3, installed.bucket, "flights")
     requests.ask(request(3, "one"), lambda _: True)

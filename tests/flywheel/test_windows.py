@@ -60,32 +60,32 @@ def context(**given: Any) -> dict[str, Any]:
     return {"dag_run": SimpleNamespace(**{**run, **given}), "params": {"interval_start": given.get("asked")}}
 
 
-def test_a_cycle_without_a_schedule_of_windows_is_watched_by_its_own(cycle: Cycle, daily: Cycle):
+def test_a_cycle_without_a_schedule_of_windows_is_watched_by_its_own(cycle: Cycle, daily: Cycle) -> None:
     """Windows and training intervals are then the same."""
     assert window_schedule(cycle) == cycle.schedule
     assert window_schedule(daily) == DAILY
 
 
-def test_a_run_that_watches_takes_a_day_and_one_that_trains_a_month(daily: Cycle):
+def test_a_run_that_watches_takes_a_day_and_one_that_trains_a_month(daily: Cycle) -> None:
     """By hand: the newest complete one of each."""
     assert run_interval(context(), daily, schedule=DAILY) == day(5)
     assert run_interval(context(), daily) == month(2)
 
 
-def test_a_day_is_asked_for_by_its_date(daily: Cycle):
+def test_a_day_is_asked_for_by_its_date(daily: Cycle) -> None:
     """Which would be no start of a training interval."""
     assert run_interval(context(asked="2013-03-05"), daily, schedule=DAILY) == day(5)
     with pytest.raises(IntervalError, match="no start of an interval"):
         run_interval(context(asked="2013-03-05"), daily)
 
 
-def test_the_last_windows_are_days_and_reach_back_to_the_cycles_start(daily: Cycle):
+def test_the_last_windows_are_days_and_reach_back_to_the_cycles_start(daily: Cycle) -> None:
     """There is nothing before."""
     assert last_windows(daily, day(1), 3) == [day(27, 2), day(28, 2), day(1)]
     assert last_windows(daily, day(2, 1), 3) == [day(1, 1), day(2, 1)]
 
 
-def test_each_day_is_due_on_the_timetable_of_windows(daily: Cycle):
+def test_each_day_is_due_on_the_timetable_of_windows(daily: Cycle) -> None:
     """And each month on that of trainings."""
     after = pendulum.datetime(2013, 3, 6, 9)
     watched = CycleTimetable.of_windows(daily).infer_manual_data_interval(run_after=after)
@@ -94,7 +94,7 @@ def test_each_day_is_due_on_the_timetable_of_windows(daily: Cycle):
     assert (trained.start, trained.end) == (month(2).start, month(2).end)
 
 
-def test_the_newest_training_interval_of_a_window_was_complete_at_its_end(daily: Cycle):
+def test_the_newest_training_interval_of_a_window_was_complete_at_its_end(daily: Cycle) -> None:
     """The last day of a month completes it."""
     assert newest_complete(daily, day(30).end) == month(2)
     assert newest_complete(daily, day(31).end) == month(3)
@@ -102,7 +102,7 @@ def test_the_newest_training_interval_of_a_window_was_complete_at_its_end(daily:
 
 def test_days_that_were_cleaned_are_no_part_of_trainings_history(
     service: Any, daily: Cycle, installed: Settings
-):
+) -> None:
     """Neither their data nor their order: training goes by months, whatever days were watched."""
     outputs, hook = Outputs(service, daily, installed), SageMakerHook(installed.aws_conn_id)
     months = list(history(daily, month(3)))
@@ -116,14 +116,14 @@ def test_days_that_were_cleaned_are_no_part_of_trainings_history(
     assert IntervalDependencies(hook, daily, installed).awaited("cleaned", month(4), since=0.0) is None
 
 
-def test_a_day_and_the_month_it_begins_have_jobs_of_their_own(daily: Cycle):
+def test_a_day_and_the_month_it_begins_have_jobs_of_their_own(daily: Cycle) -> None:
     """Their names differ by the key, which holds the interval."""
     first = starting_at(daily, "2013-03-01", DAILY)
     assert first.start == month(3).start
     assert job_name("flights", "clean", first, "a" * 64) != job_name("flights", "clean", month(3), "b" * 64)
 
 
-def test_days_before_the_first_training_can_have_no_champion(daily: Cycle, installed: Settings):
+def test_days_before_the_first_training_can_have_no_champion(daily: Cycle, installed: Settings) -> None:
     """They are skipped; later ones without a champion are an error."""
     operator = BatchTransformOperator(task_id="batch_transform", cycle=daily, schedule=DAILY)
     assert operator.settings == installed

@@ -51,13 +51,13 @@ def run(base: Path, *arguments: str, entry_point: Path = ENTRY_POINT) -> tuple[i
     return found.returncode, found.stdout
 
 
-def test_a_step_is_run_with_its_arguments(tmp_path: Path):
+def test_a_step_is_run_with_its_arguments(tmp_path: Path) -> None:
     """The step comes from the archive, is told its arguments, and leaves no temporary files."""
     archive(tmp_path / "processing/input/code", STEPS)
     assert run(tmp_path, "process", "count", "--cycle", "x") == (0, "told count --cycle x\n")
 
 
-def test_training_takes_its_own_channel(tmp_path: Path):
+def test_training_takes_its_own_channel(tmp_path: Path) -> None:
     """The code that runs is the archive's, not what happens to be installed."""
     archive(tmp_path / "input/data/code", STEPS)
     code, log = run(tmp_path, "train")
@@ -65,7 +65,7 @@ def test_training_takes_its_own_channel(tmp_path: Path):
     assert log.startswith(f"from {tmp_path / 'tmp'}")
 
 
-def test_code_beside_the_model_needs_no_unpacking(tmp_path: Path):
+def test_code_beside_the_model_needs_no_unpacking(tmp_path: Path) -> None:
     """A served model brings its code as a folder."""
     for path, text in (STEPS | {"include/steps/serve.py": STEPS["include/steps/train.py"]}).items():
         place = tmp_path / "model/code" / path
@@ -74,7 +74,7 @@ def test_code_beside_the_model_needs_no_unpacking(tmp_path: Path):
     assert run(tmp_path, "serve") == (0, f"from {tmp_path / 'model/code/include/__init__.py'}\n")
 
 
-def test_a_model_of_version_0_1_0_is_served_by_its_own_code(tmp_path: Path):
+def test_a_model_of_version_0_1_0_is_served_by_its_own_code(tmp_path: Path) -> None:
     """Its steps lie in include/jobs."""
     for path, text in {
         "include/__init__.py": "",
@@ -87,7 +87,7 @@ def test_a_model_of_version_0_1_0_is_served_by_its_own_code(tmp_path: Path):
     assert run(tmp_path, "serve") == (0, f"from {tmp_path / 'model/code/include/__init__.py'}\n")
 
 
-def test_the_files_that_the_image_has_are_enough(tmp_path: Path):
+def test_the_files_that_the_image_has_are_enough(tmp_path: Path) -> None:
     """The Dockerfile copies the entry point and the safe extraction into one folder."""
     copied = re.findall(r"include/\S+\.py", (ROOT / "include/image/Dockerfile").read_text())
     (tmp_path / "image").mkdir()
@@ -111,7 +111,7 @@ def test_the_files_that_the_image_has_are_enough(tmp_path: Path):
 )
 def test_the_reason_of_a_failure_is_left_for_sagemaker(
     tmp_path: Path, arguments: tuple[str, ...], reason: str
-):
+) -> None:
     """The last line of the log and the message tell the same reason, and the exit code is 1."""
     archive(tmp_path / "processing/input/code", STEPS)
     code, log = run(tmp_path, *arguments)
@@ -121,7 +121,7 @@ def test_the_reason_of_a_failure_is_left_for_sagemaker(
     assert log.splitlines()[-1].startswith(reason)
 
 
-def test_a_damaged_archive_is_refused(tmp_path: Path):
+def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
     """A truncated archive is told from a crash."""
     folder = tmp_path / "processing/input/code"
     archive(folder, STEPS)
@@ -132,7 +132,7 @@ def test_a_damaged_archive_is_refused(tmp_path: Path):
     assert "Cannot unpack the code: code.tar.gz is damaged" in log
 
 
-def test_an_archive_cannot_write_outside_its_folder(tmp_path: Path):
+def test_an_archive_cannot_write_outside_its_folder(tmp_path: Path) -> None:
     """A member that leads elsewhere stops the job, and nothing is written there."""
     archive(tmp_path / "processing/input/code", {"../../escaped.py": "x"})
     code, log = run(tmp_path, "process", "count")
@@ -141,7 +141,7 @@ def test_an_archive_cannot_write_outside_its_folder(tmp_path: Path):
     assert not list(tmp_path.rglob("escaped.py"))
 
 
-def test_two_archives_are_refused(tmp_path: Path):
+def test_two_archives_are_refused(tmp_path: Path) -> None:
     """Which code runs is never a guess."""
     archive(tmp_path / "processing/input/code", STEPS)
     archive(tmp_path / "processing/input/code", STEPS, "other.tar.gz")

@@ -30,7 +30,7 @@ def _no_filter(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Python 3.14 will:DeprecationWarning")
-def test_a_file_is_unpacked_without_its_special_bits(tmp_path: Path):
+def test_a_file_is_unpacked_without_its_special_bits(tmp_path: Path) -> None:
     """A plain file arrives, and nobody becomes its owner by running it."""
     archives.extract(archive("include/a.py"), tmp_path)
     path = tmp_path / "include/a.py"
@@ -38,7 +38,7 @@ def test_a_file_is_unpacked_without_its_special_bits(tmp_path: Path):
 
 
 @pytest.mark.parametrize(("name", "link"), [("../a.py", ""), ("/tmp/a.py", ""), ("a", "/etc/passwd")])  # noqa: S108
-def test_what_leads_out_of_the_folder_is_refused(tmp_path: Path, name: str, link: str):
+def test_what_leads_out_of_the_folder_is_refused(tmp_path: Path, name: str, link: str) -> None:
     """Nothing is written, inside or outside, when a member leads out or is a link."""
     with pytest.raises(tarfile.TarError, match="no plain file"):
         archives.extract(archive(name, link=link), tmp_path / "inside")

@@ -17,7 +17,7 @@ MODULES = sorted(
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_examples_run(name: str):
+def test_examples_run(name: str) -> None:
     """Each example gives what it says."""
     result = doctest.testmod(importlib.import_module(name))
     assert result.attempted > 0

@@ -28,7 +28,7 @@ def execute(path: Path, environment: dict[str, str]) -> list[str]:
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_the_notebooks_go_through_a_month_one_after_the_other(service: Service, tmp_path: Path):
+def test_the_notebooks_go_through_a_month_one_after_the_other(service: Service, tmp_path: Path) -> None:
     """From fetching to an endpoint whose answers are those of evaluation, and each says how it went."""
     samples = read_samples(SAMPLES)
     place = tmp_path / "SageMaker"
@@ -46,7 +46,7 @@ def test_the_notebooks_go_through_a_month_one_after_the_other(service: Service, 
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_sample_is_kept_without_what_a_run_left_in_it(path: Path):
+def test_a_sample_is_kept_without_what_a_run_left_in_it(path: Path) -> None:
     """No outputs, no counts, and it is a valid notebook."""
     book = nbformat.read(path, as_version=4)
     nbformat.validate(book)

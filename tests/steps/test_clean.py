@@ -22,7 +22,7 @@ def good(n: int) -> list[str]:
 
 
 @pytest.fixture
-def clean(fetched: Callable[[list[str]], Path], container: Containers):
+def clean(fetched: Callable[[list[str]], Path], container: Containers) -> Callable[[list[str]], Container]:
     """Cleans CSV lines; the container of the clean step."""
 
     def run(lines: list[str]) -> Container:
@@ -54,7 +54,7 @@ def clean(fetched: Callable[[list[str]], Path], container: Containers):
         ),
     ],
 )
-def test_a_bad_row_is_quarantined_with_its_reason_and_values(clean: Cleaning, line: str, reason: str):
+def test_a_bad_row_is_quarantined_with_its_reason_and_values(clean: Cleaning, line: str, reason: str) -> None:
     """Its reason names column and value, and the original values are kept as they came."""
     job = clean([*good(9), line])
     counts = job.run("clean")["counts"]
@@ -67,7 +67,7 @@ def test_a_bad_row_is_quarantined_with_its_reason_and_values(clean: Cleaning, li
     }
 
 
-def test_categories_are_unified_and_types_fixed(clean: Cleaning):
+def test_categories_are_unified_and_types_fixed(clean: Cleaning) -> None:
     """Spellings become one, text becomes numbers and times."""
     job = clean([*good(3), "B,2020-01-01T05:00:00+01:00,, United States ,1,0"])
     job.run("clean")
@@ -77,7 +77,7 @@ def test_categories_are_unified_and_types_fixed(clean: Cleaning):
     assert rows.dtypes.astype(str).to_dict()["temp"] == "float64"
 
 
-def test_duplicates_are_dropped_and_counted(clean: Cleaning):
+def test_duplicates_are_dropped_and_counted(clean: Cleaning) -> None:
     """The first of equal rows stays; the rest are counted, not quarantined."""
     job = clean([*good(5), *good(2)])
     assert job.run("clean")["counts"] == {
@@ -88,7 +88,7 @@ def test_duplicates_are_dropped_and_counted(clean: Cleaning):
     }
 
 
-def test_too_many_bad_rows_stop_the_cycle(clean: Cleaning):
+def test_too_many_bad_rows_stop_the_cycle(clean: Cleaning) -> None:
     """Over the limit the step refuses, with the most frequent reason and examples."""
     bad = [f"B,2020-01-01T{hour:02d}:00:00Z,,US,{90 + hour},0" for hour in range(4)]
     message = clean([*good(6), *bad]).refuse("clean")
@@ -97,7 +97,7 @@ def test_too_many_bad_rows_stop_the_cycle(clean: Cleaning):
     assert "row 6: temp: 90.0 fails in_range(-50, 50)" in message
 
 
-def test_the_report_tells_what_was_found(clean: Cleaning):
+def test_the_report_tells_what_was_found(clean: Cleaning) -> None:
     """quality.json has counts, reasons and the share of missing values."""
     job = clean([*good(8), "A,2020-01-01T20:00:00Z,,US,,0", "A,2020-01-01T21:00:00Z,,US,warm,0"])
     job.run("clean")
@@ -106,14 +106,14 @@ def test_the_report_tells_what_was_found(clean: Cleaning):
     assert report["missing_share"]["temp"] == pytest.approx(1 / 9)
 
 
-def test_a_missing_table_is_refused(clean: Cleaning):
+def test_a_missing_table_is_refused(clean: Cleaning) -> None:
     """An input that lacks a table's file is refused by its name."""
     job = clean(good(2))
     (job.base / "processing/input/fetch/readings.parquet").unlink()
     assert "has no readings.parquet" in job.refuse("clean")
 
 
-def test_cleaning_twice_gives_the_same_bytes(clean: Cleaning, container: Containers):
+def test_cleaning_twice_gives_the_same_bytes(clean: Cleaning, container: Containers) -> None:
     """The digest of the output depends on the input alone."""
     job = clean([*good(9), "A,soon,,US,1,0"])
     again = container("again")
@@ -121,7 +121,7 @@ def test_cleaning_twice_gives_the_same_bytes(clean: Cleaning, container: Contain
     assert job.run("clean")["digest"] == again.run("clean")["digest"]
 
 
-def test_quarantine_is_there_even_if_empty(clean: Cleaning):
+def test_quarantine_is_there_even_if_empty(clean: Cleaning) -> None:
     """No bad row is a statement too: an empty table with all its columns."""
     job = clean(good(2))
     job.run("clean")

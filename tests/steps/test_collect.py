@@ -89,7 +89,7 @@ def collected(job: Container) -> dict[str, Any]:
     return dict(json.loads((job.output / "coverage.json").read_text()))
 
 
-def test_batch_answers_become_predictions(job: Container):
+def test_batch_answers_become_predictions(job: Container) -> None:
     """Each scored row is a prediction with the time of its event and the model that answered."""
     manifest = job.run("collect", **DAY_2, model="s3://b/model.tar.gz")
     predictions, labels = job.table("predictions.parquet"), job.table("labels.parquet")
@@ -108,7 +108,7 @@ def test_batch_answers_become_predictions(job: Container):
     assert not (job.output / "merged").exists()
 
 
-def test_coverage_tells_how_old_events_were_when_labels_came(job: Container):
+def test_coverage_tells_how_old_events_were_when_labels_came(job: Container) -> None:
     """Half an hour after its event every label is known; none is late, corrected or unknown."""
     found = collected(job)
     assert found["by_age"][0] == {"age_s": 3600, "share": 1.0}
@@ -116,7 +116,7 @@ def test_coverage_tells_how_old_events_were_when_labels_came(job: Container):
     assert told == {"events": 24, "labelled": 24, "late": 0, "corrected": 0, "unknown_events": 0}
 
 
-def test_captured_answers_are_predictions_of_their_own(job: Container, put: Lines):
+def test_captured_answers_are_predictions_of_their_own(job: Container, put: Lines) -> None:
     """An event answered in batch and online has two rows; the variant is the online answer's model."""
     put(captured(), [capture(event(3), time="2020-01-02T03:00:00+00:00")])
     collected(job)
@@ -128,7 +128,7 @@ def test_captured_answers_are_predictions_of_their_own(job: Container, put: Line
     assert online["event_time"].tolist() == [pd.Timestamp("2020-01-02T03:00:00Z")]
 
 
-def test_of_several_answers_the_first_counts(job: Container, put: Lines):
+def test_of_several_answers_the_first_counts(job: Container, put: Lines) -> None:
     """Whatever the variant and the name of the file: by the hour, then by the minute."""
     put(captured(minute=7, variant="champion"), [capture(event(3), "0,0.2")])
     put(captured(minute=6, variant="other"), [capture(event(3), "1,0.9"), capture(event(3), "0,0.3")])
@@ -138,7 +138,7 @@ def test_of_several_answers_the_first_counts(job: Container, put: Lines):
     assert found["answers"] == {"batch": 24, "online": 1, "repeated": 2, "of_other_windows": 0}
 
 
-def test_answers_to_events_of_other_windows_are_left_out(job: Container, put: Lines):
+def test_answers_to_events_of_other_windows_are_left_out(job: Container, put: Lines) -> None:
     """The time of the event decides, by the client's word, and where it gives none by the request's time."""
     put(captured(), [capture("x", time="2020-01-03T00:00:00Z"), capture(None)])
     found = collected(job)
@@ -164,7 +164,9 @@ def merged(job: Container) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (job.output / "merged/part-00000.jsonl").read_text().splitlines()]
 
 
-def test_merged_records_are_captures_with_ground_truth(job: Container, put: Lines, rule: Callable[..., None]):
+def test_merged_records_are_captures_with_ground_truth(
+    job: Container, put: Lines, rule: Callable[..., None]
+) -> None:
     """Matched on the inference id, or on SageMaker's event id where the client gave none."""
     rule(retention=None)
     put(captured(), [capture(event(3)), capture(None), capture("no-label")])
@@ -178,7 +180,7 @@ def test_merged_records_are_captures_with_ground_truth(job: Container, put: Line
     assert lines[0]["captureData"]["endpointInput"]["data"] == "A,US,1"
 
 
-def test_late_and_corrected_labels_keep_the_time_they_were_known(job: Container, put: Lines):
+def test_late_and_corrected_labels_keep_the_time_they_were_known(job: Container, put: Lines) -> None:
     """A correction is a version of its own; a label after the window's end is late, and is there."""
     put(captured(), [capture("online-only")])
     put("truth/2020/01/02/22/a.jsonl", [truth(event(3), "0", "2020-01-02T22:10:00Z")])
@@ -192,7 +194,7 @@ def test_late_and_corrected_labels_keep_the_time_they_were_known(job: Container,
     assert (found["late"], found["corrected"], found["duplicate"]) == (1, 1, 1)
 
 
-def test_labels_of_unknown_events_are_counted(job: Container, put: Lines):
+def test_labels_of_unknown_events_are_counted(job: Container, put: Lines) -> None:
     """An event of this window that nobody asked about; one of another window, or not yet, is none."""
     put(captured(), [capture("tomorrow", time="2020-01-03T04:00:00Z")])
     lines = [truth("nobody", "1"), truth("tomorrow", "0"), truth("x", "0", eventTime="2020-01-01T04:00:00Z")]
@@ -200,7 +202,7 @@ def test_labels_of_unknown_events_are_counted(job: Container, put: Lines):
     assert collected(job)["unknown_events"] == 1
 
 
-def test_broken_records_are_named_and_hide_nothing(job: Container, put: Lines):
+def test_broken_records_are_named_and_hide_nothing(job: Container, put: Lines) -> None:
     """A line that was cut off is told with its place, without its data; the others count."""
     broken = capture("secret-customer")[:90]
     put(
@@ -217,7 +219,7 @@ def test_broken_records_are_named_and_hide_nothing(job: Container, put: Lines):
     assert "secret" not in json.dumps(found)
 
 
-def test_encodings(job: Container, put: Lines):
+def test_encodings(job: Container, put: Lines) -> None:
     """An answer in BASE64, and JSON, is read like CSV."""
     plain = json.loads(capture(event(3)))
     hidden = {"data": base64.b64encode(b"1,0.75\n").decode(), "encoding": "BASE64"}
@@ -238,7 +240,7 @@ def test_encodings(job: Container, put: Lines):
 @pytest.mark.parametrize("given", [{"private": ("station",), "retention": None}, {}])
 def test_merged_records_do_not_outlive_requests(
     job: Container, put: Lines, rule: Callable[..., None], given: dict[str, Any]
-):
+) -> None:
     """Requests with a private column, and those that are to be forgotten, are merged by their answers."""
     rule(**given)
     put(captured(), [capture(event(3))])
@@ -247,7 +249,7 @@ def test_merged_records_do_not_outlive_requests(
     assert set(line["captureData"]) == {"endpointOutput"}
 
 
-def test_a_scored_event_that_was_not_prepared_is_refused(job: Container, tmp_path: Path):
+def test_a_scored_event_that_was_not_prepared_is_refused(job: Container, tmp_path: Path) -> None:
     """Answers of another window's transform are no predictions of this one."""
     (tmp_path / "scored/part-00000.csv.out").write_text("B-1,1,0.5\n")
     assert "B-1 was scored, but is not among the prepared rows" in job.refuse("collect", **DAY_2)

@@ -75,7 +75,7 @@ def output(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return base / "processing/output"
 
 
-def test_models_are_judged_on_the_rows_with_known_labels(output: Path, model: Path):
+def test_models_are_judged_on_the_rows_with_known_labels(output: Path, model: Path) -> None:
     """The champion's figure is what scikit-learn says of its scores on those rows."""
     known: pd.DataFrame = ROWS.iloc[:KNOWN]
     scores = inference.read_model(model).probabilities(to_columns(known, features.SIGNATURE))[:, 1]
@@ -86,7 +86,7 @@ def test_models_are_judged_on_the_rows_with_known_labels(output: Path, model: Pa
     assert month["models"]["constant"]["value"] == 0.5
 
 
-def test_the_page_tells_the_story(output: Path):
+def test_the_page_tells_the_story(output: Path) -> None:
     """Versions, outcomes and reasons are on it as text, with two plots."""
     page = (output / "replay.html").read_text()
     assert page.count("<svg") == 2
@@ -94,7 +94,7 @@ def test_the_page_tells_the_story(output: Path):
         assert text in page
 
 
-def test_a_story_without_months_is_refused(tmp_path: Path, model: Path):
+def test_a_story_without_months_is_refused(tmp_path: Path, model: Path) -> None:
     """Nothing to compare is told as such, and no report is left."""
     code, log = compare(tmp_path, {**STORY, "months": []}, model)
     assert code == 1
@@ -102,7 +102,7 @@ def test_a_story_without_months_is_refused(tmp_path: Path, model: Path):
     assert not (tmp_path / "processing/output/manifest.json").exists()
 
 
-def test_a_damaged_model_is_refused(tmp_path: Path):
+def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
     """A model without its manifest is never loaded."""
     code, log = compare(tmp_path, STORY, None)
     assert code == 1

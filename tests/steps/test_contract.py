@@ -25,7 +25,7 @@ def arguments(told: dict[str, str]) -> list[str]:
 
 
 @pytest.mark.parametrize("before", [[], ["clean"], ["process", "clean"]])
-def test_arguments_describe_the_step(before: list[str]):
+def test_arguments_describe_the_step(before: list[str]) -> None:
     """Pairs of names and values become a step in UTC, whatever the entry point left before them."""
     step = contract.from_arguments(
         "clean", [*before, *arguments(TOLD | {"known-until": "now"})], Path("/base")
@@ -35,7 +35,7 @@ def test_arguments_describe_the_step(before: list[str]):
     assert step.input("fetch") == Path("/base/processing/input/fetch")
 
 
-def test_hyperparameters_describe_a_training_job(tmp_path: Path):
+def test_hyperparameters_describe_a_training_job(tmp_path: Path) -> None:
     """A training job reads its hyperparameters, and its places are those of a training job."""
     (tmp_path / "input/config").mkdir(parents=True)
     (tmp_path / "input/config/hyperparameters.json").write_text(json.dumps(TOLD | {"depth": "3"}))
@@ -53,13 +53,13 @@ def test_hyperparameters_describe_a_training_job(tmp_path: Path):
         ({"key": ""}, "was not told its key"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(change: dict[str, str], words: str):
+def test_what_cannot_be_meant_is_refused(change: dict[str, str], words: str) -> None:
     """A malformed time, an empty interval and a missing value are refused in words."""
     with pytest.raises(InvalidInput, match=words):
         contract.step_from("clean", TOLD | change, Path())
 
 
-def test_an_argument_without_a_value_is_refused():
+def test_an_argument_without_a_value_is_refused() -> None:
     """Arguments that are no pairs are refused rather than guessed at."""
     with pytest.raises(InvalidInput, match="no pairs"):
         contract.from_arguments("clean", ["--cycle"], Path())
@@ -72,7 +72,7 @@ def test_a_refusal_is_left_where_sagemaker_shows_it(
     capsys: pytest.CaptureFixture[str],
     name: str,
     training: bool,  # noqa: FBT001
-):
+) -> None:
     """The message stands in the file, cut to 1,024 bytes of whole characters, and ends the log."""
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path))
     with pytest.raises(SystemExit) as stopped:
@@ -82,13 +82,13 @@ def test_a_refusal_is_left_where_sagemaker_shows_it(
     assert capsys.readouterr().out == "x" + "é" * 1000 + "\n"
 
 
-def test_a_missing_input_is_refused_by_name(tmp_path: Path):
+def test_a_missing_input_is_refused_by_name(tmp_path: Path) -> None:
     """A step says which of its inputs is not there."""
     step = contract.step_from("clean", TOLD, tmp_path)
     with pytest.raises(InvalidInput, match="input 'fetch' of step clean is missing or empty"):
         step.required("fetch")
 
 
-def test_a_metric_line_can_be_read_by_metric_definitions():
+def test_a_metric_line_can_be_read_by_metric_definitions() -> None:
     """Counts stay whole, fractions are short."""
     assert contract.metric_line({"rows_in": 842, "auc": 0.70412345}) == "rows_in=842 auc=0.704123"

@@ -16,7 +16,7 @@ from tests.steps.conftest import readings, times
 from tests.steps.container import Containers, History
 
 
-def test_steps_leave_a_profile_that_is_no_part_of_their_output(cleaned: Callable[..., Path]):
+def test_steps_leave_a_profile_that_is_no_part_of_their_output(cleaned: Callable[..., Path]) -> None:
     """No manifest names it, so nothing that is made of the output depends on how a page looks."""
     lines = readings()
     lines[3] = lines[3].replace(",US,", ",,")
@@ -30,7 +30,7 @@ def test_steps_leave_a_profile_that_is_no_part_of_their_output(cleaned: Callable
     assert "readings.parquet" in named
 
 
-def test_the_parts_of_a_step_are_its_tables(with_history: History):
+def test_the_parts_of_a_step_are_its_tables(with_history: History) -> None:
     """Files of one folder are one table, whose rows are all counted."""
     job = with_history("transform", 3)
     job.run("transform", **times(3))
@@ -40,7 +40,7 @@ def test_the_parts_of_a_step_are_its_tables(with_history: History):
     assert train.rows == sum(len(pd.read_parquet(path)) for path in tables["train"])
 
 
-def test_a_large_table_is_sampled_from_all_over_it(tmp_path: Path):
+def test_a_large_table_is_sampled_from_all_over_it(tmp_path: Path) -> None:
     """Bounded rows are read, and the counts are of all rows."""
     n = CHUNK_ROWS * 20
     frame = pd.DataFrame({"x": range(n), "y": [None if i % 4 == 0 else 1.0 for i in range(n)]})
@@ -53,7 +53,7 @@ def test_a_large_table_is_sampled_from_all_over_it(tmp_path: Path):
     assert table.sample["x"].max() > 0.8 * n
 
 
-def test_tables_without_rows_have_their_columns(tmp_path: Path):
+def test_tables_without_rows_have_their_columns(tmp_path: Path) -> None:
     """An empty quarantine is worth knowing."""
     write_table(tmp_path / "t.parquet", pd.DataFrame({"x": pd.Series([], dtype=float)}))
     table = explore.describe_table("t", [tmp_path / "t.parquet"])
@@ -65,7 +65,7 @@ def test_a_failing_profile_costs_no_data(
     container: Containers,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-):
+) -> None:
     """The step ends well, and its log says what is missing."""
     folder = cleaned(1)
     monkeypatch.setattr(explore, "render_profile", lambda *_: 1 / 0)
@@ -79,7 +79,7 @@ def test_a_failing_profile_costs_no_data(
 
 def test_private_columns_are_read_from_the_cycle(
     ice: Callable[[str], None], tmp_path: Path, container: Containers
-):
+) -> None:
     """The cycle's rule decides what the page may show."""
     (tmp_path / "readings.csv").write_text("station,time,known,country,temp,froze\n" + "\n".join(readings()))
     ice((tmp_path / "readings.csv").as_uri())

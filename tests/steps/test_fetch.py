@@ -72,7 +72,7 @@ def test_a_file_becomes_parquet_with_a_manifest(
     tmp_path: Path,
     name: str,
     write: Callable[[Path, str], Path],
-):
+) -> None:
     """CSV, zipped CSV and Parquet give the same table, described by the same kind of manifest."""
     ice(write(tmp_path / name, TABLE).as_uri())
     job = container("fetch")
@@ -84,13 +84,13 @@ def test_a_file_becomes_parquet_with_a_manifest(
 
 def test_the_same_data_gives_the_same_bytes(
     ice: Callable[[str], None], container: Containers, tmp_path: Path
-):
+) -> None:
     """Two fetches of one file have one digest."""
     ice(plain(tmp_path / "a.csv", TABLE).as_uri())
     assert container("one").run("fetch")["digest"] == container("two").run("fetch")["digest"]
 
 
-def test_a_file_comes_over_http(ice: Callable[[str], None], container: Containers, server: str):
+def test_a_file_comes_over_http(ice: Callable[[str], None], container: Containers, server: str) -> None:
     """A web server's file is fetched whole."""
     ice(f"{server}/whole.csv")
     assert container("fetch").run("fetch")["counts"]["rows_out"] == 1
@@ -99,7 +99,7 @@ def test_a_file_comes_over_http(ice: Callable[[str], None], container: Container
 @pytest.mark.parametrize("place", ["readings", "."])
 def test_a_file_in_s3_is_the_input_source(
     ice: Callable[[str], None], container: Containers, tmp_path: Path, place: str
-):
+) -> None:
     """An object is read from the job's input, below its table's name or beside the others."""
     ice("s3://raw/{start:%Y-%m-%d}.csv")
     (tmp_path / "source" / place).mkdir(parents=True)
@@ -115,7 +115,7 @@ def test_a_file_in_s3_is_the_input_source(
 )
 def test_a_source_that_is_not_there_is_refused(
     ice: Callable[[str], None], container: Containers, server: str, uri: str
-):
+) -> None:
     """A missing file, object, page or server is named, with what to do."""
     uri = uri.format(server=server)
     ice(uri)
@@ -124,7 +124,7 @@ def test_a_source_that_is_not_there_is_refused(
     assert "Check the cycle's source" in message
 
 
-def test_an_unknown_scheme_is_refused(ice: Callable[[str], None], container: Containers):
+def test_an_unknown_scheme_is_refused(ice: Callable[[str], None], container: Containers) -> None:
     """Only the schemes that can be read are."""
     ice("ftp://somewhere/a.csv")
     assert "no s3, http, https or file URI" in container("fetch").refuse("fetch")
@@ -132,7 +132,7 @@ def test_an_unknown_scheme_is_refused(ice: Callable[[str], None], container: Con
 
 def test_a_download_that_ends_early_is_refused(
     ice: Callable[[str], None], container: Containers, server: str
-):
+) -> None:
     """Fewer bytes than promised are no table, even if every line in them is whole."""
     ice(f"{server}/cut.csv")
     message = container("fetch").refuse("fetch")
@@ -154,7 +154,7 @@ def test_a_download_that_ends_early_is_refused(
 )
 def test_a_bad_csv_is_refused(
     ice: Callable[[str], None], container: Containers, tmp_path: Path, content: bytes, words: str
-):
+) -> None:
     """An empty, cut, undecodable or differently headed file, and one without rows, are refused in words."""
     (tmp_path / "a.csv").write_bytes(content)
     ice((tmp_path / "a.csv").as_uri())
@@ -168,7 +168,7 @@ def test_a_truncated_file_is_refused(
     tmp_path: Path,
     name: str,
     write: Callable[[Path, str], Path],
-):
+) -> None:
     """A zip or a Parquet file whose end is missing is not used."""
     path = write(tmp_path / name, HEADER + LINE * 5000)
     path.write_bytes(path.read_bytes()[:-100])
@@ -176,7 +176,9 @@ def test_a_truncated_file_is_refused(
     assert "damaged or cut off" in container("fetch").refuse("fetch")
 
 
-def test_an_unknown_ending_is_refused(ice: Callable[[str], None], container: Containers, tmp_path: Path):
+def test_an_unknown_ending_is_refused(
+    ice: Callable[[str], None], container: Containers, tmp_path: Path
+) -> None:
     """A file is told by its ending."""
     ice(plain(tmp_path / "a.xlsx", TABLE).as_uri())
     assert "ends in '.xlsx'" in container("fetch").refuse("fetch")

@@ -41,7 +41,7 @@ def manifest(job: Container) -> dict[str, dict[str, int]]:
     return dict(json.loads((job.output / "manifest.json").read_text()))
 
 
-def test_january_is_fetched_whole(months: dict[str, Container]):
+def test_january_is_fetched_whole(months: dict[str, Container]) -> None:
     """All flights scheduled in January UTC, the weather of three airports, the register."""
     assert manifest(months["fetch-1"])["metrics"] == {
         "rows_flights": 26865,
@@ -50,7 +50,7 @@ def test_january_is_fetched_whole(months: dict[str, Container]):
     }
 
 
-def test_known_time_is_what_the_destinations_clock_showed(months: dict[str, Container]):
+def test_known_time_is_what_the_destinations_clock_showed(months: dict[str, Container]) -> None:
     """The derived arrival, in the destination's own time, is the arrival time in the data, row by row."""
     flights = months["clean-1"].table("flights.parquet").dropna(subset=["known_time"])
     shown = pd.concat(
@@ -62,7 +62,7 @@ def test_known_time_is_what_the_destinations_clock_showed(months: dict[str, Cont
     assert (shown.loc[flights.index] == flights["arr_time"]).all()
 
 
-def test_the_impossible_wind_is_quarantined(months: dict[str, Container]):
+def test_the_impossible_wind_is_quarantined(months: dict[str, Container]) -> None:
     """February's hurricane of 1,048 mph is set aside with its value; nothing else is."""
     found = months["clean-2"].table("quarantine.parquet")
     assert len(found) == 1
@@ -70,14 +70,14 @@ def test_the_impossible_wind_is_quarantined(months: dict[str, Container]):
     assert float(json.loads(found["values"][0])["wind_speed"]) == pytest.approx(1048.36058)
 
 
-def test_makers_are_unified(months: dict[str, Container]):
+def test_makers_are_unified(months: dict[str, Container]) -> None:
     """One maker has one name in the cleaned register."""
     makers = set(months["clean-1"].table("planes.parquet")["manufacturer"])
     assert {"AIRBUS", "BOMBARDIER", "MCDONNELL DOUGLAS"} <= makers
     assert not makers & {"AIRBUS INDUSTRIE", "CANADAIR", "CANADAIR LTD", "BOMBARDIER INC", "DOUGLAS"}
 
 
-def test_the_training_set_knows_nothing_of_the_future(months: dict[str, Container]):
+def test_the_training_set_knows_nothing_of_the_future(months: dict[str, Container]) -> None:
     """Labels were known by the interval's end; parts do not overlap; ids are unique."""
     parts = {
         name: pd.read_parquet(months["transform"].output / name)
@@ -90,7 +90,7 @@ def test_the_training_set_knows_nothing_of_the_future(months: dict[str, Containe
     assert parts["holdout"]["event_time"].min() >= pd.Timestamp("2013-02-22", tz="UTC")
 
 
-def test_columns_are_only_what_is_known_before_departure(months: dict[str, Container]):
+def test_columns_are_only_what_is_known_before_departure(months: dict[str, Container]) -> None:
     """The signature, the combined attributes, the label and the identity; nothing measured later."""
     rows = pd.read_parquet(months["transform"].output / "train")
     assert set(rows.columns) == {
@@ -104,7 +104,7 @@ def test_columns_are_only_what_is_known_before_departure(months: dict[str, Conta
     assert not set(rows.columns) & {"dep_delay", "dep_time", "arr_delay", "arr_time", "air_time"}
 
 
-def test_the_weather_joined_is_that_of_the_scheduled_hour(months: dict[str, Container]):
+def test_the_weather_joined_is_that_of_the_scheduled_hour(months: dict[str, Container]) -> None:
     """A flight's temperature is the one that its airport had in its scheduled hour."""
     rows = pd.read_parquet(months["transform"].output / "train").set_index("event_id")
     flights = months["clean-1"].table("flights.parquet").set_index("event_id")
@@ -115,14 +115,14 @@ def test_the_weather_joined_is_that_of_the_scheduled_hour(months: dict[str, Cont
     np.testing.assert_array_equal(rows.loc[some, "temp_f"], expected)
 
 
-def test_records_for_scoring_are_februarys(months: dict[str, Container]):
+def test_records_for_scoring_are_februarys(months: dict[str, Container]) -> None:
     """One record per flight of the interval, the event id first, as many columns as the signature has."""
     lines = (months["prepare"].output / "batch/part-00000.csv").read_text().splitlines()
     assert len(lines) == manifest(months["clean-2"])["metrics"]["facts_rows_out"]
     assert {line.count(",") for line in lines} == {len(features.SIGNATURE)}
 
 
-def test_an_interval_without_flights_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_an_interval_without_flights_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """There were no flights in 2015, and the message says so."""
     job = Container(tmp_path / "fetch", monkeypatch)
     message = job.refuse(

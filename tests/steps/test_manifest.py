@@ -18,7 +18,7 @@ COUNTS = {"rows_in": 3, "rows_out": 2, "rows_quarantined": 1, "rows_duplicate": 
 
 
 @given(st.lists(st.integers(0, 10**9), min_size=1, max_size=4), st.integers(-3, 3))
-def test_counts_balance_or_fail(gone: list[int], lost: int):
+def test_counts_balance_or_fail(gone: list[int], lost: int) -> None:
     """The sum of where rows went must be the number that came; one row off is a fault."""
     counts = {"rows_in": sum(gone) + lost, **{f"rows_{place}": n for place, n in enumerate(gone)}}
     if lost == 0:
@@ -28,7 +28,7 @@ def test_counts_balance_or_fail(gone: list[int], lost: int):
             check_balance(counts)
 
 
-def test_the_digest_tells_contents_apart(tmp_path: Path):
+def test_the_digest_tells_contents_apart(tmp_path: Path) -> None:
     """It is the same for the same files, and another for another byte or name."""
     digests = []
     for place, (name, text) in enumerate(
@@ -41,7 +41,7 @@ def test_the_digest_tells_contents_apart(tmp_path: Path):
     assert len(set(digests)) == 3
 
 
-def test_a_table_survives_the_way_through_parquet(tmp_path: Path):
+def test_a_table_survives_the_way_through_parquet(tmp_path: Path) -> None:
     """Text, numbers, times and columns without any value come back as they went."""
     frame = pd.DataFrame(
         {
@@ -57,7 +57,7 @@ def test_a_table_survives_the_way_through_parquet(tmp_path: Path):
     pd.testing.assert_frame_equal(read_table(tmp_path / "t.parquet"), frame)
 
 
-def test_equal_rows_are_equal_bytes(tmp_path: Path):
+def test_equal_rows_are_equal_bytes(tmp_path: Path) -> None:
     """Written twice, a table has one digest."""
     frame = pd.DataFrame({"a": range(1000), "b": ["x", "y"] * 500})
     for name in ("one", "two"):
@@ -65,7 +65,7 @@ def test_equal_rows_are_equal_bytes(tmp_path: Path):
     assert digest(tmp_path / "one") == digest(tmp_path / "two")
 
 
-def test_later_frames_take_the_types_of_the_first(tmp_path: Path):
+def test_later_frames_take_the_types_of_the_first(tmp_path: Path) -> None:
     """A frame whose column happens to be empty does not change the table's types."""
     with TableWriter(tmp_path / "t.parquet") as writer:
         writer.write(pd.DataFrame({"a": [1.0], "b": pd.Series(["x"], dtype="str")}))

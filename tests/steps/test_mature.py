@@ -62,7 +62,7 @@ def matured(job: Container) -> list[dict[str, Any]]:
     return list(json.loads((job.output / "matured.json").read_text())["quality"])
 
 
-def test_late_labels_are_judged_at_the_end_of_the_window_they_came_in(job: Container):
+def test_late_labels_are_judged_at_the_end_of_the_window_they_came_in(job: Container) -> None:
     """Nothing changes at the window's own end; two days later all are labelled, most of them wrong."""
     lines = [truth(f"e{number}", "0" if number > EVENTS // 2 else "1") for number in range(1, EVENTS, 2)]
     deliver(job, "2020/01/04/11", lines)
@@ -73,7 +73,7 @@ def test_late_labels_are_judged_at_the_end_of_the_window_they_came_in(job: Conta
     assert entry["is_worse"] is True
 
 
-def test_a_correction_counts_from_when_it_became_known(job: Container):
+def test_a_correction_counts_from_when_it_became_known(job: Container) -> None:
     """One label is corrected on the third and corrected back on the fourth."""
     deliver(job, "2020/01/03/08", [truth("e0", "1")])
     deliver(job, "2020/01/04/08", [truth("e0", "0")])
@@ -84,14 +84,14 @@ def test_a_correction_counts_from_when_it_became_known(job: Container):
     assert entries[0]["value"] < 1.0
 
 
-def test_labels_of_other_events_change_nothing(job: Container):
+def test_labels_of_other_events_change_nothing(job: Container) -> None:
     """An event that the window did not predict, and a label that was known already."""
     deliver(job, "2020/01/04/08", [truth("nobody", "1"), truth("e0", "0"), "{"])
     assert matured(job) == []
     assert json.loads((job.output / "matured.json").read_text())["malformed"]["count"] == 1
 
 
-def test_a_damaged_plan_is_refused(job: Container, tmp_path: Path):
+def test_a_damaged_plan_is_refused(job: Container, tmp_path: Path) -> None:
     """It is the operator that writes it."""
     (tmp_path / "plan/plan.json").write_text("{")
     assert "plan.json cannot be read" in job.refuse("mature", **DAY_4)

@@ -98,7 +98,7 @@ def as_csv() -> bytes:
     return HOLDOUT[list(features.SIGNATURE)].to_csv(header=False, index=False).encode()
 
 
-def test_a_model_carries_all_that_serving_needs(trained: Path):
+def test_a_model_carries_all_that_serving_needs(trained: Path) -> None:
     """The model directory has the promised files, all in the manifest, and the log the metrics."""
     names = model_files.check_manifest(trained / "model")
     promised = {
@@ -114,7 +114,9 @@ def test_a_model_carries_all_that_serving_needs(trained: Path):
     assert "validation_roc_auc=0." in (trained / "log").read_text().splitlines()[-1]
 
 
-def test_all_paths_predict_alike_row_by_row(trained: Path, connection: HTTPConnection, tmp_path: Path):
+def test_all_paths_predict_alike_row_by_row(
+    trained: Path, connection: HTTPConnection, tmp_path: Path
+) -> None:
     """The pipeline as trained, ONNX, CSV rows and JSON rows over HTTP give the same score for every row."""
     side.write_part(tmp_path / "holdout", HOLDOUT)
     columns = read_rows(tmp_path / "holdout", features).columns
@@ -138,7 +140,7 @@ def test_all_paths_predict_alike_row_by_row(trained: Path, connection: HTTPConne
     np.testing.assert_allclose(single, expected[:40], atol=1e-5)
 
 
-def test_golden_rows_are_answered_alike_online(evaluated: Path, connection: HTTPConnection):
+def test_golden_rows_are_answered_alike_online(evaluated: Path, connection: HTTPConnection) -> None:
     """What evaluation predicted offline is what the server answers."""
     golden = [json.loads(line) for line in (evaluated / "golden.jsonl").read_text().splitlines()]
     body = json.dumps({"instances": [each["row"] for each in golden]}).encode()
@@ -150,7 +152,7 @@ def test_golden_rows_are_answered_alike_online(evaluated: Path, connection: HTTP
     )
 
 
-def test_the_same_model_as_champion_stays_champion(evaluated: Path):
+def test_the_same_model_as_champion_stays_champion(evaluated: Path) -> None:
     """A model compared with itself has the same metric and interval, gains nothing, and is not promoted."""
     verdict = json.loads((evaluated / "verdict.json").read_text())
     document = json.loads((evaluated / "evaluation.json").read_text())
@@ -165,7 +167,7 @@ def test_the_same_model_as_champion_stays_champion(evaluated: Path):
     assert next(iter(document["importance"])) in {"temp_f", "carrier"}
 
 
-def test_the_report_stands_alone(evaluated: Path):
+def test_the_report_stands_alone(evaluated: Path) -> None:
     """The page has its plots inside, no script, and refers to nothing outside."""
     page = (evaluated / "report.html").read_text()
     assert page.count("<svg") == 4
@@ -177,7 +179,7 @@ def test_the_report_stands_alone(evaluated: Path):
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux tells what a process has loaded")
 def test_serving_loads_onnxruntime_and_neither_pandas_nor_scikit_learn(
     server: tuple[int, int], connection: HTTPConnection
-):
+) -> None:
     """A server that has predicted holds no compiled part of a library that it can do without."""
     assert ask(connection, as_csv(), CSV)[0] == 200
     loaded = Path(f"/proc/{server[0]}/maps").read_text()
@@ -189,14 +191,14 @@ def test_serving_loads_onnxruntime_and_neither_pandas_nor_scikit_learn(
     assert spared == []
 
 
-def test_an_unknown_category_is_answered_and_named(connection: HTTPConnection):
+def test_an_unknown_category_is_answered_and_named(connection: HTTPConnection) -> None:
     """A carrier that training has not met is no error; the answer's header names the column."""
     row = {**instances()[0], "carrier": "ZZ"}
     status, _, headers = ask(connection, json.dumps(row).encode(), JSON)
     assert (status, headers["x-flywheel-unknown-categories"]) == (200, "carrier")
 
 
-def test_a_bad_request_leaves_the_connection_usable(connection: HTTPConnection):
+def test_a_bad_request_leaves_the_connection_usable(connection: HTTPConnection) -> None:
     """After a refusal with its status and reason, the next request on the same connection is answered."""
     status, body, _ = ask(connection, b"UA,1", CSV)
     assert status == 400
@@ -206,7 +208,7 @@ def test_a_bad_request_leaves_the_connection_usable(connection: HTTPConnection):
     assert ask(connection, as_csv(), CSV)[0] == 200
 
 
-def test_an_oversized_body_is_refused(connection: HTTPConnection):
+def test_an_oversized_body_is_refused(connection: HTTPConnection) -> None:
     """A body over SageMaker's limit gets 413 and words."""
     status, body, _ = ask(connection, b"x" * 6_291_457, CSV)
     assert status == 413
@@ -222,7 +224,7 @@ def test_an_oversized_body_is_refused(connection: HTTPConnection):
         ("GET", "/other", 404),
     ],
 )
-def test_routes(connection: HTTPConnection, method: str, path: str, status: int):
+def test_routes(connection: HTTPConnection, method: str, path: str, status: int) -> None:
     """Each path answers to its method alone."""
     connection.request(method, path)
     response = connection.getresponse()
@@ -230,7 +232,7 @@ def test_routes(connection: HTTPConnection, method: str, path: str, status: int)
     assert status == response.status
 
 
-def test_a_changed_file_is_not_loaded(trained: Path, tmp_path: Path):
+def test_a_changed_file_is_not_loaded(trained: Path, tmp_path: Path) -> None:
     """A model whose file differs from its digest is refused before anything is made of it."""
     shutil.copytree(trained / "model", tmp_path / "model")
     with (tmp_path / "model/model.onnx").open("ab") as file:
@@ -239,14 +241,14 @@ def test_a_changed_file_is_not_loaded(trained: Path, tmp_path: Path):
         inference.read_model(tmp_path / "model")
 
 
-def test_a_type_that_is_not_trusted_is_not_loaded(tmp_path: Path):
+def test_a_type_that_is_not_trusted_is_not_loaded(tmp_path: Path) -> None:
     """A file that would call something strange is refused by the type's name."""
     model_files.write_estimator(partial(print, "run"), tmp_path / "strange.skops")
     with pytest.raises(InvalidInput, match="which is not trusted"):
         model_files.read_estimator(tmp_path / "strange.skops")
 
 
-def test_rows_of_one_class_cannot_be_fitted(tmp_path: Path):
+def test_rows_of_one_class_cannot_be_fitted(tmp_path: Path) -> None:
     """The reason says how many rows have which label, and is left for SageMaker."""
     code, log = side.train(tmp_path, side.flights(50).assign(is_late=1.0), side.flights(50))
     expected = (
@@ -266,14 +268,16 @@ def test_rows_of_one_class_cannot_be_fitted(tmp_path: Path):
         (lambda frame: frame.assign(is_late=2.0), "has the value(s) 2, which are none of CLASSES"),
     ],
 )
-def test_bad_rows_are_refused(tmp_path: Path, change: Callable[[pd.DataFrame], pd.DataFrame], message: str):
+def test_bad_rows_are_refused(
+    tmp_path: Path, change: Callable[[pd.DataFrame], pd.DataFrame], message: str
+) -> None:
     """Rows that no model can be made of are refused in words."""
     side.write_part(tmp_path / "rows", change(side.flights(50)))
     with pytest.raises(InvalidInput, match=re.escape(message)):
         read_rows(tmp_path / "rows", features)
 
 
-def test_a_payload_and_a_parquet_file_give_the_same_arrays(tmp_path: Path, trained: Path):
+def test_a_payload_and_a_parquet_file_give_the_same_arrays(tmp_path: Path, trained: Path) -> None:
     """Missing values and numbers are the same to the model, whichever way a row came."""
     side.write_part(tmp_path / "rows", HOLDOUT)
     signature = inference.read_model(trained / "model").signature
@@ -283,7 +287,7 @@ def test_a_payload_and_a_parquet_file_give_the_same_arrays(tmp_path: Path, train
         np.testing.assert_array_equal(online[name], values)
 
 
-def test_the_model_card_keeps_the_registrys_schema(evaluated: Path):
+def test_the_model_card_keeps_the_registrys_schema(evaluated: Path) -> None:
     """Its keys, the kinds of its metrics and the lengths of its texts are those of the published schema."""
     card = json.loads((evaluated / "model_card.json").read_text())
     assert set(card) == {
@@ -303,7 +307,7 @@ def test_the_model_card_keeps_the_registrys_schema(evaluated: Path):
         assert isinstance(metric["value"], (int, float))
 
 
-def test_the_model_card_stands_alone(evaluated: Path):
+def test_the_model_card_stands_alone(evaluated: Path) -> None:
     """The page says the same to people, without a script or another file."""
     page = (evaluated / "model_card.html").read_text()
     assert "<script" not in page
@@ -312,7 +316,7 @@ def test_the_model_card_stands_alone(evaluated: Path):
     assert "holdout sha256" in page
 
 
-def test_evaluation_leaves_what_watching_needs(evaluated: Path):
+def test_evaluation_leaves_what_watching_needs(evaluated: Path) -> None:
     """Importance by column, the scores' distribution, a calibration, and a sample of the training rows."""
     left = json.loads((evaluated / "monitoring.json").read_text())
     assert set(left["importance"]) == set(features.SIGNATURE)

@@ -16,7 +16,7 @@ IMPORTS = (
 
 
 @pytest.mark.parametrize("cycle", ["digits", "flights"])
-def test_serving_starts_from_the_code_beside_the_model(tmp_path: Path, cycle: str):
+def test_serving_starts_from_the_code_beside_the_model(tmp_path: Path, cycle: str) -> None:
     """Nothing of this project is on the path besides."""
     copy_code(tmp_path, cycle)
     command = [sys.executable, "-I", "-c", IMPORTS.format(place=str(tmp_path), cycle=cycle)]

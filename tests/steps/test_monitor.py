@@ -14,7 +14,7 @@ DAY_2 = {"start": "2020-01-02T00:00:00+00:00", "end": "2020-01-03T00:00:00+00:00
 
 
 @pytest.fixture
-def prepared(with_history: History):
+def prepared(with_history: History) -> Container:
     """The prepared second day."""
     job = with_history("prepare", 2)
     job.run("prepare", **DAY_2)
@@ -22,7 +22,7 @@ def prepared(with_history: History):
 
 
 @pytest.fixture
-def monitored(prepared: Container, with_history: History, container: Containers, tmp_path: Path):
+def monitored(prepared: Container, with_history: History, container: Containers, tmp_path: Path) -> Container:
     """A container for monitor, with perfect predictions of the second day."""
     transform = with_history("baseline", 1)
     transform.run("transform")
@@ -47,13 +47,13 @@ def monitored(prepared: Container, with_history: History, container: Containers,
     return job
 
 
-def test_records_are_the_event_and_the_signature(prepared: Container):
+def test_records_are_the_event_and_the_signature(prepared: Container) -> None:
     """A record to score is the event id and the signature's columns, in order, without a header."""
     first = (prepared.output / "batch/part-00000.csv").read_text().splitlines()[0]
     assert first == "A-20200102T0000,A,US,-6.0"
 
 
-def test_rows_and_labels_are_those_of_the_interval(prepared: Container):
+def test_rows_and_labels_are_those_of_the_interval(prepared: Container) -> None:
     """Rows to watch hold the combined attributes; there is a label for each, with the time it was known."""
     rows, labels = prepared.table("rows/part-00000.parquet"), prepared.table("labels/labels.parquet")
     assert list(rows.columns) == ["event_id", "event_time", "station", "country", "temp", "is_cold"]
@@ -61,12 +61,12 @@ def test_rows_and_labels_are_those_of_the_interval(prepared: Container):
     assert (labels["known_time"] <= pd.Timestamp(DAY_2["end"])).all()
 
 
-def test_an_interval_without_its_partition_is_refused(with_history: History):
+def test_an_interval_without_its_partition_is_refused(with_history: History) -> None:
     """Earlier partitions do not stand in for the interval's own."""
     assert "is not among the inputs" in with_history("prepare", 1).refuse("prepare", **DAY_2)
 
 
-def test_predictions_are_judged_by_known_labels(monitored: Container):
+def test_predictions_are_judged_by_known_labels(monitored: Container) -> None:
     """Perfect predictions have perfect metrics, in Model Monitor's schema."""
     manifest = monitored.run("monitor", **DAY_2)
     quality = json.loads((monitored.output / "model_quality.json").read_text())
@@ -75,7 +75,7 @@ def test_predictions_are_judged_by_known_labels(monitored: Container):
     assert (manifest["metrics"]["judged"], manifest["metrics"]["accuracy"]) == (24, 1.0)
 
 
-def test_broken_constraints_are_told(monitored: Container, prepared: Container):
+def test_broken_constraints_are_told(monitored: Container, prepared: Container) -> None:
     """A column that is gone and one that came are violations of their kinds."""
     path = prepared.output / "rows/part-00000.parquet"
     pd.read_parquet(path).rename(columns={"temp": "heat"}).to_parquet(path)
@@ -87,7 +87,7 @@ def test_broken_constraints_are_told(monitored: Container, prepared: Container):
     }
 
 
-def test_a_damaged_baseline_is_refused(monitored: Container):
+def test_a_damaged_baseline_is_refused(monitored: Container) -> None:
     """Without the champion's baseline nothing is compared."""
     (monitored.base / "processing/input/baseline/statistics.json").write_text("{")
     assert "baseline cannot be read" in monitored.refuse("monitor", **DAY_2)

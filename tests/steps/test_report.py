@@ -40,7 +40,7 @@ def write(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(content))
 
 
-def test_the_page_is_the_only_output(job: Container):
+def test_the_page_is_the_only_output(job: Container) -> None:
     """One HTML file, which tells of the window."""
     manifest = job.run("report")
     assert [file["name"] for file in manifest["files"]] == ["report.html"]
@@ -49,7 +49,7 @@ def test_the_page_is_the_only_output(job: Container):
     assert "retraining was asked for" in text
 
 
-def test_the_same_window_gives_the_same_page(job: Container, container: Containers, tmp_path: Path):
+def test_the_same_window_gives_the_same_page(job: Container, container: Containers, tmp_path: Path) -> None:
     """Nothing on it depends on when it was made."""
     again = container("again")
     for name in ("monitored", "story"):
@@ -60,7 +60,7 @@ def test_the_same_window_gives_the_same_page(job: Container, container: Containe
 @pytest.mark.parametrize(
     "name", ["monitored/evidence.json", "monitored/distributions.json", "story/story.json"]
 )
-def test_a_missing_input_is_refused_by_name(job: Container, tmp_path: Path, name: str):
+def test_a_missing_input_is_refused_by_name(job: Container, tmp_path: Path, name: str) -> None:
     """What to run again is told."""
     (tmp_path / name).write_text("{")
     message = job.refuse("report")

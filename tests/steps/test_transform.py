@@ -12,7 +12,7 @@ from tests.steps.container import Containers, History
 DAY_2 = {"start": "2020-01-02T00:00:00+00:00", "end": "2020-01-03T00:00:00+00:00"}
 
 
-def test_rows_are_split_by_time(with_history: History):
+def test_rows_are_split_by_time(with_history: History) -> None:
     """The last hours are the holdout, those before it the validation, everything earlier is learnt from."""
     job = with_history("transform", 2)
     manifest = job.run("transform", **DAY_2)
@@ -26,7 +26,7 @@ def test_rows_are_split_by_time(with_history: History):
     assert manifest["metrics"] == {"rows_train": 36, "rows_validation": 6, "rows_holdout": 6}
 
 
-def test_a_label_that_became_known_later_is_not_learnt_from(with_history: History):
+def test_a_label_that_became_known_later_is_not_learnt_from(with_history: History) -> None:
     """With an earlier cut-off the later rows count as rows without a label."""
     job = with_history("transform", 2)
     manifest = job.run("transform", **DAY_2, known_until="2020-01-02T21:00:00+00:00")
@@ -34,7 +34,7 @@ def test_a_label_that_became_known_later_is_not_learnt_from(with_history: Histor
     assert pd.read_parquet(job.output / "holdout")["known_time"].max() <= pd.Timestamp("2020-01-02T21:00Z")
 
 
-def test_the_baseline_describes_the_training_part(with_history: History):
+def test_the_baseline_describes_the_training_part(with_history: History) -> None:
     """statistics.json and constraints.json speak of train alone, signature and combined attributes."""
     job = with_history("transform", 2)
     job.run("transform", **DAY_2)
@@ -48,12 +48,12 @@ def test_the_baseline_describes_the_training_part(with_history: History):
     assert sum(bucket["count"] for bucket in buckets) == len(train)
 
 
-def test_a_partition_from_the_future_is_refused(with_history: History):
+def test_a_partition_from_the_future_is_refused(with_history: History) -> None:
     """A step for the first day does not read the second day's data, even if it is given it."""
     assert "must not see them" in with_history("transform", 2).refuse("transform")
 
 
-def test_an_interval_given_twice_is_refused(with_history: History):
+def test_an_interval_given_twice_is_refused(with_history: History) -> None:
     """Two keys of one interval would count its rows twice."""
     job = with_history("transform", 1)
     job.link(
@@ -63,21 +63,21 @@ def test_an_interval_given_twice_is_refused(with_history: History):
     assert "was given twice" in job.refuse("transform")
 
 
-def test_an_empty_part_is_refused(with_history: History):
+def test_an_empty_part_is_refused(with_history: History) -> None:
     """Without known labels in the last hours there is no holdout, and the message says what to do."""
     message = with_history("transform", 1).refuse("transform", known_until="2020-01-01T12:00:00+00:00")
     assert "The validation and the holdout part of ice" in message
     assert "shorten the split" in message
 
 
-def test_a_folder_that_is_no_interval_is_refused(with_history: History):
+def test_a_folder_that_is_no_interval_is_refused(with_history: History) -> None:
     """A partition's folder has to tell its interval."""
     job = with_history("transform", 1)
     job.link("clean/january/key", job.base / "processing/input/clean/2020-01-01_2020-01-02" / f"{1:064x}")
     assert "'january' is no interval" in job.refuse("transform")
 
 
-def test_transforming_twice_gives_the_same_bytes(with_history: History, container: Containers):
+def test_transforming_twice_gives_the_same_bytes(with_history: History, container: Containers) -> None:
     """The digest of the output depends on the input alone."""
     job, again = with_history("transform", 2), container("again")
     again.link("clean", job.base / "processing/input/clean")

@@ -49,30 +49,30 @@ SAMPLE = Sample(
 )
 
 
-def test_a_document_comes_back_as_it_was():
+def test_a_document_comes_back_as_it_was() -> None:
     """Times, intervals, lists and parts are values again."""
     assert Sample.from_text(canonical(SAMPLE.as_json())) == SAMPLE
 
 
-def test_times_are_written_in_utc():
+def test_times_are_written_in_utc() -> None:
     """Whatever the offset of a time, its text has that of UTC."""
     local = END.astimezone(timezone(timedelta(hours=2)))
     assert Sample(at=local, interval=Interval(START, END)).as_json()["at"] == "2013-02-01T06:30:00+00:00"
 
 
-def test_an_undefined_number_is_null():
+def test_an_undefined_number_is_null() -> None:
     """JSON has no NaN."""
     assert Sample(at=END, interval=Interval(START, END), parts=(Part(float("nan")),)).as_json()["parts"] == [
         {"share": None}
     ]
 
 
-def test_fields_of_a_later_version_are_ignored():
+def test_fields_of_a_later_version_are_ignored() -> None:
     """An earlier version reads what a later one wrote."""
     assert Sample.from_json({**SAMPLE.as_json(), "later": 1}) == SAMPLE
 
 
-def test_a_field_that_says_nothing_is_left_out():
+def test_a_field_that_says_nothing_is_left_out() -> None:
     """Documents whose digest is kept elsewhere must not get longer."""
     assert "omitted" not in SAMPLE.as_json()
 
@@ -94,14 +94,14 @@ def test_a_field_that_says_nothing_is_left_out():
         ({"cell": []}, "Sample.cell"),
     ],
 )
-def test_a_wrong_field_is_named(changes: dict[str, Any], place: str):
+def test_a_wrong_field_is_named(changes: dict[str, Any], place: str) -> None:
     """The error begins with the document and the path of the field."""
     with pytest.raises(InvalidDocument) as error:
         Sample.from_json({**SAMPLE.as_json(), **changes})
     assert str(error.value).split()[0] == place
 
 
-def test_a_missing_field_is_named():
+def test_a_missing_field_is_named() -> None:
     """So is what is there instead."""
     with pytest.raises(InvalidDocument) as error:
         Sample.from_json({"at": "2013-01-01T00:00:00+00:00"})
@@ -109,7 +109,7 @@ def test_a_missing_field_is_named():
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null"])
-def test_what_is_no_object_is_refused(text: str):
+def test_what_is_no_object_is_refused(text: str) -> None:
     """A file that was cut off is no document."""
     with pytest.raises(InvalidDocument):
         Sample.from_text(text)

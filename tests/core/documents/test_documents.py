@@ -67,12 +67,12 @@ def kept() -> list[tuple[type[Document], str, Any]]:
     return found
 
 
-def test_every_kind_is_in_the_state_of_version_1(kept: list[tuple[type[Document], str, Any]]):
+def test_every_kind_is_in_the_state_of_version_1(kept: list[tuple[type[Document], str, Any]]) -> None:
     """The fixture holds one of each that its run wrote."""
     assert {kind for kind, _, _ in kept} == set(KINDS.values())
 
 
-def test_what_version_1_wrote_is_read_and_written_alike(kept: list[tuple[type[Document], str, Any]]):
+def test_what_version_1_wrote_is_read_and_written_alike(kept: list[tuple[type[Document], str, Any]]) -> None:
     """Digests are over what is written: a document that is read and written keeps its canonical JSON."""
     changed = [
         name for kind, name, value in kept if canonical(kind.from_json(value).as_json()) != canonical(value)
@@ -80,7 +80,7 @@ def test_what_version_1_wrote_is_read_and_written_alike(kept: list[tuple[type[Do
     assert changed == []
 
 
-def test_what_version_1_wrote_fits_the_schemas(kept: list[tuple[type[Document], str, Any]]):
+def test_what_version_1_wrote_fits_the_schemas(kept: list[tuple[type[Document], str, Any]]) -> None:
     """The schemas tell other programs what is there."""
     wrong = [
         (name, error.message)
@@ -90,7 +90,7 @@ def test_what_version_1_wrote_fits_the_schemas(kept: list[tuple[type[Document], 
     assert wrong == []
 
 
-def test_the_key_of_version_1_follows_from_its_record(kept: list[tuple[type[Document], str, Any]]):
+def test_the_key_of_version_1_follows_from_its_record(kept: list[tuple[type[Document], str, Any]]) -> None:
     """A record that is read has the key that names it."""
     records = [
         (Path(name).stem, KeyRecord.from_json(value).key) for kind, name, value in kept if kind is KeyRecord
@@ -99,7 +99,7 @@ def test_the_key_of_version_1_follows_from_its_record(kept: list[tuple[type[Docu
 
 
 @pytest.mark.parametrize("kind", EVERY)
-def test_an_example_fits_its_schema_and_its_type(kind: type[Document]):
+def test_an_example_fits_its_schema_and_its_type(kind: type[Document]) -> None:
     """The page's examples are documents."""
     value = example(kind, "")
     Draft202012Validator.check_schema(schema(kind))
@@ -108,11 +108,11 @@ def test_an_example_fits_its_schema_and_its_type(kind: type[Document]):
 
 
 @pytest.mark.parametrize("kind", EVERY)
-def test_a_schema_refuses_what_the_type_refuses(kind: type[Document]):
+def test_a_schema_refuses_what_the_type_refuses(kind: type[Document]) -> None:
     """A document without a required field is none."""
     assert list(Draft202012Validator(schema(kind)).iter_errors({}))
 
 
-def test_the_page_is_what_the_documents_are():
+def test_the_page_is_what_the_documents_are() -> None:
     """`python tools/documents.py` writes it anew."""
     assert PAGE.read_text(encoding="utf-8") == page()

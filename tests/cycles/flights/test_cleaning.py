@@ -48,24 +48,24 @@ def clean(**change: str | None) -> dict[str, object]:
         ({"dest_timezone": "Pacific/Honolulu"}, "2013-01-01T18:30Z"),
     ],
 )
-def test_a_label_is_known_at_the_actual_arrival(change: dict[str, str], known: str):
+def test_a_label_is_known_at_the_actual_arrival(change: dict[str, str], known: str) -> None:
     """Scheduled arrival by the destination's clock, plus the delay."""
     assert clean(**change)["known_time"] == pd.Timestamp(known)
 
 
-def test_a_cancelled_flight_has_no_known_time():
+def test_a_cancelled_flight_has_no_known_time() -> None:
     """Without an arrival there is no label and no time at which it became known."""
     assert pd.isna(clean(arr_delay=None, arr_time=None, dep_time=None)["known_time"])
 
 
-def test_an_event_is_the_scheduled_departure():
+def test_an_event_is_the_scheduled_departure() -> None:
     """Its id is made of what identifies a flight, its time is in UTC."""
     row = clean()
     assert row["event_id"] == "2013-01-01-UA-1545-EWR"
     assert row["event_time"] == pd.Timestamp("2013-01-01T10:15Z")
 
 
-def test_midnight_is_zero():
+def test_midnight_is_zero() -> None:
     """2400 is a way to write the first minute of a day."""
     assert clean(dep_time="2400", arr_time="2400")["dep_time"] == 0
 
@@ -79,12 +79,12 @@ def test_midnight_is_zero():
         ({"flight": "x"}, "flight: 'x' is no number"),
     ],
 )
-def test_a_flight_that_breaks_the_schema_is_set_aside(change: dict[str, str | None], reason: str):
+def test_a_flight_that_breaks_the_schema_is_set_aside(change: dict[str, str | None], reason: str) -> None:
     """The reason names the column and the value."""
     assert reason in str(clean(**change)["reason"])
 
 
-def test_a_temperature_that_jumps_is_set_aside():
+def test_a_temperature_that_jumps_is_set_aside() -> None:
     """13 F in an hour of May among 60s is no weather."""
     hours = pd.date_range("2013-05-08T22:00Z", periods=6, freq="h")
     table = pd.DataFrame(dict.fromkeys(schema.WEATHER.columns, 10.0), index=range(6)).assign(

@@ -26,7 +26,7 @@ def row(**change: float) -> dict[str, np.ndarray]:
     return {name: np.array([value]) for name, value in values.items()}
 
 
-def test_cold_and_wet_is_told():
+def test_cold_and_wet_is_told() -> None:
     """Freezing by the wet-bulb temperature and with precipitation, only both together."""
     flags = [
         features.combine(row(**change))["is_freezing_and_wet"][0]
@@ -35,13 +35,13 @@ def test_cold_and_wet_is_told():
     assert flags == [1.0, 0.0, 0.0]
 
 
-def test_a_flight_over_midnight_has_its_duration():
+def test_a_flight_over_midnight_has_its_duration() -> None:
     """From 23:00 to 01:00 are two hours."""
     assert features.combine(row())["scheduled_duration_min"].tolist() == [120.0]
 
 
 @pytest.mark.parametrize("column", COLUMNS)
-def test_a_missing_value_stays_missing(column: str):
+def test_a_missing_value_stays_missing(column: str) -> None:
     """What depends on a missing value is missing, without a warning; the rest is there."""
     whole, partial = features.combine(row()), features.combine(row(**{column: float("nan")}))
     assert any(np.isnan(values[0]) for values in partial.values())
@@ -52,7 +52,7 @@ NUMBER = st.one_of(st.just(float("nan")), st.floats(0, 100))
 
 
 @given(st.lists(st.tuples(*[NUMBER] * len(COLUMNS)), min_size=1, max_size=20))
-def test_one_row_gets_what_a_table_gets(rows: list[tuple[float, ...]]):
+def test_one_row_gets_what_a_table_gets(rows: list[tuple[float, ...]]) -> None:
     """Serving calls it with one row, training with a table: the numbers are the same to the last bits."""
     table = {name: np.array([values[place] for values in rows]) for place, name in enumerate(COLUMNS)}
     together = features.combine(table)
@@ -62,6 +62,6 @@ def test_one_row_gets_what_a_table_gets(rows: list[tuple[float, ...]]):
             np.testing.assert_allclose(alone[name][0], together[name][place], rtol=1e-12, atol=1e-12)
 
 
-def test_names_and_order_are_declared():
+def test_names_and_order_are_declared() -> None:
     """COMBINED tells what combine gives."""
     assert tuple(features.combine(row())) == features.COMBINED

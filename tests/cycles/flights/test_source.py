@@ -40,38 +40,38 @@ def flights() -> pd.DataFrame:
 
 
 @pytest.mark.usefixtures("files")
-def test_a_flight_belongs_to_the_interval_of_its_scheduled_departure():
+def test_a_flight_belongs_to_the_interval_of_its_scheduled_departure() -> None:
     """The end is excluded, and each flight knows its destination's time zone."""
     assert flights()[["flight", "dest_timezone"]].to_numpy().tolist() == [["1", "America/Chicago"]]
 
 
-def test_a_destination_that_airports_leave_out_has_its_time_zone(files: Path):
+def test_a_destination_that_airports_leave_out_has_its_time_zone(files: Path) -> None:
     """San Juan is missing from the list of airports and has a declared time zone."""
     write_flights(files, FLIGHTS.replace("IAH", "SJU"))
     assert flights()["dest_timezone"].tolist() == ["America/Puerto_Rico"]
 
 
 @pytest.mark.usefixtures("files")
-def test_weather_starts_at_the_full_hour():
+def test_weather_starts_at_the_full_hour() -> None:
     """The first flights of an interval that starts within an hour need that hour's weather."""
     hours = pd.concat(source.tables(START, END)["weather"])["time_hour"]
     assert (hours.min(), hours.max()) == ("2013-01-01T06:00:00Z", "2013-01-01T11:00:00Z")
 
 
-def test_a_row_without_a_readable_time_is_left_to_clean(files: Path):
+def test_a_row_without_a_readable_time_is_left_to_clean(files: Path) -> None:
     """It belongs to no interval that could be told, and must not vanish."""
     write_flights(files, FLIGHTS + "3,IAH,0,soon\n")
     assert flights()["flight"].tolist() == ["1", "3"]
 
 
-def test_a_file_without_a_needed_column_is_refused(files: Path):
+def test_a_file_without_a_needed_column_is_refused(files: Path) -> None:
     """The missing column is named."""
     write_flights(files, FLIGHTS.replace("minute", "second"))
     with pytest.raises(InvalidInput, match=r"flights\.csv\.zip lacks the column minute"):
         flights()
 
 
-def test_a_truncated_archive_is_refused(files: Path):
+def test_a_truncated_archive_is_refused(files: Path) -> None:
     """Half a zip file is none."""
     path = files / "flights.csv.zip"
     path.write_bytes(path.read_bytes()[:-40])
@@ -79,7 +79,7 @@ def test_a_truncated_archive_is_refused(files: Path):
         flights()
 
 
-def test_a_missing_file_is_refused(files: Path):
+def test_a_missing_file_is_refused(files: Path) -> None:
     """The file is named."""
     (files / "planes.csv").unlink()
     with pytest.raises(InvalidInput, match=r"has no file planes\.csv"):

@@ -9,7 +9,7 @@ from include.core.sagemaker.client import share, shared_loader, warm
 from include.core.settings import Settings
 
 
-def test_two_hooks_share_one_loader(installed: Settings):
+def test_two_hooks_share_one_loader(installed: Settings) -> None:
     """What one has read, the other does not read again."""
     hooks = [SageMakerHook(installed.aws_conn_id) for _ in range(2)]
     loaders = [hook._session._session.get_component("data_loader") for hook in hooks]
@@ -18,7 +18,7 @@ def test_two_hooks_share_one_loader(installed: Settings):
     assert models[0] is models[1]
 
 
-def test_warming_reads_the_models_before_they_are_asked_for():
+def test_warming_reads_the_models_before_they_are_asked_for() -> None:
     """A client made afterwards has the very same model."""
     warm()
     description = shared_loader().load_service_model("sagemaker", "service-2")
@@ -26,7 +26,7 @@ def test_warming_reads_the_models_before_they_are_asked_for():
     assert session.client("sagemaker").meta.service_model._service_description is description
 
 
-def test_forgetting_the_clients_makes_new_ones(installed: Settings):
+def test_forgetting_the_clients_makes_new_ones(installed: Settings) -> None:
     """One that a signal interrupted is of no use any more."""
     hook = SageMakerHook(installed.aws_conn_id)
     first = hook.api

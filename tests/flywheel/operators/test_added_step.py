@@ -33,7 +33,7 @@ def added(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps, "JOBS", MappingProxyType({**JOBS, SHADOW.name: SHADOW}))
 
 
-def test_an_added_step_runs_as_a_job(probe: Any, attempt: Any, cycle: Cycle, service: Any):
+def test_an_added_step_runs_as_a_job(probe: Any, attempt: Any, cycle: Cycle, service: Any) -> None:
     """Its operator names the row and where its inputs come from."""
     prepared = probe(do="write").execute(attempt("prepare"))
     context = attempt("shadow")
@@ -52,7 +52,7 @@ def test_an_added_step_runs_as_a_job(probe: Any, attempt: Any, cycle: Cycle, ser
     assert result["step"] == "shadow"
 
 
-def test_an_input_that_the_row_does_not_name_is_refused(probe: Any, attempt: Any, cycle: Cycle):
+def test_an_input_that_the_row_does_not_name_is_refused(probe: Any, attempt: Any, cycle: Cycle) -> None:
     """The table would be false otherwise."""
     context = attempt("shadow")
     context.results["clean"] = probe(do="write").execute(attempt("clean"))
@@ -61,6 +61,6 @@ def test_an_input_that_the_row_does_not_name_is_refused(probe: Any, attempt: Any
         made.execute(context)
 
 
-def test_an_added_step_is_costed(cycle: Cycle):
+def test_an_added_step_is_costed(cycle: Cycle) -> None:
     """By the instances that its row names."""
     assert costs(cycle)["steps"]["shadow"]["instance_type"] == cycle.processing.instance_type

@@ -61,20 +61,20 @@ def park(run: Any, context: Any) -> TaskAwaitingInput:
     return parked.value
 
 
-def test_by_default_nobody_is_asked(run: Any, forms: list[dict[str, Any]]):
+def test_by_default_nobody_is_asked(run: Any, forms: list[dict[str, Any]]) -> None:
     """The decision is handed on as it is."""
     context = decided(run, approval=False)
     result = run.do(ApproveOperator, context)
     assert (result["promote"], result["approval"], forms) == (True, [], [])
 
 
-def test_nobody_is_asked_about_what_is_not_to_be_promoted(run: Any, forms: list[dict[str, Any]]):
+def test_nobody_is_asked_about_what_is_not_to_be_promoted(run: Any, forms: list[dict[str, Any]]) -> None:
     """There is nothing to approve."""
     assert run.do(ApproveOperator, decided(run, promote=False))["promote"] is False
     assert forms == []
 
 
-def test_the_form_offers_both_answers_and_rejects_without_one(run: Any, forms: list[dict[str, Any]]):
+def test_the_form_offers_both_answers_and_rejects_without_one(run: Any, forms: list[dict[str, Any]]) -> None:
     """The task is parked until then; a reason is optional."""
     parked = park(run, decided(run))
     (form,) = forms
@@ -83,7 +83,7 @@ def test_the_form_offers_both_answers_and_rejects_without_one(run: Any, forms: l
     assert parked.timeout == run.make(ApproveOperator).response_timeout
 
 
-def test_the_evidence_is_in_the_form(run: Any):
+def test_the_evidence_is_in_the_form(run: Any) -> None:
     """Metrics with their intervals, and the reasons; rendered from what `decide` handed on."""
     context = decided(run)
     operator = run.make(ApproveOperator)
@@ -94,7 +94,7 @@ def test_the_evidence_is_in_the_form(run: Any):
     assert run.cycle.name in operator.subject
 
 
-def test_an_approved_version_is_promoted_with_who_approved_it(run: Any):
+def test_an_approved_version_is_promoted_with_who_approved_it(run: Any) -> None:
     """The ledger keeps the name and the reason."""
     context = decided(run)
     assert respond(run, context, answer("Approve"))["promote"] is True
@@ -111,7 +111,9 @@ def test_an_approved_version_is_promoted_with_who_approved_it(run: Any):
         (answer("Reject", None, None), "Rejected since nobody answered in time."),
     ],
 )
-def test_a_rejected_version_is_registered_and_not_promoted(run: Any, event: dict[str, Any], told: str):
+def test_a_rejected_version_is_registered_and_not_promoted(
+    run: Any, event: dict[str, Any], told: str
+) -> None:
     """Nor deployed; the ledger keeps who and why, and the next interval need not wait any more."""
     context = decided(run)
     assert not is_concluded(run.entries(), last_decision(run.entries(), FEBRUARY_1))
@@ -125,7 +127,7 @@ def test_a_rejected_version_is_registered_and_not_promoted(run: Any, event: dict
         run.do(DeployOperator, context)
 
 
-def test_what_was_rejected_stays_rejected(run: Any, forms: list[dict[str, Any]]):
+def test_what_was_rejected_stays_rejected(run: Any, forms: list[dict[str, Any]]) -> None:
     """A backfill that asks nobody does not promote it after all."""
     respond(run, decided(run), answer("Reject"))
     again = run.do(ApproveOperator, decided(run, approval=False))
@@ -133,7 +135,7 @@ def test_what_was_rejected_stays_rejected(run: Any, forms: list[dict[str, Any]])
     assert forms == []
 
 
-def test_what_was_rejected_can_be_approved_when_asked_again(run: Any, forms: list[dict[str, Any]]):
+def test_what_was_rejected_can_be_approved_when_asked_again(run: Any, forms: list[dict[str, Any]]) -> None:
     """The last word counts."""
     respond(run, decided(run), answer("Reject"))
     context = decided(run)
@@ -144,7 +146,7 @@ def test_what_was_rejected_can_be_approved_when_asked_again(run: Any, forms: lis
     assert production(run.entries()).model_uri.endswith("/one/model.tar.gz")
 
 
-def test_a_retry_does_not_ask_again_what_was_rejected(run: Any, forms: list[dict[str, Any]]):
+def test_a_retry_does_not_ask_again_what_was_rejected(run: Any, forms: list[dict[str, Any]]) -> None:
     """The worker died after the answer was recorded."""
     context = decided(run)
     respond(run, context, answer("Reject"))
@@ -152,7 +154,7 @@ def test_a_retry_does_not_ask_again_what_was_rejected(run: Any, forms: list[dict
     assert forms == []
 
 
-def test_what_was_carried_out_is_not_asked_again(run: Any, forms: list[dict[str, Any]]):
+def test_what_was_carried_out_is_not_asked_again(run: Any, forms: list[dict[str, Any]]) -> None:
     """Clearing the run changes nothing."""
     respond(run, decided(run), answer("Approve"))
     assert run.do(ApproveOperator, decided(run))["promote"] is True

@@ -31,7 +31,7 @@ def context(service: Any, installed: Settings, attempt: Any) -> Any:
     return context
 
 
-def test_prepare_reads_its_own_interval_only(cycle: Cycle, context: Any):
+def test_prepare_reads_its_own_interval_only(cycle: Cycle, context: Any) -> None:
     """Scoring works without any history."""
     operator = PrepareOperator(task_id="prepare", cycle=cycle)
     source = operator.step_inputs(context, MARCH).inputs["clean"].source
@@ -41,14 +41,14 @@ def test_prepare_reads_its_own_interval_only(cycle: Cycle, context: Any):
     assert names == [f"{place}/a.parquet", f"{place}/manifest.json"]
 
 
-def test_prepare_tells_that_its_input_is_gone(cycle: Cycle, context: Any):
+def test_prepare_tells_that_its_input_is_gone(cycle: Cycle, context: Any) -> None:
     """Somebody deleted the cleaned data meanwhile."""
     context.results["clean"]["key"] = "other"
     with pytest.raises(OutputMissing, match="no manifest for the key other"):
         PrepareOperator(task_id="prepare", cycle=cycle).step_inputs(context, MARCH)
 
 
-def test_transform_needs_every_interval_before(cycle: Cycle, context: Any):
+def test_transform_needs_every_interval_before(cycle: Cycle, context: Any) -> None:
     """A training set with a hole would be silent."""
     with pytest.raises(HistoryIncomplete, match="2013-01-01_2013-02-01"):
         TransformOperator(task_id="transform", cycle=cycle).step_inputs(context, MARCH)

@@ -64,7 +64,7 @@ def hours(*ages: int) -> list[str]:
 
 def test_hours_that_ended_before_the_retention_are_removed(
     service: Any, installed: Settings, kept_for_a_day: Cycle
-):
+) -> None:
     """An hour goes when its last moment is old enough; whatever else lies there stays."""
     put(service, installed.bucket, [*hours(0, 23, 24, 25, 26, 1000), *KEPT])
     expiry = Expiry(SageMakerHook(installed.aws_conn_id), installed, kept_for_a_day, NOW)
@@ -75,7 +75,7 @@ def test_hours_that_ended_before_the_retention_are_removed(
 
 def test_more_than_one_request_holds_are_removed(
     service: Any, installed: Settings, kept_for_a_day: Cycle, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     """S3 deletes so many at a time; here two."""
     monkeypatch.setattr("include.core.sagemaker.captures.BATCH", 2)
     put(service, installed.bucket, [f"captured/flights/champion/2013/03/09/08/{n}.jsonl" for n in range(5)])
@@ -85,7 +85,7 @@ def test_more_than_one_request_holds_are_removed(
 
 def test_the_task_removes_by_the_clock_whatever_its_interval(
     service: Any, installed: Settings, cycle: Cycle, attempt: Any, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     """A backfilled run of 2013 removes what is older than ninety days now."""
     monkeypatch.setattr(ExecutorSafeguard, "test_mode", True)
     now = datetime.now(UTC)
@@ -101,7 +101,7 @@ def test_the_task_removes_by_the_clock_whatever_its_interval(
 
 def test_what_is_kept_for_ever_is_left(
     service: Any, installed: Settings, cycle: Cycle, attempt: Any, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     """Without a retention the task is skipped."""
     monkeypatch.setattr(ExecutorSafeguard, "test_mode", True)
     put(service, installed.bucket, hours(1000))

@@ -103,7 +103,7 @@ def bench(probe: Any, attempt: Any, tmp_path: Path, service: Any, installed: Set
     return Bench(service, installed.bucket, probe, attempt, str(tmp_path), tmp_path / "go")
 
 
-def test_a_job_is_started_and_its_manifest_handed_on(bench: Bench):
+def test_a_job_is_started_and_its_manifest_handed_on(bench: Bench) -> None:
     """The result names everything that later steps need."""
     result = bench.probe(do="write").execute(bench.attempt())
     assert bench.jobs() == [result["job"]]
@@ -114,7 +114,7 @@ def test_a_job_is_started_and_its_manifest_handed_on(bench: Bench):
     assert (result["reused"], result["seconds"] > 0) == (False, True)
 
 
-def test_the_jobs_log_is_in_the_tasks_log(bench: Bench, caplog: pytest.LogCaptureFixture):
+def test_the_jobs_log_is_in_the_tasks_log(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     """Every line once, in order."""
     caplog.set_level(logging.INFO)
     bench.probe(do="write").execute(bench.attempt())
@@ -123,7 +123,7 @@ def test_the_jobs_log_is_in_the_tasks_log(bench: Bench, caplog: pytest.LogCaptur
     assert [line for line in said if line in expected] == expected
 
 
-def test_lines_come_while_the_job_runs(bench: Bench, caplog: pytest.LogCaptureFixture):
+def test_lines_come_while_the_job_runs(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     """Nobody has to wait for the end to see what happens."""
     caplog.set_level(logging.INFO)
     task = Running(bench.probe(do="wait", until=str(bench.go)), bench.attempt())
@@ -134,7 +134,7 @@ def test_lines_come_while_the_job_runs(bench: Bench, caplog: pytest.LogCaptureFi
     assert "rows_in=1" in caplog.text
 
 
-def test_a_completed_job_is_reused(bench: Bench):
+def test_a_completed_job_is_reused(bench: Bench) -> None:
     """Another run with the same key starts nothing."""
     first = bench.probe(do="write").execute(bench.attempt("one"))
     second = bench.probe(do="write").execute(bench.attempt("two"))
@@ -142,7 +142,7 @@ def test_a_completed_job_is_reused(bench: Bench):
     assert len(bench.jobs()) == 1
 
 
-def test_another_input_is_another_job(bench: Bench):
+def test_another_input_is_another_job(bench: Bench) -> None:
     """The key tells them apart."""
     first = bench.probe(do="write").execute(bench.attempt())
     second = bench.probe(do="write", other="1").execute(bench.attempt())
@@ -150,7 +150,7 @@ def test_another_input_is_another_job(bench: Bench):
     assert first["uri"] != second["uri"]
 
 
-def test_a_completed_job_whose_output_is_gone_is_run_again(bench: Bench):
+def test_a_completed_job_whose_output_is_gone_is_run_again(bench: Bench) -> None:
     """Reusing it would hand on nothing."""
     first = bench.probe(do="write").execute(bench.attempt())
     key = first["uri"].removeprefix(f"s3://{bench.bucket}/") + "data.txt"
@@ -160,13 +160,13 @@ def test_a_completed_job_whose_output_is_gone_is_run_again(bench: Bench):
     assert second["reused"] is False
 
 
-def test_a_failed_job_fails_the_task_with_its_own_words(bench: Bench):
+def test_a_failed_job_fails_the_task_with_its_own_words(bench: Bench) -> None:
     """The user reads the reason in the first line of the error."""
     with pytest.raises(JobFailed, match="ended as Failed: There is no data in table flights"):
         bench.probe(do="fail").execute(bench.attempt())
 
 
-def test_after_a_failed_job_the_next_generation_is_started(bench: Bench):
+def test_after_a_failed_job_the_next_generation_is_started(bench: Bench) -> None:
     """Each clearing of the task gives one."""
     for _ in range(2):
         with pytest.raises(JobFailed):
@@ -175,7 +175,7 @@ def test_after_a_failed_job_the_next_generation_is_started(bench: Bench):
     assert second == f"{first}-g2"
 
 
-def test_a_second_run_attaches_to_a_running_job(bench: Bench):
+def test_a_second_run_attaches_to_a_running_job(bench: Bench) -> None:
     """Both get the one job's result."""
     told = {"do": "wait", "until": str(bench.go)}
     one = Running(bench.probe(**told), bench.attempt("one"))
@@ -187,7 +187,7 @@ def test_a_second_run_attaches_to_a_running_job(bench: Bench):
     assert len(bench.jobs()) == 1
 
 
-def test_ending_the_task_stops_its_job(bench: Bench):
+def test_ending_the_task_stops_its_job(bench: Bench) -> None:
     """And a stopped job is no success."""
     task = Running(bench.probe(do="wait", until=str(bench.go)), bench.attempt())
     (job,) = until(bench.jobs)
@@ -197,7 +197,7 @@ def test_ending_the_task_stops_its_job(bench: Bench):
     assert bench.status(job) == "Stopped"
 
 
-def test_ending_a_task_leaves_a_job_that_another_run_waits_for(bench: Bench):
+def test_ending_a_task_leaves_a_job_that_another_run_waits_for(bench: Bench) -> None:
     """The last one to leave stops it."""
     told = {"do": "wait", "until": str(bench.go)}
     one = Running(bench.probe(**told), bench.attempt("one"))
@@ -212,7 +212,7 @@ def test_ending_a_task_leaves_a_job_that_another_run_waits_for(bench: Bench):
             task.join()
 
 
-def test_an_older_attempt_cannot_stop_the_job_of_a_newer_one(bench: Bench):
+def test_an_older_attempt_cannot_stop_the_job_of_a_newer_one(bench: Bench) -> None:
     """An orphaned worker is told late that its task was given to another."""
     told = {"do": "wait", "until": str(bench.go)}
     context = bench.attempt()
@@ -227,7 +227,7 @@ def test_an_older_attempt_cannot_stop_the_job_of_a_newer_one(bench: Bench):
     assert new.join()["job"] == old.join()["job"] == job
 
 
-def test_after_a_stop_the_next_generation_is_started(bench: Bench):
+def test_after_a_stop_the_next_generation_is_started(bench: Bench) -> None:
     """A cleared task comes while its old job is still being stopped."""
     told = {"do": "wait", "until": str(bench.go)}
     context = bench.attempt()
@@ -242,7 +242,7 @@ def test_after_a_stop_the_next_generation_is_started(bench: Bench):
         old.join()
 
 
-def test_force_runs_again_what_has_completed(bench: Bench):
+def test_force_runs_again_what_has_completed(bench: Bench) -> None:
     """Once for each clearing of the task: a retry takes what the attempt before it made."""
     first = bench.probe(do="write").execute(bench.attempt())
     forced = bench.attempt("again", force=True)
@@ -254,7 +254,7 @@ def test_force_runs_again_what_has_completed(bench: Bench):
     assert len(bench.jobs()) == 3
 
 
-def test_what_force_makes_overwrites_nothing(bench: Bench):
+def test_what_force_makes_overwrites_nothing(bench: Bench) -> None:
     """It has a place of its own, and its key's record tells who forced it."""
     first = bench.probe(do="write").execute(bench.attempt())
     place = {"Bucket": bench.bucket, "Prefix": first["uri"].removeprefix(f"s3://{bench.bucket}/")}
@@ -266,14 +266,14 @@ def test_what_force_makes_overwrites_nothing(bench: Bench):
     assert record["forced_by"] == "flights_train_and_deploy/again/2"
 
 
-def test_who_does_not_force_takes_nothing_that_was_forced(bench: Bench):
+def test_who_does_not_force_takes_nothing_that_was_forced(bench: Bench) -> None:
     """Else one run's repetition would change what all the others read."""
     forced = bench.probe(do="write").execute(bench.attempt("again", force=True))
     plain = bench.probe(do="write").execute(bench.attempt())
     assert (plain["reused"], plain["key"] == forced["key"]) == (False, False)
 
 
-def test_a_task_that_takes_too_long_stops_its_job(bench: Bench):
+def test_a_task_that_takes_too_long_stops_its_job(bench: Bench) -> None:
     """The error says which limit it was."""
     operator = bench.probe(do="wait", until=str(bench.go), timeout=timedelta(seconds=1))
     with pytest.raises(JobTimedOut, match="execution_timeout of 0:00:01"):
@@ -282,7 +282,7 @@ def test_a_task_that_takes_too_long_stops_its_job(bench: Bench):
     assert until(lambda: bench.status(job) == "Stopped")
 
 
-def test_a_deferred_task_is_woken_and_judges_for_itself(bench: Bench):
+def test_a_deferred_task_is_woken_and_judges_for_itself(bench: Bench) -> None:
     """Whatever the event says, SageMaker's word counts; all it remembers went through JSON."""
     operator = bench.probe(do="wait", until=str(bench.go), deferrable=True)
     context = bench.attempt()
@@ -295,7 +295,7 @@ def test_a_deferred_task_is_woken_and_judges_for_itself(bench: Bench):
     assert result["counts"]["rows_out"] == 1
 
 
-def test_links_are_there_while_the_job_runs(bench: Bench):
+def test_links_are_there_while_the_job_runs(bench: Bench) -> None:
     """The page shows them from the submission on."""
     context = bench.attempt()
     task = Running(bench.probe(do="wait", until=str(bench.go)), context)
@@ -305,7 +305,7 @@ def test_links_are_there_while_the_job_runs(bench: Bench):
     assert link.startswith(bench.service.url)
 
 
-def test_the_record_of_a_key_can_be_looked_up(bench: Bench):
+def test_the_record_of_a_key_can_be_looked_up(bench: Bench) -> None:
     """Two keys that differ can be compared by what went into them."""
     result = bench.probe(do="write").execute(bench.attempt())
     record = SageMakerHook("aws_default").read_json(f"s3://{bench.bucket}/flights/keys/{result['key']}.json")

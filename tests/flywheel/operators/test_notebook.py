@@ -37,7 +37,7 @@ def status(operator: Any) -> str | None:
     return operator.notebook.status()
 
 
-def test_a_run_opens_keeps_and_stops_an_instance(make: Any, attempt: Any):
+def test_a_run_opens_keeps_and_stops_an_instance(make: Any, attempt: Any) -> None:
     """The address logs in; the second run hands out another and leaves the instance to the first."""
     first, second = attempt("first", hours=1, stop=False), attempt("second", hours=1, stop=False)
     opened = make(OpenNotebookOperator).execute(first)
@@ -69,7 +69,7 @@ def test_a_run_opens_keeps_and_stops_an_instance(make: Any, attempt: Any):
     assert status(stop) == "Stopped"
 
 
-def test_ending_a_task_stops_what_its_run_started(make: Any, attempt: Any):
+def test_ending_a_task_stops_what_its_run_started(make: Any, attempt: Any) -> None:
     """While it is deferred, the trigger does; a run that was told to stop does it whoever started it."""
     run, other = attempt("first", hours=1, stop=False), attempt("other", hours=1, stop=True)
     opened = make(OpenNotebookOperator, deferrable=True)
@@ -87,7 +87,7 @@ def test_ending_a_task_stops_what_its_run_started(make: Any, attempt: Any):
     assert status(opened) == "Stopped"
 
 
-def test_an_instance_that_fails_tells_why(make: Any, attempt: Any, service: Any):
+def test_an_instance_that_fails_tells_why(make: Any, attempt: Any, service: Any) -> None:
     """The failure's reason is in the task's error, which is not tried again."""
     from include.core.exceptions import NotebookFailed  # noqa: PLC0415 - the tree is told apart from retries
 

@@ -17,7 +17,7 @@ from include.core.sagemaker.registry import find_version
 FEBRUARY = "2013-02-01"
 
 
-def test_a_decision_is_recorded_once(run: Any):
+def test_a_decision_is_recorded_once(run: Any) -> None:
     """Clearing the task gives the same number."""
     context = run.evaluated()
     first = run.do(DecidePromotionOperator, context)
@@ -26,7 +26,7 @@ def test_a_decision_is_recorded_once(run: Any):
     assert first["decision"]["data_end"] == "2013-02-01T00:00:00+00:00"
 
 
-def test_a_missing_verdict_is_named(run: Any):
+def test_a_missing_verdict_is_named(run: Any) -> None:
     """The evaluation left nothing to decide by."""
     context = run.evaluated()
     context.results["evaluate"] = {**context.results["evaluate"], "uri": f"s3://{run.bucket}/nowhere/"}
@@ -34,7 +34,7 @@ def test_a_missing_verdict_is_named(run: Any):
         run.do(DecidePromotionOperator, context)
 
 
-def test_a_version_is_registered_once_with_its_evidence(run: Any):
+def test_a_version_is_registered_once_with_its_evidence(run: Any) -> None:
     """The registry knows where it comes from."""
     context = run.registered()
     first = context.results["register"]
@@ -51,7 +51,7 @@ def test_a_version_is_registered_once_with_its_evidence(run: Any):
     assert "decided by" in content["additional_information"]["custom_details"]
 
 
-def test_registering_again_describes_one_version_however_many_there_are(run: Any):
+def test_registering_again_describes_one_version_however_many_there_are(run: Any) -> None:
     """The list says which version is the model's; only its approval is looked up."""
     context = run.registered()
     for start in (FEBRUARY, "2013-03-01"):
@@ -63,7 +63,7 @@ def test_registering_again_describes_one_version_however_many_there_are(run: Any
     assert len(described) == 1
 
 
-def test_a_version_whose_description_names_no_model_is_found(run: Any):
+def test_a_version_whose_description_names_no_model_is_found(run: Any) -> None:
     """As version 0.1.0 described them."""
     context = run.registered()
     model = context.results["train"]["model_uri"]
@@ -81,7 +81,7 @@ def test_a_version_whose_description_names_no_model_is_found(run: Any):
     assert find_version(api, group, model, now + timedelta(hours=2)) is None
 
 
-def test_a_rejected_challenger_is_registered_but_not_promoted(run: Any):
+def test_a_rejected_challenger_is_registered_but_not_promoted(run: Any) -> None:
     """Nor is it deployed: the task is skipped with the reason."""
     context = run.registered(promote=False)
     version = context.results["register"]["version"]
@@ -92,7 +92,7 @@ def test_a_rejected_challenger_is_registered_but_not_promoted(run: Any):
         run.do(DeployOperator, context)
 
 
-def test_a_promoted_version_is_served_and_verified(run: Any):
+def test_a_promoted_version_is_served_and_verified(run: Any) -> None:
     """The endpoint answers as offline."""
     context = run.registered()
     deployed = run.do(DeployOperator, context)
@@ -101,7 +101,7 @@ def test_a_promoted_version_is_served_and_verified(run: Any):
     assert run.do(VerifyOperator, context)["counts"] == {"rows": 1}
 
 
-def test_deploying_again_changes_nothing(run: Any):
+def test_deploying_again_changes_nothing(run: Any) -> None:
     """The endpoint serves this configuration already."""
     context = run.registered()
     first = run.do(DeployOperator, context)
@@ -111,7 +111,7 @@ def test_deploying_again_changes_nothing(run: Any):
     assert after == before
 
 
-def test_a_newer_version_takes_the_endpoint_over(run: Any):
+def test_a_newer_version_takes_the_endpoint_over(run: Any) -> None:
     """By an update, under the same name."""
     old = run.do(DeployOperator, run.registered())
     new = run.at(FEBRUARY).do(DeployOperator, run.at(FEBRUARY).registered())
@@ -119,7 +119,7 @@ def test_a_newer_version_takes_the_endpoint_over(run: Any):
     assert run.served() == new["config"]
 
 
-def test_a_backfill_of_an_older_interval_leaves_production_alone(run: Any):
+def test_a_backfill_of_an_older_interval_leaves_production_alone(run: Any) -> None:
     """It is promoted in the history, and skipped with the reason."""
     newest = run.at(FEBRUARY).do(DeployOperator, run.at(FEBRUARY).registered())
     context = run.registered()
@@ -129,7 +129,7 @@ def test_a_backfill_of_an_older_interval_leaves_production_alone(run: Any):
     assert run.served() == newest["config"]
 
 
-def test_a_run_can_be_told_not_to_deploy(run: Any):
+def test_a_run_can_be_told_not_to_deploy(run: Any) -> None:
     """It decides and registers all the same."""
     context = run.registered()
     context["params"]["deploy"] = False
@@ -137,7 +137,7 @@ def test_a_run_can_be_told_not_to_deploy(run: Any):
         run.do(DeployOperator, context)
 
 
-def test_an_endpoint_that_does_not_start_fails_the_task_with_the_reason(run: Any):
+def test_an_endpoint_that_does_not_start_fails_the_task_with_the_reason(run: Any) -> None:
     """And a later version that does start is served after all."""
     with pytest.raises(DeploymentFailed, match="is Failed with"):
         run.do(DeployOperator, run.registered(answer=None))
@@ -146,7 +146,7 @@ def test_an_endpoint_that_does_not_start_fails_the_task_with_the_reason(run: Any
 
 
 @pytest.mark.parametrize("answer", [{"label": "0", "score": 0.75}, {"label": "1", "score": 0.7501}])
-def test_a_different_answer_fails_the_verification(run: Any, answer: dict[str, Any]):
+def test_a_different_answer_fails_the_verification(run: Any, answer: dict[str, Any]) -> None:
     """The row, both answers and the tolerance are named."""
     context = run.registered(answer=answer)
     run.do(DeployOperator, context)
@@ -156,7 +156,7 @@ def test_a_different_answer_fails_the_verification(run: Any, answer: dict[str, A
         run.do(VerifyOperator, context)
 
 
-def test_an_evaluation_without_golden_rows_verifies_nothing(run: Any):
+def test_an_evaluation_without_golden_rows_verifies_nothing(run: Any) -> None:
     """That is no success."""
     context = run.registered()
     run.do(DeployOperator, context)

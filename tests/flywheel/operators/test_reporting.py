@@ -86,7 +86,7 @@ def place(service: Any, installed: Settings, cycle: Cycle, attempt: Any) -> Plac
     return Place(service, installed.bucket, cycle, attempt)
 
 
-def test_the_story_tells_the_windows_up_to_its_own(place: Place):
+def test_the_story_tells_the_windows_up_to_its_own(place: Place) -> None:
     """In order of time, and none that came after."""
     records = {number: place.watch(number) for number in (4, 6, 3, 5)}
     _, told = place.story(5, records[5])
@@ -95,13 +95,13 @@ def test_the_story_tells_the_windows_up_to_its_own(place: Place):
     assert told["decision"]["due"] is True
 
 
-def test_the_same_story_has_the_same_place(place: Place):
+def test_the_same_story_has_the_same_place(place: Place) -> None:
     """Who made it and when is no part of it, so a report is made once."""
     record = place.watch(3)
     assert place.story(3, record, run="one")[0] == place.story(3, record, run="two")[0]
 
 
-def test_quality_is_told_as_it_was_known_at_the_windows_end(place: Place):
+def test_quality_is_told_as_it_was_known_at_the_windows_end(place: Place) -> None:
     """Labels that came late count from the window on in which they were found."""
     late = {**example.quality(value=0.6), "window": month(3).iso, "cutoff": month(4).iso[1]}
     later = {**example.quality(value=0.5), "window": month(3).iso, "cutoff": month(5).iso[1]}
@@ -112,7 +112,7 @@ def test_quality_is_told_as_it_was_known_at_the_windows_end(place: Place):
     assert [each["quality"][0]["value"] for each in told["windows"]] == [0.6, 0.7]
 
 
-def test_everything_the_report_is_made_from_has_an_address(place: Place):
+def test_everything_the_report_is_made_from_has_an_address(place: Place) -> None:
     """Records, files and the champion's own pages."""
     record = place.watch(3)
     _, told = place.story(3, record)
@@ -123,7 +123,7 @@ def test_everything_the_report_is_made_from_has_an_address(place: Place):
     assert places["the champion's model card"] == "s3://b/evaluate/model_card.html"
 
 
-def test_a_window_without_collect_tells_no_coverage(place: Place):
+def test_a_window_without_collect_tells_no_coverage(place: Place) -> None:
     """A DAG may lack the step."""
     context = place.context(3, place.watch(3))
     del context.results["collect"]
@@ -131,7 +131,7 @@ def test_a_window_without_collect_tells_no_coverage(place: Place):
     assert place.read(f"{work.inputs['story'].source.uri}story.json")["coverage"] is None
 
 
-def test_evidence_that_is_gone_is_named(place: Place):
+def test_evidence_that_is_gone_is_named(place: Place) -> None:
     """Somebody removed monitor's output."""
     context = place.context(3, place.watch(3))
     place.s3.delete_object(Bucket=place.bucket, Key="m3/evidence.json")

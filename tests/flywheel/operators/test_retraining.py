@@ -82,7 +82,7 @@ def trained(watched: Any, number: int, run_id: str) -> None:
 # Deciding and asking
 
 
-def test_an_alarm_becomes_a_request_and_an_event(watched: Any):
+def test_an_alarm_becomes_a_request_and_an_event(watched: Any) -> None:
     """The event tells what a person wants to know; the record tells everything."""
     context = ask(watched, 2)
     (request,) = requests(watched)
@@ -96,7 +96,7 @@ def test_an_alarm_becomes_a_request_and_an_event(watched: Any):
     assert context.pushed["_link_PageLink"] == extra["page"]
 
 
-def test_decide_records_what_was_found_and_what_was_decided(watched: Any):
+def test_decide_records_what_was_found_and_what_was_decided(watched: Any) -> None:
     """One object of each, which the result names."""
     context = monitored(watched, 2)
     result = watched.do(DecideRetrainingOperator, context)
@@ -107,21 +107,21 @@ def test_decide_records_what_was_found_and_what_was_decided(watched: Any):
     assert result["decision"]["due"] is False
 
 
-def test_nothing_is_asked_for_without_an_alarm(watched: Any):
+def test_nothing_is_asked_for_without_an_alarm(watched: Any) -> None:
     """The task is skipped, and so emits no event."""
     with pytest.raises(AirflowSkipException, match="Nothing is due"):
         ask(watched, 2, alarm=False)
     assert requests(watched) == []
 
 
-def test_a_backfill_emits_nothing(watched: Any):
+def test_a_backfill_emits_nothing(watched: Any) -> None:
     """Airflow would emit the events of its tasks; so the task is skipped."""
     with pytest.raises(AirflowSkipException, match="A backfill records"):
         ask(watched, 2, run_type="backfill")
     assert requests(watched) == []
 
 
-def test_an_open_request_is_not_repeated(watched: Any):
+def test_an_open_request_is_not_repeated(watched: Any) -> None:
     """By another run of the window, or by the next window."""
     ask(watched, 2)
     for number in (2, 3):
@@ -130,7 +130,7 @@ def test_an_open_request_is_not_repeated(watched: Any):
     assert len(requests(watched)) == 1
 
 
-def test_of_two_runs_that_decided_at_once_one_asks(watched: Any):
+def test_of_two_runs_that_decided_at_once_one_asks(watched: Any) -> None:
     """Neither knew of the other."""
     one, two = (monitored(watched, 2, run_id=run_id, alarm=True) for run_id in ("one", "two"))
     for context in (one, two):
@@ -141,7 +141,7 @@ def test_of_two_runs_that_decided_at_once_one_asks(watched: Any):
         watched.do(RequestRetrainingOperator, two)
 
 
-def test_a_retry_asks_with_the_request_that_is_there(watched: Any):
+def test_a_retry_asks_with_the_request_that_is_there(watched: Any) -> None:
     """The attempt before may have died before its event."""
     context = ask(watched, 2)
     again = context.retried()
@@ -150,7 +150,7 @@ def test_a_retry_asks_with_the_request_that_is_there(watched: Any):
     assert again["outlet_events"][retrain_asset(watched.cycle)].extra["request"] == 1
 
 
-def test_what_was_trained_meanwhile_is_not_asked_for(watched: Any):
+def test_what_was_trained_meanwhile_is_not_asked_for(watched: Any) -> None:
     """The timetable was faster."""
     context = monitored(watched, 2, alarm=True)
     watched.do(DecideRetrainingOperator, context)
@@ -159,7 +159,7 @@ def test_what_was_trained_meanwhile_is_not_asked_for(watched: Any):
         watched.do(RequestRetrainingOperator, context)
 
 
-def test_labels_that_came_late_are_part_of_the_record(watched: Any):
+def test_labels_that_came_late_are_part_of_the_record(watched: Any) -> None:
     """What mature found about the months before counts from now on."""
     ask_not = monitored(watched, 2, judged=None)
     watched.do(DecideRetrainingOperator, ask_not)
@@ -171,7 +171,7 @@ def test_labels_that_came_late_are_part_of_the_record(watched: Any):
     assert watched.do(DecideRetrainingOperator, context)["decision"]["new_labels"] == 1234
 
 
-def test_missing_evidence_is_named(watched: Any):
+def test_missing_evidence_is_named(watched: Any) -> None:
     """A monitor that was marked a success by hand left none."""
     context = monitored(watched, 2)
     context.results["monitor"]["uri"] = f"s3://{watched.bucket}/nothing/"
@@ -205,7 +205,7 @@ def checked(watched: Any, context: Any) -> Interval:
 
 def test_a_run_that_was_asked_for_trains_for_the_requests_interval(
     watched: Any, caplog: pytest.LogCaptureFixture
-):
+) -> None:
     """And its first task tells the reasons."""
     caplog.set_level("INFO")
     ask(watched, 2)
@@ -213,13 +213,13 @@ def test_a_run_that_was_asked_for_trains_for_the_requests_interval(
     assert f"Request 1, of window {month(2)}: {month(2)}: temp has drifted." in caplog.text
 
 
-def test_a_run_whose_clock_is_behind_knows_the_request_by_its_event(watched: Any):
+def test_a_run_whose_clock_is_behind_knows_the_request_by_its_event(watched: Any) -> None:
     """What is written in the request's hour may be before it on another machine."""
     ask(watched, 2)
     assert checked(watched, answering(watched, 1, minutes=-60)) == month(2)
 
 
-def test_a_run_that_answers_nothing_new_is_skipped(watched: Any):
+def test_a_run_that_answers_nothing_new_is_skipped(watched: Any) -> None:
     """Another run has decided about that data since."""
     ask(watched, 2)
     trained(watched, 2, "scheduled")
@@ -227,14 +227,14 @@ def test_a_run_that_answers_nothing_new_is_skipped(watched: Any):
         checked(watched, answering(watched, 1))
 
 
-def test_a_runs_own_decision_does_not_skip_it(watched: Any):
+def test_a_runs_own_decision_does_not_skip_it(watched: Any) -> None:
     """Clearing its tasks later does them again."""
     ask(watched, 2)
     trained(watched, 2, "asked")
     assert checked(watched, answering(watched, 1)) == month(2)
 
 
-def test_an_event_without_a_request_is_no_order(watched: Any):
+def test_an_event_without_a_request_is_no_order(watched: Any) -> None:
     """Somebody made one by hand; later steps cannot know an interval either."""
     with pytest.raises(AirflowSkipException, match="no request for retraining"):
         checked(watched, answering(watched))

@@ -33,7 +33,7 @@ def in_production(run: Any) -> Any:
     return production(run.entries()).version
 
 
-def test_production_goes_back_to_the_last_good_version(run: Any):
+def test_production_goes_back_to_the_last_good_version(run: Any) -> None:
     """The entry tells who, when, why, from and to; the registry follows."""
     _, february, march = three(run)
     roll_back(run)
@@ -44,7 +44,7 @@ def test_production_goes_back_to_the_last_good_version(run: Any):
     assert [run.approval_of(version) for version in (february, march)] == ["Approved", "Rejected"]
 
 
-def test_a_run_rolls_back_once(run: Any):
+def test_a_run_rolls_back_once(run: Any) -> None:
     """Clearing its task does not go back another version."""
     _, february, _ = three(run)
     context = roll_back(run)
@@ -53,7 +53,7 @@ def test_a_run_rolls_back_once(run: Any):
     assert in_production(run) == february
 
 
-def test_a_second_rollback_goes_back_further(run: Any):
+def test_a_second_rollback_goes_back_further(run: Any) -> None:
     """Until there is nothing left."""
     january, _, _ = three(run)
     roll_back(run, "one")
@@ -63,7 +63,7 @@ def test_a_second_rollback_goes_back_further(run: Any):
         roll_back(run, "three")
 
 
-def test_a_version_can_be_named(run: Any):
+def test_a_version_can_be_named(run: Any) -> None:
     """By its number or its ARN; one that was never before the current is refused, naming those that were."""
     january, february, march = three(run)
     with pytest.raises(RollbackRefused, match=f"'{march}' is no version .* Before it: {february}, {january}"):
@@ -72,13 +72,13 @@ def test_a_version_can_be_named(run: Any):
     assert in_production(run) == january
 
 
-def test_there_must_be_something_to_roll_back(run: Any):
+def test_there_must_be_something_to_roll_back(run: Any) -> None:
     """A cycle without a champion."""
     with pytest.raises(RollbackRefused, match="nothing in production"):
         roll_back(run)
 
 
-def test_the_earlier_version_is_served_and_verified(run: Any):
+def test_the_earlier_version_is_served_and_verified(run: Any) -> None:
     """By the very steps that brought it into service when it was new."""
     run.do(DeployOperator, run.registered())
     february = run.at(FEBRUARY)
@@ -90,7 +90,7 @@ def test_the_earlier_version_is_served_and_verified(run: Any):
     assert run.served() == context.results["deploy"]["config"]
 
 
-def test_what_was_withdrawn_does_not_come_back_by_itself(run: Any):
+def test_what_was_withdrawn_does_not_come_back_by_itself(run: Any) -> None:
     """Clearing the old run's tasks changes neither production nor the registry."""
     run.registered()
     context = run.at(FEBRUARY).registered()
@@ -103,7 +103,7 @@ def test_what_was_withdrawn_does_not_come_back_by_itself(run: Any):
         run.do(DeployOperator, context)
 
 
-def test_the_next_challenger_is_promoted(run: Any):
+def test_the_next_challenger_is_promoted(run: Any) -> None:
     """It was compared with the version gone back to; production moves forward again."""
     january = run.registered().results["register"]["version"]
     february = run.at(FEBRUARY).registered().results["register"]["version"]
@@ -115,7 +115,7 @@ def test_the_next_challenger_is_promoted(run: Any):
     assert february not in {january, march}
 
 
-def test_the_history_before_a_rollback_stays_what_it_was(run: Any):
+def test_the_history_before_a_rollback_stays_what_it_was(run: Any) -> None:
     """Decisions made until then were made against the version that was champion then."""
     _, february, _ = three(run)
     end_of_march = run.make(RollBackOperator).interval(run.at(MARCH).evaluated()).end
@@ -124,7 +124,7 @@ def test_the_history_before_a_rollback_stays_what_it_was(run: Any):
     assert champion_as_of(run.entries(), end_of_march, inclusive=False).version == february
 
 
-def test_training_the_withdrawn_interval_anew_promotes_it(run: Any):
+def test_training_the_withdrawn_interval_anew_promotes_it(run: Any) -> None:
     """Another model of the same data is another version, promoted after the rollback."""
     three(run)
     roll_back(run)

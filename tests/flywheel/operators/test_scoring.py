@@ -50,21 +50,21 @@ def operator(cycle: Cycle, installed: Settings) -> BatchTransformOperator:
     return made
 
 
-def test_the_champion_has_seen_nothing_of_the_interval(operator: BatchTransformOperator):
+def test_the_champion_has_seen_nothing_of_the_interval(operator: BatchTransformOperator) -> None:
     """A model of the interval's own data is promoted already, but was not when the interval began."""
     for number in (1, 2, 3):
         promote(operator, number)
     assert champion_of(operator, month(3)).model_uri == "s3://b/2/model.tar.gz"
 
 
-def test_the_first_interval_is_skipped(operator: BatchTransformOperator):
+def test_the_first_interval_is_skipped(operator: BatchTransformOperator) -> None:
     """Nothing can have been trained before it."""
     promote(operator, 1)
     with pytest.raises(AirflowSkipException, match="the first of flights"):
         champion_of(operator, month(1))
 
 
-def test_a_later_interval_without_a_champion_fails_with_what_to_run(operator: BatchTransformOperator):
+def test_a_later_interval_without_a_champion_fails_with_what_to_run(operator: BatchTransformOperator) -> None:
     """Somebody forgot to train."""
     promote(operator, 3)
     with pytest.raises(NoChampion, match="Run flights_train_and_deploy for an earlier interval first"):

@@ -190,7 +190,7 @@ def killed_in_trial(deployments: Deployments, context: Any, monkeypatch: pytest.
         operator.execute(context)
 
 
-def test_a_good_version_takes_over_without_a_failed_request(deployments: Deployments, old: str):
+def test_a_good_version_takes_over_without_a_failed_request(deployments: Deployments, old: str) -> None:
     """The numbers that it was judged by are in the result and in S3."""
     with deployments.load() as load:
         load.more(200, "old")
@@ -208,7 +208,9 @@ def test_a_good_version_takes_over_without_a_failed_request(deployments: Deploym
     assert keys["KeyCount"] == 1
 
 
-def test_a_version_that_fails_is_rolled_back_and_the_alarm_is_named(deployments: Deployments, old: str):
+def test_a_version_that_fails_is_rolled_back_and_the_alarm_is_named(
+    deployments: Deployments, old: str
+) -> None:
     """Only the canary's share of the requests has failed, and after the rollback none does."""
     with deployments.load() as load:
         load.more(200, "old")
@@ -222,7 +224,9 @@ def test_a_version_that_fails_is_rolled_back_and_the_alarm_is_named(deployments:
     assert deployments.config == old
 
 
-def test_a_version_that_is_slow_is_rolled_back_without_a_failed_request(deployments: Deployments, old: str):
+def test_a_version_that_is_slow_is_rolled_back_without_a_failed_request(
+    deployments: Deployments, old: str
+) -> None:
     """By the latency of the model."""
     with deployments.load() as load:
         load.more(200, "old")
@@ -232,7 +236,7 @@ def test_a_version_that_is_slow_is_rolled_back_without_a_failed_request(deployme
     assert deployments.config == old
 
 
-def test_a_version_that_does_not_start_leaves_the_old_one(deployments: Deployments, old: str):
+def test_a_version_that_does_not_start_leaves_the_old_one(deployments: Deployments, old: str) -> None:
     """SageMaker's own rollback is told with its reason, and nothing is tried twice."""
     context = deployments.promoted(2, NEW)
     key = f"{deployments.cycle.name}/2/model.tar.gz"
@@ -246,7 +250,7 @@ def test_a_version_that_does_not_start_leaves_the_old_one(deployments: Deploymen
 @pytest.mark.parametrize("ending", ["does not start again", "is late"])
 def test_a_deployment_that_fails_in_its_trial_gives_the_endpoint_back(
     deployments: Deployments, old: str, monkeypatch: pytest.MonkeyPatch, ending: str
-):
+) -> None:
     """A canary was good, but its version cannot take over; or the last attempt's time was up."""
     operator, context = deployments.operator(ENDLESS), deployments.promoted(2, NEW)
     original, key = operator._wait, f"{deployments.cycle.name}/2/model.tar.gz"
@@ -266,7 +270,7 @@ def test_a_deployment_that_fails_in_its_trial_gives_the_endpoint_back(
     assert deployments.config == old
 
 
-def test_a_trial_without_requests_says_so(deployments: Deployments, old: str):
+def test_a_trial_without_requests_says_so(deployments: Deployments, old: str) -> None:
     """And goes on, or not, as the cycle wants it."""
     strict = replace(QUICK, bake_s=0.2, minimum_invocations=5, too_few="roll back")
     with pytest.raises(DeploymentFailed, match="had only 0 invocations"):
@@ -279,7 +283,7 @@ def test_a_trial_without_requests_says_so(deployments: Deployments, old: str):
 
 def test_a_retry_goes_on_with_the_trial_of_a_killed_attempt(
     deployments: Deployments, old: str, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     """There is one trial, not two."""
     context = deployments.promoted(2, NEW)
     killed_in_trial(deployments, context, monkeypatch)
@@ -291,7 +295,7 @@ def test_a_retry_goes_on_with_the_trial_of_a_killed_attempt(
 @pytest.mark.parametrize("verb", ["mute", "update"])
 def test_a_rollback_is_finished_by_the_retry_of_a_killed_attempt(
     deployments: Deployments, old: str, monkeypatch: pytest.MonkeyPatch, verb: str
-):
+) -> None:
     """With the alarm of the first; a person who clears the task gets a new trial."""
     context = deployments.promoted(2, BROKEN)
     original = getattr(Endpoint, verb)
@@ -318,7 +322,7 @@ def test_a_rollback_is_finished_by_the_retry_of_a_killed_attempt(
 
 def test_a_killed_task_gives_the_endpoint_back(
     deployments: Deployments, old: str, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     """When Airflow ends it and it can still say a word."""
     operator = deployments.operator(ENDLESS)
 
@@ -335,7 +339,7 @@ def test_a_killed_task_gives_the_endpoint_back(
 
 def test_the_canary_of_an_ended_task_does_not_become_the_champion(
     deployments: Deployments, old: str, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     """The next version is tried against what was in service before."""
     killed_in_trial(deployments, deployments.promoted(2, BROKEN), monkeypatch)
     result = deployments.deploy(deployments.promoted(3, NEW))
@@ -349,7 +353,7 @@ def test_the_canary_of_an_ended_task_does_not_become_the_champion(
 
 def test_an_overtaken_deployment_leaves_no_canary(
     deployments: Deployments, old: str, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     """Another version became production during the trial."""
     context = deployments.promoted(2, NEW)
     killed_in_trial(deployments, context, monkeypatch)
@@ -361,7 +365,7 @@ def test_an_overtaken_deployment_leaves_no_canary(
     assert deployments.config == old
 
 
-def test_a_deferred_deployment_wakes_for_each_move(deployments: Deployments, old: str):
+def test_a_deferred_deployment_wakes_for_each_move(deployments: Deployments, old: str) -> None:
     """Its triggers go through Airflow's database, and the result is the same."""
     context, triggers, rollout = deployments.promoted(2, NEW), [], ENDLESS
     call, told = deployments.operator(rollout, deferrable=True).execute, {}
@@ -388,7 +392,7 @@ def test_a_deferred_deployment_wakes_for_each_move(deployments: Deployments, old
 
 def test_the_trigger_gives_the_endpoint_back_when_its_task_is_ended(
     deployments: Deployments, old: str, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     """As the task itself would."""
     killed_in_trial(deployments, deployments.promoted(2, NEW), monkeypatch)
     (trial,) = deployments.trials

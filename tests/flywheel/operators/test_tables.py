@@ -14,7 +14,7 @@ from include.core.settings import Settings
 @pytest.mark.parametrize("kind", [FetchOperator, CleanOperator, TransformOperator, PrepareOperator])
 def test_steps_that_write_tables_link_to_their_profile(
     kind: type[TableOperator], cycle: Cycle, installed: Settings
-):
+) -> None:
     """It lies beside the step's outputs, and Airflow knows the link."""
     operator = kind(task_id=kind.step, cycle=cycle)
     uri = f"s3://{installed.bucket}/flights/{kind.step}/w/k/"

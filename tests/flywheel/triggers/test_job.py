@@ -47,13 +47,13 @@ def waiting(probe: Any, attempt: Any, tmp_path: Path) -> JobEndedTrigger:
     return deferred.value.trigger
 
 
-def test_a_trigger_survives_airflows_database(waiting: JobEndedTrigger, tmp_path: Path):
+def test_a_trigger_survives_airflows_database(waiting: JobEndedTrigger, tmp_path: Path) -> None:
     """What comes back equals what was written."""
     assert revived(waiting).serialize() == waiting.serialize()
     (tmp_path / "go").touch()
 
 
-def test_it_fires_when_the_job_has_ended(waiting: JobEndedTrigger, tmp_path: Path):
+def test_it_fires_when_the_job_has_ended(waiting: JobEndedTrigger, tmp_path: Path) -> None:
     """Not before, and with how far it read the log."""
 
     async def scenario() -> TriggerEvent:
@@ -68,7 +68,7 @@ def test_it_fires_when_the_job_has_ended(waiting: JobEndedTrigger, tmp_path: Pat
     assert len(event["tokens"]) == 1
 
 
-def test_it_fires_when_the_deadline_has_passed(waiting: JobEndedTrigger, tmp_path: Path):
+def test_it_fires_when_the_deadline_has_passed(waiting: JobEndedTrigger, tmp_path: Path) -> None:
     """Airflow itself does not watch the time of a deferred task."""
     late = revived(waiting)
     late.deadline = time.time() - 1
@@ -76,7 +76,7 @@ def test_it_fires_when_the_deadline_has_passed(waiting: JobEndedTrigger, tmp_pat
     (tmp_path / "go").touch()
 
 
-def test_a_person_ending_the_task_stops_the_job(waiting: JobEndedTrigger, service: Any):
+def test_a_person_ending_the_task_stops_the_job(waiting: JobEndedTrigger, service: Any) -> None:
     """Marking it failed or clearing it both come here."""
     asyncio.run(waiting.on_kill())
     asyncio.run(first_event(waiting))
@@ -85,7 +85,7 @@ def test_a_person_ending_the_task_stops_the_job(waiting: JobEndedTrigger, servic
 
 def test_the_end_of_the_triggerer_leaves_the_job_alone(
     waiting: JobEndedTrigger, service: Any, tmp_path: Path
-):
+) -> None:
     """It is taken over by another one."""
     asyncio.run(waiting.cleanup())
     assert status(service, waiting) == "InProgress"
@@ -94,7 +94,7 @@ def test_the_end_of_the_triggerer_leaves_the_job_alone(
 
 def test_an_old_attempt_cannot_stop_the_job_of_a_new_one(
     waiting: JobEndedTrigger, service: Any, tmp_path: Path
-):
+) -> None:
     """After a clear the new attempt may begin before the old trigger is told."""
     newer = revived(waiting)
     arn = service.sagemaker.describe_processing_job(ProcessingJobName=newer.job)["ProcessingJobArn"]

@@ -29,12 +29,12 @@ REPORT = f"evaluate/{month(1)}/{KEY}/report.html"
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_nobody_sees_anything_without_signing_in(browser: Browser, address: str):
+def test_nobody_sees_anything_without_signing_in(browser: Browser, address: str) -> None:
     """Every address asks for a user of Airflow, the page's own files included."""
     assert browser(signed_in=False).get(address).status_code == 401
 
 
-def test_no_address_is_forgotten_above(browser: Browser):
+def test_no_address_is_forgotten_above(browser: Browser) -> None:
     """Every route of the application is among the addresses that are tried."""
     [mount] = browser().app.routes
     patterns = [route.path_regex for route in mount.app.routes]  # type: ignore[attr-defined] # starlette's
@@ -45,7 +45,7 @@ def test_no_address_is_forgotten_above(browser: Browser):
     ] == []
 
 
-def test_a_user_without_a_role_sees_no_cycle(browser: Browser, written: Written):
+def test_a_user_without_a_role_sees_no_cycle(browser: Browser, written: Written) -> None:
     """Whoever may not read the DAGs is told only that there is something they may not see."""
     written.put(REPORT, b"<p>secret</p>")
     nobody = browser(None)
@@ -60,21 +60,21 @@ def test_a_user_without_a_role_sees_no_cycle(browser: Browser, written: Written)
 
 
 @pytest.mark.parametrize(("role", "may"), [("viewer", False), ("user", True), ("admin", True)])
-def test_the_buttons_are_those_that_airflow_would_obey(browser: Browser, role: str, *, may: bool):
+def test_the_buttons_are_those_that_airflow_would_obey(browser: Browser, role: str, *, may: bool) -> None:
     """A viewer looks, a user acts."""
     found = browser(role).get("/flywheel/api/cycles").json()["cycles"][1]
     assert found["name"] == "flights"
     assert found["may"] == dict.fromkeys(("train", "score", "roll_back", "answer"), may)
 
 
-def test_a_cycle_that_does_not_exist_is_not_found(browser: Browser):
+def test_a_cycle_that_does_not_exist_is_not_found(browser: Browser) -> None:
     """It is refused as one that may not be seen."""
     answer = browser().get("/flywheel/api/cycles/trains")
     assert answer.status_code == 404
     assert "trains" in answer.json()["detail"]
 
 
-def test_a_report_is_shown_without_any_power(browser: Browser, written: Written):
+def test_a_report_is_shown_without_any_power(browser: Browser, written: Written) -> None:
     """It comes as it was written, and the browser is told to run and load nothing of it."""
     written.put(REPORT, b"<p>good</p>")
     answer = browser("viewer").get(f"/flywheel/cycles/flights/files/{REPORT}")
@@ -86,7 +86,7 @@ def test_a_report_is_shown_without_any_power(browser: Browser, written: Written)
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_the_server_tells_where_outputs_are(browser: Browser):
+def test_the_server_tells_where_outputs_are(browser: Browser) -> None:
     """The page's scripts get the place and the pages of each output, in order."""
     uris = [f"s3://flywheel/flights/{REPORT}", "s3://flywheel/flights/ledger/00000001.json", "https://x/y"]
     found = browser().get("/flywheel/api/cycles/flights/outputs", params={"uri": uris}).json()
@@ -110,14 +110,14 @@ def test_the_server_tells_where_outputs_are(browser: Browser):
         f"report/{month(1)}/{KEY}/report.html",
     ],
 )
-def test_nothing_but_reports_is_handed_out(browser: Browser, written: Written, path: str):
+def test_nothing_but_reports_is_handed_out(browser: Browser, written: Written, path: str) -> None:
     """Objects that are there but no reports, other folders, and reports that are not there are refused."""
     for name in (f"train/{month(1)}/{KEY}/model.tar.gz", f"clean/{month(1)}/{KEY}/flights.parquet"):
         written.put(name, b"bytes")
     assert browser().get(f"/flywheel/cycles/flights/files/{path}").status_code == 404
 
 
-def test_the_page_allows_only_its_own_files(browser: Browser):
+def test_the_page_allows_only_its_own_files(browser: Browser) -> None:
     """No script or style but from files of its own, no frame of others around it."""
     answer = browser("viewer").get("/flywheel/")
     policy = answer.headers["content-security-policy"]
@@ -128,12 +128,12 @@ def test_the_page_allows_only_its_own_files(browser: Browser):
 
 
 @pytest.mark.parametrize("name", ["../app.py", "%2e%2e/app.py", "page.html", "no.js", "vendor/uPlot.LICENSE"])
-def test_only_the_pages_own_files_are_handed_out(browser: Browser, name: str):
+def test_only_the_pages_own_files_are_handed_out(browser: Browser, name: str) -> None:
     """Scripts, styles and pictures of the folder, and nothing beside it."""
     assert browser().get(f"/flywheel/static/{name}").status_code == 404
 
 
-def test_everything_that_the_page_loads_is_there(browser: Browser):
+def test_everything_that_the_page_loads_is_there(browser: Browser) -> None:
     """What page.html and the modules name is among the files, with the type that browsers ask for."""
     texts = {path: path.read_text() for path in [STATIC / "page.html", *STATIC.glob("*.js")]}
     named = {
@@ -152,7 +152,7 @@ def test_everything_that_the_page_loads_is_there(browser: Browser):
     }
 
 
-def test_nothing_is_loaded_from_elsewhere():
+def test_nothing_is_loaded_from_elsewhere() -> None:
     """The page works where there is no internet: no file names another host."""
     own = [path for path in STATIC.rglob("*") if path.suffix in {".js", ".css", ".html", ".svg"}]
     foreign = re.compile(r"https?://(?!www\.w3\.org/)[^\s)]+")

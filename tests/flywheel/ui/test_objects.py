@@ -35,7 +35,7 @@ def counted(service: Any, installed: Settings) -> Counted:
     return Counted(service.s3)
 
 
-def test_an_object_is_read_once(counted: Counted, installed: Settings):
+def test_an_object_is_read_once(counted: Counted, installed: Settings) -> None:
     """Also when it was fetched ahead with others."""
     objects = ObjectCache(counted)
     objects.fetch(installed.bucket, ["x/a", "x/b", "x/a"])
@@ -44,7 +44,7 @@ def test_an_object_is_read_once(counted: Counted, installed: Settings):
     assert counted.gets == 2
 
 
-def test_memory_is_bounded(counted: Counted, installed: Settings):
+def test_memory_is_bounded(counted: Counted, installed: Settings) -> None:
     """The object that was used longest ago is forgotten, and read again when it is asked for."""
     objects = ObjectCache(counted, kept_bytes=6)
     for name in ("a", "b", "a", "c", "a", "b"):
@@ -52,7 +52,7 @@ def test_memory_is_bounded(counted: Counted, installed: Settings):
     assert counted.gets == 4
 
 
-def test_that_there_is_none_is_not_remembered(counted: Counted, installed: Settings, service: Any):
+def test_that_there_is_none_is_not_remembered(counted: Counted, installed: Settings, service: Any) -> None:
     """What is written later is found."""
     objects = ObjectCache(counted)
     uri = f"s3://{installed.bucket}/x/late"
@@ -61,7 +61,7 @@ def test_that_there_is_none_is_not_remembered(counted: Counted, installed: Setti
     assert objects.json(uri) == 1
 
 
-def test_lists_are_as_s3_gives_them(counted: Counted, installed: Settings):
+def test_lists_are_as_s3_gives_them(counted: Counted, installed: Settings) -> None:
     """The names below a prefix, from one on if that is all that is wanted."""
     objects = ObjectCache(counted)
     assert [i["Key"] for i in objects.items(installed.bucket, "x/")] == ["x/a", "x/b", "x/c"]
@@ -69,7 +69,7 @@ def test_lists_are_as_s3_gives_them(counted: Counted, installed: Settings):
     assert objects.folders(installed.bucket, "") == ["x"]
 
 
-def test_what_sorts_after_a_key_is_listed_and_read(counted: Counted, installed: Settings):
+def test_what_sorts_after_a_key_is_listed_and_read(counted: Counted, installed: Settings) -> None:
     """Of a log only its end, each object once."""
     end = ObjectCache(counted).after(installed.bucket, "x/", "x/a")
     assert end.keys() == ["x/b", "x/c"]

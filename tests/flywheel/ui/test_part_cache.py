@@ -8,7 +8,7 @@ from threading import Barrier, Event
 from flywheel.ui.readers import PartCache
 
 
-def test_a_fresh_part_is_not_read_again():
+def test_a_fresh_part_is_not_read_again() -> None:
     """Within its time a part stays as it was; then it is read anew."""
     now = [0.0]
     cache = PartCache(5, lambda: now[0])
@@ -21,7 +21,7 @@ def test_a_fresh_part_is_not_read_again():
     assert told == ["first", "first", "second"]
 
 
-def test_what_cannot_be_read_stays_as_it_was_and_says_so():
+def test_what_cannot_be_read_stays_as_it_was_and_says_so() -> None:
     """With an error comes the last value and the time of that value, never the time of the failure."""
     now = [0.0]
     cache = PartCache(5, lambda: now[0])
@@ -37,7 +37,7 @@ def test_what_cannot_be_read_stays_as_it_was_and_says_so():
     assert cache.part("a", lambda: "new")["error"] is None
 
 
-def test_what_was_never_read_has_no_age():
+def test_what_was_never_read_has_no_age() -> None:
     """A part whose first reading fails has neither a value nor a time."""
 
     def fails() -> None:
@@ -46,7 +46,7 @@ def test_what_was_never_read_has_no_age():
     assert PartCache(5).part("a", fails) == {"as_of": None, "value": None, "error": "ValueError: no"}
 
 
-def test_of_several_requests_at_once_one_reads():
+def test_of_several_requests_at_once_one_reads() -> None:
     """The others wait for it and get the same."""
     cache, begun, go = PartCache(60), Barrier(3), Event()
     reads = []

@@ -23,7 +23,7 @@ print(json.dumps([sorted(set(sys.modules) - before), views]))
 """
 
 
-def test_the_plugin_imports_nothing_but_itself():
+def test_the_plugin_imports_nothing_but_itself() -> None:
     """Neither FastAPI, nor boto3, nor the page's application: a task pays for none of them."""
     environment = {"PYTHONPATH": f"{PROJECT}:{PROJECT / 'plugins'}"}
 

@@ -82,7 +82,7 @@ def views(airflow: httpx.Client) -> list[dict[str, Any]]:
     return list(found)
 
 
-def test_every_address_of_the_page_holds_under_a_path(airflow: httpx.Client, written: Written):
+def test_every_address_of_the_page_holds_under_a_path(airflow: httpx.Client, written: Written) -> None:
     """What Airflow's navigation, tabs and links name, what the page loads, and what it asks."""
     [base] = re.findall(r'<base href="([^"]+)"', airflow.get("plugin/flywheel").text)
     assert base == f"{ROOT}/"

@@ -34,7 +34,7 @@ def told(browser: Browser) -> Any:  # noqa: ANN401 - JSON
     return found["value"]
 
 
-def test_an_endpoint_that_captured_nothing(browser: Browser):
+def test_an_endpoint_that_captured_nothing(browser: Browser) -> None:
     """Nothing is made up."""
     assert told(browser) == {
         "files": 0,
@@ -47,7 +47,7 @@ def test_an_endpoint_that_captured_nothing(browser: Browser):
     }
 
 
-def test_requests_are_counted_in_the_windows_of_their_events(browser: Browser, written: Written):
+def test_requests_are_counted_in_the_windows_of_their_events(browser: Browser, written: Written) -> None:
     """By the client's word, else by the time of the request; those of a watched window are marked."""
     written.watched(month(2))
     written.put(f"{HOUR}/1.jsonl", capture("a", "2013-02-05T10:00:00") + capture("b") + b"{ cut off")
@@ -61,7 +61,7 @@ def test_requests_are_counted_in_the_windows_of_their_events(browser: Browser, w
     assert [each["is_watched"] for each in found["windows"]] == [True, False, False]
 
 
-def test_events_with_ground_truth_are_counted(browser: Browser, written: Written):
+def test_events_with_ground_truth_are_counted(browser: Browser, written: Written) -> None:
     """Of the open windows' events those that a label was delivered of."""
     written.put(f"{HOUR}/1.jsonl", capture("a") + capture("b") + capture("b"))
     truth = [{"groundTruthData": {"data": "1"}, "eventMetadata": {"eventId": name}} for name in "bz"]
@@ -75,7 +75,7 @@ def test_events_with_ground_truth_are_counted(browser: Browser, written: Written
 @pytest.mark.parametrize(("limit", "value"), [("FILES", 2), ("BYTES", 2 * len(capture("a")) + 1)])
 def test_only_the_newest_files_are_read(
     browser: Browser, written: Written, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
-):
+) -> None:
     """And the answer says that there are more."""
     monkeypatch.setattr(traffic, limit, value)
     for hour in range(4):

@@ -21,7 +21,7 @@ def view(browser: Browser, **query: int) -> dict[str, Any]:
     return {name: part["value"] for name, part in found["parts"].items()}
 
 
-def test_a_cycle_without_any_record_is_empty(browser: Browser):
+def test_a_cycle_without_any_record_is_empty(browser: Browser) -> None:
     """Nothing is made up: no champion, no window, no endpoint, and no error either."""
     found = view(browser)
     assert found["ledger"] == {"champion": None, "total": 0, "promotions": [], "entries": []}
@@ -29,7 +29,7 @@ def test_a_cycle_without_any_record_is_empty(browser: Browser):
     assert (found["requests"], found["registry"], found["replay"], found["endpoint"]) == ([], [], None, None)
 
 
-def test_the_ledger_is_told_newest_first_with_its_champion(browser: Browser, written: Written):
+def test_the_ledger_is_told_newest_first_with_its_champion(browser: Browser, written: Written) -> None:
     """Of two promotions the one with the later data is in production."""
     written.ledger(entry("decision", 3, 2), entry("promotion", 4, 2, version=f"{ARN}/2"))
     ledger = view(browser)["ledger"]
@@ -40,7 +40,7 @@ def test_the_ledger_is_told_newest_first_with_its_champion(browser: Browser, wri
     assert ledger["entries"][0]["says"] == "flights/2 was promoted. It is better."
 
 
-def test_a_rollback_withdraws_what_it_left(browser: Browser, written: Written):
+def test_a_rollback_withdraws_what_it_left(browser: Browser, written: Written) -> None:
     """The promotion that production went back from is marked, and the earlier one is the champion again."""
     back = entry(
         "rollback", 5, 1, version=f"{ARN}/1", replaces=f"{ARN}/2", effective=month(2).end.isoformat()
@@ -52,7 +52,7 @@ def test_a_rollback_withdraws_what_it_left(browser: Browser, written: Written):
     assert ledger["entries"][0]["says"].startswith("Production went back from flights/2 to flights/1.")
 
 
-def test_windows_are_told_oldest_first(browser: Browser, written: Written):
+def test_windows_are_told_oldest_first(browser: Browser, written: Written) -> None:
     """Each with its quality, its drift and its decision."""
     written.watched(month(3), alarm=True)
     written.watched(month(2))
@@ -68,7 +68,7 @@ def test_windows_are_told_oldest_first(browser: Browser, written: Written):
     assert last["decision"]["says"].startswith("After the window up to 2013-04-01: retraining is not due.")
 
 
-def test_only_the_last_windows_are_told_unless_more_are_asked_for(browser: Browser, written: Written):
+def test_only_the_last_windows_are_told_unless_more_are_asked_for(browser: Browser, written: Written) -> None:
     """How many there are is told all the same."""
     for number in (2, 3, 4):
         written.watched(month(number))
@@ -77,7 +77,7 @@ def test_only_the_last_windows_are_told_unless_more_are_asked_for(browser: Brows
     assert len(view(browser, windows=9)["watch"]["windows"]) == 3
 
 
-def test_a_window_has_its_distributions_labels_and_report(browser: Browser, written: Written):
+def test_a_window_has_its_distributions_labels_and_report(browser: Browser, written: Written) -> None:
     """They are read from what the steps wrote for that window."""
     window = month(2)
     written.put(f"monitor/{window}/{KEY}/distributions.json", {"features": [{"name": "temp"}]})
@@ -96,7 +96,7 @@ def test_a_window_has_its_distributions_labels_and_report(browser: Browser, writ
         )
 
 
-def test_a_window_that_nobody_watched_is_not_found(browser: Browser, written: Written):
+def test_a_window_that_nobody_watched_is_not_found(browser: Browser, written: Written) -> None:
     """Also if its name is no window's."""
     written.watched(month(2))
     asked = [str(month(5)), "2013", "..%2fledger"]
@@ -104,7 +104,7 @@ def test_a_window_that_nobody_watched_is_not_found(browser: Browser, written: Wr
     assert answers == [404, 404, 404]
 
 
-def test_a_request_is_open_until_its_training_is_decided(browser: Browser, written: Written):
+def test_a_request_is_open_until_its_training_is_decided(browser: Browser, written: Written) -> None:
     """The decision about the data that was asked for answers it."""
     written.watched(month(2))
     request = RetrainingRequest(
@@ -123,7 +123,7 @@ def test_a_request_is_open_until_its_training_is_decided(browser: Browser, writt
     assert told["decision"] == f"watch/{month(2)}/decisions/{KEY}.json"
 
 
-def test_a_damaged_record_is_told_and_the_rest_is_shown(browser: Browser, written: Written):
+def test_a_damaged_record_is_told_and_the_rest_is_shown(browser: Browser, written: Written) -> None:
     """One part fails with its reason; the others are as they are."""
     written.put("ledger/00000003.json", b"not json")
     parts = browser().get("/flywheel/api/cycles/flights").json()["parts"]
@@ -132,7 +132,7 @@ def test_a_damaged_record_is_told_and_the_rest_is_shown(browser: Browser, writte
     assert parts["watch"]["error"] is None
 
 
-def test_what_was_read_ahead_is_not_read_again(browser: Browser, written: Written):
+def test_what_was_read_ahead_is_not_read_again(browser: Browser, written: Written) -> None:
     """Records never change, so one that is overwritten against the rule is not even noticed."""
     looking = browser()
     warm_up()
@@ -141,7 +141,7 @@ def test_what_was_read_ahead_is_not_read_again(browser: Browser, written: Writte
     assert (parts["ledger"]["error"], parts["ledger"]["value"]["total"]) == (None, 2)
 
 
-def test_reading_begins_when_airflow_begins_to_serve(browser: Browser, written: Written):
+def test_reading_begins_when_airflow_begins_to_serve(browser: Browser, written: Written) -> None:
     """Once for a process, and nothing comes between requests and their answers."""
     looking = browser()
     begin_reading.cache_clear()
@@ -153,7 +153,7 @@ def test_reading_begins_when_airflow_begins_to_serve(browser: Browser, written: 
     assert (parts["ledger"]["error"], parts["ledger"]["value"]["total"]) == (None, 2)
 
 
-def test_a_card_tells_champion_window_and_last_decision(browser: Browser, written: Written):
+def test_a_card_tells_champion_window_and_last_decision(browser: Browser, written: Written) -> None:
     """What the overview shows of a cycle."""
     written.watched(month(2))
     card = next(c for c in browser().get("/flywheel/api/cycles").json()["cycles"] if c["name"] == "flights")

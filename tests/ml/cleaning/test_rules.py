@@ -34,7 +34,7 @@ def clean(rows: list[tuple[str | None, str | None]], chunk_rows: int) -> list[Cl
 
 @settings(max_examples=60, deadline=None)
 @given(ROWS, st.integers(1, 30))
-def test_every_row_is_accounted_for(rows: list[tuple[str | None, str | None]], chunk_rows: int):
+def test_every_row_is_accounted_for(rows: list[tuple[str | None, str | None]], chunk_rows: int) -> None:
     """Rows in are rows out, quarantined and duplicate; each bad one keeps its place and its values."""
     cleaned = clean(rows, chunk_rows)
     out = sum(len(part.rows) for part in cleaned)
@@ -49,7 +49,7 @@ def test_every_row_is_accounted_for(rows: list[tuple[str | None, str | None]], c
 
 @settings(max_examples=40, deadline=None)
 @given(ROWS, st.integers(1, 30))
-def test_chunks_make_no_difference(rows: list[tuple[str | None, str | None]], chunk_rows: int):
+def test_chunks_make_no_difference(rows: list[tuple[str | None, str | None]], chunk_rows: int) -> None:
     """In one chunk or in many, the same rows come out, unique and valid."""
     one, many = clean(rows, len(rows)), clean(rows, chunk_rows)
     expected = one[0].rows.to_dict("list")
@@ -58,7 +58,7 @@ def test_chunks_make_no_difference(rows: list[tuple[str | None, str | None]], ch
     assert found["id"].is_unique
 
 
-def test_a_type_that_no_table_has_is_named():
+def test_a_type_that_no_table_has_is_named() -> None:
     """A schema with another type is a fault of the cycle's author, told by the column."""
     with pytest.raises(TypeError, match="Column n has type int64"):
         column_types(pa.DataFrameSchema({"n": pa.Column(int)}))

@@ -52,7 +52,7 @@ def measured(metric: str, labels: np.ndarray, found: Answers, weights: np.ndarra
 
 @pytest.mark.parametrize("metric", BINARY_METRICS)
 @pytest.mark.parametrize("clusters", [None, np.arange(300) // 20], ids=["rows", "clusters"])
-def test_gains_are_those_of_a_plain_loop(metric: str, clusters: np.ndarray | None):
+def test_gains_are_those_of_a_plain_loop(metric: str, clusters: np.ndarray | None) -> None:
     """One draw after the other, rows really repeated, scikit-learn's metrics: the same interval."""
     (weights,) = resampling.draw_counts(LABELS, clusters, 100, seed=5)
     loop = [measured(metric, LABELS, GOOD, each) - measured(metric, LABELS, POOR, each) for each in weights]
@@ -64,7 +64,7 @@ def test_gains_are_those_of_a_plain_loop(metric: str, clusters: np.ndarray | Non
     assert (found.value, found.low, found.high) == pytest.approx((value, low, high), abs=1e-9)
 
 
-def test_an_independent_bootstrap_has_about_the_same_interval():
+def test_an_independent_bootstrap_has_about_the_same_interval() -> None:
     """Rows drawn by another generator, class by class, give the same bounds but for chance."""
     generator = np.random.default_rng(99)
     classes = [np.flatnonzero(each == LABELS) for each in (0, 1)]
@@ -80,7 +80,7 @@ def test_an_independent_bootstrap_has_about_the_same_interval():
 @pytest.mark.parametrize("metric", BINARY_METRICS)
 @settings(deadline=None, max_examples=15)
 @given(seed=some.integers(0, 2**32 - 1), is_clustered=some.booleans())
-def test_order_and_direction_do_not_matter(metric: str, seed: int, *, is_clustered: bool):
+def test_order_and_direction_do_not_matter(metric: str, seed: int, *, is_clustered: bool) -> None:
     """Swapping the models flips the sign, permuting the rows changes nothing."""
     generator = np.random.default_rng(seed)
     one, other = answers(1.0, seed), answers(1.2, seed + 1)
@@ -94,13 +94,13 @@ def test_order_and_direction_do_not_matter(metric: str, seed: int, *, is_cluster
 
 
 @pytest.mark.parametrize("metric", BINARY_METRICS)
-def test_a_model_gains_nothing_over_itself(metric: str):
+def test_a_model_gains_nothing_over_itself(metric: str) -> None:
     """Neither the value nor the bounds are off zero by rounding."""
     assert gains(metric, Holdout(LABELS, IDS), GOOD, {"it": GOOD}, PLAN)["it"] == Gain(0.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("metric", MULTICLASS_METRICS)
-def test_several_classes_are_compared_alike(metric: str):
+def test_several_classes_are_compared_alike(metric: str) -> None:
     """A model that knows the labels gains over one that guesses; ranking metrics are refused by name."""
     labels = GENERATOR.integers(0, 4, 200)
     sure, guess = Answers(np.eye(4)[labels] * 0.9 + 0.025), Answers(GENERATOR.dirichlet(np.ones(4), 200))
@@ -110,7 +110,7 @@ def test_several_classes_are_compared_alike(metric: str):
         metric_statistic("roc_auc", labels, sure)
 
 
-def test_chunks_have_every_class_in_every_draw_and_bound_the_memory(monkeypatch: pytest.MonkeyPatch):
+def test_chunks_have_every_class_in_every_draw_and_bound_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each draw has the holdout's number of rows of each class; a chunk has no more cells than it may."""
     monkeypatch.setattr(resampling, "CELLS", 1000)
     chunks = list(resampling.draw_counts(LABELS, None, 10, seed=0))
@@ -120,14 +120,14 @@ def test_chunks_have_every_class_in_every_draw_and_bound_the_memory(monkeypatch:
     np.testing.assert_array_equal(weights @ LABELS, LABELS.sum())
 
 
-def test_one_cluster_tells_no_interval():
+def test_one_cluster_tells_no_interval() -> None:
     """Where everything shares one cause, there is nothing to vary with: no bounds, so nothing is promoted."""
     found = gains("roc_auc", Holdout(LABELS, IDS, np.zeros(300)), GOOD, {"poor": POOR}, PLAN)["poor"]
     assert found.value > 0
     assert np.isnan([found.low, found.high]).all()
 
 
-def test_slices_tell_where_a_model_is_worse():
+def test_slices_tell_where_a_model_is_worse() -> None:
     """A model spoilt for one carrier is under the floor there alone, and too small slices are left out."""
     carriers = np.array(["UA"] * 120 + ["B6"] * 150 + ["ZZ"] * 30, dtype=object)
     spoilt = GOOD.probabilities.copy()

@@ -54,17 +54,17 @@ def promoted(seed: int, rows: int, challenger_area: float, champion_area: float)
     return decide_promotion("roc_auc", 0.0, over["champion"], {"constant": over["constant"]}, slices).promote
 
 
-def test_equal_models_are_promoted_in_at_most_one_of_twenty_holdouts():
+def test_equal_models_are_promoted_in_at_most_one_of_twenty_holdouts() -> None:
     """Two models of the same quality, 200 holdouts of 1,500 rows: the champion nearly always stays."""
     assert sum(promoted(seed, 1500, 0.70, 0.70) for seed in range(200)) <= 10
 
 
-def test_two_points_are_promoted_in_nine_of_ten_holdouts():
+def test_two_points_are_promoted_in_nine_of_ten_holdouts() -> None:
     """A gain of 0.02 in the area, on 50 holdouts of 6,000 independent rows with 22 % positives."""
     assert sum(promoted(seed, ROWS, 0.72, 0.70) for seed in range(50)) >= 45
 
 
-def test_intervals_hold_the_truth_as_often_as_they_say():
+def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     """Of 300 holdouts of independent rows, about 95 % have the true gain within their interval."""
     generator = np.random.default_rng(7)
     truth, held = 0.02, 0
@@ -90,7 +90,7 @@ def clustered_week(
 
 
 @pytest.mark.parametrize(("days", "least"), [(7, 0.9), (30, 0.92)])
-def test_days_drawn_whole_hold_the_truth_where_rows_drawn_singly_do_not(days: int, least: float):
+def test_days_drawn_whole_hold_the_truth_where_rows_drawn_singly_do_not(days: int, least: float) -> None:
     """Where a day's rows share an effect, drawing rows misses the truth (no gain) far too often."""
     generator = np.random.default_rng(11)
     singly, whole = 0, 0

@@ -23,7 +23,7 @@ SCORES = np.round(np.clip(LABELS * 0.2 + GENERATOR.uniform(0, 0.8, 400), 0.01, 0
 BINARY = np.column_stack([1 - SCORES, SCORES])
 
 
-def test_binary_metrics_are_scikit_learns():
+def test_binary_metrics_are_scikit_learns() -> None:
     """Every metric, with ties among the scores."""
     said = SCORES >= 0.4
     expected = {
@@ -39,7 +39,7 @@ def test_binary_metrics_are_scikit_learns():
     assert metrics(LABELS, BINARY, 0.4) == pytest.approx(expected)
 
 
-def test_multiclass_metrics_are_scikit_learns():
+def test_multiclass_metrics_are_scikit_learns() -> None:
     """Accuracy, log loss and mean F1 over classes."""
     labels = GENERATOR.integers(0, 4, 200)
     probabilities = GENERATOR.dirichlet(np.ones(4), 200)
@@ -51,7 +51,7 @@ def test_multiclass_metrics_are_scikit_learns():
     np.testing.assert_array_equal(confusion(labels, said, 4), reference.confusion_matrix(labels, said))
 
 
-def test_the_interval_holds_the_value_and_repeats():
+def test_the_interval_holds_the_value_and_repeats() -> None:
     """The same seed draws the same rows; more rows make the interval narrower."""
     once, twice = bootstrap(LABELS, BINARY, seed=3), bootstrap(LABELS, BINARY, seed=3)
     few = bootstrap(LABELS[:100], BINARY[:100], seed=3)["roc_auc"]
@@ -61,7 +61,7 @@ def test_the_interval_holds_the_value_and_repeats():
     assert area.high - area.low < few.high - few.low
 
 
-def test_metrics_of_one_class_are_undefined_not_wrong():
+def test_metrics_of_one_class_are_undefined_not_wrong() -> None:
     """Without both classes there is no ROC curve; accuracy there still is."""
     found = metrics(np.zeros(3, dtype=int), BINARY[:3], 1.0)
     assert np.isnan(found["roc_auc"])
@@ -69,40 +69,40 @@ def test_metrics_of_one_class_are_undefined_not_wrong():
     assert best_threshold(np.zeros(3, dtype=int), SCORES[:3]) == 0.5
 
 
-def test_the_threshold_is_the_best_of_all():
+def test_the_threshold_is_the_best_of_all() -> None:
     """No other threshold has a better F1 score."""
     best = metrics(LABELS, BINARY, best_threshold(LABELS, SCORES))["f1_score"]
     assert best == max(metrics(LABELS, BINARY, each)["f1_score"] for each in np.unique(SCORES))
 
 
-def test_slices_leave_out_what_is_too_small():
+def test_slices_leave_out_what_is_too_small() -> None:
     """A value with few rows says nothing."""
     groups = {"carrier": np.array(["UA"] * 380 + ["ZZ"] * 20)}
     found = slice_metrics(LABELS, BINARY, groups, "roc_auc")
     assert [(each["value"], each["rows"]) for each in found] == [("UA", 380)]
 
 
-def test_calibration_counts_every_row_once():
+def test_calibration_counts_every_row_once() -> None:
     """Bins have all rows between them, ordered by score."""
     found = calibration(LABELS == 1, SCORES)
     assert sum(each["rows"] for each in found) == 400
     assert [each["score"] for each in found] == sorted(each["score"] for each in found)
 
 
-def test_the_roc_curve_has_the_area():
+def test_the_roc_curve_has_the_area() -> None:
     """The curve's area is the metric, up to the points left out."""
     false, true = roc_curve(LABELS, SCORES)
     assert (false[0], true[0], false[-1], true[-1]) == (0, 0, 1, 1)
     assert np.trapezoid(true, false) == pytest.approx(metrics(LABELS, BINARY)["roc_auc"])
 
 
-def test_calibration_keeps_equal_scores_together():
+def test_calibration_keeps_equal_scores_together() -> None:
     """A constant model has one bin, whatever the order of its rows."""
     found = calibration(LABELS == 1, np.full(400, 0.3))
     assert found == [{"rows": 400, "score": pytest.approx(0.3), "share": pytest.approx(LABELS.mean())}]
 
 
-def test_intervals_of_clusters_stay_where_the_metric_can_be():
+def test_intervals_of_clusters_stay_where_the_metric_can_be() -> None:
     """Few blocks make wide intervals, which end at 0 and 1 all the same; undefined bounds stay undefined."""
     found = bootstrap(LABELS, BINARY, threshold=0.95, clusters=np.arange(400) // 100)
     assert all(0 <= each.low <= each.high <= 1 for name, each in found.items() if name != "log_loss")

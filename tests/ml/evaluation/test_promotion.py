@@ -29,13 +29,15 @@ NOTHING, UNDEFINED = Gain(0.0, 0.0, 0.0), Gain(float("nan"), float("nan"), float
         (None, 0.0, UNDEFINED, UNDEFINED, False),
     ],
 )
-def test_the_rule(champion: Gain | None, minimum_gain: float, constant: Gain, linear: Gain, *, promote: bool):
+def test_the_rule(
+    champion: Gain | None, minimum_gain: float, constant: Gain, linear: Gain, *, promote: bool
+) -> None:
     """Surely above the champion and the constant, above the linear baseline; a tie keeps the champion."""
     found = decide_promotion("roc_auc", minimum_gain, champion, {"constant": constant, "linear": linear})
     assert promote is found.promote
 
 
-def test_a_slice_under_its_floor_keeps_the_champion_and_is_named():
+def test_a_slice_under_its_floor_keeps_the_champion_and_is_named() -> None:
     """Of two slices under their floors the worst is named, with its rows, gain and floor."""
     slices = [
         SliceGain("origin", "JFK", 500, LOSS, floor=-0.02),
@@ -50,7 +52,7 @@ def test_a_slice_under_its_floor_keeps_the_champion_and_is_named():
     assert (found.promote, found.reasons[1]) == (False, expected)
 
 
-def test_a_slice_that_is_only_perhaps_worse_does_not_veto():
+def test_a_slice_that_is_only_perhaps_worse_does_not_veto() -> None:
     """A loss on few rows, whose interval reaches above the floor, is named and does not veto."""
     tiny = SliceGain("carrier", "OO", 55, Gain(-0.2, -0.45, 0.05), floor=-0.02)
     found = decide_promotion("roc_auc", 0.0, SURE, {"constant": SURE}, [tiny])
@@ -58,7 +60,7 @@ def test_a_slice_that_is_only_perhaps_worse_does_not_veto():
     assert "the worst is carrier=OO (55 rows)" in found.reasons[1]
 
 
-def test_the_reasons_have_the_numbers():
+def test_the_reasons_have_the_numbers() -> None:
     """Every comparison is told with value, interval and what was required."""
     found = decide_promotion("roc_auc", 0.005, SURE, {"constant": SURE, "linear": LOSS})
     assert found.reasons == (

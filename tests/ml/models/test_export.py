@@ -26,7 +26,7 @@ def fitted(values: np.ndarray, labels: np.ndarray, **options: object) -> Pipelin
 
 # the converter hands booleans to protobuf, which the pinned release still takes
 @pytest.mark.filterwarnings("ignore:Field onnx.AttributeProto.ints:DeprecationWarning")
-def test_values_beside_a_threshold_stay_on_their_side():
+def test_values_beside_a_threshold_stay_on_their_side() -> None:
     """Neighbours of single precision, with a threshold between them, are told apart as before."""
     lower = GENERATOR.uniform(1, 2, 200).astype(np.float32)
     values = np.concatenate([lower, np.nextafter(lower, np.float32(9))])
@@ -37,7 +37,7 @@ def test_values_beside_a_threshold_stay_on_their_side():
     assert compare_export(expected, actual).is_close
 
 
-def test_splits_on_categories_are_refused():
+def test_splits_on_categories_are_refused() -> None:
     """What the converter would export wrong is not exported."""
     values = GENERATOR.integers(0, 5, 100).astype(np.float32)
     pipeline = fitted(values, (values % 2).astype(int), categorical_features=[0])
@@ -46,11 +46,11 @@ def test_splits_on_categories_are_refused():
 
 
 @pytest.mark.parametrize("actual", [np.array([[0.4, 0.6]]), np.array([[np.nan, 0.5]]), np.array([[1.0]])])
-def test_a_difference_is_no_agreement(actual: np.ndarray):
+def test_a_difference_is_no_agreement(actual: np.ndarray) -> None:
     """Other numbers, numbers that are none, and another shape."""
     assert not compare_export(np.array([[0.5, 0.5]]), actual).is_close
 
 
-def test_no_rows_are_no_proof():
+def test_no_rows_are_no_proof() -> None:
     """An export that was compared on nothing is not kept."""
     assert not compare_export(np.empty((0, 2)), np.empty((0, 2))).is_close

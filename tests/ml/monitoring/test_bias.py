@@ -34,7 +34,7 @@ def values(a: Counts, d: Counts) -> dict[str, float | None]:
     return {each["metric"]: each["value"] for each in bias_metrics(*records(a, d))}
 
 
-def test_every_metric_by_hand():
+def test_every_metric_by_hand() -> None:
     """Labels are positive in 40 of 100 and 20 of 50, predictions in 50 of 100 and 15 of 50."""
     expected = {
         "CI": 50 / 150,
@@ -59,7 +59,7 @@ def test_every_metric_by_hand():
     assert list(expected) == [*PRE_TRAINING, *POST_TRAINING]
 
 
-def test_distances_between_label_distributions_by_hand():
+def test_distances_between_label_distributions_by_hand() -> None:
     """Labels are positive in 60 of 100 and 10 of 50."""
     found = values((60, 0, 0, 40), (10, 0, 0, 40))
     kl = 0.6 * math.log(0.6 / 0.2) + 0.4 * math.log(0.4 / 0.8)
@@ -70,21 +70,21 @@ def test_distances_between_label_distributions_by_hand():
     assert found["LP"] == pytest.approx(math.sqrt(2 * 0.4**2))
 
 
-def test_the_guides_example_of_conditional_rejection():
+def test_the_guides_example_of_conditional_rejection() -> None:
     """50 of 100 and 40 of 50 are rejections, of which the model makes 60 and 30."""
     found = values((40, 10, 0, 50), (10, 0, 10, 30))
     assert found["DPPL"] == pytest.approx(0.0)
     assert found["DCR"] == pytest.approx(40 / 30 - 50 / 60)
 
 
-def test_the_guides_example_of_treatment_equality():
+def test_the_guides_example_of_treatment_equality() -> None:
     """Eight and five wrongly denied, six and two wrongly approved, at equal accuracy."""
     found = values((46, 8, 6, 40), (23, 5, 2, 20))
     assert found["TE"] == pytest.approx(5 / 2 - 8 / 6)
     assert found["AD"] == pytest.approx(0.0)
 
 
-def test_the_swapped_group_has_the_opposite_sign():
+def test_the_swapped_group_has_the_opposite_sign() -> None:
     """Every difference turns about; what has no direction stays."""
     one, other = values(A, (8, 12, 9, 21)), values((8, 12, 9, 21), A)
     for name in ("CI", "DPL", "DPPL", "DCA", "DCR", "SD", "RD", "DAR", "DRR", "AD", "TE"):
@@ -94,21 +94,21 @@ def test_the_swapped_group_has_the_opposite_sign():
 
 
 @pytest.mark.parametrize("empty", [(A, (0, 0, 0, 0)), ((0, 0, 0, 0), D), ((0, 0, 0, 0), (0, 0, 0, 0))])
-def test_an_empty_facet_has_no_metrics(empty: tuple[Counts, Counts]):
+def test_an_empty_facet_has_no_metrics(empty: tuple[Counts, Counts]) -> None:
     """There is nobody to compare with: all is null, and nothing warns."""
     found = bias_metrics(*records(*empty))
     assert all((each["value"], each["low"], each["high"]) == (None, None, None) for each in found)
     json.dumps(found, allow_nan=False)
 
 
-def test_what_divides_by_nothing_is_null_alone():
+def test_what_divides_by_nothing_is_null_alone() -> None:
     """A model that never says yes has no precision and no disparate impact, and the rest stands."""
     found = values((0, 40, 0, 60), (0, 20, 0, 30))
     undefined = {name for name, value in found.items() if value is None}
     assert undefined == {"DI", "DCA", "DAR", "TE"}
 
 
-def test_a_label_that_one_facet_lacks_has_no_divergence():
+def test_a_label_that_one_facet_lacks_has_no_divergence() -> None:
     """The divergence from what never happens is infinite, which JSON does not have; its kin are finite."""
     found = values((10, 0, 0, 10), (0, 0, 0, 10))
     assert found["KL"] is None
@@ -116,7 +116,7 @@ def test_a_label_that_one_facet_lacks_has_no_divergence():
     assert found["TVD"] == pytest.approx(0.5)
 
 
-def test_the_interval_holds_the_truth_as_often_as_it_says():
+def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
     """Of a hundred windows without any difference, about ninety-five have zero within DPPL's bounds."""
     held = 0
     for seed in range(100):
@@ -127,7 +127,7 @@ def test_the_interval_holds_the_truth_as_often_as_it_says():
     assert 88 <= held <= 100
 
 
-def test_days_that_err_together_widen_the_interval():
+def test_days_that_err_together_widen_the_interval() -> None:
     """When what is said depends on the day, single rows promise too much."""
     generator = np.random.default_rng(0)
     days = np.repeat(np.arange(10), 100)

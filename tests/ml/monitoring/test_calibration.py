@@ -75,7 +75,7 @@ def exact_false_alarms(generator: np.random.Generator, windows: int) -> float:
     return alarmed / windows
 
 
-def test_fewer_than_one_window_in_a_hundred_alarms_without_drift():
+def test_fewer_than_one_window_in_a_hundred_alarms_without_drift() -> None:
     """Of 1,000 windows of 500 to 20,000 rows; tests at p < 0.05 raise a false alarm in well over half."""
     generator = np.random.default_rng(2013)
     alarmed = [
@@ -88,7 +88,7 @@ def test_fewer_than_one_window_in_a_hundred_alarms_without_drift():
     assert uncorrected > 0.5
 
 
-def test_significance_alone_holds_over_all_features_together():
+def test_significance_alone_holds_over_all_features_together() -> None:
     """Without any effect size, Holm's correction errs in about as many windows as it says, at most."""
     generator = np.random.default_rng(5)
     found = [min(each.p_value for each in window(generator, 2000)) < RULE.significance for _ in range(600)]
@@ -96,7 +96,7 @@ def test_significance_alone_holds_over_all_features_together():
 
 
 @pytest.mark.parametrize("rows", [1000, 5000])
-def test_a_shift_of_a_third_of_a_deviation_asks_within_three_windows(rows: int):
+def test_a_shift_of_a_third_of_a_deviation_asks_within_three_windows(rows: int) -> None:
     """A shift of 0.3 deviations in an important feature: nearly always two of three windows alarm."""
     generator = np.random.default_rng(7)
     edges = quantile_edges(generator.normal(size=BASELINE_ROWS))
@@ -115,7 +115,7 @@ def test_a_shift_of_a_third_of_a_deviation_asks_within_three_windows(rows: int):
     assert asked / 100 > 0.95
 
 
-def test_a_missing_column_alerts_and_never_retrains():
+def test_a_missing_column_alerts_and_never_retrains() -> None:
     """The column is broken, and neither its absence nor the drift beside it asks for retraining."""
     generator = np.random.default_rng(3)
     baseline = pd.DataFrame(generator.normal(size=(2000, 2)), columns=["f0", "f1"])
@@ -148,7 +148,7 @@ def moved_by_days(before: ClusteredRows, now: ClusteredRows) -> tuple[Movement, 
     return plain, drift.mark_drifted([drift.of_numbers("x", *sides)], RULE)[0]
 
 
-def test_rows_of_one_day_count_for_what_they_are_worth():
+def test_rows_of_one_day_count_for_what_they_are_worth() -> None:
     """Two times ten days differ by their days: taken for independent rows, more than half would alarm."""
     generator = np.random.default_rng(11)
     found = [moved_by_days(days(generator, 10, 300), days(generator, 10, 300)) for _ in range(200)]
@@ -161,7 +161,7 @@ def test_rows_of_one_day_count_for_what_they_are_worth():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_classifier_does_not_tell_equal_sides_apart(seed: int):
+def test_a_classifier_does_not_tell_equal_sides_apart(seed: int) -> None:
     """Independent rows of one distribution: the interval holds one half or comes near it."""
     generator = np.random.default_rng(seed)
     sides = [
@@ -174,7 +174,7 @@ def test_a_classifier_does_not_tell_equal_sides_apart(seed: int):
     assert 0.44 < found.value < 0.56
 
 
-def test_a_classifier_sees_what_no_single_feature_shows():
+def test_a_classifier_sees_what_no_single_feature_shows() -> None:
     """Two features that have come to go together have kept their own distributions."""
     generator = np.random.default_rng(1)
     base, other = generator.normal(size=(2, 1500, 2))
@@ -186,7 +186,7 @@ def test_a_classifier_sees_what_no_single_feature_shows():
     assert set(found.features) == {"a", "b"}
 
 
-def test_days_that_were_learnt_are_no_drift():
+def test_days_that_were_learnt_are_no_drift() -> None:
     """Tried on days that it has met, a classifier knows equal months apart; on others it does not."""
     generator = np.random.default_rng(4)
     sides = days(generator, 30, 50), days(generator, 30, 50)
@@ -205,7 +205,7 @@ def of_day(generator: np.random.Generator, side: ClusteredRows) -> np.ndarray:
     return readings
 
 
-def test_too_few_days_are_not_judged():
+def test_too_few_days_are_not_judged() -> None:
     """With fewer days than folds nothing can be tried on days that were not met."""
     generator = np.random.default_rng(2)
     assert measure_separability(days(generator, 4, 200), days(generator, 30, 50)) is None

@@ -47,7 +47,7 @@ def found(now: pd.DataFrame, baseline: pd.DataFrame = BASELINE) -> list[dict[str
     return violations(suggest_constraints(before), current, moved)
 
 
-def test_the_same_rows_break_nothing():
+def test_the_same_rows_break_nothing() -> None:
     """A baseline keeps to its own constraints."""
     assert compare(BASELINE) == []
 
@@ -66,12 +66,12 @@ def test_the_same_rows_break_nothing():
         (BASELINE.assign(sky=["clear"] * 900 + ["grey"] * 100), ("sky", "baseline_drift_check")),
     ],
 )
-def test_each_kind_of_break_is_told(now: pd.DataFrame, broken: tuple[str, str]):
+def test_each_kind_of_break_is_told(now: pd.DataFrame, broken: tuple[str, str]) -> None:
     """Missing, new, of another type, incomplete, out of range or elsewhere: each has its kind."""
     assert broken in compare(now)
 
 
-def test_few_rows_are_not_called_drift():
+def test_few_rows_are_not_called_drift() -> None:
     """Ten rows from the tail say nothing about a distribution."""
     assert ("temp", "baseline_drift_check") not in compare(BASELINE.tail(10))
 
@@ -81,7 +81,7 @@ def test_few_rows_are_not_called_drift():
     st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6)), min_size=1, max_size=200),
     st.integers(1, 200),
 )
-def test_frames_make_no_difference(values: list[float | None], frame_rows: int):
+def test_frames_make_no_difference(values: list[float | None], frame_rows: int) -> None:
     """In one frame or in many, counts are equal and moments agree with numpy's."""
     table = pd.DataFrame({"x": pd.Series(values, dtype=float)})
     frames = [table.iloc[at : at + frame_rows] for at in range(0, len(table), frame_rows)]
@@ -96,7 +96,7 @@ def test_frames_make_no_difference(values: list[float | None], frame_rows: int):
         assert len(buckets) <= BUCKETS + 1
 
 
-def test_the_distance_is_close_to_the_exact_one():
+def test_the_distance_is_close_to_the_exact_one() -> None:
     """Over buckets the Kolmogorov-Smirnov distance misses the exact one by no more than a bucket's share."""
     random = np.random.default_rng(0)
     before, now = random.normal(0, 1, 5000), random.normal(0.5, 1.3, 5000)
@@ -107,7 +107,7 @@ def test_the_distance_is_close_to_the_exact_one():
     assert exact.statistic - 1 / BUCKETS <= measured.distance <= exact.statistic
 
 
-def test_a_repeated_highest_value_has_a_bucket_of_its_own():
+def test_a_repeated_highest_value_has_a_bucket_of_its_own() -> None:
     """Visibility is 10 miles nine times of ten: that it is 9 now is seen, though the range is the same."""
     before = np.append(np.full(900, 10.0), np.linspace(0, 9.9, 100))
     edges = quantile_edges(before)
@@ -117,7 +117,7 @@ def test_a_repeated_highest_value_has_a_bucket_of_its_own():
 
 
 @pytest.mark.parametrize("outlier", [1e3, 1e9])
-def test_one_outlier_does_not_blunt_the_buckets(outlier: float):
+def test_one_outlier_does_not_blunt_the_buckets(outlier: float) -> None:
     """However far away a single value lies, all buckets hold about the same share."""
     values = np.append(np.linspace(0, 1, 10_000), outlier)
     counts = histogram(values, quantile_edges(values))
@@ -125,7 +125,7 @@ def test_one_outlier_does_not_blunt_the_buckets(outlier: float):
     assert counts.sum() == len(values)
 
 
-def test_bounds_do_not_depend_on_how_rows_are_cut():
+def test_bounds_do_not_depend_on_how_rows_are_cut() -> None:
     """Every k-th value is held, wherever a file ends."""
     values = np.random.default_rng(3).normal(size=3 * SAMPLED)
     whole, parts = Thinned(), Thinned()
@@ -136,7 +136,7 @@ def test_bounds_do_not_depend_on_how_rows_are_cut():
     assert SAMPLED / 2 <= len(whole.held) <= SAMPLED
 
 
-def test_counts_outside_the_edges_are_kept():
+def test_counts_outside_the_edges_are_kept() -> None:
     """A histogram has a place for values below and above, so that none is lost."""
     profile = Profile({"x": quantile_edges(np.array([3.0, 3.0]))})
     profile.add({"x": np.array([2.0, 3.0, 4.0, 5.0, np.nan])}, 5)
@@ -145,7 +145,7 @@ def test_counts_outside_the_edges_are_kept():
     assert [bucket["count"] for bucket in buckets] == [1, 1, 2]
 
 
-def test_texts_without_end_are_counted_in_bounded_memory():
+def test_texts_without_end_are_counted_in_bounded_memory() -> None:
     """Past so many texts further ones share a count; those of the baseline keep theirs."""
     profile = Profile(known={"id": ["last"]})
     profile.add(columns_of(pd.DataFrame({"id": [f"{n}" for n in range(CATEGORIES + 50)]})), CATEGORIES + 50)
@@ -154,7 +154,7 @@ def test_texts_without_end_are_counted_in_bounded_memory():
     assert (len(counts), counts[OTHERS], counts["last"]) == (CATEGORIES + 2, 50, 1)
 
 
-def test_a_private_column_shows_counts_only():
+def test_a_private_column_shows_counts_only() -> None:
     """Neither values nor range of a private column are written, nor constraints that tell them."""
     frame = BASELINE.assign(name=["Ann", "Bob"] * 500)
     told = describe_frames([frame], private=["temp", "name"])
@@ -172,7 +172,7 @@ def test_a_private_column_shows_counts_only():
     ]
 
 
-def test_many_categories_do_not_pass_for_a_large_effect():
+def test_many_categories_do_not_pass_for_a_large_effect() -> None:
     """Of 500 rows over 100 airports more than a tenth of the distance is chance, and not taken for drift."""
     random = np.random.default_rng(1)
     before = dict(enumerate(random.multinomial(20_000, np.full(100, 0.01)).tolist()))
@@ -183,7 +183,7 @@ def test_many_categories_do_not_pass_for_a_large_effect():
     assert measured.p_value > 0.01
 
 
-def test_no_rows_are_one_fault():
+def test_no_rows_are_one_fault() -> None:
     """A window without rows is a fault upstream, not a missing column for each feature."""
     profile = Profile()
     told = faults(violations(suggest_constraints(describe_frames([BASELINE])), profile.statistics(), []))

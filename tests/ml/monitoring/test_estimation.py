@@ -53,7 +53,7 @@ def estimated(scores: np.ndarray, metric: str = "roc_auc", holdout: int = 20_000
 @pytest.mark.parametrize(
     ("mean", "spread"), [(0.0, 1.0), (1.2, 1.0), (-1.5, 1.0), (0.0, 0.4), (0.5, 2.0), (-1.0, 0.6)]
 )
-def test_under_covariate_shift_the_estimate_is_near_the_truth(mean: float, spread: float):
+def test_under_covariate_shift_the_estimate_is_near_the_truth(mean: float, spread: float) -> None:
     """Other records, each meaning what it meant: accuracy moves by up to 0.25, the estimate with it."""
     labels, scores = world(20_000, mean=mean, spread=spread, seed=2)
     found = estimated(scores)
@@ -61,7 +61,7 @@ def test_under_covariate_shift_the_estimate_is_near_the_truth(mean: float, sprea
     assert found["positive_share"] == pytest.approx(labels.mean(), abs=0.015)
 
 
-def test_uncalibrated_scores_would_promise_too_much():
+def test_uncalibrated_scores_would_promise_too_much() -> None:
     """The map is what makes the estimate: an overconfident model's own scores are far off."""
     labels, scores = world(20_000, seed=2)
     own = fitted(20_000) | dict(zip("abc", IDENTITY.tolist(), strict=True))
@@ -71,7 +71,7 @@ def test_uncalibrated_scores_would_promise_too_much():
     assert found["value"] - truth > 0.1
 
 
-def test_the_estimate_tells_nothing_of_concept_drift():
+def test_the_estimate_tells_nothing_of_concept_drift() -> None:
     """The documented limit: records that came to mean the opposite leave scores, and the estimate, alone."""
     before, scores = world(20_000, seed=2)
     after, same = world(20_000, turn=-1.0, seed=2)
@@ -81,7 +81,7 @@ def test_the_estimate_tells_nothing_of_concept_drift():
     assert found["value"] - area_and_accuracy(after, same)[0] > 0.4
 
 
-def test_the_area_is_that_of_all_pairs():
+def test_the_area_is_that_of_all_pairs() -> None:
     """By hand: pairs in order, weighted by the chance that the one is positive and the other is not."""
     scores = np.array([0.2, 0.5, 0.5, 0.9])
     calibration = calibration_map(np.array([0, 0, 1, 1]), scores)
@@ -97,7 +97,7 @@ def test_the_area_is_that_of_all_pairs():
     assert found["value"] == pytest.approx(won / total)
 
 
-def test_several_classes_have_an_accuracy_alone():
+def test_several_classes_have_an_accuracy_alone() -> None:
     """The score of the label that was said is, calibrated, its chance of being right."""
     generator = np.random.default_rng(3)
     scores = generator.uniform(0.4, 1.0, 20_000)
@@ -111,7 +111,7 @@ def test_several_classes_have_an_accuracy_alone():
     assert found["positive_share"] is None
 
 
-def test_a_short_holdout_leaves_much_open():
+def test_a_short_holdout_leaves_much_open() -> None:
     """The interval narrows as the holdout grows, and is there in JSON."""
     _, scores = world(2000, seed=2)
     short, long = estimated(scores, holdout=300), estimated(scores, holdout=10_000)
@@ -120,7 +120,7 @@ def test_a_short_holdout_leaves_much_open():
     assert json.loads(json.dumps(short)) == short
 
 
-def test_days_that_err_together_leave_more_open():
+def test_days_that_err_together_leave_more_open() -> None:
     """Rows of one cluster are not independent."""
     generator = np.random.default_rng(4)
     days = np.repeat(np.arange(10), 200)
@@ -134,7 +134,7 @@ def test_days_that_err_together_leave_more_open():
     assert widths[1] > 2 * widths[0]
 
 
-def test_the_calibration_error_is_small_for_what_the_map_can_mend():
+def test_the_calibration_error_is_small_for_what_the_map_can_mend() -> None:
     """An overconfident model is mended; a score whose meaning is not monotone cannot be."""
     labels, scores = world(20_000)
     mended = calibration_error(labels, scores)
@@ -147,7 +147,7 @@ def test_the_calibration_error_is_small_for_what_the_map_can_mend():
 
 
 @pytest.mark.parametrize("label", [0, 1])
-def test_a_holdout_of_one_class_leaves_numbers_finite(label: int):
+def test_a_holdout_of_one_class_leaves_numbers_finite(label: int) -> None:
     """Few rows draw the map a little, never to the end of the world."""
     scores = np.linspace(0.05, 0.95, 40)
     calibration = calibration_map(np.full(40, label), scores)
@@ -155,7 +155,7 @@ def test_a_holdout_of_one_class_leaves_numbers_finite(label: int):
     json.dumps(calibration, allow_nan=False)
 
 
-def test_certain_scores_are_no_infinity():
+def test_certain_scores_are_no_infinity() -> None:
     """Zero and one are probabilities that models give."""
     calibration = calibration_map(np.array([0, 1, 0, 1]), np.array([0.0, 1.0, 0.2, 0.7]))
     found = estimate_quality(calibration, np.array([0.0, 1.0]), np.array([False, True]), "accuracy")
@@ -163,7 +163,7 @@ def test_certain_scores_are_no_infinity():
     assert 0 < found["accuracy"] < 1
 
 
-def test_without_rows_there_is_no_estimate():
+def test_without_rows_there_is_no_estimate() -> None:
     """Neither a map of nothing nor an estimate of nothing stops a job."""
     nothing = np.empty(0)
     calibration = calibration_map(nothing, nothing)

@@ -39,17 +39,17 @@ def truth(data: str | int, encoding: str = "CSV", **metadata: str) -> str:
         (base64.b64encode(b"1").decode(), "BASE64"),
     ],
 )
-def test_labels_in_all_encodings(data: str | int, encoding: str):
+def test_labels_in_all_encodings(data: str | int, encoding: str) -> None:
     """CSV, JSON and BASE64 name the same class."""
     assert parse_truth(truth(data, encoding), ("0", "1"), HOUR_END).label == "1"
 
 
-def test_text_classes_are_taken_as_they_are():
+def test_text_classes_are_taken_as_they_are() -> None:
     """A class need be no number."""
     assert parse_truth(truth("late"), ("late", "on time"), HOUR_END).label == "late"
 
 
-def test_the_time_a_label_was_known():
+def test_the_time_a_label_was_known() -> None:
     """By the record's word in any offset, or else at the end of its file's hour."""
     told = parse_truth(truth("1", knownTime="2013-03-01T04:10:00-01:00"), ("0", "1"), HOUR_END)
     assert told.known_time == datetime(2013, 3, 1, 5, 10, tzinfo=UTC)
@@ -72,14 +72,14 @@ def test_the_time_a_label_was_known():
         (truth("1", knownTime="yesterday"), "knownTime is no ISO 8601 time"),
     ],
 )
-def test_unusable_truth_says_why(line: str, words: str):
+def test_unusable_truth_says_why(line: str, words: str) -> None:
     """Each fault has its words."""
     with pytest.raises(MalformedError, match=words):
         parse_truth(line, ("0", "1"), HOUR_END)
 
 
 @given(st.text())
-def test_any_text_is_a_record_or_a_told_fault(line: str):
+def test_any_text_is_a_record_or_a_told_fault(line: str) -> None:
     """No line, however broken, ends the job."""
     for parse in (lambda text: parse_truth(text, ("0", "1"), HOUR_END), parse_capture):
         with pytest.raises(MalformedError):
@@ -94,7 +94,7 @@ def test_any_text_is_a_record_or_a_told_fault(line: str):
         ("application/jsonlines", '{"label": "0", "score": 0.5}\n', ("0", 0.5)),
     ],
 )
-def test_answers_of_every_content_type(kind: str, data: str, expected: tuple[str, float]):
+def test_answers_of_every_content_type(kind: str, data: str, expected: tuple[str, float]) -> None:
     """As the model serves them."""
     assert parse_answer({"observedContentType": kind, "data": data, "encoding": "CSV"}) == expected
 
@@ -103,7 +103,7 @@ def test_answers_of_every_content_type(kind: str, data: str, expected: tuple[str
     "data", ["", "1", "1,0.5,2", "1,nan", "1,0.5\n1,0.5", '{"predictions": []}', '{"predictions": [1]}', "3"]
 )
 @pytest.mark.parametrize("kind", ["text/csv", "application/json"])
-def test_other_answers_are_none_of_one_row(kind: str, data: str):
+def test_other_answers_are_none_of_one_row(kind: str, data: str) -> None:
     """No answer, several, or something else."""
     with pytest.raises(MalformedError):
         parse_answer({"observedContentType": kind, "data": data, "encoding": "CSV"})
@@ -115,7 +115,7 @@ def labels(*rows: tuple[str, str, int]) -> pd.DataFrame:
     return frame.assign(known_time=[pd.Timestamp(2013, 3, day, tz="UTC") for day in frame["known_time"]])
 
 
-def test_corrections_count_up_and_repetitions_do_not():
+def test_corrections_count_up_and_repetitions_do_not() -> None:
     """In the order of the times, whatever the order of the files."""
     found = label_history(labels(("a", "1", 9), ("b", "0", 1), ("a", "0", 3), ("a", "0", 4), ("a", "0", 12)))
     assert found[["event_id", "label", "version"]].to_numpy().tolist() == [
@@ -126,7 +126,7 @@ def test_corrections_count_up_and_repetitions_do_not():
     ]
 
 
-def test_a_cutoff_hides_what_became_known_later():
+def test_a_cutoff_hides_what_became_known_later() -> None:
     """Before the first label there is none; before the correction there is the first."""
     history = label_history(labels(("a", "0", 3), ("a", "1", 9), ("b", "1", 5)))
     at = {
@@ -138,7 +138,7 @@ def test_a_cutoff_hides_what_became_known_later():
     assert at == {2: {}, 3: {"a": "0"}, 8: {"a": "0", "b": "1"}, 9: {"a": "1", "b": "1"}}
 
 
-def test_coverage_is_a_share_of_all_events():
+def test_coverage_is_a_share_of_all_events() -> None:
     """Also of those that have no label."""
     events = pd.DataFrame({"event_id": list("abcd"), "event_time": [pd.Timestamp(2013, 3, 1, tz="UTC")] * 4})
     found = label_coverage(events, label_history(labels(("a", "0", 2), ("b", "0", 3), ("b", "1", 4))), DAY)

@@ -60,7 +60,7 @@ def judge(
     return quality_at(predictions, labels, END + timedelta(days=2), standard=standard, reference=reference)
 
 
-def test_an_entry_has_the_metric_of_scikit_learn():
+def test_an_entry_has_the_metric_of_scikit_learn() -> None:
     """Value, rows and coverage are those of the labelled events."""
     predictions, labels = window(600)
     found = judge(predictions, labels.iloc[:570])
@@ -72,7 +72,7 @@ def test_an_entry_has_the_metric_of_scikit_learn():
     assert found["cutoff"] == "2013-03-03T00:00:00+00:00"
 
 
-def test_a_weak_model_is_worse_only_by_enough_labels():
+def test_a_weak_model_is_worse_only_by_enough_labels() -> None:
     """The same loss counts from the matured share on; until then what is missing may be the better part."""
     predictions, labels = window(2000, strength=0.2)
     assert judge(predictions, labels)["is_worse"]
@@ -81,7 +81,7 @@ def test_a_weak_model_is_worse_only_by_enough_labels():
 
 
 @pytest.mark.parametrize(("strength", "least", "most"), [(0.8, 0, 1), (0.5, 95, 100)])
-def test_a_window_alarms_for_a_loss_and_not_for_chance(strength: float, least: int, most: int):
+def test_a_window_alarms_for_a_loss_and_not_for_chance(strength: float, least: int, most: int) -> None:
     """Of a hundred windows of 500 rows: none while the model is as good as it was, most when it is not."""
     promised = measured(judged_at(*window(20_000, 0.8, seed=999), END + timedelta(days=1)), STANDARD)[0]
     reference = {"value": promised, "low": None, "high": None}
@@ -89,7 +89,7 @@ def test_a_window_alarms_for_a_loss_and_not_for_chance(strength: float, least: i
     assert least <= sum(found) <= most
 
 
-def test_a_loss_that_chance_explains_is_none():
+def test_a_loss_that_chance_explains_is_none() -> None:
     """With a few rows the upper bound reaches what was promised."""
     predictions, labels = window(40, strength=0.4, seed=1)
     found = judge(predictions, labels)
@@ -97,7 +97,7 @@ def test_a_loss_that_chance_explains_is_none():
     assert not found["is_worse"]
 
 
-def test_the_drop_that_is_allowed_is_allowed():
+def test_the_drop_that_is_allowed_is_allowed() -> None:
     """A model surely below its evaluation, but by less than the rule's drop, is not worse."""
     predictions, labels = window(4000, strength=1.0)
     found = judge(predictions, labels)
@@ -107,7 +107,7 @@ def test_the_drop_that_is_allowed_is_allowed():
     assert judge(predictions, labels, reference=promised, standard=tight)["is_worse"]
 
 
-def test_without_an_evaluation_nothing_is_worse():
+def test_without_an_evaluation_nothing_is_worse() -> None:
     """A champion that was never evaluated is measured, not judged."""
     predictions, labels = window(500, strength=0.1)
     found = judge(predictions, labels, reference=None)
@@ -116,7 +116,7 @@ def test_without_an_evaluation_nothing_is_worse():
 
 
 @pytest.mark.parametrize("rows", [0, 1])
-def test_what_is_undefined_is_null(rows: int):
+def test_what_is_undefined_is_null(rows: int) -> None:
     """Without rows, or with rows of one class, there is no ranking."""
     predictions, labels = window(rows)
     found = judge(predictions, labels)
@@ -124,7 +124,7 @@ def test_what_is_undefined_is_null(rows: int):
     assert found["coverage"] == (1.0 if rows else None)
 
 
-def test_accuracy_is_of_what_was_said():
+def test_accuracy_is_of_what_was_said() -> None:
     """The label counts, not the score: thresholds differ between models."""
     predictions, labels = window(300)
     truth = labels["label"].to_numpy(copy=True)
@@ -134,7 +134,7 @@ def test_accuracy_is_of_what_was_said():
     assert found["value"] == pytest.approx(0.9)
 
 
-def test_multiclass_answers_are_judged_by_accuracy():
+def test_multiclass_answers_are_judged_by_accuracy() -> None:
     """Any number of classes."""
     predictions, labels = window(3)
     three = replace(STANDARD, metric="accuracy", classes=("a", "b", "c"))
@@ -144,7 +144,7 @@ def test_multiclass_answers_are_judged_by_accuracy():
     )
 
 
-def test_of_several_labels_the_last_known_counts():
+def test_of_several_labels_the_last_known_counts() -> None:
     """A correction holds from when it was known, whatever the order of rows."""
     predictions, _ = window(2)
     labels = pd.DataFrame(
@@ -159,7 +159,7 @@ def test_of_several_labels_the_last_known_counts():
     assert found == [["0", "1"], ["1", "1"]]
 
 
-def test_each_event_is_judged_once_by_its_batch_answer():
+def test_each_event_is_judged_once_by_its_batch_answer() -> None:
     """Online answers stand in only where the batch has none."""
     predictions = pd.DataFrame(
         {"event_id": ["b", "a", "a"], "source": ["online", "online", "batch"], "score": [0.3, 0.2, 0.1]}
@@ -171,14 +171,14 @@ def test_each_event_is_judged_once_by_its_batch_answer():
     ]
 
 
-def test_the_order_of_rows_changes_nothing():
+def test_the_order_of_rows_changes_nothing() -> None:
     """Files may come in any order."""
     predictions, labels = window(300)
     shuffled = predictions.sample(frac=1, random_state=1), labels.sample(frac=1, random_state=2)
     assert judge(*shuffled) == judge(predictions, labels)
 
 
-def test_blocks_that_share_a_cause_widen_the_interval():
+def test_blocks_that_share_a_cause_widen_the_interval() -> None:
     """When all rows of a day err together, a bootstrap of single rows promises too much."""
     predictions, labels = window(1400)
     bad_day = predictions["event_time"].dt.day_of_year % 2 == 0
@@ -189,7 +189,7 @@ def test_blocks_that_share_a_cause_widen_the_interval():
     assert wide_high - wide_low > 2 * (high - low)
 
 
-def test_a_window_is_judged_again_where_labels_changed():
+def test_a_window_is_judged_again_where_labels_changed() -> None:
     """At its end always, and at later ends by which a label or a correction came."""
     ends = [END + timedelta(days=day) for day in range(5)]
     known = pd.Series(
@@ -199,7 +199,7 @@ def test_a_window_is_judged_again_where_labels_changed():
     assert cutoffs(pd.Series([], dtype="datetime64[us, UTC]"), ends) == ends[:1]
 
 
-def test_slices_come_worst_first_and_only_with_enough_rows():
+def test_slices_come_worst_first_and_only_with_enough_rows() -> None:
     """Ninety-nine rows are too few, and a slice of one class has no ranking and comes last."""
     predictions, labels = window(1000)
     group = np.array(["good"] * 400 + ["bad"] * 401 + ["few"] * 99 + ["one"] * 100, dtype=object)

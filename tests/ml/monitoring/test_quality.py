@@ -21,7 +21,7 @@ def answers(rows: int, classes: int, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame({"truth": truth.astype(str), "label": said.astype(str), "score": score})
 
 
-def test_binary_metrics_are_scikit_learns():
+def test_binary_metrics_are_scikit_learns() -> None:
     """Every number, each with its standard deviation."""
     rows = answers(400, 2)
     truth, said = rows["truth"].astype(int), rows["label"].astype(int)
@@ -46,7 +46,7 @@ def test_binary_metrics_are_scikit_learns():
     assert area == pytest.approx(expected["auc"], abs=0.01)
 
 
-def test_multiclass_metrics_are_scikit_learns():
+def test_multiclass_metrics_are_scikit_learns() -> None:
     """Means over classes are weighted by their rows."""
     rows = answers(300, 4)
     found = model_quality(rows, list("0123"), "multiclass")["multiclass_classification_metrics"]
@@ -60,7 +60,7 @@ def test_multiclass_metrics_are_scikit_learns():
     assert {name: found[name]["value"] for name in expected} == pytest.approx(expected)
 
 
-def test_days_that_err_together_deviate_more():
+def test_days_that_err_together_deviate_more() -> None:
     """Whole clusters are drawn."""
     rows = answers(1000, 2)
     days = np.repeat(np.arange(10), 100)
@@ -73,7 +73,7 @@ def test_days_that_err_together_deviate_more():
     assert together["standard_deviation"] > 1.5 * alone["standard_deviation"]
 
 
-def test_what_does_not_exist_is_left_out():
+def test_what_does_not_exist_is_left_out() -> None:
     """Without rows there is no metric, with one class no ranking; of no yes the precision is 0."""
     rows = pd.DataFrame({"truth": ["0"] * 5, "label": ["0"] * 5, "score": [0.1] * 5})
     one = model_quality(rows, ["0", "1"], "binary")["binary_classification_metrics"]

@@ -137,7 +137,7 @@ def shape_of(page: str) -> list[tuple[str, list[str]]]:
 
 @pytest.mark.parametrize("render", PAGES)
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_name_adds_no_element_and_no_attribute(render: Callable[[str], str], name: str):
+def test_a_hostile_name_adds_no_element_and_no_attribute(render: Callable[[str], str], name: str) -> None:
     """The page has the elements that it has for a plain name, and shows the name as it is."""
     page = render(name)
     assert shape_of(page) == shape_of(render(PLAIN))
@@ -151,6 +151,6 @@ def test_a_hostile_name_adds_no_element_and_no_attribute(render: Callable[[str],
         "x{}".format
     )
 )
-def test_no_name_of_marks_changes_a_page(render: Callable[[str], str], name: str):
+def test_no_name_of_marks_changes_a_page(render: Callable[[str], str], name: str) -> None:
     """Any run of the marks that mean something in HTML, CSS or a template stays text."""
     assert shape_of(render(name)) == shape_of(render(PLAIN))

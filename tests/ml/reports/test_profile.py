@@ -16,7 +16,7 @@ def table(columns: dict[str, object], missing: dict[str, int] | None = None) -> 
     return TableSample(name="flights", rows=len(frame), missing={**counts, **(missing or {})}, sample=frame)
 
 
-def test_every_column_has_a_card_with_its_missing_values_and_figures():
+def test_every_column_has_a_card_with_its_missing_values_and_figures() -> None:
     """A number, a text, a time, and a column without any value."""
     text = render_profile(
         "clean",
@@ -42,7 +42,7 @@ def test_every_column_has_a_card_with_its_missing_values_and_figures():
     assert "It has no value." in text
 
 
-def test_hostile_names_and_values_stay_text():
+def test_hostile_names_and_values_stay_text() -> None:
     """What the data holds never becomes an element."""
     hostile = "<script>alert(1)</script>"
     text = render_profile(hostile, [table({hostile: [hostile, hostile, "b"]})])
@@ -50,7 +50,7 @@ def test_hostile_names_and_values_stay_text():
     assert text.count("&lt;script&gt;") >= 4
 
 
-def test_private_columns_show_what_is_missing_and_no_value():
+def test_private_columns_show_what_is_missing_and_no_value() -> None:
     """Neither a figure, nor a drawing, nor an example."""
     text = render_profile("t", [table({"tailnum": ["N12345", "N12345", None]})], frozenset({"tailnum"}))
     assert "N12345" not in text
@@ -58,7 +58,7 @@ def test_private_columns_show_what_is_missing_and_no_value():
     assert "<svg" not in text
 
 
-def test_one_odd_value_does_not_flatten_the_distribution():
+def test_one_odd_value_does_not_flatten_the_distribution() -> None:
     """A wind of a thousand miles an hour lies beyond the steps."""
     values = pd.Series([*np.linspace(0, 30, 2000), 1048.0])
     entry = number_entry(values, "number")
@@ -68,14 +68,14 @@ def test_one_odd_value_does_not_flatten_the_distribution():
 
 
 @pytest.mark.parametrize("values", [[2013.0] * 5, [np.inf, 1.0], [np.inf], [0.1 + 0.2, 0.3]])
-def test_strange_numbers_have_a_distribution(values: list[float]):
+def test_strange_numbers_have_a_distribution(values: list[float]) -> None:
     """A constant, infinities, and two that are nearly the same."""
     entry = number_entry(pd.Series(values), "number")
     assert np.isfinite(entry["edges"]).all()
     assert "<svg" in render_profile("t", [table({"x": values})])
 
 
-def test_texts_that_are_all_different_have_no_distribution():
+def test_texts_that_are_all_different_have_no_distribution() -> None:
     """A bar for each identifier tells nothing; examples do."""
     values = pd.Series([f"id-{n}" for n in range(50)])
     assert text_entry(values) is None

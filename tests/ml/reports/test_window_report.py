@@ -37,7 +37,7 @@ def made(
     return render_window(report)
 
 
-def test_the_summary_tells_what_moved_what_it_weighs_and_what_was_decided():
+def test_the_summary_tells_what_moved_what_it_weighs_and_what_was_decided() -> None:
     """The first sentences are the whole story."""
     features = [example.feature(f"f{n}", 0.3, 0.08) for n in range(3)]
     features += [example.feature(f"g{n}", 0.02, 0.76 / 28) for n in range(28)]
@@ -49,13 +49,13 @@ def test_the_summary_tells_what_moved_what_it_weighs_and_what_was_decided():
     assert said[2] == "2 of the last 3 windows alarmed: retraining was asked for."
 
 
-def test_a_due_retraining_that_was_not_asked_for_says_why():
+def test_a_due_retraining_that_was_not_asked_for_says_why() -> None:
     """A backfilled window is no silent one."""
     decision = {**example.decision(), "emission": {"is_emitted": False, "why": "this is a backfill"}}
     assert "was not asked for now. This is a backfill." in findings.decision_words(decision)
 
 
-def test_a_decision_against_retraining_names_what_stood_against_it():
+def test_a_decision_against_retraining_names_what_stood_against_it() -> None:
     """Enough alarms are not all it takes."""
     assert findings.decision_words(example.decision(due=False)).endswith("The cool-down lasts.")
 
@@ -67,7 +67,7 @@ def test_a_decision_against_retraining_names_what_stood_against_it():
         ([], "40 rows are too few to judge by; the rule asks for 500", "Not judged"),
     ],
 )
-def test_a_window_that_was_held_back_says_so_first(broken: list[str], why: str, word: str):
+def test_a_window_that_was_held_back_says_so_first(broken: list[str], why: str, word: str) -> None:
     """A fault is to be repaired, and too few rows tell nothing; the page says so before anything else."""
     faults = [{"feature": name, "check": "c", "description": "It is gone."} for name in broken]
     alarm = {"is_alarm": False, "reasons": ["temp has drifted"], "held_back": why}
@@ -77,7 +77,7 @@ def test_a_window_that_was_held_back_says_so_first(broken: list[str], why: str, 
     assert word in Reader(made(own, decision=None)).text
 
 
-def test_a_harmless_violation_does_not_hold_the_window_back():
+def test_a_harmless_violation_does_not_hold_the_window_back() -> None:
     """A column more than the baseline has is no fault that matters."""
     extra = {
         "feature": "new",
@@ -88,7 +88,7 @@ def test_a_harmless_violation_does_not_hold_the_window_back():
     assert findings.status_of(own).name == "Alarm"
 
 
-def test_forty_features_and_twenty_four_windows_stay_under_300_kb():
+def test_forty_features_and_twenty_four_windows_stay_under_300_kb() -> None:
     """The largest page that is promised."""
     names = [f"feature_with_a_long_name_{n}" for n in range(40)]
     all_features = [example.feature(name, 0.5, 0.025) for name in names]
@@ -108,7 +108,7 @@ def test_forty_features_and_twenty_four_windows_stay_under_300_kb():
     assert len(text.encode()) < 300_000
 
 
-def test_nothing_is_loaded_and_nothing_runs():
+def test_nothing_is_loaded_and_nothing_runs() -> None:
     """No script, no picture, no address of another place, and a policy that forbids them."""
     found = Reader(made())
     assert found.tags().isdisjoint({"script", "img", "link", "iframe", "object", "form"})
@@ -122,7 +122,7 @@ def test_nothing_is_loaded_and_nothing_runs():
 HOSTILE = '"><script>alert(1)</script><b onclick=x>&'
 
 
-def test_hostile_names_and_values_stay_text():
+def test_hostile_names_and_values_stay_text() -> None:
     """Whatever the data calls itself is shown as it is, and never becomes an element."""
     text_entry = {
         "name": HOSTILE,
@@ -159,7 +159,7 @@ def test_hostile_names_and_values_stay_text():
     assert found.text.count(HOSTILE) >= 20
 
 
-def test_features_are_sorted_by_importance_times_distance():
+def test_features_are_sorted_by_importance_times_distance() -> None:
     """A far move of what does not matter stands behind a near one of what does."""
     features = [
         example.feature("far", 0.9, 0.001),
@@ -171,7 +171,7 @@ def test_features_are_sorted_by_importance_times_distance():
     assert places == sorted(places)
 
 
-def test_every_drawing_has_a_title_and_words_for_its_numbers():
+def test_every_drawing_has_a_title_and_words_for_its_numbers() -> None:
     """Who sees no picture hears what is in it."""
     drawings = re.findall(r"<svg.*?</svg>", made(), flags=re.DOTALL)
     assert len(drawings) >= 4
@@ -179,7 +179,7 @@ def test_every_drawing_has_a_title_and_words_for_its_numbers():
         assert re.search(r'role="img"><title>[^<]+</title><desc>[^<]+\d[^<]*</desc>', drawn)
 
 
-def test_private_columns_show_that_they_moved_and_nothing_of_what_they_hold():
+def test_private_columns_show_that_they_moved_and_nothing_of_what_they_hold() -> None:
     """Not in a drawing, a table, a slice, a group, a violation or a reason."""
     secret = {
         "name": "tailnum",
@@ -210,7 +210,7 @@ def test_private_columns_show_that_they_moved_and_nothing_of_what_they_hold():
     assert "tailnum" in hidden
 
 
-def test_an_estimate_is_called_one_and_drawn_hollow():
+def test_an_estimate_is_called_one_and_drawn_hollow() -> None:
     """Before labels come nothing is shown as known."""
     own = example.evidence(2, quality=[])
     text = made(own)
@@ -222,13 +222,13 @@ def test_an_estimate_is_called_one_and_drawn_hollow():
     assert chart.group().count("<circle") == 2
 
 
-def test_quality_on_few_labels_is_marked_as_young():
+def test_quality_on_few_labels_is_marked_as_young() -> None:
     """A solid mark is a promise that enough labels are known."""
     text = made(example.evidence(2, quality=[example.quality(2, coverage=0.4)]))
     assert len(re.findall(r'<circle [^>]*class="judged young"', text)) == 1
 
 
-def test_quality_is_what_was_known_at_the_windows_end():
+def test_quality_is_what_was_known_at_the_windows_end() -> None:
     """Labels that came later do not change what was decided by."""
     later = {**example.quality(5, value=0.4), "cutoff": example.window(9)[1]}
     own = example.evidence(2, quality=[later, example.quality(2)])
@@ -245,14 +245,14 @@ def test_quality_is_what_was_known_at_the_windows_end():
         {"separability": None, "predictions": None},
     ],
 )
-def test_what_is_undefined_is_told_as_such(changes: dict[str, Any]):
+def test_what_is_undefined_is_told_as_such(changes: dict[str, Any]) -> None:
     """No number is made up, and no page is missing, where monitor could not tell."""
     found = Reader(made(example.evidence(2, **changes), decision=None, coverage=None, promotions=[]))
     assert "nan" not in found.text
     assert "No decision" in found.text
 
 
-def test_a_far_move_that_chance_may_have_made_is_not_called_drift():
+def test_a_far_move_that_chance_may_have_made_is_not_called_drift() -> None:
     """Weather of one month is few draws: distance alone moves nothing."""
     far = example.feature("pressure", 0.39, 0.2) | {"is_drifted": False, "p_value": 0.2}
     text = made(example.evidence(2, [far, example.feature("wind")]))
@@ -261,7 +261,7 @@ def test_a_far_move_that_chance_may_have_made_is_not_called_drift():
     assert text.count('<span class="badge">stayed</span>') == 1
 
 
-def test_a_text_of_many_values_is_told_by_those_that_changed_most():
+def test_a_text_of_many_values_is_told_by_those_that_changed_most() -> None:
     """Thousands of categories would fill the page."""
     n = 3000
     values = [f"N{place}" for place in range(n)]
@@ -273,7 +273,7 @@ def test_a_text_of_many_values_is_told_by_those_that_changed_most():
     assert "and 2,976 more, which changed less" in text
 
 
-def test_a_number_of_two_values_is_drawn_as_two_bars():
+def test_a_number_of_two_values_is_drawn_as_two_bars() -> None:
     """Spread over an axis, zeros and ones would look like neither."""
     entry = {
         "name": "temp",

@@ -104,7 +104,7 @@ def write(path: Path, content: object) -> None:
     path.write_text(json.dumps(content))
 
 
-def test_a_window_like_the_baseline_is_quiet(watch: Callable[..., dict[str, Any]]):
+def test_a_window_like_the_baseline_is_quiet(watch: Callable[..., dict[str, Any]]) -> None:
     """Nothing has drifted, nothing is broken, and nobody is told otherwise."""
     found = watch(readings(1))
     assert found["alarm"] == {"is_alarm": False, "reasons": [], "held_back": None}
@@ -114,7 +114,7 @@ def test_a_window_like_the_baseline_is_quiet(watch: Callable[..., dict[str, Any]
     assert found["champion"] == {"version": "arn:1", "data_end": DAY[0], "evaluation_uri": None}
 
 
-def test_drift_of_what_matters_alarms(watch: Callable[..., dict[str, Any]]):
+def test_drift_of_what_matters_alarms(watch: Callable[..., dict[str, Any]]) -> None:
     """An important column's shift alarms; a combined attribute's has no importance of its own."""
     found = watch(readings(1, shift=5.0))
     assert found["alarm"]["is_alarm"]
@@ -134,7 +134,7 @@ def test_drift_of_what_matters_alarms(watch: Callable[..., dict[str, Any]]):
 )
 def test_a_broken_column_alerts_and_never_retrains(
     watch: Callable[..., dict[str, Any]], broken: Callable[[pd.DataFrame], pd.DataFrame], check: str
-):
+) -> None:
     """The fault is told and counts as no drift; drift of another column is told and held back."""
     found = watch(broken(readings(1, shift=5.0)))
     assert [(each["feature"], each["check"]) for each in found["broken"]] == [("station", check)]
@@ -144,27 +144,27 @@ def test_a_broken_column_alerts_and_never_retrains(
     assert found["alarm"]["reasons"]
 
 
-def test_a_column_that_came_is_told_and_holds_nothing_back(watch: Callable[..., dict[str, Any]]):
+def test_a_column_that_came_is_told_and_holds_nothing_back(watch: Callable[..., dict[str, Any]]) -> None:
     """No model reads it."""
     found = watch(readings(1, shift=5.0).assign(wind=1.0))
     assert [each["check"] for each in found["broken"]] == ["extra_column_check"]
     assert found["alarm"]["is_alarm"]
 
 
-def test_a_window_without_rows_is_broken(watch: Callable[..., dict[str, Any]]):
+def test_a_window_without_rows_is_broken(watch: Callable[..., dict[str, Any]]) -> None:
     """An empty window alerts; it says nothing about any feature."""
     found = watch(readings(1).iloc[:0])
     assert [each["check"] for each in found["broken"]] == ["empty_window_check"]
     assert (found["rows"], found["features"], found["alarm"]["is_alarm"]) == (0, [], False)
 
 
-def test_few_rows_alarm_nobody(watch: Callable[..., dict[str, Any]]):
+def test_few_rows_alarm_nobody(watch: Callable[..., dict[str, Any]]) -> None:
     """Below the minimum nothing is compared."""
     found = watch(readings(1, shift=5.0).iloc[:400])
     assert (found["features"], found["separability"], found["alarm"]["is_alarm"]) == ([], None, False)
 
 
-def test_a_private_column_is_in_no_file(watch: Callable[..., dict[str, Any]], tmp_path: Path):
+def test_a_private_column_is_in_no_file(watch: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
     """Of a private column only type and counts are written."""
     found = watch(readings(1), private="station")
     assert "station" not in {each["name"] for each in found["features"]}
@@ -175,7 +175,9 @@ def test_a_private_column_is_in_no_file(watch: Callable[..., dict[str, Any]], tm
         assert "south" not in text
 
 
-def test_both_sides_are_counted_in_common_buckets(watch: Callable[..., dict[str, Any]], tmp_path: Path):
+def test_both_sides_are_counted_in_common_buckets(
+    watch: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
     """Shares of each side add up to one, with those beyond the baseline's range at both ends."""
     watch(readings(1, shift=40.0))
     path = tmp_path / "jobs/monitor/processing/output/distributions.json"
@@ -185,7 +187,7 @@ def test_both_sides_are_counted_in_common_buckets(watch: Callable[..., dict[str,
     assert temp["current"][-1] > 0.9
 
 
-def test_a_sample_does_not_depend_on_batches(tmp_path: Path):
+def test_a_sample_does_not_depend_on_batches(tmp_path: Path) -> None:
     """The same rows are drawn from one file or from its pieces."""
     rows = readings(1)
     write_table(tmp_path / "all.parquet", rows)
@@ -201,7 +203,7 @@ def test_a_sample_does_not_depend_on_batches(tmp_path: Path):
     assert len(whole.frame()) == 100
 
 
-def test_the_job_says_what_it_found(container: Containers, watch: Callable[..., dict[str, Any]]):
+def test_the_job_says_what_it_found(container: Containers, watch: Callable[..., dict[str, Any]]) -> None:
     """The manifest's metrics hold the number of features that drifted, and the alarm."""
     watch(readings(1, shift=5.0))
     made: Container = container("monitor")

@@ -82,7 +82,7 @@ def window(ice: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.Monke
     return Window(tmp_path / "job", monkeypatch)
 
 
-def test_a_window_is_judged_at_its_end_and_where_labels_changed(window: Window):
+def test_a_window_is_judged_at_its_end_and_where_labels_changed(window: Window) -> None:
     """The last events' labels come on the next day, a correction two days later, nothing between."""
     late = window.labels.iloc[[0]].assign(label="0", version=1, known_time=END + timedelta(days=2, hours=1))
     window.labels = pd.concat([window.labels, late.astype(window.labels.dtypes)])
@@ -93,13 +93,13 @@ def test_a_window_is_judged_at_its_end_and_where_labels_changed(window: Window):
     assert not any(each["is_worse"] for each in found)
 
 
-def test_a_model_that_has_become_worse_is_told(window: Window):
+def test_a_model_that_has_become_worse_is_told(window: Window) -> None:
     """Scores without meaning are surely below what the evaluation promised."""
     window.predictions["score"] = np.random.default_rng(1).random(ROWS)
     assert [each["is_worse"] for each in window.watch()["quality"]] == [True, True]
 
 
-def test_blocks_of_the_cycle_are_used(window: Window):
+def test_blocks_of_the_cycle_are_used(window: Window) -> None:
     """With a whole day as one block there is nothing to vary with, and so no interval and no verdict."""
     module = window.step.module("cycle")
     promotion = replace(module.CYCLE.promotion, block=timedelta(days=2))
@@ -109,7 +109,7 @@ def test_blocks_of_the_cycle_are_used(window: Window):
     assert (found["low"], found["high"], found["is_worse"]) == (None, None, False)
 
 
-def test_online_answers_are_reported_beside(window: Window):
+def test_online_answers_are_reported_beside(window: Window) -> None:
     """Events are judged by the batch; what was said online of some of them has entries of its own."""
     online = window.predictions.iloc[:50].assign(source="online", score=0.5)
     window.predictions = pd.concat([window.predictions, online])
@@ -119,7 +119,7 @@ def test_online_answers_are_reported_beside(window: Window):
     assert found["metrics"]["scored"] == ROWS
 
 
-def test_where_there_is_no_batch_online_answers_are_judged(window: Window):
+def test_where_there_is_no_batch_online_answers_are_judged(window: Window) -> None:
     """A cycle that is only asked online is judged all the same, once."""
     window.predictions = window.predictions.assign(source="online")
     found = window.watch()
@@ -127,7 +127,7 @@ def test_where_there_is_no_batch_online_answers_are_judged(window: Window):
     assert found["quality"][0]["judged"] == 392
 
 
-def test_the_estimate_is_of_all_answers_and_needs_no_label(window: Window):
+def test_the_estimate_is_of_all_answers_and_needs_no_label(window: Window) -> None:
     """It is named an estimate by its method, and near what the labels will tell."""
     window.labels = window.labels.iloc[:0]
     found = window.watch()
@@ -137,13 +137,13 @@ def test_the_estimate_is_of_all_answers_and_needs_no_label(window: Window):
     assert found["metrics"] == {"scored": ROWS, "judged": 0}
 
 
-def test_an_older_evaluation_gives_no_estimate(window: Window):
+def test_an_older_evaluation_gives_no_estimate(window: Window) -> None:
     """A champion that was evaluated before there were calibrations is judged by labels alone."""
     del window.evaluated["monitoring.json"]
     assert window.watch()["estimate"] is None
 
 
-def test_slices_of_enough_rows_come_worst_first(window: Window):
+def test_slices_of_enough_rows_come_worst_first(window: Window) -> None:
     """One station's answers are worse."""
     bad = (window.rows["station"] == "B").to_numpy()
     window.predictions.loc[bad, "score"] = 1 - window.predictions.loc[bad, "score"]
@@ -152,13 +152,13 @@ def test_slices_of_enough_rows_come_worst_first(window: Window):
     assert found[0]["rows"] == int(bad.sum())
 
 
-def test_private_columns_have_no_slices(window: Window):
+def test_private_columns_have_no_slices(window: Window) -> None:
     """Their values appear in no report."""
     window.rules(private=("station",))
     assert window.watch()["slices"] == []
 
 
-def test_each_facet_has_its_bias_metrics(window: Window):
+def test_each_facet_has_its_bias_metrics(window: Window) -> None:
     """A number is met by its digits; an event without a value belongs to neither side."""
     window.rules(facets=(Facet(column="temp", values=("1",)), Facet(column="station", values=("B",))))
     found = window.watch()["bias"]
@@ -169,27 +169,27 @@ def test_each_facet_has_its_bias_metrics(window: Window):
     assert len(found) == 2 * 17
 
 
-def test_an_empty_facet_is_null_and_a_lacking_column_too(window: Window):
+def test_an_empty_facet_is_null_and_a_lacking_column_too(window: Window) -> None:
     """Nobody was there, or the column was not: the job goes on."""
     window.rules(facets=(Facet(column="station", values=("Z",)), Facet(column="gone", values=("1",))))
     assert {each["value"] for each in window.watch()["bias"]} == {None}
 
 
-def test_answers_that_are_no_class_are_refused(window: Window):
+def test_answers_that_are_no_class_are_refused(window: Window) -> None:
     """The message quotes them."""
     window.predictions.loc[0, "label"] = "9"
     with pytest.raises(InvalidInput, match=r"say \['9'\]"):
         window.watch()
 
 
-def test_an_evaluation_without_the_metric_is_refused(window: Window):
+def test_an_evaluation_without_the_metric_is_refused(window: Window) -> None:
     """Nothing is judged by a promise that was not made."""
     window.evaluated["evaluation.json"] = {"models": {}}
     with pytest.raises(InvalidInput, match="does not tell its roc_auc"):
         window.watch()
 
 
-def test_a_damaged_evaluation_is_refused(window: Window):
+def test_a_damaged_evaluation_is_refused(window: Window) -> None:
     """The message names the file and the step that writes it."""
     window.watch()
     (window.step.input("evaluated") / "evaluation.json").write_text("{")

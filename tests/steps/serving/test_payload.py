@@ -29,7 +29,7 @@ ROWS = st.lists(st.tuples(TEXT, NUMBER), min_size=1, max_size=20)
 
 
 @given(rows=ROWS)
-def test_csv_gives_back_what_was_written(rows: list[tuple[str, float | None]]):
+def test_csv_gives_back_what_was_written(rows: list[tuple[str, float | None]]) -> None:
     """Whatever Python's csv module writes is read as the same values."""
     file = io.StringIO()
     csv.writer(file).writerows([(text, "" if number is None else repr(number)) for text, number in rows])
@@ -37,7 +37,7 @@ def test_csv_gives_back_what_was_written(rows: list[tuple[str, float | None]]):
 
 
 @given(rows=ROWS, shape=st.sampled_from(["instances", "list", "lines"]))
-def test_json_gives_back_what_was_written(rows: list[tuple[str, float | None]], shape: str):
+def test_json_gives_back_what_was_written(rows: list[tuple[str, float | None]], shape: str) -> None:
     """All shapes of JSON are read as the same values."""
     objects = [{"temp_f": number, "carrier": text, "ignored": [1]} for text, number in rows]
     bodies = {
@@ -50,7 +50,7 @@ def test_json_gives_back_what_was_written(rows: list[tuple[str, float | None]], 
 
 
 @given(body=st.binary(max_size=200), kind=st.sampled_from([CSV, JSON, JSON_LINES]))
-def test_any_bytes_are_read_or_refused(body: bytes, kind: str):
+def test_any_bytes_are_read_or_refused(body: bytes, kind: str) -> None:
     """No body makes the parser fail in any other way than by saying what is wrong."""
     with contextlib.suppress(BadRequest):
         columns = parse_body(body, kind, COLUMNS)
@@ -58,7 +58,7 @@ def test_any_bytes_are_read_or_refused(body: bytes, kind: str):
         assert len(columns[0]) == len(columns[1]) >= 1
 
 
-def test_one_object_is_one_row():
+def test_one_object_is_one_row() -> None:
     """A single JSON object needs no list around it, and null is a missing value."""
     assert parse_body(b'{"carrier": null, "temp_f": null}', JSON, COLUMNS) == [[""], [None]]
 
@@ -94,7 +94,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("kind", "body", "status", "message"), BAD)
-def test_a_bad_body_is_refused_by_row_and_column(kind: str, body: bytes, status: int, message: str):
+def test_a_bad_body_is_refused_by_row_and_column(kind: str, body: bytes, status: int, message: str) -> None:
     """Each kind of bad input has its status and words that lead to the cause."""
     with pytest.raises(BadRequest) as caught:
         parse_body(body, kind, COLUMNS)
@@ -106,12 +106,12 @@ def test_a_bad_body_is_refused_by_row_and_column(kind: str, body: bytes, status:
     ("accept", "expected"),
     [("", CSV), ("*/*", CSV), (JSON, JSON), ("text/*", CSV), (f"image/png, {JSON_LINES};q=0.5", JSON_LINES)],
 )
-def test_the_answer_is_of_the_kind_that_is_accepted(accept: str, expected: str):
+def test_the_answer_is_of_the_kind_that_is_accepted(accept: str, expected: str) -> None:
     """The Accept header decides, and without it the request's own type."""
     assert expected == choose_answer_type(accept, "text/csv; charset=utf-8")
 
 
-def test_what_cannot_be_accepted_is_refused():
+def test_what_cannot_be_accepted_is_refused() -> None:
     """A client that wants a picture is told what there is."""
     with pytest.raises(BadRequest, match="Cannot answer in 'image/png'") as caught:
         choose_answer_type("image/png", CSV)
@@ -126,6 +126,6 @@ def test_what_cannot_be_accepted_is_refused():
         (JSON_LINES, b'{"label": "1", "score": 0.25}\n{"label": "a,b", "score": 1e-09}\n'),
     ],
 )
-def test_answers_have_their_documented_form(kind: str, expected: bytes):
+def test_answers_have_their_documented_form(kind: str, expected: bytes) -> None:
     """Labels and scores in each of the three forms."""
     assert expected == format_answer(["1", "a,b"], [0.25, 1e-9], kind)
