@@ -1,13 +1,19 @@
-"""An Airflow of its own for every test process, set before anything imports airflow; an example cycle."""
+"""An Airflow of its own for every test process, set before airflow is imported; the real service; a cycle."""
+# ruff: noqa: ANN401 - boto3 clients and the service's test class have no types
 
 from __future__ import annotations
 
 import atexit
+import json
+import logging
 import os
 import shutil
 import tempfile
+import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +26,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import skops.io  # noqa: F401
 
 from include.core.cycle import Cycle, PythonSource, Rollout, Split
+from include.core.settings import Settings, settings
+from sagemaker_kit.service import Service
+from tests.attempt import Attempt
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -54,3 +63,68 @@ def cycle() -> Cycle:
         hyperparameters={"depth": "3"},
         rollout=Rollout(bake_s=0.5),
     )
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """One local SageMaker for all tests of a process, which knows the image `probe`."""
+    place = tmp_path_factory.mktemp("service")
+    image = ROOT / "tests/probe/image.toml"
+    made = Service(place / "root", place / "log", "--image", str(image))
+    made.start()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def installed(service: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """Settings with a bucket of the test's own, and a connection that leads to the service."""
+    bucket = f"test-{uuid.uuid4().hex[:12]}"
+    service.s3.create_bucket(Bucket=bucket)
+    extra = {"region_name": "us-east-1", "endpoint_url": service.url}
+    connection = {"conn_type": "aws", "login": "local", "password": "local", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+    monkeypatch.setenv("FLYWHEEL_BUCKET", bucket)
+    monkeypatch.setenv("FLYWHEEL_IMAGE_URI", "probe:1")
+    monkeypatch.setenv("FLYWHEEL_POLL_INTERVAL_S", "0.2")
+    settings.cache_clear()
+    yield settings()
+    settings.cache_clear()
+
+
+@pytest.fixture
+def attempt() -> type[Attempt]:
+    """Makes contexts."""
+    return Attempt
+
+
+@pytest.fixture
+def probe(cycle: Cycle, installed: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Makes operators whose job does what it is told: `probe(do="fail")`."""
+    from airflow.sdk.bases.operator import ExecutorSafeguard  # noqa: PLC0415 - after the environment
+
+    from flywheel.operators.job import JobOperator  # noqa: PLC0415 - after the environment
+    from include.core.sagemaker.requests import StepInputs  # noqa: PLC0415 - after the environment
+
+    assert installed.image_uri == "probe:1"
+    monkeypatch.setattr(ExecutorSafeguard, "test_mode", True)
+
+    class ProbeOperator(JobOperator):
+        """A step with the image `probe`."""
+
+        step = "fetch"
+
+        def __init__(self, *, told: dict[str, str], **kwargs: Any) -> None:
+            super().__init__(task_id="fetch", **kwargs)
+            self.told = told
+
+        def step_inputs(self, context: Any, interval: Any) -> StepInputs:  # noqa: ARG002 - needs neither
+            return StepInputs({}, self.told)
+
+    def make(*, deferrable: bool = False, timeout: timedelta | None = None, **told: str) -> ProbeOperator:
+        operator = ProbeOperator(cycle=cycle, told=told, deferrable=deferrable, execution_timeout=timeout)
+        # Airflow's own logger writes to the task's log, where a test cannot look.
+        operator._cached_logger = logging.getLogger("flywheel.task")
+        return operator
+
+    return make

@@ -35,7 +35,7 @@ from include.core.sagemaker import requests
 from include.core.schedule import starting_at
 from include.core.settings import PROJECT, Settings, settings
 from sagemaker_kit.service import Service
-from tests.flywheel.conftest import Attempt
+from tests.attempt import Attempt
 
 CYCLE = find_cycles()["digits"]
 JANUARY, FEBRUARY, MARCH = "2013-01-01", "2013-02-01", "2013-03-01"

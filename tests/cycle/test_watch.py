@@ -17,7 +17,7 @@ from include.cli.urls import airflow_url
 from include.core.documents.monitoring import RetrainingRequest
 from include.core.retraining.records import MonitoringLog, RetrainingRequests, Snapshot, now
 from include.core.settings import Settings
-from tests.flywheel.watching import month
+from tests.examples import month
 
 pytestmark = [pytest.mark.airflow, pytest.mark.long, pytest.mark.timeout(2400)]
 

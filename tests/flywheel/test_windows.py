@@ -31,8 +31,8 @@ from include.core.schedule import (
     window_schedule,
 )
 from include.core.settings import Settings
-from tests.flywheel.test_history import Outputs
-from tests.flywheel.watching import month
+from tests.core.test_history import Outputs
+from tests.examples import month
 
 DAILY = "0 0 * * *"
 

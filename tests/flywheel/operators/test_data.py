@@ -14,7 +14,7 @@ from include.core.cycle import Cycle
 from include.core.exceptions import HistoryIncomplete, OutputMissing
 from include.core.layout import Interval, Places, split_uri
 from include.core.settings import Settings
-from tests.flywheel.watching import manifest
+from tests.examples import manifest
 
 MARCH = Interval(datetime(2013, 3, 1, tzinfo=UTC), datetime(2013, 4, 1, tzinfo=UTC))
 

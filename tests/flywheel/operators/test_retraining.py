@@ -24,7 +24,7 @@ from include.core.exceptions import IntervalError, OutputMissing
 from include.core.layout import Interval
 from include.core.monitoring import Monitoring
 from include.core.retraining.records import MonitoringLog, RetrainingRequests
-from tests.flywheel.watching import evidence, month, quality, verdict
+from tests.examples import evidence, month, quality, verdict
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from include.core.documents.monitoring import RetrainingRequest
 from include.core.layout import Interval
 from include.core.retraining.decisions import RetrainingDecisions
 from include.core.settings import Settings
-from tests.flywheel.watching import evidence, month, verdict
+from tests.examples import evidence, month, verdict
 
 #: as long as its algorithm wants it
 os.environ.setdefault("AIRFLOW__API_AUTH__JWT_SECRET", "of these tests alone " * 4)

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from flywheel.ui.app import STATIC
+from tests.examples import month
 from tests.flywheel.ui.conftest import KEY, Browser, Written
-from tests.flywheel.watching import month
 
 ADDRESSES = [
     "/flywheel/",

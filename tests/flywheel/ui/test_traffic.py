@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from flywheel.ui import traffic
+from tests.examples import month
 from tests.flywheel.ui.conftest import Browser, Written
-from tests.flywheel.watching import month
 
 HOUR = "captured/flights/one/2026/01/05/06"
 

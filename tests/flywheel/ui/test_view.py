@@ -10,8 +10,8 @@ import pytest
 from flywheel.ui.app import warm_up
 from flywheel.ui.lazy import begin_reading, reading_ahead
 from include.core.documents.monitoring import RetrainingRequest
+from tests.examples import month
 from tests.flywheel.ui.conftest import ARN, BY, KEY, Browser, Written, entry
-from tests.flywheel.watching import month
 
 
 def view(browser: Browser, **query: int) -> dict[str, Any]:

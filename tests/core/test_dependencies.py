@@ -26,7 +26,7 @@ from include.core.ledger import Ledger, champion_as_of, production
 from include.core.retraining.records import RetrainingRequests
 from include.core.schedule import history, starting_at
 from include.core.settings import Settings
-from tests.flywheel.watching import manifest, verdict
+from tests.examples import manifest, verdict
 
 NEVER = timedelta()
 LONG_AGO = datetime(2013, 1, 1, tzinfo=UTC)

@@ -15,7 +15,7 @@ from include.core.exceptions import FlywheelError, PromotionLost
 from include.core.layout import Interval
 from include.core.ledger import Ledger, champion_as_of, production
 from include.core.settings import Settings
-from tests.flywheel.watching import verdict
+from tests.examples import verdict
 
 
 def month(number: int) -> datetime:

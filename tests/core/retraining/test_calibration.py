@@ -12,7 +12,7 @@ from include.core.layout import Interval
 from include.core.monitoring import Monitoring
 from include.core.retraining.rule import Finding, Past, judge_retraining
 from include.ml.monitoring import alarms, drift
-from tests.flywheel.watching import evidence, month
+from tests.examples import evidence, month
 
 RULES = Monitoring()
 FEATURES = [f"x{number}" for number in range(20)]

@@ -25,7 +25,7 @@ from include.core.ledger import Ledger
 from include.core.sagemaker.client import SageMaker
 from include.core.schedule import history
 from include.core.settings import Settings
-from tests.flywheel.watching import manifest, verdict
+from tests.examples import manifest, verdict
 
 START = datetime(2020, 1, 1, tzinfo=UTC)
 LONG_AGO = datetime(2013, 1, 1, tzinfo=UTC)

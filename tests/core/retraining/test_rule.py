@@ -12,7 +12,7 @@ from include.core.layout import Interval
 from include.core.monitoring import Monitoring
 from include.core.retraining.requests import Moment, answered, emission, is_open
 from include.core.retraining.rule import Finding, Past, judge_retraining
-from tests.flywheel.watching import evidence, month, quality
+from tests.examples import evidence, month, quality
 
 RULE = Monitoring(alarms=2, windows=3)
 BY = {"dag_id": "flights_score_and_monitor", "run_id": "one"}

@@ -26,7 +26,7 @@ from include.core.sagemaker.captures import (
 )
 from include.core.sagemaker.client import SageMaker
 from include.core.settings import Settings
-from tests.flywheel.watching import key_record, manifest
+from tests.examples import key_record, manifest
 
 MARCH, APRIL = (
     Interval(datetime(2013, month, 1, tzinfo=UTC), datetime(2013, month + 1, 1, tzinfo=UTC))

@@ -11,7 +11,7 @@ import pytest
 from include.core.journal import ImmutableObjects, list_etags, verified_copies
 from include.core.ledger import Ledger
 from include.core.settings import Settings
-from tests.flywheel.test_ledger import entry
+from tests.core.test_ledger import entry
 
 LEDGER, SEGMENTS = "flights/ledger/", "flights/volumes/ledger/"
 

@@ -23,7 +23,7 @@ from include.core.monitoring import Monitoring
 from include.core.retraining.decisions import RetrainingDecisions
 from include.core.retraining.records import MonitoringLog, RetrainingRequests, Snapshot
 from include.core.settings import Settings
-from tests.flywheel.watching import evidence, month, quality, verdict
+from tests.examples import evidence, month, quality, verdict
 
 BY = {"dag_id": "flights_score_and_monitor", "run_id": "one"}
 
