@@ -34,7 +34,7 @@ is asked by JSON or query; the CBOR protocol is refused.
 
 
 def page() -> str:
-    """The whole page."""
+    """Return the whole page."""
     services.load()
     return "\n".join([HEAD, *sections()]) + "\n"
 

@@ -24,7 +24,7 @@ USAGE_ERROR = 2
 
 
 def listen(options: Options) -> socket.socket:
-    """The listening socket; OSError when the port is taken."""
+    """Return the listening socket; raise OSError when the port is taken."""
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     # asyncio switches Nagle's algorithm off only where the protocol is named; with it, every answer of two
     # pieces waits 40 ms for the client's delayed acknowledgement
@@ -75,7 +75,7 @@ async def serve(options: Options, listener: socket.socket) -> None:
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
-    """The loop of libuv, which costs less processor time, where there is one; else Python's own."""
+    """Return the loop of libuv if it is installed, since it needs less processor time; else Python's own."""
     try:
         import uvloop  # noqa: PLC0415 - it is not there on every system
     except ImportError:

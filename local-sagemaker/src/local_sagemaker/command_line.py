@@ -18,7 +18,7 @@ ALWAYS = tuple(sorted((Path(__file__).resolve().parent / "engine/algorithms/imag
 
 
 def options_from(arguments: Sequence[str]) -> Options:
-    """The options on the command line; what is wrong ends the process with 2 and says what to do."""
+    """Return the options of the command line; a wrong one ends the process with status 2."""
     parser = _parser()
     given = parser.parse_args(arguments)
     if wrong := _wrong(given):
@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _wrong(given: argparse.Namespace) -> str | None:
-    """What is wrong with the options one by one."""
+    """Return what is wrong with a single option, or None."""
     for image in given.image:
         if not image.is_file():
             return f"--image {image}: there is no such file."

@@ -28,7 +28,7 @@ DIGEST = re.compile(r"[0-9a-f]{64}")
 async def admit(
     credentials: Credentials, request: HttpRequest, protocol: str, now: datetime | None = None
 ) -> HttpRequest:
-    """The request, found to be signed by a known key; its body is still to be read by whoever handles it.
+    """Return the request, signed by a known key; whoever handles it still reads its body.
 
     :raises Refusal: in the words of `protocol`.
     """
@@ -69,7 +69,7 @@ def _check_time(claim: Claim, now: datetime, refuser: Refuser) -> None:
 
 
 def _check_headers(claim: Claim, headers: Mapping[str, str], refuser: Refuser) -> None:
-    """A header that changes what is asked for must be signed, or somebody on the way could add it."""
+    """Raise Refusal if a header that changes the request is unsigned: somebody on the way could add it."""
     needed = {"host", *(name for name in headers if name.startswith("x-amz-"))}
     if "x-amz-date" not in headers and not claim.is_presigned:
         needed.add("date")
@@ -91,6 +91,6 @@ def _s3_payload(claim: Claim, request: HttpRequest) -> str:
 
 
 def check_service(request: HttpRequest, wanted: str, protocol: str) -> None:
-    """The service that an operation belongs to must be the one that was signed for."""
+    """Raise a refusal if the request was signed for another service than the operation's."""
     if signing_name(request) != wanted:
         raise Refuser(protocol).wrong_service(wanted)

@@ -52,7 +52,7 @@ class Claim:
 
 
 def claim_of(request: HttpRequest, refuser: Refuser) -> Claim:
-    """The claim of a request; Refusal if it makes none, or one that cannot be read."""
+    """Return the claim of a request; raise Refusal if it makes none, or one that cannot be read."""
     header = request.headers.get("authorization")
     is_presigned = any(name in {"X-Amz-Algorithm", SIGNATURE} for name, _ in request.query)
     if header is None and not is_presigned:

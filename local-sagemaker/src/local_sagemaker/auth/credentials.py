@@ -28,7 +28,7 @@ class CredentialsError(Exception):
 
 
 def read(path: Path) -> dict[str, str]:
-    """The pairs of a file such as ~/.aws/credentials, whatever its profiles are called."""
+    """Return the pairs of a file such as ~/.aws/credentials, whatever its profiles are called."""
     try:
         with path.open(encoding="utf-8") as file:
             if os.fstat(file.fileno()).st_mode & OTHERS:
@@ -54,7 +54,7 @@ def read(path: Path) -> dict[str, str]:
 
 
 def from_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The pair that the environment names; none if it names none."""
+    """Return the pair that the environment names; none if it names none."""
     key_id, secret = environment.get(ID_VARIABLE, ""), environment.get(SECRET_VARIABLE, "")
     if not key_id and not secret:
         return {}
@@ -75,7 +75,7 @@ def _checked(key_id: str, secret: str, place: str) -> str:
 
 
 def inside(root: Path) -> KeyPair:
-    """The service's own pair, made once: processes that outlive the service go on with it."""
+    """Return the service's own pair, made once: processes that outlive the service go on with it."""
     path = root / INSIDE
     try:
         found = json.loads(path.read_text(encoding="utf-8"))

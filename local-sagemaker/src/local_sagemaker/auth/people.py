@@ -44,7 +44,7 @@ def is_known(credentials: Credentials, request: HttpRequest) -> bool:
 
 
 def question() -> HttpResponse:
-    """What makes a browser ask for a name and a password."""
+    """Return the response that makes a browser ask for a name and a password."""
     headers = {
         "www-authenticate": 'Basic realm="local SageMaker", charset="UTF-8"',
         "content-type": "text/plain; charset=utf-8",

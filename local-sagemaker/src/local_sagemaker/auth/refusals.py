@@ -32,7 +32,7 @@ class Refuser:
         self._status = BAD if protocol == "json" else FORBIDDEN
 
     def missing(self) -> Refusal:
-        """It is not signed at all."""
+        """Return the refusal of a request that is not signed."""
         if self._is_s3:
             return Refusal("AccessDenied", FORBIDDEN, "Access Denied: the request is not signed.")
         return self._named("MissingAuthenticationToken", "Request is missing Authentication Token")
@@ -54,7 +54,7 @@ class Refuser:
         return Refusal(code, self._status, UNKNOWN)
 
     def session_token(self) -> Refusal:
-        """It has a session token, and this service gives out none."""
+        """Return the refusal of a session token: this service issues none."""
         why = "This service gives out no session tokens: sign with an access key alone."
         if self._is_s3:
             return Refusal(
@@ -71,14 +71,14 @@ class Refuser:
         return self._unsigned(message.strip())
 
     def wrong_service(self, service: str) -> Refusal:
-        """It was signed for another service than the one it asks."""
+        """Return the refusal of a request that was signed for another service."""
         message = f"Credential should be scoped to correct service: '{service}'."
         if self._is_s3:
             return Refusal("AuthorizationHeaderMalformed", BAD, message)
         return self._unsigned(message)
 
     def skewed(self, at: datetime, now: datetime) -> Refusal:
-        """It was signed too long ago, or in the future."""
+        """Return the refusal of a request that was signed too long ago, or in the future."""
         if self._is_s3:
             return Refusal(
                 "RequestTimeTooSkewed",
@@ -95,7 +95,7 @@ class Refuser:
         return self._unsigned(f"{why} ({_basic(now)} - 15 min.)")
 
     def expired(self, end: datetime, now: datetime) -> Refusal:
-        """A presigned URL whose time is over."""
+        """Return the refusal of an expired presigned URL."""
         if self._is_s3:
             times = {"Expires": _iso(end), "ServerTime": _iso(now)}
             return Refusal("AccessDenied", FORBIDDEN, "Request has expired", **times)

@@ -31,12 +31,12 @@ class Scope:
     service: str
 
     def __str__(self) -> str:
-        """The scope as it is signed."""
+        """Return the scope as it is signed."""
         return f"{self.date}/{self.region}/{self.service}/aws4_request"
 
 
 def signing_key(secret: str, scope: Scope) -> bytes:
-    """The key that a secret yields for one day, region and service."""
+    """Return the key that a secret yields for one day, region and service."""
     key = f"AWS4{secret}".encode()
     for text in (scope.date, scope.region, scope.service, "aws4_request"):
         key = hmac.digest(key, text.encode(), "sha256")
@@ -44,7 +44,7 @@ def signing_key(secret: str, scope: Scope) -> bytes:
 
 
 def canonical_request(request: HttpRequest, service: str, signed: Sequence[str], payload: str) -> bytes:
-    """What a client has signed, as far as the request tells it; a header that is not there is empty."""
+    """Return the canonical form of a request, as its client signed it; a missing header is empty."""
     headers = "".join(f"{name}:{' '.join(request.headers.get(name, '').split())}\n" for name in signed)
     text = "\n".join(
         (
@@ -73,7 +73,7 @@ def _query(query: Sequence[tuple[str, str]]) -> str:
 
 
 def signature(key: bytes, time: str, scope: Scope, canonical: bytes) -> str:
-    """The signature of a request at `time` (20130524T000000Z)."""
+    """Return the signature of a request at `time` (20130524T000000Z)."""
     text = "\n".join((ALGORITHM, time, str(scope), hashlib.sha256(canonical).hexdigest()))
     return _hmac(key, text)
 

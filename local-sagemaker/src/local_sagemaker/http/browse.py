@@ -29,7 +29,7 @@ def is_browsing(request: HttpRequest) -> bool:
 
 
 def page(context: Context, request: HttpRequest) -> HttpResponse:
-    """The folders and objects directly below the query's `prefix`."""
+    """Return the folders and objects directly below the query's `prefix`."""
     bucket = unquote(request.path.strip("/"))
     prefix = dict(request.query).get("prefix", "")
     try:

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 async def dispatch(context: Context, request: HttpRequest) -> HttpResponse:
-    """The response to a request; whatever goes wrong is an error in the shape of its protocol."""
+    """Return the response to a request; every error has the shape of its protocol."""
     route: Route | None = None
     try:
         if context.credentials is not None:
@@ -113,7 +113,7 @@ def _failure(error: AwsError, request: HttpRequest, route: Route | None) -> Http
 
 
 def _protocol(request: HttpRequest) -> str:
-    """The protocol that a request without a known operation most likely speaks."""
+    """Return the protocol that a request without a known operation most likely speaks."""
     if "x-amz-target" in request.headers:
         return "json"
     if request.headers.get("content-type", "").startswith(routing.FORM) and request.path == "/":

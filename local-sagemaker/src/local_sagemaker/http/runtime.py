@@ -86,7 +86,7 @@ async def application(context: Context, scope: Scope, receive: Receive, send: Se
 
 
 async def reply_to(context: Context, name: str, headers: Mapping[bytes, bytes], body: bytes) -> Reply:
-    """What a whole request to invoke an endpoint is answered, be it an error.
+    """Return the reply to a whole request that invokes an endpoint, be it an error.
 
     :param headers: names in lower case.
     """
@@ -112,7 +112,7 @@ def _route(context: Context, name: str) -> EndpointRoute:
 
 
 async def _body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
-    """The request's body; refused as soon as it is known to be too large."""
+    """Return the request's body; raise an error as soon as it is known to be too large."""
     announced = headers.get(b"content-length", b"0")
     if announced.isdigit() and int(announced) > BODY_LIMIT_BYTES:
         raise too_large(int(announced))

@@ -69,7 +69,7 @@ class Application:
             log.info("The client of request %s went away: %s %s", request.id, request.method, request.path)
 
     async def _shown(self, request: HttpRequest) -> HttpResponse:
-        """What a person's browser gets to see; where there are keys, of those who say one and its secret."""
+        """Return a page for a browser; if keys are set, only to those who give one and its secret."""
         credentials = self._context.credentials
         if credentials is not None and not people.is_known(credentials, request):
             return people.question()

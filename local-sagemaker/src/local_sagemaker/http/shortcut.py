@@ -42,7 +42,7 @@ class Invocation:
 
 
 def read(data: bytes) -> Invocation | None:
-    """The invocation that `data` is, all of it; None when it is anything else."""
+    """Return the invocation in `data`; None when it is anything but one whole invocation."""
     matched = HEAD.match(data)
     if matched is None:
         return None
@@ -60,7 +60,7 @@ def read(data: bytes) -> Invocation | None:
 
 
 def answer(reply: Reply) -> bytes:
-    """An answer, head and body."""
+    """Return an answer, head and body."""
     fields = b"".join([b"%b: %b\r\n" % field for field in reply.headers])
     return b"%bcontent-length: %d\r\nx-amzn-requestid: %b\r\n%b\r\n%b" % (
         STATUS_LINES[reply.status],
@@ -72,5 +72,5 @@ def answer(reply: Reply) -> bytes:
 
 
 def request_id() -> bytes:
-    """An id for logs, unlike any other; it is no secret."""
+    """Return an id for logs, unlike any other; it is no secret."""
     return str(uuid.UUID(int=random.getrandbits(128), version=4)).encode()

@@ -21,7 +21,7 @@ CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 def answer(operation: OperationModel, protocol: str, result: dict[str, Any], request_id: str) -> HttpResponse:
-    """The successful response of `operation` with `result`, members of its output shape."""
+    """Return the successful response of `operation` with `result`, members of its output shape."""
     if protocol == "json":
         return _json(operation, result, request_id)
     if protocol == "query":

@@ -24,7 +24,7 @@ class BodyStream:
         return self._pieces
 
     async def read(self, limit: int = WHOLE_LIMIT) -> bytes:
-        """The whole body; EntityTooLarge when it is longer than `limit` bytes."""
+        """Return the whole body; raise EntityTooLarge when it is longer than `limit` bytes."""
         pieces, size = [], 0
         async for piece in self._pieces:
             size += len(piece)
@@ -35,7 +35,7 @@ class BodyStream:
 
 
 def whole(body: bytes) -> BodyStream:
-    """A body that has been read already."""
+    """Yield a body that has been read already."""
 
     async def piece() -> AsyncIterator[bytes]:
         yield body

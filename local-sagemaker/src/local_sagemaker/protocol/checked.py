@@ -88,7 +88,7 @@ class CheckedBody(BodyStream):
         self._check(digests)
 
     def _names(self) -> list[str]:
-        """The algorithms that headers, or the announced trailers, give checksums of."""
+        """Return the algorithms that headers, or the announced trailers, give checksums of."""
         trailers = [name.strip().lower() for name in self._headers.get("x-amz-trailer", "").split(",")]
         found = (checksums.algorithm_of(name) for name in [*self._headers, *trailers])
         return [name for name in found if name is not None]

@@ -18,7 +18,7 @@ class Digest(Protocol):
         """Take in more bytes."""
 
     def digest(self) -> bytes:
-        """The checksum of all bytes so far."""
+        """Return the checksum of all bytes so far."""
 
 
 class Crc32:
@@ -32,7 +32,7 @@ class Crc32:
         self._value = zlib.crc32(piece, self._value)
 
     def digest(self) -> bytes:
-        """The checksum of all bytes so far."""
+        """Return the checksum of all bytes so far."""
         return self._value.to_bytes(4, "big")
 
 
@@ -52,7 +52,7 @@ class TableCrc:
         self._value = value
 
     def digest(self) -> bytes:
-        """The checksum of all bytes so far."""
+        """Return the checksum of all bytes so far."""
         return (self._value ^ self._mask).to_bytes(self._width // 8, "big")
 
 
@@ -89,13 +89,13 @@ HEADER = "x-amz-checksum-"
 
 
 def algorithm_of(header: str) -> str | None:
-    """The algorithm of a header such as `x-amz-checksum-crc32`, None for any other header."""
+    """Return the algorithm of a header such as `x-amz-checksum-crc32`, None for any other header."""
     name = header.removeprefix(HEADER).upper()
     return name if header.startswith(HEADER) and name not in ("ALGORITHM", "MODE", "TYPE") else None
 
 
 def decode(text: str) -> bytes | None:
-    """A checksum in base64, None if it is none."""
+    """Return a checksum in base64, None if it is none."""
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

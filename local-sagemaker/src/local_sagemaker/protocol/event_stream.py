@@ -17,7 +17,7 @@ TEXT = 7
 
 
 def part(event_type: str, payload: bytes) -> bytes:
-    """An event whose payload is bytes."""
+    """Return an event whose payload is bytes."""
     headers = {
         ":event-type": event_type,
         ":content-type": "application/octet-stream",
@@ -27,7 +27,7 @@ def part(event_type: str, payload: bytes) -> bytes:
 
 
 def exception(exception_type: str, members: Mapping[str, str]) -> bytes:
-    """An error in the middle of a stream, which is its end."""
+    """Return an error in the middle of a stream, which is its end."""
     headers = {
         ":exception-type": exception_type,
         ":content-type": "application/json",

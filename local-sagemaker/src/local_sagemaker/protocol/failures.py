@@ -31,7 +31,7 @@ HEADER_LENGTH = 1000
 
 
 def failure(error: AwsError, protocol: str, model: ServiceModel | None, request_id: str) -> HttpResponse:
-    """The response that tells of `error`."""
+    """Return the response that tells of `error`."""
     code = CODES.get(protocol, {}).get(error.code, error.code)
     status = 501 if code == "NotImplemented" else error.status
     if protocol == "rest-xml":
@@ -76,7 +76,7 @@ def _query(error: AwsError, code: str, model: ServiceModel | None, request_id: s
 
 
 def _query_code(code: str, model: ServiceModel) -> str:
-    """What query calls the error that JSON calls `code`."""
+    """Return the query protocol's name for the error that JSON calls `code`."""
     for shape in model.error_shapes:
         if shape.name == code:
             return str(shape.metadata.get("error", {}).get("code", code))

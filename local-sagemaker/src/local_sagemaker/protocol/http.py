@@ -30,12 +30,12 @@ class HttpRequest:
     chunks: ChunkChecks | None = None
 
     def parameter(self, name: str) -> str | None:
-        """The first value of `name` in the query string."""
+        """Return the first value of `name` in the query string."""
         return next((value for key, value in self.query if key == name), None)
 
 
 def headers_of(scope: Mapping[str, Any]) -> dict[str, str]:
-    """The headers of an ASGI request, names in lower case; those of one name are joined by commas."""
+    """Return the headers of an ASGI request, names in lower case; equal names are joined by commas."""
     headers: dict[str, str] = {}
     for name, value in scope["headers"]:
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
@@ -44,7 +44,7 @@ def headers_of(scope: Mapping[str, Any]) -> dict[str, str]:
 
 
 def request_of(scope: Mapping[str, Any], headers: Mapping[str, str], body: BodyStream) -> HttpRequest:
-    """An ASGI request, under an id of its own."""
+    """Return an ASGI request, under an id of its own."""
     query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     path = scope["raw_path"].decode("latin-1")
     return HttpRequest(scope["method"], path, tuple(query), headers, body, uuid.uuid4().hex)

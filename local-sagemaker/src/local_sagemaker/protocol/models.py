@@ -13,12 +13,12 @@ SERVICES = ("sagemaker", "sagemaker-runtime", "sagemaker-metrics", "logs", "s3",
 
 @lru_cache(maxsize=len(SERVICES))
 def service_model(service: str) -> ServiceModel:
-    """The model of a service, loaded once."""
+    """Return the model of a service, loaded once."""
     return ServiceModel(Loader().load_service_model(service, "service-2"), service)
 
 
 def operation_model(service: str, operation: str) -> OperationModel:
-    """The model of one operation."""
+    """Return the model of one operation."""
     return service_model(service).operation_model(operation)
 
 

@@ -19,13 +19,13 @@ DEPTH_LIMIT = 100
 
 
 def from_json(operation: OperationModel, body: bytes) -> dict[str, Any]:
-    """The parameters of a JSON request."""
+    """Return the parameters of a JSON request."""
     shape = operation.input_shape
     return {} if shape is None else cast("dict[str, Any]", json_values.read(shape, document(body)))
 
 
 def document(body: bytes) -> Any:  # noqa: ANN401 (any JSON)
-    """A JSON body; an empty one is an empty object."""
+    """Return a JSON body; an empty one is an empty object."""
     try:
         text = body.decode()
         found = json.loads(text) if body.strip() else {}
@@ -54,7 +54,7 @@ def _too_deep() -> SerializationException:
 
 
 def from_query(operation: OperationModel, form: dict[str, str]) -> dict[str, Any]:
-    """The parameters of a form such as `Tags.member.1.Key=a`."""
+    """Return the parameters of a form such as `Tags.member.1.Key=a`."""
     shape = operation.input_shape
     return {} if shape is None else cast("dict[str, Any]", _read_form(shape, form, ""))
 
@@ -113,7 +113,7 @@ def _read_form_map(shape: MapShape, form: dict[str, str], prefix: str) -> dict[s
 async def from_rest(
     operation: OperationModel, labels: dict[str, str], request: HttpRequest
 ) -> dict[str, Any]:
-    """The parameters of a REST request: from path, query string, headers and body."""
+    """Return the parameters of a REST request: from path, query string, headers and body."""
     shape = operation.input_shape
     if shape is None:
         return {}
@@ -192,7 +192,7 @@ def _parsed(operation: OperationModel, shape: Shape, body: bytes) -> Any:  # noq
 
 
 def xml(body: bytes) -> Element:
-    """The root of an XML body; one with a document type is refused, since entities can explode."""
+    """Return the root of an XML body; one with a document type is refused, since entities can explode."""
     if b"<!DOCTYPE" in body:
         raise SerializationException("The XML has a document type, which is not allowed.")
     try:

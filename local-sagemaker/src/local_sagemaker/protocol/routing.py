@@ -49,7 +49,7 @@ class Rule:
         return len(self.query) + len(self.headers)
 
     def fits(self, request: HttpRequest, path: str) -> re.Match[str] | None:
-        """The match of the path, if method, query and headers fit as well."""
+        """Return the match of the path, if method, query and headers fit as well."""
         if request.method != self.method or not all(name in request.headers for name in self.headers):
             return None
         for name, value in self.query.items():
@@ -60,7 +60,7 @@ class Rule:
 
 
 def route(request: HttpRequest, form: dict[str, str]) -> Route:
-    """The operation that `request` asks for; `form` holds the fields of a query request's body."""
+    """Return the operation that `request` asks for; `form` holds the fields of a query request's body."""
     target = request.headers.get("x-amz-target")
     if target:
         return _by_target(target)
@@ -90,7 +90,7 @@ def _by_action(form: dict[str, str]) -> Route:
 
 
 def signing_name(request: HttpRequest) -> str | None:
-    """The service that the signature of a request names."""
+    """Return the service that the signature of a request names."""
     header = CREDENTIAL.search(request.headers.get("authorization", ""))
     if header:
         return header.group(1)
@@ -127,7 +127,7 @@ def _labels(match: re.Match[str]) -> dict[str, str]:
 
 @cache
 def rules(service: str) -> tuple[Rule, ...]:
-    """The rules of a REST service, the most particular first."""
+    """Return the rules of a REST service, the most particular first."""
     model = models.service_model(service)
     operations = [model.operation_model(name) for name in model.operation_names]
     # some deprecated operations have the path of those that took their place
@@ -174,7 +174,7 @@ def _template(path: str) -> re.Pattern[str]:
 
 
 def form_of(request: HttpRequest, body: bytes) -> dict[str, str]:
-    """The fields of a form; SerializationException when the body is no UTF-8."""
+    """Return the fields of a form; raise SerializationException when the body is no UTF-8."""
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict")
     except UnicodeDecodeError as error:

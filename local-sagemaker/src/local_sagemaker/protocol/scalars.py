@@ -35,7 +35,7 @@ def read(shape: Shape, value: str, timestamp_style: str) -> Scalar:
 
 
 def read_blob(text: str) -> bytes:
-    """The bytes that base64 stands for; SerializationException when it is none."""
+    """Return the bytes that base64 stands for; raise SerializationException when it is none."""
     try:
         return base64.b64decode(text, validate=True)
     except ValueError as error:

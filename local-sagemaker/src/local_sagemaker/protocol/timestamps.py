@@ -9,7 +9,7 @@ from botocore.utils import parse_timestamp
 
 
 def parse(value: object) -> datetime:
-    """A point in time from seconds since 1970, ISO 8601 or RFC 822; ValueError if it is none."""
+    """Parse seconds since 1970, ISO 8601 or RFC 822; raise ValueError if `value` is none of these."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise ValueError(f"{value!r} is no timestamp.")  # noqa: TRY004 (bad data of a client, one kind of error)
     try:

@@ -24,7 +24,7 @@ def problems(shape: Shape, value: Any, path: str = "") -> list[str]:  # noqa: AN
 
 
 def message(found: list[str]) -> str:
-    """The message of the error that lists `found`."""
+    """Return the message of the error that lists `found`."""
     plural = "error" if len(found) == 1 else "errors"
     return f"{len(found)} validation {plural} detected: {'; '.join(found)}"
 
@@ -97,7 +97,7 @@ def _broken_by_text(shape: Shape, value: str) -> Iterator[str]:
 
 @cache
 def expression(pattern: str) -> re.Pattern[str]:
-    """A model's pattern (Java's dialect) as Python's; one that Python cannot read matches anything."""
+    """Return a model's pattern (Java's dialect) as Python's; one that Python cannot read matches anything."""
     for java, python in CLASSES.items():
         pattern = pattern.replace(java, python)
     pattern = pattern.replace(r"[\w-_]", r"[\w_-]").replace("${1,", "{1,")

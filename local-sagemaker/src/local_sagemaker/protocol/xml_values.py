@@ -32,7 +32,7 @@ def _is_flat(shape: Shape) -> bool:
 
 
 def member_name(name: str, shape: Shape) -> str:
-    """The element of a structure's member; a flattened list is named by its own member's name."""
+    """Return the element of a structure's member; a flattened list is named by its own member's name."""
     if shape.type_name == "list" and _is_flat(shape):
         inner = cast("ListShape", shape).member.serialization.get("name")
         if inner:
@@ -41,7 +41,7 @@ def member_name(name: str, shape: Shape) -> str:
 
 
 def read(shape: Shape, node: Element) -> Any:  # noqa: ANN401 (any value of a shape)
-    """The Python value of `shape` in `node`; SerializationException when it is none."""
+    """Return the Python value of `shape` in `node`; raise SerializationException when it is none."""
     match shape.type_name:
         case "structure":
             return _read_structure(cast("StructureShape", shape), node)

@@ -179,7 +179,7 @@ def check_statistic(name: str) -> None:
 
 
 def unit_of(store: Store, metric: Mapping[str, Any]) -> str:
-    """The unit in which the points of a metric were last put."""
+    """Return the unit in which the points of a metric were last put."""
     series = (metric.get("Namespace", ""), metric.get("MetricName", ""), dimensions_key(metric))
     names = dict(zip(("namespace", "metric", "dimensions"), series, strict=True))
     rows = store.points(**names, begin=0.0, end=time.time() + FUTURE_S)

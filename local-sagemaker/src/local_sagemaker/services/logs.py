@@ -201,7 +201,7 @@ class InvalidParameterException(AwsError):  # noqa: N818 (the code's name)
 
 
 def matcher(pattern: str) -> Callable[[str], bool]:
-    """A function that tells whether a line fits; every line fits the empty pattern.
+    """Return a function that tells whether a line fits; every line fits the empty pattern.
 
     All plain terms must be in the line and no term with `-` may be. Of terms with `?` one is enough; as in
     CloudWatch they count only where no plain term is given.

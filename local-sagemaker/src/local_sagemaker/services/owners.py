@@ -36,11 +36,11 @@ def on_behalf_of(owner: str) -> Iterator[None]:
 
 
 def of_workflow(arn: str) -> str:
-    """The owner of what a workflow asks for that is begun now: itself, or the workflow that begins it."""
+    """Return the owner of what a workflow creates: itself, or the workflow that started it."""
     return arn if current().startswith(NOBODY) else current()
 
 
 def of_request(request: HttpRequest) -> str:
-    """The owner of what a client asks for: the access key it names, whether or not signatures are checked."""
+    """Return the owner of a client's request: its access key, whether or not signatures are checked."""
     named = CREDENTIAL.search(request.headers.get("authorization", ""))
     return NOBODY if named is None else f"{NOBODY}{named[1]}"

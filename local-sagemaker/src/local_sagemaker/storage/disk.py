@@ -26,7 +26,7 @@ DATABASE = {
 
 
 def number_of(error: BaseException) -> int | None:
-    """The number of the system's error if the disk is to blame for `error`, else None."""
+    """Return the number of the system's error if the disk is to blame for `error`, else None."""
     if isinstance(error, sqlite3.Error):
         # the lowest byte is the kind of error, the rest tells more of it
         return DATABASE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
@@ -34,7 +34,7 @@ def number_of(error: BaseException) -> int | None:
 
 
 def explained(error: BaseException, root: Path) -> str | None:
-    """What is wrong with the disk below `root`, and what to do; None if `error` is of another kind."""
+    """Return what is wrong with the disk below `root`, and what to do; None if `error` is of another kind."""
     number = number_of(error)
     if number is None:
         return None

@@ -26,12 +26,12 @@ def moment(seconds: float) -> datetime:
 
 
 def dumps(document: Document) -> str:
-    """A document as text; TypeError if it holds what is neither JSON nor a datetime."""
+    """Return a document as text; raise TypeError if it holds what is neither JSON nor a datetime."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=_tagged)
 
 
 def loads(text: str) -> Document:
-    """What `dumps` wrote; datetimes are in UTC."""
+    """Return what `dumps` wrote; datetimes are in UTC."""
     found: Document = parsed(text)
     return found
 

@@ -23,7 +23,7 @@ class SchemaError(Exception):
 
 
 def blocks(text: str) -> list[str]:
-    """The steps of a schema, the first one first; ValueError if their numbers are not 1, 2, 3, ..."""
+    """Return the steps of a schema in order; raise ValueError if their numbers are not 1, 2, 3, ..."""
     _, *parts = HEAD.split(text)
     numbers = [int(number) for number in parts[::2]]
     if numbers != list(range(1, len(numbers) + 1)):

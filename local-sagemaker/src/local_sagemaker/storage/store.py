@@ -106,7 +106,7 @@ class Store:
         return self._one(queries.GET, {"kind": kind, "name": name})
 
     def by_arn(self, arn: str) -> Resource | None:
-        """The resource an ARN means, or None."""
+        """Return the resource an ARN means, or None."""
         return self._one(queries.BY_ARN, {"arn": arn})
 
     def change(self, kind: str, name: str, change: Callable[[Resource], Resource]) -> Resource:
@@ -133,7 +133,7 @@ class Store:
             return True
 
     def search(self, kind: str, query: Query | None = None) -> list[Resource]:
-        """The resources of a kind that fit `query`, in its order."""
+        """Return the resources of a kind that fit `query`, in its order."""
         query = query or Query()
         value, name = query.after or (None, None)
         parameters = {
@@ -167,7 +167,7 @@ class Store:
         ]
 
     def tags_of_kind(self, kind: str) -> dict[str, dict[str, str]]:
-        """The tags of all resources of a kind that have any, by ARN."""
+        """Return the tags of all resources of a kind that have any, by ARN."""
         with self._lock:
             rows = self._connection.execute(queries.TAGS_OF_KIND, {"kind": kind}).fetchall()
         found: dict[str, dict[str, str]] = {}
@@ -176,7 +176,7 @@ class Store:
         return found
 
     def tags(self, arn: str) -> dict[str, str]:
-        """The tags of a resource, by key."""
+        """Return the tags of a resource, by key."""
         with self._lock:
             rows = self._connection.execute(queries.TAGS, {"arn": arn}).fetchall()
         return {row["key"]: row["value"] for row in rows}
@@ -198,7 +198,7 @@ class Store:
             connection.execute(queries.FORGET_POINTS, {"before": forget_before})
 
     def points(self, **series: Any) -> list[dict[str, Any]]:  # noqa: ANN401 (the parameters of POINTS)
-        """The points of one series (namespace, metric, dimensions) from `begin` on and before `end`."""
+        """Return the points of one series (namespace, metric, dimensions) with `begin` <= time < `end`."""
         with self._lock:
             return [dict(row) for row in self._connection.execute(queries.POINTS, series)]
 

@@ -17,6 +17,6 @@ _POOL = ThreadPoolExecutor(LIMIT, thread_name_prefix="request")
 
 
 async def run(function: Callable[..., T], *arguments: object) -> T:
-    """What a function returns that may block; it sees the caller's context variables."""
+    """Run a blocking function in a thread; it sees the caller's context variables."""
     work = functools.partial(contextvars.copy_context().run, function, *arguments)
     return await asyncio.get_running_loop().run_in_executor(_POOL, work)

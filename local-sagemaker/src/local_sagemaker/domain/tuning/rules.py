@@ -34,7 +34,7 @@ class Objective:
         return one > other if self.is_maximized else one < other
 
     def best(self, values: Sequence[float]) -> float:
-        """The best of some values."""
+        """Return the best of some values."""
         return max(values) if self.is_maximized else min(values)
 
 
@@ -59,7 +59,7 @@ def decide(
     age_s: float,
     is_stopping: bool,
 ) -> Verdict:
-    """What to do next, given all that was tried.
+    """Return what to do next, given all that was tried.
 
     :param age_s: seconds since the tuning job was created.
     """
@@ -77,7 +77,7 @@ def decide(
 
 
 def exhausted(trials: Sequence[Trial]) -> Verdict:
-    """What to do when there is nothing left to try."""
+    """Return what to do when there is nothing left to try."""
     if any(not trial.is_over for trial in trials):
         return Verdict()
     return _over(trials, is_stopping=False, is_hopeless=False)

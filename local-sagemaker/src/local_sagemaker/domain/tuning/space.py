@@ -49,7 +49,7 @@ class Numbers:
         return self.value((source.random(),))
 
     def value(self, coordinates: Sequence[float]) -> str:
-        """The value nearest to a coordinate."""
+        """Return the value nearest to a coordinate."""
         share = min(max(coordinates[0], 0.0), 1.0)
         if self.scaling == "Logarithmic":
             number = math.exp(_between(math.log(self.low), math.log(self.high), share))
@@ -61,7 +61,7 @@ class Numbers:
         return str(round(number)) if self.is_integer else repr(number)
 
     def point(self, value: str) -> Point:
-        """The coordinate of a value."""
+        """Return the coordinate of a value."""
         number = float(value)
         low, high = self.low, self.high
         if self.scaling == "Logarithmic":
@@ -93,7 +93,7 @@ class Choices:
         return source.choice(self.values)
 
     def value(self, coordinates: Sequence[float]) -> str:
-        """The word whose coordinate is the largest."""
+        """Return the word whose coordinate is the largest."""
         return self.values[max(range(len(self.values)), key=lambda index: coordinates[index])]
 
     def point(self, value: str) -> Point:
@@ -109,7 +109,7 @@ class Space:
 
     @classmethod
     def read(cls, given: Mapping[str, Any]) -> Space:
-        """The space of ParameterRanges; RangeError when one of them has no values."""
+        """Return the space of ParameterRanges; raise RangeError when one of them has no values."""
         numbers = [
             _numbers(one, is_integer=is_integer)
             for member, is_integer in (("IntegerParameterRanges", True), ("ContinuousParameterRanges", False))
@@ -134,11 +134,11 @@ class Space:
         return {one.name: one.draw(source) for one in self.ranges}
 
     def point(self, values: Mapping[str, str]) -> Point:
-        """The point of a combination."""
+        """Return the point of a combination."""
         return tuple(part for one in self.ranges for part in one.point(values[one.name]))
 
     def values(self, point: Sequence[float]) -> Values:
-        """The combination nearest to a point."""
+        """Return the combination nearest to a point."""
         found, begin = {}, 0
         for one in self.ranges:
             found[one.name] = one.value(point[begin : begin + one.width])

@@ -50,7 +50,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        """The model is loaded before the server listens, so whoever can ask is answered well."""
+        """Answer a health check; the model is loaded before the server listens."""
         self._answer(200 if self.path == "/ping" else 404, b"", TEXT)
 
     def do_POST(self) -> None:

@@ -82,13 +82,13 @@ def feed(source: Source, objects: ObjectStore, folder: Path) -> None:
 
 
 def _shared(source: Source, objects: ObjectStore) -> Iterator[Item]:
-    """The objects of a source's share."""
+    """Return the objects of a source's share."""
     index, count = source.shard
     return (item for number, item in enumerate(find(source, objects)) if number % count == index)
 
 
 def find(source: Source, objects: ObjectStore) -> Iterator[Item]:
-    """The objects of a source; folder markers (keys that end in `/`) are left out."""
+    """Yield the objects of a source; folder markers (keys that end in `/`) are left out."""
     bucket, prefix = split(source.uri, source.owner)
     try:
         if source.data_type == "ManifestFile":

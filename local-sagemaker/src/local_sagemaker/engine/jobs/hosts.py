@@ -88,7 +88,7 @@ def cluster(
     groups: Sequence[tuple[str, str, int]],
     pipes: Mapping[str, Source] | None = None,
 ) -> Cluster:
-    """The instances of a job: groups of (name, instance type, count). Nothing is made on the disk.
+    """Return the instances of a job: groups of (name, instance type, count). Nothing is made on the disk.
 
     :param uri: of the image; what it says of Docker decides how inputs are brought.
     """
@@ -117,7 +117,7 @@ def cluster(
 
 
 def spec(job: JobRecord, found: Cluster, container: ProcessSpec) -> ProcessSpec:
-    """The process that runs a job: its container, or the program that runs one for each instance."""
+    """Return the process of a job: its container, or the program that runs one for each instance."""
     if found.is_plain:
         return replace(container, isolation=found.hosts[0].isolation)
     folder = job.workspace / "cluster"

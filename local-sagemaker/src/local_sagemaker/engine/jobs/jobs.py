@@ -38,7 +38,7 @@ class JobRecord:
         return self.workspace / "ml"
 
     def image(self, uri: str) -> Image:
-        """The image of a URI; JobError if there is none."""
+        """Return the image of a URI; raise JobError if there is none."""
         try:
             return self.images.resolve(uri)
         except UnknownImageError as error:
@@ -77,7 +77,7 @@ class JobKind(Protocol):
         """Put inputs and configuration into the workspace; JobError says why that cannot be."""
 
     def spec(self, job: JobRecord) -> ProcessSpec:
-        """What to run."""
+        """Return the process to run."""
 
     def read_message(self, job: JobRecord) -> str:
         """Return what the container left in its message file."""
@@ -86,11 +86,11 @@ class JobKind(Protocol):
         """Put the outputs into S3, and return what the description gains by them."""
 
     def describe(self, document: Document, state: State, at: float) -> Document:
-        """The description of a job whose state is `state` since `at`."""
+        """Return the description of a job whose state is `state` since `at`."""
 
 
 def status(state: State) -> str:
-    """The job's status in SageMaker's words."""
+    """Return the job's status in SageMaker's words."""
     if state.phase is Phase.ENDED and state.outcome is not None:
         return state.outcome.value
     is_stopping = state.stop is not None and state.phase is not Phase.QUEUED
@@ -107,7 +107,7 @@ def reason(state: State) -> str | None:
 
 
 def find(context: Service, images: Images, kind: JobKind, resource: Resource) -> JobRecord:
-    """The job of a resource."""
+    """Return the job of a resource."""
     stream = f"{resource.name}/algo-1-{int(resource.created)}"
     return JobRecord(
         context,
@@ -121,12 +121,12 @@ def find(context: Service, images: Images, kind: JobKind, resource: Resource) ->
 
 
 def dump(state: State) -> Document:
-    """The lifecycle's state as the store keeps it."""
+    """Return the lifecycle's state as the store keeps it."""
     return asdict(state)
 
 
 def load(document: Document) -> State:
-    """What `dump` made; what else the store keeps with it is left out."""
+    """Return what `dump` made; what else the store keeps with it is left out."""
     found = {part.name: document[part.name] for part in fields(State) if part.name in document}
     for name, kind in (("phase", Phase), ("stop", Stop), ("outcome", JobOutcome)):
         if found.get(name) is not None:

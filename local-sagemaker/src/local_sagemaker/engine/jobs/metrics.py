@@ -17,7 +17,7 @@ NAMESPACE = "/aws/sagemaker/TrainingJobs"
 
 
 def final(definitions: Sequence[Mapping[str, str]], events: Iterable[LogEvent]) -> list[dict[str, Any]]:
-    """The last value of every metric, as FinalMetricDataList has it.
+    """Return the last value of every metric, as FinalMetricDataList has it.
 
     The value is the expression's first group, or all that it matched if it has none. What is no number is
     passed over, as is a metric that never came.
@@ -75,7 +75,7 @@ def _found(
 
 
 def broken(definitions: Sequence[Mapping[str, str]]) -> str | None:
-    """What is wrong with the first expression that is none; None if all are well."""
+    """Return what is wrong with the first invalid expression, or None."""
     for item in definitions:
         try:
             re.compile(item["Regex"])

@@ -60,7 +60,7 @@ class ProcessingJobs:
         channels.materialize(source, job.context.objects, folder, is_linked=is_linked)
 
     def spec(self, job: JobRecord) -> ProcessSpec:
-        """The request's entry point and arguments, or the image's."""
+        """Return the request's entry point and arguments, or the image's."""
         application = job.document["AppSpecification"]
         image = job.image(application["ImageUri"])
         argv = image.command(
@@ -82,12 +82,12 @@ class ProcessingJobs:
         return hosts.spec(job, cluster_of(job), container)
 
     def read_message(self, job: JobRecord) -> str:
-        """What is in /opt/ml/output/message, of the first instance that has it."""
+        """Return the content of /opt/ml/output/message, of the first instance that has it."""
         messages = (failures.read_message(host.ml / "output/message") for host in cluster_of(job).hosts)
         return next((text for text in messages if text), "")
 
     def upload(self, job: JobRecord, state: State) -> Document:
-        """The outputs if the job completed, and its exit message in any case."""
+        """Upload the outputs if the job completed; return them and the exit message."""
         if state.outcome is JobOutcome.COMPLETED:
             for name, place in _outputs(job.document):
                 _put(job, name, place)
@@ -111,7 +111,7 @@ class ProcessingJobs:
 
 
 def cluster_of(job: JobRecord) -> Cluster:
-    """The instances of a processing job."""
+    """Return the instances of a processing job."""
     config = job.document["ProcessingResources"]["ClusterConfig"]
     uri = job.document["AppSpecification"]["ImageUri"]
     return hosts.cluster(job, uri, [(hosts.GROUP, config["InstanceType"], config["InstanceCount"])])
@@ -132,7 +132,7 @@ def _put(job: JobRecord, name: str, place: Document) -> None:
 
 
 def inside(local_path: str) -> PurePosixPath:
-    """A path of the container relative to /opt/ml; JobError if it is elsewhere."""
+    """Return a path of the container relative to /opt/ml; raise JobError if it is elsewhere."""
     path = PurePosixPath(local_path)
     if not path.is_relative_to(BASE) or ".." in path.parts or path == BASE:
         raise JobError(f"ClientError: LocalPath {local_path!r} must lie below /opt/ml/processing.")

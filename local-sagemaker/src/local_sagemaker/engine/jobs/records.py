@@ -28,7 +28,7 @@ class RecordError(ValueError):
 
 
 def format_of(content_type: str | None) -> Format:
-    """The format that a MIME type stands for; RecordError when filters and joins cannot read it."""
+    """Return the format of a MIME type; raise RecordError when filters and joins cannot read it."""
     kind = (content_type or "").partition(";")[0].strip().lower()
     if kind not in FORMATS:
         raise RecordError(
@@ -39,7 +39,7 @@ def format_of(content_type: str | None) -> Format:
 
 
 def parse(record: bytes, kind: Format) -> Any:  # noqa: ANN401 - any JSON value
-    """A record as a JSON value; a CSV row is an array of strings."""
+    """Return a record as a JSON value; a CSV row is an array of strings."""
     try:
         text = record.decode("utf-8")
         return next(csv.reader([text], strict=True)) if kind == "csv" else json.loads(text)
@@ -49,7 +49,7 @@ def parse(record: bytes, kind: Format) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def dump(value: Any, kind: Format) -> bytes:  # noqa: ANN401 - any JSON value
-    """A JSON value as a record; in CSV, what is no array is a row of one column."""
+    """Return a JSON value as a record; in CSV, a scalar is a row of one column."""
     if kind != "csv":
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     row = io.StringIO()
@@ -99,14 +99,14 @@ class DataProcessing:
         return self.is_joined or not self.output_filter.is_root
 
     def request_record(self, record: bytes) -> bytes:
-        """What the model is sent for `record`."""
+        """Return the part of `record` that the model receives."""
         if self.input_filter.is_root:
             return record
         kind = format_of(self.content_type)
         return dump(self.input_filter.apply(parse(record, kind)), kind)
 
     def output_records(self, records: list[bytes], body: bytes, answered: str | None) -> list[bytes]:
-        """The output record of each input record, given the model's answer for all of them.
+        """Return the output record of each input record, given the model's answer for all of them.
 
         :param answered: the Content-Type of the answer, used where the job names no Accept.
         """

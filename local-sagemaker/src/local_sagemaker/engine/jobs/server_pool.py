@@ -91,7 +91,7 @@ class ServerPool:
         self.slots = max_concurrent * len(self._servers)
 
     async def parameters(self) -> dict[str, Any]:
-        """What the container says about how it wants to be asked; nothing is an answer, too."""
+        """Return the container's execution parameters; an empty object if it has none."""
         answer = await container.get(self._servers[0].client, "/execution-parameters")
         if answer is None or answer.status != 200:  # noqa: PLR2004 - HTTP's OK
             return {}
@@ -102,7 +102,7 @@ class ServerPool:
         return found if isinstance(found, dict) else {}
 
     async def ask(self, request: bytes, body: bytes) -> Answer:
-        """The model's answer; ModelRefusedError when it has none, ServerError when its server has gone."""
+        """Return the model's answer; raise ModelRefusedError, or ServerError if the server is gone."""
         self._next += 1
         server = self._servers[self._next % len(self._servers)]
         async with server.slots:
@@ -116,7 +116,7 @@ class ServerPool:
         raise ModelRefusedError(f"{complaint} It was asked {self._tries} times.")
 
     async def _try(self, server: Server, request: bytes, body: bytes) -> tuple[Answer | None, str]:
-        """An answer, or what to say of there being none that is worth another try."""
+        """Return an answer, or None and the reason to try again."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 answer = await server.client.exchange(request, body)

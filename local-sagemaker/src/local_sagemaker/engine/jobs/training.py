@@ -81,12 +81,12 @@ class TrainingJobs:
         return hosts.spec(job, cluster_of(job), container)
 
     def read_message(self, job: JobRecord) -> str:
-        """What is in /opt/ml/output/failure, of the first instance that has it."""
+        """Return the content of /opt/ml/output/failure, of the first instance that has it."""
         messages = (failures.read_message(host.ml / "output/failure") for host in cluster_of(job).hosts)
         return next((text for text in messages if text), "")
 
     def upload(self, job: JobRecord, state: State) -> Document:
-        """The model unless the job failed, the other output in any case, and the metrics of the log."""
+        """Upload the model unless the job failed, and the output; return them with the log's metrics."""
         output, objects = job.document["OutputDataConfig"], job.context.objects
         base = f"{output['S3OutputPath'].rstrip('/')}/{job.name}/output"
         is_plain = output.get("CompressionType") == "NONE"
@@ -134,7 +134,7 @@ class TrainingJobs:
 
 
 def configuration(request: Document) -> dict[str, Any]:
-    """The files of /opt/ml/input/config by name."""
+    """Return the files of /opt/ml/input/config by name."""
     mode = request["AlgorithmSpecification"]["TrainingInputMode"]
     return {
         "hyperparameters.json": request.get("HyperParameters", {}),
@@ -145,7 +145,7 @@ def configuration(request: Document) -> dict[str, Any]:
 
 
 def cluster_of(job: JobRecord) -> Cluster:
-    """The instances of a training job, and what is fed to them through pipes."""
+    """Return the instances of a training job, and what is fed to them through pipes."""
     resources = job.document["ResourceConfig"]
     groups = [
         (group["InstanceGroupName"], group["InstanceType"], group["InstanceCount"])

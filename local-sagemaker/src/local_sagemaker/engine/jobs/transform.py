@@ -95,7 +95,7 @@ class Transform:
         return iter_batches(records, is_multi=self._settings.is_multi, limit_bytes=limit, prepare=prepare)
 
     async def _pieces(self, requests: Iterable[Batch]) -> AsyncIterator[bytes]:
-        """The output of each request, in the order of the requests, with some of them under way at once."""
+        """Yield the output of each request in order; several requests are under way at once."""
         pending: deque[asyncio.Task[bytes]] = deque()
         try:
             for batch in requests:
@@ -180,7 +180,7 @@ class Batch:
 
 
 def iter_lines(stream: BinaryIO, limit_bytes: int | None) -> Iterator[bytes]:
-    r"""The records of a stream, one a line, without `\n` or `\r\n`; empty lines are no records.
+    r"""Yield the records of a stream, one a line, without `\n` or `\r\n`; empty lines are no records.
 
     Holds one record at a time. RecordError for a record beyond `limit_bytes`.
     """
@@ -197,7 +197,7 @@ def iter_lines(stream: BinaryIO, limit_bytes: int | None) -> Iterator[bytes]:
 
 
 def whole_batch(stream: BinaryIO, limit_bytes: int | None) -> Iterator[bytes]:
-    """A stream as one record; an empty one has none. RecordError beyond `limit_bytes`."""
+    """Yield a stream as one record, none if it is empty; raise RecordError beyond `limit_bytes`."""
     record = stream.read(-1 if limit_bytes is None else limit_bytes + 1)
     if limit_bytes is not None and len(record) > limit_bytes:
         raise _too_large("The file", limit_bytes)
@@ -236,7 +236,7 @@ def iter_batches(
 
 
 def assemble(records: list[bytes] | None, body: bytes, *, by_line: bool) -> bytes:
-    """What one answer adds to the output file.
+    """Return what one answer adds to the output file.
 
     :param records: the processed output records, or None where the answer passes untouched as `body`.
     :param by_line: AssembleWith=Line, which ends every answer with a line's end.

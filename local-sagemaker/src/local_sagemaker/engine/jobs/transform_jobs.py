@@ -66,17 +66,17 @@ class TransformJobs:
         (_folder(job) / "job.json").write_text(json.dumps(note), encoding="utf-8")
 
     def spec(self, job: JobRecord) -> ProcessSpec:
-        """The program, in this service's own interpreter."""
+        """Return the program, in this service's own interpreter."""
         environment = {"PATH": os.environ.get("PATH", os.defpath)}
         argv = (sys.executable, "-P", "-m", transform.__name__, str(_folder(job)))
         return ProcessSpec(argv, environment, job.workspace, job.log)
 
     def read_message(self, job: JobRecord) -> str:
-        """What the program says went wrong."""
+        """Return the reason that the program wrote."""
         return failures.read_message(_folder(job) / "message")
 
     def upload(self, job: JobRecord, state: State) -> Document:
-        """The outputs of all files that were transformed, also of a job in which others failed."""
+        """Upload the outputs of all transformed files, also of a job in which other files failed."""
         if state.outcome is not JobOutcome.STOPPED:
             output = job.document["TransformOutput"]["S3OutputPath"]
             objects = job.context.objects
@@ -133,7 +133,7 @@ def write_capture(
 
 
 def _inputs(request: Mapping[str, Any], outputs: list[str], objects: ObjectStore) -> list[str]:
-    """The objects that were transformed: those whose output is there."""
+    """Return the objects that were transformed: those whose output is there."""
     given = request["TransformInput"]["DataSource"]["S3DataSource"]
     base = request["TransformOutput"]["S3OutputPath"].rstrip("/")
     done = {uri.removeprefix(f"{base}/").removesuffix(".out") for uri in outputs}
@@ -142,7 +142,7 @@ def _inputs(request: Mapping[str, Any], outputs: list[str], objects: ObjectStore
 
 
 def _manifest(uris: list[str]) -> list[Any]:
-    """The list as SageMaker writes it: what all names begin with, up to a slash, then the rest of each."""
+    """Return the manifest as SageMaker writes it: the common prefix up to a slash, then the rest of each."""
     first, last = min(uris, default=""), max(uris, default="")
     same = next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
     prefix = first[: first.rfind("/", 0, same) + 1]

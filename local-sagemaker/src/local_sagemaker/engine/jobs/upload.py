@@ -34,7 +34,7 @@ def check(place: Path, owner: str) -> None:
 
 
 def files(folder: Path) -> Iterator[Path]:
-    """The regular files below a folder in the order of their names; symbolic links are not followed."""
+    """Yield the regular files below a folder in the order of their names; symbolic links are not followed."""
     for path in sorted(folder.iterdir()):
         if path.is_symlink():
             continue
@@ -82,7 +82,7 @@ def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
 
 
 def _properties(key: str) -> Properties | None:
-    """The content type of what a browser can show; None for all else, which keeps S3's own default."""
+    """Return the content type of a file that a browser can show; None for any other (S3's default)."""
     kind, _ = mimetypes.guess_type(key)
     return Properties(etag="", content_type=kind) if kind in SHOWN else None
 

@@ -111,7 +111,7 @@ class JobWorker:
         return lifecycle.StepFailed(at=time.time(), reason=failures.shorten(reason))
 
     def _wait(self, watch: Watch) -> tuple[lifecycle.JobEvent, dict[str, Any]] | None:
-        """What happens next to the running container; None when the inbox has something new."""
+        """Return the container's next event; None when the inbox has something new."""
         process, state, job = watch.process, self._state(watch), self.job(watch)
         if process is None or watch.pipe is None:
             raise RuntimeError(
@@ -189,7 +189,7 @@ class JobWorker:
         return resource
 
     def job(self, watch: Watch) -> JobRecord:
-        """The job as its kind sees it."""
+        """Return the job as its kind sees it."""
         return jobs.find(self._service, self._images, watch.kind, self._resource(watch))
 
     def _state(self, watch: Watch) -> State:

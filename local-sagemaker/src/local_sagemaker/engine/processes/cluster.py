@@ -46,7 +46,7 @@ class ClusterInstance:
         self._copier.start()
 
     def status(self) -> int | None:
-        """The exit status, None while it runs; a signal counts as a shell counts it."""
+        """Return the exit status, None while it runs; a signal counts as a shell counts it."""
         status = self.process.poll()
         return 128 - status if status is not None and status < 0 else status
 

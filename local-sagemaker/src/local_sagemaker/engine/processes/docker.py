@@ -54,7 +54,7 @@ def command(
     arguments: Sequence[str] | None,
     grace_s: float,
 ) -> tuple[str, ...]:
-    """The words that start the program for an image; made in the service, whose user the container has.
+    """Return the words that start an image's program; the container runs as the service's user.
 
     `train` and `serve` are the container's first argument unless the request has an entry point.
     """
@@ -74,7 +74,7 @@ def command(
 def create_words(
     plan: Mapping[str, Any], environment: Mapping[str, str], name: str, *, is_rootless: bool = False
 ) -> list[str]:
-    """The words after `docker` that create the container; values of variables are not among them."""
+    """Return the words after `docker` that create the container; values of variables are not among them."""
     workspace = environment[WORKSPACE]
     words = ["create", "--rm", "--init", "--pull", "never", "--name", name, "--stop-signal", "SIGTERM"]
     words += ["--label", f"{LABEL}.workspace={workspace}", "--label", f"{LABEL}.pid={os.getpid()}"]
@@ -105,7 +105,7 @@ class Docker:
         self.environment = dict(environment)
 
     def ask(self, *words: str) -> str:
-        """What a command of the client answers; DockerError with its complaint."""
+        """Return the output of a client's command; raise DockerError with its message."""
         try:
             done = subprocess.run(  # noqa: S603 (the words are ours, or the image's)
                 ["docker", *words],  # noqa: S607 (wherever it is installed)

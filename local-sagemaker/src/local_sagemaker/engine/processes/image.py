@@ -71,7 +71,7 @@ class Image:
     def command(
         self, role: str, entrypoint: Sequence[str] | None = None, arguments: Sequence[str] | None = None
     ) -> tuple[str, ...]:
-        """What to run: the request's entry point if it has one, else the image's for `role`.
+        """Return what to run: the request's entry point if it has one, else the image's for `role`.
 
         An entry point whose first word names one of the image's (`process`) means that one, as the name of a
         program on the PATH would in a container; any other is run as it stands, with the image's own
@@ -88,7 +88,7 @@ class Image:
         return (*(known or words[:1]), *words[1:], *(arguments or ()))
 
     def variables(self, given: Mapping[str, str] | None, workspace: Path) -> dict[str, str]:
-        """The environment of a process: bare as a container's, then the image's, then what was `given`."""
+        """Return a process's environment: bare as a container's, then the image's, then what was `given`."""
         if self.docker:
             return {**self.environment, **(given or {}), docker.WORKSPACE: str(workspace)}
         path = os.pathsep.join([str(Path(self.python).parent), os.environ.get("PATH", os.defpath)])
@@ -106,7 +106,7 @@ class Images:
         return iter(self._images)
 
     def resolve(self, uri: str) -> Image:
-        """The image that `uri` means; UnknownImageError names the patterns that are known."""
+        """Return the image of `uri`; raise UnknownImageError, with the known patterns, if there is none."""
         for image in self._images:
             if any(fnmatchcase(uri, pattern) for pattern in image.patterns):
                 return replace(image, docker=image.docker.replace("{uri}", uri))
@@ -118,7 +118,7 @@ class Images:
 
 
 def read(path: Path) -> Image:
-    """The image that one image.toml describes; ImageFileError says what is wrong with it."""
+    """Return the image that one image.toml describes; raise ImageFileError if the file is wrong."""
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -161,7 +161,7 @@ def _image(folder: Path, found: dict[str, Any]) -> Image:
 
 
 def _reference(found: Mapping[str, Any]) -> str:
-    """The Docker image of an image file; empty if it is none."""
+    """Return the Docker image of an image file; empty if it is none."""
     if "docker" not in found:
         return ""
     table = found["docker"]

@@ -64,14 +64,14 @@ class Isolation(Enum):
 
 
 def available(folder: Path) -> Isolation:
-    """The best that this machine allows for workspaces on the file system of `folder`."""
+    """Return the best isolation that this machine allows for workspaces on the file system of `folder`."""
     return _probe(folder.stat().st_dev, folder)
 
 
 def wrap(
     isolation: Isolation, workspace: Path, command: list[str], *, is_root: bool | None = None
 ) -> list[str]:
-    """The command that runs `command` with the workspace at /opt/ml; `is_root` is asked of the system."""
+    """Return the command that runs `command` with the workspace at /opt/ml."""
     if isolation is Isolation.NONE:
         return command
     is_root = os.geteuid() == 0 if is_root is None else is_root

@@ -31,18 +31,18 @@ class LogEvent:
 
 
 def path(root: Path, group: str, stream: str) -> Path:
-    """The file of a stream: `path(root, "/aws/sagemaker/TrainingJobs", "job/algo-1-17000")`."""
+    """Return the file of a stream: `path(root, "/aws/sagemaker/TrainingJobs", "job/algo-1-17000")`."""
     return root / "logs" / quote(group, safe="") / (quote(stream, safe="") + SUFFIX)
 
 
 def groups(root: Path) -> list[str]:
-    """The names of all log groups, sorted."""
+    """Return the names of all log groups, sorted."""
     folder = root / "logs"
     return sorted(unquote(entry.name) for entry in folder.iterdir()) if folder.is_dir() else []
 
 
 def streams(root: Path, group: str, prefix: str = "") -> list[str] | None:
-    """The names of a group's streams, sorted; None if there is no such group."""
+    """Return the names of a group's streams, sorted; None if there is no such group."""
     folder = root / "logs" / quote(group, safe="")
     if not folder.is_dir():
         return None
@@ -51,7 +51,7 @@ def streams(root: Path, group: str, prefix: str = "") -> list[str] | None:
 
 
 def read(log: Path, offset: int = 0) -> Iterator[LogEvent]:
-    """The events from `offset` on; a last line that is still being written is left for later."""
+    """Yield the events from `offset` on; a last line that is still being written is left for later."""
     with log.open("rb") as file:
         file.seek(offset)
         for line in file:
@@ -63,7 +63,7 @@ def read(log: Path, offset: int = 0) -> Iterator[LogEvent]:
 
 
 def last(log: Path) -> LogEvent | None:
-    """The last event, found from the end; None if there is none."""
+    """Return the last event, found from the end; None if there is none."""
     size = log.stat().st_size
     offset = 0
     if size > TAIL_BYTES:
@@ -76,12 +76,12 @@ def last(log: Path) -> LogEvent | None:
 
 
 def tail(log: Path, count: int) -> list[LogEvent]:
-    """The last `count` events; none if there is no log yet."""
+    """Return the last `count` events; none if there is no log yet."""
     return list(deque(read(log), maxlen=count)) if log.exists() else []
 
 
 def last_words(log: Path, count: int = 8, characters: int = 700) -> str:
-    """The end of a log in words, for a failure's reason."""
+    """Return the end of a log in words, for a failure's reason."""
     text = "\n".join(event.message for event in tail(log, count)).strip()
     if not text:
         return "It has written nothing to its log."

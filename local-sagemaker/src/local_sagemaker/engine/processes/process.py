@@ -91,7 +91,7 @@ def start(spec: ProcessSpec, forks: Forks | None = None) -> Process:
 
 
 def _running(workspace: Path, run: Path) -> Process | None:
-    """The living process of a workspace; else None, and the records of the last one are gone."""
+    """Return the living process of a workspace, or None after removing the records of the last one."""
     with ExitStack() as ends:
         with suppress(FileNotFoundError):
             lock = ends.enter_context((run / "lock").open("rb+"))
@@ -120,7 +120,7 @@ def _locked(lock: BinaryIO) -> bool:
 
 
 def adopt(workspace: Path) -> Process | None:
-    """The process that was started last in `workspace`, running or ended; None if there never was one."""
+    """Return the process started last in `workspace`, running or ended; None if there never was one."""
     record = _read(workspace / "run/process.json")
     return None if record is None else Process(workspace, int(record["pid"]), str(record["started"]))
 
@@ -158,7 +158,7 @@ class Process:
         return not self.is_alive() and not (self.workspace / "run/exit.json").exists()
 
     def wait(self, timeout_s: float | None = None, wake: int | None = None) -> int | None:
-        """The exit status as soon as there is one; None after `timeout_s`, or when `wake` can be read."""
+        """Wait for the exit status; return None after `timeout_s`, or when `wake` can be read."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         descriptor = _pidfd(self.pid)
         try:

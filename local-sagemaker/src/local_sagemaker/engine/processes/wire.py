@@ -198,14 +198,14 @@ class Client:
 
 
 def head(method: str, path: str, headers: list[tuple[bytes, bytes]], length: int) -> bytes:
-    """The head of a request to a container."""
+    """Return the head of a request to a container."""
     lines = [b"%s %s HTTP/1.1\r\nhost: localhost" % (method.encode(), path.encode())]
     lines += [name + b": " + value for name, value in headers]
     return b"\r\n".join(lines) + b"\r\ncontent-length: %d\r\n\r\n" % length
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on at this moment."""
+    """Return a port of 127.0.0.1 that nobody listens on at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -230,7 +230,7 @@ def _reseed() -> None:
 
 
 def _shim() -> types.ModuleType:
-    """The module beside this file, under a name that no job has."""
+    """Return the module beside this file, under a name that no job has."""
     place = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shim.py")  # noqa: PTH100, PTH118, PTH120
     found = importlib.util.spec_from_file_location("_sagemaker_shim", place)
     if found is None or found.loader is None:

@@ -74,7 +74,7 @@ TYPES = {
 
 
 def name_of(execution: Resource, step: PipelineStep, attempt: int) -> str:
-    """The name of a step's resource, the same whenever it is asked for."""
+    """Return the name of a step's resource; it never changes."""
     digest = hashlib.sha256(f"{execution.arn} {step.name} {attempt}".encode()).hexdigest()[:10]
     run = execution.name.rpartition("/")[2]
     plain = "".join(letter if letter.isalnum() else "-" for letter in step.name).strip("-")
@@ -237,7 +237,7 @@ def keep_result(context: Service, execution: Resource, step: str, record: Docume
 def find_result(
     context: Service, execution: Resource, step: str, wanted: str, *, expire_s: float | None, now: float
 ) -> Document | None:
-    """The kept success of a step that is not too old: its metadata, its end and its execution's ARN."""
+    """Return a step's cached result that is not too old: its metadata, end and execution's ARN."""
     found = context.store.get(CACHE_KIND, _cache_name(execution.parent, step, wanted))
     if found is None or (expire_s is not None and now - found.state["end"] > expire_s):
         return None

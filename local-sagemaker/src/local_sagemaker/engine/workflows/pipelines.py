@@ -120,7 +120,7 @@ class PipelineExecutions:
 
 
 def definition_of(execution: Resource) -> PipelineDefinition:
-    """The definition that an execution was begun with, without the steps that were not selected."""
+    """Return the definition that an execution was begun with, without the steps that were not selected."""
     return PipelineDefinition.parse(execution.state["definition"]).without(
         execution.state.get("left_out", [])
     )
@@ -185,7 +185,7 @@ def _is_due(step: PipelineStep, records: dict[str, Document]) -> bool:
 
 
 def _failing(records: dict[str, Document]) -> str | None:
-    """The message of a Fail step that was reached."""
+    """Return the message of a Fail step that was reached."""
     for record in records.values():
         if "Fail" in record.get("metadata", {}):
             return str(record["metadata"]["Fail"]["ErrorMessage"])
@@ -195,7 +195,7 @@ def _failing(records: dict[str, Document]) -> str | None:
 def _outcome(
     resource: Resource, definition: PipelineDefinition, records: dict[str, Document], *, is_ending: bool
 ) -> tuple[str, str | None]:
-    """The execution's status, and its reason if it has failed."""
+    """Return the execution's status, and its reason if it has failed."""
     if any(record["status"] in RUNNING for record in records.values()):
         return resource.status, None
     if not is_ending and any(

@@ -27,7 +27,7 @@ OBJECTIVE_NAME = "_tuning_objective_metric"
 
 
 def definitions(request: Mapping[str, Any]) -> list[Document]:
-    """The training job definitions of a tuning job, each with its ranges and its objective."""
+    """Return the training job definitions of a tuning job, each with its ranges and its objective."""
     config = request["HyperParameterTuningJobConfig"]
     given = request.get("TrainingJobDefinitions") or [request["TrainingJobDefinition"]]
     return [
@@ -41,7 +41,7 @@ def definitions(request: Mapping[str, Any]) -> list[Document]:
 
 
 def objective_of(definition: Mapping[str, Any]) -> Objective:
-    """The metric that a definition is tuned for."""
+    """Return the metric that a definition is tuned for."""
     return Objective.read(definition["TuningObjective"])
 
 
@@ -70,13 +70,13 @@ def training_request(name: str, definition: Mapping[str, Any], values: Mapping[s
 
 
 def name_of(tuning: Resource, number: int) -> str:
-    """The name of a tuning job's training job, the same whenever it is asked for."""
+    """Return the name of a tuning job's training job; it never changes."""
     digest = hashlib.sha256(f"{tuning.arn} {tuning.created} {number}".encode()).hexdigest()
     return f"{tuning.name}-{number:03d}-{digest[:8]}"
 
 
 def refreshed(context: Service, trial: Document, definition: Mapping[str, Any]) -> Document:
-    """What is known of a trial, with what has become of its training job since."""
+    """Return a trial, updated with the current state of its training job."""
     if trial["status"] in TERMINAL:
         return trial
     job = context.store.get(TRAINING.kind, trial["name"])
@@ -90,17 +90,17 @@ def refreshed(context: Service, trial: Document, definition: Mapping[str, Any]) 
 
 
 def refused(trial: Document, error: AwsError) -> Document:
-    """A trial whose training job could not be created."""
+    """Return a trial whose training job could not be created."""
     return {**trial, "status": "Failed", "error": error.message, "objective": None, "seconds": 0}
 
 
 def trial_of(found: Mapping[str, Any]) -> Trial:
-    """A trial as the strategies see it."""
+    """Return a trial as the strategies see it."""
     return Trial(found["values"], found.get("objective"), found["status"] in TERMINAL)
 
 
 def reports(context: Service, name: str, definition: Mapping[str, Any]) -> list[float]:
-    """The values of the objective that a training job has written to its log so far."""
+    """Return the values of the objective that a training job has written to its log so far."""
     job = context.store.get(TRAINING.kind, name)
     if job is None:
         return []
@@ -112,7 +112,7 @@ def reports(context: Service, name: str, definition: Mapping[str, Any]) -> list[
 
 
 def summary(context: Service, tuning: str, trial: Document, definition: Mapping[str, Any]) -> Document:
-    """A training job as ListTrainingJobsForHyperParameterTuningJob shows it."""
+    """Return a training job as ListTrainingJobsForHyperParameterTuningJob shows it."""
     job = context.store.get(TRAINING.kind, trial["name"])
     members = ("TrainingJobArn", "CreationTime", "TrainingStartTime", "TrainingEndTime", "FailureReason")
     document = {} if job is None else job.document
@@ -142,7 +142,7 @@ def objective_status(trial: Mapping[str, Any]) -> str:
 
 
 def _objective(job: Resource, name: str) -> float | None:
-    """The last value of the objective, of a job that did not fail."""
+    """Return the last value of the objective, of a job that did not fail."""
     if job.status == "Failed":
         return None
     values = [

@@ -143,7 +143,7 @@ class TuningJobs:
 
 
 def _next(resource: Resource, known: list[Document], definitions: list[Document]) -> Document | None:
-    """The next trial; the definitions take turns, as long as each has something left to try."""
+    """Return the next trial; definitions that have something left to try take turns."""
     config, number = resource.document["HyperParameterTuningJobConfig"], len(known) + 1
     for turn in range(len(definitions)):
         index = (number - 1 + turn) % len(definitions)
@@ -169,7 +169,7 @@ def _inherited(found: Document) -> Trial:
 
 
 def _hopeless(context: Service, known: list[Document], definitions: list[Document]) -> list[Document]:
-    """The running trials that the median rule gives up."""
+    """Return the running trials that the median rule stops."""
     found = []
     for trial in known:
         if trial["status"] != "InProgress":
@@ -187,7 +187,7 @@ def _hopeless(context: Service, known: list[Document], definitions: list[Documen
 
 
 def _members(context: Service, resource: Resource, known: list[Document]) -> Document:
-    """What Describe tells of the training jobs: counters, the best one, and what they took."""
+    """Return Describe's members about the training jobs: counters, the best job, and the time they took."""
     definitions = trials.definitions(resource.document)
     statuses = [trial["status"] for trial in known]
     objectives = [trials.objective_status(trial) for trial in known]

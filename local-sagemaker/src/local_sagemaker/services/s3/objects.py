@@ -26,7 +26,7 @@ REPLACED = {
 
 
 def quoted(etag: str) -> str:
-    """An entity tag as headers and answers carry it."""
+    """Return an entity tag as headers and answers carry it."""
     return f'"{etag}"'
 
 
@@ -63,7 +63,7 @@ def head_object(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def _description(info: ObjectInfo, parameters: dict[str, Any]) -> tuple[dict[str, Any], int, int]:
-    """The members that tell of an object, and offset and length of what is sent of it."""
+    """Return the members that tell of an object, and offset and length of what is sent of it."""
     conditions.check_read(info, parameters)
     part = ranges.part(parameters.get("Range"), info.size)
     offset, length = part or (0, info.size)

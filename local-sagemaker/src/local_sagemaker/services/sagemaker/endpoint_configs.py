@@ -106,7 +106,7 @@ def delete_endpoint_config(context: Context, parameters: dict[str, Any]) -> dict
 
 
 def find(context: Context, name: str) -> Resource:
-    """The endpoint configuration of that name; ValidationException in AWS's words if there is none."""
+    """Return the endpoint configuration; raise ValidationException in AWS's words if there is none."""
     found: Resource | None = context.store.get(KIND, name)
     if found is None:
         arn = context.arn("sagemaker", f"endpoint-config/{name}")
@@ -174,7 +174,7 @@ def check_async(parameters: Mapping[str, Any]) -> None:
 
 
 def check_async_update(plan: EndpointPlan, serving: EndpointPlan) -> None:
-    """An endpoint stays of its kind: requests that wait must not be left without answer."""
+    """Raise ValidationException if an update changes the endpoint's kind: waiting requests need an answer."""
     if (plan.asynchronous is None) != (serving.asynchronous is None):
         raise ValidationException(
             "An endpoint cannot be updated from real-time to asynchronous inference, nor back. Create "
@@ -183,7 +183,7 @@ def check_async_update(plan: EndpointPlan, serving: EndpointPlan) -> None:
 
 
 def plan_of(context: Context, config: Resource, *, generation: int) -> EndpointPlan:
-    """The plan that a configuration describes, complete with its models' containers."""
+    """Return the plan that a configuration describes, complete with its models' containers."""
     variants = tuple(_variant_plan(context, given) for given in config.document["ProductionVariants"])
     given = config.document
     asynchronous = given.get("AsyncInferenceConfig")
@@ -191,7 +191,7 @@ def plan_of(context: Context, config: Resource, *, generation: int) -> EndpointP
 
 
 def retained(plan: EndpointPlan, serving: EndpointPlan, excluded: Collection[str]) -> EndpointPlan:
-    """The plan with what RetainAllVariantProperties keeps of the generation that serves now."""
+    """Return the plan with what RetainAllVariantProperties keeps of the generation that serves now."""
     known = {variant.name: variant for variant in serving.variants}
     variants = []
     for variant in plan.variants:
@@ -213,7 +213,7 @@ def _is_new(former: VariantPlan, excluded: Collection[str]) -> bool:
 
 
 def rescaled(plan: EndpointPlan, wanted: list[Mapping[str, Any]]) -> EndpointPlan:
-    """The plan with new weights and counts; ValidationException for a variant that it has not."""
+    """Return the plan with new weights and counts; raise ValidationException for an unknown variant."""
     by_name = {variant.name: variant for variant in plan.variants}
     for change in wanted:
         name = change["VariantName"]

@@ -144,7 +144,7 @@ async def delete_endpoint(context: Context, parameters: dict[str, Any]) -> dict[
 
 
 def find(context: Context, name: str) -> Resource:
-    """The endpoint of that name; ValidationException in AWS's words if there is none."""
+    """Return the endpoint of that name; raise ValidationException in AWS's words if there is none."""
     found: Resource | None = context.store.get(KIND, name)
     if found is None:
         raise _missing(context, name)
@@ -227,7 +227,7 @@ def _capture(resource: Resource, plan: dict[str, Any]) -> dict[str, Any] | None:
 def check_deployment(
     context: Context, config: dict[str, Any] | None, plan: EndpointPlan
 ) -> dict[str, Any] | None:
-    """A DeploymentConfig that can be carried out for a plan, with alarms that there are."""
+    """Return the DeploymentConfig if it fits the plan and its alarms exist."""
     with translate(
         DeploymentPolicyError, lambda error: ValidationException(f"Invalid DeploymentConfig: {error}")
     ):
@@ -247,7 +247,7 @@ def check_deployment(
 
 
 def last_deployment(config: dict[str, Any] | None) -> dict[str, Any]:
-    """What DescribeEndpoint keeps of a deployment's configuration; one without changes nothing."""
+    """Return what DescribeEndpoint keeps of a deployment's configuration; None changes nothing."""
     return {} if config is None else {"LastDeploymentConfig": config}
 
 

@@ -54,7 +54,7 @@ def batch_get_metrics(context: Context, parameters: dict[str, Any]) -> dict[str,
 
 
 def added(summary: Mapping[str, Any] | None, value: float, at: float) -> dict[str, Any]:
-    """A metric's summary with one more value; None is that of no values."""
+    """Return a metric's summary with one more value; None is that of no values."""
     if summary is None:
         numbers = {"Min": value, "Max": value, "Avg": value, "Last": value}
         return {**numbers, "Count": 1, "StdDev": 0.0, "TimeStamp": moment(at)}

@@ -161,7 +161,7 @@ def delete_trial_component(context: Context, parameters: dict[str, Any]) -> dict
 
 
 def find(context: Context, noun: str, name_or_arn: str) -> Resource:
-    """An experiment, trial or component by its name or ARN."""
+    """Return an experiment, trial or component by its name or ARN."""
     name = name_or_arn.rpartition("/")[2]
     found: Resource | None = context.store.get(KINDS[noun], name)
     if found is None:

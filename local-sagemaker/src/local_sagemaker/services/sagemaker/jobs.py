@@ -51,7 +51,7 @@ def create(context: Context, kind: JobKind, parameters: Mapping[str, Any]) -> st
 
 
 def find(context: Context, kind: JobKind, name: str) -> Resource:
-    """A job by name; a missing one is a ValidationException, whatever the service's model says."""
+    """Return a job; raise ValidationException if it is missing, whatever the service's model says."""
     found: Resource | None = context.store.get(kind.kind, name)
     if found is None:
         raise ValidationException(
@@ -72,7 +72,7 @@ def stop(context: Context, kind: JobKind, name: str) -> None:
 
 
 def summary(resource: Resource, noun: str, members: tuple[str, ...]) -> Document:
-    """A job as a List operation shows it."""
+    """Return a job as a List operation shows it."""
     wanted = (
         *(f"{noun}Name", f"{noun}Arn", f"{noun}Status"),
         *("CreationTime", "LastModifiedTime", *members),

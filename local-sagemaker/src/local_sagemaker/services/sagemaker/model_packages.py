@@ -119,7 +119,7 @@ def delete_model_package(context: Context, parameters: dict[str, Any]) -> None:
 
 
 def find(context: Context, name_or_arn: str) -> Resource:
-    """A version by its ARN, or by `group/version`."""
+    """Return a version by its ARN, or by `group/version`."""
     name = name_or_arn.rpartition(f":{KIND}/")[2]
     found = context.store.get(KIND, name)
     if found is None:
@@ -130,7 +130,7 @@ def find(context: Context, name_or_arn: str) -> Resource:
 
 
 def _version(context: Context, group: str, token: str | None) -> int:
-    """The number of a group's next version, or the one that a request with this token was given before."""
+    """Return the number of a group's next version, or the one given before to a request with this token."""
 
     def change(found: Resource) -> Resource:
         tokens = dict(found.state.get("tokens", {}))
@@ -201,7 +201,7 @@ def delete_model_package_group(context: Context, parameters: dict[str, Any]) -> 
 
 
 def find_group(context: Context, name_or_arn: str) -> Resource:
-    """A group by its name or ARN."""
+    """Return a group by its name or ARN."""
     name = name_or_arn.rpartition(f":{GROUP_KIND}/")[2]
     found = context.store.get(GROUP_KIND, name)
     if found is None:

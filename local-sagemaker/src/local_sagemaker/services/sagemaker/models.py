@@ -65,7 +65,7 @@ def delete_model(context: Context, parameters: dict[str, Any]) -> None:
 
 
 def find(context: Context, name: str) -> Resource:
-    """A model by name."""
+    """Return a model by name."""
     found = context.store.get(KIND, name)
     if found is None:
         arn = context.arn("sagemaker", f"model/{name}")
@@ -74,7 +74,7 @@ def find(context: Context, name: str) -> Resource:
 
 
 def _complete(context: Context, container: dict[str, Any]) -> dict[str, Any]:
-    """A container with what its model package says, if it names one."""
+    """Return a container, completed from its model package if it names one."""
     if "ModelPackageName" in container:
         package = model_packages.find(context, container["ModelPackageName"])
         specification = package.document.get("InferenceSpecification")

@@ -138,7 +138,7 @@ async def delete_notebook_instance(context: Context, parameters: dict[str, Any])
 
 
 def find(context: Context, name: str) -> Resource:
-    """The instance of that name; ValidationException in AWS's word if there is none."""
+    """Return the instance; raise ValidationException in AWS's words if there is none."""
     found: Resource | None = context.store.get(KIND, name)
     if found is None:
         raise ValidationException("RecordNotFound")
@@ -166,7 +166,7 @@ def _move(
 
 
 def _described(parameters: dict[str, Any]) -> dict[str, Any]:
-    """What the description has of a request."""
+    """Return the members of a request that the description repeats."""
     left_out = {"NotebookInstanceName", "Tags", *(key for key in parameters if key.startswith("Disass"))}
     return {RENAMED.get(key, key): value for key, value in parameters.items() if key not in left_out}
 
@@ -253,7 +253,7 @@ def delete_notebook_instance_lifecycle_config(context: Context, parameters: dict
 
 
 def find_lifecycle_config(context: Context, name: str, verb: str) -> Resource:
-    """A configuration by name; ValidationException in AWS's words if there is none."""
+    """Return a configuration by name; raise ValidationException in AWS's words if there is none."""
     found: Resource | None = context.store.get(CONFIG_KIND, name)
     if found is None:
         arn = context.arn("sagemaker", f"{CONFIG_KIND}/{name.lower()}")
@@ -265,7 +265,7 @@ def find_lifecycle_config(context: Context, name: str, verb: str) -> Resource:
 
 
 def _scripts(parameters: dict[str, Any]) -> dict[str, Any]:
-    """The hooks that a request gives, if their content is what AWS takes."""
+    """Return the hooks of a request; raise ValidationException if their content is invalid."""
     for hook in HOOKS:
         for script in parameters.get(hook, []):
             with translate(ValueError, functools.partial(_not_base64, hook)):

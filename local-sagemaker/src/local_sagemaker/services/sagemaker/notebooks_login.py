@@ -92,7 +92,7 @@ def _session(context: Context, request: HttpRequest, resource: Resource, session
 
 
 def _host(request: HttpRequest) -> str:
-    """The name by which the browser knows this machine; its cookie is for that name alone."""
+    """Return the name by which the browser knows this machine; its cookie is for that name alone."""
     name = urlsplit(f"//{request.headers.get('host', '')}").hostname
     return name if name in {"localhost", "127.0.0.1"} else "127.0.0.1"
 

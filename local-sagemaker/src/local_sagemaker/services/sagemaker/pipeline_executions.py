@@ -66,7 +66,7 @@ def start_pipeline_execution(context: Context, parameters: dict[str, Any]) -> di
 
 
 def _state(context: Context, pipeline: Resource, text: str, parameters: dict[str, Any]) -> dict[str, Any]:
-    """What an execution begins with; of a selective one, also what it takes from an earlier execution."""
+    """Return an execution's first state; a selective one takes results from an earlier execution."""
     given = {one["Name"]: one["Value"] for one in parameters.get("PipelineParameters", [])}
     taken: dict[str, Any] = {"steps": {}}
     with translate(DefinitionError, invalid_request):
@@ -196,7 +196,7 @@ def describe_pipeline_definition_for_execution(
 
 
 def find_execution(context: Context, arn: str) -> Resource:
-    """An execution by its ARN."""
+    """Return an execution by its ARN."""
     found: Resource | None = context.store.by_arn(arn)
     if found is None or found.kind != KIND:
         raise ResourceNotFound(f"Pipeline execution '{arn}' does not exist.")

@@ -134,7 +134,7 @@ def delete_pipeline(context: Context, parameters: dict[str, Any]) -> dict[str, A
 
 
 def _definition(context: Context, parameters: Mapping[str, Any]) -> str | None:
-    """The checked definition of a request, which may lie in S3."""
+    """Return the checked definition of a request, which may lie in S3."""
     text: str | None = parameters.get("PipelineDefinition")
     place = parameters.get("PipelineDefinitionS3Location")
     if place is not None and "VersionId" in place:
@@ -173,7 +173,7 @@ def update_pipeline_version(context: Context, parameters: dict[str, Any]) -> dic
 
 
 def pipeline_named(context: Context, name_or_arn: str) -> Resource:
-    """A pipeline by its name or ARN."""
+    """Return a pipeline by its name or ARN."""
     name = name_or_arn.rpartition(f":{PIPELINE}/")[2]
     found: Resource | None = context.store.get(PIPELINE, name)
     if found is None:
@@ -182,7 +182,7 @@ def pipeline_named(context: Context, name_or_arn: str) -> Resource:
 
 
 def find_version(context: Context, pipeline: Resource, number: int | None) -> Resource:
-    """A version of a pipeline; of no number, its newest."""
+    """Return a version of a pipeline; without a number, the newest."""
     number = pipeline.state["version"] if number is None else number
     found: Resource | None = context.store.get(VERSION_KIND, _version_name(pipeline, number))
     if found is None:
@@ -191,7 +191,7 @@ def find_version(context: Context, pipeline: Resource, number: int | None) -> Re
 
 
 def make_version(pipeline: Resource, number: int, definition: str, now: float) -> Resource:
-    """A new version, to be kept together with the pipeline that it is the newest of."""
+    """Return a new version, to be kept together with the pipeline that it is the newest of."""
     return Resource(
         kind=VERSION_KIND,
         name=_version_name(pipeline, number),

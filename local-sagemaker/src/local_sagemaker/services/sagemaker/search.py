@@ -110,7 +110,7 @@ def _candidates(
 
 
 def _record(context: Context, searched: Searched, resource: Resource) -> dict[str, Any]:
-    """A resource as Search shows it: of its description what a result has members for, and its tags."""
+    """Return a resource as Search shows it: the described members that a result has, and its tags."""
     described = resource.document
     if searched.kind == endpoint_records.KIND:
         described = endpoints.describe_endpoint(context, {"EndpointName": resource.name})
@@ -131,7 +131,7 @@ def _members(member: str) -> Mapping[str, Any]:
 
 
 def _key(record: Mapping[str, Any], found: Found, parameters: Mapping[str, Any]) -> Key:
-    """What a record is sorted by; numbers before texts, what has no such property first."""
+    """Return a record's sort key: records without the property first, then numbers, then texts."""
     name = parameters.get("SortBy", MODIFIED)
     seen = [found.modified] if name == MODIFIED else values_of(record, name)
     value = seen[0] if seen else None
@@ -167,19 +167,19 @@ def fits_filters(record: Record, expression: Mapping[str, Any]) -> bool:
 
 
 def heads_of(expression: Mapping[str, Any]) -> set[str]:
-    """The members of a record that decide whether it fits."""
+    """Return the members of a record that decide whether it fits."""
     found = {head_of(given["Name"]) for given in expression.get("Filters", [])}
     found |= {head_of(given["NestedPropertyName"]) for given in expression.get("NestedFilters", [])}
     return found.union(*(heads_of(given) for given in expression.get("SubExpressions", [])))
 
 
 def head_of(path: str) -> str:
-    """The member of a record in which a property lies."""
+    """Return the member of a record in which a property lies."""
     return _alias(path).partition(".")[0]
 
 
 def values_of(record: object, path: str) -> list[Any]:
-    """What a path such as `Tags.owner` or `Metrics.accuracy` means in a record: none, one or many."""
+    """Return the values of a path such as `Tags.owner` or `Metrics.accuracy`: none, one or many."""
     return list(_found(record, path))
 
 
@@ -200,7 +200,7 @@ def _found(record: object, path: str) -> Iterator[Any]:
 
 
 def _named(item: object) -> object:
-    """A tag or a metric as a record of its name alone, so that `Tags.owner` finds its value."""
+    """Return a tag or a metric as a record of its name alone, so that `Tags.owner` finds its value."""
     if isinstance(item, Mapping):
         for name in ("Key", "MetricName"):
             if name in item and "Value" in item:

@@ -94,7 +94,7 @@ def changed(variant: VariantPlan, change: Mapping[str, Any]) -> Mapping[str, Any
 
 
 def described(current: Mapping[str, Any], desired: Mapping[str, Any]) -> dict[str, Any]:
-    """What a variant's description has if it is serverless; both are plans as the store keeps them."""
+    """Return what a variant's description has if it is serverless; both are plans as the store keeps them."""
     if not current.get("serverless"):
         return {}
     return {

@@ -142,7 +142,7 @@ def list_training_jobs_for_tuning_job(context: Context, parameters: dict[str, An
 
 
 def find(context: Context, name: str) -> Resource:
-    """A tuning job by name; a missing one is a ValidationException."""
+    """Return a tuning job by name; raise ValidationException if it is missing."""
     found: Resource | None = context.store.get(KIND, name)
     if found is None:
         raise ValidationException(
@@ -195,7 +195,7 @@ def check_request(parameters: Mapping[str, Any]) -> None:
 
 
 def inherited_trials(context: Context, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What the parents of a warm start have tried within this job's ranges."""
+    """Return the trials of a warm start's parents that lie within this job's ranges."""
     warm = parameters.get("WarmStartConfig")
     if warm is None:
         return []

@@ -43,7 +43,7 @@ def check_read(info: ObjectInfo, given: Mapping[str, Any], prefix: str = "") -> 
 
 
 def write_check(given: Mapping[str, Any]) -> Check | None:
-    """The check of a conditional write, to be made in the same instant as the write."""
+    """Return the check of a conditional write, to be made in the same instant as the write."""
     match, none_match = given.get("IfMatch"), given.get("IfNoneMatch")
     if match is None and none_match is None:
         return None

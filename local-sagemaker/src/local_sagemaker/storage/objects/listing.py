@@ -16,7 +16,7 @@ BEYOND = b"\xff"
 
 
 def key_file(odd: Path) -> Path:
-    """The file that holds the key of an object that is no plain file."""
+    """Return the file that holds the key of an object that is no plain file."""
     return odd.with_name(f"{odd.name}.key")
 
 

@@ -65,7 +65,7 @@ class Upload:
         return datetime.fromtimestamp(self.begun, UTC)
 
     def parts(self) -> list[Part]:
-        """The parts that are there, by number; of two with one number, the one uploaded last."""
+        """Return the parts that are there, by number; of two with one number, the one uploaded last."""
         found: dict[int, Part] = {}
         for path in sorted(self.folder.iterdir(), key=lambda path: path.stat().st_mtime_ns):
             match = PART.fullmatch(path.name)
@@ -86,7 +86,7 @@ def begin(store: ObjectStore, bucket: str, key: str, properties: Properties) -> 
 
 
 def find(store: ObjectStore, bucket: str, key: str, name: str) -> Upload:
-    """The upload; NoSuchUpload when it is not there or is for another key."""
+    """Return the upload; raise NoSuchUpload when it is not there or is for another key."""
     found = _load(store.places.uploads / name) if ID.fullmatch(name) else None
     if found is None or (found.bucket, found.key) != (bucket, key):
         raise NoSuchUpload(
@@ -98,7 +98,7 @@ def find(store: ObjectStore, bucket: str, key: str, name: str) -> Upload:
 
 
 def under_way(store: ObjectStore, bucket: str, prefix: str) -> list[Upload]:
-    """The uploads for keys with the prefix, by key and time."""
+    """Return the uploads for keys with the prefix, by key and time."""
     loaded: Iterator[Upload | None] = (_load(folder) for folder in store.places.uploads.iterdir())
     found = [u for u in loaded if u is not None and u.bucket == bucket and u.key.startswith(prefix)]
     return sorted(found, key=lambda upload: (upload.key.encode(), upload.id))

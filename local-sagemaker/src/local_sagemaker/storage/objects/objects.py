@@ -126,23 +126,23 @@ class ObjectStore:
 
     # -- reading -------------------------------------------------------------------------------------------
     def find(self, bucket: str, key: str) -> ObjectInfo | None:
-        """The object, or None; NoSuchBucket when there is not even the bucket."""
+        """Return the object, or None; raise NoSuchBucket when there is not even the bucket."""
         path = self.places.existing(bucket, key)
         return None if path is None else self._info(bucket, key, path, path.lstat())
 
     def info(self, bucket: str, key: str) -> ObjectInfo:
-        """The object; NoSuchKey or NoSuchBucket when it is not there."""
+        """Return the object; raise NoSuchKey or NoSuchBucket when it is not there."""
         found = self.find(bucket, key)
         if found is None:
             raise NoSuchKey("The specified key does not exist.", Key=key)
         return found
 
     def path(self, bucket: str, key: str) -> Path:
-        """The file with the object's bytes, to be read only."""
+        """Return the file with the object's bytes, to be read only."""
         return self.info(bucket, key).path
 
     def open(self, bucket: str, key: str) -> tuple[ObjectInfo, BinaryIO]:
-        """The object and its open file, which stays this version whatever is put later."""
+        """Return the object and its open file, which stays this version whatever is put later."""
         path = self.info(bucket, key).path
         try:
             file = open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb", buffering=0)  # noqa: SIM115, PTH123
@@ -171,7 +171,7 @@ class ObjectStore:
 
     # -- writing -------------------------------------------------------------------------------------------
     def draft(self) -> Draft:
-        """A new temporary file, to be filled and committed, or discarded."""
+        """Return a new temporary file, to be filled and committed, or discarded."""
         return Draft(self.places.temporary)
 
     def commit(

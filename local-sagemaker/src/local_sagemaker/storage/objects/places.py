@@ -34,7 +34,7 @@ def is_plain(key: str) -> bool:
 
 
 def digest(key: str) -> str:
-    """A name for `key` that any file system can hold."""
+    """Return a name for `key` that any file system can hold."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
@@ -55,14 +55,14 @@ class Places:
         return self.root / STATE / "uploads"
 
     def bucket(self, bucket: str) -> Path:
-        """The directory of an existing bucket, which is no link; NoSuchBucket otherwise."""
+        """Return the directory of a bucket; raise NoSuchBucket if it is missing or a link."""
         path = self.root / bucket
         if not BUCKET.fullmatch(bucket) or path.is_symlink() or not path.is_dir():
             raise NoSuchBucket("The specified bucket does not exist", BucketName=bucket)
         return path
 
     def new_bucket(self, bucket: str) -> Path:
-        """The directory that a bucket would have."""
+        """Return the directory that a bucket would have."""
         if not BUCKET.fullmatch(bucket):
             raise InvalidBucketName(
                 f"The bucket name {bucket!r} is not valid: use 3 to 63 of a-z, 0-9, dot, hyphen.",
@@ -71,7 +71,7 @@ class Places:
         return self.root / bucket
 
     def mark(self, bucket: str) -> Path:
-        """The file that was made with the bucket and tells when; a folder's own times change."""
+        """Return the file that keeps a bucket's creation time; a folder's own times change."""
         return self.root / STATE / "buckets" / bucket
 
     def odd_bucket(self, bucket: str) -> Path:
@@ -87,12 +87,12 @@ class Places:
         return self.root / STATE / "properties" / bucket
 
     def plain(self, bucket: str, key: str) -> Path | None:
-        """The path that `key` has as a plain file, there or not; None if it cannot be one."""
+        """Return the path that `key` has as a plain file, there or not; None if it cannot be one."""
         folder = self.bucket(bucket)  # also where it is not needed: no other name may get as far as a path
         return folder / key if is_plain(check_key(key)) else None
 
     def existing(self, bucket: str, key: str) -> Path | None:
-        """The file of an object, None if there is none. Links are not followed, wherever in the path."""
+        """Return the file of an object, None if there is none. No link in the path is followed."""
         plain = self.plain(bucket, key)
         if plain is not None and is_file(plain) and not self._through_link(bucket, key):
             return plain

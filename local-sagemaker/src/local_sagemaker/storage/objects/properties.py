@@ -44,7 +44,7 @@ class Properties:
 
 
 def identity(status: os.stat_result) -> str:
-    """What tells one version of a file from another."""
+    """Return the identity of one version of a file."""
     return f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"
 
 
@@ -60,7 +60,7 @@ def save(folder: Path, key: str, status: os.stat_result, properties: Properties)
 
 
 def load(folder: Path, key: str, status: os.stat_result) -> Properties | None:
-    """The properties of the file with `status`, None if it was put there by hand."""
+    """Return the properties of the file with `status`, None if it was put there by hand."""
     try:
         return Properties(**json.loads(_path(folder, key, status).read_bytes()))
     except FileNotFoundError:
@@ -76,7 +76,7 @@ def forget(folder: Path, key: str, status: os.stat_result) -> None:
 
 
 def computed(path: Path) -> Properties:
-    """The properties of a file without any: its entity tag is the MD5 of its bytes."""
+    """Return the properties of a file without any: its entity tag is the MD5 of its bytes."""
     with path.open("rb") as file:
         return Properties(hashlib.file_digest(file, _md5).hexdigest())
 

@@ -15,7 +15,7 @@ RANGE = re.compile(r"bytes=(\d{1,19})-(\d{1,19})")
 
 
 def source_of(store: ObjectStore, given: Mapping[str, Any]) -> ObjectInfo:
-    """The object that a copy is taken from, if the copy's conditions hold."""
+    """Return the object that a copy is taken from, if the copy's conditions hold."""
     path, _, version = unquote(given["CopySource"]).partition("?versionId=")
     bucket, _, key = path.removeprefix("/").partition("/")
     if not key or version not in ("", "null"):

@@ -55,7 +55,7 @@ async def _write(draft: Draft, piece: bytes | bytearray) -> None:
 
 
 def properties_of(given: Mapping[str, Any], checksums: dict[str, str] | None = None) -> Properties:
-    """The properties that a request gives its object."""
+    """Return the properties that a request gives its object."""
     kept = {name: _text(given[name]) for name in KEPT if given.get(name)}
     if kept.get("ContentEncoding"):
         # aws-chunked is the request's own wrapping, which is gone

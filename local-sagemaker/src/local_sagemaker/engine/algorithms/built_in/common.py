@@ -36,7 +36,7 @@ class Table:
     labels: Array | None = None
 
     def wanted(self) -> Array:
-        """The labels, which must be there."""
+        """Return the labels, which must be there."""
         if self.labels is None:
             raise ClientError(
                 "The data has no labels. Put the label into the first column, and leave label_size out."
@@ -62,10 +62,10 @@ class Algorithm(Protocol):
     ANSWER: str
 
     def fit(self, given: dict[str, Any], train: Table, others: Mapping[str, Table]) -> Any:  # noqa: ANN401
-        """The fitted scikit-learn estimator; writes the metrics of `others` (validation, test) to the log."""
+        """Fit the scikit-learn estimator; write the metrics of `others` (validation, test) to the log."""
 
     def predict(self, model: Any, given: dict[str, Any], rows: Array) -> list[dict[str, Any]]:  # noqa: ANN401
-        """The answer to each row."""
+        """Return the answer to each row."""
 
 
 def log(line: str) -> None:
@@ -75,12 +75,12 @@ def log(line: str) -> None:
 
 
 def algorithm(name: str) -> Algorithm:
-    """The module of an algorithm."""
+    """Return the module of an algorithm."""
     return cast("Algorithm", importlib.import_module(f"{__package__}.{name}"))
 
 
 def parameters(known: Algorithm, given: Mapping[str, str]) -> dict[str, Any]:
-    """A job's hyperparameters with their types and defaults; ClientError names what is wrong."""
+    """Return a job's hyperparameters with types and defaults; raise ClientError if one is wrong."""
     given = {name: value for name, value in given.items() if name != "_tuning_objective_metric"}
     if missing := [name for name in known.REQUIRED if name not in given]:
         raise ClientError(f"The hyperparameter {', '.join(missing)} is required.")
@@ -96,7 +96,7 @@ def parameters(known: Algorithm, given: Mapping[str, str]) -> dict[str, Any]:
 
 
 def choose(given: Mapping[str, Any], name: str, *values: str) -> str:
-    """A hyperparameter that must be one of these."""
+    """Return a hyperparameter; raise ClientError if it is none of `values`."""
     value = str(given[name])
     if value not in values:
         raise ClientError(f"{name}={value} is not supported by the local SageMaker: {', '.join(values)} are.")
@@ -125,7 +125,7 @@ def read_channel(folder: Path, content_type: str, *, has_gaps: bool) -> Table:
 
 
 def read_table(content: bytes, content_type: str, place: str, *, label_size: int) -> Table:
-    """The rows of one file or request body.
+    """Return the rows of one file or request body.
 
     :param label_size: how many columns at the beginning are labels, 0 or 1.
     :raises ClientError: when they cannot be read.

@@ -31,7 +31,7 @@ TRIALS = 5
 
 
 def fit(given: dict[str, Any], train: Table, others: Mapping[str, Table]) -> Any:  # noqa: ANN401 (an estimator)
-    """The clusters; labels, if there are some, make no difference."""
+    """Fit the clusters; labels are ignored."""
     choose(given, "init_method", *INITS)
     init = choose(given, "local_lloyd_init_method", *INITS)
     if given["k"] > len(train.rows):
@@ -55,7 +55,7 @@ def fit(given: dict[str, Any], train: Table, others: Mapping[str, Table]) -> Any
 
 
 def predict(model: Any, given: dict[str, Any], rows: Array) -> list[dict[str, Any]]:  # noqa: ANN401, ARG001
-    """The closest cluster of each row, and how far it is."""
+    """Return the closest cluster of each row, and how far it is."""
     distances = model.transform(rows)
     return [
         {"closest_cluster": float(place), "distance_to_cluster": float(row[place])}

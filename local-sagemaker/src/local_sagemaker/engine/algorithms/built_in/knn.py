@@ -28,7 +28,7 @@ SEED = 0
 
 
 def fit(given: dict[str, Any], train: Table, others: Mapping[str, Table]) -> Any:  # noqa: ANN401 (an estimator)
-    """The neighbours: `sample_size` rows of the data, chosen at random."""
+    """Fit the neighbours: `sample_size` rows of the data, chosen at random."""
     kind = choose(given, "predictor_type", "classifier", "regressor")
     choose(given, "index_type", "faiss.Flat")
     distance = DISTANCES[choose(given, "index_metric", *DISTANCES)]
@@ -51,5 +51,5 @@ def fit(given: dict[str, Any], train: Table, others: Mapping[str, Table]) -> Any
 
 
 def predict(model: Any, given: dict[str, Any], rows: Array) -> list[dict[str, Any]]:  # noqa: ANN401, ARG001
-    """What the neighbours of each row say."""
+    """Return the prediction of each row's neighbours."""
     return [{"predicted_label": float(value)} for value in model.predict(rows)]

@@ -45,7 +45,7 @@ ITERATIONS = 10_000
 
 
 def fit(given: dict[str, Any], train: Table, others: Mapping[str, Table]) -> Any:  # noqa: ANN401 (an estimator)
-    """The linear model."""
+    """Fit the linear model."""
     kind = choose(given, "predictor_type", BINARY, MULTI, REGRESSOR)
     choose(given, "loss", "auto", LOSSES[kind])
     labels = train.wanted()
@@ -61,7 +61,7 @@ def fit(given: dict[str, Any], train: Table, others: Mapping[str, Table]) -> Any
 
 
 def predict(model: Any, given: dict[str, Any], rows: Array) -> list[dict[str, Any]]:  # noqa: ANN401
-    """The score of each row, with the label for a classifier."""
+    """Return the score of each row, with the label for a classifier."""
     kind = given["predictor_type"]
     if kind == REGRESSOR:
         return [{"score": float(value)} for value in model.predict(rows)]

@@ -22,7 +22,7 @@ ANSWER = "projections"
 
 
 def fit(given: dict[str, Any], train: Table, others: Mapping[str, Table]) -> Any:  # noqa: ANN401, ARG001
-    """The components, in decreasing order of what they explain."""
+    """Fit the components, in decreasing order of explained variance."""
     mode, count = choose(given, "algorithm_mode", "regular", "randomized"), given["num_components"]
     if not 1 <= count <= min(train.rows.shape):
         raise ClientError(
@@ -37,5 +37,5 @@ def fit(given: dict[str, Any], train: Table, others: Mapping[str, Table]) -> Any
 
 
 def predict(model: Any, given: dict[str, Any], rows: Array) -> list[dict[str, Any]]:  # noqa: ANN401, ARG001
-    """The projection of each row."""
+    """Return the projection of each row."""
     return [{"projection": row.tolist()} for row in model.transform(rows)]

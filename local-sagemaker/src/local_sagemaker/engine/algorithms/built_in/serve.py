@@ -63,7 +63,7 @@ class Model:
         self._is_xgboost = name == "xgboost"
 
     def answer(self, body: bytes, content_type: str, accept: str) -> tuple[bytes, str]:
-        """The answer to a request, with its content type; ClientError when it cannot be read."""
+        """Return the answer to a request, with its content type; raise ClientError when it cannot be read."""
         rows = _rows(body, content_type)
         if is_sparse(content_type):
             rows = padded(rows, self._features)
@@ -83,7 +83,7 @@ class Model:
 
 
 def _rows(body: bytes, content_type: str) -> Array:
-    """The features of a request: CSV, libsvm, `{"instances": [{"features": [...]}]}`, or such lines."""
+    """Read the features of a request: CSV, libsvm, `{"instances": [{"features": [...]}]}`, or such lines."""
     kind = content_type.partition(";")[0].strip()
     if kind not in {JSON, LINES}:
         return read_table(body, content_type, "The request", label_size=0).rows

@@ -65,7 +65,7 @@ RISING = frozenset({"auc"})
 
 
 def fit(given: dict[str, Any], train: Table, others: Mapping[str, Table]) -> Any:  # noqa: ANN401 (an estimator)
-    """The booster; a line for each round with the metrics of train and validation, as xgboost's."""
+    """Fit the booster; log the metrics of train and validation after each round, as xgboost does."""
     objective = choose(given, "objective", *REGRESSIONS, BINARY, SOFTMAX, SOFTPROB)
     choose(given, "booster", "gbtree")
     labels = train.wanted()
@@ -85,7 +85,7 @@ def fit(given: dict[str, Any], train: Table, others: Mapping[str, Table]) -> Any
 
 
 def predict(model: Any, given: dict[str, Any], rows: Array) -> list[dict[str, Any]]:  # noqa: ANN401
-    """A score for each row: a value, a probability, a class, or the probabilities of all classes."""
+    """Return a score for each row: a value, a probability, a class, or the probabilities of all classes."""
     objective = given["objective"]
     if objective in REGRESSIONS:
         return [{"score": float(value)} for value in model.predict(rows)]
@@ -122,7 +122,7 @@ def _rounds(
     names: list[str],
     tables: dict[str, Table],
 ) -> Iterator[dict[str, float]]:
-    """The metrics after each round, by `<channel>-<metric>`."""
+    """Yield the metrics after each round, by `<channel>-<metric>`."""
     is_regression = objective in REGRESSIONS
     stages = [
         (model.staged_predict if is_regression else model.staged_predict_proba)(table.rows)

@@ -21,7 +21,7 @@ class CodeError(Exception):
 
 
 def fetch(directory: str, folder: Path) -> Path:
-    """The folder that holds the code of `directory`: an S3 URI of a .tar.gz, or a path of the container."""
+    """Return the folder with the code of `directory`: an S3 URI of a .tar.gz, or a path of the container."""
     if not directory.startswith("s3://"):
         return Path(directory.removeprefix("file://"))
     with tempfile.TemporaryDirectory() as scratch:
@@ -39,7 +39,7 @@ def fetch(directory: str, folder: Path) -> Path:
 
 
 def program(folder: Path, name: str) -> Path:
-    """The user's script in its folder."""
+    """Return the user's script in its folder."""
     path = folder / name
     if not path.is_file():
         found = ", ".join(sorted(entry.name for entry in folder.glob("*"))) or "nothing"

@@ -51,13 +51,13 @@ def main() -> int:
 
 
 def _default_accept(content_type: str) -> str:
-    """What is answered where the client takes anything: CSV for CSV in a batch, else JSON."""
+    """Return the type of the answer when the client accepts any: CSV for CSV in a batch, else JSON."""
     fallback = CSV if content_type == CSV and "SAGEMAKER_BATCH" in os.environ else JSON
     return os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", fallback)
 
 
 def _module() -> Any:  # noqa: ANN401 (the user's module)
-    """The user's script as a module."""
+    """Return the user's script as a module."""
     directory = os.environ.get("SAGEMAKER_SUBMIT_DIRECTORY") or str(BASE / "model/code")
     folder = code.fetch(directory, BASE / "code")
     name = os.environ.get("SAGEMAKER_PROGRAM") or PROGRAM
@@ -89,7 +89,7 @@ class Handlers:
         self._model = load(folder)
 
     def answer(self, body: bytes, content_type: str, accept: str) -> Answer:
-        """The answer to a request, with its content type."""
+        """Return the answer to a request, with its content type."""
         transform = getattr(self._module, "transform_fn", None)
         given: Any = body.decode("utf-8") if content_type in TEXTS else body
         if transform is not None:
@@ -101,7 +101,7 @@ class Handlers:
 
 
 def default_input(body: Any, content_type: str) -> Any:  # noqa: ANN401 (an array)
-    """A request's body as an array of numbers."""
+    """Return a request's body as an array of numbers."""
     import numpy as np  # noqa: PLC0415 (a script with functions of its own may need none)
 
     if content_type == JSON:
@@ -119,12 +119,12 @@ def default_input(body: Any, content_type: str) -> Any:  # noqa: ANN401 (an arra
 
 
 def default_predict(data: Any, model: Any) -> Any:  # noqa: ANN401 (the user's)
-    """What the model predicts."""
+    """Return what the model predicts."""
     return model.predict(data)
 
 
 def default_output(prediction: Any, accept: str) -> Answer:  # noqa: ANN401 (an array, mostly)
-    """An array as JSON, CSV (a line for each row) or NPY."""
+    """Return an array as JSON, CSV (a line for each row) or NPY."""
     import numpy as np  # noqa: PLC0415 (see above)
 
     if accept == JSON:
@@ -145,7 +145,7 @@ def default_output(prediction: Any, accept: str) -> Answer:  # noqa: ANN401 (an 
 
 
 def _answer(found: Any, accept: str) -> Answer:  # noqa: ANN401 (what a user's function returns)
-    """What a user's function returned: (body, content type), or the body alone."""
+    """Return what a user's function returned: (body, content type), or the body alone."""
     if isinstance(found, tuple) and len(found) == PAIR:
         body, accept = found
     else:

@@ -40,7 +40,7 @@ def main() -> int:
 
 
 def _command(given: dict[str, Any]) -> tuple[list[str], Path, dict[str, str]]:
-    """The command, its working directory, and what its environment gains."""
+    """Return the command, its working directory, and what its environment gains."""
     name = given.get("sagemaker_program") or os.environ.get("SAGEMAKER_PROGRAM")
     if not name:
         raise CodeError("The hyperparameter sagemaker_program is missing: name the script to run.")
@@ -64,7 +64,7 @@ def _command(given: dict[str, Any]) -> tuple[list[str], Path, dict[str, str]]:
 
 
 def _environment(own: dict[str, Any], given: dict[str, Any]) -> dict[str, str]:
-    """The SM_* variables of the training toolkit."""
+    """Return the SM_* variables of the training toolkit."""
     resources, channels = _read("resourceconfig.json"), _read("inputdataconfig.json")
     found: dict[str, Any] = {
         "MODEL_DIR": BASE / "model",
@@ -131,7 +131,7 @@ def _read(name: str) -> dict[str, Any]:
 
 
 def _decoded(value: str) -> Any:  # noqa: ANN401 (a hyperparameter is any JSON)
-    """A hyperparameter's value: SDKs write JSON, people write words."""
+    """Return a hyperparameter's value: SDKs write JSON, people write words."""
     try:
         return json.loads(value)
     except ValueError:
