@@ -51,6 +51,7 @@ def lowest(strategy: str, seed: int, *, is_maximized: bool = False) -> float:
     return min(sign * (trial.objective or 0) for trial in trials)
 
 
+@pytest.mark.long
 def test_the_bayesian_strategy_comes_closer_than_chance() -> None:
     """On the average of several seeds, both ways round, and near the true minimum."""
     seeds = range(2)

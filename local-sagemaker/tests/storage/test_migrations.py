@@ -16,7 +16,7 @@ from local_sagemaker.storage import migrations
 from local_sagemaker.storage.migrations import SchemaError, blocks, migrate
 from local_sagemaker.storage.store import Store
 
-PROJECT = Path(__file__).resolve().parents[1]
+PROJECT = Path(__file__).resolve().parents[2]
 STEPS = blocks(migrations.SCHEMA.read_text())
 #: SHA-256 of the steps that databases out there have had, the first one first; white space does not count
 RELEASED = ["9079256d56745bb0f7b4854df949f93f40c24ca3b57901610509caca289683b5"]
