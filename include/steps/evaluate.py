@@ -70,7 +70,7 @@ def evaluate(step: Step) -> Mapping[str, float]:
         for name, found in answers.items()
     }
     compared = judgement.compare_models(step, rows, holdout, answers)
-    verdict = finite(judgement.judge_challenger(step, estimates, compared))
+    verdict = judgement.judge_challenger(step, estimates, compared).as_json()
     document = finite(
         evaluation_document(
             step, rows, models["challenger"], answers=answers, estimates=estimates, compared=compared

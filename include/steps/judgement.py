@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from include.core.cycle import Promotion
+from include.core.documents.model import Bounds, JudgedSlice, PromotionRule, Verdict
 from include.ml.evaluation.comparison import (
     BINARY_METRICS,
     MULTICLASS_METRICS,
@@ -87,47 +87,52 @@ def compare_models(step: Step, rows: Rows, holdout: Holdout, answers: Mapping[st
     return Comparison(found, judged)
 
 
-def judge_challenger(step: Step, estimates: Estimates, compared: Comparison) -> dict[str, Any]:
-    """Return the content of verdict.json."""
+def judge_challenger(step: Step, estimates: Estimates, compared: Comparison) -> Verdict:
+    """Return what verdict.json says."""
     cycle = step.description
     found = {name: each[cycle.metric] for name, each in estimates.items()}
     over = compared.gains[cycle.metric]
-    champion, over_champion = found.get("champion"), over.get("champion")
     over_baselines = {name: over[name] for name in BASELINES}
-    verdict = decide_promotion(
-        cycle.metric, cycle.promotion.minimum_gain, over_champion, over_baselines, compared.slices
+    decision = decide_promotion(
+        cycle.metric, cycle.promotion.minimum_gain, over.get("champion"), over_baselines, compared.slices
     )
-    return {
-        "promote": verdict.promote,
-        "reasons": list(verdict.reasons),
-        "metric": cycle.metric,
-        "challenger": _bounds(found["challenger"]),
-        "champion": _bounds(champion) if champion else None,
-        "baselines": {name: _bounds(found[name]) for name in BASELINES},
-        "gain": asdict(over_champion) if over_champion else None,
-        "baseline_gains": {name: asdict(each) for name, each in over_baselines.items()},
-        "slices": [slice_json(each) for each in compared.slices],
-        "rule": rule_json(cycle.promotion),
-    }
+    return Verdict(
+        promote=decision.promote,
+        reasons=decision.reasons,
+        metric=cycle.metric,
+        challenger=_bounds(found["challenger"]),
+        champion=_bounds(found["champion"]) if "champion" in found else None,
+        baselines={name: _bounds(found[name]) for name in BASELINES},
+        gain=_bounds(over["champion"]) if "champion" in over else None,
+        baseline_gains={name: _bounds(each) for name, each in over_baselines.items()},
+        slices=tuple(_judged(each) for each in compared.slices),
+        rule=_kept(cycle.promotion),
+    )
 
 
-def _bounds(estimate: Estimate) -> dict[str, float]:
-    return {"value": estimate.value, "low": estimate.low, "high": estimate.high}
+def _bounds(found: Estimate | Gain) -> Bounds:
+    return Bounds(found.value, found.low, found.high)
 
 
-def slice_json(found: SliceGain) -> dict[str, Any]:
-    """Return a slice as the verdict has it."""
-    return {**asdict(found), "is_under_floor": found.is_under_floor}
+def _judged(found: SliceGain) -> JudgedSlice:
+    return JudgedSlice(
+        column=found.column,
+        value=found.value,
+        rows=found.rows,
+        gain=_bounds(found.gain),
+        floor=found.floor,
+        is_under_floor=found.is_under_floor,
+    )
 
 
-def rule_json(rule: Promotion) -> dict[str, Any]:
-    """Return the rule as the verdict has it; the block in seconds."""
-    return {
-        "minimum_gain": rule.minimum_gain,
-        "slice_floor": rule.slice_floor,
-        "slice_floors": dict(rule.slice_floors),
-        "confidence": rule.confidence,
-        "repetitions": rule.repetitions,
-        "seed": rule.seed,
-        "block_s": None if rule.block is None else int(rule.block.total_seconds()),
-    }
+def _kept(rule: Promotion) -> PromotionRule:
+    """Return the rule as the verdict keeps it."""
+    return PromotionRule(
+        minimum_gain=rule.minimum_gain,
+        slice_floor=rule.slice_floor,
+        slice_floors=dict(rule.slice_floors),
+        confidence=rule.confidence,
+        repetitions=rule.repetitions,
+        seed=rule.seed,
+        block_s=None if rule.block is None else int(rule.block.total_seconds()),
+    )

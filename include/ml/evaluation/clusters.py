@@ -25,11 +25,6 @@ class ClusteredRows:
     #: of each row, counted from 0; rows of one cluster are not independent
     clusters: NDArray[np.integer]
 
-    @property
-    def is_clustered(self) -> bool:
-        """Whether there are enough clusters to learn from how they differ."""
-        return len(np.unique(self.clusters)) >= CLUSTERS
-
 
 def correlation(bins: NDArray[np.integer], clusters: NDArray[np.integer], *, ordered: bool) -> float | None:
     """Return the intraclass correlation of rows' bins, 0 to 1; None with too few clusters, or with one bin.
