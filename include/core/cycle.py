@@ -130,7 +130,7 @@ class Promotion:
             raise ValueError(f"Promotion: a block of {self.block} is too short; use whole seconds, or None.")
 
     def floor(self, column: str) -> float:
-        """The floor of a column's slices."""
+        """Return the floor of a column's slices."""
         return self.slice_floors.get(column, self.slice_floor)
 
 

@@ -30,7 +30,7 @@ def key_record(
     settings: Settings,
     forced_by: str | None = None,
 ) -> KeyRecord:
-    """The record of one step of one cycle for one interval."""
+    """Return the record of one step of one cycle for one interval."""
     return KeyRecord(
         step=step,
         cycle=cycle.name,
@@ -54,7 +54,7 @@ Files = Mapping[str, str]
 
 
 def differing_files(first: Files, second: Files, one: str = "A", other: str = "B") -> list[str]:
-    """The files that are not the same in both, each with what is the matter.
+    """Return the files that are not the same in both, each with what is the matter.
 
     >>> differing_files({"a.py": "1", "b.py": "2"}, {"a.py": "3"})
     ['a.py differs', 'b.py is in A only']
@@ -71,7 +71,7 @@ def differing_files(first: Files, second: Files, one: str = "A", other: str = "B
 
 
 def differences(first: KeyRecord, second: KeyRecord, code: tuple[Files, Files] | None = None) -> list[str]:
-    """What differs between two key records, a line each; none where they are the same.
+    """Return what differs between two key records, a line each; none where they are the same.
 
     :param code: the files of each step's code with their digests, where both are known: the record has one
         digest for all of them
@@ -116,6 +116,6 @@ def _value(entries: Mapping[str, str], name: str) -> str:
 
 
 def _short(text: str) -> str:
-    """The beginning of a digest; any other text as it is."""
+    """Return the beginning of a digest; any other text as it is."""
     is_digest = len(text) == 64 and set(text) <= set("0123456789abcdef")  # noqa: PLR2004 - of SHA-256
     return text[:DIGITS] if is_digest else text

@@ -87,5 +87,5 @@ def _parse(name: str, text: str, kind: type[Any]) -> object:
 
 @lru_cache(maxsize=1)
 def settings() -> Settings:
-    """The settings of this process."""
+    """Return the settings of this process."""
     return Settings.from_environment(os.environ)

@@ -54,7 +54,7 @@ class StepRow:
         return self.task or self.name
 
     def compute_of(self, cycle: Cycle) -> Compute:
-        """The instances that a cycle gives this step.
+        """Return the instances that a cycle gives this step.
 
         :raises FlywheelError: the step is no job
         """

@@ -23,7 +23,7 @@ class Place(Protocol):
         ...
 
     def endpoint_url(self, service: str) -> str | None:
-        """The connection's URL of a service; None on AWS itself."""
+        """Return the connection's URL of a service; None on AWS itself."""
         ...
 
 
@@ -35,7 +35,7 @@ class FlywheelLink(BaseOperatorLink):
     """
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ANN401, ARG002 - Airflow's signature
-        """The address, or nothing if the task did not come so far."""
+        """Return the address, or nothing if the task did not come so far."""
         links: dict[str, str] = operator.links
         return links.get(self.name, "")
 
@@ -137,18 +137,18 @@ def log_url(place: Place, group: str, job: str = "") -> str:
 
 
 def cycle_page(cycle: str, **at: object) -> str:
-    """The page of a cycle; `window=...`, `version=...` or `entry=...` opens that of it."""
+    """Return the page of a cycle; `window=...`, `version=...` or `entry=...` opens that of it."""
     fragment = "&".join(f"{name}={quote(str(value), safe='')}" for name, value in at.items())
     return f"cycles/{quote(cycle, safe='')}" + (f"#{fragment}" if fragment else "")
 
 
 def version_page(cycle: str, arn: str) -> str:
-    """The page of a cycle, at a version of its model."""
+    """Return the page of a cycle, at a version of its model."""
     return cycle_page(cycle, version=version_number(arn))
 
 
 def task_page(ti: Any) -> str:  # noqa: ANN401 - what Airflow gives tasks, in several versions
-    """The page of what a task's step wrote: its profile or its report."""
+    """Return the page of what a task's step wrote: its profile or its report."""
     names = (ti.dag_id, "runs", ti.run_id, "tasks", ti.task_id)
     return "/".join(["dags", *(quote(name, safe="") for name in names)])
 
@@ -164,6 +164,6 @@ def page_url(page: str) -> str:
 
 
 def absolute_page_url(page: str) -> str:
-    """The same with the host that `[api] base_url` names, for where only whole addresses become links."""
+    """Return `page_url` with the host of `[api] base_url`, for where only absolute URLs become links."""
     base = urlsplit(conf.get("api", "base_url", fallback="") or "")
     return f"{base.scheme}://{base.netloc}{page_url(page)}" if base.netloc else page_url(page)

@@ -59,7 +59,7 @@ class AlertNotifier(BaseNotifier):
             )
 
     def alert(self, context: Context) -> Alert | None:
-        """What is to be told of the task, if anything."""
+        """Return the alert about the task, or None."""
         raise NotImplementedError
 
 
@@ -67,7 +67,7 @@ class FailureNotifier(AlertNotifier):
     """Tells of a task that has failed for good: a callback for `on_failure_callback`."""
 
     def alert(self, context: Context) -> Alert:
-        """The failure, as one of deployment where it is."""
+        """Return the failure, as one of deployment where it is."""
         kind = "failed deployment" if context["ti"].task_id in DEPLOYING else "failed task"
         error = context.get("exception")
         return _alert(context, kind, "has failed", str(error) if error else "Airflow gives no reason.")
@@ -80,7 +80,7 @@ class DriftNotifier(AlertNotifier):
     """
 
     def alert(self, context: Context) -> Alert | None:
-        """The alarm of the window, if it gave one."""
+        """Return the alarm of the window, if it gave one."""
         result = context["ti"].xcom_pull(task_ids=context["ti"].task_id)
         if context["dag_run"].run_type == "backfill" or not isinstance(result, dict):
             return None

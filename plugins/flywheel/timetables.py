@@ -29,27 +29,27 @@ class CycleTimetable(CronDataIntervalTimetable):
 
     @classmethod
     def of(cls, cycle: Cycle) -> CycleTimetable:
-        """The timetable of a cycle's trainings."""
+        """Return the timetable of a cycle's trainings."""
         return cls(cycle.schedule, end=cycle.end)
 
     @classmethod
     def of_windows(cls, cycle: Cycle) -> CycleTimetable:
-        """The timetable of the windows in which a cycle is watched."""
+        """Return the timetable of the windows in which a cycle is watched."""
         return cls(window_schedule(cycle), end=cycle.end)
 
     def serialize(self) -> dict[str, Any]:
-        """What the scheduler is told."""
+        """Return what Airflow keeps in its database."""
         return {**super().serialize(), "end": self.end.isoformat() if self.end else None}
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> CycleTimetable:
-        """The timetable from what the scheduler was told."""
+        """Return the timetable that Airflow kept in its database."""
         return cls(data["expression"], end=datetime.fromisoformat(data["end"]) if data["end"] else None)
 
     def next_dagrun_info(
         self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
     ) -> DagRunInfo | None:
-        """The next interval, if it does not begin at the end or later."""
+        """Return the next interval, if it does not begin at the end or later."""
         info = super().next_dagrun_info(
             last_automated_data_interval=last_automated_data_interval, restriction=restriction
         )
@@ -58,7 +58,7 @@ class CycleTimetable(CronDataIntervalTimetable):
         return None if self.end is not None and info.data_interval.end > self.end else info
 
     def infer_manual_data_interval(self, *, run_after: DateTime) -> DataInterval:
-        """The last interval that was complete, of those there is data for."""
+        """Return the last interval that was complete, of those there is data for."""
         if self.end is not None and self.end < run_after:
             run_after = instance(self.end)
         return super().infer_manual_data_interval(run_after=run_after)

@@ -47,7 +47,7 @@ class LateLabels:
         return [each for each in found if each is not None]
 
     def _last(self, window: Interval) -> list[Interval]:
-        """The window and those before it whose labels are still waited for, see `traffic.horizon`."""
+        """Return the window and those before it whose labels are still waited for, see `traffic.horizon`."""
         return last_windows(self.cycle, window, self.cycle.monitoring.windows + 1)
 
     def _late(self, window: Interval, snapshot: Snapshot, champion: str | None) -> LateWindow | None:

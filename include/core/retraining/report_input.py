@@ -60,7 +60,7 @@ def report_input(
 
 
 def _brief(evidence: Json, finding: Finding, window: Interval) -> Json:
-    """A window's evidence as far as a strip and a curve show it, with its quality as known by now."""
+    """Return a window's evidence as far as a strip and a curve show it, with its quality as known by now."""
     judged = finding.judged(window.end)
     names = ("name", "distance", "importance", "is_drifted")
     return {
@@ -83,7 +83,7 @@ def _part(evidence: Json, name: str, fields: Sequence[str]) -> Json | None:
 
 
 def _promotions(entries: list[Entry], windows: Sequence[Interval]) -> list[Json]:
-    """The promotions that could become the champion of one of the windows, and were not withdrawn."""
+    """Return the promotions that could become the champion of one of the windows, and were not withdrawn."""
     found = [
         entry
         for entry in entries

@@ -38,7 +38,7 @@ def emission(judgement: Json, past: Past, moment: Moment) -> Json:
 
 
 def _refusal(judgement: Json, past: Past, moment: Moment) -> str | None:
-    """The first reason that forbids asking."""
+    """Return the first reason that forbids asking."""
     window, wanted = past.last[-1], past.train_interval
     if not judgement["due"] or wanted is None:
         return "Nothing is due."
@@ -67,7 +67,7 @@ def is_open(request: RetrainingRequest, past: Past, trainings: Collection[dateti
 def answered(
     requests: Sequence[RetrainingRequest], run_after: datetime, told: Collection[int]
 ) -> list[RetrainingRequest]:
-    """The requests that a run answers, the one it trains for last.
+    """Return the requests that a run answers, the one it trains for last.
 
     :param run_after: when Airflow made the run
     :param told: numbers of the requests whose events started it; their clock may be ahead of Airflow's

@@ -40,7 +40,7 @@ class Finding:
 
     @classmethod
     def of(cls, evidence: Mapping[str, Any], late: Sequence[Json] = (), *, record: str = "") -> Finding:
-        """The finding of one `evidence.json`.
+        """Return the finding of one `evidence.json`.
 
         :param late: entries of `quality` that later windows found about this one
         """
@@ -58,7 +58,7 @@ class Finding:
         )
 
     def judged(self, cutoff: datetime) -> Json | None:
-        """The quality as it could be known at a time, or None."""
+        """Return the quality as it could be known at a time, or None."""
         known = [entry for entry in self.quality if _time(entry["cutoff"]) <= cutoff]
         return known[-1] if known else None
 
@@ -70,7 +70,7 @@ class Finding:
         return self.is_alarm or bool(judged and judged["is_worse"])
 
     def why(self, cutoff: datetime) -> str:
-        """What it found, in one sentence or some."""
+        """Return what it found, in one sentence or some."""
         if self.held_back is not None:
             return f"held back: {self.held_back}"
         judged, reasons = self.judged(cutoff), list(self.reasons)
@@ -92,7 +92,7 @@ class Past:
 
 
 def judge_retraining(rule: Monitoring, findings: Mapping[Interval, Finding], past: Past) -> Json:
-    """What the rule says of the last of `past.last`: the decision record without its emission."""
+    """Return what the rule says of the last of `past.last`: the decision record without its emission."""
     window = past.last[-1]
     newest = findings[window]
     counted = _counted(findings, past, newest)
@@ -124,7 +124,7 @@ def judge_retraining(rule: Monitoring, findings: Mapping[Interval, Finding], pas
 
 
 def _counted(findings: Mapping[Interval, Finding], past: Past, newest: Finding) -> list[Finding]:
-    """The findings about the same champion among the last windows."""
+    """Return the findings about the same champion among the last windows."""
     found = [findings[window] for window in past.last if window in findings]
     return [each for each in found if each.version == newest.version]
 
@@ -199,7 +199,7 @@ def _evidence(finding: Finding, cutoff: datetime) -> Json:
 
 
 def _told(rule: Monitoring) -> Json:
-    """The part of a cycle's rules that decides about retraining."""
+    """Return the part of a cycle's rules that decides about retraining."""
     names = ("alarms", "windows", "minimum_new_labels", "budget")
     spans = {f"{name}_s": getattr(rule, name).total_seconds() for name in ("cool_down", "budget_period")}
     return {name: value for name, value in asdict(rule).items() if name in names} | spans

@@ -29,7 +29,7 @@ class File:
 
 
 def captured_files(hook: SageMaker, settings: Settings, cycle: Cycle, window: Interval) -> list[File]:
-    """The files whose events may lie in a window.
+    """Return the files whose events may lie in a window.
 
     A file lies in the hour of its requests, which is not that of their events: a request may come before its
     event, and, where traffic is sent again, long after it. The cycle's `request_lead` and `request_lag` say
@@ -52,7 +52,7 @@ def kept_from(retention: timedelta) -> datetime:
 
 
 def truth_files(hook: SageMaker, settings: Settings, cycle: Cycle, window: Interval) -> list[File]:
-    """The files whose labels may be of a window's events: from its start to its horizon."""
+    """Return the files whose labels may be of a window's events: from its start to its horizon."""
     root = Places(settings.bucket, cycle.name).ground_truth
     return list(files_by_hour(hook, root, "", window.start, horizon(cycle, window)))
 
@@ -86,7 +86,7 @@ def _items(pages: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
 
 
 def _ceiling(moment: datetime) -> datetime:
-    """The full hour at or after a moment, in UTC."""
+    """Return the full hour at or after a moment, in UTC."""
     moment = moment.astimezone(UTC)
     hour = moment.replace(minute=0, second=0, microsecond=0)
     return hour if hour == moment else hour + timedelta(hours=1)
@@ -102,7 +102,7 @@ def folders(hook: SageMaker, uri: str) -> list[str]:
 
 
 def identity(files: Iterable[File]) -> str:
-    """What a listing is: other names, or other content, and it is another one."""
+    """Return a listing's digest: other names, or other content, give another one."""
     return digest([[file.name, file.etag, file.size] for file in files])
 
 
@@ -141,7 +141,7 @@ class Expiry:
         return sum(self._remove_before(place, limit) for place in self.places())
 
     def places(self) -> Iterator[str]:
-        """The folders below which captured files lie by the hour, as `s3://` URIs."""
+        """Return the folders below which captured files lie by the hour, as `s3://` URIs."""
         places = Places(self.settings.bucket, self.cycle.name)
         root = places.captured
         for endpoint in folders(self.hook, root):

@@ -34,7 +34,7 @@ class SageMaker:
         self._clients: dict[str, Any] = {}
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients' types at run time
-        """The boto3 client of a service."""
+        """Return the boto3 client of a service."""
         if service not in self._clients:
             self._clients[service] = self._make_client(service)
         return self._clients[service]
@@ -44,7 +44,7 @@ class SageMaker:
         self._clients = {}
 
     def endpoint_url(self, service: str) -> str | None:  # noqa: ARG002 - a connection may give one
-        """The URL given for a service; None on AWS itself."""
+        """Return the URL given for a service; None on AWS itself."""
         return None
 
     @property
@@ -84,7 +84,7 @@ class SageMaker:
         return answer
 
     def find(self, kind: JobKind, name: str) -> dict[str, Any] | None:
-        """The same, or None if there is no such thing."""
+        """Return what SageMaker says of a job, or None if there is no such thing."""
         try:
             return self.describe(kind, name)
         except self.api.exceptions.ClientError as error:
@@ -103,7 +103,7 @@ class SageMaker:
     # Logs
 
     def log_lines(self, kind: JobKind, job: str, tokens: dict[str, str]) -> Iterator[str]:
-        """The lines a job has logged since the last call with these `tokens`, which it brings up to date."""
+        """Yield the lines a job has logged since the last call, and bring `tokens` up to date."""
         for stream in self._streams(kind, job):
             while True:
                 page = self._page(kind, stream, tokens.get(stream))
@@ -140,7 +140,7 @@ class SageMaker:
                 raise
 
     def read(self, uri: str) -> bytes | None:
-        """An object's bytes, or None if there is none."""
+        """Return an object's bytes, or None if there is none."""
         bucket, key = split_uri(uri)
         try:
             body: bytes = self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
@@ -151,7 +151,7 @@ class SageMaker:
         return body
 
     def read_json(self, uri: str) -> dict[str, Any] | None:
-        """A JSON object, or None if there is no such object."""
+        """Return a JSON object, or None if there is no such object."""
         body = self.read(uri)
         if body is None:
             return None
@@ -170,7 +170,7 @@ class SageMaker:
 
 
 def error_code(error: Any) -> str:  # noqa: ANN401 - botocore's ClientError, which parsing must not import
-    """The error code of AWS's answer."""
+    """Return the error code of AWS's answer."""
     return str(error.response["Error"]["Code"])
 
 
@@ -180,7 +180,7 @@ SERVICES = ("sagemaker", "s3", "logs", "sagemaker-runtime", "cloudwatch")
 
 @lru_cache(maxsize=1)
 def shared_loader() -> Any:  # noqa: ANN401 - botocore has no types
-    """The loader of this process, and of the processes forked from it."""
+    """Return the loader of this process, and of the processes forked from it."""
     # Parsing a DAG file imports this module and must not pay for botocore.
     from botocore.session import Session  # noqa: PLC0415
 

@@ -35,7 +35,7 @@ class Endpoint:
     # Looking
 
     def look(self) -> Seen:
-        """What SageMaker says of it now."""
+        """Return what SageMaker says of it now."""
         found = self.hook.find(ENDPOINT, self.name)
         if found is None:
             return Seen()
@@ -48,7 +48,7 @@ class Endpoint:
         )
 
     def _canary(self, found: Mapping[str, Any]) -> Canary | None:
-        """The trial that the endpoint serves, known by its variant's name and its configuration's tags."""
+        """Return the trial that the endpoint serves, by its variant's name and its configuration's tags."""
         weights = {item["VariantName"]: item["CurrentWeight"] for item in found.get("ProductionVariants", [])}
         tried = [name for name in weights if name.startswith(VARIANT_PREFIX)]
         if not tried:

@@ -41,7 +41,7 @@ class JobKind:
     stopped: frozenset[str] = STOPPED
 
     def status(self, description: Mapping[str, Any]) -> str:
-        """The status word of a Describe answer."""
+        """Return the status word of a Describe answer."""
         return str(description[self.status_field])
 
     def is_active(self, description: Mapping[str, Any]) -> bool:
@@ -59,7 +59,7 @@ class JobKind:
 
 
 def _job(word: str) -> JobKind:
-    """A kind of job whose operations and fields are all named alike: `word` is Training, Processing, ..."""
+    """Return a kind of job whose names follow from `word`: Training, Processing or Transform."""
     return JobKind(
         name=f"{word.lower()} job",
         create=f"create_{word.lower()}_job",
@@ -118,7 +118,7 @@ KINDS: Mapping[str, JobKind] = MappingProxyType(
 
 
 def kind_named(name: str) -> JobKind:
-    """The kind a trigger was told by name."""
+    """Return the kind with this name."""
     if name not in KINDS:
         raise FlywheelError(f"There is no kind of job {name!r}. Known: {', '.join(KINDS)}.")
     return KINDS[name]

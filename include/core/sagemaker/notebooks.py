@@ -37,7 +37,7 @@ class Notebook:
         return {"NotebookInstanceName": self.name}
 
     def look(self) -> Mapping[str, Any] | None:
-        """What SageMaker says of it now; None if there is no such instance."""
+        """Return what SageMaker says of it now; None if there is no such instance."""
         try:
             found: dict[str, Any] = self.hook.api.describe_notebook_instance(**self._named)
         except self.hook.api.exceptions.ClientError as error:
@@ -87,7 +87,7 @@ class Notebook:
         return True
 
     def url(self, session_s: float) -> str:
-        """An address that logs a browser in, once and within five minutes, for a session of about so long."""
+        """Return an address that logs a browser in, once and within five minutes, for so long a session."""
         low, high = SESSION_S
         answer = self.hook.api.create_presigned_notebook_instance_url(
             **self._named, SessionExpirationDurationInSeconds=int(min(max(session_s, low), high))

@@ -30,13 +30,13 @@ Points = Mapping[str, list[float]]
 
 
 def judged(hook: SageMaker, endpoint: str, canary: Canary, rollout: Rollout) -> Judgement:
-    """What the metrics say of a canary by now."""
+    """Return what the metrics say of a canary by now."""
     new, old = readings(hook, endpoint, canary)
     return judge(rollout, canary, new, old, baked_s=time.time() - canary.since)
 
 
 def readings(hook: SageMaker, endpoint: str, canary: Canary) -> tuple[Readings, Readings]:
-    """The canary's and the champion's metrics since the minute in which the trial began."""
+    """Return the canary's and the champion's metrics since the minute in which the trial began."""
     variants = [canary.variant, *canary.champion_variants]
     start = math.floor(canary.since / MINUTE_S) * MINUTE_S
     # One period that reaches from there to now: percentiles of several could not be put together.

@@ -103,7 +103,7 @@ class StepInputs:
 
 
 def thread_environment(settings: Settings) -> dict[str, str]:
-    """The thread count as environment variables."""
+    """Return the thread count as environment variables."""
     return {"OMP_NUM_THREADS": str(settings.threads), "FLYWHEEL_THREADS": str(settings.threads)}
 
 
@@ -145,7 +145,7 @@ def processing(job: JobSpec, inputs: Mapping[str, Source], parameters: Mapping[s
 
 
 def _processing_input(name: str, source: Source) -> ApiRequest:
-    """An input that appears at `input/<name>`, a path that may have more than one part."""
+    """Return an input that appears at `input/<name>`, a path that may have more than one part."""
     return {
         "InputName": name.replace("/", "-"),
         "S3Input": {

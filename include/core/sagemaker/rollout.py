@@ -71,7 +71,7 @@ class Move(Enum):
 def next_move(
     seen: Seen, rollout: Rollout, *, final: str, asked: str | None = None, is_refused: bool = False
 ) -> Move:
-    """What is to be done next.
+    """Return what is to be done next.
 
     :param final: name of the configuration that is to serve in the end
     :param asked: what this attempt has told the endpoint to serve last, if anything
@@ -181,7 +181,7 @@ def judge(rollout: Rollout, canary: Canary, new: Readings, old: Readings, *, bak
 
 
 def alarm(rollout: Rollout, new: Readings, old: Readings) -> str | None:
-    """The first alarm that fires, with its limit and what was measured; None if none does."""
+    """Return the first alarm that fires, with its limit and what was measured; None if none does."""
     if not new.invocations:
         return None
     gain = new.rate_4xx - old.rate_4xx

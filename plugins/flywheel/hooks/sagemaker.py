@@ -46,6 +46,6 @@ class SageMakerHook(SageMaker):
         self.__dict__.pop("_session", None)
 
     def endpoint_url(self, service: str) -> str | None:
-        """The URL the connection gives for a service; None on AWS itself."""
+        """Return the URL the connection gives for a service; None on AWS itself."""
         url = self._aws.conn_config.get_service_endpoint_url(service)
         return str(url) if url else None

@@ -89,7 +89,7 @@ class CycleOperator(BaseOperator):
         return RetrainingRequests(self.hook.s3, self.settings.bucket, self.cycle.name)
 
     def interval(self, context: Context) -> Interval:
-        """The interval of this run."""
+        """Return the interval of this run."""
         return run_interval(context, self.cycle, schedule=self.schedule, requests=self.requests.entries)
 
     def result_of(self, context: Context, task: str) -> Result:

@@ -56,7 +56,7 @@ class FetchOperator(TableOperator):
                 self.log.info("Request %d, of window %s: %s", request.number, *told(request))
 
     def step_inputs(self, context: Context, interval: Interval) -> StepInputs:  # noqa: ARG002 - nothing comes before it
-        """The objects of a source in S3; any other source the cycle's own package knows."""
+        """Return the objects of a source in S3; any other source the cycle's own package knows."""
         sources = fetch_sources(self.cycle, interval)
         return StepInputs({name: StepInput(Source(uri), uri) for name, uri in sources.items()})
 
@@ -67,7 +67,7 @@ class CleanOperator(TableOperator):
     step = "clean"
 
     def step_inputs(self, context: Context, interval: Interval) -> StepInputs:  # noqa: ARG002 - the fetch knows its interval
-        """What was fetched for the interval."""
+        """Return what was fetched for the interval."""
         fetched = self.result_of(context, "fetch")
         return StepInputs({"fetch": StepInput(Source(fetched["uri"]), fetched["digest"])})
 
@@ -93,12 +93,12 @@ class PrepareOperator(TableOperator):
     step = "prepare"
 
     def step_inputs(self, context: Context, interval: Interval) -> StepInputs:
-        """The interval's own cleaned partition; scoring needs no history."""
+        """Return the interval's own cleaned partition; scoring needs no history."""
         return list_of(self, [own_partition(self.hook, interval, self.result_of(context, "clean"))])
 
 
 def told(request: RetrainingRequest) -> tuple[str, str]:
-    """The window of a request, and its reasons, for the log."""
+    """Return the window of a request, and its reasons, for the log."""
     return str(request.window), " ".join(request.reasons)
 
 

@@ -19,7 +19,7 @@ from include.core.sagemaker.runner import AttachedJob
 
 
 def model_folder(model_uri: str) -> Source:
-    """The folder of a `model.tar.gz`."""
+    """Return the folder of a `model.tar.gz`."""
     return Source(folder_of(model_uri))
 
 
@@ -29,7 +29,7 @@ class TrainOperator(JobOperator):
     step = "train"
 
     def step_inputs(self, context: Context, interval: Interval) -> StepInputs:  # noqa: ARG002 - the transform knows its interval
-        """The training and the validation rows; the holdout stays out of reach."""
+        """Return the training and the validation rows; the holdout stays out of reach."""
         made = self.result_of(context, "transform")
         channels = ("train", "validation")
         return StepInputs(
@@ -37,7 +37,7 @@ class TrainOperator(JobOperator):
         )
 
     def outcome(self, attached: AttachedJob, description: Mapping[str, Any]) -> Result:
-        """The model's place; its digest is its key, as the bytes of a fitted model are no stable identity."""
+        """Return the model's place; its digest is its key, since a fitted model's bytes are not stable."""
         uri: str = description["ModelArtifacts"]["S3ModelArtifacts"]
         # A job of the same name may have written to another bucket, before the setting was changed.
         if not uri.startswith(attached.uri) or not self.hook.sizes(uri):
@@ -58,7 +58,7 @@ class EvaluateOperator(OrderedOperator):
     operator_extra_links = (*JobOperator.operator_extra_links, ReportLink(), ModelCardLink())
 
     def step_inputs(self, context: Context, interval: Interval) -> StepInputs:
-        """The holdout, the challenger, and the champion as of the interval where there is one.
+        """Return the holdout, the challenger, and the champion as of the interval where there is one.
 
         The training rows are sampled for those who will watch the model; no model is judged by them.
         """
@@ -82,6 +82,6 @@ class EvaluateOperator(OrderedOperator):
         return champion
 
     def extra_links(self, attached: AttachedJob) -> dict[str, str]:
-        """The report with its plots, and the model card."""
+        """Return the report with its plots, and the model card."""
         pages = {"Report": REPORT, "Model card": MODEL_CARD_PAGE}
         return {name: object_url(self.hook, f"{attached.uri}{page}") for name, page in pages.items()}

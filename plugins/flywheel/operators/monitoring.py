@@ -43,7 +43,7 @@ class BatchTransformOperator(ServingOperator, JobOperator):
     is_of_window = True
 
     def step_inputs(self, context: Context, interval: Interval) -> StepInputs:
-        """The prepared records and the champion, which none of them helped to train."""
+        """Return the prepared records and the champion, which none of them helped to train."""
         prepared, champion = self.result_of(context, "prepare"), champion_of(self, interval)
         return StepInputs(
             {
@@ -53,7 +53,7 @@ class BatchTransformOperator(ServingOperator, JobOperator):
         )
 
     def request(self, spec: JobSpec, given: StepInputs) -> ApiRequest:
-        """A transform job by the champion's model."""
+        """Return a transform job by the champion's model."""
         model_name = self.put_model(given.inputs["model"].source.uri, spec.interval)
         return transform(spec, model_name, given.inputs["batch"].source.uri)
 
@@ -74,7 +74,7 @@ class MonitorOperator(JobOperator):
     is_of_window = True
 
     def step_inputs(self, context: Context, interval: Interval) -> StepInputs:
-        """What was prepared and predicted, and the predicting model's baseline and own evaluation."""
+        """Return what was prepared and predicted, and the predicting model's baseline and own evaluation."""
         prepared, scored = self.result_of(context, "prepare"), self.result_of(context, "batch_transform")
         collected = self.result_of(context, "collect")
         champion = champion_of(self, interval)
@@ -97,7 +97,7 @@ class MonitorOperator(JobOperator):
 
 
 def champion_of(operator: CycleOperator, interval: Interval) -> Entry:
-    """The version that was in production when an interval began.
+    """Return the version that was in production when an interval began.
 
     :raises AirflowSkipException: a window that begins before the first training interval ends
     :raises NoChampion: any other without one
@@ -124,7 +124,7 @@ class CollectOperator(TableOperator):
     is_of_window = True
 
     def step_inputs(self, context: Context, interval: Interval) -> StepInputs:
-        """The batch answers, what the endpoint captured, and every label that can be seen now.
+        """Return the batch answers, what the endpoint captured, and every label that can be seen now.
 
         Labels keep the time at which they became known, so that seeing more of them than a window did
         changes nothing about what was known at its end.
@@ -138,7 +138,7 @@ class CollectOperator(TableOperator):
         return StepInputs(inputs, {"model": champion_of(self, interval).model_uri})
 
     def _traffic(self, window: Interval) -> dict[str, StepInput]:
-        """The lists of capture files and of ground-truth files; none for what there is none of."""
+        """Return the lists of capture files and of ground-truth files; none for what there is none of."""
         where = (self.hook, self.settings, self.cycle)
         found = {
             "captured": (self.places.captured, captured_files(*where, window)),
@@ -159,7 +159,7 @@ class MatureOperator(JobOperator):
     is_of_window = True
 
     def step_inputs(self, context: Context, interval: Interval) -> StepInputs:  # noqa: ARG002 - nothing of this run is read
-        """The predictions of the windows before, and the labels that were delivered by the window's end.
+        """Return the predictions of the windows before, and the labels delivered by the window's end.
 
         :raises AirflowSkipException: there is nothing new
         """
@@ -228,7 +228,7 @@ class ReportOperator(JobOperator):
     operator_extra_links = (*JobOperator.operator_extra_links, ReportLink())
 
     def step_inputs(self, context: Context, interval: Interval) -> StepInputs:
-        """What was found in the window, and the story around it."""
+        """Return what was found in the window, and the story around it."""
         monitored = self.result_of(context, "monitor")
         told = report_input(
             self.cycle,
@@ -250,11 +250,11 @@ class ReportOperator(JobOperator):
         )
 
     def extra_links(self, attached: AttachedJob) -> dict[str, str]:
-        """The page."""
+        """Return the page."""
         return {"Report": object_url(self.hook, f"{attached.uri}{REPORT}")}
 
     def _collected(self, context: Context) -> Result | None:
-        """What `collect` handed on, in DAGs that have it."""
+        """Return what `collect` handed on, in DAGs that have it."""
         found = context["ti"].xcom_pull(task_ids="collect")
         return dict(found) if isinstance(found, Mapping) else None
 

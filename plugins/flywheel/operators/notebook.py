@@ -67,7 +67,7 @@ class NotebookOperator(BaseOperator):
             self.notebook.stop(self._run)
 
     def trigger(self, run: str, statuses: tuple[str, ...], deadline: float | None = None) -> NotebookTrigger:
-        """What wakes the task when the instance has left `statuses`."""
+        """Return what wakes the task when the instance has left `statuses`."""
         return NotebookTrigger(
             instance=self.instance,
             statuses=list(statuses),

@@ -28,7 +28,7 @@ class DecidePromotionOperator(CycleOperator):
     step = "decide"
 
     def execute(self, context: Context) -> Result:
-        """The verdict of the evaluation becomes a decision; the same decision is recorded once."""
+        """Record the evaluation's verdict as a decision, once."""
         interval = self.interval(context)
         trained, evaluated = self.result_of(context, "train"), self.result_of(context, "evaluate")
         uri = f"{evaluated['uri']}verdict.json"
@@ -77,7 +77,7 @@ class RegisterOperator(CycleOperator):
     operator_extra_links = (*CycleOperator.operator_extra_links, ReportLink(), ModelCardLink())
 
     def execute(self, context: Context) -> Result:
-        """A rejected challenger is registered too, as Rejected: the registry shows every attempt."""
+        """Register the version, a rejected one as Rejected, so that the registry shows every attempt."""
         decided = self.result_of(context, "approve")
         decision = Entry.from_json(decided["decision"])
         version = self._version(context, decision, "Approved" if decided["promote"] else "Rejected")
@@ -168,7 +168,7 @@ class RegisterOperator(CycleOperator):
 
 
 def evidence(decision: Entry, verdict: Verdict) -> str:
-    """What a person should see before approving, as a table in Markdown."""
+    """Return what a person should see before approving, as a table in Markdown."""
     rows = {"challenger": verdict.challenger, "champion": verdict.champion}
     rows |= {f"baseline: {name}": bounds for name, bounds in verdict.baselines.items()}
     rows |= {"gain over the champion": verdict.gain}
@@ -182,7 +182,7 @@ def evidence(decision: Entry, verdict: Verdict) -> str:
 
 
 def _number(value: float | None) -> str:
-    """A number for people; an undefined one is null in JSON."""
+    """Return a number for people; an undefined one is null in JSON."""
     return "undefined" if value is None else f"{value:.4f}"
 
 

@@ -21,7 +21,7 @@ from include.core.retraining.rule import Json
 
 
 def retrain_asset(cycle: Cycle) -> Asset:
-    """The asset whose events ask `train_and_deploy` for a new model.
+    """Return the asset whose events ask `train_and_deploy` for a new model.
 
     For any scheme but `x-...` Airflow asks all providers how to write the URI, and with Amazon's comes boto3,
     which each task would pay for when it parses its DAG.
@@ -40,7 +40,7 @@ class RetrainingOperator(CycleOperator):
         self.publish(context, page, {"Decision": object_url(self.hook, decision_uri)})
 
     def deciding(self, context: Context) -> RetrainingDecisions:
-        """The cycle's records, on behalf of this run."""
+        """Return the cycle's records, on behalf of this run."""
         by = {"dag_id": context["ti"].dag_id, "run_id": context["ti"].run_id}
         return RetrainingDecisions(self.hook.s3, self.settings.bucket, self.cycle, by)
 
@@ -55,7 +55,7 @@ class DecideRetrainingOperator(RetrainingOperator):
     step = "decide"
 
     def execute(self, context: Context) -> Result:
-        """The evidence becomes a watch record, and what the rule makes of it a decision."""
+        """Record the evidence, and the decision that the rule draws from it."""
         window, monitored = self.interval(context), self.result_of(context, "monitor")
         deciding = self.deciding(context)
         record = deciding.record_window(window, self._found(context, monitored))
@@ -78,7 +78,7 @@ class DecideRetrainingOperator(RetrainingOperator):
         }
 
     def _found(self, context: Context, monitored: Result) -> Json:
-        """What monitor found, and what mature found about earlier windows, if labels came late."""
+        """Return what monitor found, and what mature found about earlier windows, if labels came late."""
         evidence_uri = f"{monitored['uri']}{EVIDENCE}"
         evidence = self.hook.read_json(evidence_uri)
         if evidence is None:

@@ -92,7 +92,7 @@ class ServingOperator(CycleOperator):
     """A step that needs a SageMaker model."""
 
     def put_model(self, model_uri: str, interval: Interval) -> str:
-        """The name of the model made from an archive; it follows from what the model is."""
+        """Return the name of the model made from an archive; it follows from what the model is."""
         identity = digest(model("", model_uri, self.settings))
         name = job_name(self.cycle.name, "model", interval, identity)
         self.hook.create_once("create_model", model(name, model_uri, self.settings))
@@ -186,7 +186,7 @@ class DeployOperator(ServingOperator):
                 pause = FIRST_POLL_S
 
     def _next(self, seen: Seen, progress: Progress, outcome: Outcome) -> Move:
-        """The next move; for a canary that has baked it depends on how it was judged."""
+        """Return the next move; for a canary that has baked it depends on how it was judged."""
         rule = partial(next_move, seen, self.rollout, final=progress.final, asked=progress.asked)
         move = rule(is_refused=bool(outcome.refusal))
         if move is not Move.BAKE or seen.canary is None:
@@ -213,7 +213,7 @@ class DeployOperator(ServingOperator):
             (self.endpoint.create if move is Move.CREATE else self.endpoint.update)(progress.asked)
 
     def _config_after(self, move: Move, context: Context, seen: Seen, final: str) -> str:
-        """What the endpoint is to serve after a move."""
+        """Return what the endpoint is to serve after a move."""
         if move is Move.RETURN and seen.canary is not None:
             return seen.canary.champion
         if move is Move.START and seen.config is not None:

@@ -53,7 +53,7 @@ class VerifyOperator(CycleOperator):
         return rows
 
     def _ask(self, endpoint: str, rows: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """The endpoint's answers, one for each row."""
+        """Return the endpoint's answers, one for each row."""
         body = "".join(f"{json.dumps(row)}\n" for row in rows).encode()
         answer = self.hook.client("sagemaker-runtime").invoke_endpoint(
             EndpointName=endpoint,

@@ -61,7 +61,7 @@ class JobEndedTrigger(BaseTrigger):
         )
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """The trigger as Airflow keeps it in its database."""
+        """Return the trigger as Airflow keeps it in its database."""
         return f"{type(self).__module__}.{type(self).__qualname__}", {
             "kind": self.kind.name,
             "job": self.job,

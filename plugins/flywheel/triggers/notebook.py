@@ -48,7 +48,7 @@ class NotebookTrigger(BaseTrigger):
         self._notebook = Notebook(SageMakerHook(aws_conn_id), instance)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """The trigger as Airflow keeps it in its database."""
+        """Return the trigger as Airflow keeps it in its database."""
         return f"{type(self).__module__}.{type(self).__qualname__}", self._arguments
 
     async def run(self) -> AsyncIterator[TriggerEvent]:

@@ -43,7 +43,7 @@ class BakeTrigger(BaseTrigger):
         self._endpoint = Endpoint(self._hook, endpoint)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """The trigger as Airflow keeps it in its database."""
+        """Return the trigger as Airflow keeps it in its database."""
         return f"{type(self).__module__}.{type(self).__qualname__}", {
             "endpoint": self.endpoint,
             "final": self.final,

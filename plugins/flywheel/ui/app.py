@@ -39,7 +39,7 @@ WINDOWS = 36
 
 
 def make_application() -> FastAPI:
-    """The application, to be mounted by Airflow."""
+    """Return the application, to be mounted by Airflow."""
     app = FastAPI(
         title="Flywheel", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(get_user)]
     )
@@ -69,7 +69,7 @@ def warm_up() -> None:
 
 
 async def _harden(request: Request, call_next: Any) -> Response:  # noqa: ANN401 - starlette's own type
-    """What every answer says to the browser."""
+    """Add to every answer what it says to the browser."""
     response: Response = await call_next(request)
     response.headers.setdefault("Content-Security-Policy", POLICY)
     response.headers["X-Content-Type-Options"] = "nosniff"
@@ -79,7 +79,7 @@ async def _harden(request: Request, call_next: Any) -> Response:  # noqa: ANN401
 
 
 def page(request: Request) -> HTMLResponse:
-    """The page itself: an empty frame that its scripts fill."""
+    """Return the page itself: an empty frame that its scripts fill."""
     return HTMLResponse(_shell().replace("{root}", escape(request.scope["root_path"], quote=True)))
 
 
@@ -102,7 +102,7 @@ def _files() -> dict[str, Path]:
 
 
 def cycles(user: User, read: Read) -> dict[str, Any]:
-    """A card for each cycle that the user may see."""
+    """Return a card for each cycle that the user may see."""
     seen = [cycle for cycle in find_cycles().values() if rights.may_see(user, cycle)]
     return {
         "user": user.get_name(),
@@ -112,7 +112,7 @@ def cycles(user: User, read: Read) -> dict[str, Any]:
 
 
 def seen(name: str, user: User) -> Cycle:
-    """The cycle of an address, if there is one and the user may see it; the two refusals look alike."""
+    """Return the cycle of an address if the user may see it; both refusals look alike."""
     cycle = find_cycles().get(name)
     if cycle is None or not rights.may_see(user, cycle):
         raise HTTPException(404, f"There is no cycle {name!r}, or you may not see its DAGs.")
@@ -123,7 +123,7 @@ Seen = Annotated[Cycle, Depends(seen)]
 
 
 def owner(dag_id: str, user: User) -> dict[str, Any]:
-    """The cycle that a DAG belongs to."""
+    """Return the cycle that a DAG belongs to."""
     found = next((each for each in find_cycles().values() if dag_id in rights.dags(each).values()), None)
     if found is None or not rights.may_see(user, found):
         raise HTTPException(404, f"{dag_id} belongs to no cycle of Flywheel that you may see.")
@@ -146,7 +146,7 @@ def window(cycle: Seen, read: Read, window: str) -> dict[str, Any]:
 
 
 def traffic(cycle: Seen, read: Read) -> dict[str, Any]:
-    """What the endpoint captured last: beside the view, since many files are read for it."""
+    """Return what the endpoint captured last: beside the view, since many files are read for it."""
     return read.traffic(cycle)
 
 
@@ -167,7 +167,7 @@ def file(cycle: Seen, read: Read, path: str) -> Response:
 
 
 def about(cycle: Cycle, user: Any) -> dict[str, Any]:  # noqa: ANN401 - the auth manager's own type
-    """What is known of a cycle without reading anything."""
+    """Return what is known of a cycle without reading anything."""
     return {
         "name": cycle.name,
         "description": cycle.description,

@@ -15,13 +15,13 @@ PRICES = Path(__file__).with_name("prices.json")
 
 @lru_cache(maxsize=1)
 def prices() -> dict[str, Any]:
-    """The table: prices by instance type, with their region, date and source."""
+    """Return the table: prices by instance type, with their region, date and source."""
     found: dict[str, Any] = json.loads(PRICES.read_text(encoding="utf-8"))
     return found
 
 
 def costs(cycle: Cycle) -> dict[str, Any]:
-    """The instances of each step, and what an hour of them costs; None where the table has no price."""
+    """Return each step's instances and their price per hour; None where the table has no price."""
     table = prices()
     return {
         "note": {name: table[name] for name in ("currency", "region", "kind", "as_of", "source")},

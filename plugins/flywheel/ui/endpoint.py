@@ -27,7 +27,7 @@ Named = tuple[str, str]
 
 
 def endpoint(hook: SageMaker, name: str) -> Json | None:
-    """An endpoint with its variants, or None if there is none."""
+    """Return an endpoint with its variants, or None if there is none."""
     found = hook.find(ENDPOINT, name)
     if found is None:
         return None

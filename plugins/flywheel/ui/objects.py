@@ -48,7 +48,7 @@ class ObjectCache:
         return ObjectsAfter(self, bucket, prefix, key)
 
     def items(self, bucket: str, prefix: str, after: str = "") -> list[Item]:
-        """The objects below a prefix, each with its `Key` and `LastModified`."""
+        """Return the objects below a prefix, each with its `Key` and `LastModified`."""
         place = (bucket, prefix, after)
         known = self._listed.get(place)
         if known is None or time.monotonic() - known[0] > LISTED_S:
@@ -61,7 +61,7 @@ class ObjectCache:
         return known[1]
 
     def folders(self, bucket: str, prefix: str) -> list[str]:
-        """The names of the folders below a prefix."""
+        """Return the names of the folders below a prefix."""
         pages = self._list(Bucket=bucket, Prefix=prefix, Delimiter="/")
         found = [each["Prefix"] for page in pages for each in page.get("CommonPrefixes", [])]
         return [name.removeprefix(prefix).rstrip("/") for name in found]
@@ -82,12 +82,12 @@ class ObjectCache:
         return [key for key in dict.fromkeys(keys) if (bucket, key) not in self._kept]
 
     def json(self, uri: str) -> Any:  # noqa: ANN401 - a JSON value
-        """An object of JSON, or None if there is none. That there is none is not remembered."""
+        """Return an object of JSON, or None if there is none. That there is none is not remembered."""
         found = self.find(*split_uri(uri))
         return None if found is None else json.loads(found)
 
     def find(self, bucket: str, key: str) -> bytes | None:
-        """An object's bytes, or None if there is none."""
+        """Return an object's bytes, or None if there is none."""
         try:
             return self.content(bucket, key)
         except self._s3.exceptions.ClientError as error:
@@ -96,7 +96,7 @@ class ObjectCache:
             raise
 
     def content(self, bucket: str, key: str) -> bytes:
-        """An object's bytes."""
+        """Return an object's bytes."""
         with self._lock:
             if (found := self._kept.get((bucket, key))) is not None:
                 self._kept.move_to_end((bucket, key))

@@ -98,7 +98,7 @@ class Reader:
         self._traffic: dict[str, Traffic] = {}
 
     def card(self, cycle: Cycle) -> Parts:
-        """The parts of a cycle's card."""
+        """Return the parts of a cycle's card."""
         return self._parts(
             cycle.name,
             ledger=("champion", lambda: self._champion(cycle)),
@@ -107,7 +107,7 @@ class Reader:
         )
 
     def view(self, cycle: Cycle, windows: int) -> Parts:
-        """The parts of a cycle's own view."""
+        """Return the parts of a cycle's own view."""
         name, watched = cycle.name, self.watched(cycle)
         return self._parts(
             name,
@@ -133,12 +133,12 @@ class Reader:
         return PartCache(FRESH_S).part(name, lambda: self.watched(cycle).one(name))
 
     def traffic(self, cycle: Cycle) -> dict[str, Any]:
-        """What the endpoint captured last, as a part."""
+        """Return what the endpoint captured last, as a part."""
         known = self._traffic.setdefault(cycle.name, Traffic(self.objects, self.settings.bucket, cycle))
         return self.parts.part(f"{cycle.name}/traffic", known.told)
 
     def watched(self, cycle: Cycle) -> MonitoredWindows:
-        """The cycle's watch records."""
+        """Return the cycle's watch records."""
         known = self._watched.get(cycle.name)
         if known is None:
             known = MonitoredWindows(
@@ -174,7 +174,7 @@ class Reader:
         }
 
     def _versions(self, cycle: Cycle) -> Iterator[Json]:
-        """The registry's word about each version, the newest first."""
+        """Return the registry's word about each version, the newest first."""
         api = self.hook.api
         pages = api.get_paginator("list_model_packages").paginate(
             ModelPackageGroupName=cycle.name,
@@ -196,7 +196,7 @@ class Reader:
                 raise  # a group is made with its first version
 
     def _replay(self, cycle: Cycle) -> Json | None:
-        """The newest comparison of champion, frozen first model and baselines on the same windows."""
+        """Return the newest comparison of champion, frozen first model and baselines on the same windows."""
         items = self.objects.items(*split_uri(Places(self.settings.bucket, cycle.name).step("compare")))
         found = [item for item in items if item["Key"].endswith(f"/{REPLAY}")]
         newest = max(found, key=lambda item: item["LastModified"], default=None)
@@ -217,6 +217,6 @@ class Reader:
 
 @lru_cache(maxsize=1)
 def reader() -> Reader:
-    """The reader of this process."""
+    """Return the reader of this process."""
     of = settings()
     return Reader(SageMakerHook(of.aws_conn_id), of)

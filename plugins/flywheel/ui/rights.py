@@ -12,7 +12,7 @@ from include.core.layout import scoring_dag, training_dag
 
 
 def dags(cycle: Cycle) -> dict[str, str]:
-    """The cycle's DAGs by what they are for."""
+    """Return the cycle's DAGs by what they are for."""
     return {
         "train": training_dag(cycle.name),
         "score": scoring_dag(cycle.name),

@@ -37,7 +37,7 @@ def short(version: str | None) -> str | None:
 
 
 def path(uri: str | None) -> str | None:
-    """An object as the page addresses it: what follows the cycle's name; None if there is none."""
+    """Return an object as the page addresses it: what follows the cycle's name; None if there is none."""
     return below_cycle(uri) if uri else None
 
 
@@ -57,7 +57,7 @@ def entry(entries: list[Entry], each: Entry) -> Json:
 
 
 def sentence(each: Entry) -> str:
-    """What an entry says, in one sentence and the first of its reasons."""
+    """Return what an entry says, in one sentence and the first of its reasons."""
     name = short(each.version) or f"The model of the data up to {each.data_end:%Y-%m-%d}"
     why = " ".join(each.reasons[:1])
     if each.kind == "decision":
@@ -69,7 +69,7 @@ def sentence(each: Entry) -> str:
 
 
 def finding(found: Finding) -> Json:
-    """What one window showed, by all that has become known of it."""
+    """Return what one window showed, by all that has become known of it."""
     judged = found.judged(FOREVER)
     return {
         "window": found.window.iso,
@@ -91,7 +91,7 @@ def features(evidence: Json) -> list[Json]:
 
 
 def decision(found: tuple[str, Json] | None) -> Json | None:
-    """A decision about retraining, in short; given with the URI of its record."""
+    """Return a decision about retraining, in short; given with the URI of its record."""
     if found is None:
         return None
     uri, record = found

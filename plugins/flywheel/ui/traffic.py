@@ -52,7 +52,7 @@ class Traffic:
         self._truth: OrderedDict[str, set[str]] = OrderedDict()
 
     def told(self) -> Json:
-        """The windows of what was captured last, oldest first; `labelled` only of those not watched yet."""
+        """Return the windows of the last captures, oldest first; `labelled` only if not monitored yet."""
         places = Places(self._bucket, self._cycle.name)
         _, root = split_uri(f"{places.captured}{self._cycle.name}/")
         variants = self._objects.folders(self._bucket, root)
@@ -73,7 +73,7 @@ class Traffic:
         }
 
     def _labels(self, windows: list[Interval]) -> tuple[set[str], Json | None]:
-        """The events that ground truth was delivered of, if there are windows to look it up for."""
+        """Return the events that ground truth was delivered of, if there are windows to look it up for."""
         if not windows:
             return set(), None
         items, is_all = _chosen(
@@ -95,7 +95,7 @@ class Traffic:
             yield from self._by_hour(f"{prefix}{name}/", levels - 1)
 
     def _read(self, items: list[Item], known: OrderedDict[str, Any], parse: Callable[[bytes], Any]) -> Any:  # noqa: ANN401 - what `parse` gives
-        """What is in files; those that were read before are not read again, older ones are forgotten."""
+        """Return what is in files; known files are not read again, older ones are forgotten."""
         keys = [item["Key"] for item in items]
         missing = [key for key in keys if key not in known]
         for key, body in zip(missing, self._objects.read(self._bucket, missing), strict=True):
@@ -119,7 +119,7 @@ class Traffic:
 
 
 def _chosen(items: list[Item]) -> tuple[list[Item], bool]:
-    """The newest files, as many as are read, and whether these are all."""
+    """Return the newest files, as many as are read, and whether these are all."""
     items = sorted(items, key=lambda item: item["LastModified"], reverse=True)
     chosen: list[Item] = []
     for item in items[:FILES]:
@@ -140,7 +140,7 @@ def _event(metadata: Json) -> tuple[str, datetime]:
 
 
 def _truths(body: bytes) -> set[str]:
-    """The events that a file of ground truth is about."""
+    """Return the events that a file of ground truth is about."""
     found = set()
     for line in body.splitlines():
         try:

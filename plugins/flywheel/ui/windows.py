@@ -48,7 +48,7 @@ class MonitoredWindows:
         self._folders: tuple[float, list[str]] = (-FOLDERS_S, [])
 
     def newest(self) -> Json:
-        """The newest window, for the cycle's card."""
+        """Return the newest window, for the cycle's card."""
         snapshot, _ = self._last(1)
         last = snapshot.windows()[-1:]
         return {
@@ -57,7 +57,7 @@ class MonitoredWindows:
         }
 
     def last(self, count: int) -> Json:
-        """The last `count` windows, oldest first, and how many there are."""
+        """Return the last `count` windows, oldest first, and how many there are."""
         snapshot, total = self._last(count)
         windows = self._told(snapshot, snapshot.windows()[-count:])
         return {"windows": windows, "total": total, "rule": _rule(self._cycle)}
@@ -83,7 +83,7 @@ class MonitoredWindows:
         }
 
     def requests(self) -> list[Json]:
-        """What monitoring asked for, the newest first."""
+        """Return what monitoring asked for, the newest first."""
         requests = self._requests.entries()
         windows = self._last(1)[0].windows() if requests else []
         past = past_of(self._cycle, windows[-1], self._ledger.entries()) if windows else None
@@ -130,7 +130,7 @@ class MonitoredWindows:
         }
 
     def _last(self, count: int) -> tuple[Snapshot, int]:
-        """The log from the last `count` windows on, and how many windows there are."""
+        """Return the log from the last `count` windows on, and how many windows there are."""
         listed, folders = self._folders
         if time.monotonic() - listed > FOLDERS_S or not folders:
             folders = self._objects.folders(self._bucket, self._prefix)
@@ -139,7 +139,7 @@ class MonitoredWindows:
         return snapshot, len({*folders, *map(str, snapshot.windows())})
 
     def _since(self, window: Interval | None) -> Snapshot:
-        """The log from a window on, its records read side by side."""
+        """Return the log from a window on, its records read side by side."""
         # Of a day's windows the one that begins at midnight is named last, so all of the day are listed.
         after = f"{self._prefix}{window.day}" if window else ""
         objects = self._objects.after(self._bucket, self._prefix, after)
@@ -147,16 +147,16 @@ class MonitoredWindows:
         return Snapshot(MonitoringLog(self._s3, self._bucket, self._cycle.name, objects))
 
     def _place(self, key: str | None) -> str | None:
-        """The place of a file, as the page addresses it."""
+        """Return the place of a file, as the page addresses it."""
         return output_path(join_uri(self._bucket, key)) if key else None
 
     def _coverage(self, key: str | None) -> Json | None:
-        """What a window's newest collect told of labels and traffic."""
+        """Return what a window's newest collect told of labels and traffic."""
         found: Json | None = self._objects.json(join_uri(self._bucket, key)) if key else None
         return found
 
     def _written(self, step: str, file: str, windows: list[Interval]) -> dict[str, str]:
-        """The newest of what a step wrote for each of some windows, as keys by the window's name."""
+        """Return the newest of what a step wrote for each of some windows, as keys by the window's name."""
         if not windows:
             return {}
         if len(windows) == 1:
@@ -173,7 +173,7 @@ class MonitoredWindows:
 
 
 def _rule(cycle: Cycle) -> Json:
-    """What it takes to alarm, and to ask for retraining."""
+    """Return what it takes to alarm, and to ask for retraining."""
     names = (
         "minimum_rows",
         "minimum_distance",
