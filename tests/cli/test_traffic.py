@@ -27,7 +27,9 @@ from flywheel.operators import (
 )
 from include.cli.__main__ import main
 from include.core.cycle import find_cycles
+from include.core.documents.codec import canonical
 from include.core.documents.ledger import Entry
+from include.core.documents.manifest import KeyRecord
 from include.core.layout import Interval, split_uri
 from include.core.ledger import Ledger
 from include.core.retraining.records import MonitoringLog
@@ -162,7 +164,17 @@ def watched(service: Any, scored: dict[str, Any], sent: int) -> dict[str, Any]:
     """February watched with the labels delivered so far; the result of its collect."""
     assert sent
     result = collected(scored)
-    body = json.dumps({"inputs": {"collected": result["digest"]}}).encode()
+    key = KeyRecord(
+        step="monitor",
+        cycle=CYCLE.name,
+        interval=starting_at(CYCLE, FEBRUARY),
+        code="c" * 64,
+        inputs={"collected": result["digest"]},
+        parameters={},
+        environment="e" * 64,
+        threads=1,
+    )
+    body = canonical(key.as_json()).encode()
     service.s3.put_object(Bucket=BUCKET, Key="digits/keys/mk.json", Body=body)
     evidence = {"champion": {"version": "arn"}, "quality": [{"reference": {"value": 0.9}}]}
     record = {"key": "mk", "monitor_uri": "s3://", "evidence": evidence, "matured": []}
