@@ -53,11 +53,12 @@ test-all: dev-environment ## every test there is
 	$(VENV) -m pytest -n 2 -m "not airflow"
 	$(VENV) -m pytest -m airflow
 
-lint: dev-environment ## ruff with every rule, mypy strict, the import table
+lint: dev-environment ## ruff with every rule, mypy strict, the import table, oxlint
 	$(VENV) -m ruff check .
 	$(VENV) -m ruff format --check .
 	$(VENV) -m mypy
 	PYTHONPATH=.:plugins .venv/bin/lint-imports
+	.venv/bin/oxlint --deny-warnings plugins/flywheel/ui/static tests/flywheel/ui/javascript
 
 lock: ## compile the requirements*.in anew, with hashes
 	@$(PYTHON) scripts/environment.py --dev --lock

@@ -50,7 +50,7 @@ def test_the_navigation_leads_to_a_card_for_each_cycle(visit: Visit) -> None:
     assert re.fullmatch(r"digits/\d", card.locator(".champion").inner_text())
     assert "2013-" in card.inner_text()
     assert "in service" in card.inner_text()
-    assert "No model was trained yet" in cards.locator("[data-cycle=flights]").inner_text()
+    assert "No model has been trained yet" in cards.locator("[data-cycle=flights]").inner_text()
     numbers = card.locator("dd", has_text=re.compile(r"\d"))
     assert numbers.count() > 5
     assert numbers.count() == numbers.filter(has=cards.locator("a, button")).count()
@@ -87,7 +87,7 @@ def test_an_address_opens_a_window_and_points_at_a_version(visit: Visit) -> None
     heading = visit.inside(window).locator("dialog h2")
     assert heading.inner_text() == "digits: window 2013-02-01 \N{EN DASH} 2013-03-01"
     never = visit.open(f"{CYCLE}#window=2014-02-01_2014-03-01")
-    never.locator("dialog [role=alert]", has_text="Nobody has watched").wait_for()
+    never.locator("dialog [role=alert]", has_text="Not monitored yet").wait_for()
     visit.forgive("404")
     version = visit.open(f"{CYCLE}#version=1")
     version.locator("tr.aimed[data-entry=promotion]", has_text="digits/1").wait_for()

@@ -86,7 +86,7 @@ def test_an_empty_project_says_what_comes_first(visit: Visit) -> None:
     cards = visit.inside(page)
     assert cards.locator("[data-cycle]").count() == 2
     assert cards.locator(".trouble, .problem").count() == 0
-    assert "No model was trained yet" in cards.locator("[data-cycle=digits]").inner_text()
+    assert "No model has been trained yet" in cards.locator("[data-cycle=digits]").inner_text()
     visit.keep(page, "empty-overview")
     cycle = visit.inside(visit.open(CYCLE))
     assert cycle.locator(".trouble, .problem").count() == 0
@@ -110,7 +110,7 @@ def test_a_training_is_started_and_rejected(visit: Visit, api: AirflowApi) -> No
     assert cycle.locator(".panel.waiting table").count() > 0
     visit.keep(page, "approval")
     waiting = visit.inside(visit.open("/plugin/flywheel")).locator("[data-cycle=digits] .waiting")
-    assert "waits for a person" in waiting.inner_text()
+    assert "waits for approval" in waiting.inner_text()
     answer(cycle, "Reject", "not this one")
     shown(cycle, run, "success")
     line = cycle.locator("#ledger tr[data-entry=rejection]")

@@ -141,7 +141,7 @@ def window(cycle: Seen, read: Read, window: str) -> dict[str, Any]:
     """All about one window, by the name of its folder."""
     found = read.window(cycle, window)
     if found["value"] is None and found["error"] is None:
-        raise HTTPException(404, f"Nobody has watched {window!r} of {cycle.name}.")
+        raise HTTPException(404, f"Not monitored yet: window {window!r} of {cycle.name}.")
     return found
 
 

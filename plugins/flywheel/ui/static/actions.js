@@ -1,19 +1,19 @@
-// What the page can do: everything by Airflow's own REST API, in the name of whoever is signed in, with their rights.
+// The page's actions. All of them call Airflow's REST API as the signed-in user, with that user's rights.
 import { airflow } from "./api.js";
-import { h, say } from "./dom.js";
+import { h, notify } from "./dom.js";
 import { utcDate } from "./format.js";
 import { runPage, ui } from "./links.js";
 import { markdown } from "./markdown.js";
 import { dialog, report } from "./viewer.js";
 
-const WHAT = {
+const PERMISSIONS = {
   train: "start a training",
   score: "score a window",
   roll_back: "roll back",
   answer: "answer an approval",
 };
 
-/** The buttons of a cycle; `done` is called when one has done something. */
+/** Builds a cycle's buttons; `done` is called after an action. */
 export function actions(cycle, ledger, done) {
   const button = (name, text, open, why = null) =>
     h(
@@ -22,30 +22,30 @@ export function actions(cycle, ledger, done) {
         "data-action": name,
         "data-key": name,
         disabled: !cycle.may[name] || Boolean(why),
-        title: cycle.may[name] ? why : `Your role may not ${WHAT[name]}.`,
+        title: cycle.may[name] ? why : `Your role may not ${PERMISSIONS[name]}.`,
         onclick: open,
       },
       text,
     );
-  const refused = Object.keys(WHAT).filter((name) => !cycle.may[name]);
+  const refused = Object.keys(PERMISSIONS).filter((name) => !cycle.may[name]);
   return h(
     "div",
     { class: "actions" },
     button("train", "Train ...", () => start(cycle, "train", done)),
     button("score", "Score a window ...", () => start(cycle, "score", done)),
-    button("roll_back", "Roll back ...", () => rollBack(cycle, ledger, done), nothingBefore(ledger)),
+    button("roll_back", "Roll back ...", () => rollBack(cycle, ledger, done), noRollBackReason(ledger)),
     refused.length
       ? h(
           "p",
           { class: "quiet", "data-refused": true },
-          `You may look, but Airflow does not let your role ${refused.map((name) => WHAT[name]).join(", ")}.`,
+          `You have read access: Airflow does not let your role ${refused.map((name) => PERMISSIONS[name]).join(", ")}.`,
         )
       : null,
   );
 }
 
-/** Why there is nothing to go back to; null if there is, or if the ledger is not known. */
-const nothingBefore = (ledger) =>
+/** Returns why a rollback is impossible; null if it is possible, or if the ledger could not be read. */
+const noRollBackReason = (ledger) =>
   ledger && !ledger.champion ? "Nothing is in production, so there is nothing to go back from." : null;
 
 const field = (label, input, hint) =>
@@ -88,13 +88,13 @@ async function trigger(cycle, name, conf, done) {
   const dag = cycle.dags[name];
   const run = await airflow(`/dags/${dag}/dagRuns`, "POST", { logical_date: null, conf });
   const { is_paused: paused } = await airflow(`/dags/${dag}`).catch(() => ({}));
-  say(
+  notify(
     h(
       "span",
       {},
       "Started ",
       ui(runPage(dag, run.dag_run_id), run.dag_run_id),
-      paused ? ". The DAG is paused: the run waits until somebody lets it go on." : ".",
+      paused ? ". The DAG is paused: the run waits until it is unpaused." : ".",
     ),
   );
   done(run);
@@ -108,9 +108,9 @@ function start(cycle, name, done) {
       h("input", { type: "date", name: "interval_start" }),
       "First day of an interval of the schedule. Empty: the newest complete one.",
     ),
-    train && field("Ask for approval before a promotion", check("approval", false)),
-    train && field("Bring the version into service if it is promoted", check("deploy", true)),
-    field("Run every job again, also those that completed before", check("force", false)),
+    train && field("Ask for approval before promotion", check("approval", false)),
+    train && field("Deploy the version if it is promoted", check("deploy", true)),
+    field("Run every job again, including completed ones", check("force", false)),
   ];
   form(
     train ? `Train ${cycle.name}` : `Score a window of ${cycle.name}`,
@@ -130,14 +130,13 @@ function start(cycle, name, done) {
 }
 
 function rollBack(cycle, ledger, done) {
-  const standing = (ledger?.promotions ?? []).filter(
-    (each) => !each.is_withdrawn && each.number !== ledger.champion,
-  );
-  const before = standing.sort((one, other) => Date.parse(other.data_end) - Date.parse(one.data_end));
+  const candidates = (ledger?.promotions ?? [])
+    .filter((promotion) => !promotion.is_withdrawn && promotion.number !== ledger.champion)
+    .toSorted((a, b) => Date.parse(b.data_end) - Date.parse(a.data_end));
   const options = [
-    h("option", { value: "" }, "the last good one before the current"),
-    ...before.map((each) =>
-      h("option", { value: each.arn }, `${each.version}, data to ${utcDate(each.data_end)}`),
+    h("option", { value: "" }, "the last good version before the current one"),
+    ...candidates.map((promotion) =>
+      h("option", { value: promotion.arn }, `${promotion.version}, data to ${utcDate(promotion.data_end)}`),
     ),
   ];
   const fields = [
@@ -148,9 +147,9 @@ function rollBack(cycle, ledger, done) {
       "Kept in the ledger and in the registry.",
     ),
   ];
-  const text = before.length
-    ? "The version in production is withdrawn for good, and the earlier one is deployed."
-    : "There is no earlier version in the ledger that production could go back to; the run will say so.";
+  const text = candidates.length
+    ? "This withdraws the version in production for good and deploys the earlier one."
+    : "The ledger has no earlier version to go back to; the run will fail and say so.";
   form(`Roll back ${cycle.name}`, text, fields, "Roll back", (data) =>
     trigger(
       cycle,
@@ -161,30 +160,30 @@ function rollBack(cycle, ledger, done) {
   );
 }
 
-/** What waits for a person, with the evidence and both answers. */
-export const approvals = (cycle, found, ledger, done) =>
-  found.map((each) => {
-    const { dag_id: dag, dag_run_id: run } = each.task_instance;
+/** Builds a panel for each pending approval, with its evidence and answers. */
+export const approvals = (cycle, pending, ledger, done) =>
+  pending.map((approval) => {
+    const { dag_id: dag, dag_run_id: run } = approval.task_instance;
     const decision = (ledger?.entries ?? []).find((entry) => entry.by.run_id === run && entry.by.dag_id === dag);
     return h(
       "section",
       { class: "panel waiting", "aria-label": `Waits for approval: ${run}` },
-      h("h2", {}, each.subject),
-      markdown(each.body ?? ""),
+      h("h2", {}, approval.subject),
+      markdown(approval.body ?? ""),
       h(
         "p",
         {},
-        report(cycle.name, decision?.evaluation, "report.html", "Evaluation", `evaluation of the challenger`),
+        report(cycle.name, decision?.evaluation, "report.html", "Evaluation", "evaluation of the challenger"),
         " ",
         ui(runPage(dag, run), "Run", { "aria-label": `Run ${run}` }),
       ),
-      answers(cycle, each, done),
+      answers(cycle, approval, done),
       cycle.may.answer ? null : h("p", { class: "quiet" }, "Your role may not answer."),
     );
   });
 
-/** A reason and a button for each answer. */
-function answers(cycle, { options, task_instance: of }, done) {
+/** Builds a field for the reason and a button for each answer. */
+function answers(cycle, { options, task_instance: task }, done) {
   const reason = h("input", {
     name: "reason",
     autocomplete: "off",
@@ -192,13 +191,13 @@ function answers(cycle, { options, task_instance: of }, done) {
     placeholder: "Reason (kept in the ledger)",
   });
   const problem = h("p", { class: "problem", role: "alert" });
-  const path = `/dags/${of.dag_id}/dagRuns/${encodeURIComponent(of.dag_run_id)}/taskInstances/${of.task_id}/${of.map_index}/hitlDetails`;
+  const path = `/dags/${task.dag_id}/dagRuns/${encodeURIComponent(task.dag_run_id)}/taskInstances/${task.task_id}/${task.map_index}/hitlDetails`;
   const answer = (option) => async () => {
     for (const button of buttons) button.disabled = true;
     problem.textContent = "";
     try {
       await airflow(path, "PATCH", { chosen_options: [option], params_input: { reason: reason.value || null } });
-      say(`${option}: your answer was taken. The run goes on.`);
+      notify(`${option}: your answer was taken. The run continues.`);
       done();
     } catch (error) {
       problem.textContent = error.message;

@@ -1,34 +1,37 @@
-// What an address names behind its #: a section, a window to open, a version or an entry of the ledger.
+// Parses the page's address: its path, and the section, window, version or ledger entry named after the #.
 import { pageRoot } from "./api.js";
 import { openWindow } from "./window.js";
 
-/** Names and values behind the #: of this page's address, or of Airflow's page around it, which keeps it for itself. */
-function named() {
+/** Returns the decoded names of a path below the page's root. */
+export const pathNames = (pathname) => pathname.slice(pageRoot.length).split("/").slice(1).map(decodeURIComponent);
+
+/** Returns kind and value of what a hash names: `#window=2013-02`, `#version=3`, `#entry=5`, or a section, `#drift`. */
+export const hashTarget = (hash) => new URLSearchParams(hash.slice(1)).entries().next().value ?? [];
+
+/** Returns the hash of this page or, inside Airflow, of the page around it, which does not pass it on. */
+function currentHash() {
   const outer = window.parent === window ? null : window.parent.location;
-  const isOurs = outer?.pathname.endsWith(location.pathname.replace(/\/$/, ""));
-  return new URLSearchParams((location.hash || (isOurs ? outer.hash : "")).slice(1));
+  const isOurs = outer?.pathname.endsWith(location.pathname.replace(/\/$/u, ""));
+  return location.hash || (isOurs ? outer.hash : "");
 }
 
-/** Goes to what the address names, once it is there; a window is opened. */
+/** Scrolls to what the address names, or opens it if it is a window. */
 export function arrive() {
-  const names = named();
-  const [first] = names.keys();
-  if (first === "window") return openWindow(cycleOf(), { name: names.get("window") });
-  if (first === "entry") return aim(`tr[data-number="${CSS.escape(names.get("entry"))}"]`);
-  if (first === "version") return aimVersion(names.get("version"));
-  document.getElementById(first ?? "")?.scrollIntoView();
+  const [kind, value] = hashTarget(currentHash());
+  if (kind === "window") return openWindow(pathNames(location.pathname)[1], { name: value });
+  if (kind === "entry") return highlight(`tr[data-number="${CSS.escape(value)}"]`);
+  if (kind === "version") return highlightVersion(value);
+  document.getElementById(kind ?? "")?.scrollIntoView();
 }
 
-const cycleOf = () => decodeURIComponent(location.pathname.slice(pageRoot.length).split("/")[2]);
-
-/** A version's promotion, or else what else the ledger or the registry says of it. */
-function aimVersion(version) {
+/** Highlights a version's promotion, or else another line about it in the ledger or the registry. */
+function highlightVersion(version) {
   const row = `tr[data-version="${CSS.escape(version)}"]`;
-  for (const place of [`${row}[data-entry=promotion]`, `${row}[data-entry]`, row]) if (aim(place)) return;
+  [`${row}[data-entry=promotion]`, `${row}[data-entry]`, row].some(highlight);
 }
 
-function aim(place) {
-  const row = document.querySelector(place);
+function highlight(selector) {
+  const row = document.querySelector(selector);
   if (!row) return false;
   row.closest("details")?.setAttribute("open", "");
   document.querySelector("tr.aimed")?.classList.remove("aimed");

@@ -1,22 +1,22 @@
-// Bars beside or upon each other, with a scale, and their numbers as a table: one look for all of the page's bars.
+// Bar charts, grouped or stacked, each with a table of its numbers.
 import { h, svg } from "./dom.js";
 import { table } from "./table.js";
 
 const [WIDTH, HEIGHT] = [720, 160];
 
 /**
- * A chart of bars with its key and its table.
+ * Builds a bar chart with its legend and its table.
  *
- * `names` are what the bars stand for, `series` are `{label, kind, values}`, `kind` a class that gives the colour.
- * With `stacked` the series stand upon each other. `told` makes a number readable, `marks` are the names at the chart's
- * left and right, `label` says what it shows, `whole` is its full height if not the highest bar, and `open(index)` is
- * called for a click on a bar. `keep` is a name under which its table stays unfolded.
+ * `names` label the bars; `series` are `{label, kind, values}`, where `kind` is the CSS class of the colour.
+ * `stacked` stacks the series. `format` formats a value, `marks` are the labels at the left and right edge, `label` is
+ * the chart's title, `whole` the value at full height (default: the highest bar). `open(index)` handles a click on a
+ * bar. `keep` identifies the table, so that it stays unfolded when the section is redrawn.
  */
-export function bars({ names, series, label, told, marks, whole, stacked = false, open, head = "", keep }) {
+export function bars({ names, series, label, format, marks, whole, stacked = false, open, head = "", keep }) {
   const totals = names.map((_, index) =>
     stacked
-      ? series.reduce((sum, each) => sum + (each.values[index] ?? 0), 0)
-      : Math.max(...series.map((each) => each.values[index] ?? 0)),
+      ? series.reduce((sum, { values }) => sum + (values[index] ?? 0), 0)
+      : Math.max(...series.map(({ values }) => values[index] ?? 0)),
   );
   const highest = Math.max(...totals);
   const top = Math.max(whole ?? highest, 1e-9);
@@ -30,7 +30,7 @@ export function bars({ names, series, label, told, marks, whole, stacked = false
       "aria-label": `${label}. The table below has the numbers.`,
     },
     svg("line", { class: "ground", x1: 0, x2: WIDTH, y1: HEIGHT, y2: HEIGHT }),
-    names.map((name, index) => column({ name, index, count: names.length, series, top, told, stacked, open })),
+    names.map((name, index) => column({ name, index, count: names.length, series, top, format, stacked, open })),
   );
   return h(
     "figure",
@@ -40,42 +40,42 @@ export function bars({ names, series, label, told, marks, whole, stacked = false
     h(
       "p",
       { class: "marks quiet", "aria-hidden": "true" },
-      [marks[0], `highest: ${told(highest)}`, marks[1]].map((text) => h("span", {}, text)),
+      [marks[0], `highest: ${format(highest)}`, marks[1]].map((text) => h("span", {}, text)),
     ),
-    numbers(label, head, names, series, told, keep),
+    numbers(label, head, names, series, format, keep),
   );
 }
 
-const keys = (series) => series.map((each) => h("span", { class: `key ${each.kind}` }, `■ ${each.label} `));
+const keys = (series) => series.map(({ kind, label }) => h("span", { class: `key ${kind}` }, `■ ${label} `));
 
-function column({ name, index, count, series, top, told, stacked, open }) {
+function column({ name, index, count, series, top, format, stacked, open }) {
   const step = WIDTH / count;
   const inner = Math.min(step * 0.84, 90);
-  const each = stacked ? inner : inner / series.length;
+  const width = stacked ? inner : inner / series.length;
   let below = 0;
-  const rects = series.map(({ kind, values }, place) => {
+  const rects = series.map(({ kind, values }, position) => {
     const height = ((values[index] ?? 0) / top) * (HEIGHT - 2);
-    const x = index * step + (step - inner) / 2 + (stacked ? 0 : place * each);
-    const rect = svg("rect", { class: kind, x, y: HEIGHT - height - below, width: each, height });
+    const x = index * step + (step - inner) / 2 + (stacked ? 0 : position * width);
+    const rect = svg("rect", { class: kind, x, y: HEIGHT - height - below, width, height });
     if (stacked) below += height;
     return rect;
   });
-  const values = series.map(({ label, values }) => `${label} ${told(values[index])}`).join(", ");
+  const summary = series.map(({ label, values }) => `${label} ${format(values[index])}`).join(", ");
   return svg(
     "g",
     { onclick: open ? () => open(index) : null },
-    svg("title", {}, `${name}: ${values}`),
+    svg("title", {}, `${name}: ${summary}`),
     svg("rect", { class: "column", x: index * step, y: 0, width: step, height: HEIGHT }),
     rects,
   );
 }
 
-function numbers(label, head, names, series, told, keep) {
-  const rows = names.map((name, index) => [name, ...series.map(({ values }) => told(values[index]))]);
+function numbers(label, head, names, series, format, keep) {
+  const rows = names.map((name, index) => [name, ...series.map(({ values }) => format(values[index]))]);
   return h(
     "details",
     { "data-keep": keep },
     h("summary", {}, "Numbers"),
-    table(`${label}, numbers`, [head, ...series.map((each) => each.label)], rows, { tall: true }),
+    table(`${label}, numbers`, [head, ...series.map(({ label: title }) => title)], rows, { tall: true }),
   );
 }

@@ -1,69 +1,66 @@
-// One cycle: what waits, quality over time, drift, versions, runs, the endpoint, and what can be done.
+// The view of one cycle: approvals, quality over time, drift, versions, runs, the endpoint, and actions.
 import { actions, approvals } from "./actions.js";
-import { airflow, each, flywheel, pageRoot } from "./api.js";
+import { airflow, flywheel, pageRoot, settle } from "./api.js";
 import { h } from "./dom.js";
 import { drift } from "./drift.js";
 import { endpoint } from "./endpoint.js";
 import { moment, utcDate } from "./format.js";
 import { dagPage, run, ui } from "./links.js";
 import { fresh, part, section, since, troubles } from "./parts.js";
-import { quality, rows } from "./quality.js";
-import { asked, runs } from "./runs.js";
-import { caught, traffic } from "./traffic.js";
+import { chartRows, quality } from "./quality.js";
+import { fetchRuns, runs } from "./runs.js";
+import { capturedTraffic, traffic } from "./traffic.js";
 import { versions } from "./versions.js";
 import { report } from "./viewer.js";
-import { asks, windows } from "./windows.js";
+import { requestList, windows } from "./windows.js";
 
-let shown = 36;
-/** What the endpoint captured last; it is read beside the view, which does not wait for it. */
+/** How many windows are shown. */
+let windowLimit = 36;
+/** What the endpoint has captured; read in the background, since it takes longer than the view. */
 let captured = null;
 
-function capture(name, again) {
+async function readCapture(name, refresh) {
   const isFirst = !captured;
-  flywheel(`/cycles/${name}/traffic`)
-    .catch((error) => ({ as_of: captured?.as_of, value: captured?.value, error: error.message }))
-    .then((part) => {
-      captured = part;
-      if (isFirst) again();
-    });
+  try {
+    captured = await flywheel(`/cycles/${name}/traffic`);
+  } catch (error) {
+    captured = { as_of: captured?.as_of, value: captured?.value, error: error.message };
+  }
+  if (isFirst) refresh();
 }
 
-/** What the view shows, as sections by name: each is only drawn anew where its data has changed. */
-export async function cycle(name, again) {
-  capture(name, again);
-  const found = await flywheel(`/cycles/${name}?windows=${shown}`);
-  const more = await each({
-    runs: asked(found),
-    open: airflow(`/dags/${found.dags.train}/dagRuns/~/hitlDetails?response_received=false&limit=20`),
+/** Returns the view's sections by name, as data and renderer: a section is redrawn when its data changes. */
+export async function cycle(name, refresh) {
+  readCapture(name, refresh);
+  const view = await flywheel(`/cycles/${name}?windows=${windowLimit}`);
+  const answers = await settle({
+    runs: fetchRuns(view),
+    open: airflow(`/dags/${view.dags.train}/dagRuns/~/hitlDetails?response_received=false&limit=20`),
   });
-  const { ledger } = found.parts;
-  const open = more.open.value?.hitl_details ?? [];
-  const refused = Object.values(more).map(({ error }) => ({ error: error && `Airflow: ${error.message}` }));
-  const parts = [...Object.values(found.parts), ...refused, ...(captured ? [captured] : [])];
+  const { ledger } = view.parts;
+  const open = answers.open.value?.hitl_details ?? [];
+  const failures = Object.values(answers).map(({ error }) => ({ error: error && `Airflow: ${error.message}` }));
+  const parts = [...Object.values(view.parts), ...failures, ...(captured ? [captured] : [])];
   return {
-    head: [[found.may, ledger], () => head(found, ledger, again)],
-    fresh: [Math.random(), () => fresh(parts, again)],
+    head: [[view.may, ledger], () => head(view, ledger, refresh)],
+    fresh: [Math.random(), () => fresh(parts, refresh)],
     trouble: [parts.map(({ error }) => error), () => troubles(parts)],
-    open: [open, () => h("div", { id: "open" }, approvals(found, open, ledger.value, again))],
-    ...watched(found, again),
-    ...recorded(found, more.runs, again),
+    open: [open, () => h("div", { id: "open" }, approvals(view, open, ledger.value, refresh))],
+    ...monitoringSections(view, refresh),
+    ...historySections(view, answers.runs, refresh),
   };
 }
 
-/** What monitoring and the endpoint tell. */
-function watched(found, again) {
-  const { ledger, watch, requests, replay, endpoint: served } = found.parts;
-  const { name } = found;
-  const evaluations = places(ledger.value);
+/** Returns the sections about monitoring and the endpoint. */
+function monitoringSections(view, refresh) {
+  const { ledger, watch, requests, replay, endpoint: served } = view.parts;
+  const { name } = view;
+  const evaluations = evaluationPlaces(ledger.value);
   return {
     quality: [
       [watch, ledger.value?.promotions, replay],
       () =>
-        section(
-          "Quality over time",
-          "quality",
-          part(watch, (value) => shownQuality(found, value, evaluations, again)),
-        ),
+        section("Quality over time", "quality", part(watch, (value) => qualityContent(view, value, evaluations, refresh))),
     ],
     drift: [watch, () => section("Drift", "drift", part(watch, (value) => drift(name, value)))],
     traffic: [
@@ -74,8 +71,8 @@ function watched(found, again) {
           "traffic",
           part(watch, (value) => traffic(name, value)),
           captured
-            ? part(captured, (value) => caught(name, value, watch.value))
-            : h("p", { class: "quiet", role: "status" }, "Looking for what the endpoint captured ..."),
+            ? part(captured, (value) => capturedTraffic(name, value, watch.value))
+            : h("p", { class: "quiet", role: "status" }, "Reading what the endpoint captured ..."),
         ),
     ],
     endpoint: [
@@ -84,11 +81,7 @@ function watched(found, again) {
         section(
           "Endpoint",
           "endpoint",
-          part(
-            served,
-            (value) => endpoint(value, served.as_of),
-            "No endpoint yet: the first promoted version brings it.",
-          ),
+          part(served, (value) => endpoint(value, served.as_of), "No endpoint yet: the first promoted version brings it."),
         ),
     ],
     windows: [
@@ -98,16 +91,16 @@ function watched(found, again) {
           "Windows",
           "windows",
           part(watch, (value) => windows(name, value, evaluations)),
-          part(requests, (value) => asks(name, value, watch.value), "Monitoring has asked for nothing yet."),
+          part(requests, (value) => requestList(name, value, watch.value), "Monitoring has not requested anything yet."),
         ),
     ],
   };
 }
 
-/** What the ledger and Airflow tell. */
-function recorded(found, ran, again) {
-  const { ledger, registry } = found.parts;
-  const isLive = ran.value?.dag_runs.some((each) => ["running", "queued"].includes(each.state));
+/** Returns the sections about the ledger and Airflow's runs. */
+function historySections(view, runsAnswer, refresh) {
+  const { ledger, registry } = view.parts;
+  const isLive = runsAnswer.value?.dag_runs.some(({ state }) => ["running", "queued"].includes(state));
   return {
     ledger: [
       [ledger, registry],
@@ -117,45 +110,45 @@ function recorded(found, ran, again) {
           "ledger",
           part(ledger, (value) =>
             value.entries.length
-              ? versions(found.name, value, registry.value)
-              : h("p", { class: "quiet" }, "Nothing was decided yet: the first training brings the first version."),
+              ? versions(view.name, value, registry.value)
+              : h("p", { class: "quiet" }, "Nothing has been decided yet: the first training brings the first version."),
           ),
           registry.error && h("p", { class: "problem" }, "The registry cannot be read now."),
         ),
     ],
     runs: [
-      [ran, isLive && Math.random()],
+      [runsAnswer, isLive && Math.random()],
       () =>
         section(
           "Runs",
           "runs",
-          ran.error ? h("p", { class: "problem" }, ran.error.message) : runs(found, ran.value, again),
+          runsAnswer.error ? h("p", { class: "problem" }, runsAnswer.error.message) : runs(view, runsAnswer.value, refresh),
         ),
     ],
   };
 }
 
-/** Where each version was evaluated. */
-const places = (ledger) =>
+/** Maps each version to the place of its evaluation. */
+const evaluationPlaces = (ledger) =>
   new Map(
     [...(ledger?.entries ?? []), ...(ledger?.promotions ?? [])]
       .filter((entry) => entry.version && entry.evaluation)
       .map((entry) => [entry.version, entry.evaluation]),
   );
 
-function head(found, ledger, again) {
+function head(view, ledger, refresh) {
   const value = ledger.value;
-  const known = [...(value?.entries ?? []), ...(value?.promotions ?? [])];
-  const champion = known.find((entry) => entry.number === value.champion);
+  const entries = [...(value?.entries ?? []), ...(value?.promotions ?? [])];
+  const champion = entries.find((entry) => entry.number === value.champion);
   return h(
     "header",
     { class: "top" },
-    h("nav", { "aria-label": "Where you are" }, h("a", { href: `${pageRoot}/` }, "Flywheel"), " / ", found.name),
-    h("h1", {}, found.name),
-    h("p", { class: "quiet" }, found.description),
-    h("p", {}, champion ? inProduction(found.name, champion) : "Nothing is in production."),
-    h("p", {}, "DAGs: ", Object.values(found.dags).flatMap((dag) => [ui(dagPage(dag), dag), " "])),
-    actions(found, value, again),
+    h("nav", { "aria-label": "Where you are" }, h("a", { href: `${pageRoot}/` }, "Flywheel"), " / ", view.name),
+    h("h1", {}, view.name),
+    h("p", { class: "quiet" }, view.description),
+    h("p", {}, champion ? inProduction(view.name, champion) : "Nothing is in production."),
+    h("p", {}, "DAGs: ", Object.values(view.dags).flatMap((dag) => [ui(dagPage(dag), dag), " "])),
+    actions(view, value, refresh),
   );
 }
 
@@ -171,21 +164,21 @@ const inProduction = (name, champion) => [
   report(name, champion.evaluation, "model_card.html", "Model card", "model card of the champion"),
 ];
 
-function shownQuality(found, watch, evaluations, again) {
-  const { ledger, replay } = found.parts;
+function qualityContent(view, watch, evaluations, refresh) {
+  const { ledger, replay } = view.parts;
   if (!watch.windows.length)
-    return h("p", { class: "quiet" }, "No window was watched yet: the first comes after the first promotion.");
+    return h("p", { class: "quiet" }, "No window has been monitored yet: the first comes after the first promotion.");
   const widen = () => {
-    shown = Math.min(1000, shown * 4);
-    again();
+    windowLimit = Math.min(1000, windowLimit * 4);
+    refresh();
   };
   const promotions = ledger.value?.promotions ?? [];
   return h(
     "div",
     {},
-    quality(found, rows(watch, replay.value), { promotions, replay: replay.value, evaluations }),
+    quality(view, chartRows(watch, replay.value), { promotions, replay: replay.value, evaluations }),
     replay.value
-      ? h("p", {}, report(found.name, replay.value.place, "replay.html", "The replay's report", "replay"))
+      ? h("p", {}, report(view.name, replay.value.place, "replay.html", "The replay's report", "replay"))
       : null,
     watch.total > watch.windows.length &&
       h(

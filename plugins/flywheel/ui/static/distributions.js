@@ -1,49 +1,50 @@
-// How the values of a feature are distributed: bars with the numbers beside them.
+// The distributions of a window's features, as bar charts.
 import { bars } from "./bars.js";
 import { h } from "./dom.js";
 import { metric, share } from "./format.js";
 import { badge } from "./parts.js";
 
-/** The distributions of one feature at a time, in the baseline and in the window. */
-export function distributions(found, feature) {
-  const known = found.distributions?.features ?? [];
-  if (!known.length) return h("p", { class: "quiet" }, "There are no distributions of this window.");
-  const drifted = new Map(found.features.map((each) => [each.name, each]));
-  const order = [...known].sort(
-    (one, other) => (drifted.get(other.name)?.importance ?? 0) - (drifted.get(one.name)?.importance ?? 0),
-  );
-  const place = h("div", { "aria-live": "polite" });
+/** Builds the chart of one feature at a time, in the baseline and in the window; `feature` is selected first. */
+export function distributions(window, feature) {
+  const histograms = window.distributions?.features ?? [];
+  if (!histograms.length) return h("p", { class: "quiet" }, "This window has no distributions.");
+  const findings = new Map(window.features.map((finding) => [finding.name, finding]));
+  const importance = ({ name }) => findings.get(name)?.importance ?? 0;
+  const ordered = histograms.toSorted((a, b) => importance(b) - importance(a));
+  const panel = h("div", { "aria-live": "polite" });
   const show = (name) => {
-    const each = known.find((one) => one.name === name);
-    place.replaceChildren(told(drifted.get(name)), chart(each));
+    const histogram = histograms.find((candidate) => candidate.name === name);
+    panel.replaceChildren(describeDrift(findings.get(name)), chart(histogram));
   };
   const choice = h(
     "select",
     { id: "feature", onchange: (event) => show(event.target.value) },
-    order.map((each) => h("option", { value: each.name }, each.name)),
+    ordered.map(({ name }) => h("option", { value: name }, name)),
   );
-  choice.value = known.some((each) => each.name === feature) ? feature : order[0].name;
+  choice.value = histograms.some(({ name }) => name === feature) ? feature : ordered[0].name;
   show(choice.value);
-  return h("section", {}, h("h3", {}, h("label", { for: "feature" }, "Distribution of "), choice), place);
+  return h("section", {}, h("h3", {}, h("label", { for: "feature" }, "Distribution of "), choice), panel);
 }
 
-/** How far the feature has moved, and whether that is drift. */
-function told(feature) {
+/** Describes how far a feature has moved, and whether that counts as drift. */
+function describeDrift(feature) {
   if (!feature) return h("p", { class: "quiet" }, "This feature was not compared.");
   const { distance, test, p_value: p, importance } = feature;
-  const chance = typeof p !== "number" ? "none" : p < 0.001 ? p.toExponential(1) : metric(p);
+  const pValue = typeof p === "number" ? formatP(p) : "none";
   return h(
     "p",
     {},
-    `Distance ${metric(distance)} (${test}), p-value ${chance}, importance ${share(importance)}. `,
+    `Distance ${metric(distance)} (${test}), p-value ${pValue}, importance ${share(importance)}. `,
     feature.is_drifted ? badge("bad", "has drifted") : badge("good", "has not drifted"),
   );
 }
 
+const formatP = (p) => (p < 0.001 ? p.toExponential(1) : metric(p));
+
 const text = (value) => (typeof value === "number" ? Number(value.toPrecision(4)).toString() : String(value));
 
-/** What each bar stands for; the first and the last of numbers are all below and above the edges. */
-function bins({ kind, values, edges, baseline }) {
+/** Names the bins of a histogram; of numbers, the first and the last bin lie outside the edges. */
+export function binNames({ kind, values, edges, baseline }) {
   if (kind === "text") return baseline.map((_, index) => text(values[index] ?? "others"));
   const inner = edges.slice(1).map((edge, index) => `${text(edges[index])} to ${text(edge)}`);
   const names = [`below ${text(edges[0])}`, ...inner, `above ${text(edges.at(-1))}`];
@@ -52,16 +53,16 @@ function bins({ kind, values, edges, baseline }) {
     : baseline.map((_, index) => inner[index] ?? `bin ${index + 1}`);
 }
 
-function chart(found) {
-  const names = bins(found);
+function chart(histogram) {
+  const names = binNames(histogram);
   return bars({
     names,
     series: [
-      { label: "baseline", kind: "baseline", values: found.baseline },
-      { label: "this window", kind: "current", values: found.current },
+      { label: "baseline", kind: "baseline", values: histogram.baseline },
+      { label: "this window", kind: "current", values: histogram.current },
     ],
-    label: `${found.name}: baseline and window by bin`,
-    told: share,
+    label: `${histogram.name}: baseline and window by bin`,
+    format: share,
     marks: [names[0], names.at(-1)],
     head: "Bin",
   });

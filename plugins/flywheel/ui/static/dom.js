@@ -1,11 +1,11 @@
-// Makes elements. Text becomes text, never markup: what records say cannot become part of the page's code.
+// Creates elements. Text stays text, never markup, so records cannot inject code into the page.
 
-/** An element: h("a", {href: "x", class: "y", onclick: f}, "text", other). Null and false children are left out. */
+/** Creates an element: h("a", {href: "x", onclick: f}, "text", child). Null and false children are left out. */
 export function h(name, attributes = {}, ...children) {
   return fill(document.createElement(name), attributes, children);
 }
 
-/** The same of SVG. */
+/** Creates an SVG element. */
 export function svg(name, attributes = {}, ...children) {
   return fill(document.createElementNS("http://www.w3.org/2000/svg", name), attributes, children);
 }
@@ -22,15 +22,15 @@ function fill(element, attributes, children) {
   return element;
 }
 
-/** Says something to everybody, readers of the screen included. */
-export function say(text, kind = "note") {
-  const place = document.getElementById("said");
+/** Shows a notification, which screen readers announce as well. */
+export function notify(text, kind = "note") {
+  const stack = document.getElementById("said");
   const note = h(
     "p",
     { class: `toast ${kind}` },
     text,
     h("button", { class: "plain", "aria-label": "Close", onclick: () => note.remove() }, "×"),
   );
-  place.append(note);
-  if (kind !== "error") setTimeout(() => note.remove(), 20000);
+  stack.append(note);
+  if (kind !== "error") setTimeout(() => note.remove(), 20_000);
 }

@@ -1,25 +1,25 @@
-// Drift as a heat map of features by windows; a cell opens the window with that feature's distributions.
+// Drift as a heat map of features by windows; a cell opens the window at that feature.
 import { h } from "./dom.js";
 import { interval, metric, share, utcDate } from "./format.js";
 import { openWindow } from "./window.js";
 
-/** How many features are shown unless all are asked for. */
+/** Features shown before the list is expanded. */
 const FIRST = 12;
-/** The distance at which a cell has its full colour. */
+/** Distance at which a cell has its full colour. */
 const FULL = 0.5;
 
-/** The heat map. */
+/** Builds the heat map. */
 export function drift(cycle, watch) {
   const windows = watch.windows;
-  const names = weighty(windows);
-  if (!names.length) return h("p", { class: "quiet" }, held(windows));
+  const names = featuresByImportance(windows);
+  if (!names.length) return h("p", { class: "quiet" }, noDrift(windows));
   const grid = h(
     "tbody",
     {},
     heads(cycle, windows),
     names.map((name, index) => line(cycle, name, windows, index)),
   );
-  const more =
+  const showAll =
     names.length > FIRST &&
     h(
       "button",
@@ -38,25 +38,25 @@ export function drift(cycle, watch) {
     h(
       "p",
       { class: "quiet" },
-      `Each cell is how far a feature has moved from the champion's baseline (0 to 1); ▲ has drifted: at least ${watch.rule.minimum_distance}, and not by chance. Features are in the order of their importance. The arrow keys go from cell to cell, Enter opens it.`,
+      `Each cell shows how far a feature has moved from the champion's baseline (0 to 1). ▲ marks drift: a distance of at least ${watch.rule.minimum_distance} that is not due to chance. Features are ordered by importance. Use the arrow keys to move between cells and Enter to open one.`,
     ),
-    more,
+    showAll,
   );
 }
 
-function held(windows) {
+function noDrift(windows) {
   const why = windows.at(-1)?.held_back;
   return why
-    ? `The newest window was held back: ${why}. No feature was compared.`
-    : "No window was watched yet.";
+    ? `The newest window was held back: ${why}. No features were compared.`
+    : "No window has been monitored yet.";
 }
 
-/** Every feature, the most important in the newest window that has it first. */
-function weighty(windows) {
+/** Lists all features, sorted by their importance in the newest window that has them. */
+export function featuresByImportance(windows) {
   const importance = new Map();
   for (const window of windows)
-    for (const each of window.features) importance.set(each.name, each.importance ?? 0);
-  return [...importance].sort((one, other) => other[1] - one[1]).map(([name]) => name);
+    for (const feature of window.features) importance.set(feature.name, feature.importance ?? 0);
+  return [...importance].toSorted(([, a], [, b]) => b - a).map(([name]) => name);
 }
 
 function heads(cycle, windows) {
@@ -86,7 +86,7 @@ function line(cycle, name, windows, index) {
       cycle,
       name,
       window,
-      window.features.find((each) => each.name === name),
+      window.features.find((feature) => feature.name === name),
     ),
   );
   return h("tr", { hidden: index >= FIRST }, h("th", { scope: "row" }, name), cells);
@@ -109,7 +109,7 @@ function cell(cycle, name, window, feature) {
       ),
     );
   const level = Math.min(10, Math.round((10 * feature.distance) / FULL));
-  const told = `${name}, ${interval(window.window)}: distance ${metric(feature.distance)}${feature.is_drifted ? ", has drifted" : ""}, importance ${share(feature.importance)}`;
+  const description = `${name}, ${interval(window.window)}: distance ${metric(feature.distance)}${feature.is_drifted ? ", has drifted" : ""}, importance ${share(feature.importance)}`;
   return h(
     "td",
     {},
@@ -119,8 +119,8 @@ function cell(cycle, name, window, feature) {
         class: "cell",
         "data-cell": true,
         "data-level": level,
-        "aria-label": told,
-        title: told,
+        "aria-label": description,
+        title: description,
         onclick: () => openWindow(cycle, window, name),
       },
       feature.distance.toFixed(2),
@@ -135,20 +135,20 @@ function unfold(grid, button) {
   button.remove();
 }
 
-/** One stop of the Tab key for the whole map; the arrow keys go on from there. */
+/** Makes the grid one tab stop, with the arrow keys to move between its cells. */
 function roving(grid) {
-  const cells = () =>
-    [...grid.rows].filter((row) => !row.hidden).map((row) => [...row.querySelectorAll("[data-cell]")]);
+  const visibleCells = () =>
+    [...grid.rows].filter((row) => !row.hidden).map((row) => Array.from(row.querySelectorAll("[data-cell]")));
   for (const button of grid.querySelectorAll("[data-cell]")) button.tabIndex = -1;
-  const last = cells()[0]?.at(-1);
+  const last = visibleCells()[0]?.at(-1);
   if (last) last.tabIndex = 0;
   const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
   grid.addEventListener("keydown", (event) => {
     const step = steps[event.key];
     if (!step) return;
-    const all = cells();
-    const row = all.findIndex((each) => each.includes(event.target));
-    const next = all[row + step[0]]?.[all[row].indexOf(event.target) + step[1]];
+    const cells = visibleCells();
+    const row = cells.findIndex((buttons) => buttons.includes(event.target));
+    const next = cells[row + step[0]]?.[cells[row].indexOf(event.target) + step[1]];
     event.preventDefault();
     if (!next) return;
     event.target.tabIndex = -1;

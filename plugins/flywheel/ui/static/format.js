@@ -1,14 +1,16 @@
-// Numbers and times for people; times in the zone that the user chose in Airflow, or else in the browser's.
+// Formats numbers and times. Times are in the zone chosen in Airflow, or else in the browser's.
 
-export const zone = (() => {
+/** Returns the zone that Airflow's pages stored in this browser, or the browser's own if that one is unusable. */
+function chosenZone() {
   try {
-    const kept = JSON.parse(localStorage.getItem("timezone") ?? "null") ?? undefined;
-    new Intl.DateTimeFormat(undefined, { timeZone: kept });
-    return kept ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+    const timeZone = JSON.parse(localStorage.getItem("timezone") ?? "null") ?? undefined;
+    return new Intl.DateTimeFormat("en-CA", { timeZone }).resolvedOptions().timeZone;
   } catch {
-    return Intl.DateTimeFormat().resolvedOptions().timeZone;
+    return new Intl.DateTimeFormat("en-CA").resolvedOptions().timeZone;
   }
-})();
+}
+
+const zone = chosenZone();
 
 const stamp = new Intl.DateTimeFormat("en-CA", {
   timeZone: zone,
@@ -25,33 +27,35 @@ const exact = new Intl.DateTimeFormat("en-CA", {
 
 const clock = new Intl.DateTimeFormat("en-CA", { timeZone: zone, timeStyle: "short", hourCycle: "h23" });
 
-/** The time of day in the user's zone: 01:00. */
+/** Formats the time of day in the user's zone: 01:00. */
 export const timeOfDay = (iso) => clock.format(new Date(iso));
-/** A moment in the user's zone: 2013-02-01 01:00. */
+/** Formats a moment in the user's zone: 2013-02-01 01:00. */
 export const moment = (iso) => (iso ? stamp.format(new Date(iso)).replace(",", "") : "–");
-/** The same to the second, with the zone's name. */
+/** Formats a moment to the second, with the zone's name. */
 export const exactly = (iso) => (iso ? exact.format(new Date(iso)).replace(",", "") : "");
-/** A date of an interval, which is in UTC as the schedule is: 2013-02-01, with the hour where it is not midnight. */
+/** Formats a date of an interval, in UTC like the schedule: 2013-02-01, with the hour unless it is midnight. */
 export const utcDate = (iso) => {
   const text = new Date(iso).toISOString();
   return text.slice(11, 16) === "00:00" ? text.slice(0, 10) : `${text.slice(0, 10)} ${text.slice(11, 16)}`;
 };
+/** Formats an interval: 2013-02-01 – 2013-03-01. */
 export const interval = (pair) => (pair ? `${utcDate(pair[0])} – ${utcDate(pair[1])}` : "–");
-/** A number with four digits, as metrics are told. */
+/** Formats a metric with four digits. */
 export const metric = (value) => (typeof value === "number" ? value.toFixed(4) : "undefined");
+/** Formats a share: 98 %, with one decimal near 0 and 1. */
 export const share = (value) =>
   typeof value === "number" ? `${(100 * value).toFixed(value > 0.995 || value < 0.1 ? 1 : 0)} %` : "–";
 export const count = (value) => (typeof value === "number" ? value.toLocaleString("en-US") : "–");
-/** A number with its noun: 1 request, 2 requests. */
+/** Formats a number with its noun: 1 request, 2 requests. */
 export const counted = (value, noun) => `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
 export const ms = (value) =>
   typeof value === "number" ? `${value < 10 ? value.toFixed(1) : Math.round(value)} ms` : "–";
 
-/** A stretch of time in its largest units: 3 d 4 h, 12 min, 8 s. */
+/** Formats a duration in its two largest units: 3 d 4 h, 12 min, 8 s. */
 export function span(seconds) {
   if (typeof seconds !== "number" || Number.isNaN(seconds)) return "–";
   const units = [
-    ["d", 86400],
+    ["d", 86_400],
     ["h", 3600],
     ["min", 60],
   ];
@@ -65,9 +69,9 @@ export function span(seconds) {
 }
 
 export const secondsSince = (iso) => (Date.now() - Date.parse(iso)) / 1000;
-/** The largest unit of a stretch of time alone: 3 d, 12 min. */
+/** Formats a duration in its largest unit alone: 3 d, 12 min. */
 const roughly = (seconds) => span(seconds).split(" ").slice(0, 2).join(" ");
-/** 5 min ago; in 3 h. */
+/** Formats a moment relative to now: 5 min ago, in 3 h. */
 export const ago = (iso) => {
   if (!iso) return "never";
   const passed = Math.round(secondsSince(iso));

@@ -1,43 +1,44 @@
-// A part of the page: what was read, how old it is, and what went wrong.
+// Parts of the page: their content, its age, and what could not be read.
 import { h } from "./dom.js";
 import { ago, exactly, secondsSince } from "./format.js";
 
-/** From this age on a part is called old, in seconds. */
+/** Age in seconds from which a part is marked as old. */
 const STALE_S = 60;
-/** What to do about an error, by what it says. */
+/** Advice by the text of an error. */
 const ADVICE = [
-  [/NoSuchBucket/, "The bucket is not there. `make run` makes the local one; on AWS create it, and name it in FLYWHEEL_BUCKET."],
-  [/EndpointConnection|Connect/, "The service of the connection does not answer. Is it running? `make status` tells."],
-  [/AccessDenied|InvalidAccessKey|Signature|Credentials/, "The connection's keys are refused. Look at it in Airflow: Admin, Connections."],
+  [/NoSuchBucket/u, "The bucket does not exist. `make run` creates the local one; on AWS, create it and set FLYWHEEL_BUCKET."],
+  [/EndpointConnection|Connect/u, "The service of the connection does not answer. Is it running? Check with `make status`."],
+  [/AccessDenied|InvalidAccessKey|Signature|Credentials/u, "The connection's keys are refused. Check the connection in Airflow: Admin, Connections."],
 ];
 
-/** How long ago something was; main.js keeps it true while it is looked at. */
+/** Shows how long ago a moment was; main.js keeps it up to date. */
 export const since = (iso) =>
   iso ? h("time", { datetime: iso, title: exactly(iso), "data-ago": true }, ago(iso)) : "never";
 
-/** What a part shows: its content, and its age where it is old. Why it is old `troubles` tells, once for all parts. */
-export function part(found, render, empty = "Nothing yet.") {
-  const isOld = found.value && found.as_of && (found.error || secondsSince(found.as_of) > STALE_S);
+/** Shows a part's content, and its age if it is old. `troubles` shows the reasons, once for all parts. */
+export function part(source, render, empty = "Nothing yet.") {
+  const isOld = source.value && source.as_of && (source.error || secondsSince(source.as_of) > STALE_S);
   const children = [];
-  if (isOld) children.push(h("p", { class: "old" }, badge("warn", "old"), " Read ", since(found.as_of), "."));
-  if (found.value) children.push(render(found.value));
-  else if (found.error) children.push(h("p", { class: "problem" }, "Cannot be read now."));
+  if (isOld) children.push(h("p", { class: "old" }, badge("warn", "old"), " Read ", since(source.as_of), "."));
+  if (source.value) children.push(render(source.value));
+  else if (source.error) children.push(h("p", { class: "problem" }, "Cannot be read now."));
   else children.push(h("p", { class: "quiet" }, empty));
   return children;
 }
 
-/** What could not be read and why, each reason once, with what can be done. Null if all could be. */
+/** Lists what could not be read, each reason once, with advice. Returns null if everything could be read. */
 export function troubles(parts) {
   const reasons = new Map();
-  for (const { error } of parts.filter((each) => each.error)) reasons.set(error, (reasons.get(error) ?? 0) + 1);
+  for (const reason of parts.map(({ error }) => error).filter(Boolean))
+    reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
   if (!reasons.size) return null;
-  const shown = parts.some((each) => each.error && each.value)
-    ? "What is shown of it is the last that could be read. "
+  const shown = parts.some(({ error, value }) => error && value)
+    ? "It shows what was read last. "
     : "";
   return h(
     "div",
     { class: "trouble", role: "alert" },
-    h("p", {}, h("strong", {}, "Not all of this page can be read now. "), shown, "It is tried again every few seconds."),
+    h("p", {}, h("strong", {}, "Part of this page cannot be read now. "), shown, "It retries every few seconds."),
     [...reasons].map(([error, times]) =>
       h(
         "p",
@@ -50,25 +51,25 @@ export function troubles(parts) {
   );
 }
 
-/** The oldest moment of which anything is shown. */
+/** Returns the time at which the oldest part was read. */
 export const oldest = (parts) =>
   parts
-    .map((each) => each.as_of)
+    .map((source) => source.as_of)
     .filter(Boolean)
-    .sort((one, other) => Date.parse(one) - Date.parse(other))[0];
+    .toSorted((a, b) => Date.parse(a) - Date.parse(b))[0];
 
-/** Of when the page is, and a button that reads it again. */
-export const fresh = (parts, again) =>
+/** Shows the page's age, with a button that reads it again. */
+export const fresh = (parts, refresh) =>
   h(
     "p",
     { class: "fresh quiet" },
     "Read ",
     since(oldest(parts)),
     " ",
-    h("button", { class: "link", "data-key": "refresh", onclick: again }, "Read again"),
+    h("button", { class: "link", "data-key": "refresh", onclick: refresh }, "Read again"),
   );
 
-/** A section with a heading; its content may come later. */
+/** Builds a section with a heading. */
 export function section(title, id, ...children) {
   return h(
     "section",
@@ -78,10 +79,10 @@ export function section(title, id, ...children) {
   );
 }
 
-/** Label and value, in a list of such pairs. */
+/** Builds a label and its value, for a description list. */
 export const pair = (label, ...value) => [h("dt", {}, label), h("dd", {}, ...value)];
 
-/** A word with a colour and a shape, so that the colour is not all that tells. */
 const SIGNS = { good: "●", bad: "▲", warn: "◆", idle: "○" };
+/** Builds a badge; a sign repeats what its colour says. */
 export const badge = (kind, text) =>
   h("span", { class: `badge ${kind}` }, h("span", { "aria-hidden": "true" }, SIGNS[kind]), ` ${text}`);

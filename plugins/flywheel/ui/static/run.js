@@ -1,4 +1,4 @@
-// What one run, and one task of it, made: shown as a tab of Airflow's own pages about them.
+// The tabs that Flywheel adds to Airflow's pages of a run and of a task.
 import { airflow, flywheel, pageRoot } from "./api.js";
 import { h } from "./dom.js";
 import { markdown } from "./markdown.js";
@@ -8,27 +8,26 @@ import { versions } from "./versions.js";
 import { fileUrl, framed, pagesOf, report } from "./viewer.js";
 import { openWindow } from "./window.js";
 
-const q = encodeURIComponent;
+const quote = encodeURIComponent;
 
-/** A run: its steps, and what it wrote to the records. */
+/** Returns the sections of a run: its steps, and what it recorded. */
 export async function oneRun(cycle, dag, id) {
-  const [run, found] = await Promise.all([
-    airflow(`/dags/${q(dag)}/dagRuns/${q(id)}`),
+  const [run, view] = await Promise.all([
+    airflow(`/dags/${quote(dag)}/dagRuns/${quote(id)}`),
     flywheel(`/cycles/${cycle.name}`),
   ]);
   const isLive = ["running", "queued"].includes(run.state);
   const table = await steps(cycle, run);
-  const { ledger, watch } = found.parts;
-  const mine = {
+  const { ledger, watch } = view.parts;
+  const isOwn = ({ by }) => by.run_id === id && by.dag_id === dag;
+  const ownLedger = {
     ...ledger,
     value: ledger.value && {
       ...ledger.value,
-      entries: ledger.value.entries.filter((each) => each.by.run_id === id && each.by.dag_id === dag),
+      entries: ledger.value.entries.filter(isOwn),
     },
   };
-  const windows = (watch.value?.windows ?? []).filter(
-    (each) => each.by.run_id === id && each.by.dag_id === dag,
-  );
+  const windows = (watch.value?.windows ?? []).filter(isOwn);
   return {
     head: [[], () => top(cycle, `A run of ${cycle.name}`)],
     trouble: [[ledger.error, watch.error], () => troubles([ledger, watch])],
@@ -37,33 +36,33 @@ export async function oneRun(cycle, dag, id) {
       () => section("Steps", "steps", h("div", { "data-live": isLive }, table)),
     ],
     wrote: [
-      [mine, windows],
+      [ownLedger, windows],
       () =>
         section(
           "What it recorded",
           "wrote",
-          part(mine, (value) => wrote(cycle, { ...value, total: value.entries.length }, windows)),
+          part(ownLedger, (value) => recorded(cycle, { ...value, total: value.entries.length }, windows)),
         ),
     ],
   };
 }
 
-function wrote(cycle, ledger, windows) {
+function recorded(cycle, ledger, windows) {
   if (!ledger.entries.length && !windows.length)
     return h(
       "p",
       { class: "quiet" },
-      "No decision, no promotion, and no window: it is under way, or it had nothing to add.",
+      "No decision, promotion or window: the run is still going, or it had nothing to record.",
     );
   return h(
     "div",
     {},
-    windows.map((each) =>
+    windows.map((window) =>
       h(
         "p",
         {},
-        h("button", { class: "link", onclick: () => openWindow(cycle.name, each) }, `Window ${each.name}`),
-        `: ${each.why}. ${each.decision?.says ?? ""}`,
+        h("button", { class: "link", onclick: () => openWindow(cycle.name, window) }, `Window ${window.name}`),
+        `: ${window.why}. ${window.decision?.says ?? ""}`,
       ),
     ),
     ledger.entries.length ? versions(cycle.name, ledger, null) : null,
@@ -84,27 +83,27 @@ const top = (cycle, title) =>
     h("h1", {}, title),
   );
 
-/** A task: the pages that its step wrote, the first of them open. */
+/** Returns the sections of a task: the pages that its step wrote, the first of them open. */
 export async function oneTask(cycle, dag, run, task) {
-  const path = `/dags/${q(dag)}/dagRuns/${q(run)}/taskInstances/${q(task)}/xcomEntries/return_value`;
-  const found = await airflow(path).catch((error) => (error.status === 404 ? null : Promise.reject(error)));
-  const result = typeof found?.value === "string" ? JSON.parse(found.value) : found?.value;
+  const path = `/dags/${quote(dag)}/dagRuns/${quote(run)}/taskInstances/${quote(task)}/xcomEntries/return_value`;
+  const xcom = await airflow(path).catch((error) => (error.status === 404 ? null : Promise.reject(error)));
+  const result = typeof xcom?.value === "string" ? JSON.parse(xcom.value) : xcom?.value;
   const [output] = await pagesOf(cycle.name, [result]);
   return {
     head: [[], () => top(cycle, `${task} of ${cycle.name}`)],
-    task: [[result], () => section("What it made", "task", shown(cycle, result, output))],
+    task: [[result], () => section("Output", "task", taskContent(cycle, result, output))],
   };
 }
 
-function shown(cycle, result, output) {
+function taskContent(cycle, result, output) {
   if (!result)
     return h(
       "p",
       { class: "quiet" },
-      "This task has handed on nothing: it is under way, was skipped, or has failed. Its log tells.",
+      "This task has returned nothing: it is still running, was skipped, or has failed. See its log.",
     );
   if (result.evidence) return h("div", {}, markdown(result.evidence));
-  if (result.decision?.against) return decided(result.decision);
+  if (result.decision?.against) return decisionFacts(result.decision);
   const { place, pages } = output;
   if (!pages.length) return facts(result);
   const [[file, title]] = pages;
@@ -116,17 +115,17 @@ function shown(cycle, result, output) {
   );
 }
 
-const decided = ({ due, reasons, against, emission }) =>
+const decisionFacts = ({ due, reasons, against, emission }) =>
   h(
     "dl",
     {},
     pair("Retraining", due ? "due" : "not due"),
-    pair("For it", reasons.join(" ") || "nothing"),
-    pair("Against it", against.join(" ") || "nothing"),
-    pair("Asked for", `${emission.is_emitted ? "yes" : "no"}: ${emission.why}`),
+    pair("Reasons for", reasons.join(" ") || "none"),
+    pair("Reasons against", against.join(" ") || "none"),
+    pair("Requested", `${emission.is_emitted ? "yes" : "no"}: ${emission.why}`),
   );
 
-/** What a step without a page handed on. */
+/** Lists the result of a step without pages. */
 const facts = (result) =>
   h(
     "dl",

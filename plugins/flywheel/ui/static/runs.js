@@ -1,4 +1,4 @@
-// Airflow's runs of a cycle, the newest first; each unfolds to its steps.
+// Airflow's runs of a cycle, newest first; each unfolds to its steps.
 import { airflow } from "./api.js";
 import { h } from "./dom.js";
 import { interval, moment, span, utcDate } from "./format.js";
@@ -7,16 +7,16 @@ import { badge } from "./parts.js";
 import { STATES, steps } from "./steps.js";
 import { cell, row, table } from "./table.js";
 
-/** How many runs are asked for at first, how many more each time, and the most that Airflow tells at once. */
-const [RUNS, MOST] = [20, 100];
+/** How many runs are read at first and added at a time, and the most that Airflow returns at once. */
+const [RUNS, MAX_RUNS] = [20, 100];
 const KINDS = { train: "training", score: "scoring", roll_back: "rollback" };
 const HEADS = ["Run", "Interval", "State", "Started", "Took"];
-/** The unfolded lines by their run: kept, so that they stay when the table is drawn anew. */
+/** The unfolded rows by run, kept so that they survive a redraw of the table. */
 const unfolded = new Map();
 let limit = RUNS;
 
-/** The newest runs of all DAGs of a cycle. */
-export const asked = (cycle) =>
+/** Reads the newest runs of a cycle's DAGs. */
+export const fetchRuns = (cycle) =>
   airflow("/dags/~/dagRuns/list", "POST", {
     dag_ids: Object.values(cycle.dags),
     page_limit: limit,
@@ -24,22 +24,22 @@ export const asked = (cycle) =>
     order_by: "-run_after",
   });
 
-/** Their table. */
-export function runs(cycle, found, again) {
-  if (!found.dag_runs.length) return h("p", { class: "quiet" }, "No runs yet. Press Train to start the first.");
+/** Builds the table of runs. */
+export function runs(cycle, page, refresh) {
+  if (!page.dag_runs.length) return h("p", { class: "quiet" }, "No runs yet. Press Train to start the first.");
   const older = () => {
-    limit = Math.min(MOST, limit + RUNS);
-    again();
+    limit = Math.min(MAX_RUNS, limit + RUNS);
+    refresh();
   };
-  const rest = found.total_entries - found.dag_runs.length;
-  const isLive = found.dag_runs.some(({ state }) => state === "running" || state === "queued");
-  const all = found.dag_runs.flatMap((run) => lines(cycle, run));
+  const rest = page.total_entries - page.dag_runs.length;
+  const isLive = page.dag_runs.some(({ state }) => state === "running" || state === "queued");
+  const rows = page.dag_runs.flatMap((run) => lines(cycle, run));
   return h(
     "div",
     { "data-live": isLive },
-    table("Runs", HEADS, all),
-    rest > 0 && limit < MOST && h("button", { onclick: older, "data-key": "older" }, "Older runs"),
-    rest > 0 && limit >= MOST
+    table("Runs", HEADS, rows),
+    rest > 0 && limit < MAX_RUNS && h("button", { onclick: older, "data-key": "older" }, "Older runs"),
+    rest > 0 && limit >= MAX_RUNS
       ? h(
           "p",
           {},
@@ -52,9 +52,10 @@ export function runs(cycle, found, again) {
 }
 
 const costNote = ({ costs: { note } }) =>
-  `Costs are estimates: a job's seconds times the price of its instances in a table of this installation (${note.currency}, ${note.region}, ${note.as_of}), as if they ran on AWS. Reused steps cost nothing.`;
+  `Costs are estimates: a job's duration times its instances' price in this installation's price list (${note.currency}, ${note.region}, ${note.as_of}), as if they ran on AWS. Reused steps cost nothing.`;
 
-function about(run) {
+/** Describes what a run is about: its interval, or how that is chosen. */
+export function runSubject(run) {
   if (run.conf?.interval_start) return `from ${run.conf.interval_start}`;
   if (run.run_type === "asset_triggered") return "as monitoring asked";
   return run.data_interval_start
@@ -72,7 +73,7 @@ function lines(cycle, run) {
     class: "plain fold",
     "data-key": `steps-${run.dag_id}-${id}`,
     "aria-label": `Steps of ${kind} ${id}`,
-    onclick: () => unfold(cycle, run, made, toggle),
+    onclick: () => unfold(cycle, run, element, toggle),
   });
   const cells = [
     [
@@ -80,22 +81,22 @@ function lines(cycle, run) {
       ui(runPage(run.dag_id, id), kind, { "aria-label": `${kind}, run ${id}` }),
       h("div", { class: "quiet" }, run.run_type),
     ],
-    cell(about(run), { class: "date" }),
+    cell(runSubject(run), { class: "date" }),
     badge(STATES[run.state] ?? "idle", run.state),
     cell(moment(run.start_date), { class: "date" }),
     span(took),
   ];
-  const made = row(HEADS, cells, { "data-run": id, "data-state": run.state });
-  return [made, ...detail(cycle, run, toggle)];
+  const element = row(HEADS, cells, { "data-run": id, "data-state": run.state });
+  return [element, ...detail(cycle, run, toggle)];
 }
 
-/** The line below an unfolded run, with what is new of it. */
+/** Returns the row below an unfolded run, updated if the run has changed. */
 function detail(cycle, run, toggle) {
-  const known = unfolded.get(`${run.dag_id} ${run.dag_run_id}`);
-  fold(toggle, Boolean(known));
-  if (!known) return [];
-  if (known.state !== run.state || run.state === "running") fill(cycle, run, known);
-  return [known.line];
+  const open = unfolded.get(`${run.dag_id} ${run.dag_run_id}`);
+  fold(toggle, Boolean(open));
+  if (!open) return [];
+  if (open.state !== run.state || run.state === "running") fill(cycle, run, open);
+  return [open.line];
 }
 
 function fold(toggle, isOpen) {
@@ -105,25 +106,25 @@ function fold(toggle, isOpen) {
 
 function unfold(cycle, run, above, toggle) {
   const key = `${run.dag_id} ${run.dag_run_id}`;
-  const known = unfolded.get(key);
-  fold(toggle, !known);
-  if (known) {
-    known.line.remove();
+  const open = unfolded.get(key);
+  fold(toggle, !open);
+  if (open) {
+    open.line.remove();
     unfolded.delete(key);
     return;
   }
-  const place = h("td", { role: "cell", colspan: HEADS.length }, h("p", { class: "quiet", role: "status" }, "Loading ..."));
-  const made = { line: h("tr", { role: "row", class: "detail" }, place), place };
-  unfolded.set(key, made);
-  above.after(made.line);
-  fill(cycle, run, made);
+  const content = h("td", { role: "cell", colspan: HEADS.length }, h("p", { class: "quiet", role: "status" }, "Loading ..."));
+  const opened = { line: h("tr", { role: "row", class: "detail" }, content), content };
+  unfolded.set(key, opened);
+  above.after(opened.line);
+  fill(cycle, run, opened);
 }
 
-async function fill(cycle, run, known) {
-  known.state = run.state;
+async function fill(cycle, run, open) {
+  open.state = run.state;
   try {
-    known.place.replaceChildren(await steps(cycle, run));
+    open.content.replaceChildren(await steps(cycle, run));
   } catch (error) {
-    known.place.replaceChildren(h("p", { class: "problem", role: "alert" }, error.message));
+    open.content.replaceChildren(h("p", { class: "problem", role: "alert" }, error.message));
   }
 }

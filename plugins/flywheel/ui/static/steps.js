@@ -1,4 +1,4 @@
-// The steps of one run: what each took, what was reused, what it would cost, and where its outputs are looked at.
+// The steps of a run: their duration, reuse, cost and outputs.
 import { airflow } from "./api.js";
 import { h } from "./dom.js";
 import { share, span } from "./format.js";
@@ -19,57 +19,59 @@ export const STATES = {
 };
 const HEADS = ["Step", "State", "Task took", "Job took", "Cost", "Job", "More"];
 
-/** All steps of a run, with what each took and would cost. */
+const startTime = ({ task }) => Date.parse(task.start_date ?? "9999");
+
+/** Reads the steps of a run and builds their table. */
 export async function steps(cycle, run) {
   const path = `/dags/${encodeURIComponent(run.dag_id)}/dagRuns/${encodeURIComponent(run.dag_run_id)}/taskInstances`;
   const { task_instances: tasks } = await airflow(`${path}?limit=100`);
   const result = (task) =>
     airflow(`${path}/${task.task_id}/xcomEntries/return_value`).then(
-      (found) => (typeof found.value === "string" ? JSON.parse(found.value) : found.value),
+      ({ value }) => (typeof value === "string" ? JSON.parse(value) : value),
       () => null,
     );
   const done = await Promise.all(
     tasks.map(async (task) => ({ task, result: task.state === "success" ? await result(task) : null })),
   );
-  const start = ({ task }) => Date.parse(task.start_date ?? "9999");
-  done.sort((one, other) => start(one) - start(other));
-  const outputs = await pagesOf(cycle.name, done.map((each) => each.result));
-  const told = done.map((each, index) => ({ ...each, ...outputs[index], cost: cost(cycle, each) }));
+  done.sort((a, b) => startTime(a) - startTime(b));
+  const outputs = await pagesOf(cycle.name, done.map(({ result: output }) => output));
+  const taken = done.map((step, index) => ({ ...step, ...outputs[index], cost: jobCost(cycle, step) }));
   return h(
     "div",
     {},
-    table(`Steps of ${run.dag_run_id}`, HEADS, told.map((each) => step(cycle, run, each))),
-    h("p", {}, total(told)),
+    table(`Steps of ${run.dag_run_id}`, HEADS, taken.map((step) => stepCells(cycle, run, step))),
+    h("p", {}, summarizeJobs(taken)),
   );
 }
 
-function total(told) {
-  const jobs = told.filter((each) => each.result?.job);
+/** Sums up the jobs of a run: how many were reused, what the others took and cost. */
+export function summarizeJobs(all) {
+  const jobs = all.filter(({ result }) => result?.job);
   if (!jobs.length) return "No job has ended yet.";
-  const reused = jobs.filter((each) => each.result.reused).length;
-  const price = told.reduce((sum, each) => sum + (each.cost ?? 0), 0);
-  const seconds = jobs.reduce((sum, each) => sum + (each.result.reused ? 0 : (each.result.seconds ?? 0)), 0);
+  const reused = jobs.filter(({ result }) => result.reused).length;
+  const price = jobs.reduce((sum, { cost }) => sum + (cost ?? 0), 0);
+  const seconds = jobs.reduce((sum, { result }) => sum + (result.reused ? 0 : (result.seconds ?? 0)), 0);
   return `${reused} of ${jobs.length} jobs reused (${share(reused / jobs.length)}); the others took ${span(seconds)}, about $${price.toFixed(4)}.`;
 }
 
-/** What a job's instances would cost; null where there was no job, 0 where it was reused. */
-function cost(cycle, { task, result }) {
-  const step = cycle.costs.steps[task.task_id];
-  if (!result?.job || step?.per_hour == null) return null;
-  return result.reused ? 0 : (step.per_hour * result.seconds) / 3600;
+/** Returns the estimated cost of a step's job: null without a job or price, 0 if it was reused. */
+export function jobCost(cycle, { task, result }) {
+  const price = cycle.costs.steps[task.task_id]?.per_hour;
+  if (!result?.job || typeof price !== "number") return null;
+  return result.reused ? 0 : (price * result.seconds) / 3600;
 }
 
-function step(cycle, run, { task, result, place, pages, cost: price }) {
+function stepCells(cycle, run, { task, result, place, pages, cost: price }) {
   const page = (text, label) =>
     ui(taskPage(run.dag_id, run.dag_run_id, task.task_id), text, { "aria-label": label ?? null });
-  const job = !result?.job ? "–" : result.reused ? "reused" : span(result.seconds);
-  const on = cycle.costs.steps[task.task_id];
+  const jobTime = result?.reused ? "reused" : span(result?.seconds);
+  const instances = cycle.costs.steps[task.task_id];
   return [
     page(task.task_id),
     badge(STATES[task.state] ?? "idle", task.state ?? "waiting"),
     span(task.duration ?? undefined),
-    job,
-    price === null ? "–" : h("span", { title: `${on.instance_count} × ${on.instance_type}` }, `$${price.toFixed(4)}`),
+    result?.job ? jobTime : "–",
+    price === null ? "–" : h("span", { title: `${instances.instance_count} × ${instances.instance_type}` }, `$${price.toFixed(4)}`),
     result?.job ? page(result.job, `${result.job}, log of the job`) : "–",
     pages.flatMap(([file, text]) => [
       report(cycle.name, place, file, text.toLowerCase(), `${text.toLowerCase()} of ${task.task_id}`),

@@ -1,25 +1,25 @@
-// Tables of the page. Where the window is narrow each row becomes a small list, every value under its column's name;
-// the roles are written out, since a browser may forget them of a table that is laid out otherwise.
+// Tables. In a narrow window each row becomes a list of labelled values; the roles are explicit, since browsers
+// drop a table's roles when its layout changes.
 import { h } from "./dom.js";
 
-/** A cell with attributes of its own, where a plain value will not do. */
+/** Builds a cell with attributes of its own. */
 export const cell = (content, attributes = {}) => ({ content, attributes });
 
-/** One row. The first cell names it; `heads` are the columns' names. */
+/** Builds a row. The first cell is its header; `heads` are the columns' names. */
 export function row(heads, cells, attributes = {}) {
-  const made = cells.map((each, index) => {
+  const elements = cells.map((value, index) => {
     const { content, attributes: own } =
-      each !== null && typeof each === "object" && "content" in each ? each : cell(each);
+      value !== null && typeof value === "object" && "content" in value ? value : cell(value);
     return index
       ? h("td", { role: "cell", "data-label": heads[index], ...own }, content)
       : h("th", { role: "rowheader", scope: "row", ...own }, content);
   });
-  return h("tr", { role: "row", ...attributes }, made);
+  return h("tr", { role: "row", ...attributes }, elements);
 }
 
-/** A table with its name; `body` are rows, or lists of cells. It scrolls in its own frame, not the page. */
+/** Builds a named table in a scrolling frame; `body` holds rows or lists of cells. */
 export function table(name, heads, body, { tall = false, caption = null } = {}) {
-  const rows = body.map((each) => (each instanceof Element ? each : row(heads, each)));
+  const rows = body.map((line) => (line instanceof Element ? line : row(heads, line)));
   const head = heads.map((text) => h("th", { role: "columnheader", scope: "col" }, text));
   return h(
     "div",

@@ -1,31 +1,33 @@
-// Follows Airflow's theme. A plugin's page is a frame that is told nothing, but it may look at the page around it;
-// opened on its own it takes what was chosen in Airflow's pages, which this browser keeps.
-(() => {
-  const around = () => {
+// Applies Airflow's theme: that of the page around this one or, if the page stands alone, the one stored by Airflow.
+// A classic script, so that it runs before the page is painted.
+{
+  const THEMES = ["dark", "light"];
+
+  let outer;
+  try {
+    if (window.parent !== window) outer = window.parent.document.documentElement;
+  } catch {
+    // a page of another origin has no theme to follow
+  }
+
+  /** Returns the theme that Airflow stored in this browser, if the browser permits storage. */
+  const storedTheme = () => {
     try {
-      return window.parent !== window ? window.parent.document.documentElement : null;
+      return THEMES.find((theme) => localStorage.getItem("theme") === theme);
     } catch {
-      return null; // framed by somebody else: nothing to follow
+      // without storage the system's theme applies
     }
   };
-  const kept = () => {
-    try {
-      return ["dark", "light"].find((theme) => localStorage.getItem("theme") === theme);
-    } catch {
-      return undefined; // this browser keeps nothing
-    }
-  };
-  const dark = matchMedia("(prefers-color-scheme: dark)");
+
+  const darkSystem = matchMedia("(prefers-color-scheme: dark)");
   const apply = () => {
-    const outer = around();
-    const named = outer && ["dark", "light"].find((theme) => outer.classList.contains(theme));
-    const theme = named ?? kept() ?? (dark.matches ? "dark" : "light");
+    const outerTheme = outer && THEMES.find((theme) => outer.classList.contains(theme));
+    const theme = outerTheme ?? storedTheme() ?? (darkSystem.matches ? "dark" : "light");
     if (document.documentElement.dataset.theme === theme) return;
     document.documentElement.dataset.theme = theme;
     document.dispatchEvent(new Event("flywheel:theme"));
   };
   apply();
-  dark.addEventListener("change", apply);
-  const outer = around();
+  darkSystem.addEventListener("change", apply);
   if (outer) new MutationObserver(apply).observe(outer, { attributes: true, attributeFilter: ["class"] });
-})();
+}

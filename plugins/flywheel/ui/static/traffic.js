@@ -1,4 +1,4 @@
-// What the model was asked, window by window, and of how much of it the truth is known.
+// Traffic and labels by window, and what the endpoint has captured so far.
 import { bars } from "./bars.js";
 import { h } from "./dom.js";
 import { count, counted, interval, share, utcDate } from "./format.js";
@@ -6,14 +6,14 @@ import { badge, since } from "./parts.js";
 import { table } from "./table.js";
 import { openWindow } from "./window.js";
 
-const CAUGHT = ["Window", "Requests", "Events", "With a label", "Watched"];
+const CAPTURED_HEADS = ["Window", "Requests", "Events", "With a label", "Monitored"];
 
-/** Answers by batch and by the endpoint, and the share of events that have their label. */
+/** Builds the charts of answers by batch and endpoint, and of the share of labelled events. */
 export function traffic(cycle, watch) {
   const { windows } = watch;
-  if (!windows.length) return h("p", { class: "quiet" }, "No window was watched yet.");
-  const names = windows.map((each) => interval(each.window));
-  const marks = [windows[0], windows.at(-1)].map((each) => utcDate(each.window[0]));
+  if (!windows.length) return h("p", { class: "quiet" }, "No window has been monitored yet.");
+  const names = windows.map(({ window }) => interval(window));
+  const marks = [windows[0], windows.at(-1)].map(({ window: [start] }) => utcDate(start));
   const shared = { names, marks, head: "Window", open: (index) => openWindow(cycle, windows[index]) };
   return h(
     "div",
@@ -21,59 +21,62 @@ export function traffic(cycle, watch) {
     bars({
       ...shared,
       series: [
-        { label: "answers by batch", kind: "baseline", values: windows.map((each) => each.answers?.batch) },
-        { label: "by the endpoint, captured", kind: "current", values: windows.map((each) => each.answers?.online) },
+        { label: "answers by batch", kind: "baseline", values: windows.map(({ answers }) => answers?.batch) },
+        { label: "by the endpoint, captured", kind: "current", values: windows.map(({ answers }) => answers?.online) },
       ],
       label: "Answers by window",
-      told: count,
+      format: count,
       stacked: true,
       keep: "answers",
     }),
     bars({
       ...shared,
-      series: [{ label: "share with a label", kind: "labels", values: windows.map((each) => each.quality?.coverage) }],
+      series: [{ label: "share with a label", kind: "labels", values: windows.map(({ quality }) => quality?.coverage) }],
       label: "Share of events with a label, by window",
-      told: share,
+      format: share,
       whole: 1,
       keep: "labels",
     }),
   );
 }
 
-/** What the endpoint has captured by now, whether or not a window was made of it yet. */
-export function caught(cycle, found, watch) {
-  if (!found.requests) return h("p", { class: "quiet" }, "The endpoint has captured no request yet.");
-  const known = new Map((watch?.windows ?? []).map((each) => [each.name, each]));
-  const least = (value, isAll) => (typeof value === "number" && !isAll ? `at least ${count(value)}` : count(value));
-  const line = (each) => {
-    const window = known.get(each.name);
+/** Formats a count that is a lower bound unless everything was read. */
+export const atLeast = (value, isAll) =>
+  typeof value === "number" && !isAll ? `at least ${count(value)}` : count(value);
+
+/** Builds the table of what the endpoint has captured, including windows that are not monitored yet. */
+export function capturedTraffic(cycle, capture, watch) {
+  if (!capture.requests) return h("p", { class: "quiet" }, "The endpoint has captured no requests yet.");
+  const monitored = new Map((watch?.windows ?? []).map((window) => [window.name, window]));
+  const line = (captured) => {
+    const window = monitored.get(captured.name);
     const { coverage } = window?.quality ?? {};
     return [
       window
         ? h(
             "button",
-            { class: "link", "data-key": `caught-${each.name}`, onclick: () => openWindow(cycle, window) },
-            interval(each.window),
+            { class: "link", "data-key": `captured-${captured.name}`, onclick: () => openWindow(cycle, window) },
+            interval(captured.window),
           )
-        : interval(each.window),
-      least(each.requests, found.is_all),
-      least(each.events, found.is_all),
-      each.is_watched ? share(coverage) : least(each.labelled, found.truth?.is_all ?? true),
-      each.is_watched ? badge("good", "watched") : badge("idle", "not yet"),
+        : interval(captured.window),
+      atLeast(captured.requests, capture.is_all),
+      atLeast(captured.events, capture.is_all),
+      captured.is_watched ? share(coverage) : atLeast(captured.labelled, capture.truth?.is_all ?? true),
+      captured.is_watched ? badge("good", "monitored") : badge("idle", "not yet"),
     ];
   };
   return h(
     "div",
-    { "data-captured": found.requests },
+    { "data-captured": capture.requests },
     h("h3", {}, "Captured by the endpoint"),
     h(
       "p",
       {},
-      `${found.is_all ? "" : "At least "}${counted(found.requests, "request")} in ${counted(found.files, "file")}`,
-      found.newest ? [", the newest ", since(found.newest)] : "",
+      `${capture.is_all ? "" : "At least "}${counted(capture.requests, "request")} in ${counted(capture.files, "file")}`,
+      capture.newest ? [", the newest ", since(capture.newest)] : "",
       ". ",
-      found.malformed ? badge("warn", `${counted(found.malformed, "record")} not to be read`) : "",
+      capture.malformed ? badge("warn", `${counted(capture.malformed, "record")} unreadable`) : "",
     ),
-    table("Captured by window", CAUGHT, found.windows.toReversed().map(line), { tall: true }),
+    table("Captured by window", CAPTURED_HEADS, capture.windows.toReversed().map(line), { tall: true }),
   );
 }

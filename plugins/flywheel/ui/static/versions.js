@@ -1,4 +1,4 @@
-// Versions and promotions from the ledger, with reasons; the registry's word beside the ledger's.
+// Versions and promotions from the ledger, with reasons, beside their status in the registry.
 import { h } from "./dom.js";
 import { metric, moment, utcDate } from "./format.js";
 import { run } from "./links.js";
@@ -13,17 +13,17 @@ const KINDS = {
   rollback: ["warn", "rolled back"],
 };
 
-/** The ledger, the newest line first. */
+/** Builds the ledger's table, newest line first. */
 export function versions(cycle, ledger, registry) {
-  const status = new Map((registry ?? []).map((each) => [each.arn, each.status]));
-  const named = ledger.entries.find((each) => each.verdict)?.verdict.metric ?? "Metric";
-  const heads = ["No.", "What", "Version", "Data to", named, "Why", "When", "More"];
-  const line = (each) =>
-    row(heads, cells(cycle, ledger, status, each), {
-      class: each.number === ledger.champion ? "current" : null,
-      "data-entry": each.kind,
-      "data-number": each.number,
-      "data-version": each.version_number,
+  const statuses = new Map((registry ?? []).map(({ arn, status }) => [arn, status]));
+  const metricName = ledger.entries.find(({ verdict }) => verdict)?.verdict.metric ?? "Metric";
+  const heads = ["No.", "What", "Version", "Data to", metricName, "Why", "When", "More"];
+  const line = (entry) =>
+    row(heads, cells(cycle, ledger, statuses, entry), {
+      class: entry.number === ledger.champion ? "current" : null,
+      "data-entry": entry.kind,
+      "data-number": entry.number,
+      "data-version": entry.version_number,
     });
   return h(
     "div",
@@ -31,38 +31,38 @@ export function versions(cycle, ledger, registry) {
     table("The ledger", heads, ledger.entries.map(line), { tall: true }),
     registry?.length ? registered(cycle, ledger, registry) : null,
     ledger.total > ledger.entries.length &&
-      h("p", { class: "quiet" }, `The last ${ledger.entries.length} of ${ledger.total} lines.`),
+      h("p", { class: "quiet" }, `The last ${ledger.entries.length} of ${ledger.total} entries.`),
   );
 }
 
-function cells(cycle, ledger, status, each) {
-  const { number, verdict, evaluation } = each;
-  const upTo = `up to ${utcDate(each.data_end)}`;
+function cells(cycle, ledger, statuses, entry) {
+  const { number, verdict, evaluation } = entry;
+  const upTo = `up to ${utcDate(entry.data_end)}`;
   const page = (file, text, title) => report(cycle, evaluation, file, text, title);
   const value = verdict?.challenger ? metric(verdict.challenger.value) : null;
   const gain = verdict?.gain && `gain ${verdict.gain.value >= 0 ? "+" : ""}${metric(verdict.gain.value)}`;
   const isChampion = number === ledger.champion;
-  const registered = status.get(each.arn);
+  const status = statuses.get(entry.arn);
   return [
     String(number),
-    [badge(...KINDS[each.kind]), isChampion && h("strong", {}, " champion"), each.is_withdrawn && " (withdrawn)"],
-    [each.version ?? "–", registered && h("div", { class: "quiet" }, `registry: ${registered}`)],
-    cell(utcDate(each.data_end), { class: "date" }),
+    [badge(...KINDS[entry.kind]), isChampion && h("strong", {}, " champion"), entry.is_withdrawn && " (withdrawn)"],
+    [entry.version ?? "–", status && h("div", { class: "quiet" }, `registry: ${status}`)],
+    cell(utcDate(entry.data_end), { class: "date" }),
     value ? [page("report.html", value, `evaluation ${upTo}`) ?? value, gain && h("div", { class: "quiet" }, gain)] : "–",
-    cell(reasons(each), { class: "reasons" }),
-    cell(run(each.by, moment(each.at)) ?? moment(each.at), { class: "date" }),
+    cell(reasons(entry), { class: "reasons" }),
+    cell(run(entry.by, moment(entry.at)) ?? moment(entry.at), { class: "date" }),
     [page("report.html", "report", `evaluation ${upTo}`), " ", page("model_card.html", "card", `model card ${upTo}`)],
   ];
 }
 
-/** All versions of the registry; those of the ledger lead to their model cards. */
+/** Lists all versions of the registry; those in the ledger link to their model cards. */
 function registered(cycle, ledger, registry) {
-  const places = new Map(
-    [...ledger.promotions, ...ledger.entries].filter((each) => each.arn).map((each) => [each.arn, each.evaluation]),
+  const evaluations = new Map(
+    [...ledger.promotions, ...ledger.entries].filter(({ arn }) => arn).map(({ arn, evaluation }) => [arn, evaluation]),
   );
-  const heads = ["Version", "Status", "Made"];
+  const heads = ["Version", "Status", "Created"];
   const line = ({ arn, version, version_number, status, created }) => {
-    const card = report(cycle, places.get(arn), "model_card.html", version, `model card of ${version}`);
+    const card = report(cycle, evaluations.get(arn), "model_card.html", version, `model card of ${version}`);
     return row(heads, [card ?? version, status, moment(created)], { "data-version": version_number });
   };
   return h(
@@ -73,13 +73,13 @@ function registered(cycle, ledger, registry) {
   );
 }
 
-function reasons(each) {
-  const [first, ...rest] = each.reasons;
-  const head = each.replaces ? `From ${each.replaces}. ${first ?? ""}` : (first ?? "–");
+function reasons(entry) {
+  const [first, ...rest] = entry.reasons;
+  const head = entry.replaces ? `From ${entry.replaces}. ${first ?? ""}` : (first ?? "–");
   if (!rest.length) return head;
   return h(
     "details",
-    { "data-keep": `why-${each.number}` },
+    { "data-keep": `why-${entry.number}` },
     h("summary", {}, head),
     h("ul", {}, rest.map((text) => h("li", {}, text))),
   );

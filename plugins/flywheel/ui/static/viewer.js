@@ -1,18 +1,19 @@
-// Dialogs: reports in a frame that may do nothing, and other things that cover the page for a while.
+// Dialogs, among them reports in a sandboxed frame.
 import { flywheel, pageRoot } from "./api.js";
 import { h } from "./dom.js";
 
-/** What of each result can be looked at: `pages` are pairs of a file's name and its title, at `place`. */
+const isOutput = (result) => result?.job && result.uri;
+
+/** Reads each result's pages: `pages` are pairs of a file's name and its title, below `place`. */
 export async function pagesOf(cycle, results) {
-  const isOutput = (result) => result?.job && result.uri;
   const query = new URLSearchParams(results.filter(isOutput).map(({ uri }) => ["uri", uri]));
-  const found = query.size ? await flywheel(`/cycles/${cycle}/outputs?${query}`) : [];
-  return results.map((result) => (isOutput(result) ? found.shift() : { place: null, pages: [] }));
+  const outputs = query.size ? await flywheel(`/cycles/${cycle}/outputs?${query}`) : [];
+  return results.map((result) => (isOutput(result) ? outputs.shift() : { place: null, pages: [] }));
 }
 
 let dialogs = 0;
 
-/** Opens a dialog; returns it. It is closed by its button, by Escape, and gives the focus back. */
+/** Opens a dialog and returns it. Its button or Escape closes it and restores the focus. */
 export function dialog(title, ...children) {
   const before = document.activeElement;
   const id = `dialog-${++dialogs}`;
@@ -25,32 +26,32 @@ export function dialog(title, ...children) {
   );
   box.addEventListener("close", () => {
     box.remove();
-    back(before);
+    restoreFocus(before);
   });
   document.body.append(box);
   box.showModal();
   return box;
 }
 
-/** The focus to where it was, or, if that was drawn anew, to what stands there now. */
-function back(before) {
+/** Restores the focus, to the element's replacement if its section was redrawn meanwhile. */
+function restoreFocus(before) {
   const key = before?.dataset?.key;
-  const now = before?.isConnected ? before : key && document.querySelector(`[data-key="${CSS.escape(key)}"]`);
-  (now || document.getElementById("main")).focus();
+  const target = before?.isConnected ? before : key && document.querySelector(`[data-key="${CSS.escape(key)}"]`);
+  (target || document.getElementById("main")).focus();
 }
 
-/** The address of an object of a cycle. */
+/** Returns the address of a cycle's object. */
 export const fileUrl = (cycle, path) => `${pageRoot}/cycles/${cycle}/files/${path}`;
 
-/** A frame that shows what a step wrote: without scripts, forms and other windows. */
+/** Builds a frame for a file, without scripts, forms and pop-ups. */
 export const framed = (href, title) =>
-  // of the same origin, so that its links know who asks
+  // allow-same-origin: its links are requested with the user's session
   h("iframe", { src: href, sandbox: "allow-same-origin", title, class: "report" });
 
-/** A link that opens what a step wrote, by its name at a place. */
+/** Links to a file that a step wrote below `place`; falsy without a place. */
 export const report = (cycle, place, name, text, title) => place && record(cycle, `${place}/${name}`, text, title);
 
-/** A link that opens an object inside the page, by its path behind the cycle's files. */
+/** Links to an object of the cycle, which opens in a dialog; null without a path. */
 export function record(cycle, path, text, title = text) {
   if (!path) return null;
   const href = fileUrl(cycle, path);

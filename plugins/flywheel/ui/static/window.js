@@ -1,4 +1,4 @@
-// One window in a dialog: what was found and decided, the distributions of its features, its labels and traffic.
+// One window in a dialog: its findings and decision, distributions, labels and traffic.
 import { flywheel } from "./api.js";
 import { distributions } from "./distributions.js";
 import { h } from "./dom.js";
@@ -8,22 +8,19 @@ import { badge, pair, part } from "./parts.js";
 import { table } from "./table.js";
 import { dialog, record, report } from "./viewer.js";
 
-/** Opens a window; `feature` is the one whose distributions are shown first. */
+/** Opens a window; the distributions of `feature` are shown first. */
 export async function openWindow(cycle, window, feature) {
-  const title = (known) => `${cycle}: window ${known?.window ? interval(known.window) : window.name}`;
-  const box = dialog(
-    title(window),
-    h("p", { class: "quiet", role: "status" }, "Loading ..."),
-  );
+  const title = (details) => `${cycle}: window ${details.window ? interval(details.window) : window.name}`;
+  const box = dialog(title(window), h("p", { class: "quiet", role: "status" }, "Loading ..."));
   box.classList.add("wide");
   try {
-    const found = await flywheel(`/cycles/${cycle}/windows/${window.name}`);
-    box.querySelector("h2").textContent = title(found.value ?? window);
+    const details = await flywheel(`/cycles/${cycle}/windows/${window.name}`);
+    box.querySelector("h2").textContent = title(details.value ?? window);
     box.lastChild.replaceWith(
       h(
         "div",
         { class: "body" },
-        part(found, (value) => all(cycle, value, feature)),
+        part(details, (value) => content(cycle, value, feature)),
       ),
     );
   } catch (error) {
@@ -31,67 +28,68 @@ export async function openWindow(cycle, window, feature) {
   }
 }
 
-/** Why a window is what it is. */
-export const told = (window) => window.held_back ?? (window.why === "nothing" ? "nothing has moved" : window.why);
+/** Returns the reason for a window's verdict. */
+export const verdictReason = ({ held_back: heldBack, why }) =>
+  heldBack ?? (why === "nothing" ? "nothing has moved" : why);
 
-/** What monitoring found in a window, in a word. */
-export function verdict(window) {
+/** Builds the badge of what monitoring found in a window. */
+export function verdictBadge(window) {
   if (window.held_back) return badge("warn", "held back");
   return window.is_alarm ? badge("bad", "alarm") : badge("good", "quiet");
 }
 
-function all(cycle, found, feature) {
+function content(cycle, window, feature) {
   return h(
     "div",
     {},
-    summary(cycle, found),
-    distributions(found, feature),
-    h("div", { class: "columns" }, labels(found.coverage), slices(found.slices), bias(found.bias)),
+    summary(cycle, window),
+    distributions(window, feature),
+    h("div", { class: "columns" }, labels(window.coverage), slices(window.slices), bias(window.bias)),
   );
 }
 
-function summary(cycle, found) {
-  const judged = found.quality;
+function summary(cycle, window) {
+  const { quality, estimate } = window;
   const links = [
-    report(cycle, found.report, "report.html", "Report", "report"),
-    run(found.by, "Run"),
-    report(cycle, found.monitor, "evidence.json", "Evidence", "evidence"),
-    report(cycle, found.monitor, "constraint_violations.json", "Violations", "violations"),
-    report(cycle, found.collect, "coverage.json", "Labels and traffic", "coverage"),
-    record(cycle, found.record, "Record", "what was recorded of the window"),
+    report(cycle, window.report, "report.html", "Report", "report"),
+    run(window.by, "Run"),
+    report(cycle, window.monitor, "evidence.json", "Evidence", "evidence"),
+    report(cycle, window.monitor, "constraint_violations.json", "Violations", "violations"),
+    report(cycle, window.collect, "coverage.json", "Labels and traffic", "coverage"),
+    record(cycle, window.record, "Record", "what was recorded of the window"),
   ];
   return h(
     "dl",
     {},
-    pair("Found", verdict(found), ` ${told(found)}`),
-    pair("Champion", `${found.champion}, data to ${utcDate(found.data_end)}`),
-    pair("Rows", count(found.rows)),
+    pair("Found", verdictBadge(window), ` ${verdictReason(window)}`),
+    pair("Champion", `${window.champion}, data to ${utcDate(window.data_end)}`),
+    pair("Rows", count(window.rows)),
     pair(
       "Quality",
-      judged
-        ? `${judged.metric} ${metric(judged.value)} (${metric(judged.low)} – ${metric(judged.high)}) by ${count(judged.judged)} labels, ${share(judged.coverage)} of all events`
+      quality
+        ? `${quality.metric} ${metric(quality.value)} (${metric(quality.low)} – ${metric(quality.high)}) by ${count(quality.judged)} labels, ${share(quality.coverage)} of all events`
         : "no labels yet",
     ),
     pair(
       "Estimate",
-      found.estimate
-        ? `${found.estimate.metric} ${metric(found.estimate.value)} (${metric(found.estimate.low)} – ${metric(found.estimate.high)}), from scores alone`
+      estimate
+        ? `${estimate.metric} ${metric(estimate.value)} (${metric(estimate.low)} – ${metric(estimate.high)}), from scores alone`
         : "none",
     ),
-    found.separability?.value
+    window.separability?.value
       ? pair(
-          "Told from the baseline",
-          `area ${metric(found.separability.value)}, limit ${found.separability.limit}`,
+          "Separability from the baseline",
+          `AUC ${metric(window.separability.value)}, limit ${window.separability.limit}`,
         )
       : null,
-    found.broken.length
+    window.broken.length
       ? pair(
           "Broken upstream",
-          found.broken.map((each) => `${each.feature}: ${each.description ?? each.check}`).join("; "),
+          window.broken.map(({ feature, description, check }) => `${feature}: ${description ?? check}`).join("; "),
         )
       : null,
-    found.decision
-      ? pair("Decision", found.decision.says, " ", record(cycle, found.decision.record, "Record", "record of the decision"))
+    window.decision
+      ? pair("Decision", window.decision.says, " ", record(cycle, window.decision.record, "Record", "record of the decision"))
       : null,
     pair(
       "More",
@@ -104,7 +102,7 @@ function labels(coverage) {
   if (!coverage)
     return h("section", {}, h("h3", {}, "Labels and traffic"), h("p", { class: "quiet" }, "Nothing was collected."));
   const { answers, malformed } = coverage;
-  const wrong = Object.values(malformed ?? {}).reduce((sum, each) => sum + each.count, 0);
+  const unusable = Object.values(malformed ?? {}).reduce((total, rejected) => total + rejected.count, 0);
   return h(
     "section",
     {},
@@ -119,39 +117,41 @@ function labels(coverage) {
         "Answers",
         `${count(answers.batch)} by batch, ${count(answers.online)} online, ${count(answers.repeated)} repeated`,
       ),
-      pair("Unusable records", count(wrong)),
+      pair("Unusable records", count(unusable)),
     ),
     h(
       "details",
       {},
       h("summary", {}, "Labels by age"),
-      table("Labels by age", ["Age", "Share"], coverage.by_age.map((each) => [`within ${span(each.age_s)}`, share(each.share)])),
+      table("Labels by age", ["Age", "Share"], coverage.by_age.map((bin) => [`within ${span(bin.age_s)}`, share(bin.share)])),
     ),
   );
 }
 
-function slices(found) {
-  if (!found?.length) return null;
-  const line = (each) => [`${each.column} = ${each.value}`, metric(each.score), count(each.rows)];
+const sliceCells = ({ column, value, score, rows }) => [`${column} = ${value}`, metric(score), count(rows)];
+
+function slices(worst) {
+  if (!worst?.length) return null;
   return h(
     "section",
     {},
     h("h3", {}, "Worst slices"),
-    table("Worst slices", ["Slice", "Quality", "Rows"], found.slice(0, 8).map(line)),
+    table("Worst slices", ["Slice", "Quality", "Rows"], worst.slice(0, 8).map(sliceCells)),
   );
 }
 
-function bias(found) {
-  const told = (found ?? []).filter((each) => ["DPL", "DPPL", "DI", "AD"].includes(each.metric));
-  if (!told.length) return null;
-  const line = (each) => [
-    `${each.metric}, ${each.facet.column} ${each.facet.values.join(", ")}`,
-    `${metric(each.value)} (${metric(each.low)} – ${metric(each.high)})`,
-  ];
+const biasCells = ({ metric: name, facet, value, low, high }) => [
+  `${name}, ${facet.column} ${facet.values.join(", ")}`,
+  `${metric(value)} (${metric(low)} – ${metric(high)})`,
+];
+
+function bias(measures) {
+  const shown = (measures ?? []).filter((measure) => ["DPL", "DPPL", "DI", "AD"].includes(measure.metric));
+  if (!shown.length) return null;
   return h(
     "section",
     {},
     h("h3", {}, "Bias"),
-    table("Bias", ["Measure", "Value (95 %)"], told.map(line)),
+    table("Bias", ["Measure", "Value (95 %)"], shown.map(biasCells)),
   );
 }
