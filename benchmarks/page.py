@@ -37,12 +37,11 @@ from include.core.layout import (  # noqa: E402 - after its path
     MODEL_ARCHIVE,
     REPORT,
     Interval,
-    Places,
-    entry_name,
     scoring_dag,
     split_uri,
     training_dag,
 )
+from include.core.places import Places, entry_name  # noqa: E402 - after its path
 
 CYCLE, BUCKET, KEY = "flights", "flywheel", "ab" * 32
 ARN = f"arn:aws:sagemaker:us-east-1:000000000000:model-package/{CYCLE}"

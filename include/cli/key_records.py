@@ -19,8 +19,9 @@ from include.core.code import archive_digest, file_digests, step_files
 from include.core.cycle import find_cycles
 from include.core.documents.manifest import KeyRecord
 from include.core.exceptions import FlywheelError, PermanentError
-from include.core.layout import Places, job_name, parse_place, split_uri
+from include.core.layout import job_name, split_uri
 from include.core.ledger import Ledger
+from include.core.places import Places, parse_place
 from include.core.sagemaker.kinds import JobKind, kind_of
 from include.core.settings import Settings
 from include.core.steps import job_step

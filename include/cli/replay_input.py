@@ -9,8 +9,9 @@ from typing import Any
 from include.cli.airflow_api import AirflowApi
 from include.cli.errors import StackError
 from include.core.documents.ledger import Entry
-from include.core.layout import Interval, below_step, version_of
+from include.core.layout import Interval, version_of
 from include.core.ledger import champion_as_of
+from include.core.places import below_step
 
 Run = dict[str, Any]
 

@@ -11,7 +11,8 @@ from include.cli.aws import client
 from include.core.cycle import Cycle
 from include.core.documents.codec import canonical, digest
 from include.core.keys import key_record
-from include.core.layout import REPLAY_INPUT, Interval, Places, split_uri
+from include.core.layout import REPLAY_INPUT, Interval, split_uri
+from include.core.places import Places
 from include.core.sagemaker.client import SageMaker
 from include.core.sagemaker.kinds import kind_of
 from include.core.sagemaker.requests import Source, processing

@@ -20,7 +20,8 @@ from include.core.cycle import find_cycles
 from include.core.documents.manifest import KeyRecord, Manifest, files_digest
 from include.core.exceptions import FlywheelError
 from include.core.keys import differences, differing_files, environment_digest
-from include.core.layout import MANIFEST, REPRODUCTION, Places, folder_of, job_name, split_uri
+from include.core.layout import MANIFEST, REPRODUCTION, folder_of, job_name, split_uri
+from include.core.places import Places
 from include.core.sagemaker.client import SageMaker
 from include.core.sagemaker.kinds import PROCESSING, TRAINING, JobKind
 from include.core.sagemaker.requests import ApiRequest, JobSpec, Source, processing

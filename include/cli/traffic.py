@@ -21,7 +21,8 @@ from include.cli.terminal import Terminal
 from include.cli.traffic_rows import Event, Label, Prepared
 from include.core.cycle import Cycle, find_cycles
 from include.core.exceptions import FlywheelError
-from include.core.layout import Interval, Places, hour_folder, key_of, split_uri, training_dag
+from include.core.layout import Interval, hour_folder, split_uri, training_dag
+from include.core.places import Places, key_of
 from include.core.schedule import starting_at, window_schedule
 from include.core.settings import Settings
 

@@ -14,15 +14,8 @@ import pyarrow.parquet as pq
 from include.cli.aws import client
 from include.cli.errors import StackError
 from include.core.documents.manifest import Manifest
-from include.core.layout import (
-    MANIFEST,
-    Interval,
-    job_name_prefix,
-    parse_place,
-    scoring_dag,
-    split_uri,
-    start_text,
-)
+from include.core.layout import MANIFEST, Interval, job_name_prefix, scoring_dag, split_uri, start_text
+from include.core.places import parse_place
 from include.core.sagemaker.kinds import PROCESSING
 from include.core.settings import Settings
 

@@ -17,8 +17,9 @@ from include.core.documents.ledger import Entry
 from include.core.documents.manifest import KeyRecord
 from include.core.exceptions import HistoryIncomplete
 from include.core.history import OutputReader, Partition, content_digest, incomplete, step_record
-from include.core.layout import Interval, job_day, key_of, parse_job_name
+from include.core.layout import Interval, job_day, parse_job_name
 from include.core.ledger import Ledger, champion_as_of, is_concluded, last_decision
+from include.core.places import key_of
 from include.core.sagemaker.client import SageMaker
 from include.core.sagemaker.kinds import PROCESSING, TRAINING
 from include.core.schedule import history

@@ -13,7 +13,8 @@ from include.core.documents.manifest import KeyRecord, Manifest
 from include.core.exceptions import FlywheelError, HistoryIncomplete, OutputMissing
 from include.core.journal import ImmutableObjects, json_object
 from include.core.keys import key_record
-from include.core.layout import MANIFEST, Interval, Places, below_step, is_s3, split_uri, training_dag
+from include.core.layout import MANIFEST, Interval, is_s3, split_uri, training_dag
+from include.core.places import Places, below_step
 from include.core.sagemaker.client import SageMaker
 from include.core.schedule import history
 from include.core.settings import Settings

@@ -23,7 +23,8 @@ from dataclasses import replace
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from include.core.exceptions import FlywheelError, InvalidDocument
-from include.core.layout import compacted, entry_name, join_uri
+from include.core.layout import join_uri
+from include.core.places import compacted, entry_name
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,8 @@ from typing import Any
 from include.core.documents.ledger import Entry
 from include.core.exceptions import PromotionLost, RollbackRefused
 from include.core.journal import Journal
-from include.core.layout import Places, split_uri, version_number
+from include.core.layout import split_uri, version_number
+from include.core.places import Places
 
 
 def champion_as_of(entries: list[Entry], moment: datetime, *, inclusive: bool) -> Entry | None:

@@ -7,7 +7,7 @@ is a row, a module in include/steps (unless it runs in Airflow) and a task in a 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -17,8 +17,10 @@ from include.core.exceptions import FlywheelError
 TRAIN_AND_DEPLOY, SCORE_AND_MONITOR, ROLL_BACK = "train_and_deploy", "score_and_monitor", "roll_back"
 #: kinds of SageMaker job, by the names of `include.core.sagemaker.kinds`
 JobKindName = Literal["processing job", "training job", "transform job"]
-#: fields of a cycle that say on which instances jobs run
-ComputeField = Literal["processing", "training", "serving"]
+#: the field of a cycle that says on which instances its jobs of a kind run
+INSTANCES: Mapping[JobKindName | None, str] = MappingProxyType(
+    {"processing job": "processing", "training job": "training", "transform job": "serving"}
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +41,7 @@ class StepRow:
     inputs: Mapping[str, str] = field(default_factory=dict)
     #: files that the step writes below its output; for a step in Airflow, what it leaves
     outputs: tuple[str, ...] = ()
-    #: which instances of the cycle's the job runs on
-    compute: ComputeField | None = None
-    #: module that runs in the container
-    module: str | None = None
-    #: files that count for the step's key, as patterns relative to include/
+    #: patterns, relative to include/, of what counts for its key beside the contract and the job's module
     code: tuple[str, ...] = ()
     #: the same for files of the cycle's package, relative to it
     cycle_code: tuple[str, ...] = ("**/*",)
@@ -53,40 +51,38 @@ class StepRow:
         """The name of the step's task in its DAG."""
         return self.task or self.name
 
+    @property
+    def module(self) -> str:
+        """The module that runs in the job's container: the step's own, or in a transform job the server."""
+        return f"include.steps.{'serve' if self.kind == 'transform job' else self.name}"
+
     def compute_of(self, cycle: Cycle) -> Compute:
-        """Return the instances that a cycle gives this step.
-
-        :raises FlywheelError: the step is no job
-        """
-        if self.compute is None:
-            raise FlywheelError(f"Step {self.name} runs in Airflow: no instances belong to it.")
-        found: Compute = getattr(cycle, self.compute)
-        return found
+        """Return the instances that a cycle gives the step's job."""
+        instances: Compute = getattr(cycle, INSTANCES[self.kind])
+        return instances
 
 
-def _files(folder: str, names: str) -> tuple[str, ...]:
-    """Modules of one folder."""
-    return tuple(f"{folder}/{name}.py" for name in names.split())
-
-
-def _templates(names: str) -> tuple[str, ...]:
-    """Templates of pages, with their styles."""
-    return tuple(f"ml/reports/templates/{name}.*" for name in names.split())
+def _files(folder: str, names: str, ending: str = "py") -> tuple[str, ...]:
+    """Return the names of files of one folder."""
+    return tuple(f"{folder}/{name}.{ending}" for name in names.split())
 
 
 # Chapters of the shared code, as the lists below name them
+_TEMPLATES = "ml/reports/templates"
 _CONTRACT = ("core/cycle.py", "core/monitoring.py", "ml/exceptions.py", "steps/contract.py")
 _TABLES = (*_files("steps", "manifest tables"), "ml/monitoring/summaries.py")
 _MODEL = ("core/archives.py", *_files("steps/serving", "inference model_files payload"))
 _ROWS = ("steps/rows.py", "steps/tables.py", "ml/features/labels.py", "ml/monitoring/summaries.py")
+_FEATURES = (*_TABLES, *_MODEL, *_ROWS)
 _METRICS = _files("ml/evaluation", "metrics resampling")
 _TRUTH = ("ml/features/labels.py", *_files("ml/monitoring", "ground_truth records"))
 _JUDGING = (
+    *(*_TABLES, *_METRICS, *_TRUTH),
     "steps/monitoring/reference.py",
     *_files("ml/evaluation", "clusters comparison"),
     *_files("ml/monitoring", "estimation judging"),
 )
-_PAGES = (*_files("ml/reports", "pages phrases"), *_templates("base macros"))
+_PAGES = (*_files("ml/reports", "pages phrases"), *_files(_TEMPLATES, "base macros", "*"))
 
 _ROWS_OF_STEPS = (
     StepRow(
@@ -95,9 +91,7 @@ _ROWS_OF_STEPS = (
         kind="processing job",
         inputs={"source/*": "the interval's objects of each table, where the source is in S3"},
         outputs=("*.parquet",),
-        compute="processing",
-        module="include.steps.fetch",
-        code=(*_CONTRACT, *_TABLES, "steps/fetch.py", "ml/cleaning/csv_chunks.py"),
+        code=(*_TABLES, "ml/cleaning/csv_chunks.py"),
     ),
     StepRow(
         name="clean",
@@ -105,9 +99,7 @@ _ROWS_OF_STEPS = (
         kind="processing job",
         inputs={"fetch": "the interval's fetch"},
         outputs=("*.parquet", "quarantine.parquet", "quality.json"),
-        compute="processing",
-        module="include.steps.clean",
-        code=(*_CONTRACT, *_TABLES, "steps/clean.py", "ml/cleaning/rules.py"),
+        code=(*_TABLES, "ml/cleaning/rules.py"),
     ),
     StepRow(
         name="transform",
@@ -121,17 +113,7 @@ _ROWS_OF_STEPS = (
             "baseline/statistics.json",
             "baseline/constraints.json",
         ),
-        compute="processing",
-        module="include.steps.transform",
-        code=(
-            *_CONTRACT,
-            *_TABLES,
-            *_MODEL,
-            *_ROWS,
-            "steps/transform.py",
-            "ml/features/splitting.py",
-            *_files("ml/monitoring", "constraints statistics"),
-        ),
+        code=(*_FEATURES, "ml/features/splitting.py", *_files("ml/monitoring", "constraints statistics")),
     ),
     StepRow(
         name="train",
@@ -139,16 +121,7 @@ _ROWS_OF_STEPS = (
         kind="training job",
         inputs={"train": "the transform's training rows", "validation": "the transform's validation rows"},
         outputs=("model.tar.gz",),
-        compute="training",
-        module="include.steps.train",
-        code=(
-            *_CONTRACT,
-            *_MODEL,
-            *_ROWS,
-            *_METRICS,
-            "steps/train.py",
-            *_files("ml/models", "baselines export"),
-        ),
+        code=(*_MODEL, *_ROWS, *_METRICS, *_files("ml/models", "baselines export")),
     ),
     StepRow(
         name="evaluate",
@@ -170,16 +143,13 @@ _ROWS_OF_STEPS = (
             "monitoring.json",
             "reference.parquet",
         ),
-        compute="processing",
-        module="include.steps.evaluate",
         code=(
-            *(*_CONTRACT, *_TABLES, *_MODEL, *_ROWS, *_METRICS, *_TRUTH, *_JUDGING),
+            *(*_FEATURES, *_JUDGING, *_PAGES),
             *_files("core/documents", "codec model"),
-            *_files("steps", "evaluate judgement"),
+            "steps/judgement.py",
             "ml/evaluation/promotion.py",
-            *_PAGES,
             *_files("ml/reports", "cards charts drawing evaluation"),
-            *_templates("card evaluation"),
+            *_files(_TEMPLATES, "card evaluation", "*"),
         ),
     ),
     StepRow(
@@ -230,22 +200,15 @@ _ROWS_OF_STEPS = (
         kind="processing job",
         inputs={"clean": "the interval's clean"},
         outputs=("batch/*.csv", "rows/*.parquet", "labels/labels.parquet"),
-        compute="processing",
-        module="include.steps.prepare",
-        code=(*_CONTRACT, *_TABLES, *_MODEL, *_ROWS, "steps/prepare.py"),
+        code=_FEATURES,
     ),
     StepRow(
         name="batch_transform",
         dags=(SCORE_AND_MONITOR,),
         kind="transform job",
-        inputs={
-            "batch": "the prepare's `batch/`",
-            "model": "the champion's `model.tar.gz`",
-        },
+        inputs={"batch": "the prepare's `batch/`", "model": "the champion's `model.tar.gz`"},
         outputs=("*.csv.out",),
-        compute="serving",
-        module="include.steps.serve",
-        code=(*_CONTRACT, *_MODEL, "steps/serve.py", "steps/serving/server.py"),
+        code=(*_MODEL, "steps/serving/server.py"),
     ),
     StepRow(
         name="collect",
@@ -258,9 +221,7 @@ _ROWS_OF_STEPS = (
             "truth": "ground-truth files, where there are any",
         },
         outputs=("predictions.parquet", "labels.parquet", "merged/*.jsonl", "coverage.json"),
-        compute="processing",
-        module="include.steps.collect",
-        code=(*_CONTRACT, *_TABLES, *_TRUTH, *_files("steps", "collect traffic")),
+        code=(*_TABLES, *_TRUTH, "steps/traffic.py"),
     ),
     StepRow(
         name="monitor",
@@ -281,12 +242,9 @@ _ROWS_OF_STEPS = (
             "distributions.json",
             "evidence.json",
         ),
-        compute="processing",
-        module="include.steps.monitor",
         code=(
-            *(*_CONTRACT, *_TABLES, *_METRICS, *_TRUTH, *_JUDGING),
+            *_JUDGING,
             "core/schedule.py",
-            "steps/monitor.py",
             *_files("steps/monitoring", "data quality"),
             *_files("ml/monitoring", "alarms bias constraints drift quality separability"),
             *_files("ml/monitoring", "statistics violations"),
@@ -302,9 +260,7 @@ _ROWS_OF_STEPS = (
             "truth": "ground-truth files",
         },
         outputs=("matured.json",),
-        compute="processing",
-        module="include.steps.mature",
-        code=(*_CONTRACT, *_TABLES, *_METRICS, *_TRUTH, *_JUDGING, *_files("steps", "mature traffic")),
+        code=(*_JUDGING, "steps/traffic.py"),
     ),
     StepRow(
         name="decide_retraining",
@@ -322,14 +278,11 @@ _ROWS_OF_STEPS = (
             "story": "`story.json`: the evidence of the last windows and the decision",
         },
         outputs=("report.html",),
-        compute="processing",
-        module="include.steps.report",
         code=(
-            *_CONTRACT,
-            *_files("steps", "manifest report"),
+            "steps/manifest.py",
             *_PAGES,
             *_files("ml/reports", "distributions drawing"),
-            *_templates("window"),
+            *_files(_TEMPLATES, "window", "*"),
             "ml/reports/window/*",
         ),
     ),
@@ -355,18 +308,10 @@ _ROWS_OF_STEPS = (
             "models": "files of the intervals' trainings",
         },
         outputs=("replay.json", "replay.html"),
-        compute="processing",
-        module="include.steps.compare",
         code=(
-            *_CONTRACT,
-            *_TABLES,
-            *_MODEL,
-            *_ROWS,
-            *_METRICS,
-            "steps/compare.py",
-            *_PAGES,
+            *(*_FEATURES, *_METRICS, *_PAGES),
             *_files("ml/reports", "charts drawing replays"),
-            *_templates("replay"),
+            *_files(_TEMPLATES, "replay", "*"),
         ),
     ),
     StepRow(
@@ -379,32 +324,20 @@ _ROWS_OF_STEPS = (
             "again": "the folder of the repeated `model.tar.gz`",
         },
         outputs=("reproduction.json",),
-        compute="processing",
-        module="include.steps.reproduce",
-        code=(*_CONTRACT, *_TABLES, *_MODEL, *_ROWS, "steps/reproduce.py", "ml/models/export.py"),
+        code=(*_FEATURES, "ml/models/export.py"),
     ),
 )
 
-STEPS: Mapping[str, StepRow] = MappingProxyType({row.name: row for row in _ROWS_OF_STEPS})
+
+def _whole(row: StepRow) -> StepRow:
+    """Return a row with the code that counts for every job."""
+    module = row.module.removeprefix("include.").replace(".", "/")
+    return replace(row, code=(*_CONTRACT, f"{module}.py", *row.code)) if row.kind else row
+
+
+STEPS: Mapping[str, StepRow] = MappingProxyType({row.name: _whole(row) for row in _ROWS_OF_STEPS})
 #: those that run as a job
 JOBS: Mapping[str, StepRow] = MappingProxyType({name: row for name, row in STEPS.items() if row.kind})
-
-#: files that steps import and that count for none, as patterns relative to include/, each with the reason
-DOES_NOT_COUNT: Mapping[str, str] = MappingProxyType(
-    {
-        "__init__.py": "marks a package and holds no code",
-        "core/__init__.py": "marks a package and holds no code",
-        "cycles/__init__.py": "marks a package and holds no code",
-        "ml/**/__init__.py": "marks a package and holds no code",
-        "steps/**/__init__.py": "marks a package and holds no code",
-        "core/exceptions.py": "a step that raises leaves no output",
-        "core/layout.py": "names of places and files, which what is in a file does not depend on",
-        "core/documents/*.py": "the form of a document; what a row lists counts all the same",
-        "steps/explore.py": "makes the profile beside an output, which no manifest names and no step reads",
-        "ml/reports/profile.py": "see steps/explore.py",
-        "ml/reports/templates/profile.*": "see steps/explore.py",
-    }
-)
 
 
 def job_step(name: str) -> StepRow:

@@ -14,7 +14,8 @@ import boto3
 import pandas as pd
 from botocore.exceptions import ClientError
 
-from include.core.layout import Interval, Places, join_uri, split_uri
+from include.core.layout import Interval, join_uri, split_uri
+from include.core.places import Places
 from include.core.sagemaker.client import SageMaker
 from include.core.sagemaker.kinds import KINDS
 from include.core.sagemaker.requests import JobSpec

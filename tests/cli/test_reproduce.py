@@ -23,7 +23,8 @@ from include.core.documents.codec import canonical
 from include.core.documents.ledger import Entry
 from include.core.documents.manifest import KeyRecord
 from include.core.keys import key_record
-from include.core.layout import Interval, Places, job_name
+from include.core.layout import Interval, job_name
+from include.core.places import Places
 from include.core.sagemaker.requests import JobSpec, Source, training
 from include.core.settings import PROJECT, Settings
 from include.core.steps import job_step

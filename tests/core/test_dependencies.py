@@ -21,8 +21,9 @@ from include.core.documents.ledger import Entry
 from include.core.documents.monitoring import RetrainingRequest
 from include.core.exceptions import FlywheelError, HistoryIncomplete
 from include.core.history import clean_record, fetch_record
-from include.core.layout import Interval, Places, split_uri
+from include.core.layout import Interval, split_uri
 from include.core.ledger import Ledger, champion_as_of, production
+from include.core.places import Places
 from include.core.retraining.records import RetrainingRequests
 from include.core.schedule import history, starting_at
 from include.core.settings import Settings

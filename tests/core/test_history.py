@@ -22,7 +22,8 @@ from include.core.history import (
     fetch_sources,
     put_manifest_file,
 )
-from include.core.layout import Interval, Places, split_uri
+from include.core.layout import Interval, split_uri
+from include.core.places import Places
 from include.core.sagemaker.client import SageMaker
 from include.core.schedule import history
 from include.core.settings import Settings

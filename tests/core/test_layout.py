@@ -16,20 +16,12 @@ from include.core.layout import (
     NAME_LIMIT,
     Interval,
     JobName,
-    Places,
-    below_cycle,
-    below_step,
-    compacted,
-    entry_name,
     folder_of,
     hour_folder,
     job_name,
     join_uri,
-    key_of,
-    output_path,
     parse_hour,
     parse_job_name,
-    parse_place,
     retrain_uri,
     scoring_dag,
     split_uri,
@@ -37,6 +29,16 @@ from include.core.layout import (
     training_dag,
     version_number,
     version_of,
+)
+from include.core.places import (
+    Places,
+    below_cycle,
+    below_step,
+    compacted,
+    entry_name,
+    key_of,
+    output_path,
+    parse_place,
 )
 
 STATE = Path(__file__).resolve().parents[1] / "state/version-1/sagemaker.tar.xz"

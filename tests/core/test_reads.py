@@ -20,8 +20,9 @@ from include.core.dependencies import IntervalDependencies
 from include.core.documents.ledger import Entry
 from include.core.documents.manifest import KeyRecord
 from include.core.history import clean_record, cleaned, content_digest, fetch_record, step_record
-from include.core.layout import Interval, Places, split_uri
+from include.core.layout import Interval, split_uri
 from include.core.ledger import Ledger
+from include.core.places import Places
 from include.core.sagemaker.client import SageMaker
 from include.core.schedule import history
 from include.core.settings import Settings

@@ -9,7 +9,8 @@ from typing import Any
 from include.core.cycle import Cycle
 from include.core.documents.codec import canonical, digest
 from include.core.documents.manifest import KeyRecord, Manifest
-from include.core.layout import LABELS, MANIFEST, PLAN, PREDICTIONS, Interval, Places, below_step
+from include.core.layout import LABELS, MANIFEST, PLAN, PREDICTIONS, Interval
+from include.core.places import Places, below_step
 from include.core.retraining.records import MonitoringLog, Snapshot
 from include.core.sagemaker.captures import File, files_by_hour, identity, truth_files
 from include.core.sagemaker.client import SageMaker

@@ -16,7 +16,8 @@ from include.core.documents.codec import digest
 from include.core.documents.monitoring import RetrainingRequest
 from include.core.exceptions import FlywheelError
 from include.core.journal import ImmutableObjects, Journal, json_object, write_new
-from include.core.layout import Interval, Places, join_uri, split_uri
+from include.core.layout import Interval, join_uri, split_uri
+from include.core.places import Places
 from include.core.retraining.rule import Finding, Json
 
 #: parts of a record about its writing, not about what was found

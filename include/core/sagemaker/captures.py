@@ -11,7 +11,8 @@ from typing import Any
 from include.core.cycle import Cycle
 from include.core.documents.codec import canonical, digest
 from include.core.exceptions import FlywheelError
-from include.core.layout import Interval, Places, hour_folder, parse_place, split_uri
+from include.core.layout import Interval, hour_folder, split_uri
+from include.core.places import Places, parse_place
 from include.core.sagemaker.client import SageMaker
 from include.core.sagemaker.requests import Source, StepInput
 from include.core.schedule import ticks, window_schedule

@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from include.core.cycle import Compute, Cycle
 from include.core.exceptions import FlywheelError
-from include.core.layout import Interval, Places, job_name
+from include.core.layout import Interval, job_name
+from include.core.places import Places
 from include.core.sagemaker.registry import version_description
 from include.core.settings import Settings
 from include.core.steps import job_step

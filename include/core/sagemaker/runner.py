@@ -20,7 +20,7 @@ from include.core.cycle import Cycle
 from include.core.documents.codec import canonical
 from include.core.documents.manifest import KeyRecord
 from include.core.exceptions import JobTimedOut, OutputMissing
-from include.core.layout import Places
+from include.core.places import Places
 from include.core.sagemaker.client import SageMaker, error_code
 from include.core.sagemaker.kinds import JobKind, judge_job
 from include.core.sagemaker.requests import ApiRequest, JobSpec

@@ -14,8 +14,9 @@ from flywheel.intervals import run_interval
 from flywheel.links import FlywheelLink, PageLink, page_url
 from include.core.cycle import Cycle
 from include.core.exceptions import FlywheelError
-from include.core.layout import Interval, Places
+from include.core.layout import Interval
 from include.core.ledger import Ledger
+from include.core.places import Places
 from include.core.retraining.records import RetrainingRequests
 from include.core.settings import Settings, settings
 

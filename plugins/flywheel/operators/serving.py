@@ -19,8 +19,9 @@ from include.core.cycle import Rollout
 from include.core.documents.codec import canonical, digest
 from include.core.documents.ledger import Entry
 from include.core.exceptions import DeploymentFailed, JobTimedOut, PermanentError
-from include.core.layout import Interval, Places, job_name
+from include.core.layout import Interval, job_name
 from include.core.ledger import production
+from include.core.places import Places
 from include.core.sagemaker.client import SageMaker
 from include.core.sagemaker.endpoints import Endpoint
 from include.core.sagemaker.kinds import ENDPOINT

@@ -20,7 +20,8 @@ from flywheel.ui import files, rights
 from flywheel.ui.costs import costs
 from flywheel.ui.readers import Reader, reader
 from include.core.cycle import Cycle, find_cycles
-from include.core.layout import Places, split_uri
+from include.core.layout import split_uri
+from include.core.places import Places
 
 log = logging.getLogger(__name__)
 

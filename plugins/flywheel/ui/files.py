@@ -26,9 +26,8 @@ from include.core.layout import (
     STATISTICS,
     VERDICT,
     VIOLATIONS,
-    output_path,
-    parse_path,
 )
+from include.core.places import output_path, parse_path
 
 TYPES = {".html": "text/html; charset=utf-8", ".json": "application/json"}
 #: a document from a step: its styles are inside it, and so are its pictures; it needs nothing else

@@ -19,8 +19,9 @@ from flywheel.ui.objects import ObjectCache
 from flywheel.ui.traffic import Traffic
 from flywheel.ui.windows import MonitoredWindows
 from include.core.cycle import Cycle
-from include.core.layout import REPLAY, Places, join_uri, output_path, split_uri, version_number, version_of
+from include.core.layout import REPLAY, join_uri, split_uri, version_number, version_of
 from include.core.ledger import Ledger, production
+from include.core.places import Places, output_path
 from include.core.retraining.rule import Json
 from include.core.sagemaker.client import SageMaker
 from include.core.settings import Settings, settings

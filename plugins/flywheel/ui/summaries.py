@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from include.core.documents.ledger import Entry
-from include.core.layout import below_cycle, output_path, version_number, version_of
+from include.core.layout import version_number, version_of
 from include.core.ledger import is_withdrawn
+from include.core.places import below_cycle, output_path
 from include.core.retraining.rule import Finding, Json
 
 #: later than anything that could become known

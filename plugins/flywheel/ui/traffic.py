@@ -17,7 +17,8 @@ from typing import Any
 
 from flywheel.ui.objects import Item, ObjectCache
 from include.core.cycle import Cycle
-from include.core.layout import Interval, Places, split_uri
+from include.core.layout import Interval, split_uri
+from include.core.places import Places
 from include.core.retraining.rule import Json
 from include.core.schedule import interval_around, window_schedule
 

@@ -9,18 +9,9 @@ from flywheel.ui import summaries
 from flywheel.ui.objects import ObjectCache
 from include.core.cycle import Cycle
 from include.core.exceptions import FlywheelError
-from include.core.layout import (
-    COVERAGE,
-    DISTRIBUTIONS,
-    REPORT,
-    Interval,
-    Places,
-    join_uri,
-    output_path,
-    parse_place,
-    split_uri,
-)
+from include.core.layout import COVERAGE, DISTRIBUTIONS, REPORT, Interval, join_uri, split_uri
 from include.core.ledger import Ledger
+from include.core.places import Places, output_path, parse_place
 from include.core.retraining.decisions import past_of
 from include.core.retraining.records import MonitoringLog, RetrainingRequests, Snapshot
 from include.core.retraining.requests import is_open

@@ -13,8 +13,9 @@ import pytest
 
 from flywheel.hooks.sagemaker import SageMakerHook
 from include.core.cycle import Cycle
-from include.core.layout import Interval, Places
+from include.core.layout import Interval
 from include.core.monitoring import Monitoring
+from include.core.places import Places
 from include.core.retraining.late_labels import LateLabels
 from include.core.retraining.records import MonitoringLog
 from include.core.sagemaker.captures import (

@@ -21,8 +21,6 @@ SHADOW = StepRow(
     kind="processing job",
     inputs={"prepared": "the window's prepare"},
     outputs=("shadow.json",),
-    compute="processing",
-    module="include.steps.shadow",
     code=("steps/contract.py",),
 )
 

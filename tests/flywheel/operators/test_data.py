@@ -12,7 +12,8 @@ import pytest
 from flywheel.operators import PrepareOperator, TransformOperator
 from include.core.cycle import Cycle
 from include.core.exceptions import HistoryIncomplete, OutputMissing
-from include.core.layout import Interval, Places, split_uri
+from include.core.layout import Interval, split_uri
+from include.core.places import Places
 from include.core.settings import Settings
 from tests.examples import manifest
 
