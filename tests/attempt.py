@@ -1,12 +1,27 @@
-"""What Airflow gives an operator: the context of one attempt of one task."""
+"""What Airflow gives an operator: the context of one attempt of one task, and leave to run outside of one."""
 # ruff: noqa: ANN401 - XComs have no types
 
 from __future__ import annotations
 
+import logging
 import uuid
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
+
+import pytest
+
+
+def run_outside_airflow(patch: pytest.MonkeyPatch) -> None:
+    """Let operators run outside of a task, and log where a test can look."""
+    from airflow.sdk.bases.operator import (  # noqa: PLC0415 - after the environment
+        BaseOperator,
+        ExecutorSafeguard,
+    )
+
+    patch.setattr(ExecutorSafeguard, "test_mode", True)
+    # Airflow's own logger writes to the task's log.
+    patch.setattr(BaseOperator, "log", logging.getLogger("flywheel.task"))
 
 
 class Attempt(dict[str, Any]):

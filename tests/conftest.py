@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import atexit
 import json
-import logging
 import os
 import shutil
 import tempfile
@@ -28,7 +27,7 @@ import skops.io  # noqa: F401
 from include.core.cycle import Cycle, PythonSource, Rollout, Split
 from include.core.settings import Settings, settings
 from sagemaker_kit.service import Service
-from tests.attempt import Attempt
+from tests.attempt import Attempt, run_outside_airflow
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -101,13 +100,11 @@ def attempt() -> type[Attempt]:
 @pytest.fixture
 def probe(cycle: Cycle, installed: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Makes operators whose job does what it is told: `probe(do="fail")`."""
-    from airflow.sdk.bases.operator import ExecutorSafeguard  # noqa: PLC0415 - after the environment
-
     from flywheel.operators.job import JobOperator  # noqa: PLC0415 - after the environment
     from include.core.sagemaker.requests import StepInputs  # noqa: PLC0415 - after the environment
 
     assert installed.image_uri == "probe:1"
-    monkeypatch.setattr(ExecutorSafeguard, "test_mode", True)
+    run_outside_airflow(monkeypatch)
 
     class ProbeOperator(JobOperator):
         """A step with the image `probe`."""
@@ -122,9 +119,6 @@ def probe(cycle: Cycle, installed: Settings, monkeypatch: pytest.MonkeyPatch) ->
             return StepInputs({}, self.told)
 
     def make(*, deferrable: bool = False, timeout: timedelta | None = None, **told: str) -> ProbeOperator:
-        operator = ProbeOperator(cycle=cycle, told=told, deferrable=deferrable, execution_timeout=timeout)
-        # Airflow's own logger writes to the task's log, where a test cannot look.
-        operator._cached_logger = logging.getLogger("flywheel.task")
-        return operator
+        return ProbeOperator(cycle=cycle, told=told, deferrable=deferrable, execution_timeout=timeout)
 
     return make

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from include.core.documents.manifest import KeyRecord, Manifest, OutputFile
 from include.core.documents.model import Bounds, Verdict
 from include.core.layout import Interval
+
+Value = TypeVar("Value")
+
+
+def not_none(value: Value | None) -> Value:
+    """What has to be there."""
+    assert value is not None
+    return value
 
 
 def month(number: int) -> Interval:

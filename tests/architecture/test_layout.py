@@ -43,7 +43,7 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
         if isinstance(node, ast.JoinedStr):
             yield (
                 node.lineno,
-                "".join(each.value if isinstance(each, ast.Constant) else "{}" for each in node.values),
+                "".join(str(each.value) if isinstance(each, ast.Constant) else "{}" for each in node.values),
             )
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in inside | prose:
             yield node.lineno, node.value

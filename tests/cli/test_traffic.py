@@ -12,7 +12,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import AirflowSkipException
 
 from flywheel.operators import (
@@ -37,7 +36,7 @@ from include.core.sagemaker import requests
 from include.core.schedule import starting_at
 from include.core.settings import PROJECT, Settings, settings
 from sagemaker_kit.service import Service
-from tests.attempt import Attempt
+from tests.attempt import Attempt, run_outside_airflow
 
 CYCLE = find_cycles()["digits"]
 JANUARY, FEBRUARY, MARCH = "2013-01-01", "2013-02-01", "2013-03-01"
@@ -72,7 +71,7 @@ def configured(service: Any, patch: pytest.MonkeyPatch) -> Iterator[Settings]:
     patch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
     patch.setenv("FLYWHEEL_BUCKET", BUCKET)
     patch.setenv("FLYWHEEL_POLL_INTERVAL_S", "0.2")
-    patch.setattr(ExecutorSafeguard, "test_mode", True)
+    run_outside_airflow(patch)
     settings.cache_clear()
     yield settings()
     settings.cache_clear()
@@ -137,7 +136,7 @@ def until(look: Callable[[], bool]) -> None:
 
 def collected(scored: dict[str, Any]) -> dict[str, Any]:
     """The result of collect in February's run."""
-    context = Attempt(f"run {FEBRUARY}", interval_start=FEBRUARY)
+    context: Any = Attempt(f"run {FEBRUARY}", interval_start=FEBRUARY)
     context.results.update(scored)
     result: dict[str, Any] = CollectOperator(task_id="collect", cycle=CYCLE).execute(context)
     return result
@@ -187,7 +186,7 @@ def watched(service: Any, scored: dict[str, Any], sent: int) -> dict[str, Any]:
 
 def matured() -> dict[str, Any]:
     """The result of mature in March's run."""
-    context = Attempt(f"run {MARCH}", interval_start=MARCH)
+    context: Any = Attempt(f"run {MARCH}", interval_start=MARCH)
     result: dict[str, Any] = MatureOperator(task_id="mature", cycle=CYCLE).execute(context)
     return result
 

@@ -28,7 +28,7 @@ LOOK_INTERVAL_S = 0.2
 Answer = TypeVar("Answer")
 
 
-def client(stack: Compose, service: str) -> Any:  # noqa: ANN401 - boto3 makes its types at run time
+def client(stack: Compose, service: Any) -> Any:  # noqa: ANN401 - boto3 makes its types at run time
     """A client of the local SageMaker, by the port that is published."""
     url = f"http://127.0.0.1:{stack.sagemaker_port}"
     secret = script().variables(stack.env_file)["SAGEMAKER_SECRET_ACCESS_KEY"]

@@ -24,6 +24,7 @@ from include.core.code import (
 from include.core.exceptions import FlywheelError, PermanentError
 from include.core.settings import PROJECT
 from include.core.steps import JOBS, StepRow
+from tests.examples import not_none
 
 CLEAN = StepRow(name="clean", code=("core/cycle.py", "steps/clean.py", "steps/contract.py", "ml/rules.py"))
 MODULE = '''"""A module."""
@@ -107,7 +108,7 @@ def test_the_archive_unpacks_to_the_same_files(project: Path) -> None:
     """What the job sees is what was packed."""
     content = archive(archive_files("one", project), project)
     with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as tar:
-        text = tar.extractfile("include/steps/clean.py").read()
+        text = not_none(tar.extractfile("include/steps/clean.py")).read()
         assert set(tar.getnames()) == names(archive_files("one", project), project)
     assert text == (project / "include/steps/clean.py").read_bytes()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -48,7 +49,7 @@ def test_equal_records_do_not_differ() -> None:
         ({"forced_by": "dag/run/2"}, "forced by: None and dag/run/2"),
     ],
 )
-def test_each_difference_is_named_alone(change: dict, line: str) -> None:
+def test_each_difference_is_named_alone(change: dict[str, Any], line: str) -> None:
     """One change in the record is one line."""
     assert differences(RECORD, replace(RECORD, **change)) == [line]
 

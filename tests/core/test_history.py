@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -27,7 +26,7 @@ from include.core.places import Places
 from include.core.sagemaker.client import SageMaker
 from include.core.schedule import history
 from include.core.settings import Settings
-from tests.examples import manifest
+from tests.examples import manifest, not_none
 
 MARCH = Interval(datetime(2013, 3, 1, tzinfo=UTC), datetime(2013, 4, 1, tzinfo=UTC))
 
@@ -58,7 +57,7 @@ class Outputs:
 
 
 @pytest.fixture
-def outputs(service: Any, cycle: Cycle, installed: Settings) -> Iterator[Outputs]:
+def outputs(service: Any, cycle: Cycle, installed: Settings) -> Outputs:
     """Nothing yet."""
     return Outputs(service, cycle, installed)
 
@@ -120,9 +119,8 @@ def test_the_list_names_every_file_that_is_there(outputs: Outputs, hook: SageMak
     for interval in history(outputs.cycle, MARCH):
         outputs.put(interval)
     partitions = cleaned(hook, outputs.cycle, MARCH, outputs.settings)
-    prefix, *names = json.loads(
-        hook.read(put_manifest_file(hook, outputs.cycle, partitions, outputs.settings))
-    )
+    uri = put_manifest_file(hook, outputs.cycle, partitions, outputs.settings)
+    prefix, *names = json.loads(not_none(hook.read(uri)))
     assert prefix == {"prefix": f"s3://{outputs.settings.bucket}/flights/clean/"}
     assert len(names) == 6
     assert all(hook.sizes(prefix["prefix"] + name) for name in names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,7 @@ def test_a_digest_is_the_sha256_of_the_canonical_text() -> None:
         {"forced_by": "dag/run/2"},
     ],
 )
-def test_a_key_changes_with_everything_in_its_record(change: dict) -> None:
+def test_a_key_changes_with_everything_in_its_record(change: dict[str, Any]) -> None:
     """Nothing in it is for show."""
     assert replace(RECORD, **change).key != RECORD.key
 
@@ -65,7 +66,13 @@ def test_what_nobody_forced_says_nothing_of_force() -> None:
 def test_a_record_takes_the_thread_count_from_the_settings(cycle: Cycle) -> None:
     """Results may depend on it."""
     month = Interval(datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 2, 1, tzinfo=UTC))
-    given = {"step": "train", "cycle": cycle, "interval": month, "inputs": {}, "parameters": {}}
+    given: dict[str, Any] = {
+        "step": "train",
+        "cycle": cycle,
+        "interval": month,
+        "inputs": {},
+        "parameters": {},
+    }
     one = key_record(**given, settings=Settings(threads=1))
     assert one.threads == 1
     assert one.key != key_record(**given, settings=Settings(threads=2)).key

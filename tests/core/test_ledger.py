@@ -15,7 +15,7 @@ from include.core.exceptions import FlywheelError, PromotionLost
 from include.core.layout import Interval
 from include.core.ledger import Ledger, champion_as_of, production
 from include.core.settings import Settings
-from tests.examples import verdict
+from tests.examples import not_none, verdict
 
 
 def month(number: int) -> datetime:
@@ -84,8 +84,8 @@ def test_the_champion_is_the_newest_data_before_the_moment(ledger: Ledger) -> No
     for end in (2, 3, 4):
         put(ledger, end)
     entries = ledger.entries()
-    assert champion_as_of(entries, month(3), inclusive=False).data_end == month(2)
-    assert champion_as_of(entries, month(3), inclusive=True).data_end == month(3)
+    assert not_none(champion_as_of(entries, month(3), inclusive=False)).data_end == month(2)
+    assert not_none(champion_as_of(entries, month(3), inclusive=True)).data_end == month(3)
     assert champion_as_of(entries, month(2), inclusive=False) is None
 
 
@@ -103,9 +103,9 @@ def test_the_history_does_not_depend_on_the_order_of_runs(ledger: Ledger, seed: 
     for end in ends:
         put(ledger, end)
     entries = ledger.entries()
-    found = {e: champion_as_of(entries, month(e), inclusive=True).model_uri for e in range(2, 8)}
+    found = {e: not_none(champion_as_of(entries, month(e), inclusive=True)).model_uri for e in range(2, 8)}
     assert found == {e: entry(e).model_uri for e in range(2, 8)}
-    assert production(entries).data_end == month(7)
+    assert not_none(production(entries)).data_end == month(7)
 
 
 def test_production_never_moves_back(ledger: Ledger) -> None:
@@ -113,7 +113,7 @@ def test_production_never_moves_back(ledger: Ledger) -> None:
     put(ledger, 5)
     older = put(ledger, 3)
     assert older.number == 4
-    assert production(ledger.entries()).data_end == month(5)
+    assert not_none(production(ledger.entries())).data_end == month(5)
 
 
 def test_a_promotion_is_lost_to_one_that_came_after_the_decision(ledger: Ledger) -> None:
@@ -129,7 +129,7 @@ def test_who_decides_anew_may_replace_what_was_promoted(ledger: Ledger) -> None:
     put(ledger, 2, "first")
     put(ledger, 2, "second")
     put(ledger, 2, "first")
-    assert production(ledger.entries()).model_uri == entry(2, "first").model_uri
+    assert not_none(production(ledger.entries())).model_uri == entry(2, "first").model_uri
     assert len(ledger.entries()) == 6
 
 
@@ -150,7 +150,7 @@ def test_of_concurrent_promoters_of_the_same_data_one_wins(ledger: Ledger) -> No
     entries = ledger.entries()
     assert won.count(True) == 1
     assert [e.number for e in entries] == list(range(1, 10))
-    assert production(entries).key == entry(2, names[won.index(True)]).key
+    assert not_none(production(entries)).key == entry(2, names[won.index(True)]).key
 
 
 def test_concurrent_promoters_of_different_data_all_win(ledger: Ledger) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -118,7 +119,7 @@ class Installation:
             }
         )
         for each in entries[early:]:
-            self.ledger.append(lambda _, new=each: new)
+            self.ledger.append(partial(lambda new, _: new, each))
 
     def _put(self, made: list[tuple[Interval, KeyRecord]]) -> None:
         """Write the manifest and the key record of each output, beside its data."""

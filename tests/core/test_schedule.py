@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from typing import Any
 
 import pendulum
 import pytest
@@ -138,7 +139,7 @@ def test_a_schedule_that_airflow_and_jobs_do_not_share_is_refused(cycle: Cycle, 
 @pytest.mark.parametrize("field", ["schedule", "monitoring"])
 def test_a_start_between_two_ticks_is_refused_with_the_next_tick(cycle: Cycle, field: str) -> None:
     """The first interval would be none of the scheduler's."""
-    wrong = {"schedule": "0 0 L * *", "monitoring": Monitoring(schedule="0 0 L * *")}
+    wrong: dict[str, Any] = {"schedule": "0 0 L * *", "monitoring": Monitoring(schedule="0 0 L * *")}
     with pytest.raises(ValueError, match="start=2013-01-31T00:00:00"):
         replace(cycle, **{field: wrong[field]})
 

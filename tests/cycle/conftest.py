@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -21,8 +21,9 @@ from include.cli.home import ADMIN, home_of, installation_secrets
 from include.cli.urls import airflow_url
 from include.core.settings import PROJECT, Settings
 
-#: Playwright's own, which is not there in every environment
-Browser = Page = Any
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, FrameLocator, Page
+
 Stack = Callable[..., "subprocess.CompletedProcess[str]"]
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -82,7 +83,7 @@ def stack(settings: Settings) -> Iterator[Stack]:
 @pytest.fixture(scope="module")
 def api(settings: Settings, stack: Stack) -> Iterator[AirflowApi]:
     """Airflow's API, of a stack that something else has started."""
-    assert stack
+    assert callable(stack)
     made = AirflowApi(airflow_url(settings), ADMIN, installation_secrets(home_of(settings)).password)
     yield made
     made.close()
@@ -108,7 +109,7 @@ class Visit:
         self.url = airflow_url(settings)
         self.wrong: list[str] = []
         self._chromium, self._settings, self._tokens = chromium, settings, tokens
-        self._contexts: list[Any] = []
+        self._contexts: list[BrowserContext] = []
 
     def token(self, role: str) -> str:
         """A session of the administrator, or of a viewer; made once for a module."""
@@ -141,7 +142,7 @@ class Visit:
         role: str = "admin",
         width: int = 1400,
         kept: dict[str, str] | None = None,
-        **more: Page,
+        **more: Any,  # noqa: ANN401 - any setting of a browser's context
     ) -> Page:
         """A page of Airflow; `kept` is what the browser has kept of the user's choices in Airflow."""
         context = self._chromium.new_context(viewport={"width": width, "height": 1000}, **more)
@@ -157,15 +158,15 @@ class Visit:
             page.goto(f"{self.url}{path}")
         return page
 
-    def sign_in(self, context: Page, role: str) -> None:
+    def sign_in(self, context: BrowserContext, role: str) -> None:
         """Make a browser's session that of somebody else."""
         context.add_cookies([{"name": "_token", "value": self.token(role), "url": self.url}])
 
-    def _note(self, message: Page) -> None:
+    def _note(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"} and SANDBOX not in message.text:
             self.wrong.append(message.text)
 
-    def inside(self, page: Page) -> Page:
+    def inside(self, page: Page) -> FrameLocator:
         """Flywheel's page inside Airflow's, when it has something to show."""
         inside = page.frame_locator("iframe").first
         inside.locator("main[data-state=ready]").wait_for()

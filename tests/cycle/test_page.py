@@ -10,7 +10,7 @@ import os
 import re
 import signal
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -19,8 +19,10 @@ from include.cli.airflow_api import AirflowApi
 from include.cli.home import home_of
 from include.core.settings import Settings
 
-#: what conftest.py gives, which tests cannot import; and what Playwright gives, which is typed by nobody here
-Visit = Stack = Page = Any
+if TYPE_CHECKING:
+    from playwright.sync_api import Route
+
+    from tests.cycle.conftest import Stack, Visit
 
 pytestmark = [pytest.mark.airflow, pytest.mark.long, pytest.mark.timeout(1500)]
 
@@ -186,7 +188,7 @@ def test_without_a_session_there_is_nothing(visit: Visit) -> None:
 def test_loading_a_lost_line_and_a_session_that_is_over(visit: Visit) -> None:
     """Each says what it is; what was shown stays, and is called old."""
     page = visit.open("")
-    held: list[Any] = []
+    held: list[Route] = []
     page.route("**/flywheel/api/**", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks its handlers, a method takes no mark
     page.goto(f"{visit.url}{CYCLE}")
     page.locator("main [role=status]", has_text="Loading").wait_for()

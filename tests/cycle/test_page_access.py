@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-#: what conftest.py gives, which tests cannot import; and what Playwright gives, which is typed by nobody here
-Visit = Stack = Page = Any
+if TYPE_CHECKING:
+    from tests.cycle.conftest import Stack, Visit
 
 pytestmark = [pytest.mark.airflow, pytest.mark.long, pytest.mark.timeout(1500)]
 

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import pytest
 
 from include.cli.airflow_api import AirflowApi
 from include.cli.home import ADMIN
+from tests.examples import not_none
 
-#: what conftest.py gives, which tests cannot import; and what Playwright gives, which is typed by nobody here
-Visit = Stack = Page = Any
+if TYPE_CHECKING:
+    from playwright.sync_api import FrameLocator, Locator
+
+    from tests.cycle.conftest import Stack, Visit
 
 pytestmark = [pytest.mark.airflow, pytest.mark.long, pytest.mark.timeout(2400)]
 
@@ -33,16 +37,7 @@ def fresh(stack: Stack) -> None:
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
 
 
-def until(found: Callable[[], Page]) -> Page:
-    """What is true at last."""
-    end = time.monotonic() + RUN_MS / 1000
-    while not (value := found()):
-        assert time.monotonic() < end, "It did not come in time"
-        time.sleep(0.5)
-    return value
-
-
-def press(cycle: Page, action: str, name: str, fill: Callable[[Any], None]) -> str:
+def press(cycle: FrameLocator, action: str, name: str, fill: Callable[[Locator], None]) -> str:
     """Open a form, fill it in and send it; the run that the page says it has started."""
     cycle.locator(f"[data-action={action}]").click()
     form = cycle.locator("dialog form")
@@ -54,10 +49,10 @@ def press(cycle: Page, action: str, name: str, fill: Callable[[Any], None]) -> s
     return str(said.nth(before).inner_text())
 
 
-def train(cycle: Page, *, approval: bool) -> str:
+def train(cycle: FrameLocator, *, approval: bool) -> str:
     """Train January once more, asking or not."""
 
-    def fill(form: Page) -> None:
+    def fill(form: Locator) -> None:
         form.locator("[name=interval_start]").fill("2013-01-01")
         form.locator("[name=force]").check()
         if approval:
@@ -66,12 +61,12 @@ def train(cycle: Page, *, approval: bool) -> str:
     return press(cycle, "train", "Train", fill)
 
 
-def shown(cycle: Page, run: str, state: str) -> None:
+def shown(cycle: FrameLocator, run: str, state: str) -> None:
     """Wait until the page, without being asked again, tells how a run ended."""
     cycle.locator(f"#runs tr[data-run='{run}'][data-state={state}]").wait_for(timeout=RUN_MS)
 
 
-def answer(cycle: Page, option: str, reason: str) -> None:
+def answer(cycle: FrameLocator, option: str, reason: str) -> None:
     """Wait for the question and answer it."""
     cycle.locator(f"[data-answer={option}]").wait_for(timeout=RUN_MS)
     cycle.get_by_label("Reason").fill(reason)
@@ -93,7 +88,9 @@ def test_an_empty_project_says_what_comes_first(visit: Visit) -> None:
     for panel in ("quality", "drift", "traffic", "windows", "ledger", "runs", "endpoint"):
         assert "yet" in cycle.locator(f"#{panel}").inner_text()
     assert cycle.locator("[data-action=roll_back]").is_disabled()
-    assert "nothing to go back from" in cycle.locator("[data-action=roll_back]").get_attribute("title")
+    assert "nothing to go back from" in not_none(
+        cycle.locator("[data-action=roll_back]").get_attribute("title")
+    )
 
 
 def test_a_training_is_started_and_rejected(visit: Visit, api: AirflowApi) -> None:
@@ -115,7 +112,7 @@ def test_a_training_is_started_and_rejected(visit: Visit, api: AirflowApi) -> No
     shown(cycle, run, "success")
     line = cycle.locator("#ledger tr[data-entry=rejection]")
     line.wait_for()
-    assert "not this one" in line.locator(".reasons").text_content()
+    assert "not this one" in not_none(line.locator(".reasons").text_content())
     assert "Nothing is in production" in cycle.locator("header.top").inner_text()
 
 
@@ -144,9 +141,7 @@ def test_a_window_is_scored(visit: Visit, api: AirflowApi) -> None:
     line = cycle.locator("#windows tr", has_text="2013-02-01 \N{EN DASH} 2013-03-01")
     line.wait_for()
     line.get_by_role("link", name="report").wait_for()
-    assert run in line.get_by_role("link", name="run").get_attribute("href").replace("%3A", ":").replace(
-        "%2B", "+"
-    )
+    assert run in unquote(not_none(line.get_by_role("link", name="run").get_attribute("href")))
 
 
 def test_production_goes_back(visit: Visit, api: AirflowApi) -> None:
@@ -166,7 +161,8 @@ def test_production_goes_back(visit: Visit, api: AirflowApi) -> None:
     assert told["conf"] == {"to_version": None, "reason": "a test of going back"}
     shown(cycle, back, "success")
     cycle.locator("header.top .champion", has_text=first).wait_for()
-    assert "a test of going back" in cycle.locator("#ledger tr[data-entry=rollback] .reasons").text_content()
+    reasons = cycle.locator("#ledger tr[data-entry=rollback] .reasons")
+    assert "a test of going back" in not_none(reasons.text_content())
 
 
 def test_a_rollback_that_has_nowhere_to_go_fails_and_is_shown(visit: Visit, api: AirflowApi) -> None:
@@ -177,5 +173,8 @@ def test_a_rollback_that_has_nowhere_to_go_fails_and_is_shown(visit: Visit, api:
         cycle, "roll_back", "Roll back", lambda form: form.locator("[name=reason]").fill("once too often")
     )
     shown(cycle, back, "failed")
-    assert until(lambda: (api.run(BACK, back) or {})["state"] in ENDED)
+    end = time.monotonic() + RUN_MS / 1000
+    while not_none(api.run(BACK, back))["state"] not in ENDED:
+        assert time.monotonic() < end, "It did not end in time"
+        time.sleep(0.5)
     assert cycle.locator("header.top .champion").inner_text() == champion

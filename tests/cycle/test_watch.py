@@ -6,6 +6,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from include.cli.aws import client
 from include.cli.home import ADMIN, home_of, installation_secrets
 from include.cli.urls import airflow_url
 from include.core.documents.monitoring import RetrainingRequest
-from include.core.retraining.records import MonitoringLog, RetrainingRequests, Snapshot, now
+from include.core.retraining.records import MonitoringLog, RetrainingRequests, Snapshot
 from include.core.settings import Settings
 from tests.examples import month
 
@@ -87,7 +88,7 @@ def test_a_request_starts_a_training_for_its_interval_that_tells_the_reasons(
 ) -> None:
     """Airflow makes the run of the event, and one that answers nothing new is skipped."""
     wanted = RetrainingRequest(
-        at=now(),
+        at=datetime.now(UTC),
         by={"dag_id": WATCHING, "run_id": "by hand"},
         window=month(2),
         decision_uri="s3://flywheel/d.json",

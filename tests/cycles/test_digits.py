@@ -18,6 +18,7 @@ from include.steps import evaluate, train
 from include.steps.contract import Step
 from include.steps.rows import read_rows
 from include.steps.serving import inference
+from tests.examples import not_none
 
 START, END = datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 2, 1, tzinfo=UTC)
 
@@ -47,7 +48,7 @@ def write(folder: Path, rows: pd.DataFrame) -> None:
 
 def test_every_image_is_written_once() -> None:
     """The months of the year hold every image once, about as many each."""
-    months = [*pd.date_range(CYCLE.start, CYCLE.end, freq="MS")]
+    months = [*pd.date_range(CYCLE.start, not_none(CYCLE.end), freq="MS")]
     parts = [images(a.to_pydatetime(), b.to_pydatetime()) for a, b in itertools.pairwise(months)]
     assert [*range(1797)] == pd.concat(parts)["image"].astype(int).tolist()
     assert min(map(len, parts)) > 130

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
@@ -14,6 +15,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 
 from include.core import steps
 from include.core.cycle import find_cycles
+from tests.examples import not_none
 
 ROOT = Path(__file__).resolve().parents[2]
 CYCLES = sorted(find_cycles())
@@ -71,7 +73,7 @@ def test_the_graph_reads_as_the_cycle(bag: DagBag, dag_id: str) -> None:
     """The steps follow each other in the order of the cycle, with the branches that there are."""
     dag, kind = bag.dags[dag_id], dag_id.partition("_")[2]
     chain = STEPS[dag_id]
-    assert sorted(task.task_id for task in dag.topological_sort()) == sorted(chain)
+    assert sorted(task.task_id for task in dag.topological_sort()) == sorted(chain)  # type: ignore[no-untyped-call]
     following = dict(zip(chain, [{name} for name in chain[1:]] + [set()], strict=True))
     expected = following | BRANCHES.get(kind, {})
     assert {task.task_id: task.downstream_task_ids for task in dag.tasks} == expected
@@ -88,7 +90,7 @@ def test_a_window_is_decided_about_whether_labels_came_late_or_not(bag: DagBag, 
 @pytest.mark.parametrize("dag_id", EVERY_DAG)
 def test_each_task_is_the_operator_of_its_step(bag: DagBag, dag_id: str) -> None:
     """A task bears the name under which its step's outputs and results are found."""
-    tasks = bag.dags[dag_id].tasks
+    tasks: list[Any] = bag.dags[dag_id].tasks
     assert {task.task_id: task.step for task in tasks} == {task.task_id: task.task_id for task in tasks}
 
 
@@ -99,8 +101,8 @@ def test_the_schedule_is_the_cycles(bag: DagBag, dag_id: str) -> None:
     is_training = dag_id.endswith("train_and_deploy")
     cron = cycle.schedule if is_training else cycle.monitoring.schedule or cycle.schedule
     expected = {"expression": cron, "timezone": "UTC", "end": cycle.end and cycle.end.isoformat()}
-    timetable = dag.timetable.timetable if is_training else dag.timetable
-    assert timetable.serialize() == expected
+    timetable: Any = dag.timetable
+    assert (timetable.timetable if is_training else timetable).serialize() == expected
     assert dag.start_date == cycle.start
     assert dag.catchup is False
     # With one, Airflow would give runs that are started after it no tasks, and call them a success.
@@ -113,7 +115,7 @@ def test_the_schedule_is_the_cycles(bag: DagBag, dag_id: str) -> None:
 def test_training_is_asked_for_by_an_asset_besides(bag: DagBag, cycle: str) -> None:
     """The scheduler reads both from what was written of the DAG, and can still backfill it."""
     written = DagSerialization.serialize_dag(bag.dags[f"{cycle}_train_and_deploy"])
-    timetable = DagSerialization.deserialize_dag(json.loads(json.dumps(written))).timetable
+    timetable: Any = DagSerialization.deserialize_dag(json.loads(json.dumps(written))).timetable
     (asset,) = (asset for _, asset in timetable.asset_condition.iter_assets())
     assert asset.name == f"flywheel://{cycle}/retrain"
     assert timetable.timetable.serialize()["expression"] == find_cycles()[cycle].schedule
@@ -149,7 +151,8 @@ def test_nobody_is_asked_unless_the_run_is_told_to(bag: DagBag, cycle: str) -> N
 @pytest.mark.parametrize("dag_id", EVERY_DAG)
 def test_every_task_retries_broken_connections_but_no_verdicts(bag: DagBag, dag_id: str) -> None:
     """The policy fails at once what would be the same tomorrow."""
-    for task in bag.dags[dag_id].tasks:
+    tasks: list[Any] = bag.dags[dag_id].tasks
+    for task in tasks:
         assert task.retries == 2
         assert task.retry_policy.rules[0].exception == "include.core.exceptions.PermanentError"
 
@@ -193,8 +196,8 @@ def test_the_form_takes_a_date_or_nothing(bag: DagBag, value: object) -> None:
 @pytest.mark.parametrize("dag_id", EVERY_DAG)
 def test_every_dag_has_a_page(bag: DagBag, dag_id: str) -> None:
     """It tells what the DAG does, its params, and how to run it again."""
-    text = bag.dags[dag_id].doc_md
-    assert text.startswith(bag.dags[dag_id].description)
+    text = not_none(bag.dags[dag_id].doc_md)
+    assert text.startswith(not_none(bag.dags[dag_id].description))
     assert "### Steps" in text
     assert "### Params" in text
     assert "Running again" in text

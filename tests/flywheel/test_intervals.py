@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ def context(
     end: datetime | None = None,
     after: datetime | None = None,
     run_type: str = "scheduled",
-) -> dict:
+) -> dict[str, Any]:
     """What of Airflow's context tells the interval."""
     run = SimpleNamespace(
         data_interval_start=start,

@@ -11,6 +11,7 @@ from airflow.timetables.base import DataInterval, TimeRestriction
 
 from flywheel.timetables import CycleTimetable
 from include.core.cycle import Cycle
+from tests.examples import not_none
 
 
 def month(number: int, year: int = 2013) -> pendulum.DateTime:
@@ -26,10 +27,11 @@ def timetable(cycle: Cycle) -> CycleTimetable:
 
 def backfilled(timetable: CycleTimetable) -> list[str]:
     """The months a backfill of everything works on."""
-    found, last = [], None
+    found: list[str] = []
+    last: DataInterval | None = None
     restriction = TimeRestriction(month(1), month(6, 2014), catchup=True)
     while info := timetable.next_dagrun_info(last_automated_data_interval=last, restriction=restriction):
-        last = info.data_interval
+        last = not_none(info.data_interval)
         found.append(f"{last.start:%Y-%m}")
     return found
 
@@ -51,7 +53,7 @@ def test_a_living_source_goes_on() -> None:
     info = CycleTimetable("0 0 1 * *").next_dagrun_info(
         last_automated_data_interval=None, restriction=restriction
     )
-    assert info.data_interval.end <= datetime.now(UTC)
+    assert not_none(not_none(info).data_interval).end <= datetime.now(UTC)
 
 
 @pytest.mark.parametrize(("now", "start"), [(month(6, 2020), 12), (month(6), 5), (month(1, 2014), 12)])

@@ -17,7 +17,7 @@ NOTEBOOKS = sorted(SAMPLES.glob("*.ipynb"))
 
 def execute(path: Path, environment: dict[str, str]) -> list[str]:
     """Run a notebook top to bottom where it lies; what its cells have shown as text."""
-    book = nbformat.read(path, as_version=4)
+    book = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     client = NotebookClient(
         book, timeout=240, kernel_name="python3", resources={"metadata": {"path": path.parent}}
     )
@@ -48,7 +48,7 @@ def test_the_notebooks_go_through_a_month_one_after_the_other(service: Service, 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_sample_is_kept_without_what_a_run_left_in_it(path: Path) -> None:
     """No outputs, no counts, and it is a valid notebook."""
-    book = nbformat.read(path, as_version=4)
+    book = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     nbformat.validate(book)
     code = [cell for cell in book.cells if cell.cell_type == "code"]
     assert code

@@ -38,7 +38,7 @@ def capture(event_id: str | None, answer: str = "1,0.75\n", time: str = "", **me
         },
         "endpointOutput": {**output, "data": answer},
     }
-    about = {"eventId": "sagemaker-gave-it", "inferenceTime": "2020-01-02T05:00:01Z"}
+    about: dict[str, Any] = {"eventId": "sagemaker-gave-it", "inferenceTime": "2020-01-02T05:00:01Z"}
     about |= {"inferenceId": event_id} if event_id else {}
     about |= {"customAttributes": [f"event_time={time}"]} if time else {}
     return json.dumps({"captureData": data, "eventMetadata": {**about, **metadata}, "eventVersion": "0"})
@@ -187,8 +187,9 @@ def test_late_and_corrected_labels_keep_the_time_they_were_known(job: Container,
     put("truth/2020/01/04/08/a.jsonl", [truth("online-only", "1"), truth(event(3), "0")])
     found = collected(job)
     labels = job.table("labels.parquet").set_index("event_id")
-    assert labels.loc[event(3), ["label", "version"]].to_numpy().tolist() == [["1", 0], ["0", 1]]
-    assert labels.loc[event(3), "known_time"].tolist()[1] == pd.Timestamp("2020-01-02T22:10:00Z")
+    corrected = labels.loc[[event(3)]]
+    assert corrected[["label", "version"]].to_numpy().tolist() == [["1", 0], ["0", 1]]
+    assert corrected["known_time"].tolist()[1] == pd.Timestamp("2020-01-02T22:10:00Z")
     # the record does not say when in the hour of its folder
     assert labels.loc["online-only", "known_time"] == pd.Timestamp("2020-01-04T09:00:00Z")
     assert (found["late"], found["corrected"], found["duplicate"]) == (1, 1, 1)

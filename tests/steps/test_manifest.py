@@ -47,7 +47,7 @@ def test_a_table_survives_the_way_through_parquet(tmp_path: Path) -> None:
         {
             "text": pd.Series(["a", None, "ä,\n"], dtype="str"),
             "number": [1.5, None, -0.0],
-            "time": pd.to_datetime(["2013-01-01", None, "2013-06-01"], utc=True).astype(
+            "time": pd.to_datetime(pd.Series(["2013-01-01", None, "2013-06-01"]), utc=True).astype(
                 "datetime64[us, UTC]"
             ),
             "nothing": pd.Series([None, None, None], dtype="str"),

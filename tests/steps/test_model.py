@@ -7,10 +7,11 @@ import re
 import shutil
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -87,7 +88,7 @@ def ask(client: HTTPConnection, body: bytes, kind: str, **headers: str) -> tuple
     return response.status, response.read().decode(), {k.lower(): v for k, v in response.getheaders()}
 
 
-def instances() -> list[dict[str, object]]:
+def instances() -> list[dict[Hashable, Any]]:
     """The holdout's rows as a client sends them."""
     frame = HOLDOUT[list(features.SIGNATURE)].astype(object)
     return frame.where(frame.notna(), None).to_dict("records")

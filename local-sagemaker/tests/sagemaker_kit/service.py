@@ -54,7 +54,7 @@ class Service:
     def client(self, service: str, **config: Any) -> Any:
         """A boto3 client of the service that does not repeat requests."""
         if config or service not in self._clients:
-            made = boto3.client(
+            made = boto3.client(  # type: ignore[call-overload]  # any service by its name
                 service,
                 endpoint_url=self.url,
                 region_name=REGION,

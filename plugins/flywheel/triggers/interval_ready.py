@@ -63,9 +63,8 @@ class IntervalReadyTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look until there is nothing to wait for."""
-        dependencies = IntervalDependencies(
-            SageMakerHook(self.aws_conn_id), self._cycle(), settings(), self.patience
-        )
+        cycle = find_cycles()[self.cycle_name]
+        dependencies = IntervalDependencies(SageMakerHook(self.aws_conn_id), cycle, settings(), self.patience)
         logged: Interval | None = None
         # boto3 blocks, and the triggerer's loop belongs to all triggers.
         while (awaited := await asyncio.to_thread(self._look, dependencies)) is not None:
@@ -83,6 +82,3 @@ class IntervalReadyTrigger(BaseTrigger):
         except PermanentError as error:
             self.log.warning("%s", error)
             return None
-
-    def _cycle(self) -> Any:  # noqa: ANN401 - tests give one that is not among the project's
-        return find_cycles()[self.cycle_name]

@@ -18,6 +18,7 @@ from include.core.sagemaker.kinds import (
     judge_job,
     kind_named,
 )
+from tests.examples import not_none
 
 MODEL = botocore.session.get_session().get_service_model("sagemaker")
 STATUS_SHAPES = {
@@ -27,7 +28,9 @@ STATUS_SHAPES = {
     ENDPOINT.name: "EndpointStatus",
 }
 EVERY_STATUS = [
-    (kind, status) for kind in KINDS.values() for status in MODEL.shape_for(STATUS_SHAPES[kind.name]).enum
+    (kind, status)
+    for kind in KINDS.values()
+    for status in MODEL.shape_for(STATUS_SHAPES[kind.name]).metadata["enum"]
 ]
 ENDED = [(kind, status) for kind, status in EVERY_STATUS if status not in kind.active]
 
@@ -40,7 +43,7 @@ def test_verbs_and_fields_are_sagemakers(kind: JobKind) -> None:
     assert {word.replace("_", "") for word in words} <= names
     described = MODEL.operation_model("".join(w.title() for w in kind.describe.split("_"))).output_shape
     fields = {kind.name_field, kind.arn_field, kind.status_field, kind.end_field, "CreationTime"}
-    assert fields <= set(described.members)
+    assert fields <= set(not_none(described).members)
 
 
 @pytest.mark.parametrize(("kind", "status"), ENDED, ids=lambda value: getattr(value, "name", value))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import botocore.session
 import pytest
@@ -16,6 +17,7 @@ from include.core.monitoring import Monitoring
 from include.core.sagemaker import requests
 from include.core.sagemaker.requests import JobSpec, Source
 from include.core.settings import Settings
+from tests.examples import not_none
 
 MODEL = botocore.session.get_session().get_service_model("sagemaker")
 SETTINGS = Settings(threads=3)
@@ -36,9 +38,10 @@ def job(cycle: Cycle) -> JobSpec:
     )
 
 
-def problems(operation: str, request: dict) -> str:
+def problems(operation: str, request: dict[str, Any]) -> str:
     """What botocore finds wrong with a request."""
-    return ParamValidator().validate(request, MODEL.operation_model(operation).input_shape).generate_report()
+    shape = not_none(MODEL.operation_model(operation).input_shape)
+    return str(ParamValidator().validate(request, shape).generate_report())
 
 
 def test_every_request_is_valid(job: JobSpec, cycle: Cycle) -> None:
@@ -107,7 +110,7 @@ def test_metric_definitions_read_a_metric_line(job: JobSpec) -> None:
     """One metric is not mistaken for another whose name ends alike."""
     definitions = requests.training(job, {})["AlgorithmSpecification"]["MetricDefinitions"]
     line = " ".join(f"{d['Name']}={number}" for number, d in enumerate(definitions))
-    found = {d["Name"]: re.search(d["Regex"], f"x{line}").group(1) for d in definitions[1:]}
+    found = {d["Name"]: not_none(re.search(d["Regex"], f"x{line}"))[1] for d in definitions[1:]}
     assert found == {d["Name"]: str(number) for number, d in enumerate(definitions) if number}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -76,7 +77,7 @@ def test_without_a_share_there_is_no_trial() -> None:
         ({"latency_mean_ms": 51.0}, "latency_mean_limit_ms"),
     ],
 )
-def test_each_alarm_is_named(changes: dict[str, float], name: str) -> None:
+def test_each_alarm_is_named(changes: dict[str, Any], name: str) -> None:
     """With what was measured and the limit."""
     rollout = replace(ROLLOUT, latency_mean_limit_ms=50.0)
     assert alarm(rollout, GOOD, GOOD) is None
@@ -142,7 +143,7 @@ def test_points_of_several_variants_make_one_reading() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"canary_share": 1.0}, {"canary_share": -0.1}, {"bake_s": -1}])
-def test_a_rollout_that_is_none_is_refused(wrong: dict[str, float]) -> None:
+def test_a_rollout_that_is_none_is_refused(wrong: dict[str, Any]) -> None:
     """When the cycle is read, not when it deploys."""
     with pytest.raises(ValueError, match="must"):
         Rollout(**wrong)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import pytest
 
@@ -29,7 +31,7 @@ FLIGHT = {
 }
 
 
-def clean(**change: str | None) -> dict[str, object]:
+def clean(**change: str | None) -> dict[str, Any]:
     """One flight, cleaned; the row, or the reason why it is in quarantine."""
     cleaned = Cleaner("flights", schema.FLIGHTS, cleaning.RULES["flights"]).clean(
         pd.DataFrame([FLIGHT | change])

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 import tarfile
 import uuid
 from collections.abc import Iterator
@@ -13,13 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from airflow.sdk.bases.operator import ExecutorSafeguard
 
 from flywheel.operators import ApproveOperator, DecidePromotionOperator, RegisterOperator
 from include.core.cycle import Cycle, Rollout
 from include.core.documents.ledger import Entry
 from include.core.ledger import Ledger
 from include.core.settings import Settings
+from tests.attempt import run_outside_airflow
 
 ANSWER = {"label": "1", "score": 0.75}
 JANUARY = "2013-01-01"
@@ -47,7 +46,7 @@ class Run:
             "baselines": {"constant": {"value": 0.5, "low": None, "high": None}},
         }
         self.put(place, "verdict.json", json.dumps(verdict).encode())
-        card = {"model_overview": {}, "additional_information": {"custom_details": {}}}
+        card: dict[str, Any] = {"model_overview": {}, "additional_information": {"custom_details": {}}}
         self.put(place, "model_card.json", json.dumps(card).encode())
         self.put(place, "golden.jsonl", json.dumps({"row": {"a": 1}, **ANSWER}).encode())
         self.put(place, "model.tar.gz", archive("answer.json", json.dumps(answer).encode()))
@@ -77,10 +76,7 @@ class Run:
 
     def make(self, operator: Any, **given: Any) -> Any:
         """An operator of the cycle."""
-        made = operator(task_id=operator.step, cycle=self.cycle, **given)
-        # Airflow's own logger writes to the task's log, where a test cannot look.
-        made._cached_logger = logging.getLogger("flywheel.task")
-        return made
+        return operator(task_id=operator.step, cycle=self.cycle, **given)
 
     def entries(self) -> list[Entry]:
         """The cycle's ledger."""
@@ -111,12 +107,15 @@ def archive(name: str, content: bytes) -> bytes:
     return body.getvalue()
 
 
+@pytest.fixture(autouse=True)
+def _outside_airflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let operators run outside of a task."""
+    run_outside_airflow(monkeypatch)
+
+
 @pytest.fixture
-def run(
-    service: Any, installed: Settings, cycle: Cycle, attempt: Any, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Run]:
+def run(service: Any, installed: Settings, cycle: Cycle, attempt: Any) -> Iterator[Run]:
     """January's run of a cycle with a name, and so an endpoint, of its own."""
-    monkeypatch.setattr(ExecutorSafeguard, "test_mode", True)
     own = replace(cycle, name=f"c{uuid.uuid4().hex[:10]}", rollout=Rollout(bake_s=0.5))
     yield Run(service, installed.bucket, own, attempt, JANUARY)
     endpoints = service.sagemaker.list_endpoints(NameContains=own.name)["Endpoints"]

@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
 from flywheel.operators import ApproveOperator, DecidePromotionOperator, DeployOperator, RegisterOperator
 from flywheel.params import answer as answer_field
 from include.core.ledger import is_concluded, last_decision, production
+from tests.examples import not_none
 
 FEBRUARY_1 = datetime(2013, 2, 1, tzinfo=UTC)
 ANNA = {"id": "7", "name": "anna"}
@@ -116,12 +117,12 @@ def test_a_rejected_version_is_registered_and_not_promoted(
 ) -> None:
     """Nor deployed; the ledger keeps who and why, and the next interval need not wait any more."""
     context = decided(run)
-    assert not is_concluded(run.entries(), last_decision(run.entries(), FEBRUARY_1))
+    assert not is_concluded(run.entries(), not_none(last_decision(run.entries(), FEBRUARY_1)))
     respond(run, context, event)
     entry = run.entries()[-1]
     assert (entry.kind, entry.reasons) == ("rejection", (told,))
     assert production(run.entries()) is None
-    assert is_concluded(run.entries(), last_decision(run.entries(), FEBRUARY_1))
+    assert is_concluded(run.entries(), not_none(last_decision(run.entries(), FEBRUARY_1)))
     assert run.approval_of(context.results["register"]["version"]) == "Rejected"
     with pytest.raises(AirflowSkipException, match="was not promoted"):
         run.do(DeployOperator, context)
@@ -143,7 +144,7 @@ def test_what_was_rejected_can_be_approved_when_asked_again(run: Any, forms: lis
     park(run, context)
     respond(run, context, answer("Approve"))
     assert len(forms) == 1
-    assert production(run.entries()).model_uri.endswith("/one/model.tar.gz")
+    assert not_none(production(run.entries())).model_uri.endswith("/one/model.tar.gz")
 
 
 def test_a_retry_does_not_ask_again_what_was_rejected(run: Any, forms: list[dict[str, Any]]) -> None:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import AirflowSkipException
 
 from flywheel.hooks.sagemaker import SageMakerHook
@@ -84,10 +83,9 @@ def test_more_than_one_request_holds_are_removed(
 
 
 def test_the_task_removes_by_the_clock_whatever_its_interval(
-    service: Any, installed: Settings, cycle: Cycle, attempt: Any, monkeypatch: pytest.MonkeyPatch
+    service: Any, installed: Settings, cycle: Cycle, attempt: Any
 ) -> None:
     """A backfilled run of 2013 removes what is older than ninety days now."""
-    monkeypatch.setattr(ExecutorSafeguard, "test_mode", True)
     now = datetime.now(UTC)
     old, new = (
         f"captured/flights/champion/{now - timedelta(days=age):%Y/%m/%d/%H}/a.jsonl" for age in (91, 89)
@@ -99,11 +97,8 @@ def test_the_task_removes_by_the_clock_whatever_its_interval(
     assert names(service, installed.bucket) == {new}
 
 
-def test_what_is_kept_for_ever_is_left(
-    service: Any, installed: Settings, cycle: Cycle, attempt: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_kept_for_ever_is_left(service: Any, installed: Settings, cycle: Cycle, attempt: Any) -> None:
     """Without a retention the task is skipped."""
-    monkeypatch.setattr(ExecutorSafeguard, "test_mode", True)
     put(service, installed.bucket, hours(1000))
     kept = replace(cycle, monitoring=Monitoring(retention=None))
     with pytest.raises(AirflowSkipException, match="kept for ever"):

@@ -18,6 +18,7 @@ from airflow.sdk.exceptions import TaskDeferred
 from flywheel.hooks.sagemaker import SageMakerHook
 from include.core.exceptions import JobFailed, JobStopped, JobTimedOut
 from include.core.settings import Settings
+from tests.examples import not_none
 
 PATIENCE_S = 60
 
@@ -64,6 +65,11 @@ class Bench:
         """The attempts that wait for a job."""
         tags = self.service.sagemaker.list_tags(ResourceArn=self._describe(job)["ProcessingJobArn"])["Tags"]
         return [tag["Value"] for tag in tags]
+
+    def record(self, key: str) -> dict[str, Any]:
+        """What went into a key."""
+        uri = f"s3://{self.bucket}/flights/keys/{key}.json"
+        return not_none(SageMakerHook("aws_default").read_json(uri))
 
     def _describe(self, job: str) -> Any:
         return self.service.sagemaker.describe_processing_job(ProcessingJobName=job)
@@ -179,9 +185,9 @@ def test_a_second_run_attaches_to_a_running_job(bench: Bench) -> None:
     """Both get the one job's result."""
     told = {"do": "wait", "until": str(bench.go)}
     one = Running(bench.probe(**told), bench.attempt("one"))
-    until(bench.jobs)
+    (job,) = until(bench.jobs)
     two = Running(bench.probe(**told), bench.attempt("two"))
-    until(lambda: two.operator._runner)
+    until(lambda: len(bench.owners(job)) == 2)
     bench.go.touch()
     assert one.join()["job"] == two.join()["job"]
     assert len(bench.jobs()) == 1
@@ -203,7 +209,7 @@ def test_ending_a_task_leaves_a_job_that_another_run_waits_for(bench: Bench) -> 
     one = Running(bench.probe(**told), bench.attempt("one"))
     (job,) = until(bench.jobs)
     two = Running(bench.probe(**told), bench.attempt("two"))
-    until(lambda: two.operator._runner and len(bench.owners(job)) == 2)
+    until(lambda: len(bench.owners(job)) == 2)
     one.operator.on_kill()
     assert bench.status(job) == "InProgress"
     two.operator.on_kill()
@@ -262,7 +268,7 @@ def test_what_force_makes_overwrites_nothing(bench: Bench) -> None:
     forced = bench.probe(do="write").execute(bench.attempt("again", force=True))
     assert forced["uri"] != first["uri"]
     assert bench.service.s3.list_objects_v2(**place)["Contents"] == before
-    record = SageMakerHook("aws_default").read_json(f"s3://{bench.bucket}/flights/keys/{forced['key']}.json")
+    record = bench.record(forced["key"])
     assert record["forced_by"] == "flights_train_and_deploy/again/2"
 
 
@@ -291,7 +297,7 @@ def test_a_deferred_task_is_woken_and_judges_for_itself(bench: Bench) -> None:
     bench.go.touch()
     woken = bench.probe(do="wait", until=str(bench.go), deferrable=True)
     event = {"is_late": False, "tokens": {}}
-    result = getattr(woken, deferred.value.method_name)(context, event, **deferred.value.kwargs)
+    result = getattr(woken, deferred.value.method_name)(context, event, **(deferred.value.kwargs or {}))
     assert result["counts"]["rows_out"] == 1
 
 
@@ -308,6 +314,6 @@ def test_links_are_there_while_the_job_runs(bench: Bench) -> None:
 def test_the_record_of_a_key_can_be_looked_up(bench: Bench) -> None:
     """Two keys that differ can be compared by what went into them."""
     result = bench.probe(do="write").execute(bench.attempt())
-    record = SageMakerHook("aws_default").read_json(f"s3://{bench.bucket}/flights/keys/{result['key']}.json")
+    record = bench.record(result["key"])
     assert record["parameters"] == {"do": "write", "nonce": bench.nonce}
     assert record["step"] == "fetch"

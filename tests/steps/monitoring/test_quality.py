@@ -101,7 +101,7 @@ def test_a_model_that_has_become_worse_is_told(window: Window) -> None:
 
 def test_blocks_of_the_cycle_are_used(window: Window) -> None:
     """With a whole day as one block there is nothing to vary with, and so no interval and no verdict."""
-    module = window.step.module("cycle")
+    module: Any = window.step.module("cycle")
     promotion = replace(module.CYCLE.promotion, block=timedelta(days=2))
     module.CYCLE = replace(module.CYCLE, promotion=promotion)
     window.predictions["score"] = np.random.default_rng(1).random(ROWS)
