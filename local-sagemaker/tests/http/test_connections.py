@@ -18,11 +18,11 @@ from uvicorn.server import ServerState
 from local_sagemaker.http import connection, shortcut
 from local_sagemaker.service import Options, build
 
-HOST = b"Host: x\r\n"
-HEALTH = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
-PUT = b"PUT /b-1/k HTTP/1.1\r\nHost: x\r\n"
+HOST = b"Host: localhost\r\n"
+HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+PUT = b"PUT /b-1/k HTTP/1.1\r\nHost: localhost\r\n"
 STREAMING = PUT + b"x-amz-content-sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER\r\n"
-INVOKE = b"POST /endpoints/none/invocations HTTP/1.1\r\nHost: x\r\n"
+INVOKE = b"POST /endpoints/none/invocations HTTP/1.1\r\nHost: localhost\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def exchanged(service: Any, *pieces: bytes) -> bytes:
         for piece in pieces:
             made.sendall(piece)
         with suppress(OSError):  # the service may have closed it already
-            made.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            made.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         return received(made)
 
 
@@ -82,8 +82,8 @@ def received(made: socket.socket) -> bytes:
         INVOKE + b"Content-Length : 0\r\n\r\n",
         INVOKE + b"X-A: b\x00c\r\nContent-Length: 0\r\n\r\n",
         INVOKE + b"X-A: b\rc\r\nContent-Length: 0\r\n\r\n",
-        b"GET /health HTTP/1.1\nHost: x\n\n",
-        b"CONNECT elsewhere:443 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /health HTTP/1.1\nHost: localhost\n\n",
+        b"CONNECT elsewhere:443 HTTP/1.1\r\nHost: localhost\r\n\r\n",
     ],
 )
 def test_a_request_that_could_be_read_in_two_ways_is_refused(service: Any, request_: bytes) -> None:
@@ -99,7 +99,7 @@ def test_a_request_that_could_be_read_in_two_ways_is_refused(service: Any, reque
         (b"GET /health HTTP/1.1\r\nX-A: " + b"y" * 33_000 + b"\r\n\r\n", b"431"),
         (INVOKE + b"X-A: " + b"y" * 33_000 + b"\r\nContent-Length: 0\r\n\r\n", b"431"),
         (PUT + b"Transfer-Encoding: chunked\r\n\r\n1;" + b"a" * 200_000 + b"\r\nx\r\n0\r\n\r\n", b"200"),
-        (b"GET /b-1/k HTTP/1.1\r\nHost: x\r\nRange: bytes=0-" + b"9" * 5000 + b"\r\n\r\n", b"200"),
+        (b"GET /b-1/k HTTP/1.1\r\nHost: localhost\r\nRange: bytes=0-" + b"9" * 5000 + b"\r\n\r\n", b"200"),
         (
             PUT.replace(b"/k ", b"/k2?partNumber=1&uploadId=none ")
             + b"x-amz-copy-source: b-1/k\r\nx-amz-copy-source-range: bytes=0-"

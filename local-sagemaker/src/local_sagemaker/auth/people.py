@@ -15,8 +15,6 @@ from local_sagemaker.protocol.http import HttpRequest, HttpResponse
 
 SCHEME = "basic "
 QUESTION = b"Sign the request, or give an access key as the user's name and its secret as the password.\n"
-#: an object is shown as a document of no site, and runs nothing: it could read the other objects
-POLICY = "sandbox"
 
 
 def is_person(request: HttpRequest) -> bool:

@@ -43,14 +43,14 @@ async def dispatch(context: Context, request: HttpRequest) -> HttpResponse:
             check_service(request, wanted, route.protocol)
         return await _answer(context, request, route, form)
     except AwsError as error:
-        return _failure(error, request, route)
+        return failed(error, request, route)
     except Exception as error:
         log.exception("Request %s failed: %s %s", request.id, request.method, request.path)
         advice = disk.explained(error, context.root)
         if advice is not None:
-            return _failure(StorageFailure(advice), request, route)
+            return failed(StorageFailure(advice), request, route)
         message = f"The local SageMaker failed; its log has the reason at request {request.id}."
-        return _failure(InternalFailure(message), request, route)
+        return failed(InternalFailure(message), request, route)
 
 
 async def _form(request: HttpRequest) -> dict[str, str]:
@@ -105,7 +105,8 @@ async def _call(operation: Operation, context: Context, parameters: dict[str, An
     return answer or {}  # type: ignore[return-value]  # a plain function returns no awaitable
 
 
-def _failure(error: AwsError, request: HttpRequest, route: Route | None) -> HttpResponse:
+def failed(error: AwsError, request: HttpRequest, route: Route | None = None) -> HttpResponse:
+    """Return the response to a request that failed, in the shape of its protocol."""
     model: ServiceModel | None = models.service_model(route.service) if route else None
     response = failures.failure(error, route.protocol if route else _protocol(request), model, request.id)
     log.info("%s %s: %d %s: %s", request.method, request.path, response.status, error.code, error.message)

@@ -9,9 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 from local_sagemaker.auth import people
-from local_sagemaker.http import browse, runtime
+from local_sagemaker.errors import AwsError
+from local_sagemaker.http import browse, browsers, runtime
 from local_sagemaker.http.connection import HEAD_LIMIT_BYTES, TOO_LONG
-from local_sagemaker.http.dispatch import dispatch
+from local_sagemaker.http.dispatch import dispatch, failed
 from local_sagemaker.protocol.bodies import BodyStream, FileBody
 from local_sagemaker.protocol.http import HttpRequest, HttpResponse, headers_of, request_of
 from local_sagemaker.services.context import Context
@@ -47,14 +48,17 @@ class Application:
         if _head_bytes(scope) > HEAD_LIMIT_BYTES:
             await _respond_too_long(send)
             return
-        if runtime.is_runtime(scope):
+        refusal = self._refusal(scope)
+        if refusal is None and runtime.is_runtime(scope):
             # thousands a second: a path of its own
             await runtime.application(self._context, scope, receive, send)
             return
         incoming = Incoming(receive)
         request = _request(scope, incoming)
         try:
-            if request.method == "GET" and request.path == "/health":
+            if refusal is not None:
+                response = failed(refusal, request)
+            elif request.method == "GET" and request.path == "/health":
                 response = self._health()
             elif notebooks_login.is_login(request):
                 response = await threads.run(notebooks_login.login, self._context, request)
@@ -62,6 +66,8 @@ class Application:
                 response = await self._shown(request)
             else:
                 response = await dispatch(self._context, request)
+                browsers.make_inert(request, response)
+            response.headers.update(browsers.GUARDS)
             if not await incoming.settle(request.headers):
                 response.headers["connection"] = "close"
             await _respond(request, response, send)
@@ -76,9 +82,19 @@ class Application:
         if browse.is_browsing(request):
             return await threads.run(browse.page, self._context, request)
         response = await dispatch(replace(self._context, credentials=None), request)
-        if credentials is not None:
-            response.headers["content-security-policy"] = people.POLICY
+        browsers.make_inert(request, response)
         return response
+
+    def _refusal(self, scope: Scope) -> AwsError | None:
+        """Return why a request is not answered at all: a page of another site sent it."""
+        is_signed = self._context.credentials is not None
+        try:
+            browsers.check_request(
+                scope["method"], scope["query_string"], scope["headers"], any_host=is_signed
+            )
+        except AwsError as error:
+            return error
+        return None
 
     def _health(self) -> HttpResponse:
         body = {"status": "ok", "service": "local-sagemaker"}

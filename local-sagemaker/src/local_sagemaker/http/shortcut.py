@@ -14,6 +14,7 @@ import uuid
 from dataclasses import dataclass
 
 from local_sagemaker.engine.endpoints.invoke import Reply
+from local_sagemaker.http.browsers import is_loopback_name
 
 #: how every request begins that may go here
 BEGINNING = b"POST /endpoints/"
@@ -23,8 +24,10 @@ HEAD = re.compile(
     rb"((?:[!#$%&'*+.^_`|~0-9A-Za-z-]++:[\t -~\x80-\xff]*+\r\n)++)\r\n"
 )
 FIELD = re.compile(rb"([^:\r\n]+):[ \t]*+([^\r\n]*)\r\n")
-#: headers that change how a message is read; with one of them it takes the general way
-UNUSUAL = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"te", b"trailer"})
+#: headers that change how a message is read, or that browsers send; with one of them it takes the general way
+UNUSUAL = frozenset(
+    {b"transfer-encoding", b"expect", b"upgrade", b"te", b"trailer", b"origin", b"sec-fetch-site"}
+)
 #: longer pieces take the general way, which has the bounds of head and body
 LIMIT_BYTES = 32 * 1024
 LENGTH_DIGITS = 5
@@ -53,6 +56,8 @@ def read(data: bytes) -> Invocation | None:
     length = headers.get(b"content-length", b"")
     is_length = length.isdigit() and len(length) <= LENGTH_DIGITS
     if not is_length or int(length) != len(data) - matched.end():
+        return None
+    if not is_loopback_name(headers.get(b"host", b"").decode("latin-1")):
         return None
     if headers.get(b"connection", b"keep-alive").lower() != b"keep-alive":
         return None
