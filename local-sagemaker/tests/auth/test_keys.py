@@ -68,7 +68,7 @@ def service(start_shared_service: Callable[..., Any], tmp_path_factory: pytest.T
 
 def client(service: Any, name: str, key: str = KEY, secret: str = SECRET, **config: Any) -> Any:
     """A boto3 client with a key."""
-    return boto3.client(
+    return boto3.client(  # type: ignore[call-overload]  # any service by its name
         name,
         endpoint_url=service.url,
         region_name="us-east-1",
@@ -148,14 +148,21 @@ def test_whoever_does_not_sign_learns_of_its_health_alone(service: Any) -> None:
 def test_a_browser_may_look_with_a_key_as_its_password(service: Any) -> None:
     """It is asked for one, sees the bucket and what lies in it, and can do nothing else with it."""
     client(service, "s3").put_object(Bucket="lab", Key="seen.html", Body=b"<p>seen", ContentType="text/html")
-    page, known = {"accept": "text/html"}, basic(KEY, SECRET)
-    for wrong in ({}, {"authorization": basic(KEY, "another")}, {"authorization": "Basic %"}):
-        assert send(f"{service.url}/lab", **page, **wrong)[0] == 401
-        assert send(f"{service.url}/lab/seen.html", **page, **wrong)[0] == 401
-    assert b"seen.html" in send(f"{service.url}/lab", authorization=known, **page)[1]
-    assert send(f"{service.url}/lab/seen.html", authorization=known, **page) == (200, b"<p>seen")
-    assert send(f"{service.url}/lab/other", "PUT", b"x", authorization=known, **page)[0] in (400, 403)
-    assert send(f"{service.url}/?Action=GetCallerIdentity", authorization=known, **page)[0] in (400, 403)
+
+    def visit(
+        path: str, authorization: str = "", method: str = "GET", body: bytes = b""
+    ) -> tuple[int, bytes]:
+        given = {"authorization": authorization} if authorization else {}
+        return send(f"{service.url}/{path}", method, body, accept="text/html", **given)
+
+    known = basic(KEY, SECRET)
+    for wrong in ("", basic(KEY, "another"), "Basic %"):
+        assert visit("lab", wrong)[0] == 401
+        assert visit("lab/seen.html", wrong)[0] == 401
+    assert b"seen.html" in visit("lab", known)[1]
+    assert visit("lab/seen.html", known) == (200, b"<p>seen")
+    assert visit("lab/other", known, "PUT", b"x")[0] in (400, 403)
+    assert visit("?Action=GetCallerIdentity", known)[0] in (400, 403)
 
 
 @pytest.mark.parametrize("key", ["plain", "with space+plus", "../../up", "a//b/./c", "ü/日本", "(1)!*'~&=%"])

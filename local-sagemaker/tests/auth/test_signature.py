@@ -225,7 +225,7 @@ def test_a_presigned_url_lasts_a_week_at_most(seconds: str) -> None:
 
 def chunked(seed: str, trailer: str = "", **headers: str) -> HttpRequest:
     """AWS's example of an object in signed chunks."""
-    length = {"content_length": "66824"} if not trailer else {}
+    given = headers if trailer else {"content_length": "66824", **headers}
     return request(
         "PUT",
         "/examplebucket/chunkObject.txt",
@@ -235,8 +235,8 @@ def chunked(seed: str, trailer: str = "", **headers: str) -> HttpRequest:
         x_amz_content_sha256=f"STREAMING-AWS4-HMAC-SHA256-PAYLOAD{trailer}",
         x_amz_decoded_content_length="66560",
         x_amz_storage_class="REDUCED_REDUNDANCY",
-        **length,
-        **headers,
+        query=(),
+        **given,
     )
 
 

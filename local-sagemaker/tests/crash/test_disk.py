@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +151,7 @@ def test_a_full_disk_is_told_and_spoils_nothing(service: Service, disk: Disk, tm
     until((tmp_path / "mark").exists, "the start of the job")
     disk.fill()
     for key in ("old", "new"):
-        refused(lambda key=key: s3.put_object(Bucket="lab", Key=key, Body=b"x" * 500_000))
+        refused(partial(s3.put_object, Bucket="lab", Key=key, Body=b"x" * 500_000))
     refused(
         lambda: s3.upload_part(Bucket="lab", Key="parts", UploadId=upload, PartNumber=1, Body=b"x" * 500_000)
     )

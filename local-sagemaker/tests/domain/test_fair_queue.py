@@ -13,7 +13,7 @@ EVENTS = st.lists(
 )
 
 
-def order(queue: FairQueue[int]):
+def order(queue: FairQueue[int]) -> list[int]:
     """Return the waiting jobs in the order in which each gets a slot and gives it back at once."""
     jobs = []
     while (taken := queue.take()) is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,7 +36,9 @@ EVENTS = st.one_of(
 ORDER = list(Phase)
 
 
-def walk(events: list[lifecycle.JobEvent]):
+def walk(
+    events: list[lifecycle.JobEvent],
+) -> Iterator[tuple[State, lifecycle.JobEvent, State, tuple[Instruction, ...]]]:
     """Yield each state with its event, the following state and the instructions."""
     state = State()
     for event in events:

@@ -14,7 +14,7 @@ from sagemaker_kit import serving
 from sagemaker_kit.serving import ask, deploy, in_service, make_model, until, variant
 from sagemaker_kit.traffic import Load, configure, update
 
-CANARY = {"Type": "CANARY", "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 25}}
+CANARY: dict[str, Any] = {"Type": "CANARY", "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 25}}
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ ENDPOINT = {"EndpointName": "again", "EndpointConfigName": "one"}
 
 async def ask(context: Context, name: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 (a request's members)
     """Carry out an operation of SageMaker's, as a request would."""
-    handler = OPERATIONS["sagemaker", name].handler
+    handler: Any = OPERATIONS["sagemaker", name].handler
     if asyncio.iscoroutinefunction(handler):
         found: dict[str, Any] = await handler(context, parameters)
     else:
@@ -39,10 +39,11 @@ def test_an_endpoint_created_during_the_removal_of_its_namesake_is_kept(tmp_path
             await ask(context, "CreateEndpoint", **ENDPOINT)
             loop, real = asyncio.get_running_loop(), context.store.delete
 
-            def delete(kind: str, name: str) -> None:
-                real(kind, name)
+            def delete(kind: str, name: str) -> bool:
+                is_gone = real(kind, name)
                 created = ask(context, "CreateEndpoint", **ENDPOINT)
                 asyncio.run_coroutine_threadsafe(created, loop).result()
+                return is_gone
 
             context.store.delete = delete  # type: ignore[method-assign]
             before = asyncio.all_tasks()

@@ -13,13 +13,12 @@ from botocore.eventstream import EventStreamBuffer
 from botocore.exceptions import ClientError, EventStreamError
 
 from sagemaker_kit import serving
+from sagemaker_kit.refusals import refused
 from sagemaker_kit.serving import deploy, make_model, until, variant
 
 
 @pytest.fixture(scope="module")
-def service(
-    start_shared_service: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Any]:
+def service(start_shared_service: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A service with the endpoint `flights`, which captures all that it answers."""
     started = start_shared_service("--image", str(serving.image(tmp_path_factory.mktemp("image"))))
     make_model(started, "first")
@@ -82,11 +81,10 @@ def test_a_long_answer_arrives_whole(service: Any) -> None:
 
 def test_an_error_of_the_model_is_no_stream(service: Any) -> None:
     """HTTP 424 like that of InvokeEndpoint, as long as nothing was sent."""
-    with pytest.raises(ClientError) as caught:
+    with refused("ModelError") as answer:
         ask(service, "status 503 too busy")
-    response = caught.value.response
-    assert (response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]) == ("ModelError", 424)
-    assert (response["OriginalStatusCode"], response["OriginalMessage"]) == (503, "too busy")
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 424
+    assert (answer["OriginalStatusCode"], answer["OriginalMessage"]) == (503, "too busy")
 
 
 def test_a_stream_that_breaks_ends_with_an_exception(service: Any) -> None:

@@ -3,8 +3,8 @@
 import asyncio
 import json
 import threading
-from collections.abc import Mapping
-from typing import Self
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
 
 import pytest
 from botocore.eventstream import EventStreamBuffer
@@ -21,7 +21,8 @@ def test_messages_are_what_botocore_reads() -> None:
     buffer = EventStreamBuffer()
     buffer.add_data(event_stream.part("PayloadPart", b"\x00\xff" * 500))
     buffer.add_data(event_stream.exception("ModelStreamError", {"Message": "é"}))
-    first, second = list(buffer)
+    messages: Iterator[Any] = iter(buffer)
+    first, second = messages
     assert (first.headers[":event-type"], first.payload) == ("PayloadPart", b"\x00\xff" * 500)
     assert (second.headers[":exception-type"], json.loads(second.payload)) == (
         "ModelStreamError",

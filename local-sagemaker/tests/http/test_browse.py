@@ -26,7 +26,7 @@ def read(sagemaker: Any, path: str, headers: dict[str, str]) -> str:
     """The text of one page."""
     request = urllib.request.Request(f"{sagemaker.url}{path}", headers=headers)  # noqa: S310 - the test's own service
     with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-        return answer.read().decode()
+        return str(answer.read(), "utf-8")
 
 
 def test_a_browser_sees_folders_and_objects(sagemaker: Any) -> None:

@@ -173,7 +173,7 @@ def test_pca_projects(lab: Lab) -> None:
 @pytest.mark.long
 def test_knn_asks_the_neighbours(lab: Lab) -> None:
     """The nearest neighbour of a row of the data is that row."""
-    given = {"k": 1, "sample_size": 200, "feature_dim": 3, "predictor_type": "classifier"}
+    given: dict[str, Any] = {"k": 1, "sample_size": 200, "feature_dim": 3, "predictor_type": "classifier"}
     job = fit(lab, "knn", "knn:1", "halves", **given)
     assert measured(job)["test:accuracy"] == 1.0
     answer = ask(lab.service, serve(lab, job), body())

@@ -27,7 +27,7 @@ def test_the_hook_trains_with_its_log_and_sees_the_end(lab: Lab, connection: str
     from airflow.providers.amazon.aws.hooks.sagemaker import SageMakerHook  # noqa: PLC0415 (heavy)
 
     lab.put(data__a_csv="1\n")
-    hook = SageMakerHook(aws_conn_id=connection)
+    hook = SageMakerHook(aws_conn_id=connection)  # type: ignore[no-untyped-call]
     config = {
         "TrainingJobName": "by-hook",
         "AlgorithmSpecification": {"TrainingImage": "script:1", "TrainingInputMode": "File"},

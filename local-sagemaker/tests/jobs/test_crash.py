@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ WAITS = 'echo ready; while [ ! -e "$GO" ]; do sleep 0.02; done; '
 
 
 @pytest.fixture
-def go(tmp_path: Path):
+def go(tmp_path: Path) -> Path:
     """The file a waiting container waits for."""
     return tmp_path / "go"
 
@@ -39,9 +40,14 @@ def shim_of(lab: Lab, name: str) -> int:
     return int(json.loads(record.read_text())["pid"])
 
 
-def runs(lab: Lab, name: str):
+def runs(lab: Lab, name: str) -> int:
     """How often the container said that it is ready."""
     return lab.lines("TrainingJobs", name).count("ready")
+
+
+def has_run(lab: Lab, name: str, times: int) -> bool:
+    """Whether the container said so as often."""
+    return runs(lab, name) == times
 
 
 def test_a_running_job_is_adopted(lab: Lab, go: Path) -> None:
@@ -112,7 +118,7 @@ def test_a_lost_container_is_begun_again_as_often_as_was_asked_for(lab: Lab, go:
     first = shim_of(lab, "again")
     begun = lab.sagemaker.describe_training_job(TrainingJobName="again")["TrainingStartTime"]
     os.kill(first, signal.SIGKILL)
-    until(lambda: runs(lab, "again") == 2, "the second run")
+    until(partial(has_run, lab, "again", 2), "the second run")
     go.touch()
     found = lab.trained("again")
     assert (found["TrainingJobStatus"], found["TrainingStartTime"]) == ("Completed", begun)
@@ -123,7 +129,7 @@ def test_a_lost_container_is_begun_again_as_often_as_was_asked_for(lab: Lab, go:
     go.unlink()
     start(lab, go, "twice", "true", RetryStrategy={"MaximumRetryAttempts": 1})
     for run in (1, 2):
-        until(lambda run=run: runs(lab, "twice") == run, f"run {run}")
+        until(partial(has_run, lab, "twice", run), f"run {run}")
         os.kill(shim_of(lab, "twice"), signal.SIGKILL)
     found = lab.trained("twice")
     assert (found["TrainingJobStatus"], runs(lab, "twice")) == ("Failed", 2)

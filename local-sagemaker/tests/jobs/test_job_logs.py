@@ -13,12 +13,12 @@ GROUP = "/aws/sagemaker/TrainingJobs"
 
 
 @pytest.fixture
-def stream(lab: Lab):
+def stream(lab: Lab) -> str:
     """The stream of a job that has printed the numbers 0 to 9."""
     lab.train("count", "for i in 0 1 2 3 4 5 6 7 8 9; do echo line $i; done")
     lab.trained("count")
     [found] = lab.logs.describe_log_streams(logGroupName=GROUP, logStreamNamePrefix="count/")["logStreams"]
-    return found["logStreamName"]
+    return str(found["logStreamName"])
 
 
 def test_groups_and_streams_are_found(lab: Lab, stream: str) -> None:
@@ -34,7 +34,9 @@ def test_groups_and_streams_are_found(lab: Lab, stream: str) -> None:
 
 def test_reading_forward_ends_in_a_stable_token(lab: Lab, stream: str) -> None:
     """Pages of a log come in order; at the end the token repeats, which clients take for the end."""
-    messages, tokens, token = [], [], {}
+    messages: list[str] = []
+    tokens: list[str] = []
+    token: dict[str, str] = {}
     while len(tokens) < 2 or tokens[-1] != tokens[-2]:
         page = lab.logs.get_log_events(
             logGroupName=GROUP, logStreamName=stream, startFromHead=True, limit=4, **token

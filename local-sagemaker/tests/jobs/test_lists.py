@@ -11,7 +11,7 @@ from sagemaker_kit.jobs import Lab
 
 
 @pytest.fixture
-def jobs(lab: Lab):
+def jobs(lab: Lab) -> list[str]:
     """Five jobs that have ended, one of them badly, in the order of their names."""
     names = ["list-a", "list-b", "list-c", "list-d", "other"]
     for name in names:
@@ -20,7 +20,7 @@ def jobs(lab: Lab):
     return names
 
 
-def names_of(answer: dict[str, Any]):
+def names_of(answer: dict[str, Any]) -> list[str]:
     """The names in a page."""
     return [item["TrainingJobName"] for item in answer["TrainingJobSummaries"]]
 

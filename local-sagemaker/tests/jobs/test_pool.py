@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,11 +67,11 @@ def pool(start_shared_service: Callable[..., Any], tmp_path_factory: pytest.Temp
     return Lab(start_shared_service("--jobs", "2", "--image", str(path)))
 
 
-def created(lab: Lab, kind: str, name: str = "") -> int:
-    """How many jobs of a kind there are whose names hold `name`, and that have not ended."""
+def are_created(lab: Lab, kind: str, count: int, name: str = "") -> bool:
+    """Whether there are so many jobs of a kind whose names hold `name`, and that have not ended."""
     listed = getattr(lab.sagemaker, f"list_{kind}_jobs")
     found = listed(MaxResults=100, StatusEquals="InProgress", **({"NameContains": name} if name else {}))
-    return len(found[f"{kind.title()}JobSummaries"])
+    return len(found[f"{kind.title()}JobSummaries"]) == count
 
 
 def release(gate: Gate, lab: Lab) -> list[str]:
@@ -124,7 +125,7 @@ def test_a_pipelines_many_jobs_starve_nobody(pool: Lab, gate: Gate) -> None:
     pool.sagemaker.create_pipeline(PipelineName="many", PipelineDefinition=definition, RoleArn=ROLE)
     pool.sagemaker.start_pipeline_execution(PipelineName="many")
     first = gate.begun(2)
-    until(lambda: created(pool, "processing") == 8, "the pipeline's jobs")
+    until(partial(are_created, pool, "processing", 8), "the pipeline's jobs")
     pool.process("single", gate.script)
     pool.service.restart()
     gate.open(first[0])
@@ -158,7 +159,7 @@ def test_a_tuning_jobs_many_jobs_starve_nobody(pool: Lab, gate: Gate) -> None:
             },
         )
         gate.begun(2)
-        until(lambda tuning=name: created(pool, "training", tuning) == 4, "the trials")
+        until(partial(are_created, pool, "training", 4, name), "the trials")
     pool.process("alone", gate.script)
     first = gate.begun(2)
     gate.open(first[0])

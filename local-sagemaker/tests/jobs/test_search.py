@@ -11,19 +11,19 @@ from botocore.exceptions import ClientError
 from sagemaker_kit.jobs import Lab
 
 
-def names(answer: dict[str, Any]):
+def names(answer: dict[str, Any]) -> list[str]:
     """The training jobs of an answer."""
     return [item["TrainingJob"]["TrainingJobName"] for item in answer["Results"]]
 
 
-def where(*filters: tuple[str, ...], **more: Any):
+def where(*filters: tuple[str, ...], **more: Any) -> dict[str, Any]:
     """A search expression: (name, operator, value) each."""
     made = [dict(zip(("Name", "Operator", "Value"), one, strict=False)) for one in filters]
     return {"Filters": made, **more}
 
 
 @pytest.fixture
-def trained(lab: Lab):
+def trained(lab: Lab) -> Any:
     """Three jobs with a metric, a hyperparameter and a tag each; the last one fails."""
     for number, name in enumerate(("a", "b", "c"), start=1):
         algorithm = {

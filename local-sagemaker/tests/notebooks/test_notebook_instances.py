@@ -93,7 +93,8 @@ async def run(client: httpx.Client, lab: str, kernel: str, code: str) -> str:
     await socket.write_message(json.dumps(message))
     printed = ""
     while True:
-        answer = json.loads(await asyncio.wait_for(socket.read_message(), 60) or "{}")
+        read: Any = socket.read_message()
+        answer = json.loads(await asyncio.wait_for(read, 60) or "{}")
         if answer["msg_type"] == "stream":
             printed += answer["content"]["text"]
         if answer["msg_type"] == "execute_reply":

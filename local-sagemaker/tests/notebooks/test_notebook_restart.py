@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 import venv
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def test_instances_outlive_a_kill_of_the_service(sagemaker: Any) -> None:
         until(lambda: answers(client, lab), "the server after a start of the service", 60)
 
 
-def answers(client: Any, lab: str) -> bool:
+def answers(client: httpx.Client, lab: str) -> bool:
     """Whether JupyterLab answers at all."""
     try:
         return client.get(api(lab, "status")).status_code == 200
@@ -67,7 +68,7 @@ def test_a_server_that_crashes_is_started_again_but_not_for_ever(sagemaker: Any)
     for _ in range(2):
         previous = shim(sagemaker, "lab")
         end(previous)
-        until(lambda previous=previous: is_another(sagemaker, previous), "another server", 60)
+        until(partial(is_another, sagemaker, previous), "another server", 60)
         until(lambda: running(sagemaker), "its answer", 60)
         assert described(sagemaker, "lab")["Url"] == url
     end(shim(sagemaker, "lab"))

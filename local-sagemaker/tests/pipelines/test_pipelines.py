@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from sagemaker_kit.pipelines import create, ended, get, process, start, statuses
 
 
 @pytest.fixture
-def lab(start_service: Callable[..., Any], tmp_path: Path) -> Iterator[Lab]:
+def lab(start_service: Callable[..., Any], tmp_path: Path) -> Lab:
     """A service with the image whose container runs the environment's SCRIPT, and the model that echoes."""
     path = tmp_path / "image.toml"
     path.write_text(IMAGE)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from local_sagemaker.engine.processes import logs, process
+from local_sagemaker.engine.processes import logs, process, shim
 from local_sagemaker.engine.processes.forks import Forks, head_of
 from local_sagemaker.engine.processes.image import Images, read
 from local_sagemaker.engine.processes.isolation import Isolation, available
@@ -196,6 +196,7 @@ def test_it_outlives_its_zygote(bench: Callable[..., Bench]) -> None:
         time.sleep(0.01)
     os.kill(zygote, signal.SIGKILL)
     adopted = process.adopt(running.workspace)
+    assert adopted is not None
     assert adopted.is_alive()
     (here.place / "go").touch()
     assert adopted.wait(30) == 5
@@ -222,7 +223,7 @@ def test_the_whole_group_is_ended(bench: Callable[..., Bench]) -> None:
     assert running.wait(30) == 9
     child = int(here.lines()[0])
     deadline = time.monotonic() + 10
-    while process.shim.started(child):
+    while shim.started(child):
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
@@ -238,7 +239,7 @@ def test_one_whose_shim_was_killed_is_lost(bench: Callable[..., Bench]) -> None:
     os.kill(running.pid, signal.SIGKILL)
     assert running.wait(30) == LOST
     deadline = time.monotonic() + 10
-    while process.shim.started(int(here.lines()[0])):
+    while shim.started(int(here.lines()[0])):
         assert time.monotonic() < deadline
         time.sleep(0.01)
 

@@ -20,7 +20,7 @@ FOLDER = "{dir}/x"
 
 
 @pytest.fixture
-def path(tmp_path: Path):
+def path(tmp_path: Path) -> Path:
     """An image file."""
     made = tmp_path / "image.toml"
     made.write_text(TEXT)

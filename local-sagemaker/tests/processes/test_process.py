@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from local_sagemaker.engine.processes import logs, process
+from local_sagemaker.engine.processes import logs, process, shim
 from local_sagemaker.engine.processes.isolation import Isolation, available, wrap
 from local_sagemaker.engine.processes.process import LOST, ProcessSpec
 
@@ -26,14 +26,14 @@ NAMESPACE_PROBE = [
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
 
 
-def spec(tmp_path: Path, script: str, **given: Any):
+def spec(tmp_path: Path, script: str, **given: Any) -> ProcessSpec:
     """A shell script to run in a workspace of its own."""
     workspace = tmp_path / "workspace"
     workspace.mkdir(exist_ok=True)
     return ProcessSpec(("sh", "-c", script), ENVIRONMENT, workspace, tmp_path / "log", **given)
 
 
-def lines(tmp_path: Path):
+def lines(tmp_path: Path) -> list[str]:
     """What the process printed."""
     return [event.message for event in logs.read(tmp_path / "log")]
 
@@ -46,6 +46,7 @@ def test_an_exit_status_is_kept(tmp_path: Path, script: str, status: int | str) 
     running = process.start(spec(tmp_path, script))
     assert running.wait(30) == status
     adopted = process.adopt(tmp_path / "workspace")
+    assert adopted is not None
     assert (adopted.exit_status(), adopted.is_alive(), adopted.is_lost()) == (status, False, False)
 
 
@@ -74,7 +75,7 @@ def test_the_whole_group_is_ended(tmp_path: Path) -> None:
     assert running.wait(30) == -signal.SIGTERM
     child = int(lines(tmp_path)[0])
     deadline = time.monotonic() + 10
-    while process.shim.started(child):
+    while shim.started(child):
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
@@ -92,6 +93,7 @@ def test_a_process_outlives_the_one_that_started_it(tmp_path: Path) -> None:
     (tmp_path / "workspace").mkdir()
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=PROJECT, check=False)
     adopted = process.adopt(tmp_path / "workspace")
+    assert adopted is not None
     assert adopted.is_alive()
     (tmp_path / "go").touch()
     assert adopted.wait(30) == 5
@@ -106,7 +108,7 @@ def test_a_process_whose_shim_was_killed_is_lost(tmp_path: Path) -> None:
     assert running.wait(30) == LOST
     assert running.is_lost()
     deadline = time.monotonic() + 10
-    while process.shim.started(int(lines(tmp_path)[0])):
+    while shim.started(int(lines(tmp_path)[0])):
         assert time.monotonic() < deadline
         time.sleep(0.01)
 

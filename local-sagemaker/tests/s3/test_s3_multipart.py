@@ -131,7 +131,8 @@ def test_a_conditional_completion_keeps_what_is_there(s3: Any) -> None:
 def test_uploads_under_way_are_listed(s3: Any) -> None:
     """Uploads are listed by key, page by page, the earlier of one key first."""
     expected = [begin(s3, key)["UploadId"] for key in ("a", "a", "b", "c")]
-    found, marker = [], {}
+    found: list[str] = []
+    marker: dict[str, Any] = {}
     while True:
         page = s3.list_multipart_uploads(Bucket=BUCKET, MaxUploads=1, **marker)
         found += [u["UploadId"] for u in page["Uploads"]]

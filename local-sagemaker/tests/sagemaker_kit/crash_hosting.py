@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import Any
 
 import httpx
@@ -88,7 +89,7 @@ class Later:
         """Every accepted request has its answer; of what was not acknowledged, some may have theirs."""
         for uri, expected in self.accepted.items():
             key = uri.removeprefix(f"s3://{BUCKET}/")
-            until(lambda key=key: self._is_there(s3, key), f"the answer {uri}")
+            until(partial(self._is_there, s3, key), f"the answer {uri}")
             with s3.get_object(Bucket=BUCKET, Key=key)["Body"] as stream:
                 assert stream.read() == expected
         failed = s3.list_objects_v2(Bucket=BUCKET, Prefix="bad").get("Contents", [])

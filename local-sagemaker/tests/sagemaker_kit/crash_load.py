@@ -69,7 +69,7 @@ class Objects:
 
     def check(self, s3: Any) -> None:
         """Every key holds what was acknowledged last, or, whole, what was asked for since."""
-        listed = {}
+        listed: dict[str, Any] = {}
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
             listed |= {item["Key"]: item for item in page.get("Contents", [])}
         assert listed.keys() <= self.possible.keys()

@@ -13,6 +13,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -118,11 +119,11 @@ class World:
             ("ListPipelineExecutions", {"PipelineName": "flow"}),
         ]
         for operation, parameters in asked:
-            until(lambda o=operation, p=parameters: not self._is_busy(o, p), f"the end of {operation}")
+            until(partial(self._is_idle, operation, parameters), f"the end of {operation}")
 
-    def _is_busy(self, operation: str, parameters: Mapping[str, str]) -> bool:
+    def _is_idle(self, operation: str, parameters: Mapping[str, str]) -> bool:
         answer = json.dumps(self.call("sagemaker", operation, **parameters), default=str)
-        return any(f'Status": "{status}"' in answer for status in UNDER_WAY)
+        return not any(f'Status": "{status}"' in answer for status in UNDER_WAY)
 
 
 def images(folder: Path) -> tuple[str, ...]:

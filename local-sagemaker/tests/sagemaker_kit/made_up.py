@@ -52,14 +52,14 @@ class Values:
             return st.dictionaries(keys, inner, min_size=low, max_size=high)
         return self.single(shape, name)
 
+    def _deferred(self, shape: Any, name: str, depth: int) -> st.SearchStrategy[Any]:
+        return st.deferred(lambda: self.of(shape, name, depth))
+
     def structures(self, shape: Any, depth: int = DEPTH) -> st.SearchStrategy[dict[str, Any]]:
         """Structures with the required members and, while `depth` lasts, others."""
         if shape.is_document_type:
             return st.just({"any": ["document", 1, None]})
-        members = {
-            name: st.deferred(lambda n=name, m=m: self.of(m, n, depth - 1))
-            for name, m in shape.members.items()
-        }
+        members = {name: self._deferred(m, name, depth - 1) for name, m in shape.members.items()}
         needed = {name: members[name] for name in shape.required_members}
         if shape.is_tagged_union:
             return st.sampled_from(list(members)).flatmap(

@@ -74,7 +74,7 @@ def api(lab: str, what: str) -> str:
 def send(client: httpx.Client, method: str, lab: str, what: str, document: dict[str, Any]) -> Any:
     """Ask JupyterLab as its page does, with what guards against other sites' pages."""
     client.get(lab)
-    headers = {"X-XSRFToken": client.cookies.get("_xsrf", "")}
+    headers = {"X-XSRFToken": client.cookies.get("_xsrf") or ""}
     answer = client.request(method, api(lab, what), json=document, headers=headers)
     assert answer.is_success, answer.text
     return answer.json()

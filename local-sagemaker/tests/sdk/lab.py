@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 import boto3
+from botocore.client import BaseClient
 from botocore.exceptions import WaiterError
 
 BUCKET = "lab"
@@ -64,7 +65,7 @@ def prepare() -> None:
     s3.put_object(Bucket=BUCKET, Key=BATCH.split("/", 3)[3], Body=b"a,1,1\nb,0,10\nc,-2,0.5\n")
 
 
-def client(service: str):
+def client(service: str) -> BaseClient:
     """A plain client, to look at what the SDK has made."""
     return boto3.client(service)
 

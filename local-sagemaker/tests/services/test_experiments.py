@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -82,12 +83,13 @@ def test_a_component_is_completed(client: Any, sagemaker: Any) -> None:
 
 def test_what_has_parts_is_not_deleted(client: Any) -> None:
     """From the component up, each can go when nothing holds it."""
-    for call, words in (
+    calls: list[tuple[Callable[[], Any], str]] = [
         (lambda: client.delete_experiment(ExperimentName="delays"), "still has trials"),
         (lambda: client.delete_trial(TrialName="t1"), "still has components"),
         (lambda: client.delete_trial_component(TrialComponentName="fit"), "is part of t1"),
         (lambda: client.create_experiment(ExperimentName="delays"), "already exists"),
-    ):
+    ]
+    for call, words in calls:
         with pytest.raises(ClientError, match=words) as caught:
             call()
         assert caught.value.response["Error"]["Code"] == "ValidationException"

@@ -17,7 +17,7 @@ GROUP = "arn:aws:sagemaker:us-east-1:000000000000:model-package-group/flights"
 
 
 @pytest.fixture
-def registry(sagemaker: Any):
+def registry(sagemaker: Any) -> Any:
     """The client, with the group `flights`."""
     client = sagemaker.sagemaker
     client.create_model_package_group(
@@ -26,7 +26,7 @@ def registry(sagemaker: Any):
     return client
 
 
-def register(registry: Any, **request: Any):
+def register(registry: Any, **request: Any) -> Any:
     """The ARN of a new version."""
     given = {"ModelPackageGroupName": "flights", "InferenceSpecification": SPECIFICATION, **request}
     return registry.create_model_package(**given)["ModelPackageArn"]

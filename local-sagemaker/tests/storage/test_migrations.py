@@ -36,10 +36,11 @@ def at(path: Path, *steps: str) -> None:
         migrate(connection, path, list(steps))
 
 
-def version(path: Path):
+def version(path: Path) -> int:
     """How many steps a database has had."""
     with closing(opened(path)) as connection:
-        return connection.execute("PRAGMA user_version").fetchone()[0]
+        (count,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(count)
 
 
 def test_released_steps_stay_as_they_are() -> None:

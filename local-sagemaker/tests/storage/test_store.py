@@ -4,29 +4,38 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import product
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from local_sagemaker.storage.store import MissingError, Query, Resource, Store, TakenError
+from local_sagemaker.storage.store import MissingError, Query, Resource, SortBy, Store, TakenError
 
 
 @pytest.fixture
-def store(tmp_path: Path):
+def store(tmp_path: Path) -> Iterator[Store]:
     """An empty store."""
     made = Store(tmp_path / "store.sqlite")
     yield made
     made.close()
 
 
-def resource(name: str, created: float = 1.0, **members: Any):
+def resource(name: str, created: float = 1.0, **members: Any) -> Resource:
     """A resource of kind `thing`."""
-    given = {"kind": "thing", "name": name, "arn": f"arn:{name}", "created": created, "modified": created}
-    return Resource(**{**given, "document": {}, **members})
+    given: dict[str, Any] = {"kind": "thing", "name": name, "arn": f"arn:{name}", "document": {}}
+    return Resource(**{**given, "created": created, "modified": created, **members})
+
+
+def kept(store: Store, name: str) -> Resource:
+    """The resource of a name, which must be there."""
+    found = store.get("thing", name)
+    assert found is not None
+    return found
 
 
 def test_a_resource_comes_back_as_it_was(store: Store) -> None:
@@ -44,7 +53,7 @@ def test_a_name_is_taken_once(store: Store) -> None:
     store.insert(resource("a"), {"k": "1"})
     with pytest.raises(TakenError, match="thing a"):
         store.insert(resource("a", created=2.0), {"k": "2"})
-    assert store.get("thing", "a").created == 1.0
+    assert kept(store, "a").created == 1.0
     assert store.tags("arn:a") == {"k": "1"}
 
 
@@ -64,7 +73,7 @@ def test_of_many_inserts_at_once_one_wins(store: Store) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert [store.get("thing", "a").document["number"]] == outcomes
+    assert [kept(store, "a").document["number"]] == outcomes
 
 
 def test_changes_at_once_are_all_counted(store: Store) -> None:
@@ -82,7 +91,7 @@ def test_changes_at_once_are_all_counted(store: Store) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert store.get("thing", "a").state == {"count": 80}
+    assert kept(store, "a").state == {"count": 80}
 
 
 def test_a_change_that_raises_leaves_the_resource_as_it_was(store: Store) -> None:
@@ -120,14 +129,17 @@ def test_deletion_takes_the_tags_along(store: Store) -> None:
 
 
 @pytest.mark.parametrize("is_descending", [False, True])
-@pytest.mark.parametrize("sort_by", ["name", "created", "modified", "status"])
-def test_pages_hold_every_resource_once_in_order(store: Store, sort_by: str, *, is_descending: bool) -> None:
+@pytest.mark.parametrize("sort_by", get_args(SortBy))
+def test_pages_hold_every_resource_once_in_order(
+    store: Store, sort_by: SortBy, *, is_descending: bool
+) -> None:
     """Equal values are told apart by name, so that no page repeats or leaves out one."""
     for number in range(7):
         store.insert(
             resource(f"r{number}", created=float(number // 3), status="odd" if number % 2 else "even")
         )
-    found, after = [], None
+    found: list[Resource] = []
+    after: tuple[Any, str] | None = None
     while True:
         page = store.search(
             "thing", Query(sort_by=sort_by, is_descending=is_descending, limit=2, after=after)
@@ -165,9 +177,9 @@ def test_what_is_changed_together_is_kept_together(store: Store) -> None:
 
     with pytest.raises(TakenError):
         fail()
-    assert (store.get("thing", "a").status, store.get("thing", "b")) == ("", None)
+    assert (kept(store, "a").status, store.get("thing", "b")) == ("", None)
     store.change("thing", "a", change)
-    assert (store.get("thing", "a").status, store.get("thing", "b").name) == ("changed", "b")
+    assert (kept(store, "a").status, kept(store, "b").name) == ("changed", "b")
 
 
 def test_names_are_found_by_their_beginning(store: Store) -> None:
@@ -196,10 +208,10 @@ def test_every_list_is_answered_in_its_order(store: Store) -> None:
         store.insert(replace(made, parent="pq"[number // 6]))
     everything = store.search("thing")
     for sort_by, is_descending, status, parent in product(
-        ("name", "created", "modified", "status"), (False, True), (None, "a"), (None, "q")
+        get_args(SortBy), (False, True), (None, "a"), (None, "q")
     ):
         wanted = [one for one in everything if status in {None, one.status} and parent in {None, one.parent}]
-        wanted.sort(key=lambda one, by=sort_by: (getattr(one, by), one.name), reverse=is_descending)
+        wanted.sort(key=attrgetter(sort_by, "name"), reverse=is_descending)
         query = Query(sort_by=sort_by, is_descending=is_descending, status=status, parent=parent, limit=2)
         found: list[Resource] = []
         while page := store.search("thing", query):

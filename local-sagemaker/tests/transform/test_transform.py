@@ -52,7 +52,7 @@ def begin(service: Any, name: str, model: str = "first", **more: Any) -> None:
     service.sagemaker.create_transform_job(TransformJobName=name, ModelName=model, **request)
 
 
-def ended(service: Any, name: str) -> dict[str, Any]:
+def ended(service: Any, name: str) -> Any:
     """The description of a job once it has ended."""
 
     def look() -> dict[str, Any] | None:

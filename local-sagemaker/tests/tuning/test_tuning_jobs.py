@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ CHOICES = {"CategoricalParameterRanges": [{"Name": "x", "Values": ["3", "-1", "0
 
 
 @pytest.fixture
-def lab(start_service: Callable[..., Any], tmp_path: Path) -> Iterator[Lab]:
+def lab(start_service: Callable[..., Any], tmp_path: Path) -> Lab:
     """A service with the image whose container runs the environment's SCRIPT."""
     path = tmp_path / "image.toml"
     path.write_text(IMAGE)
@@ -68,7 +68,7 @@ def definition(script: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def tuned(lab: Lab, name: str) -> dict[str, Any]:
+def tuned(lab: Lab, name: str) -> Any:
     """The description of a tuning job that has ended."""
     deadline = time.monotonic() + 90
     while True:

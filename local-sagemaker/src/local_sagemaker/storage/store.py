@@ -18,6 +18,7 @@ from local_sagemaker.storage import documents, migrations, queries
 from local_sagemaker.storage.documents import Picked, dumps, loads, parsed
 
 Document = documents.Document
+SortBy = Literal["name", "created", "modified", "status"]
 
 
 class TakenError(Exception):
@@ -59,7 +60,7 @@ class Query:
     created_before: float | None = None
     modified_after: float | None = None
     modified_before: float | None = None
-    sort_by: Literal["name", "created", "modified", "status"] = "created"
+    sort_by: SortBy = "created"
     is_descending: bool = False
     limit: int | None = None
     #: start behind this one: (value of sort_by, name)
