@@ -54,9 +54,12 @@ class Home:
         return self.airflow / "passwords.json"
 
     def make(self) -> None:
-        """Create the directories that are not made by the services themselves."""
+        """Create the directories that are not made by the services themselves, for nobody else to read."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        self.root.chmod(0o700)
         for path in (self.airflow, self.sagemaker, self.logs, self.run):
-            path.mkdir(parents=True, exist_ok=True)
+            path.mkdir(exist_ok=True)
+            path.chmod(0o700)
 
 
 @dataclass(frozen=True)

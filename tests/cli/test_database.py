@@ -1,0 +1,114 @@
+"""The embedded PostgreSQL: it starts anywhere, is started again, and lets nobody else in."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import sqlalchemy
+
+from include.cli import database
+from include.cli.errors import StackError
+from include.cli.home import home_of
+from include.core.settings import Settings
+
+#: what a URL, a shell, a list of PostgreSQL's or the socket's length would stumble over
+FOLDERS = ["plain", "a b+c%d&e", 'it\'s "quoted", $HOME', "long-" * 30]
+
+
+@pytest.fixture
+def settings(request: pytest.FixtureRequest) -> Iterator[Settings]:
+    """An installation in a folder of the test's choice, stopped afterwards.
+
+    Not below pytest's own folder: what another session of pytest does to its mode would shut the server out.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        made = Settings(home=Path(folder) / getattr(request, "param", "plain"))
+        home_of(made).make()
+        yield made
+        database.stop_database(made)
+
+
+def ask(settings: Settings, statement: str) -> object:
+    """Ask through the URL that Airflow is given."""
+    engine = sqlalchemy.create_engine(database.database_urls(settings)[0])
+    with engine.connect() as connection:
+        answer = connection.execute(sqlalchemy.text(statement)).scalar()
+    engine.dispose()
+    return answer
+
+
+@pytest.mark.parametrize("settings", FOLDERS, indirect=True)
+def test_the_database_starts_in_any_folder(settings: Settings) -> None:
+    """And keeps to a socket that nobody else can reach."""
+    database.start_database(settings)
+    assert ask(settings, "show listen_addresses") == ""
+    socket = Path(str(ask(settings, "show unix_socket_directories")))
+    assert stat.S_IMODE(socket.stat().st_mode) == 0o700
+    assert ask(settings, "select string_agg(distinct auth_method, ' ') from pg_hba_file_rules") == "peer"
+    assert not home_of(settings).root.stat().st_mode & 0o067
+
+
+def test_a_database_that_was_killed_is_started_again(settings: Settings) -> None:
+    """At the first try, by the same process, with what was committed."""
+    database.start_database(settings)
+    engine = sqlalchemy.create_engine(database.database_urls(settings)[0])
+    with engine.begin() as connection:
+        connection.execute(sqlalchemy.text("create table kept as select 7 as number"))
+    busy = engine.connect()  # a process of the server that outlives its head for a moment
+    for _ in range(3):
+        server = database.database_process(settings)
+        assert server is not None
+        server.kill()
+        psutil.wait_procs([server], 10)
+        database.start_database(settings)
+        assert ask(settings, "select number from kept") == 7
+    busy.close()
+    engine.dispose()
+
+
+def test_a_pid_file_of_another_program_is_no_server(settings: Settings) -> None:
+    """After a power cut its number may belong to anybody: nobody is signalled, and the server starts."""
+    database.start_database(settings)
+    database.stop_database(settings)
+    stale = home_of(settings).postgres / "postmaster.pid"
+    stale.write_text(f"{os.getpid()}\n{home_of(settings).postgres}\n")
+    assert database.database_process(settings) is None
+    database.start_database(settings)
+    assert ask(settings, "select 1") == 1
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can try it as another user")
+@pytest.mark.parametrize("settings", ["plain", "long-" * 30], indirect=True)
+def test_another_user_is_not_let_in(settings: Settings) -> None:
+    """Neither by the socket nor by reading the files."""
+    database.start_database(settings)
+    socket = ask(settings, "show unix_socket_directories")
+    asked = subprocess.run(
+        ["/bin/sh", "-c", f"ls '{home_of(settings).root}' || ls '{socket}' || cat '{socket}/.s.PGSQL.5432'"],
+        user=65534,
+        group=65534,
+        extra_groups=[],
+        capture_output=True,
+        check=False,
+    )
+    assert asked.returncode != 0
+    assert asked.stdout == b""
+
+
+def test_a_server_that_cannot_start_says_why(settings: Settings) -> None:
+    """In the server's own words, with the place of its data."""
+    database.start_database(settings)
+    database.stop_database(settings)
+    folder = home_of(settings).postgres
+    (folder / "postgresql.conf").write_text("shared_buffers = 'much'\n")
+    with pytest.raises(StackError) as caught:
+        database.start_database(settings)
+    assert "shared_buffers" in str(caught.value)
+    assert str(folder) in str(caught.value)
