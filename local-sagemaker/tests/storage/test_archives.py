@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import tarfile
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -78,3 +80,31 @@ def test_an_absolute_path_lands_in_the_folder(tmp_path: Path) -> None:
     members = [("/weights/a", tarfile.REGTYPE, "1"), ("latest", tarfile.SYMTYPE, "weights/a")]
     unpack_model(packed(tmp_path / "model.tar.gz", members), tmp_path, "s3://lab/model.tar.gz")
     assert (tmp_path / "latest").read_text() == "1"
+
+
+@pytest.mark.parametrize("mode", ["w:gz", "w:xz"])
+def test_an_archive_is_whole_or_refused(tmp_path: Path, mode: Literal["w:gz", "w:xz"]) -> None:
+    """Whichever byte is changed or missing, its content is what was packed, or none is used."""
+    whole = tmp_path / "whole"
+    content = hashlib.sha512(b"weights").digest() * 20
+    with tarfile.open(whole, mode) as tar:
+        member = tarfile.TarInfo("weights")
+        member.size = len(content)
+        tar.addfile(member, io.BytesIO(content))
+    packed_bytes = whole.read_bytes()
+    damaged = [packed_bytes[:n] for n in range(0, len(packed_bytes), 9)]
+    damaged += [
+        packed_bytes[:n] + bytes([packed_bytes[n] ^ 0xFF]) + packed_bytes[n + 1 :]
+        for n in range(len(packed_bytes))
+    ]
+    refused = 0
+    for number, data in enumerate(damaged):
+        archive, folder = tmp_path / "damaged", tmp_path / str(number)
+        archive.write_bytes(data)
+        try:
+            unpack_model(archive, folder, "the model")
+        except ModelDataError:
+            refused += 1
+        else:  # a byte that says nothing of the content, such as the time of packing
+            assert (folder / "weights").read_bytes() == content
+    assert refused >= len(damaged) - 16

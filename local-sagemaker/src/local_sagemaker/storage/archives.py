@@ -1,9 +1,14 @@
-"""Unpacks tar archives that somebody else may have packed: nothing is written outside of the folder."""
+"""Unpacks tar archives that somebody else may have packed: whole, and with nothing outside of the folder."""
 
 from __future__ import annotations
 
+import gzip
+import lzma
 import tarfile
+import zlib
 from pathlib import Path, PurePosixPath
+
+PIECE_BYTES = 1024 * 1024
 
 
 class UnsafeArchiveError(tarfile.TarError):
@@ -13,11 +18,22 @@ class UnsafeArchiveError(tarfile.TarError):
 def extract(tar: tarfile.TarFile, folder: Path) -> None:
     """Unpack what stays below `folder`: no devices, no other owner, no set-user-id bits.
 
-    Python before 3.11.4 has no filters for it; links are refused there as well.
+    The archive is read to its end, where compression keeps its checksum; tarfile alone stops before. What was
+    written when an error is raised is not to be used. Python before 3.11.4 has no filters for it; links are
+    refused there as well.
 
     :raises UnsafeArchiveError: naming the member that would leave the folder
     :raises tarfile.TarError: the archive is damaged
     """
+    try:
+        _write(tar, folder)
+        while tar.fileobj is not None and tar.fileobj.read(PIECE_BYTES):
+            pass
+    except (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error) as error:
+        raise tarfile.ReadError(str(error)) from error
+
+
+def _write(tar: tarfile.TarFile, folder: Path) -> None:
     if hasattr(tarfile, "data_filter"):
         try:
             tar.extractall(folder, filter=_NoWayThroughLinks())  # noqa: S202 - the filter is stricter than "data"
