@@ -23,13 +23,10 @@ from typing import Any
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
-from include.cli.airflow_api import AirflowApi  # noqa: E402
-from include.cli.aws import make_bucket  # noqa: E402
-from include.cli.first_run import Driver  # noqa: E402
-from include.cli.home import ADMIN, home_of, installation_secrets  # noqa: E402
+from include.cli.driver import Driver, driver_of  # noqa: E402
+from include.cli.environment import make_bucket  # noqa: E402
 from include.cli.stack import Stack  # noqa: E402
 from include.cli.terminal import Terminal  # noqa: E402
-from include.cli.urls import airflow_url  # noqa: E402
 from include.core.settings import Settings  # noqa: E402 - the project is on the path only now
 
 DAG, INTERVAL_START = "flights_train_and_deploy", "2013-01-01"
@@ -50,9 +47,9 @@ def plain() -> dict[str, float]:
     return seconds
 
 
-def orchestrated(api: AirflowApi, driver: Driver, number: int) -> tuple[float, list[dict[str, Any]]]:
+def orchestrated(driver: Driver, number: int) -> tuple[float, list[dict[str, Any]]]:
     """Seconds from the trigger to the end of the run, and its tasks with their jobs' seconds."""
-    run_id = f"benchmark__{number}"
+    api, run_id = driver.api, f"benchmark__{number}"
     began = time.perf_counter()
     api.trigger(DAG, run_id, {"interval_start": INTERVAL_START, "force": True})
     while (run := api.run(DAG, run_id)) and run["state"] not in {"success", "failed"}:
@@ -113,16 +110,14 @@ def main() -> None:
     try:
         stack.up()
         make_bucket(settings)
-        api = AirflowApi(airflow_url(settings), ADMIN, installation_secrets(home_of(settings)).password)
-        driver = Driver(api, terminal, home_of(settings).airflow / "logs", stack.heal)
-        driver.wait_for(DAG)
         walls, runs, plains = [], [], []
-        for number in range(rounds):
-            plains.append(plain())
-            wall, tasks = orchestrated(api, driver, number)
-            walls.append(wall)
-            runs.append(tasks)
-        api.close()
+        with driver_of(stack) as driver:
+            driver.wait_for(DAG)
+            for number in range(rounds):
+                plains.append(plain())
+                wall, tasks = orchestrated(driver, number)
+                walls.append(wall)
+                runs.append(tasks)
         report(walls, runs, plains)
     finally:
         stack.down()

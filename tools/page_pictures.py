@@ -21,8 +21,8 @@ import httpx  # noqa: E402 (the path comes first)
 from PIL import Image  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 
-from include.cli.home import ADMIN, home_of, installation_secrets  # noqa: E402
-from include.cli.urls import airflow_url  # noqa: E402
+from include.cli.environment import airflow_url  # noqa: E402
+from include.cli.home import ADMIN, Home  # noqa: E402
 from include.core.settings import Settings  # noqa: E402
 
 IMAGES = PROJECT / "docs" / "images"
@@ -78,7 +78,7 @@ def main() -> None:
 
 def _session(settings: Settings) -> Page:
     """What Airflow's login gives a browser."""
-    login = {"username": ADMIN, "password": installation_secrets(home_of(settings)).password}
+    login = {"username": ADMIN, "password": Home(settings).secrets().password}
     answer = httpx.post(f"{airflow_url(settings)}/auth/token", json=login).raise_for_status()
     token = answer.json()["access_token"]
     return {"name": "_token", "value": token, "url": airflow_url(settings)}

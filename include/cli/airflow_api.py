@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import httpx
 
-from include.cli.errors import StackError
+from include.cli.environment import airflow_url
+from include.cli.home import ADMIN, Home
+from include.cli.terminal import StackError
+from include.core.settings import Settings
 
 #: an api-server that is busy starting tasks may take seconds, in seconds
 ANSWER_TIMEOUT_S = 30.0
@@ -19,6 +24,8 @@ ATTEMPTS = 20
 PAUSE_S = 1.0
 #: runs of a backfill at a time; Airflow would take ten, and let the DAG's own limit not count
 BACKFILL_RUNS = 3
+
+Json = dict[str, Any]
 
 
 class AirflowApi:
@@ -30,36 +37,35 @@ class AirflowApi:
         self._client = httpx.Client(base_url=url, timeout=ANSWER_TIMEOUT_S)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._client.close()
 
-    def dag(self, dag_id: str) -> dict[str, Any] | None:
-        """A DAG Airflow has read, or None."""
-        return self._found("GET", f"/dags/{dag_id}")
+    def dag(self, dag_id: str) -> Json | None:
+        """Return a DAG Airflow has read, or None."""
+        return self._find(f"/dags/{dag_id}")
 
-    def import_errors(self) -> list[dict[str, Any]]:
-        """The DAG files Airflow could not read, each with its `stack_trace`."""
+    def import_errors(self) -> list[Json]:
+        """Return the DAG files Airflow could not read, each with its `stack_trace`."""
         return list(self._ask("GET", "/importErrors")["import_errors"])
 
     def unpause(self, dag_id: str) -> None:
         """Let a DAG's runs start."""
         self._ask("PATCH", f"/dags/{dag_id}", {"is_paused": False})
 
-    def run(self, dag_id: str, run_id: str) -> dict[str, Any] | None:
-        """A run, or None."""
-        return self._found("GET", f"/dags/{dag_id}/dagRuns/{_quoted(run_id)}")
+    def run(self, dag_id: str, run_id: str) -> Json | None:
+        """Return a run, or None."""
+        return self._find(_path(dag_id, run_id))
 
-    def runs(self, dag_id: str, limit: int = 50) -> list[dict[str, Any]]:
-        """The newest runs, newest first; none where there is no such DAG."""
-        found = self._found("GET", f"/dags/{dag_id}/dagRuns?limit={limit}&order_by=-run_after")
+    def runs(self, dag_id: str) -> list[Json]:
+        """Return the newest runs, newest first; none where there is no such DAG."""
+        found = self._find(f"/dags/{dag_id}/dagRuns?limit=50&order_by=-run_after")
         return list(found["dag_runs"]) if found else []
 
-    def events(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        """The events of assets that started a run."""
-        path = f"/dags/{dag_id}/dagRuns/{_quoted(run_id)}/upstreamAssetEvents"
-        return list(self._ask("GET", path)["asset_events"])
+    def events(self, dag_id: str, run_id: str) -> list[Json]:
+        """Return the events of assets that started a run."""
+        return list(self._ask("GET", f"{_path(dag_id, run_id)}/upstreamAssetEvents")["asset_events"])
 
-    def trigger(self, dag_id: str, run_id: str, conf: dict[str, Any]) -> None:
+    def trigger(self, dag_id: str, run_id: str, conf: Json) -> None:
         """Start a run; that there is one of this id already is fine."""
         body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
         answer = self._send("POST", f"/dags/{dag_id}/dagRuns", body)
@@ -83,48 +89,45 @@ class AirflowApi:
             self._ask("POST", "/backfills", body)
 
     def is_backfilling(self, dag_id: str) -> bool:
-        """Whether a backfill of a DAG is under way."""
+        """Return whether a backfill of a DAG is under way."""
         found = self._ask("GET", f"/backfills?dag_id={dag_id}&limit=1&order_by=-id")["backfills"]
         return any(backfill["completed_at"] is None for backfill in found)
 
-    def runs_from(self, dag_id: str, first: datetime, last: datetime) -> list[dict[str, Any]]:
-        """The runs whose logical date, the start of their interval, is from `first` to `last`."""
+    def runs_from(self, dag_id: str, first: datetime, last: datetime) -> list[Json]:
+        """Return the runs whose logical date, the start of their interval, is from `first` to `last`."""
         dates = {"logical_date_gte": first.isoformat(), "logical_date_lte": last.isoformat()}
         query = urlencode({**dates, "limit": 100, "order_by": "logical_date"})
         return list(self._ask("GET", f"/dags/{dag_id}/dagRuns?{query}")["dag_runs"])
 
     def clear_failed(self, dag_id: str, run_id: str) -> None:
         """Let a failed run go on with the tasks that failed and those after them."""
-        body = {"dry_run": False, "only_failed": True}
-        self._ask("POST", f"/dags/{dag_id}/dagRuns/{_quoted(run_id)}/clear", body)
+        self._ask("POST", f"{_path(dag_id, run_id)}/clear", {"dry_run": False, "only_failed": True})
 
-    def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        """The task instances of a run."""
-        found = self._ask("GET", f"/dags/{dag_id}/dagRuns/{_quoted(run_id)}/taskInstances?limit=100")
-        return list(found["task_instances"])
+    def tasks(self, dag_id: str, run_id: str) -> list[Json]:
+        """Return the task instances of a run."""
+        return list(self._ask("GET", f"{_path(dag_id, run_id)}/taskInstances?limit=100")["task_instances"])
 
-    def step_result(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
-        """What a step returned; empty if it returned nothing."""
-        path = f"/dags/{dag_id}/dagRuns/{_quoted(run_id)}/taskInstances/{task_id}/xcomEntries/return_value"
-        found = self._found("GET", path)
+    def step_result(self, dag_id: str, run_id: str, task_id: str) -> Json:
+        """Return what a step returned; empty if it returned nothing."""
+        found = self._find(f"{_path(dag_id, run_id)}/taskInstances/{task_id}/xcomEntries/return_value")
         value = found["value"] if found else {}
         value = json.loads(value) if isinstance(value, str) else value
         return value if isinstance(value, dict) else {}
 
     def log(self, dag_id: str, run_id: str, task_id: str, attempt: int) -> list[str]:
-        """The lines of a task's log."""
-        path = f"/dags/{dag_id}/dagRuns/{_quoted(run_id)}/taskInstances/{task_id}/logs/{attempt}"
-        found = self._found("GET", f"{path}?full_content=true")
+        """Return the lines of a task's log."""
+        path = f"{_path(dag_id, run_id)}/taskInstances/{task_id}/logs/{attempt}"
+        found = self._find(f"{path}?full_content=true")
         return [line for entry in found["content"] for line in _lines(entry)] if found else []
 
-    def _found(self, method: str, path: str) -> dict[str, Any] | None:
-        answer = self._send(method, path)
+    def _find(self, path: str) -> Json | None:
+        answer = self._send("GET", path)
         return None if answer.status_code == httpx.codes.NOT_FOUND else _checked(answer)
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    def _ask(self, method: str, path: str, body: Json | None = None) -> Json:
         return _checked(self._send(method, path, body))
 
-    def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+    def _send(self, method: str, path: str, body: Json | None = None) -> httpx.Response:
         """Send a request, with a new token if the old one has run out, and again if nobody answers."""
         for attempt in range(ATTEMPTS):
             try:
@@ -150,22 +153,32 @@ class AirflowApi:
             self._client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
 
-def _quoted(run_id: str) -> str:
-    return quote(run_id, safe="")
+@contextmanager
+def airflow_of(settings: Settings) -> Iterator[AirflowApi]:
+    """Yield the administrator's view of an installation's own Airflow."""
+    api = AirflowApi(airflow_url(settings), ADMIN, Home(settings).secrets().password)
+    try:
+        yield api
+    finally:
+        api.close()
 
 
-def _lines(entry: dict[str, Any] | str) -> list[str]:
-    """A log entry as people read it: what it says, and of an exception its type and text."""
+def _path(dag_id: str, run_id: str) -> str:
+    return f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}"
+
+
+def _lines(entry: Json | str) -> list[str]:
+    """Return a log entry as people read it: its text, and of an exception its type and text."""
     if isinstance(entry, str):
         return entry.splitlines()
-    said = str(entry.get("event", ""))
-    if said.startswith("::"):  # folds of the UI
+    event = str(entry.get("event", ""))
+    if event.startswith("::"):  # folds of the UI
         return []
     errors = [f"{error['exc_type']}: {error['exc_value']}" for error in entry.get("error_detail") or []]
-    return [line for text in (said, *errors) for line in text.splitlines()]
+    return [line for text in (event, *errors) for line in text.splitlines()]
 
 
-def _checked(answer: httpx.Response) -> dict[str, Any]:
+def _checked(answer: httpx.Response) -> Json:
     if not answer.is_success:
         asked = f"{answer.request.method} {answer.request.url.path}"
         raise StackError(f"Airflow refused {asked} with {answer.status_code}: {answer.text[:500]}")

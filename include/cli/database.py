@@ -26,8 +26,9 @@ from typing import Any
 
 import psutil
 
-from include.cli.errors import StackError
-from include.cli.home import home_of
+from include.cli.home import Home
+from include.cli.processes import log_end
+from include.cli.terminal import StackError
 from include.core.settings import Settings
 
 DATABASE = "airflow"
@@ -53,8 +54,8 @@ DETACHED = 'log=$1; shift; "$@" >>"$log" 2>&1 </dev/null & echo $!'
 
 
 def database_urls(settings: Settings) -> tuple[str, str]:
-    """What Airflow's synchronous and asynchronous halves reach the database by; it must have been started."""
-    url = settings.database_url or _embedded_url(home_of(settings).postgres)
+    """Return the URLs for Airflow's synchronous and asynchronous halves; the database must run."""
+    url = settings.database_url or _embedded_url(Home(settings).postgres)
     scheme, _, rest = url.partition(":")
     if scheme.partition("+")[0] not in {"postgresql", "postgres"}:
         raise StackError(
@@ -70,13 +71,13 @@ def start_database(settings: Settings) -> None:
 
     :raises StackError: with the last lines of the server's log.
     """
-    directory = home_of(settings).postgres
+    directory = Home(settings).postgres
     server = _server_of(directory)
     try:
         server.open_folders()
         if not (directory / "PG_VERSION").exists():
             server.initialise()
-        if _postmaster(directory) is None:
+        if database_process(settings) is None:
             server.start()
         socket = _pid_lines(directory)[SOCKET_LINE]
         if DATABASE not in server.query(socket, "select datname from pg_database").split():
@@ -84,7 +85,7 @@ def start_database(settings: Settings) -> None:
     except (OSError, subprocess.SubprocessError) as error:
         reason = (getattr(error, "stderr", None) or str(error)).strip()
         raise StackError(
-            f"The embedded PostgreSQL did not start: {reason}\n{_last_words(directory)}"
+            f"The embedded PostgreSQL did not start: {reason}\n{log_end(directory / 'log', 10)}"
             f"Its data is in {directory}. Free what it complains about and run again, or name another "
             "PostgreSQL in FLYWHEEL_DATABASE_URL."
         ) from error
@@ -92,20 +93,23 @@ def start_database(settings: Settings) -> None:
 
 def stop_database(settings: Settings) -> None:
     """Stop the embedded PostgreSQL, if it runs: open transactions are rolled back, nothing is lost."""
-    process = database_process(settings)
-    if process is None:
-        return
-    process.send_signal(signal.SIGINT)
-    try:
-        process.wait(STOP_TIMEOUT_S)
-    except psutil.TimeoutExpired:
-        process.send_signal(signal.SIGQUIT)
-        process.wait(STOP_TIMEOUT_S)
+    if process := database_process(settings):
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except psutil.TimeoutExpired:
+            process.send_signal(signal.SIGQUIT)
+            process.wait(STOP_TIMEOUT_S)
 
 
 def database_process(settings: Settings) -> psutil.Process | None:
-    """The embedded server's process, if it runs."""
-    return _postmaster(home_of(settings).postgres)
+    """Return the embedded server's process, if it runs."""
+    lines = _pid_lines(Home(settings).postgres)
+    try:
+        pid = int(lines[0]) if lines else 0
+        return psutil.Process(pid) if pid and _is_server(pid) else None
+    except (psutil.Error, ValueError):
+        return None
 
 
 @dataclass(frozen=True)
@@ -255,17 +259,8 @@ def _open_to(user: pwd.struct_passwd, path: Path) -> None:
             folder.chmod(stat.S_IMODE(found.st_mode) | stat.S_IXGRP)
 
 
-def _postmaster(directory: Path) -> psutil.Process | None:
-    lines = _pid_lines(directory)
-    try:
-        pid = int(lines[0]) if lines else 0
-        return psutil.Process(pid) if pid and _is_server(pid) else None
-    except (psutil.Error, ValueError):
-        return None
-
-
 def _is_server(pid: int) -> bool:
-    """Whether it is a living PostgreSQL: after a power cut its number may belong to anybody."""
+    """Return whether it is a living PostgreSQL: after a power cut its number may belong to anybody."""
     try:
         process = psutil.Process(pid)
         name: str = process.name()  # between fork and exec it still has the shell's
@@ -299,9 +294,3 @@ def _embedded_url(directory: Path) -> str:
     if len(lines) <= SOCKET_LINE:
         raise StackError(f"The embedded PostgreSQL in {directory} does not run. Start it with `make run`.")
     return f"postgresql://postgres:@/{DATABASE}?host={lines[SOCKET_LINE]}"
-
-
-def _last_words(directory: Path) -> str:
-    log = directory / "log"
-    lines = log.read_text(errors="replace").splitlines()[-10:] if log.exists() else []
-    return "".join(f"    {line}\n" for line in lines)

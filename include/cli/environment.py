@@ -1,4 +1,4 @@
-"""The environment every process of the stack is started with."""
+"""Where the services are: the environment they are started with, their addresses, and clients of AWS."""
 
 from __future__ import annotations
 
@@ -6,22 +6,31 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from include.cli.database import database_urls
-from include.cli.home import ADMIN, home_of, installation_secrets
-from include.cli.urls import airflow_url, sagemaker_url
+from include.cli.home import ADMIN, Home
+from include.core.layout import split_uri
+from include.core.sagemaker.client import SageMaker
 from include.core.settings import PREFIX, PROJECT, Settings
 
 #: Airflow hides a connection's password wherever it stands in a log, so it is a text that stands nowhere else
 ACCESS_KEY, SECRET_KEY = "local", "any-key-will-do"
 #: a job on this machine is often done in seconds, and asking costs next to nothing
 LOCAL_POLL_INTERVAL_S = "0.5"
+#: a service that restarts answers again within this, in seconds
+CONFIG = Config(retries={"max_attempts": 5, "mode": "standard"}, connect_timeout=5, read_timeout=60)
 
 
 def read_env_file(path: Path) -> dict[str, str]:
-    """The variables of a `.env` file: `NAME=value` lines; blank lines and `#` comments are skipped."""
+    """Return the variables of a `.env` file: `NAME=value` lines; blank lines and `#` comments are skipped."""
     found: dict[str, str] = {}
     for line in path.read_text().splitlines() if path.exists() else []:
         name, equals, value = line.strip().removeprefix("export ").partition("=")
@@ -30,64 +39,52 @@ def read_env_file(path: Path) -> dict[str, str]:
     return found
 
 
-def aws_connection_variable(settings: Settings) -> str:
-    """The variable Airflow reads the jobs' connection from."""
-    return f"AIRFLOW_CONN_{settings.aws_conn_id.upper()}"
+def airflow_url(settings: Settings) -> str:
+    """Return the address of Airflow's UI and API."""
+    return f"http://127.0.0.1:{settings.airflow_port}"
 
 
-def uses_local_sagemaker(settings: Settings, environment: Mapping[str, str]) -> bool:
-    """Whether jobs run on this machine: so it is unless the user gives the connection."""
-    return aws_connection_variable(settings) not in environment
+def sagemaker_url(settings: Settings) -> str:
+    """Return the address of the local SageMaker."""
+    return f"http://127.0.0.1:{settings.sagemaker_port}"
 
 
-def local_connection(settings: Settings) -> dict[str, Any]:
-    """Airflow's connection to the local SageMaker, which takes any key on the loopback."""
-    extra = {"region_name": "us-east-1", "endpoint_url": sagemaker_url(settings)}
-    return {"conn_type": "aws", "login": ACCESS_KEY, "password": SECRET_KEY, "extra": extra}
+def login(settings: Settings) -> str:
+    """Return how one gets into Airflow's UI."""
+    password = Home(settings).secrets().password
+    return f"UI: {airflow_url(settings)}  user: {ADMIN}  password: {password}"
+
+
+def uses_local_sagemaker(settings: Settings, environment: Mapping[str, str] = os.environ) -> bool:
+    """Return whether jobs run on this machine, as they do unless the user gives the connection."""
+    return _connection_variable(settings) not in environment
 
 
 def stack_environment(settings: Settings, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The caller's environment, and in it everything that Airflow and Flywheel need.
+    """Return the caller's environment, and in it everything that Airflow and Flywheel need.
 
     What is set here wins over the caller's: an AIRFLOW_HOME or a database of another Airflow on the
     machine must not be used.
     """
-    return {
+    given = {
         **environment,
-        **_python(),
-        **_flywheel(settings),
+        "PYTHONPATH": os.pathsep.join([str(PROJECT), str(PROJECT / "config")]),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "",
+        **{PREFIX + field.name.upper(): str(getattr(settings, field.name)) for field in fields(settings)},
         **_airflow(settings),
-        **_connection(settings, environment),
-        **_polling(settings, environment),
     }
-
-
-def _python() -> dict[str, str]:
-    path = os.pathsep.join([str(PROJECT), str(PROJECT / "config")])
-    return {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": ""}
-
-
-def _flywheel(settings: Settings) -> dict[str, str]:
-    return {PREFIX + field.name.upper(): str(getattr(settings, field.name)) for field in fields(settings)}
-
-
-def _connection(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
-    if not uses_local_sagemaker(settings, environment):
-        return {}
-    return {aws_connection_variable(settings): json.dumps(local_connection(settings))}
-
-
-def _polling(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
-    """How often tasks ask for their jobs, where nobody has said so."""
-    name = f"{PREFIX}POLL_INTERVAL_S"
-    is_said = name in environment or settings.poll_interval_s != Settings.poll_interval_s
-    is_local = uses_local_sagemaker(settings, environment)
-    return {name: LOCAL_POLL_INTERVAL_S} if is_local and not is_said else {}
+    if uses_local_sagemaker(settings, environment):
+        given[_connection_variable(settings)] = json.dumps(_local_connection(settings))
+        poll_interval = f"{PREFIX}POLL_INTERVAL_S"
+        if poll_interval not in environment and settings.poll_interval_s == Settings.poll_interval_s:
+            given[poll_interval] = LOCAL_POLL_INTERVAL_S
+    return given
 
 
 def _airflow(settings: Settings) -> dict[str, str]:
-    home = home_of(settings)
-    keys = installation_secrets(home)
+    home = Home(settings)
+    keys = home.secrets()
     url = airflow_url(settings)
     sync_url, async_url = database_urls(settings)
     return {
@@ -120,3 +117,74 @@ def _airflow(settings: Settings) -> dict[str, str]:
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "10",
     }
+
+
+# The connection that decides where jobs run, and clients by it
+
+
+def client(settings: Settings, service: Any, **config: Any) -> Any:  # noqa: ANN401 - boto3 types a client by its service's name
+    """Return a boto3 client by the same connection that decides where jobs run."""
+    connection = _connection(settings)
+    extra = connection.get("extra") or {}
+    return boto3.client(
+        service,
+        region_name=extra.get("region_name"),
+        endpoint_url=extra.get("endpoint_url"),
+        aws_access_key_id=connection.get("login"),
+        aws_secret_access_key=connection.get("password"),
+        aws_session_token=extra.get("aws_session_token"),
+        config=CONFIG.merge(Config(**config)),
+    )
+
+
+def sagemaker_of(settings: Settings) -> SageMaker:
+    """Return SageMaker and S3 by the same connection."""
+    return SageMaker(partial(client, settings))
+
+
+def make_bucket(settings: Settings) -> None:
+    """Create the bucket of the local service; on AWS a bucket is made by whoever owns the account."""
+    if uses_local_sagemaker(settings):
+        try:
+            client(settings, "s3").create_bucket(Bucket=settings.bucket)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
+                raise
+
+
+def read_object(s3: Any, uri: str) -> bytes:  # noqa: ANN401 - a boto3 client
+    """Return the bytes of an object in S3, by its `s3://` URI."""
+    bucket, key = split_uri(uri)
+    found: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    return found
+
+
+def read_json(s3: Any, uri: str) -> dict[str, Any]:  # noqa: ANN401 - a boto3 client
+    """Return a JSON object in S3, by its `s3://` URI."""
+    found: dict[str, Any] = json.loads(read_object(s3, uri))
+    return found
+
+
+def _connection_variable(settings: Settings) -> str:
+    """Return the variable Airflow reads the jobs' connection from."""
+    return f"AIRFLOW_CONN_{settings.aws_conn_id.upper()}"
+
+
+def _local_connection(settings: Settings) -> dict[str, Any]:
+    """Return Airflow's connection to the local SageMaker, which takes any key on the loopback."""
+    extra = {"region_name": "us-east-1", "endpoint_url": sagemaker_url(settings)}
+    return {"conn_type": "aws", "login": ACCESS_KEY, "password": SECRET_KEY, "extra": extra}
+
+
+def _connection(settings: Settings) -> dict[str, Any]:
+    """Return the connection as Airflow would read it: JSON, or a URI."""
+    if uses_local_sagemaker(settings):
+        return _local_connection(settings)
+    text = os.environ[_connection_variable(settings)]
+    if text.lstrip().startswith("{"):
+        found: dict[str, Any] = json.loads(text)
+        extra = found.get("extra")
+        return {**found, "extra": json.loads(extra) if isinstance(extra, str) and extra else extra}
+    uri = urlsplit(text)
+    username, password = (unquote(part) if part else None for part in (uri.username, uri.password))
+    return {"login": username, "password": password, "extra": dict(parse_qsl(uri.query))}

@@ -6,7 +6,7 @@ import base64
 import json
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from include.core.settings import Settings
@@ -14,52 +14,6 @@ from include.core.settings import Settings
 #: bytes; Airflow signs its tokens with SHA-512 and wants a key of at least its block
 JWT_SECRET_BYTES = 64
 ADMIN = "admin"
-
-
-@dataclass(frozen=True)
-class Home:
-    """The directory tree of one installation."""
-
-    #: FLYWHEEL_HOME itself
-    root: Path
-
-    @property
-    def airflow(self) -> Path:
-        """AIRFLOW_HOME."""
-        return self.root / "airflow"
-
-    @property
-    def postgres(self) -> Path:
-        """Data directory of the embedded PostgreSQL."""
-        return self.root / "postgres"
-
-    @property
-    def sagemaker(self) -> Path:
-        """Root of the local SageMaker: its database and its objects."""
-        return self.root / "sagemaker"
-
-    @property
-    def logs(self) -> Path:
-        """One log file per service."""
-        return self.root / "logs"
-
-    @property
-    def run(self) -> Path:
-        """Process ids, and what else says what is running."""
-        return self.root / "run"
-
-    @property
-    def passwords(self) -> Path:
-        """Airflow's file of users and passwords."""
-        return self.airflow / "passwords.json"
-
-    def make(self) -> None:
-        """Create the directories that are not made by the services themselves, for nobody else to read."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        self.root.chmod(0o700)
-        for path in (self.airflow, self.sagemaker, self.logs, self.run):
-            path.mkdir(exist_ok=True)
-            path.chmod(0o700)
 
 
 @dataclass(frozen=True)
@@ -76,36 +30,50 @@ class Secrets:
     password: str
 
 
-def home_of(settings: Settings) -> Home:
-    """The installation these settings name."""
-    return Home(settings.home)
+class Home:
+    """The directory tree of the installation that settings name."""
 
+    def __init__(self, settings: Settings) -> None:
+        self.root = root = settings.home
+        #: AIRFLOW_HOME
+        self.airflow = root / "airflow"
+        #: data directory of the embedded PostgreSQL
+        self.postgres = root / "postgres"
+        #: root of the local SageMaker: its database and its objects
+        self.sagemaker = root / "sagemaker"
+        #: one log file per service
+        self.logs = root / "logs"
+        #: process ids, and what else says what is running
+        self.run = root / "run"
+        #: Airflow's file of users and passwords
+        self.passwords = self.airflow / "passwords.json"
+        self._secrets = self.airflow / "secrets.json"
 
-def is_installed(home: Home) -> bool:
-    """Whether services were ever started here."""
-    return _secrets_file(home).exists()
+    def make(self) -> None:
+        """Create the directories that are not made by the services themselves, for nobody else to read."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        self.root.chmod(0o700)
+        for path in (self.airflow, self.sagemaker, self.logs, self.run):
+            path.mkdir(exist_ok=True)
+            path.chmod(0o700)
 
+    def is_installed(self) -> bool:
+        """Return whether services were ever started here."""
+        return self._secrets.exists()
 
-def installation_secrets(home: Home) -> Secrets:
-    """The secrets of this installation, made the first time and the same ever after."""
-    path = _secrets_file(home)
-    if not path.exists():
-        _write_private(
-            path,
-            {
-                "jwt": secrets.token_urlsafe(JWT_SECRET_BYTES),
-                "api": secrets.token_urlsafe(32),
-                "fernet": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-                "password": secrets.token_urlsafe(12),
-            },
-        )
-    found = Secrets(**json.loads(path.read_text()))
-    _write_private(home.passwords, {ADMIN: found.password})
-    return found
-
-
-def _secrets_file(home: Home) -> Path:
-    return home.airflow / "secrets.json"
+    def secrets(self) -> Secrets:
+        """Return the secrets of the installation, made the first time and the same ever after."""
+        if not self.is_installed():
+            made = Secrets(
+                jwt=secrets.token_urlsafe(JWT_SECRET_BYTES),
+                api=secrets.token_urlsafe(32),
+                fernet=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+                password=secrets.token_urlsafe(12),
+            )
+            _write_private(self._secrets, asdict(made))
+        found = Secrets(**json.loads(self._secrets.read_text()))
+        _write_private(self.passwords, {ADMIN: found.password})
+        return found
 
 
 def _write_private(path: Path, value: dict[str, str]) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from include.cli.aws import client, read_json
-from include.cli.errors import StackError
+from include.cli.airflow_api import Json
+from include.cli.environment import read_json, sagemaker_of
+from include.cli.terminal import StackError
 from include.core.archives import extract
 from include.core.code import archive_digest, file_digests, step_files
 from include.core.cycle import find_cycles
@@ -22,7 +23,7 @@ from include.core.exceptions import FlywheelError, PermanentError
 from include.core.layout import job_name, split_uri
 from include.core.ledger import Ledger
 from include.core.places import Places, parse_place
-from include.core.sagemaker.kinds import JobKind, kind_of
+from include.core.sagemaker.kinds import kind_of
 from include.core.settings import Settings
 from include.core.steps import job_step
 
@@ -32,46 +33,43 @@ class Records:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.s3, self.sagemaker = client(settings, "s3"), client(settings, "sagemaker")
+        self.sagemaker = sagemaker_of(settings)
+        self.s3 = self.sagemaker.s3
 
     def key(self, named: str) -> tuple[str, str]:
-        """Cycle and key of what `named` names: a training job, `<cycle>/<interval>`, or a key's beginning."""
+        """Return cycle and key of a training job, of `<cycle>/<interval>`, or of a key's beginning."""
         if not named:
-            raise StackError(
-                "Nothing is named: give a training job, <cycle>/<interval>, or a key's beginning."
-            )
+            raise StackError("Nothing is named: give a training job, <cycle>/<interval> or part of a key.")
         cycle, _, interval = named.partition("/")
         if interval:
             return cycle, self._decided(cycle, interval)
         try:
-            told = self.sagemaker.describe_training_job(TrainingJobName=named)["HyperParameters"]
+            found = self.sagemaker.api.describe_training_job(TrainingJobName=named)["HyperParameters"]
         except ClientError:
             return self._beginning(named)
-        return told["cycle"], told["key"]
+        return found["cycle"], found["key"]
 
     def read(self, cycle: str, key: str) -> KeyRecord:
-        """The record of a key, which is what the key was made from."""
+        """Return the record of a key, which is what the key was made from."""
         uri = Places(self.settings.bucket, cycle).key_record(key)
         record = KeyRecord.from_json(read_json(self.s3, uri))
         if record.key != key:
             raise StackError(f"{uri} is not what its key was made from: somebody changed it. Restore it.")
         return record
 
-    def job(self, record: KeyRecord, key: str) -> dict[str, Any]:
-        """SageMaker's description of the last job for a key, a completed one if there is any."""
-        kind = kind_of(record.step)
-        interval, found = record.interval, None
+    def job(self, record: KeyRecord, key: str) -> Json:
+        """Return SageMaker's description of the last job for a key, a completed one if there is any."""
+        kind, last = kind_of(record.step), None
         for generation in count(1):
-            name = job_name(record.cycle, record.step, interval, key, generation)
-            try:
-                description = self._describe(kind, name)
-            except ClientError:
+            name = job_name(record.cycle, record.step, record.interval, key, generation)
+            found = self.sagemaker.find(kind, name)
+            if found is None:
                 break
-            if found is None or kind.is_ok(description) or not kind.is_ok(found):
-                found = description
-        if found is None:
-            raise StackError(f"SageMaker knows no {kind.name} {name.removesuffix(f'-g{generation}')}.")
-        return found
+            if last is None or kind.is_ok(found) or not kind.is_ok(last):
+                last = found
+        if last is None:
+            raise StackError(f"SageMaker knows no {kind.name} {name}.")
+        return last
 
     def code(self, record: KeyRecord, description: Mapping[str, Any]) -> dict[str, str] | None:
         """Return the files of the step's code with their digests, from the job's archive; None if it is gone.
@@ -81,35 +79,32 @@ class Records:
         :raises StackError: the archive is not what its name says
         """
         uri = code_uri(description)
-        if uri is None:
-            return None
-        bucket, name = split_uri(uri)
-        try:
-            body = self.s3.get_object(Bucket=bucket, Key=name)["Body"].read()
-        except ClientError:
+        body = self.sagemaker.read(uri) if uri else None
+        if body is None:
             return None
         with tempfile.TemporaryDirectory() as place:
             root = Path(place)
             with tarfile.open(fileobj=io.BytesIO(body), mode="r:gz") as tar:
                 extract(tar, root)
-            everything = {path for path in root.rglob("*") if path.is_file()}
-            if Places(bucket, record.cycle).code(archive_digest(everything, root)) != uri:
+            files = {path for path in root.rglob("*") if path.is_file()}
+            if Places(self.settings.bucket, record.cycle).code(archive_digest(files, root)) != uri:
                 raise StackError(f"The code archive {uri} is not the one that was recorded. Restore it.")
             try:
-                files = step_files(job_step(record.step), record.cycle, root)
+                return file_digests(step_files(job_step(record.step), record.cycle, root), root)
             except PermanentError:
-                files = everything
-            return file_digests(files, root)
+                return file_digests(files, root)
 
-    def _describe(self, kind: JobKind, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = getattr(self.sagemaker, kind.describe)(**{kind.name_field: name})
-        return found
+    def code_if_found(self, record: KeyRecord, key: str) -> dict[str, str] | None:
+        """Return the files of a key's code, or None where its job or its archive cannot be found any more."""
+        try:
+            return self.code(record, self.job(record, key))
+        except (StackError, FlywheelError):
+            return None
 
     def _decided(self, cycle: str, interval: str) -> str:
-        """The key of the training that the ledger's last decision about an interval was about."""
+        """Return the key of the training that the ledger's last decision about an interval was about."""
         entries = Ledger(self.s3, self.settings.bucket, cycle).entries()
-        decided = [entry for entry in entries if entry.kind == "decision"]
-        known = {str(entry.interval): entry.key for entry in decided}
+        known = {str(entry.interval): entry.key for entry in entries if entry.kind == "decision"}
         named = [each for each in known if each == interval or each.startswith(f"{interval}_")]
         if len(named) != 1:
             intervals = ", ".join(sorted(known)) or "none"
@@ -117,38 +112,24 @@ class Records:
         return known[named[0]]
 
     def _beginning(self, named: str) -> tuple[str, str]:
-        """The one key that begins with `named`."""
+        """Return the one key that begins with `named`."""
         found = []
         for cycle in find_cycles():
-            bucket, prefix = split_uri(Places(self.settings.bucket, cycle).key_records)
-            pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix + named)
-            places = [parse_place(item["Key"]) for page in pages for item in page.get("Contents", [])]
+            prefix = f"{Places(self.settings.bucket, cycle).key_records}{named}"
+            places = [parse_place(split_uri(prefix + rest)[1]) for rest in self.sagemaker.sizes(prefix)]
             found += [(cycle, place.parts["key"]) for place in places if place]
         if len(found) != 1:
-            count_word = (
-                f"{len(found)} keys begin" if found else "No training job is named, and no key begins"
-            )
+            many = f"{len(found)} keys begin" if found else "No training job is named, and no key begins"
             raise StackError(
-                f"{count_word} with {named!r}. Give a training job's name, <cycle>/<interval> as the ledger "
+                f"{many} with {named!r}. Give a training job's name, <cycle>/<interval> as the ledger "
                 "has it, or so much of a key that there is one."
             )
         return found[0]
 
 
 def code_uri(description: Mapping[str, Any]) -> str | None:
-    """Where the code of a job is; None for a batch transform, whose model carries it."""
-    for channel in description.get("InputDataConfig", []):
-        if channel["ChannelName"] == "code":
-            return str(channel["DataSource"]["S3DataSource"]["S3Uri"])
-    for given in description.get("ProcessingInputs", []):
-        if given["InputName"] == "code":
-            return str(given["S3Input"]["S3Uri"])
-    return None
-
-
-def recorded_code(records: Records, record: KeyRecord, key: str) -> dict[str, str] | None:
-    """The files of a key's code, or None where its job or its archive cannot be found any more."""
-    try:
-        return records.code(record, records.job(record, key))
-    except (StackError, FlywheelError):
-        return None
+    """Return where the code of a job is; None for a batch transform, whose model carries it."""
+    channels, given = description.get("InputDataConfig", []), description.get("ProcessingInputs", [])
+    sources = {channel["ChannelName"]: channel["DataSource"]["S3DataSource"]["S3Uri"] for channel in channels}
+    sources |= {each["InputName"]: each["S3Input"]["S3Uri"] for each in given}
+    return sources.get("code")

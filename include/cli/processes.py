@@ -38,20 +38,20 @@ class Daemon:
 
     @property
     def pid_file(self) -> Path:
-        """Where the process is remembered."""
+        """Return where the process is remembered."""
         return self.run / f"{self.name}.json"
 
     @property
     def log(self) -> Path:
-        """Where everything it prints goes."""
+        """Return where everything it prints goes."""
         return self.logs / f"{self.name}.log"
 
     def is_known(self) -> bool:
-        """Whether it was started and not stopped since, alive or not."""
+        """Return whether it was started and not stopped since, alive or not."""
         return self.pid_file.exists()
 
     def process(self) -> psutil.Process | None:
-        """The living process, or None."""
+        """Return the living process, or None."""
         try:
             known = json.loads(self.pid_file.read_text())
             process = psutil.Process(known["pid"])
@@ -80,8 +80,7 @@ class Daemon:
 
     def ask_to_stop(self) -> None:
         """Send SIGTERM, once."""
-        process = self.process()
-        if process is not None:
+        if process := self.process():
             process.terminate()
 
     def stop(self, timeout_s: float) -> None:
@@ -89,8 +88,7 @@ class Daemon:
 
         A job of the local SageMaker has a session of its own and is not touched.
         """
-        process = self.process()
-        if process is not None and not self._ends_within(timeout_s):
+        if (process := self.process()) and not self._ends_within(timeout_s):
             with suppress(psutil.NoSuchProcess):
                 process.kill()
             self._ends_within(KILL_TIMEOUT_S)
@@ -110,22 +108,14 @@ class Daemon:
 
     def sweep(self) -> None:
         """Kill what its session still holds; of a scheduler that was killed, its workers."""
-        for left in self._session():
-            with suppress(psutil.NoSuchProcess):
-                left.kill()
-
-    def last_words(self, lines: int = 15) -> str:
-        """The end of its log, indented."""
-        text = self.log.read_text(errors="replace") if self.log.exists() else ""
-        return "".join(f"    {line}\n" for line in text.splitlines()[-lines:])
-
-    def _session(self) -> list[psutil.Process]:
-        """The living processes of the session it led, also after its own end."""
         try:
             known = json.loads(self.pid_file.read_text())
-            return [p for p in psutil.process_iter() if _is_of_session(p, known["pid"], known["started"])]
+            held = [p for p in psutil.process_iter() if _is_of_session(p, known["pid"], known["started"])]
         except (FileNotFoundError, ValueError, TypeError, KeyError):
-            return []
+            return
+        for left in held:
+            with suppress(psutil.NoSuchProcess):
+                left.kill()
 
 
 def _is_of_session(process: psutil.Process, leader: int, started: float) -> bool:
@@ -134,3 +124,9 @@ def _is_of_session(process: psutil.Process, leader: int, started: float) -> bool
         return os.getsid(process.pid) == leader and process.create_time() >= started
     except (ProcessLookupError, PermissionError, psutil.Error):
         return False
+
+
+def log_end(log: Path, lines: int = 15) -> str:
+    """Return the last lines of a log, indented; nothing if there is no log."""
+    text = log.read_text(errors="replace") if log.exists() else ""
+    return "".join(f"    {line}\n" for line in text.splitlines()[-lines:])

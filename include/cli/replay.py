@@ -1,83 +1,85 @@
-"""`make replay`: a year turned month by month, and what retraining was worth."""
+"""`make replay`: a cycle backfilled interval by interval, and what retraining was worth."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from include.cli.airflow_api import AirflowApi
-from include.cli.aws import client, read_json
-from include.cli.backfill import Backfill
-from include.cli.errors import StackError
-from include.cli.first_run import Driver, cycle_named
-from include.cli.home import ADMIN, home_of, installation_secrets
-from include.cli.replay_input import story_of
-from include.cli.replay_job import ReplayJob
-from include.cli.run import keep, start
+from include.cli.airflow_api import AirflowApi, Json
+from include.cli.driver import Driver, cycle_named, driver_of, short_version
+from include.cli.environment import client, read_json, read_object, sagemaker_of
 from include.cli.stack import Stack
-from include.cli.terminal import Terminal
-from include.cli.urls import airflow_url
+from include.cli.terminal import StackError, Terminal, bounds_text
 from include.core.cycle import Cycle
+from include.core.documents.codec import canonical, digest
+from include.core.documents.ledger import Entry
+from include.core.documents.reports import (
+    ReplayedDecision,
+    ReplayedInterval,
+    ReplayInput,
+    ReplaySeconds,
+    StepSeconds,
+)
 from include.core.exceptions import FlywheelError
-from include.core.layout import REPLAY, REPLAY_PAGE, Interval, scoring_dag, training_dag
-from include.core.ledger import Ledger
+from include.core.keys import key_record
+from include.core.layout import (
+    REPLAY,
+    REPLAY_INPUT,
+    REPLAY_PAGE,
+    Interval,
+    scoring_dag,
+    training_dag,
+)
+from include.core.ledger import Ledger, champion_as_of, last_decision
+from include.core.places import Places, below_step
+from include.core.sagemaker.client import SageMaker
+from include.core.sagemaker.kinds import kind_of
+from include.core.sagemaker.requests import Source, processing
+from include.core.sagemaker.runner import JobRunner, prepare_job
 from include.core.schedule import history, newest_complete, window_schedule
 from include.core.settings import Settings
 
 #: the first interval makes the first model, the second one judges it
 LEAST = 2
 MODELS = ("champion", "frozen", "linear", "constant")
+STEP = "compare"
+LOOK_INTERVAL_S = 0.5
 
 
-def replay(settings: Settings, terminal: Terminal, *, name: str, count: int | None, again: bool) -> int:
-    """Backfill both DAGs over a cycle's first `count` intervals, or all; compare, print, write the report.
+def replay(settings: Settings, terminal: Terminal, *, cycle: str, intervals: int | None, again: bool) -> int:
+    """Backfill both DAGs over a cycle's first intervals, or all; compare, print, write the report.
 
     The services stay up. Called again, it repeats nothing that is done; with `again`, as after a change of
     the code, it makes every run once more, and a run repeats the jobs whose keys have changed.
     """
-    cycle = cycle_named(name)
-    if window_schedule(cycle) != cycle.schedule:
+    replayed = cycle_named(cycle)
+    if window_schedule(replayed) != replayed.schedule:
         raise StackError(
-            f"{name} is watched in windows of their own ({window_schedule(cycle)!r}), and a replay compares "
-            "models by training intervals. Use `make watch` for it."
+            f"{cycle} is watched in windows of their own ({window_schedule(replayed)!r}), and a replay "
+            "compares models by training intervals. Use `make watch` for it."
         )
-    intervals = _intervals(cycle, count)
+    chosen = _intervals(replayed, intervals)
     stack = Stack(settings, terminal)
-    start(settings, terminal, stack)
-    api = AirflowApi(airflow_url(settings), ADMIN, installation_secrets(home_of(settings)).password)
-    driver = Driver(api, terminal, home_of(settings).airflow / "logs", lambda: keep(stack))
+    stack.start()
     try:
-        document = _turn(settings, driver, cycle, intervals, again=again)
+        with driver_of(stack) as driver:
+            uri = _replay(settings, driver, replayed, chosen, again=again)
     except FlywheelError as error:
         raise StackError(str(error)) from error
-    finally:
-        api.close()
-    _print(document, terminal)
-    terminal.say()
-    terminal.say(f"  The report, with plots: {_report(settings, cycle)}")
+    s3 = client(settings, "s3")
+    report = settings.home / "reports" / f"replay-{cycle}.html"
+    report.parent.mkdir(parents=True, exist_ok=True)
+    draft = report.with_suffix(".part")
+    draft.write_bytes(read_object(s3, f"{uri}{REPLAY_PAGE}"))
+    draft.replace(report)
+    _print(read_json(s3, f"{uri}{REPLAY}"), terminal)
+    terminal.say(f"\n  The report, with plots: {report}")
     return 0
 
 
-def _turn(
-    settings: Settings, driver: Driver, cycle: Cycle, intervals: list[Interval], *, again: bool
-) -> dict[str, Any]:
-    """Run what is missing, and compare; the content of replay.json."""
-    trainings = Backfill(driver, training_dag(cycle.name), intervals, again=again).complete()
-    scorings = Backfill(driver, scoring_dag(cycle.name), intervals, again=again).complete()
-    s3 = client(settings, "s3")
-    entries = Ledger(s3, settings.bucket, cycle.name).entries()
-    story = story_of(driver.api, intervals, entries, trainings, scorings)
-    job = ReplayJob(settings, cycle, Interval(intervals[0].start, intervals[-1].end), driver.heal)
-    driver.terminal.say()
-    with driver.terminal.timed("comparison"):
-        uri = job.run(story)
-    job.fetch(uri, REPLAY_PAGE, _report(settings, cycle))
-    return read_json(s3, f"{uri}{REPLAY}")
-
-
 def _intervals(cycle: Cycle, count: int | None) -> list[Interval]:
-    """The cycle's intervals from its start; a source that goes on is replayed up to now."""
+    """Return the cycle's intervals from its start; a source that goes on is replayed up to now."""
     intervals = list(history(cycle, newest_complete(cycle, datetime.now(UTC))))
     if count is not None and not LEAST <= count <= len(intervals):
         raise StackError(
@@ -87,34 +89,147 @@ def _intervals(cycle: Cycle, count: int | None) -> list[Interval]:
     return intervals[:count]
 
 
-def _report(settings: Settings, cycle: Cycle) -> Path:
-    return settings.home / "reports" / f"replay-{cycle.name}.html"
+def _replay(
+    settings: Settings, driver: Driver, cycle: Cycle, intervals: list[Interval], *, again: bool
+) -> str:
+    """Run what is missing, and compare; return the URI of the comparison."""
+    trainings = driver.backfill(training_dag(cycle.name), intervals, again=again)
+    scorings = driver.backfill(scoring_dag(cycle.name), intervals, again=again)
+    sagemaker = sagemaker_of(settings)
+    entries = Ledger(sagemaker.s3, settings.bucket, cycle.name).entries()
+    replay_input = replay_input_of(driver.api, intervals, entries, trainings, scorings)
+    driver.terminal.say()
+    with driver.terminal.timed("comparison"):
+        inputs = _comparison_inputs(sagemaker, Places(settings.bucket, cycle.name), replay_input)
+        record = key_record(
+            step=STEP,
+            cycle=cycle,
+            interval=Interval(intervals[0].start, intervals[-1].end),
+            # the replay input and the lists are named by their content
+            inputs={name: source.uri for name, source in inputs.items()},
+            parameters={},
+            settings=settings,
+        )
+        runner = JobRunner(
+            sagemaker, kind_of(STEP), poll_interval_s=LOOK_INTERVAL_S, on_look=lambda _: driver.heal()
+        )
+        spec = prepare_job(sagemaker, cycle, record, settings)
+        attached = runner.start(spec, lambda named: processing(named, inputs, {}))
+        runner.finish(attached)
+    return attached.uri
 
 
-def _print(document: dict[str, Any], terminal: Terminal) -> None:
-    """The same tables as in the report."""
-    metric = document["metric"]
-    rows = [[metric, "rows", "version", *MODELS]]
-    for month in document["months"]:
-        values = [_estimate(month["models"][model]) for model in MODELS]
-        rows.append([month["interval"][0][:10], f"{month['rows']:,}", month["version"], *values])
+def _comparison_inputs(sagemaker: SageMaker, places: Places, replay_input: ReplayInput) -> dict[str, Source]:
+    """Put what `include/steps/compare.py` reads where the same replay input always has it."""
+
+    def listed(step: str, found: Iterable[str]) -> Source:
+        """Return one input for all files at places below a step's outputs, kept as SageMaker reads it."""
+        root = places.step(step)
+        content: list[Any] = [{"prefix": root}]
+        content += [place + name for place in found for name in sagemaker.sizes(root + place)]
+        uri = places.manifest_list(digest(content))
+        sagemaker.put_once(uri, canonical(content).encode())
+        return Source(uri, "ManifestFile")
+
+    content, compared = replay_input.as_json(), replay_input.months
+    folder = places.replay_input(digest(content))
+    sagemaker.put_once(folder + REPLAY_INPUT, canonical(content).encode())
+    models = sorted({replay_input.frozen, *(each.champion for each in compared)})
+    prepared = listed("prepare", (each.prepared for each in compared))
+    return {"story": Source(folder), "prepared": prepared, "models": listed("train", models)}
+
+
+# What happened, from Airflow's runs and the ledger, as the comparing job is told it
+
+
+def replay_input_of(
+    api: AirflowApi,
+    intervals: Sequence[Interval],
+    entries: list[Entry],
+    trainings: Sequence[Json],
+    scorings: Sequence[Json],
+) -> ReplayInput:
+    """Return the intervals that had a champion, the first champion, decisions, and where the time went.
+
+    Everything comes from runs that have ended, so that asking again gives the same.
+    """
+    champions = [champion_as_of(entries, interval.start, inclusive=True) for interval in intervals]
+    compared = tuple(
+        ReplayedInterval(
+            interval=interval,
+            prepared=below_step(api.step_result(run["dag_id"], run["dag_run_id"], "prepare")["uri"]),
+            champion=below_step(champion.model_uri),
+            version=short_version(champion.version),
+        )
+        for interval, champion, run in zip(intervals, champions, scorings, strict=True)
+        if champion
+    )
+    if not compared:
+        raise StackError(
+            "No interval of the replay had a champion to be scored with. Replay two intervals at least; if "
+            "that was so, no model was better than the baselines: the decisions tell why."
+        )
+    return ReplayInput(
+        months=compared,
+        frozen=compared[0].champion,
+        decisions=tuple(
+            _decision(api, interval, entries, run) for interval, run in zip(intervals, trainings, strict=True)
+        ),
+        seconds=_seconds(api, [*trainings, *scorings]),
+    )
+
+
+def _decision(api: AirflowApi, interval: Interval, entries: list[Entry], run: Json) -> ReplayedDecision:
+    """Return the last decision about an interval, and the version it was about."""
+    decided = last_decision(entries, interval.end)
+    registered = api.step_result(run["dag_id"], run["dag_run_id"], "register")
+    return ReplayedDecision(
+        interval=interval,
+        version=short_version(registered.get("version")),
+        promoted=registered.get("promotion") is not None,
+        reasons=decided.reasons if decided else (),
+    )
+
+
+def _seconds(api: AirflowApi, runs: Sequence[Json]) -> ReplaySeconds:
+    """Return the wall time of all runs, and for each step the number of its tasks and their seconds."""
+    steps: dict[str, list[float]] = {}
+    for run in runs:
+        kind = "scoring" if run["dag_id"].endswith("score_and_monitor") else "training"
+        tasks = [task for task in api.tasks(run["dag_id"], run["dag_run_id"]) if task["duration"]]
+        for task in sorted(tasks, key=lambda task: task["start_date"]):
+            steps.setdefault(f"{kind}: {task['task_id']}", []).append(task["duration"])
+    began = min(datetime.fromisoformat(run["start_date"]) for run in runs)
+    ended = max(datetime.fromisoformat(run["end_date"]) for run in runs)
+    return ReplaySeconds(
+        wall_s=(ended - began).total_seconds(),
+        steps=tuple(
+            StepSeconds(step=step, tasks=len(seconds), seconds=sum(seconds))
+            for step, seconds in steps.items()
+        ),
+    )
+
+
+# What is printed: the same tables as in the report
+
+
+def _print(document: Json, terminal: Terminal) -> None:
+    rows = [[document["metric"], "rows", "version", *MODELS]]
+    for each in document["months"]:
+        values = [bounds_text(each["models"][model]) for model in MODELS]
+        rows.append([each["interval"][0][:10], f"{each['rows']:,}", each["version"], *values])
     terminal.say()
     terminal.table(rows)
     terminal.say()
     for each in document["decisions"]:
         outcome = "promoted" if each["promoted"] else "refused "
-        told = " ".join(each["reasons"])
-        terminal.say(f"  {each['interval'][0][:10]}  {each['version']:<12} {outcome}  {told}")
+        reasons = " ".join(each["reasons"])
+        terminal.say(f"  {each['interval'][0][:10]}  {each['version']:<12} {outcome}  {reasons}")
     terminal.say()
+    seconds = document["seconds"]
     rows = [["step", "tasks", "seconds", "each"]]
-    for each in document["seconds"]["steps"]:
+    for each in seconds["steps"]:
         mean = each["seconds"] / each["tasks"]
         rows.append([each["step"], str(each["tasks"]), f"{each['seconds']:.1f}", f"{mean:.1f}"])
     terminal.table(rows)
-    terminal.say(
-        f"  from the first task's start to the last one's end: {document['seconds']['wall_s']:.0f} s"
-    )
-
-
-def _estimate(found: dict[str, float]) -> str:
-    return f"{found['value']:.4f} [{found['low']:.4f}, {found['high']:.4f}]"
+    terminal.say(f"  from the first task's start to the last one's end: {seconds['wall_s']:.0f} s")

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from include.cli.aws import client, read_json
-from include.cli.errors import StackError
-from include.cli.key_records import Records, recorded_code
-from include.cli.terminal import Terminal
+from include.cli.airflow_api import Json
+from include.cli.environment import read_json
+from include.cli.key_records import Records
+from include.cli.terminal import StackError, Terminal
 from include.core.code import file_digests, step_files
 from include.core.cycle import find_cycles
 from include.core.documents.manifest import KeyRecord, Manifest, files_digest
@@ -22,7 +22,6 @@ from include.core.exceptions import FlywheelError
 from include.core.keys import differences, differing_files, environment_digest
 from include.core.layout import MANIFEST, REPRODUCTION, folder_of, job_name, split_uri
 from include.core.places import Places
-from include.core.sagemaker.client import SageMaker
 from include.core.sagemaker.kinds import PROCESSING, TRAINING, JobKind
 from include.core.sagemaker.requests import ApiRequest, JobSpec, Source, processing
 from include.core.sagemaker.runner import AttachedJob, JobRunner, put_code
@@ -56,43 +55,46 @@ class Recorded:
 
     @property
     def transform_uri(self) -> str:
-        """The output of transform that it was trained on."""
+        """Return the output of transform that it was trained on."""
         (train,) = (c for c in self.description["InputDataConfig"] if c["ChannelName"] == "train")
         return str(train["DataSource"]["S3DataSource"]["S3Uri"]).removesuffix("train/")
 
 
-def reproduce(settings: Settings, terminal: Terminal, *, named: str, tolerance: float) -> int:
+def reproduce(settings: Settings, terminal: Terminal, *, run: str, tolerance: float) -> int:
     """Train again, compare, print the verdict; 0 if the answers are the same within the tolerance."""
-    try:
+    with _plain_errors():
         records = Records(settings)
-        recorded = _find(records, named)
+        recorded = _find(records, run)
         _check(records, recorded, terminal)
-        return _Run(records, recorded, terminal).verdict(tolerance)
-    except FlywheelError as error:
-        raise StackError(str(error)) from error
-    except (BotoCoreError, ClientError) as error:
-        raise StackError(
-            f"SageMaker or S3 did not answer as needed: {error}. Is it up (`make run`)?"
-        ) from error
+        return _repeat(records, recorded, terminal, tolerance)
 
 
 def compare_keys(settings: Settings, terminal: Terminal, *, first: str, second: str) -> int:
     """Print what differs between the records of two keys, a line each."""
-    try:
+    with _plain_errors():
         records = Records(settings)
         keys = [records.key(named) for named in (first, second)]
-        found = [records.read(cycle, key) for cycle, key in keys]
-        code = [recorded_code(records, record, key) for record, (_, key) in zip(found, keys, strict=True)]
+        one, other = (records.read(cycle, key) for cycle, key in keys)
+        code = [
+            records.code_if_found(record, key) for record, (_, key) in zip((one, other), keys, strict=True)
+        ]
+        both = (code[0], code[1]) if code[0] is not None and code[1] is not None else None
+        for letter, (_, key) in zip("AB", keys, strict=True):
+            terminal.say(f"  {letter}  {key}")
+        for line in differences(one, other, both) or ["nothing differs"]:
+            terminal.say(f"  {line}")
+    return 0
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Tell what Flywheel or AWS report as an error of the stack."""
+    try:
+        yield
     except FlywheelError as error:
         raise StackError(str(error)) from error
     except (BotoCoreError, ClientError) as error:
-        raise StackError(f"The records cannot be read: {error}. Is the service up (`make run`)?") from error
-    both = (code[0], code[1]) if code[0] is not None and code[1] is not None else None
-    for letter, (_, key) in zip("AB", keys, strict=True):
-        terminal.say(f"  {letter}  {key}")
-    for line in differences(found[0], found[1], both) or ["nothing differs"]:
-        terminal.say(f"  {line}")
-    return 0
+        raise StackError(f"SageMaker or S3 gave no answer: {error}. Is it up (`make run`)?") from error
 
 
 def _find(records: Records, named: str) -> Recorded:
@@ -121,23 +123,20 @@ def _check(records: Records, recorded: Recorded, terminal: Terminal) -> None:
         wrong.append("the code archive is missing")
     for line in wrong:
         terminal.say(f"  changed: {line}")
-    if wrong:
+    if code is None or wrong:
         raise StackError(
             f"Not trained again: {len(wrong)} input(s) are not what was recorded ({'; '.join(wrong)}). "
             "Restore them, or clear the step that makes them."
         )
-    notes = _notes(records.settings, recorded, code or {})
+    notes = _notes(records.settings, recorded, code)
     for line in notes:
         terminal.say(f"  now otherwise: {line}")
-    terminal.say(
-        "  Going on with the recorded code, image and threads, and the libraries that are installed."
-        if notes
-        else "  Every input is as it was recorded."
-    )
+    going_on = "Going on with the recorded code, image and threads, and the libraries that are installed."
+    terminal.say(f"  {going_on if notes else 'Every input is as it was recorded.'}")
 
 
 def changed_files(s3: Any, recorded: Recorded) -> list[str]:  # noqa: ANN401 - a boto3 client
-    """The files of the transform's output that are not what its manifest says, and the manifest itself."""
+    """Return what of the transform's output, its manifest included, is not what was recorded."""
     place = recorded.transform_uri
     manifest = Manifest.from_json(read_json(s3, f"{place}{MANIFEST}"))
     if {files_digest(manifest.files)} != set(recorded.record.inputs.values()):
@@ -153,10 +152,7 @@ def _sha256(s3: Any, uri: str) -> str | None:  # noqa: ANN401 - a boto3 client
         body = s3.get_object(Bucket=bucket, Key=key)["Body"]
     except s3.exceptions.NoSuchKey:
         return None
-    digest = hashlib.sha256()
-    for chunk in body.iter_chunks(1 << 20):
-        digest.update(chunk)
-    return digest.hexdigest()
+    return hashlib.file_digest(body, "sha256").hexdigest()
 
 
 def _notes(settings: Settings, recorded: Recorded, code: Mapping[str, str]) -> list[str]:
@@ -174,68 +170,59 @@ def _notes(settings: Settings, recorded: Recorded, code: Mapping[str, str]) -> l
 # The two jobs
 
 
-class _Run:
-    """One repetition, with a name and a place of its own that nothing else reads."""
+def _repeat(records: Records, recorded: Recorded, terminal: Terminal, tolerance: float) -> int:
+    """Train and compare, under a name and in a place that nothing else reads; 0 if reproduced."""
+    cycle, interval = recorded.record.cycle, recorded.record.interval
+    name = job_name(cycle, STEP, interval, uuid.uuid4().hex)
+    place = Places(records.settings.bucket, cycle).reproduction(recorded.key, name)
 
-    def __init__(self, records: Records, recorded: Recorded, terminal: Terminal) -> None:
-        self.records, self.recorded, self.terminal = records, recorded, terminal
-        self.settings = records.settings
-        self.sagemaker = SageMaker(partial(client, records.settings))
-        self.cycle = find_cycles()[recorded.record.cycle]
-        self.interval = recorded.record.interval
-        self.name = job_name(self.cycle.name, STEP, self.interval, uuid.uuid4().hex)
-        self.place = Places(self.settings.bucket, self.cycle.name).reproduction(recorded.key, self.name)
-
-    def verdict(self, tolerance: float) -> int:
-        """Train, compare, print; 0 if reproduced."""
-        with self.terminal.timed("training"):
-            request = repetition(self.recorded, self.name, self.place)
-            again = self._complete(TRAINING, request)["ModelArtifacts"]["S3ModelArtifacts"]
-        with self.terminal.timed("comparison"):
-            self._complete(PROCESSING, self._comparison(again, tolerance))
-        found = read_json(self.records.s3, f"{self.place}comparison/{REPRODUCTION}")
-        word = "Reproduced" if found["is_reproduced"] else "NOT reproduced"
-        self.terminal.say(
-            f"  {word}: largest difference {found['largest']} over {found['rows']} rows of the holdout, "
-            f"{found['rows_beyond']} of them beyond the tolerance of {found['tolerance']}"
-        )
-        self.terminal.say(f"  Both jobs are called {self.name}; their outputs are at {self.place}")
-        return 0 if found["is_reproduced"] else 1
-
-    def _comparison(self, again: str, tolerance: float) -> dict[str, Any]:
-        original = self.recorded.description["ModelArtifacts"]["S3ModelArtifacts"]
-        job = JobSpec(
-            name=self.name,
-            step=STEP,
-            cycle=self.cycle,
-            interval=self.interval,
-            key=self.recorded.key,
-            code_uri=put_code(self.sagemaker, self.settings.bucket, self.cycle.name),
-            output_uri=f"{self.place}comparison/",
-            settings=self.settings,
-        )
-        inputs = {
-            "rows": Source(f"{self.recorded.transform_uri}holdout/"),
-            "original": Source(folder_of(original)),
-            "again": Source(folder_of(again)),
-        }
-        return processing(job, inputs, {"tolerance": str(tolerance)})
-
-    def _complete(self, kind: JobKind, request: ApiRequest) -> dict[str, Any]:
-        """Start a job and return its description once it has completed."""
+    def complete(kind: JobKind, request: ApiRequest) -> Json:
         runner = JobRunner(
-            self.sagemaker,
+            records.sagemaker,
             kind,
             poll_interval_s=LOOK_INTERVAL_S,
-            on_look=lambda found: self.terminal.show(
-                f"  {kind.name} {self.name}: {found.get('SecondaryStatus', 'running')}"
+            on_look=lambda found: terminal.show(
+                f"  {kind.name} {name}: {found.get('SecondaryStatus', 'running')}"
             ),
         )
         runner.create(request)
-        return runner.finish(AttachedJob(job=self.name, key=self.recorded.key, uri=self.place, interval=[]))
+        return runner.finish(AttachedJob(job=name, key=recorded.key, uri=place, interval=[]))
+
+    with terminal.timed("training"):
+        again = complete(TRAINING, repetition(recorded, name, place))
+    with terminal.timed("comparison"):
+        job = JobSpec(
+            name=name,
+            step=STEP,
+            cycle=find_cycles()[cycle],
+            interval=interval,
+            key=recorded.key,
+            code_uri=put_code(records.sagemaker, records.settings.bucket, cycle),
+            output_uri=f"{place}comparison/",
+            settings=records.settings,
+        )
+        inputs = {
+            "rows": Source(f"{recorded.transform_uri}holdout/"),
+            "original": Source(_model_of(recorded.description)),
+            "again": Source(_model_of(again)),
+        }
+        complete(PROCESSING, processing(job, inputs, {"tolerance": str(tolerance)}))
+    found = read_json(records.s3, f"{job.output_uri}{REPRODUCTION}")
+    terminal.say(
+        f"  {'Reproduced' if found['is_reproduced'] else 'NOT reproduced'}: largest difference "
+        f"{found['largest']} over {found['rows']} rows of the holdout, "
+        f"{found['rows_beyond']} of them beyond the tolerance of {found['tolerance']}"
+    )
+    terminal.say(f"  Both jobs are called {name}; their outputs are at {place}")
+    return 0 if found["is_reproduced"] else 1
 
 
-def repetition(recorded: Recorded, name: str, place: str) -> dict[str, Any]:
-    """The request that starts the recorded training again, under another name and with another output."""
+def _model_of(description: Mapping[str, Any]) -> str:
+    """Return the folder of the model that a training made."""
+    return folder_of(description["ModelArtifacts"]["S3ModelArtifacts"])
+
+
+def repetition(recorded: Recorded, name: str, place: str) -> Json:
+    """Return the request of the recorded training, under another name and with another output."""
     request = {field: recorded.description[field] for field in REQUEST if field in recorded.description}
     return {**request, "TrainingJobName": name, "OutputDataConfig": {"S3OutputPath": place.rstrip("/")}}

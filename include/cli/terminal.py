@@ -1,15 +1,19 @@
-"""What a user sees: lines with durations, rewritten in place on a terminal, appended elsewhere."""
+"""What a user sees: lines with durations, rewritten in place on a terminal; errors without a traceback."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
 CLEAR_LINE = "\r\x1b[2K"
 NAME_WIDTH = 18
+
+
+class StackError(Exception):
+    """Something the user can act on: the text says what happened, why, and what to do."""
 
 
 class Terminal:
@@ -34,7 +38,7 @@ class Terminal:
 
     @contextmanager
     def timed(self, name: str, done: str = "ready") -> Iterator[None]:
-        """Tell what is waited for, and once the block ended how long it took."""
+        """Show what is waited for, and how long it took once the block has ended."""
         began = time.monotonic()
         self.show(f"  {name:<{NAME_WIDTH}} ...")
         yield
@@ -42,7 +46,7 @@ class Terminal:
 
     def table(self, rows: Sequence[Sequence[str]]) -> None:
         """Print rows in columns, the first row being the heading."""
-        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for row in rows:
             cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
             self.say("  " + "  ".join(cells).rstrip())
@@ -51,3 +55,10 @@ class Terminal:
         if self._transient:
             print(CLEAR_LINE, end="", file=self.stream)
             self._transient = False
+
+
+def bounds_text(found: Mapping[str, float | None]) -> str:
+    """Return a value with its interval, `0.6500 [0.6300, 0.6700]`; a bound that is unknown is a `?`."""
+    numbers = map(found.get, ("value", "low", "high"))
+    value, low, high = ("?" if number is None else f"{number:.4f}" for number in numbers)
+    return f"{value} [{low}, {high}]"

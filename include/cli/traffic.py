@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
-from threading import Lock, local
+from itertools import count, groupby
 from typing import Any
 
+import pyarrow.parquet as pq
 from botocore.exceptions import BotoCoreError, ClientError
 
-from include.cli.aws import client
-from include.cli.errors import StackError
-from include.cli.terminal import Terminal
-from include.cli.traffic_rows import Event, Label, Prepared
-from include.core.cycle import Cycle, find_cycles
+from include.cli.driver import cycle_named
+from include.cli.environment import client, read_object, sagemaker_of
+from include.cli.terminal import StackError, Terminal
+from include.core.cycle import Cycle
+from include.core.documents.manifest import Manifest
 from include.core.exceptions import FlywheelError
-from include.core.layout import Interval, hour_folder, split_uri, training_dag
-from include.core.places import Places, key_of
+from include.core.layout import (
+    MANIFEST,
+    Interval,
+    hour_folder,
+    job_name_prefix,
+    scoring_dag,
+    split_uri,
+    start_text,
+    training_dag,
+)
+from include.core.places import Places, key_of, parse_place
+from include.core.sagemaker.client import SageMaker
+from include.core.sagemaker.kinds import PROCESSING
 from include.core.schedule import starting_at, window_schedule
 from include.core.settings import Settings
 
 #: answers after which the tool says how far it is
-TOLD_EVERY = 200
+SHOWN_EVERY = 200
 #: length of `2013-03`
 MONTH_CHARACTERS = 7
 
@@ -63,32 +77,34 @@ def traffic(settings: Settings, terminal: Terminal, plan: Plan) -> int:
     Done twice, it repeats nothing: an interval that was sent is marked as such, and a ground-truth file that
     is there is left as it is.
     """
-    cycle, interval = _place(plan)
-    _check_endpoint(settings, cycle)
-    prepared = Prepared(settings, cycle.name, interval)
+    cycle, interval = _find_interval(plan)
+    sagemaker = sagemaker_of(settings)
+    places = Places(settings.bucket, cycle.name)
+    _check_endpoint(sagemaker, cycle)
+    prepared = Prepared(sagemaker, cycle.name, interval)
     events = prepared.events()[: plan.rows]
-    mark = Mark(settings, cycle, interval, prepared.uri, len(events))
-    sender = Sender(settings, terminal, cycle.name, plan)
-    if mark.is_set and not plan.again:
+    # tells that the records of this output of prepare were sent
+    mark = places.traffic(interval, key_of(prepared.uri), len(events))
+    faults: Mapping[str, int] = {}
+    if sagemaker.sizes(mark) and not plan.again:
         terminal.say(f"  {len(events):,} requests of {interval} were sent before; not again")
     else:
-        sender.send(events)
-        terminal.say(f"  {sender.told()}")
-        if not sender.faults:
-            mark.set()
+        seconds, faults = send(settings, terminal, plan, events)
+        terminal.say(f"  {_summary(seconds, faults)}")
+        if not faults:
+            content = {"prepared": prepared.uri, "requests": len(events)}
+            sagemaker.put_once(mark, json.dumps(content).encode())
     sent = {event.event_id for event in events}
     known = [label for label in prepared.labels() if label.event_id in sent]
-    delivered, files = deliver(settings, cycle, interval, known, plan.until or datetime.now(UTC))
+    until = plan.until or datetime.now(UTC)
+    delivered, files = deliver(sagemaker, places.ground_truth, interval, known, until)
     others = f"{len(known) - delivered:,} were delivered before or are not known yet"
     terminal.say(f"  {delivered:,} labels delivered in {files} files; {others}")
-    return 1 if sender.faults else 0
+    return 1 if faults else 0
 
 
-def _place(plan: Plan) -> tuple[Cycle, Interval]:
-    cycles = find_cycles()
-    if plan.cycle not in cycles:
-        raise StackError(f"There is no cycle {plan.cycle!r}. Known: {', '.join(cycles)}.")
-    cycle = cycles[plan.cycle]
+def _find_interval(plan: Plan) -> tuple[Cycle, Interval]:
+    cycle = cycle_named(plan.cycle)
     start = f"{plan.interval}-01" if len(plan.interval) == MONTH_CHARACTERS else plan.interval
     try:
         return cycle, starting_at(cycle, start, window_schedule(cycle))
@@ -96,9 +112,9 @@ def _place(plan: Plan) -> tuple[Cycle, Interval]:
         raise StackError(str(error)) from error
 
 
-def _check_endpoint(settings: Settings, cycle: Cycle) -> None:
+def _check_endpoint(sagemaker: SageMaker, cycle: Cycle) -> None:
     try:
-        found = client(settings, "sagemaker").describe_endpoint(EndpointName=cycle.name)
+        found = sagemaker.api.describe_endpoint(EndpointName=cycle.name)
     except (ClientError, BotoCoreError) as error:
         raise StackError(
             f"The endpoint {cycle.name} cannot be asked: {error}. Start the services with `make run`, and "
@@ -108,46 +124,133 @@ def _check_endpoint(settings: Settings, cycle: Cycle) -> None:
         raise StackError(f"The endpoint {cycle.name} is {found['EndpointStatus']}; see its run of `deploy`.")
 
 
-@dataclass
-class Sender:
-    """Several connections that send requests at a common rate."""
+# What a client would send, and what it would learn later
 
-    settings: Settings
-    terminal: Terminal
-    endpoint: str
-    plan: Plan
-    #: by what they say, how often
-    faults: dict[str, int] = field(default_factory=dict)
-    _seconds: list[float] = field(default_factory=list)
-    _lock: Lock = field(default_factory=Lock)
-    _own: local = field(default_factory=local)
 
-    def send(self, events: list[Event]) -> None:
-        """Send all events in their order, as far as several connections have one."""
-        began = time.monotonic()
-        with ThreadPoolExecutor(self.plan.connections) as pool:
-            for _ in pool.map(lambda pair: self._one(began, *pair), enumerate(events)):
-                if len(self._seconds) % TOLD_EVERY == 0:
-                    self.terminal.show(f"  {len(self._seconds):,} of {len(events):,} answered")
+@dataclass(frozen=True)
+class Event:
+    """One request as a client would send it."""
 
-    def told(self) -> str:
-        """How it went."""
-        seconds = sorted(self._seconds)
-        text = f"{len(seconds):,} requests answered"
-        if seconds:
-            middle, slow = (1000 * seconds[int(len(seconds) * share)] for share in (0.5, 0.99))
-            text += f", half of them within {middle:.1f} ms, 99 % within {slow:.1f} ms"
-        for fault, count in self.faults.items():
-            text += f"\n  {count:,} not answered: {fault}"
-        return text
+    event_id: str
+    event_time: datetime
+    #: one CSV row of the signature's columns
+    body: str
 
-    def _one(self, began: float, number: int, event: Event) -> None:
-        if self.plan.rate:
-            time.sleep(max(0.0, began + number / self.plan.rate - time.monotonic()))
+
+@dataclass(frozen=True)
+class Label:
+    """What became known of one event."""
+
+    event_id: str
+    event_time: datetime
+    label: str
+    known_time: datetime
+
+    @property
+    def hour(self) -> datetime:
+        """Return the hour in which it became known."""
+        return self.known_time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+    def as_ground_truth(self) -> dict[str, Any]:
+        """Return it in SageMaker's format, with the times that Flywheel adds."""
+        about = {
+            "eventId": self.event_id,
+            "knownTime": self.known_time.isoformat(),
+            "eventTime": self.event_time.isoformat(),
+        }
+        truth = {"data": self.label, "encoding": "CSV"}
+        return {"groundTruthData": truth, "eventMetadata": about, "eventVersion": "0"}
+
+
+class Prepared:
+    """The output of the last completed prepare of an interval.
+
+    :param cycle: the cycle's name
+    """
+
+    def __init__(self, sagemaker: SageMaker, cycle: str, interval: Interval) -> None:
+        self._sagemaker, self._cycle, self._interval = sagemaker, cycle, interval
+        self.uri = self._find()
+
+    def events(self) -> list[Event]:
+        """Return every record that was to be scored, in order of the events' times."""
+        times = self._times()
+        found = [
+            Event(row[0], times[row[0]], _csv_line(row[1:]))
+            for name in self._names("batch/")
+            for row in csv.reader(io.StringIO(self._read(name).decode()))
+        ]
+        return sorted(found, key=lambda event: (event.event_time, event.event_id))
+
+    def labels(self) -> list[Label]:
+        """Return every label that the data holds, in the order in which they became known."""
+        times = self._times()
+        found = [
+            Label(row["event_id"], times[row["event_id"]], str(row["label"]), row["known_time"])
+            for row in self._rows("labels/labels.parquet", ["event_id", "label", "known_time"])
+        ]
+        return sorted(found, key=lambda label: (label.known_time, label.event_id))
+
+    def _times(self) -> dict[str, datetime]:
+        return {
+            row["event_id"]: row["event_time"]
+            for name in self._names("rows/")
+            for row in self._rows(name, ["event_id", "event_time"])
+        }
+
+    def _find(self) -> str:
+        """Return where the last prepare of the interval wrote, by SageMaker's own list of jobs."""
+        prefix = job_name_prefix(self._cycle, "prepare", self._interval)
+        for job in self._sagemaker.jobs(PROCESSING, prefix):
+            if job["ProcessingJobStatus"] != "Completed":
+                continue
+            found = self._sagemaker.describe(PROCESSING, job["ProcessingJobName"])
+            uri = str(found["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"])
+            place = parse_place(split_uri(uri.rstrip("/") + "/")[1])
+            is_its_own = place and place.parts.get("interval") == str(self._interval)
+            if is_its_own and self._sagemaker.sizes(uri + MANIFEST):
+                return uri
+        raise StackError(
+            f"Nothing of {self._cycle} is prepared for {self._interval}. Run {scoring_dag(self._cycle)} "
+            f"with interval_start={start_text(self._interval.start)} first: what is sent is what it scored."
+        )
+
+    def _names(self, folder: str) -> list[str]:
+        manifest = Manifest.from_text(self._read(MANIFEST))
+        return [file.name for file in manifest.files if file.name.startswith(folder)]
+
+    def _rows(self, name: str, columns: list[str]) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = pq.read_table(io.BytesIO(self._read(name)), columns=columns).to_pylist()
+        return rows
+
+    def _read(self, name: str) -> bytes:
+        return read_object(self._sagemaker.s3, self.uri + name)
+
+
+def _csv_line(cells: list[str]) -> str:
+    """Return a row as CSV again; the reader took the quotes away."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(cells)
+    return text.getvalue()
+
+
+# Sent, and delivered
+
+
+def send(
+    settings: Settings, terminal: Terminal, plan: Plan, events: list[Event]
+) -> tuple[list[float], Counter[str]]:
+    """Send all events in their order by several connections; return seconds of answers, and faults."""
+    runtime = client(settings, "sagemaker-runtime", max_pool_connections=plan.connections)
+    began = time.monotonic()
+
+    def send_one(number: int, event: Event) -> float | str:
+        if plan.rate:
+            time.sleep(max(0.0, began + number / plan.rate - time.monotonic()))
         start = time.monotonic()
         try:
-            self._client().invoke_endpoint(
-                EndpointName=self.endpoint,
+            runtime.invoke_endpoint(
+                EndpointName=plan.cycle,
                 ContentType="text/csv",
                 Accept="text/csv",
                 InferenceId=event.event_id,
@@ -155,85 +258,46 @@ class Sender:
                 Body=event.body.encode(),
             )["Body"].read()
         except (ClientError, BotoCoreError) as error:
-            with self._lock:
-                self.faults[str(error)] = self.faults.get(str(error), 0) + 1
-        else:
-            with self._lock:
-                self._seconds.append(time.monotonic() - start)
+            return str(error)
+        return time.monotonic() - start
 
-    def _client(self) -> Any:  # noqa: ANN401 - boto3 makes its clients' types at run time
-        """This thread's own connection."""
-        if not hasattr(self._own, "client"):
-            with self._lock:  # making clients is not safe in several threads
-                self._own.client = client(self.settings, "sagemaker-runtime")
-        return self._own.client
+    seconds, faults = list[float](), Counter[str]()
+    with ThreadPoolExecutor(plan.connections) as pool:
+        for answer in pool.map(send_one, count(), events):
+            if isinstance(answer, str):
+                faults[answer] += 1
+            else:
+                seconds.append(answer)
+            if len(seconds) % SHOWN_EVERY == 0:
+                terminal.show(f"  {len(seconds):,} of {len(events):,} answered")
+    return seconds, faults
 
 
-class Mark:
-    """Tells, in S3, that the records of an output of prepare were sent."""
-
-    def __init__(self, settings: Settings, cycle: Cycle, interval: Interval, uri: str, count: int) -> None:
-        self._s3 = client(settings, "s3")
-        places = Places(settings.bucket, cycle.name)
-        self._bucket, self._key = split_uri(places.traffic(interval, key_of(uri), count))
-        self._content = {"prepared": uri, "requests": count}
-
-    @property
-    def is_set(self) -> bool:
-        """Whether it was done."""
-        found = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=self._key, MaxKeys=1)
-        return bool(found.get("Contents"))
-
-    def set(self) -> None:
-        """Say that it is done."""
-        self._s3.put_object(Bucket=self._bucket, Key=self._key, Body=json.dumps(self._content).encode())
+def _summary(seconds: list[float], faults: Mapping[str, int]) -> str:
+    """Return how many were answered, how fast, and what went wrong."""
+    text = f"{len(seconds):,} requests answered"
+    if seconds:
+        ordered = sorted(seconds)
+        middle, slow = (1000 * ordered[int(len(ordered) * share)] for share in (0.5, 0.99))
+        text += f", half of them within {middle:.1f} ms, 99 % within {slow:.1f} ms"
+    return "".join([text, *(f"\n  {times:,} not answered: {fault}" for fault, times in faults.items())])
 
 
 def deliver(
-    settings: Settings, cycle: Cycle, interval: Interval, labels: Iterable[Label], until: datetime
+    sagemaker: SageMaker, ground_truth: str, interval: Interval, labels: Iterable[Label], until: datetime
 ) -> tuple[int, int]:
-    """Write labels as ground truth into the hours in which they became known; labels and files that are new.
+    """Write labels as ground truth into the hours in which they became known.
 
     An hour is delivered when it is over, so that a later delivery adds hours and changes none. A file is
-    named by its content.
+    named by its content. Return how many labels and files are new.
     """
-    s3 = client(settings, "s3")
     n_labels = n_files = 0
-    for hour, lines in _by_hour(labels):
+    for hour, known in groupby(sorted(labels, key=lambda label: label.hour), lambda label: label.hour):
         if hour + timedelta(hours=1) > until:
             continue
-        body = "".join(f"{json.dumps(line, separators=(',', ':'))}\n" for line in lines).encode()
+        lines = [json.dumps(label.as_ground_truth(), separators=(",", ":")) + "\n" for label in known]
+        body = "".join(lines).encode()
         name = f"{interval}-{hashlib.sha256(body).hexdigest()[:12]}.jsonl"
-        uri = f"{Places(settings.bucket, cycle.name).ground_truth}{hour_folder(hour)}/{name}"
-        if _put_new(s3, *split_uri(uri), body):
+        if sagemaker.put_once(f"{ground_truth}{hour_folder(hour)}/{name}", body):
             n_labels, n_files = n_labels + len(lines), n_files + 1
     return n_labels, n_files
-
-
-def _by_hour(labels: Iterable[Label]) -> Iterator[tuple[datetime, list[Mapping[str, Any]]]]:
-    def hour_of(label: Label) -> datetime:
-        return label.known_time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-
-    for hour, group in groupby(sorted(labels, key=hour_of), hour_of):
-        yield hour, [_record(label) for label in group]
-
-
-def _record(label: Label) -> dict[str, Any]:
-    """Ground truth in SageMaker's format, with the times that Flywheel adds."""
-    about = {
-        "eventId": label.event_id,
-        "knownTime": label.known_time.isoformat(),
-        "eventTime": label.event_time.isoformat(),
-    }
-    truth = {"data": label.label, "encoding": "CSV"}
-    return {"groundTruthData": truth, "eventMetadata": about, "eventVersion": "0"}
-
-
-def _put_new(s3: Any, bucket: str, key: str, body: bytes) -> bool:  # noqa: ANN401 - a boto3 client
-    try:
-        s3.put_object(Bucket=bucket, Key=key, Body=body, IfNoneMatch="*")
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in {"PreconditionFailed", "ConditionalRequestConflict"}:
-            raise
-        return False
-    return True

@@ -14,8 +14,8 @@ import pytest
 import sqlalchemy
 
 from include.cli import database
-from include.cli.errors import StackError
-from include.cli.home import home_of
+from include.cli.home import Home
+from include.cli.terminal import StackError
 from include.core.settings import Settings
 
 #: what a URL, a shell, a list of PostgreSQL's or the socket's length would stumble over
@@ -30,7 +30,7 @@ def settings(request: pytest.FixtureRequest) -> Iterator[Settings]:
     """
     with tempfile.TemporaryDirectory() as folder:
         made = Settings(home=Path(folder) / getattr(request, "param", "plain"))
-        home_of(made).make()
+        Home(made).make()
         yield made
         database.stop_database(made)
 
@@ -52,7 +52,7 @@ def test_the_database_starts_in_any_folder(settings: Settings) -> None:
     socket = Path(str(ask(settings, "show unix_socket_directories")))
     assert stat.S_IMODE(socket.stat().st_mode) == 0o700
     assert ask(settings, "select string_agg(distinct auth_method, ' ') from pg_hba_file_rules") == "peer"
-    assert not home_of(settings).root.stat().st_mode & 0o067
+    assert not Home(settings).root.stat().st_mode & 0o067
 
 
 def test_a_database_that_was_killed_is_started_again(settings: Settings) -> None:
@@ -77,8 +77,8 @@ def test_a_pid_file_of_another_program_is_no_server(settings: Settings) -> None:
     """After a power cut its number may belong to anybody: nobody is signalled, and the server starts."""
     database.start_database(settings)
     database.stop_database(settings)
-    stale = home_of(settings).postgres / "postmaster.pid"
-    stale.write_text(f"{os.getpid()}\n{home_of(settings).postgres}\n")
+    stale = Home(settings).postgres / "postmaster.pid"
+    stale.write_text(f"{os.getpid()}\n{Home(settings).postgres}\n")
     assert database.database_process(settings) is None
     database.start_database(settings)
     assert ask(settings, "select 1") == 1
@@ -91,7 +91,7 @@ def test_another_user_is_not_let_in(settings: Settings) -> None:
     database.start_database(settings)
     socket = ask(settings, "show unix_socket_directories")
     asked = subprocess.run(
-        ["/bin/sh", "-c", f"ls '{home_of(settings).root}' || ls '{socket}' || cat '{socket}/.s.PGSQL.5432'"],
+        ["/bin/sh", "-c", f"ls '{Home(settings).root}' || ls '{socket}' || cat '{socket}/.s.PGSQL.5432'"],
         user=65534,
         group=65534,
         extra_groups=[],
@@ -106,7 +106,7 @@ def test_a_server_that_cannot_start_says_why(settings: Settings) -> None:
     """In the server's own words, with the place of its data."""
     database.start_database(settings)
     database.stop_database(settings)
-    folder = home_of(settings).postgres
+    folder = Home(settings).postgres
     (folder / "postgresql.conf").write_text("shared_buffers = 'much'\n")
     with pytest.raises(StackError) as caught:
         database.start_database(settings)

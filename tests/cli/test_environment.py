@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from include.cli.environment import read_env_file, stack_environment
-from include.cli.errors import StackError
-from include.cli.home import home_of, installation_secrets
+from include.cli.home import Home
+from include.cli.terminal import StackError
 from include.core.settings import Settings
 
 
@@ -18,7 +18,7 @@ from include.core.settings import Settings
 def settings(tmp_path: Path) -> Settings:
     """An installation that names its database, so that none has to run."""
     found = Settings(home=tmp_path, airflow_port=8091, database_url="postgresql://me:pw@db:5432/airflow")
-    home_of(found).make()
+    Home(found).make()
     return found
 
 
@@ -32,7 +32,7 @@ def test_both_halves_of_airflow_get_the_users_database(settings: Settings) -> No
 def test_a_database_that_is_no_postgresql_is_refused(tmp_path: Path) -> None:
     """The message says what to write instead."""
     settings = Settings(home=tmp_path, database_url="mysql://db/airflow")
-    home_of(settings).make()
+    Home(settings).make()
     with pytest.raises(StackError, match=r"mysql.*postgresql://user:password@host"):
         stack_environment(settings, {})
 
@@ -74,9 +74,9 @@ def test_jobs_on_this_machine_are_asked_more_often(
 
 def test_secrets_are_made_once_and_for_their_owner_only(settings: Settings) -> None:
     """A second start finds the keys of the first; nobody else can read them."""
-    home = home_of(settings)
-    first = installation_secrets(home)
-    assert installation_secrets(home) == first
+    home = Home(settings)
+    first = home.secrets()
+    assert home.secrets() == first
     assert len(first.jwt) >= 64
     modes = {stat.S_IMODE(path.stat().st_mode) for path in (home.passwords, home.airflow / "secrets.json")}
     assert modes == {0o600}

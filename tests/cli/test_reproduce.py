@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from include.cli.__main__ import main
-from include.cli.errors import StackError
 from include.cli.key_records import Records, code_uri
 from include.cli.reproduce import Recorded, _notes
+from include.cli.terminal import StackError
 from include.core.code import archive, archive_digest, archive_files, file_digests, step_files
 from include.core.cycle import Cycle, find_cycles
 from include.core.documents.codec import canonical

@@ -12,7 +12,7 @@ import boto3
 import pytest
 
 from include.cli.airflow_api import AirflowApi
-from include.cli.errors import StackError
+from include.cli.terminal import StackError
 from tests.compose.conftest import Compose, docker, script
 
 DAG, RUN = "flights_train_and_deploy", "january"
@@ -160,6 +160,6 @@ def _golden_row(stack: Compose) -> dict[str, Any]:
 def test_the_run_of_the_command_line_finds_its_jobs_done(stack: Compose) -> None:
     """`docker compose run flywheel` makes a run of its own, and no job twice."""
     before = sorted(job["name"] for job in _jobs(stack))
-    told = stack("run", "--rm", "-T", "flywheel", "flights", "--turns", "1")
+    told = stack("run", "--rm", "-T", "flywheel", "flights", "--runs", "1")
     assert "verify           ok" in told
     assert sorted(job["name"] for job in _jobs(stack)) == before

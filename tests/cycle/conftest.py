@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from include.cli.airflow_api import AirflowApi
-from include.cli.environment import stack_environment
-from include.cli.home import ADMIN, home_of, installation_secrets
-from include.cli.urls import airflow_url
+from include.cli.airflow_api import AirflowApi, airflow_of
+from include.cli.environment import airflow_url, stack_environment
+from include.cli.home import ADMIN, Home
 from include.core.settings import PROJECT, Settings
 
 if TYPE_CHECKING:
@@ -84,9 +83,8 @@ def stack(settings: Settings) -> Iterator[Stack]:
 def api(settings: Settings, stack: Stack) -> Iterator[AirflowApi]:
     """Airflow's API, of a stack that something else has started."""
     assert callable(stack)
-    made = AirflowApi(airflow_url(settings), ADMIN, installation_secrets(home_of(settings)).password)
-    yield made
-    made.close()
+    with airflow_of(settings) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +116,7 @@ class Visit:
         return self._tokens[role]
 
     def _admin(self) -> str:
-        login = {"username": ADMIN, "password": installation_secrets(home_of(self._settings)).password}
+        login = {"username": ADMIN, "password": Home(self._settings).secrets().password}
         token: str = (
             httpx.post(f"{self.url}/auth/token", json=login).raise_for_status().json()["access_token"]
         )

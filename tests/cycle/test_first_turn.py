@@ -11,13 +11,18 @@ from typing import Any
 
 import pytest
 
-from include.cli.airflow_api import AirflowApi
-from include.cli.aws import client
-from include.cli.example import ask, curl_example, first_golden_row, python_example
-from include.cli.first_run import FIRST_TURNS
-from include.cli.home import ADMIN, home_of, installation_secrets
-from include.cli.report import RunResult, collect
-from include.cli.urls import airflow_url
+from include.cli.airflow_api import airflow_of
+from include.cli.environment import client
+from include.cli.home import ADMIN, Home
+from include.cli.run import (
+    FIRST_RUNS,
+    RunResult,
+    ask,
+    collect,
+    curl_example,
+    first_golden_row,
+    python_example,
+)
 from include.core.settings import Settings
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(1200)]
@@ -37,11 +42,8 @@ def first_run(stack: Stack) -> str:
 def results(first_run: str, settings: Settings) -> list[RunResult]:
     """What the three runs left: two trainings and one scoring."""
     assert first_run
-    api = AirflowApi(airflow_url(settings), ADMIN, installation_secrets(home_of(settings)).password)
-    try:
-        return collect(settings, api, FIRST_TURNS)
-    finally:
-        api.close()
+    with airflow_of(settings) as api:
+        return collect(settings, api, FIRST_RUNS)
 
 
 def jobs(settings: Settings) -> set[str]:
@@ -187,7 +189,7 @@ def test_the_page_shows_the_turn(
     cycle = page.frame_locator("iframe").first
     # the only window that is scored has its interval as a bar, far longer than its point of 8 pixels
     assert cycle.locator("#quality canvas").evaluate(ACCENT_ROWS) > 40
-    assert cycle.locator("#runs tr[data-run]").count() == len(FIRST_TURNS)
+    assert cycle.locator("#runs tr[data-run]").count() == len(FIRST_RUNS)
     cycle.locator(".heat [tabindex='0']").click()
     cycle.locator("dialog svg.bars").wait_for()
 
@@ -217,7 +219,7 @@ def test_a_second_run_repeats_no_job(first_run: str, stack: Stack, settings: Set
     before = jobs(settings)
     done = stack("run", "--exit-when-done")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("done before") == len(FIRST_TURNS)
+    assert done.stdout.count("done before") == len(FIRST_RUNS)
     assert jobs(settings) == before
 
 
@@ -236,5 +238,5 @@ def test_down_leaves_nothing_and_a_new_start_finds_everything(
 
 def test_the_passwords_file_is_the_installations_own(settings: Settings, first_run: str) -> None:
     """The terminal shows the password that the UI takes."""
-    password = json.loads(Path(home_of(settings).passwords).read_text())[ADMIN]
+    password = json.loads(Path(Home(settings).passwords).read_text())[ADMIN]
     assert password in first_run

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from include.cli.airflow_api import AirflowApi
-from include.cli.home import home_of
+from include.cli.home import Home
 from include.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ def test_a_service_that_is_down_leaves_what_was_read(visit: Visit, settings: Set
     """The page says once that it is old, of when it is and what to do; and it recovers by itself."""
     page = visit.open(CYCLE)
     page.locator(READY).wait_for()
-    told = json.loads((home_of(settings).run / "local-sagemaker.json").read_text(encoding="utf-8"))
+    told = json.loads((Home(settings).run / "local-sagemaker.json").read_text(encoding="utf-8"))
     os.kill(told["pid"], signal.SIGKILL)
     trouble = page.locator(".trouble", has_text="The service of the connection does not answer")
     trouble.wait_for()

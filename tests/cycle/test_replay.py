@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from include.cli.aws import client
+from include.cli.environment import client
 from include.core.settings import Settings
 
 pytestmark = [pytest.mark.airflow, pytest.mark.long, pytest.mark.timeout(2400)]

@@ -11,10 +11,8 @@ from typing import Any
 
 import pytest
 
-from include.cli.airflow_api import AirflowApi
-from include.cli.aws import client
-from include.cli.home import ADMIN, home_of, installation_secrets
-from include.cli.urls import airflow_url
+from include.cli.airflow_api import AirflowApi, airflow_of
+from include.cli.environment import client
 from include.core.documents.monitoring import RetrainingRequest
 from include.core.retraining.records import MonitoringLog, RetrainingRequests, Snapshot
 from include.core.settings import Settings
@@ -38,9 +36,8 @@ def first(stack: Stack) -> str:
 def api(first: str, settings: Settings) -> Iterator[AirflowApi]:
     """The Airflow that did it."""
     assert first
-    made = AirflowApi(airflow_url(settings), ADMIN, installation_secrets(home_of(settings)).password)
-    yield made
-    made.close()
+    with airflow_of(settings) as made:
+        yield made
 
 
 def ended(api: AirflowApi, run_type: str, count: int) -> dict[str, Any]:

@@ -97,7 +97,9 @@ class SageMaker:
         """Summaries of all jobs of a kind whose name contains something, the newest first."""
         verb = kind.describe.replace("describe_", "list_") + "s"
         field = kind.name_field.replace("Name", "Summaries")
-        for page in self.api.get_paginator(verb).paginate(NameContains=contains):
+        for page in self.api.get_paginator(verb).paginate(
+            NameContains=contains, SortBy="CreationTime", SortOrder="Descending"
+        ):
             yield from page[field]
 
     # Logs
@@ -130,14 +132,16 @@ class SageMaker:
 
     # Objects
 
-    def put_once(self, uri: str, body: bytes) -> None:
-        """Write an object whose name follows from its content, unless it is there."""
+    def put_once(self, uri: str, body: bytes) -> bool:
+        """Write an object whose name follows from its content; return False if it is there."""
         bucket, key = split_uri(uri)
         try:
             self.s3.put_object(Bucket=bucket, Key=key, Body=body, IfNoneMatch="*")
         except self.s3.exceptions.ClientError as error:
             if error_code(error) not in {"PreconditionFailed", "ConditionalRequestConflict"}:
                 raise
+            return False
+        return True
 
     def read(self, uri: str) -> bytes | None:
         """Return an object's bytes, or None if there is none."""

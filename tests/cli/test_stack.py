@@ -1,4 +1,4 @@
-"""What is said when a service cannot start."""
+"""What a service that cannot start says, and which services there are."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from include.cli.errors import StackError
-from include.cli.services import services
+from include.cli.stack import services
+from include.cli.terminal import StackError
 from include.core.settings import Settings
 
 
