@@ -8,13 +8,13 @@ STACK := $(VENV) -m include.cli
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
-run: environment ## set up, start everything, turn the flights cycle, stay up until Ctrl-C
+run: environment ## set up, start everything, run the example cycle, stay up until Ctrl-C
 	@exec $(STACK) run
 
-replay: environment ## turn the year 2013 of flights month by month, and report what retraining was worth
+replay: environment ## backfill a cycle, and report what retraining was worth: CYCLE=flights INTERVALS=3
 	@exec $(STACK) replay $(if $(CYCLE),--cycle $(CYCLE)) $(if $(INTERVALS),--intervals $(INTERVALS)) $(if $(AGAIN),--again)
 
-watch: environment ## watch the year 2013 of flights month by month, and retrain when monitoring asks for it
+watch: environment ## monitor a cycle, and retrain when monitoring asks for it: CYCLE=flights WINDOWS=3
 	@exec $(STACK) watch $(if $(CYCLE),--cycle $(CYCLE)) $(if $(WINDOWS),--windows $(WINDOWS))
 
 traffic: environment ## send an interval's records to the live endpoint, then their labels: INTERVAL=2013-03 RATE=200

@@ -1,4 +1,4 @@
-"""How long the page's application takes to tell a cycle that has turned a thousand times.
+"""How long the page's application takes to tell of a cycle that has run a thousand times.
 
     python benchmarks/page.py [--runs 1000] [--versions 100]
 

@@ -102,7 +102,7 @@ def up(options: argparse.Namespace) -> None:
         f"Airflow comes up at http://localhost:{port}, user admin; "
         f"`{' '.join(command)} ps` tells when it is healthy."
     )
-    print(f"Turn the example cycle by: {' '.join(command)} run --rm flywheel flights")
+    print(f"Run the example cycle with: {' '.join(command)} run --rm flywheel flights")
 
 
 def down(_: argparse.Namespace) -> None:

@@ -1,1 +1,1 @@
-"""What `make run`, `make status` and `make down` do: the services of one machine, a cycle's first turn."""
+"""The commands of the Makefile: the services of one machine, and a cycle's runs on them."""

@@ -1,1 +1,1 @@
-"""What docker-compose.yml needs beside Airflow: its image, a local SageMaker, and turning a cycle."""
+"""What docker-compose.yml needs beside Airflow: its image, a local SageMaker, and running a cycle."""

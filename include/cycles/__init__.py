@@ -1,4 +1,4 @@
-"""One package per model; what a cycle's package has to offer, so that the shared steps can turn it.
+"""One package per model; what a cycle's package has to offer, so that the shared steps can run it.
 
 `cycle.py` (standard library only)
     `CYCLE`: the `include.core.cycle.Cycle`.

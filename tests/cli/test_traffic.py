@@ -77,7 +77,7 @@ def configured(service: Any, patch: pytest.MonkeyPatch) -> Iterator[Settings]:
     settings.cache_clear()
 
 
-def turn(start: str, *operators: Any) -> dict[str, Any]:
+def run_steps(start: str, *operators: Any) -> dict[str, Any]:
     """Do steps of one run as Airflow would; their results."""
     context = Attempt(f"run {start}", interval_start=start)
     for operator in operators:
@@ -88,7 +88,7 @@ def turn(start: str, *operators: Any) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def scored(service: Any, configured: Settings) -> dict[str, Any]:
     """A model of January in production, and February scored with it; the results of February's run."""
-    trained = turn(JANUARY, FetchOperator, CleanOperator, TransformOperator, TrainOperator)
+    trained = run_steps(JANUARY, FetchOperator, CleanOperator, TransformOperator, TrainOperator)
     entry = Entry(
         kind="decision",
         at=datetime(2013, 2, 1, tzinfo=UTC),
@@ -107,7 +107,7 @@ def scored(service: Any, configured: Settings) -> dict[str, Any]:
     service.sagemaker.create_model(**requests.model("m", entry.model_uri, configured))
     service.sagemaker.create_endpoint_config(**requests.endpoint_config("c", CYCLE, "m", configured))
     service.sagemaker.create_endpoint(EndpointName=CYCLE.name, EndpointConfigName="c")
-    results = turn(FEBRUARY, FetchOperator, CleanOperator, PrepareOperator, BatchTransformOperator)
+    results = run_steps(FEBRUARY, FetchOperator, CleanOperator, PrepareOperator, BatchTransformOperator)
     service.sagemaker.get_waiter("endpoint_in_service").wait(
         EndpointName=CYCLE.name, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
     )

@@ -1,4 +1,4 @@
-"""The second cycle turns on the same machinery, by `dag.test()` on the real local service."""
+"""The second cycle runs on the same machinery, by `dag.test()` on the real local service."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def runs(service: Any) -> list[Run]:  # noqa: ANN401 - the service's test class
 
 
 def test_every_step_succeeds(runs: list[Run]) -> None:
-    """A cycle that is a package of its own, and nothing else, turns whole."""
+    """A cycle that is a package of its own, and nothing else, runs as a whole."""
     assert [run["state"] for run in runs] == ["success", "success"]
     assert [run["tasks"] for run in runs] == [
         dict.fromkeys(TRAINING, "success"),

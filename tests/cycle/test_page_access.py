@@ -34,8 +34,8 @@ FOCUSED = """() => {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def turned(stack: Stack) -> None:
-    """A stack where the flights cycle has turned for the first time."""
+def has_run(stack: Stack) -> None:
+    """Run the flights cycle once."""
     done = stack("run", "--exit-when-done")
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
 

@@ -1,4 +1,4 @@
-"""The digits cycle turns on the shared machinery, by its own package alone."""
+"""The digits cycle runs on the shared machinery, by its own package alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The flights cycle turns in docker-compose.yml, and what breaks on the way changes nothing of the result."""
+"""The flights cycle runs in docker-compose.yml, and what breaks on the way changes nothing of the result."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TROUBLE = {
     "train": ("kill", "airflow-worker"),
     "evaluate": ("restart", "redis"),
 }
-TURN_TIMEOUT_S = 2400.0
+RUN_TIMEOUT_S = 2400.0
 LOOK_INTERVAL_S = 0.2
 Answer = TypeVar("Answer")
 
@@ -38,9 +38,9 @@ def client(stack: Compose, service: Any) -> Any:  # noqa: ANN401 - boto3 makes i
 
 @pytest.fixture(scope="module")
 def trouble(stack: Compose) -> dict[str, str]:
-    """Turn January with trouble at four steps; what was done to what."""
+    """Run January with trouble at four steps; return what was done to what."""
     api = AirflowApi(f"http://127.0.0.1:{stack.airflow_port}", "admin", stack.password)
-    deadline = time.monotonic() + TURN_TIMEOUT_S
+    deadline = time.monotonic() + RUN_TIMEOUT_S
     while api.dag(DAG) is None:
         assert time.monotonic() < deadline, api.import_errors()
         time.sleep(1)

@@ -1,4 +1,4 @@
-"""One whole cycle turns in a real Airflow: raw data to a live endpoint, and a second run repeats nothing."""
+"""One whole cycle runs in a real Airflow: raw data to a live endpoint, and a second run repeats nothing."""
 
 from __future__ import annotations
 
