@@ -64,17 +64,17 @@ lock: ## compile the requirements*.in anew, with hashes
 	@$(PYTHON) scripts/environment.py --dev --lock
 
 bench: dev-environment ## measure what is claimed: see benchmarks/README.md
-	$(VENV) benchmarks/orchestration.py
-	$(VENV) benchmarks/airflow_startup.py
-	$(VENV) benchmarks/plain_cycle.py --keep .flywheel/benchmark
-	$(VENV) benchmarks/online.py .flywheel/benchmark/train/model
-	$(VENV) benchmarks/memory.py
-	$(VENV) benchmarks/quality.py .flywheel/benchmark/quality
-	$(VENV) benchmarks/drift.py
-	$(VENV) benchmarks/sagemaker_service.py
-	$(VENV) benchmarks/long_lists.py
-	$(VENV) benchmarks/page.py
-	$(VENV) benchmarks/tuning.py
+	$(VENV) -m benchmarks.orchestration
+	$(VENV) -m benchmarks.airflow_startup
+	$(VENV) -m benchmarks.plain_cycle --keep .flywheel/benchmark
+	$(VENV) -m benchmarks.online .flywheel/benchmark/train/model
+	$(VENV) -m benchmarks.memory
+	$(VENV) -m benchmarks.quality .flywheel/benchmark/quality
+	$(VENV) -m benchmarks.drift
+	$(VENV) -m benchmarks.sagemaker_service
+	$(VENV) -m benchmarks.long_lists
+	$(VENV) -m benchmarks.page
+	$(VENV) -m benchmarks.tuning
 
 environment:
 	@$(PYTHON) scripts/environment.py

@@ -15,7 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parent.parent
+from benchmarks.harness import PROJECT
+
 ROUNDS = 5
 
 #: prints seconds a forked child needs until it has its DAG and until it can work; `with`: after early imports
@@ -44,7 +45,7 @@ print(json.dumps(seconds))
 
 
 def environment(home: str) -> dict[str, str]:
-    """An Airflow that has no database and no user."""
+    """Return the environment of an Airflow that has no database and no user."""
     return {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(map(str, (PROJECT, PROJECT / "plugins", PROJECT / "config"))),
@@ -56,7 +57,7 @@ def environment(home: str) -> dict[str, str]:
 
 
 def measure(kind: str, dag_file: Path, home: str) -> tuple[float, float]:
-    """Median seconds from the fork to the read DAG, and to a task that can work."""
+    """Return median seconds from the fork to the read DAG, and to a task that can work."""
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", FORK, kind, str(dag_file), str(ROUNDS)],
         env=environment(home),

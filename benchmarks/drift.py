@@ -5,7 +5,7 @@ baseline's buckets, then distances, corrected p-values and violations. SciPy's i
 columns of numbers and `chi2_contingency` for each of 5 columns of texts, over both whole tables. Each runs in
 a process of its own; the memory is the peak above what the process holds when it has imported everything.
 
-    python benchmarks/drift.py [--rows 1000000] [--repeat 3]
+    python -m benchmarks.drift [--rows 1000000] [--repeat 3]
 """
 
 from __future__ import annotations
@@ -25,13 +25,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 from scipy.stats import chi2_contingency, ks_2samp
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from include.ml.monitoring import constraints, drift, violations  # noqa: E402
-from include.ml.monitoring.statistics import Bounds, Profile  # noqa: E402
-from include.steps import tables  # noqa: E402 - after the path
-from include.steps.tables import write_table  # noqa: E402
+from benchmarks.harness import PROJECT, memory_mib
+from include.ml.monitoring import constraints, drift, violations
+from include.ml.monitoring.statistics import Bounds, Profile
+from include.steps import tables
+from include.steps.tables import write_table
 
 NUMBERS, TEXTS, CATEGORIES = 15, 5, 50
 #: share of the numbers that is missing
@@ -41,7 +39,7 @@ RULE = drift.DriftRule(minimum_distance=0.1, significance=0.01, minimum_rows=500
 
 
 def table(rows: int, seed: int, shift: float) -> pd.DataFrame:
-    """Normal numbers with some missing, and texts; the first number is shifted."""
+    """Return normal numbers with some missing, and texts; the first number is shifted."""
     generator = np.random.default_rng(seed)
     frame = {}
     for place in range(NUMBERS):
@@ -50,7 +48,7 @@ def table(rows: int, seed: int, shift: float) -> pd.DataFrame:
         frame[f"number_{place}"] = values
     for place in range(TEXTS):
         codes = generator.integers(0, CATEGORIES, rows)
-        frame[f"text_{place}"] = pd.Categorical.from_codes(codes, [f"value {i}" for i in range(CATEGORIES)])
+        frame[f"text_{place}"] = np.array([f"value {i}" for i in range(CATEGORIES)], dtype=object)[codes]
     return pd.DataFrame(frame).astype({f"text_{i}": "str" for i in range(TEXTS)})
 
 
@@ -70,12 +68,12 @@ def prepare(folder: Path, rows: int) -> None:
 
 
 def read(folder: Path) -> int:
-    """Only read the current rows, batch by batch."""
+    """Read the current rows, batch by batch, and do nothing else."""
     return sum(batch.num_rows for batch in tables.read_batches(folder / "current.parquet"))
 
 
 def ours(folder: Path) -> int:
-    """One pass, and the judgement; the number of features that have drifted."""
+    """Read once, and judge; return the number of features that have drifted."""
     before = json.loads((folder / "statistics.json").read_text())
     rules = json.loads((folder / "constraints.json").read_text())
     features = {feature["name"]: feature for feature in before["features"]}
@@ -95,7 +93,7 @@ def ours(folder: Path) -> int:
 
 
 def exact(folder: Path) -> int:
-    """SciPy's tests of whole columns, one column in memory at a time; features with p < 0.05."""
+    """Test whole columns by SciPy, one in memory at a time; return the number of features with p < 0.05."""
     found = 0
     for name in NAMES:
         sides = [
@@ -113,31 +111,25 @@ def exact(folder: Path) -> int:
 WORK: dict[str, Callable[[Path], int]] = {"read": read, "ours": ours, "exact": exact}
 
 
-def resident_mib(name: str) -> float:
-    """A line of this process's memory status, such as VmHWM, the peak."""
-    line = next(each for each in Path("/proc/self/status").read_text().splitlines() if each.startswith(name))
-    return int(line.split()[1]) / 1024
-
-
 def child(name: str, folder: Path) -> None:
     """Do one kind of work and print what it took."""
-    at_rest, began, spent = resident_mib("VmRSS"), time.perf_counter(), time.process_time()
+    at_rest, began, spent = memory_mib(line="VmRSS"), time.perf_counter(), time.process_time()
     found = WORK[name](folder)
     seconds, cpu_s = time.perf_counter() - began, time.process_time() - spent
-    print(json.dumps({"s": seconds, "cpu_s": cpu_s, "mib": resident_mib("VmHWM") - at_rest, "found": found}))
+    print(json.dumps({"s": seconds, "cpu_s": cpu_s, "mib": memory_mib() - at_rest, "found": found}))
 
 
 def measure(name: str, folder: Path, repeat: int) -> dict[str, float]:
-    """The fastest of several runs, each in a process of its own."""
-    command = [sys.executable, __file__, "--child", name, "--folder", str(folder)]
+    """Return the fastest of several runs, each in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.drift", "--child", name, "--folder", str(folder)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    runs = [
+    runs: list[dict[str, float]] = [
         json.loads(
-            subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
+            subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, env=environment).stdout
         )
         for _ in range(repeat)
     ]
-    return dict(min(runs, key=lambda run: run["cpu_s"]))
+    return min(runs, key=lambda run: run["cpu_s"])
 
 
 def main() -> None:
@@ -156,14 +148,10 @@ def main() -> None:
         took = {name: measure(name, Path(place), options.repeat) for name in WORK}
     print(f"{options.rows:,} rows, {NUMBERS} columns of numbers and {TEXTS} of texts")
     for name, each in took.items():
-        print(
-            f"{name:<6} {each['s']:7.2f} s  {each['cpu_s']:7.2f} s of CPU  {each['mib']:7.0f} MiB at the peak"
-        )
-    beyond = {
-        "s": took["ours"]["cpu_s"] - took["read"]["cpu_s"],
-        "mib": took["ours"]["mib"] - took["read"]["mib"],
-    }
-    print(f"ours beyond reading: {beyond['s']:.2f} s of CPU, {beyond['mib']:.0f} MiB")
+        cpu, peak = f"{each['cpu_s']:7.2f} s of CPU", f"{each['mib']:7.0f} MiB at the peak"
+        print(f"{name:<6} {each['s']:7.2f} s  {cpu}  {peak}")
+    cpu_s, mib = (took["ours"][unit] - took["read"][unit] for unit in ("cpu_s", "mib"))
+    print(f"ours beyond reading: {cpu_s:.2f} s of CPU, {mib:.0f} MiB")
     print(
         f"exact over ours: {took['exact']['cpu_s'] / took['ours']['cpu_s']:.1f} times the CPU, "
         f"{took['exact']['mib'] / took['ours']['mib']:.1f} times the memory"

@@ -6,12 +6,10 @@ of requests come one behind the other.
 
 from __future__ import annotations
 
-import os
-import selectors
-import socket
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from benchmarks.harness import ask, cpu_s, load
 
 IMAGE = """
 uri = ["bench:*"]
@@ -25,6 +23,7 @@ ANSWER = b"1\n"
 BODY = b"1,2\n"
 #: requests in a measured stretch, and the connections that send them at the same time
 COUNT = 6000
+WARM_UP = 300
 CONNECTIONS = (1, 32)
 
 SERVE = """
@@ -47,14 +46,8 @@ ThreadingHTTPServer(("127.0.0.1", PORT), Handler).serve_forever()
 """
 
 
-def cpu_s(pid: int) -> float:
-    """Seconds of processor time of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def as_sent(runtime: Any, endpoint: str) -> bytes:  # noqa: ANN401 (boto3 makes its clients at run time)
-    """The bytes of an invocation as boto3 sends it."""
+    """Return the bytes of an invocation as boto3 sends it."""
     seen: list[bytes] = []
 
     def keep(request: Any, **_: object) -> None:  # noqa: ANN401 (botocore's own request)
@@ -74,43 +67,6 @@ def as_sent(runtime: Any, endpoint: str) -> bytes:  # noqa: ANN401 (boto3 makes 
     runtime.meta.events.unregister(event, keep)
     assert answer["Body"].read() == ANSWER
     return seen[0]
-
-
-def load(address: tuple[str, int], request: bytes, connections: int, count: int) -> None:
-    """Send a request `count` times over so many connections at once; every answer must be the right one."""
-    with selectors.DefaultSelector() as selector:
-        sent = 0
-        for _ in range(connections):
-            made = socket.create_connection(address)
-            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            selector.register(made, selectors.EVENT_READ, bytearray())
-            made.sendall(request)
-            sent += 1
-        while selector.get_map():
-            for key, _ in selector.select():
-                key.data.extend(_received(key.fileobj))
-                if not _is_whole(key.data):
-                    continue
-                assert key.data.startswith(b"HTTP/1.1 200 "), bytes(key.data)
-                assert key.data.endswith(ANSWER), bytes(key.data)
-                key.data.clear()
-                if sent < count:
-                    key.fileobj.sendall(request)  # type: ignore[union-attr]  # it is a socket
-                    sent += 1
-                else:
-                    selector.unregister(key.fileobj)
-                    key.fileobj.close()  # type: ignore[union-attr]  # it is a socket
-
-
-def _received(connection: Any) -> bytes:  # noqa: ANN401 (a selector's object: here a socket)
-    piece: bytes = connection.recv(65536)
-    assert piece, "the connection was closed"
-    return piece
-
-
-def _is_whole(answer: bytearray) -> bool:
-    head, end, body = answer.partition(b"\r\n\r\n")
-    return bool(end) and len(body) >= len(ANSWER) and b"content-length" in head.lower()
 
 
 def measure(sagemaker: Any, runtime: Any, url: str, service: int) -> None:  # noqa: ANN401 (boto3's clients)
@@ -138,8 +94,9 @@ def measure(sagemaker: Any, runtime: Any, url: str, service: int) -> None:  # no
 def spent(
     address: tuple[str, int], request: bytes, connections: int, container: int, service: int
 ) -> tuple[float, float]:
-    """Milliseconds of processor time of one request: the container's and the service's."""
-    load(address, request, connections, 300)
+    """Return milliseconds of processor time of one request: the container's and the service's."""
+    assert ask(address, request) == ANSWER
+    load(address, request, connections, lambda sent: sent >= WARM_UP)
     before = cpu_s(container), cpu_s(service)
-    load(address, request, connections, COUNT)
+    load(address, request, connections, lambda sent: sent >= COUNT)
     return (cpu_s(container) - before[0]) / COUNT * 1000, (cpu_s(service) - before[1]) / COUNT * 1000

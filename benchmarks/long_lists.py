@@ -1,25 +1,21 @@
 """What a list costs when it is long: each List operation and Search over 100 and over 10,000 records.
 
-`python benchmarks/long_lists.py` prints, for 10,000 records, the milliseconds of processor time that the
+`python -m benchmarks.long_lists` prints, for 10,000 records, the milliseconds of processor time that the
 service spends on one request, and how many times that of 100 records.
 """
 
 from __future__ import annotations
 
 import statistics
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-PROJECT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(PROJECT))
-
-from benchmarks.sagemaker_service import client, service  # noqa: E402 - the project is on the path now
-from local_sagemaker.domain import lifecycle  # noqa: E402
-from local_sagemaker.storage import documents, queries, store  # noqa: E402
+from benchmarks.harness import client, local_service
+from local_sagemaker.domain import lifecycle
+from local_sagemaker.storage import documents, queries, store
 
 COUNTS = (100, 10_000)
 ROUNDS = 9
@@ -31,31 +27,21 @@ Ask = Callable[[], dict[str, Any]]
 
 
 def rows(count: int) -> Iterator[dict[str, Any]]:
-    """Records of all kinds; documents are about as long as those of real jobs."""
+    """Yield records of all kinds; documents are about as long as those of real jobs."""
     for number in range(count):
         status = "Failed" if number % (count // RARE) == 0 else "Completed"
-        for kind, noun in (("training-job", "TrainingJob"), ("processing-job", "ProcessingJob")):
-            yield row(kind, f"job-{number:06d}", number, noun=noun, status=status, state=STATE)
-        yield row(
-            "pipeline", f"pipe-{number:06d}", number, noun="Pipeline", status="Active", state={"version": 1}
-        )
+        for kind in ("training-job", "processing-job"):
+            yield row(kind, f"job-{number:06d}", number, status, STATE)
+        yield row("pipeline", f"pipe-{number:06d}", number, "Active", {"version": 1})
         # half of all executions are one pipeline's
         parent = "pipe-000000" if number % 2 else f"pipe-{number:06d}"
-        execution = row(
-            "pipeline-execution",
-            f"{parent}/{number:012d}",
-            number,
-            noun="PipelineExecution",
-            status=status,
-            state={},
-        )
+        execution = row("pipeline-execution", f"{parent}/{number:012d}", number, status, {})
         yield {**execution, "parent": parent, "arn": f"{ARN}pipeline/{parent}/execution/{number:012d}"}
 
 
-def row(
-    kind: str, name: str, number: int, *, noun: str, status: str, state: dict[str, Any]
-) -> dict[str, Any]:
-    """One record."""
+def row(kind: str, name: str, number: int, status: str, state: dict[str, Any]) -> dict[str, Any]:
+    """Return one record."""
+    noun = kind.title().replace("-", "")
     arn = f"{ARN}{kind}/{name}"
     document = {
         f"{noun}Name": name,
@@ -80,7 +66,7 @@ def row(
 
 
 def fill(root: Path, count: int) -> None:
-    """A database with so many records of each kind, a tag on the rare ones."""
+    """Make a database with so many records of each kind, a tag on the rare ones."""
     root.mkdir()
     made = store.Store(root / "sagemaker.sqlite")
     with made._transaction() as connection:  # noqa: SLF001 (ten thousand commits would be measured instead)
@@ -94,7 +80,7 @@ def fill(root: Path, count: int) -> None:
 
 
 def asked(sagemaker: Any, count: int) -> dict[str, Ask]:  # noqa: ANN401 (boto3 makes its clients at run time)
-    """What is measured."""
+    """Return what is measured."""
     found: dict[str, Ask] = {}
     middle = f"{count // 2:06d}"
 
@@ -127,7 +113,7 @@ def asked(sagemaker: Any, count: int) -> dict[str, Ask]:  # noqa: ANN401 (boto3 
 
 
 def searches(middle: str) -> dict[str, list[dict[str, str]]]:
-    """Filters of Search by what they are about."""
+    """Return filters of Search by what they are about."""
     return {
         "by name": [{"Name": "TrainingJobName", "Operator": "Equals", "Value": f"job-{middle}"}],
         "by status": [{"Name": "TrainingJobStatus", "Operator": "Equals", "Value": "Failed"}],
@@ -137,20 +123,20 @@ def searches(middle: str) -> dict[str, list[dict[str, str]]]:
 
 
 def spent_s(pid: int, ask: Ask) -> float:
-    """Seconds of processor time that the process spends while it answers."""
+    """Return seconds of processor time that the process spends while it answers."""
     before = cpu_s(pid)
     ask()
     return cpu_s(pid) - before
 
 
 def cpu_s(pid: int) -> float:
-    """Seconds of processor time of a process so far, to the nanosecond; its threads stay."""
+    """Return seconds of processor time of a process so far, to the nanosecond; its threads stay."""
     threads = Path(f"/proc/{pid}/task").iterdir()
     return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
 
 
 def halfway(sagemaker: Any, operation: str, count: int) -> str:  # noqa: ANN401
-    """The token of a page in the middle."""
+    """Return the token of a page in the middle."""
     token: dict[str, str] = {}
     for _ in range(max(1, count // 200)):
         answer = getattr(sagemaker, operation)(MaxResults=min(100, count // 2), **token)
@@ -165,7 +151,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="flywheel-benchmark-") as place:
             root = Path(place) / "root"
             fill(root, count)
-            with service(root) as (url, pid):
+            with local_service(root) as (url, pid):
                 sagemaker = client("sagemaker", url)
                 seconds[count] = {
                     name: statistics.median(spent_s(pid, ask) for _ in range(ROUNDS))

@@ -4,7 +4,7 @@ Each step runs in a process of its own, as a job would. The tenfold data is the 
 its dates moved: for clean as one partition of ten times the rows, for transform as ten partitions. The
 tenfold fetch is of the whole year.
 
-    python benchmarks/memory.py [--times 10]
+    python -m benchmarks.memory [--times 10]
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from include.steps.tables import TableWriter, read_chunks  # noqa: E402 - after the path
+from benchmarks.harness import PROJECT
+from benchmarks.plain_cycle import link
+from include.steps.tables import TableWriter, read_chunks
 
 START, END = datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 2, 1, tzinfo=UTC)
 MONTH = END - START
@@ -42,9 +41,9 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def peak_mib(base: Path, step: str, start: datetime, end: datetime) -> float:
-    """Run a step in a process of its own; its peak of resident memory."""
+    """Run a step in a process of its own; return its peak of resident memory."""
     told = ["--cycle", "flights", "--start", start.isoformat(), "--end", end.isoformat(), "--key", "0" * 64]
-    environment = {**os.environ, "SAGEMAKER_BASE_DIR": str(base), "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "SAGEMAKER_BASE_DIR": str(base), "PYTHONPATH": str(PROJECT)}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, step, *told],
         env=environment,
@@ -58,7 +57,7 @@ def peak_mib(base: Path, step: str, start: datetime, end: datetime) -> float:
 
 
 def moved(chunk: pd.DataFrame, months: int) -> pd.DataFrame:
-    """Rows of a fetched table with their times later by so many times 31 days, and new identities."""
+    """Return a fetched table's rows with their times later by so many times 31 days, and new identities."""
     if "time_hour" not in chunk:
         return chunk
     times = pd.to_datetime(chunk["time_hour"], utc=True) + months * MONTH
@@ -68,7 +67,7 @@ def moved(chunk: pd.DataFrame, months: int) -> pd.DataFrame:
 
 
 def replicate(fetched: Path, target: Path, months: Sequence[int]) -> None:
-    """The fetched tables, once for each of `months`, in single files; reference tables stay single."""
+    """Write the fetched tables once for each of `months`, in single files; reference tables stay single."""
     for name in ("flights", "weather", "planes"):
         with TableWriter(target / f"{name}.parquet") as writer:
             for month in months if name != "planes" else [0]:
@@ -76,31 +75,25 @@ def replicate(fetched: Path, target: Path, months: Sequence[int]) -> None:
                     writer.write(moved(chunk, month))
 
 
-def link(target: Path, place: Path) -> None:
-    """Give a job an input."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.symlink_to(target)
-
-
 def output(base: Path) -> Path:
-    """Where a job's result lies."""
+    """Return where a job's result lies."""
     return base / "processing/output"
 
 
 def clean_peak(root: Path, name: str, fetched: Path, months: Sequence[int]) -> float:
-    """Clean the months as one partition."""
+    """Clean the months as one partition; return the peak."""
     replicate(fetched, root / name / "fetched", months)
-    link(root / name / "fetched", root / name / "processing/input/fetch")
+    link(root / name / "processing/input", {"fetch": root / name / "fetched"})
     start = START + months[0] * MONTH
     return peak_mib(root / name, "clean", start, start + len(months) * MONTH)
 
 
 def transform_peak(root: Path, name: str, cleaned: Sequence[Path]) -> float:
-    """Transform so many partitions of a month each."""
+    """Transform so many partitions of a month each; return the peak."""
     for month, path in enumerate(cleaned):
         start = START + month * MONTH
         interval = f"{start:%Y-%m-%d}_{start + MONTH:%Y-%m-%d}"
-        link(path, root / name / "processing/input/clean" / interval / "key")
+        link(root / name / "processing/input/clean", {f"{interval}/key": path})
     end = START + len(cleaned) * MONTH
     return peak_mib(root / name, "transform", end - MONTH, end)
 

@@ -1,7 +1,7 @@
 """What orchestration costs: one training in Airflow, beside the same steps in one process.
 
-Both sides run once in each round, in turn, on a stack that is started here (and not timed) in a directory
-of its own. `python benchmarks/orchestration.py [--rounds 2]`
+Both sides run once in each round, one after the other. The stack is started here, and not timed, in a
+directory of its own. `python -m benchmarks.orchestration [--rounds 2]`
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -20,24 +19,22 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-PROJECT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(PROJECT))
-
-from include.cli.driver import Driver, driver_of  # noqa: E402
-from include.cli.environment import make_bucket  # noqa: E402
-from include.cli.stack import Stack  # noqa: E402
-from include.cli.terminal import Terminal  # noqa: E402
-from include.core.settings import Settings  # noqa: E402 - the project is on the path only now
+from benchmarks.harness import PROJECT, free_port
+from include.cli.driver import Driver, driver_of
+from include.cli.environment import make_bucket
+from include.cli.stack import Stack
+from include.cli.terminal import Terminal
+from include.core.settings import Settings
 
 DAG, INTERVAL_START = "flights_train_and_deploy", "2013-01-01"
 
 
 def plain() -> dict[str, float]:
-    """Seconds per step in one new process, its imports included in the first step that needs them."""
+    """Return seconds per step in one new process, its imports included in the first step that needs them."""
     with tempfile.TemporaryDirectory() as parent:
         done = subprocess.run(
-            [sys.executable, str(PROJECT / "benchmarks/plain_cycle.py"), f"{parent}/cycle"],
-            env={**os.environ, "PYTHONPATH": str(PROJECT), "OMP_NUM_THREADS": "2", "FLYWHEEL_THREADS": "2"},
+            [sys.executable, "-m", "benchmarks.plain_cycle", f"{parent}/cycle"],
+            env={**os.environ, "OMP_NUM_THREADS": "2", "FLYWHEEL_THREADS": "2"},
             cwd=PROJECT,
             capture_output=True,
             text=True,
@@ -48,7 +45,7 @@ def plain() -> dict[str, float]:
 
 
 def orchestrated(driver: Driver, number: int) -> tuple[float, list[dict[str, Any]]]:
-    """Seconds from the trigger to the end of the run, and its tasks with their jobs' seconds."""
+    """Return seconds from the trigger to the end of the run, and its tasks with their jobs' seconds."""
     api, run_id = driver.api, f"benchmark__{number}"
     began = time.perf_counter()
     api.trigger(DAG, run_id, {"interval_start": INTERVAL_START, "force": True})
@@ -65,24 +62,15 @@ def orchestrated(driver: Driver, number: int) -> tuple[float, list[dict[str, Any
 
 
 def gaps(tasks: list[dict[str, Any]]) -> float:
-    """Seconds between the end of a task and the start of the next."""
-    spans = sorted((_time(task["start_date"]), _time(task["end_date"])) for task in tasks)
+    """Return the sum of seconds between the end of a task and the start of the next."""
+    spans = sorted(
+        [datetime.fromisoformat(task[f"{end}_date"]) for end in ("start", "end")] for task in tasks
+    )
     return sum((later[0] - earlier[1]).total_seconds() for earlier, later in pairwise(spans))
 
 
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def report(walls: list[float], runs: list[list[dict[str, Any]]], plains: list[dict[str, float]]) -> None:
-    """Medians side by side."""
+    """Print medians side by side."""
     wall = statistics.median(walls)
     alone = statistics.median(sum(seconds.values()) for seconds in plains)
     print(f"\nflights {INTERVAL_START}, medians of {len(walls)}")

@@ -1,6 +1,6 @@
 """How long the page's application takes to tell of a cycle that has run a thousand times.
 
-    python benchmarks/page.py [--runs 1000] [--versions 100]
+    python -m benchmarks.page [--runs 1000] [--versions 100]
 
 Fills a bucket of the real local service with the records of so many runs: half of them trainings, each with
 its decision, so many of them promoted to a version of the registry; half of them windows, each with its watch
@@ -16,22 +16,18 @@ import argparse
 import asyncio
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "plugins")]
-
-from include.core.layout import (  # noqa: E402 - after its path
+from benchmarks.harness import PROJECT, local_service
+from include.core.layout import (
     COVERAGE,
     MANIFEST,
     MODEL_ARCHIVE,
@@ -41,7 +37,7 @@ from include.core.layout import (  # noqa: E402 - after its path
     split_uri,
     training_dag,
 )
-from include.core.places import Places, entry_name  # noqa: E402 - after its path
+from include.core.places import Places, entry_name
 
 CYCLE, BUCKET, KEY = "flights", "flywheel", "ab" * 32
 ARN = f"arn:aws:sagemaker:us-east-1:000000000000:model-package/{CYCLE}"
@@ -51,23 +47,9 @@ FEATURES = 28
 ROUNDS = 5
 
 
-@contextmanager
-def service(folder: Path) -> Iterator[str]:
-    """The local SageMaker on a free port; gives its URL."""
-    command = [sys.executable, "-m", "local_sagemaker", "--root", str(folder / "root"), "--port", "0"]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log)
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline().decode()
-        yield next(word.rstrip(".,") for word in line.split() if word.startswith("http://"))
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
 def settle(folder: Path, url: str) -> None:
-    """The environment of an Airflow whose connection leads to the service, before it is imported."""
+    """Set the environment of an Airflow whose connection leads to the service, before it is imported."""
+    sys.path.insert(0, str(PROJECT / "plugins"))
     extra = {"region_name": "us-east-1", "endpoint_url": url}
     connection = {"conn_type": "aws", "login": "local", "password": "local", "extra": extra}
     os.environ |= {
@@ -87,7 +69,7 @@ def day(number: int) -> Interval:
 
 
 def trainings(count: int, versions: int) -> Iterator[tuple[str, Any]]:
-    """The ledger: a decision for each day, and promotions spread over them."""
+    """Yield the ledger: a decision for each day, and promotions spread over them."""
     number = 0
     for each in range(count):
         interval = day(each)
@@ -112,7 +94,7 @@ def trainings(count: int, versions: int) -> Iterator[tuple[str, Any]]:
             "verdict": verdict | {"reasons": ["It is better by 0.02 [0.01, 0.03]."] * 3},
             "reasons": ["It is better by 0.02 [0.01, 0.03]."] * 3,
         }
-        kinds = [("decision", None)]
+        kinds: list[tuple[str, str | None]] = [("decision", None)]
         if each * versions // count != (each - 1) * versions // count:
             kinds.append(("promotion", f"{ARN}/{each * versions // count + 1}"))
         for kind, version in kinds:
@@ -124,7 +106,7 @@ def trainings(count: int, versions: int) -> Iterator[tuple[str, Any]]:
 
 
 def windows(count: int) -> Iterator[tuple[str, Any]]:
-    """Watch records, decisions, reports and labels."""
+    """Yield watch records, decisions, reports and labels."""
     for each in range(count):
         interval = day(each + 1)
         bounds = interval.iso
@@ -142,10 +124,7 @@ def windows(count: int) -> Iterator[tuple[str, Any]]:
             "estimate": quality,
             "alarm": {"is_alarm": False, "reasons": [], "held_back": None},
         }
-        told = {
-            "at": bounds[1],
-            "by": {"dag_id": scoring_dag(CYCLE), "run_id": f"scheduled__{each}"},
-        }
+        told = {"at": bounds[1], "by": {"dag_id": scoring_dag(CYCLE), "run_id": f"scheduled__{each}"}}
         monitor = PLACES.output("monitor", interval, KEY)
         decision = {
             "window": bounds,
@@ -164,7 +143,7 @@ def windows(count: int) -> Iterator[tuple[str, Any]]:
 
 
 def fill(hook: Any, runs: int, versions: int) -> int:  # noqa: ANN401 - flywheel's, imported later
-    """Write it all; how many objects."""
+    """Write it all; return how many objects."""
     objects = [*trainings(runs // 2, versions), *windows(runs // 2)]
     hook.s3.create_bucket(Bucket=BUCKET)
 
@@ -188,15 +167,13 @@ def fill(hook: Any, runs: int, versions: int) -> int:  # noqa: ANN401 - flywheel
     }
     for _ in range(versions):
         hook.api.create_model_package(
-            ModelPackageGroupName=CYCLE,
-            InferenceSpecification=specification,
-            ModelApprovalStatus="Approved",
+            ModelPackageGroupName=CYCLE, InferenceSpecification=specification, ModelApprovalStatus="Approved"
         )
     return len(objects)
 
 
 async def measure(runs: int, versions: int) -> dict[str, tuple[float, float]]:
-    """Seconds, and seconds of this process's CPU, by what was asked for, and in which state."""
+    """Return seconds, and seconds of this process's CPU, by what was asked for, and in which state."""
     import httpx  # noqa: PLC0415 - after the environment
     from airflow.api_fastapi.app import create_auth_manager  # noqa: PLC0415 - after the environment
     from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser  # noqa: PLC0415 - as above
@@ -228,7 +205,7 @@ async def measure(runs: int, versions: int) -> dict[str, tuple[float, float]]:
 
 
 def check(told: dict[str, Any], runs: int, versions: int) -> None:
-    """That what was timed is the whole answer."""
+    """Check that what was timed is the whole answer."""
     if "cycles" in told:
         told = next(each for each in told["cycles"] if each["name"] == CYCLE)
         assert told["parts"]["ledger"]["value"]["champion"]
@@ -248,7 +225,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="flywheel-page-") as name:
         folder = Path(name)
-        with service(folder) as url:
+        with local_service(folder / "root") as (url, _):
             settle(folder, url)
             from flywheel.hooks.sagemaker import SageMakerHook  # noqa: PLC0415 - after the environment
 

@@ -1,7 +1,7 @@
 """The steps of one training called one after the other in one process: no Airflow, no SageMaker, no S3.
 
 Each step runs the very entry point its job runs, on a directory laid out as SageMaker would lay it out.
-`python benchmarks/plain_cycle.py DIRECTORY [--keep]` prints seconds per step as JSON.
+`python -m benchmarks.plain_cycle DIRECTORY [--keep]` prints seconds per step as JSON.
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 CYCLE, START, END = "flights", "2013-01-01T00:00:00+00:00", "2013-02-01T00:00:00+00:00"
 INTERVAL = "2013-01-01_2013-02-01"
 TOLD = {"cycle": CYCLE, "start": START, "end": END, "key": "0" * 64}
@@ -28,10 +26,7 @@ TOLD = {"cycle": CYCLE, "start": START, "end": END, "key": "0" * 64}
 
 def processing(step: str, base: Path, inputs: dict[str, Path], **parameters: str) -> Path:
     """Run a processing step and return its output directory."""
-    for name, source in inputs.items():
-        link = base / "processing/input" / name
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(source)
+    link(base / "processing/input", inputs)
     told = {**TOLD, **parameters}
     sys.argv = [step, *(part for name, value in told.items() for part in (f"--{name}", value))]
     call(step, base)
@@ -40,10 +35,7 @@ def processing(step: str, base: Path, inputs: dict[str, Path], **parameters: str
 
 def training(base: Path, inputs: dict[str, Path]) -> Path:
     """Run the training step and return the directory with its `model.tar.gz`."""
-    for name, source in inputs.items():
-        link = base / "input/data" / name
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(source)
+    link(base / "input/data", inputs)
     config = base / "input/config/hyperparameters.json"
     config.parent.mkdir(parents=True)
     config.write_text(json.dumps(TOLD))
@@ -56,8 +48,17 @@ def training(base: Path, inputs: dict[str, Path]) -> Path:
     return output
 
 
+def link(folder: Path, inputs: dict[str, Path]) -> None:
+    """Put a job's inputs in place."""
+    for name, source in inputs.items():
+        place = folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.unlink(missing_ok=True)
+        place.symlink_to(source)
+
+
 def call(step: str, base: Path) -> None:
-    """A step's own `main`, as the image's entry point calls it; what it prints is not what is measured."""
+    """Call a step's own `main`, as the image's entry point does; what it prints is not what is measured."""
     os.environ["SAGEMAKER_BASE_DIR"] = str(base)
     said = io.StringIO()
     try:
@@ -81,7 +82,7 @@ def verify(model: Path, golden: Path) -> None:
 
 
 def main(root: Path) -> dict[str, float]:
-    """Do the cycle in `root`; seconds per step."""
+    """Do the cycle in `root`; return seconds per step."""
     seconds: dict[str, float] = {}
 
     def timed(name: str, work: Callable[[Path], Path | None]) -> Path:

@@ -2,7 +2,7 @@
 
 Each step runs the function its job runs, on a directory laid out as SageMaker would lay it out. Every model
 sees what the cycle's own split lets it see: not the last days before its interval's end, which judge it.
-`python benchmarks/quality.py DIRECTORY` keeps the cleaned months there, and takes them up again.
+`python -m benchmarks.quality DIRECTORY` keeps the cleaned months there, and takes them up again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import contextlib
 import importlib
 import io
 import shutil
-import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,8 +20,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
+from benchmarks.plain_cycle import link
 from include.cycles.flights import features
 from include.ml.features.labels import class_places
 from include.steps.contract import Step
@@ -43,38 +41,34 @@ class Month:
 
     @property
     def start(self) -> datetime:
-        """Its first instant."""
+        """Return its first instant."""
         return datetime(2013, self.number, 1, tzinfo=UTC)
 
     @property
     def end(self) -> datetime:
-        """The first instant after it."""
+        """Return the first instant after it."""
         return datetime(2013 + self.number // 12, self.number % 12 + 1, 1, tzinfo=UTC)
 
     def step(self, name: str, inputs: dict[str, Path]) -> Step:
-        """A step of this month, with its inputs in place."""
+        """Return a step of this month, with its inputs in place."""
         base = self.root / f"{self.number:02d}/{name}"
         step = Step(name=name, cycle="flights", start=self.start, end=self.end, key=KEY, base=base)
-        for place, source in inputs.items():
-            link = step.input(place)
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.unlink(missing_ok=True)
-            link.symlink_to(source)
+        link(step.input(""), inputs)
         return step
 
     @property
     def cleaned(self) -> Path:
-        """Where its cleaned tables are."""
+        """Return where its cleaned tables are."""
         return self.root / f"{self.number:02d}/clean/processing/output"
 
     @property
     def place(self) -> str:
-        """Where a job that reads many months finds this one's."""
+        """Return where a job that reads many months finds this one's."""
         return f"clean/{self.start:%Y-%m-%d}_{self.end:%Y-%m-%d}/{KEY}"
 
 
 def run(step: Step) -> Path:
-    """Do a step, silently; its output."""
+    """Do a step, silently; return its output."""
     module = importlib.import_module(f"include.steps.{step.name}")
     with contextlib.redirect_stdout(io.StringIO()):
         getattr(module, step.name)(step)
@@ -89,7 +83,7 @@ def clean(month: Month) -> None:
 
 
 def train(months: list[Month]) -> tuple[Model, float]:
-    """The model of all these months as of the end of the last, and the seconds its training took."""
+    """Train on all these months as of the end of the last; return the model, and the seconds it took."""
     shutil.rmtree(months[-1].root / f"{months[-1].number:02d}/transform", ignore_errors=True)
     shutil.rmtree(months[-1].root / f"{months[-1].number:02d}/train", ignore_errors=True)
     rows = run(months[-1].step("transform", {month.place: month.cleaned for month in months}))
@@ -100,7 +94,7 @@ def train(months: list[Month]) -> tuple[Model, float]:
 
 
 def score(model: Model, month: Month) -> tuple[float, float, float]:
-    """ROC AUC, average precision and log loss on every flight of a month that arrived."""
+    """Return ROC AUC, average precision and log loss on every flight of a month that arrived."""
     step = month.step("score", {month.place: month.cleaned})
     rows = feature_rows(step, find_partitions(step)[0]).dropna(subset=features.LABEL)
     scores = model.probabilities(to_columns(rows, features.SIGNATURE))[:, 1]
@@ -127,7 +121,7 @@ def main(root: Path) -> None:
 
 
 def show(name: str, figures: tuple[float, ...], rest: str) -> None:
-    """One line of the table."""
+    """Print one line of the table."""
     cells = [f"{value:.4f}" for value in figures]
     print(f"{name:6}  {' '.join(cells[:3])}   {' '.join(cells[3:])}   {rest}", flush=True)
 

@@ -1,6 +1,6 @@
-"""Compares the Bayesian strategy of tuning jobs with random search, on the same budget and seeds.
+"""Compare the Bayesian strategy of tuning jobs with random search, on the same budget and seeds.
 
-`python benchmarks/tuning.py` prints, for three functions, the median regret of both: how far above the
+`python -m benchmarks.tuning` prints, for three functions, the median regret of both: how far above the
 function's minimum the best of all trials is. `steep` depends on its first axis a hundred times as much as on
 the other two.
 """
@@ -24,18 +24,18 @@ Objective = Callable[..., float]
 
 
 def branin(x: float, y: float) -> float:
-    """Three minima of 0.397887 (Picheny et al., 2013)."""
+    """Return the Branin function above its three minima of 0.397887 (Picheny et al., 2013)."""
     bent = y - 5.1 / (4 * math.pi**2) * x**2 + 5 / math.pi * x - 6
     return bent**2 + 10 * (1 - 1 / (8 * math.pi)) * math.cos(x) + 10 - 0.397887
 
 
 def steep(x: float, y: float, z: float) -> float:
-    """A narrow valley along the first axis; the other two hardly matter."""
+    """Return a narrow valley along the first axis; the other two hardly matter."""
     return 100 * (x - 0.37) ** 2 + (y - 0.6) ** 2 + (z - 0.2) ** 2
 
 
 def hartmann(*point: float) -> float:
-    """Hartmann's function of six axes, with the minimum -3.32237 (Picheny et al., 2013)."""
+    """Return Hartmann's function of six axes above its minimum of -3.32237 (Picheny et al., 2013)."""
     scales = (
         (10, 3, 17, 3.5, 1.7, 8),
         (0.05, 10, 17, 0.1, 8, 14),
@@ -64,7 +64,7 @@ FUNCTIONS: dict[str, tuple[Objective, list[tuple[float, float]]]] = {
 
 
 def space(bounds: list[tuple[float, float]]) -> Space:
-    """The ranges of a function's axes."""
+    """Return the ranges of a function's axes."""
     ranges = [
         {"Name": f"x{axis}", "MinValue": str(low), "MaxValue": str(high)}
         for axis, (low, high) in enumerate(bounds)
@@ -73,7 +73,7 @@ def space(bounds: list[tuple[float, float]]) -> Space:
 
 
 def regret(strategy: str, function: Objective, axes: Space, seed: int) -> float:
-    """How far above the minimum the best of all trials is."""
+    """Return how far above the minimum the best of all trials is."""
     trials: list[Trial] = []
     for number in range(TRIALS):
         source = random.Random(f"{seed} {number}")

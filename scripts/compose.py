@@ -40,7 +40,7 @@ SECRETS: Mapping[str, Callable[[], str]] = {
 
 
 def variables(path: Path) -> dict[str, str]:
-    """What an env file sets."""
+    """Return what an env file sets."""
     lines = path.read_text().splitlines() if path.exists() else []
     pairs = (
         line.strip().partition("=") for line in lines if "=" in line and not line.lstrip().startswith("#")
@@ -65,7 +65,7 @@ def add_secrets(path: Path) -> list[str]:
 
 
 def compose() -> list[str]:
-    """The command of this machine's Compose: the plugin, or the older program."""
+    """Return the command of this machine's Compose: the plugin, or the older program."""
     if not shutil.which("docker"):
         raise ComposeError(
             "Docker is not installed: there is no command `docker`. See docs/how-to/run-with-compose.md."

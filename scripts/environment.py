@@ -81,13 +81,13 @@ def installed() -> set[str]:
 
 
 def digest(lock: Path) -> str:
-    """What identifies a lock and the Python it was installed for."""
+    """Return what identifies a lock and the Python it was installed for."""
     python = ".".join(map(str, sys.version_info[:2]))
     return hashlib.sha256(lock.read_bytes() + python.encode()).hexdigest()
 
 
 def digest_of_local_sagemaker() -> str:
-    """What identifies its installation: the metadata, and the folder that the environment links to."""
+    """Return what identifies its installation: the metadata, and the folder that is linked to."""
     project = digest(LOCAL_SAGEMAKER / "pyproject.toml")
     return hashlib.sha256(f"{project} {LOCAL_SAGEMAKER}".encode()).hexdigest()
 
@@ -194,7 +194,7 @@ def index_options() -> list[str]:
 
 
 def configured(variable: str) -> str:
-    """A setting of pip, from the environment or else from pip's configuration files."""
+    """Return a setting of pip, from the environment or else from pip's configuration files."""
     if variable in os.environ:
         return os.environ[variable]
     name = variable.removeprefix("PIP_").lower().replace("_", "-")
@@ -215,7 +215,7 @@ def run(command: list[str], directory: Path | None = None) -> subprocess.Complet
 
 
 def tail(done: subprocess.CompletedProcess[str]) -> str:
-    """The end of what a command said."""
+    """Return the end of what a command said."""
     return "\n".join(f"    {line}" for line in (done.stdout + done.stderr).splitlines()[-12:])
 
 

@@ -1,22 +1,19 @@
-"""Draws docs/images/year.svg: a year monitored by `make watch`, beside the models of `make replay`.
+"""Draw docs/images/year.svg: a year monitored by `make watch`, beside the models of `make replay`.
 
-Usage: draw_year.py WATCH.json REPLAY.json OUT.svg. The first is `.flywheel/watch.json`; the second lies in S3
-below `<cycle>/compare/`.
+`python -m tools.draw_year WATCH.json REPLAY.json OUT.svg`: the first is `.flywheel/watch.json`; the second
+lies in S3 below `<cycle>/compare/`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from include.ml.reports import charts, drawing
 from include.ml.reports.charts import Axis, Frame, Series

@@ -1,4 +1,4 @@
-"""Make the pictures of the page in docs/images from the Airflow that runs: `python tools/page_pictures.py`.
+"""Make the pictures of the page in docs/images from the Airflow that runs: `python -m tools.page_pictures`.
 
 It needs a stack with something to see (`make replay`, then `make traffic`), Playwright of
 requirements-dev.txt, and the system's Chromium. Files are written in few colours, to be small.
@@ -9,21 +9,17 @@ from __future__ import annotations
 import io
 import os
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-PROJECT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(PROJECT))
+import httpx
+from PIL import Image
+from playwright.sync_api import sync_playwright
 
-import httpx  # noqa: E402 (the path comes first)
-from PIL import Image  # noqa: E402
-from playwright.sync_api import sync_playwright  # noqa: E402
-
-from include.cli.environment import airflow_url  # noqa: E402
-from include.cli.home import ADMIN, Home  # noqa: E402
-from include.core.settings import Settings  # noqa: E402
+from include.cli.environment import airflow_url
+from include.cli.home import ADMIN, Home
+from include.core.settings import PROJECT, Settings
 
 IMAGES = PROJECT / "docs" / "images"
 COLOURS = 192
@@ -41,7 +37,7 @@ def _cycle(frame: Page) -> None:
 
 
 def _window(frame: Page) -> None:
-    """The newest window, at what has moved most of all that matters."""
+    """Return the newest window, at what has moved most of all that matters."""
     frame.locator(".heat tr:not([hidden]) td:last-child .cell[data-level]").first.wait_for()
     cells = frame.locator(".heat tr:not([hidden]) td:last-child .cell[data-level]").all()
     max(cells, key=lambda cell: int(cell.get_attribute("data-level"))).click()
@@ -77,7 +73,7 @@ def main() -> None:
 
 
 def _session(settings: Settings) -> Page:
-    """What Airflow's login gives a browser."""
+    """Return what Airflow's login gives a browser."""
     login = {"username": ADMIN, "password": Home(settings).secrets().password}
     answer = httpx.post(f"{airflow_url(settings)}/auth/token", json=login).raise_for_status()
     token = answer.json()["access_token"]

@@ -156,7 +156,7 @@ def _sha256(s3: Any, uri: str) -> str | None:  # noqa: ANN401 - a boto3 client
 
 
 def _notes(settings: Settings, recorded: Recorded, code: Mapping[str, str]) -> list[str]:
-    """What in the project of now is otherwise than it was recorded."""
+    """Return what in the project of now is otherwise than it was recorded."""
     files = file_digests(step_files(job_step("train"), recorded.record.cycle))
     notes = differing_files(code, files, "the record", "the project")
     now = replace(recorded.record, environment=environment_digest(), threads=settings.threads)

@@ -1,7 +1,7 @@
 """What the notebooks share: a month of flights, a bucket of their own, and one way to run a job.
 
-Requests and the waiting come from `include.core.sagemaker`, as in the project's DAGs. Nothing here touches what
-the DAGs have made: the bucket is another one.
+Requests and the waiting come from `include.core.sagemaker`, as in the project's DAGs. Nothing here touches
+what the DAGs have made: the bucket is another one.
 """
 
 import hashlib
@@ -9,6 +9,7 @@ import io
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import boto3
 import pandas as pd
@@ -26,14 +27,14 @@ from include.cycles.flights.cycle import CYCLE
 # AWS_ENDPOINT_URL and the region are in the environment: this code is the same on AWS
 s3, sagemaker = boto3.client("s3"), boto3.client("sagemaker")
 runtime = boto3.client("sagemaker-runtime")
-service = SageMaker(boto3.client)
+service = SageMaker(boto3.client)  # type: ignore[arg-type]  # it is called with names of services
 
 SETTINGS = replace(settings(), bucket=f"{settings().bucket}-lab")
 PLACES = Places(SETTINGS.bucket, CYCLE.name)
 JANUARY = Interval(datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 2, 1, tzinfo=UTC))
 
 
-def make_bucket():
+def make_bucket() -> str:
     """Make the notebooks' bucket, if it is not there."""
     try:
         s3.create_bucket(Bucket=SETTINGS.bucket)
@@ -43,13 +44,13 @@ def make_bucket():
     return SETTINGS.bucket
 
 
-def place(step):
-    """Where a step's output is. The DAGs compute the key from code and inputs; here it is the step's name."""
+def place(step: str) -> str:
+    """Return where a step's output is: the DAGs' key comes from code and inputs, this one from the name."""
     return PLACES.output(step, JANUARY, _key(step))
 
 
-def job(step, output=None):
-    """A new job of a step for the month; its output goes to the place of the step's name, or of another one."""
+def job(step: str, output: str | None = None) -> JobSpec:
+    """Return a new job of a step for the month, with its output at the place of its or of another name."""
     output = output or step
     return JobSpec(
         name=f"lab-{output}-{datetime.now(UTC):%Y%m%d%H%M%S%f}",
@@ -63,28 +64,29 @@ def job(step, output=None):
     )
 
 
-def finish(kind, name):
+def finish(kind: str, name: str) -> dict[str, Any]:
     """Wait for a job's end, show its log, and return its description; `kind` is Processing or Training."""
     runner = JobRunner(service, KINDS[f"{kind.lower()} job"], poll_interval_s=0.5, on_line=print)
     return runner.finish(AttachedJob(job=name, key="", uri="", interval=[]))
 
 
-def read(uri):
-    """The bytes of an object."""
+def read(uri: str) -> bytes:
+    """Return the bytes of an object."""
     bucket, key = split_uri(uri)
     try:
-        return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        body: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except s3.exceptions.NoSuchKey as error:
         raise FileNotFoundError(f"{uri} is not there: run the notebooks before this one first.") from error
+    return body
 
 
-def read_json(uri):
-    """A JSON document."""
+def read_json(uri: str) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a JSON document."""
     return json.loads(read(uri))
 
 
-def read_table(uri):
-    """A Parquet file, or all below a prefix that ends with a slash."""
+def read_table(uri: str) -> pd.DataFrame:
+    """Return a Parquet file, or all below a prefix that ends with a slash."""
     if not uri.endswith("/"):
         return pd.read_parquet(io.BytesIO(read(uri)))
     bucket, prefix = split_uri(uri)
@@ -93,30 +95,33 @@ def read_table(uri):
     return pd.concat([read_table(join_uri(bucket, name)) for name in names], ignore_index=True)
 
 
-def write_json(uri, content):
+def write_json(uri: str, content: Any) -> str:  # noqa: ANN401 - any JSON value
     """Write a JSON document."""
     return _write(uri, json.dumps(content).encode())
 
 
-def write_table(uri, table):
+def write_table(uri: str, table: pd.DataFrame) -> str:
     """Write a Parquet file."""
     return _write(uri, table.to_parquet(index=False))
 
 
-def newest_model():
-    """The archive of the last training job of these notebooks."""
-    found = sagemaker.list_training_jobs(NameContains="lab-train-", StatusEquals="Completed", SortBy="CreationTime")
+def newest_model() -> str:
+    """Return the archive of the last training job of these notebooks."""
+    found = sagemaker.list_training_jobs(
+        NameContains="lab-train-", StatusEquals="Completed", SortBy="CreationTime", SortOrder="Descending"
+    )
     if not found["TrainingJobSummaries"]:
         raise FileNotFoundError("Nothing was trained yet: run 3_train first.")
     name = found["TrainingJobSummaries"][0]["TrainingJobName"]
-    return sagemaker.describe_training_job(TrainingJobName=name)["ModelArtifacts"]["S3ModelArtifacts"]
+    description = sagemaker.describe_training_job(TrainingJobName=name)
+    return str(description["ModelArtifacts"]["S3ModelArtifacts"])
 
 
-def _write(uri, content):
+def _write(uri: str, content: bytes) -> str:
     bucket, key = split_uri(uri)
     s3.put_object(Bucket=bucket, Key=key, Body=content)
     return uri
 
 
-def _key(step):
+def _key(step: str) -> str:
     return hashlib.sha256(f"lab/{step}".encode()).hexdigest()
