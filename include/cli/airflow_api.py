@@ -40,17 +40,21 @@ class AirflowApi:
         """Close the connections."""
         self._client.close()
 
+    def ask(self, method: str, path: str, body: Json | None = None) -> Json:
+        """Return the answer to any request; raise StackError if Airflow refuses it."""
+        return _checked(self._send(method, path, body))
+
     def dag(self, dag_id: str) -> Json | None:
         """Return a DAG Airflow has read, or None."""
         return self._find(f"/dags/{dag_id}")
 
     def import_errors(self) -> list[Json]:
         """Return the DAG files Airflow could not read, each with its `stack_trace`."""
-        return list(self._ask("GET", "/importErrors")["import_errors"])
+        return list(self.ask("GET", "/importErrors")["import_errors"])
 
     def unpause(self, dag_id: str) -> None:
         """Let a DAG's runs start."""
-        self._ask("PATCH", f"/dags/{dag_id}", {"is_paused": False})
+        self.ask("PATCH", f"/dags/{dag_id}", {"is_paused": False})
 
     def run(self, dag_id: str, run_id: str) -> Json | None:
         """Return a run, or None."""
@@ -63,7 +67,7 @@ class AirflowApi:
 
     def events(self, dag_id: str, run_id: str) -> list[Json]:
         """Return the events of assets that started a run."""
-        return list(self._ask("GET", f"{_path(dag_id, run_id)}/upstreamAssetEvents")["asset_events"])
+        return list(self.ask("GET", f"{_path(dag_id, run_id)}/upstreamAssetEvents")["asset_events"])
 
     def trigger(self, dag_id: str, run_id: str, conf: Json) -> None:
         """Start a run; that there is one of this id already is fine."""
@@ -85,27 +89,27 @@ class AirflowApi:
             "reprocess_behavior": "completed" if again else "failed",
         }
         # Airflow refuses a backfill that has nothing to do
-        if self._ask("POST", "/backfills/dry_run", body)["backfills"]:
-            self._ask("POST", "/backfills", body)
+        if self.ask("POST", "/backfills/dry_run", body)["backfills"]:
+            self.ask("POST", "/backfills", body)
 
     def is_backfilling(self, dag_id: str) -> bool:
         """Return whether a backfill of a DAG is under way."""
-        found = self._ask("GET", f"/backfills?dag_id={dag_id}&limit=1&order_by=-id")["backfills"]
+        found = self.ask("GET", f"/backfills?dag_id={dag_id}&limit=1&order_by=-id")["backfills"]
         return any(backfill["completed_at"] is None for backfill in found)
 
     def runs_from(self, dag_id: str, first: datetime, last: datetime) -> list[Json]:
         """Return the runs whose logical date, the start of their interval, is from `first` to `last`."""
         dates = {"logical_date_gte": first.isoformat(), "logical_date_lte": last.isoformat()}
         query = urlencode({**dates, "limit": 100, "order_by": "logical_date"})
-        return list(self._ask("GET", f"/dags/{dag_id}/dagRuns?{query}")["dag_runs"])
+        return list(self.ask("GET", f"/dags/{dag_id}/dagRuns?{query}")["dag_runs"])
 
     def clear_failed(self, dag_id: str, run_id: str) -> None:
         """Let a failed run go on with the tasks that failed and those after them."""
-        self._ask("POST", f"{_path(dag_id, run_id)}/clear", {"dry_run": False, "only_failed": True})
+        self.ask("POST", f"{_path(dag_id, run_id)}/clear", {"dry_run": False, "only_failed": True})
 
     def tasks(self, dag_id: str, run_id: str) -> list[Json]:
         """Return the task instances of a run."""
-        return list(self._ask("GET", f"{_path(dag_id, run_id)}/taskInstances?limit=100")["task_instances"])
+        return list(self.ask("GET", f"{_path(dag_id, run_id)}/taskInstances?limit=100")["task_instances"])
 
     def step_result(self, dag_id: str, run_id: str, task_id: str) -> Json:
         """Return what a step returned; empty if it returned nothing."""
@@ -123,9 +127,6 @@ class AirflowApi:
     def _find(self, path: str) -> Json | None:
         answer = self._send("GET", path)
         return None if answer.status_code == httpx.codes.NOT_FOUND else _checked(answer)
-
-    def _ask(self, method: str, path: str, body: Json | None = None) -> Json:
-        return _checked(self._send(method, path, body))
 
     def _send(self, method: str, path: str, body: Json | None = None) -> httpx.Response:
         """Send a request, with a new token if the old one has run out, and again if nobody answers."""

@@ -230,7 +230,7 @@ def test_a_run_that_was_asked_for_does_not_wait_for_what_was_never_trained(
     """Where a cycle is trained only when it has to be, the months between have no decision, and get none."""
     evaluate = EvaluateOperator(task_id="evaluate", cycle=world.cycle, patience=NEVER)
     # It goes on to its own work, for which this context has no results of the steps before.
-    with pytest.raises(FlywheelError, match="needs the result of the task 'transform'"):
+    with pytest.raises(FlywheelError, match="'transform'"):
         evaluate.proceed(asked(world, attempt), {}, since=0)
     with pytest.raises(HistoryIncomplete):
         evaluate.proceed(attempt(interval_start="2013-03-01"), {}, since=0)

@@ -138,7 +138,7 @@ def test_an_output_that_is_not_whole_is_refused(
     outputs.service.s3.delete_object(Bucket=bucket, Key=name)
     if body is not None:
         outputs.object(f"{place}flights.parquet", body)
-    with pytest.raises(OutputMissing, match=r"lacks flights\.parquet"):
+    with pytest.raises(OutputMissing, match=r"flights\.parquet"):
         check_output(hook, place, key)
 
 

@@ -170,14 +170,14 @@ def test_an_interval_is_complete_from_its_end_on(cycle: Cycle, moment: datetime,
 
 def test_a_date_between_two_intervals_is_refused_with_the_next_start(cycle: Cycle) -> None:
     """The user learns what to write instead."""
-    with pytest.raises(IntervalError, match="next one starts at 2013-02-01"):
+    with pytest.raises(IntervalError, match="2013-02-01"):
         starting_at(cycle, "2013-01-15")
 
 
 @pytest.mark.parametrize("text", ["soon", "2013-13-01", "01.02.2013"])
 def test_what_is_no_date_is_refused(cycle: Cycle, text: str) -> None:
     """The error shows how to write one."""
-    with pytest.raises(IntervalError, match="Write it like 2013-01-01"):
+    with pytest.raises(IntervalError, match=f"'{text}'.* 2013-01-01"):
         starting_at(cycle, text)
 
 

@@ -53,9 +53,9 @@ def ended(api: AirflowApi, run_type: str, count: int) -> dict[str, Any]:
 
 def emit(api: AirflowApi, extra: dict[str, Any]) -> None:
     """An event of the asset, as the success of request_retraining makes one."""
-    assets = api._ask("GET", "/assets")["assets"]
+    assets = api.ask("GET", "/assets")["assets"]
     (found,) = (asset["id"] for asset in assets if asset["name"] == "flywheel://digits/retrain")
-    api._ask("POST", "/assets/events", {"asset_id": found, "extra": extra})
+    api.ask("POST", "/assets/events", {"asset_id": found, "extra": extra})
 
 
 def test_a_quiet_window_is_recorded_and_asks_for_nothing(first: str, settings: Settings) -> None:

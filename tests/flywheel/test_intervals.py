@@ -70,7 +70,7 @@ def test_a_run_by_hand_after_the_source_ended_takes_its_last_interval(cycle: Cyc
 @pytest.mark.parametrize("asked", ["2012-12-01", "2014-01-01"])
 def test_an_interval_outside_of_the_cycle_is_refused(cycle: Cycle, asked: str) -> None:
     """The error says which time there is data for."""
-    with pytest.raises(IntervalError, match="has data from 2013-01-01 to 2014-01-01"):
+    with pytest.raises(IntervalError, match="2013-01-01 to 2014-01-01"):
         run_interval(context(asked=asked), cycle)
 
 
@@ -78,5 +78,5 @@ def test_an_interval_that_is_not_over_is_refused(cycle: Cycle) -> None:
     """Half a month would train a model on half a month."""
     endless = replace(cycle, end=None)
     month = newest_complete(endless, datetime.now(UTC)).end
-    with pytest.raises(IntervalError, match="not over yet"):
+    with pytest.raises(IntervalError, match=f"{month:%Y-%m-%d}_"):
         run_interval(context(asked=f"{month:%Y-%m-%d}"), endless)

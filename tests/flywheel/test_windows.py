@@ -75,7 +75,7 @@ def test_a_run_that_watches_takes_a_day_and_one_that_trains_a_month(daily: Cycle
 def test_a_day_is_asked_for_by_its_date(daily: Cycle) -> None:
     """Which would be no start of a training interval."""
     assert run_interval(context(asked="2013-03-05"), daily, schedule=DAILY) == day(5)
-    with pytest.raises(IntervalError, match="no start of an interval"):
+    with pytest.raises(IntervalError, match="2013-04-01"):
         run_interval(context(asked="2013-03-05"), daily)
 
 
@@ -128,7 +128,7 @@ def test_days_before_the_first_training_can_have_no_champion(daily: Cycle, insta
     operator = BatchTransformOperator(task_id="batch_transform", cycle=daily, schedule=DAILY)
     assert operator.settings == installed
     for number in (1, 31):
-        with pytest.raises(AirflowSkipException, match="the first of flights is of"):
+        with pytest.raises(AirflowSkipException, match=str(month(1))):
             champion_of(operator, day(number, 1))
     with pytest.raises(NoChampion):
         champion_of(operator, day(1, 2))

@@ -40,6 +40,6 @@ def test_a_file_is_unpacked_without_its_special_bits(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "link"), [("../a.py", ""), ("/tmp/a.py", ""), ("a", "/etc/passwd")])  # noqa: S108
 def test_what_leads_out_of_the_folder_is_refused(tmp_path: Path, name: str, link: str) -> None:
     """Nothing is written, inside or outside, when a member leads out or is a link."""
-    with pytest.raises(tarfile.TarError, match="no plain file"):
+    with pytest.raises(tarfile.TarError, match=repr(name)):
         archives.extract(archive(name, link=link), tmp_path / "inside")
     assert list(tmp_path.rglob("*")) == []

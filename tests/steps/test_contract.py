@@ -45,23 +45,23 @@ def test_hyperparameters_describe_a_training_job(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "named"),
     [
-        ({"start": "January"}, "'January' is no ISO 8601 time"),
-        ({"start": "2013-01-01T00:00:00"}, "does not say its offset"),
-        ({"end": "2012-01-01T00:00:00+00:00"}, "Its end must be later"),
-        ({"key": ""}, "was not told its key"),
+        ({"start": "January"}, "--start 'January'"),
+        ({"start": "2013-01-01T00:00:00"}, "--start '2013-01-01T00:00:00'"),
+        ({"end": "2012-01-01T00:00:00+00:00"}, "to 2012-01-01T00:00:00"),
+        ({"key": ""}, "told its key "),
     ],
 )
-def test_what_cannot_be_meant_is_refused(change: dict[str, str], words: str) -> None:
+def test_what_cannot_be_meant_is_refused(change: dict[str, str], named: str) -> None:
     """A malformed time, an empty interval and a missing value are refused in words."""
-    with pytest.raises(InvalidInput, match=words):
+    with pytest.raises(InvalidInput, match=named):
         contract.step_from("clean", TOLD | change, Path())
 
 
 def test_an_argument_without_a_value_is_refused() -> None:
     """Arguments that are no pairs are refused rather than guessed at."""
-    with pytest.raises(InvalidInput, match="no pairs"):
+    with pytest.raises(InvalidInput, match=r"\['--cycle'\]"):
         contract.from_arguments("clean", ["--cycle"], Path())
 
 
@@ -85,7 +85,7 @@ def test_a_refusal_is_left_where_sagemaker_shows_it(
 def test_a_missing_input_is_refused_by_name(tmp_path: Path) -> None:
     """A step says which of its inputs is not there."""
     step = contract.step_from("clean", TOLD, tmp_path)
-    with pytest.raises(InvalidInput, match="input 'fetch' of step clean is missing or empty"):
+    with pytest.raises(InvalidInput, match="'fetch' of step clean"):
         step.required("fetch")
 
 

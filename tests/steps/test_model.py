@@ -238,14 +238,14 @@ def test_a_changed_file_is_not_loaded(trained: Path, tmp_path: Path) -> None:
     shutil.copytree(trained / "model", tmp_path / "model")
     with (tmp_path / "model/model.onnx").open("ab") as file:
         file.write(b"x")
-    with pytest.raises(InvalidInput, match=r"model\.onnx .* is not the file that was trained"):
+    with pytest.raises(InvalidInput, match=r"^model\.onnx "):
         inference.read_model(tmp_path / "model")
 
 
 def test_a_type_that_is_not_trusted_is_not_loaded(tmp_path: Path) -> None:
     """A file that would call something strange is refused by the type's name."""
     model_files.write_estimator(partial(print, "run"), tmp_path / "strange.skops")
-    with pytest.raises(InvalidInput, match="which is not trusted"):
+    with pytest.raises(InvalidInput, match=r"strange\.skops .* builtins\.print"):
         model_files.read_estimator(tmp_path / "strange.skops")
 
 
@@ -261,20 +261,20 @@ def test_rows_of_one_class_cannot_be_fitted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "fault"),
     [
-        (lambda frame: frame.drop(columns="temp_f"), "lacks the column(s) temp_f"),
-        (lambda frame: frame.head(0), "holds no rows"),
-        (lambda frame: frame.assign(is_late=None), "have no is_late"),
-        (lambda frame: frame.assign(is_late=2.0), "has the value(s) 2, which are none of CLASSES"),
+        (lambda frame: frame.drop(columns="temp_f"), "column(s) temp_f"),
+        (lambda frame: frame.head(0), "no rows"),
+        (lambda frame: frame.assign(is_late=None), "no is_late"),
+        (lambda frame: frame.assign(is_late=2.0), "value(s) 2,"),
     ],
 )
 def test_bad_rows_are_refused(
-    tmp_path: Path, change: Callable[[pd.DataFrame], pd.DataFrame], message: str
+    tmp_path: Path, change: Callable[[pd.DataFrame], pd.DataFrame], fault: str
 ) -> None:
     """Rows that no model can be made of are refused in words."""
     side.write_part(tmp_path / "rows", change(side.flights(50)))
-    with pytest.raises(InvalidInput, match=re.escape(message)):
+    with pytest.raises(InvalidInput, match=re.escape(fault)):
         read_rows(tmp_path / "rows", features)
 
 

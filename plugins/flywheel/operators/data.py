@@ -34,10 +34,10 @@ class FetchOperator(TableOperator):
     def execute(self, context: Context) -> Result:
         """Look at what was asked for, if anything was; then do the step's job."""
         if context["dag_run"].run_type == BY_ASSET:
-            self._check_requests(context)
+            self.check_requests(context)
         return super().execute(context)
 
-    def _check_requests(self, context: Context) -> None:
+    def check_requests(self, context: Context) -> None:
         """Skip the run if another one has answered since, or nobody has asked."""
         try:
             requests = run_requests(context["dag_run"], self.cycle, self.requests.entries())

@@ -54,7 +54,7 @@ def test_only_success_is_success(kind: JobKind, status: str) -> None:
         judge_job(kind, "j", described)
         return
     expected = JobStopped if status == "Stopped" else JobFailed
-    with pytest.raises(expected, match=f"ended as {status}: AlgorithmError: no rows"):
+    with pytest.raises(expected, match=f"{status}: AlgorithmError: no rows"):
         judge_job(kind, "j", described)
 
 

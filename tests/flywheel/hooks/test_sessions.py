@@ -12,10 +12,9 @@ from include.core.settings import Settings
 def test_two_hooks_share_one_loader(installed: Settings) -> None:
     """What one has read, the other does not read again."""
     hooks = [SageMakerHook(installed.aws_conn_id) for _ in range(2)]
-    loaders = [hook._session._session.get_component("data_loader") for hook in hooks]
-    assert loaders == [shared_loader()] * 2
-    models = [hook.api.meta.service_model._service_description for hook in hooks]
-    assert models[0] is models[1]
+    read = shared_loader().load_service_model("sagemaker", "service-2")
+    for hook in hooks:
+        assert hook.api.meta.service_model.metadata is read["metadata"]
 
 
 def test_warming_reads_the_models_before_they_are_asked_for() -> None:
@@ -23,7 +22,7 @@ def test_warming_reads_the_models_before_they_are_asked_for() -> None:
     warm()
     description = shared_loader().load_service_model("sagemaker", "service-2")
     session = share(boto3.session.Session("x", "x", region_name="us-east-1"))
-    assert session.client("sagemaker").meta.service_model._service_description is description
+    assert session.client("sagemaker").meta.service_model.metadata is description["metadata"]
 
 
 def test_forgetting_the_clients_makes_new_ones(installed: Settings) -> None:

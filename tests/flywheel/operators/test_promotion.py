@@ -88,7 +88,7 @@ def test_a_rejected_challenger_is_registered_but_not_promoted(run: Any) -> None:
     found = run.service.sagemaker.describe_model_package(ModelPackageName=version)
     assert found["ModelApprovalStatus"] == "Rejected"
     assert context.results["register"]["promotion"] is None
-    with pytest.raises(AirflowSkipException, match="was not promoted"):
+    with pytest.raises(AirflowSkipException, match="`decide`"):
         run.do(DeployOperator, context)
 
 
@@ -124,7 +124,7 @@ def test_a_backfill_of_an_older_interval_leaves_production_alone(run: Any) -> No
     newest = run.at(FEBRUARY).do(DeployOperator, run.at(FEBRUARY).registered())
     context = run.registered()
     assert context.results["register"]["promotion"] is not None
-    with pytest.raises(AirflowSkipException, match="which is newer"):
+    with pytest.raises(AirflowSkipException, match=f"entry {newest['promotion']} "):
         run.do(DeployOperator, context)
     assert run.served() == newest["config"]
 
@@ -139,7 +139,7 @@ def test_a_run_can_be_told_not_to_deploy(run: Any) -> None:
 
 def test_an_endpoint_that_does_not_start_fails_the_task_with_the_reason(run: Any) -> None:
     """And a later version that does start is served after all."""
-    with pytest.raises(DeploymentFailed, match="is Failed with"):
+    with pytest.raises(DeploymentFailed, match="Failed"):
         run.do(DeployOperator, run.registered(answer=None))
     deployed = run.at(FEBRUARY).do(DeployOperator, run.at(FEBRUARY).registered())
     assert run.served() == deployed["config"]
@@ -150,9 +150,7 @@ def test_a_different_answer_fails_the_verification(run: Any, answer: dict[str, A
     """The row, both answers and the tolerance are named."""
     context = run.registered(answer=answer)
     run.do(DeployOperator, context)
-    with pytest.raises(
-        PredictionsDiffer, match=r'Row 1 .* offline label 1, score 0\.75; .* The row: {"a": 1}'
-    ):
+    with pytest.raises(PredictionsDiffer, match=r'Row 1 .* label 1, score 0\.75; .* {"a": 1}'):
         run.do(VerifyOperator, context)
 
 
@@ -161,5 +159,5 @@ def test_an_evaluation_without_golden_rows_verifies_nothing(run: Any) -> None:
     context = run.registered()
     run.do(DeployOperator, context)
     run.put(context.results["evaluate"]["uri"], "golden.jsonl", b"\n")
-    with pytest.raises(OutputMissing, match="no golden rows"):
+    with pytest.raises(OutputMissing, match=r"golden\.jsonl"):
         run.do(VerifyOperator, context)

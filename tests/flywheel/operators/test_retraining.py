@@ -21,7 +21,7 @@ from flywheel.operators import (
 )
 from include.core.documents.ledger import Entry
 from include.core.exceptions import IntervalError, OutputMissing
-from include.core.layout import Interval
+from include.core.layout import Interval, retrain_uri
 from include.core.monitoring import Monitoring
 from include.core.retraining.records import MonitoringLog, RetrainingRequests
 from tests.examples import evidence, month, quality, verdict
@@ -109,14 +109,14 @@ def test_decide_records_what_was_found_and_what_was_decided(watched: Any) -> Non
 
 def test_nothing_is_asked_for_without_an_alarm(watched: Any) -> None:
     """The task is skipped, and so emits no event."""
-    with pytest.raises(AirflowSkipException, match="Nothing is due"):
+    with pytest.raises(AirflowSkipException, match="due"):
         ask(watched, 2, alarm=False)
     assert requests(watched) == []
 
 
 def test_a_backfill_emits_nothing(watched: Any) -> None:
     """Airflow would emit the events of its tasks; so the task is skipped."""
-    with pytest.raises(AirflowSkipException, match="A backfill records"):
+    with pytest.raises(AirflowSkipException, match="backfill"):
         ask(watched, 2, run_type="backfill")
     assert requests(watched) == []
 
@@ -125,7 +125,7 @@ def test_an_open_request_is_not_repeated(watched: Any) -> None:
     """By another run of the window, or by the next window."""
     ask(watched, 2)
     for number in (2, 3):
-        with pytest.raises(AirflowSkipException, match=r"Request 1 of .* is still open"):
+        with pytest.raises(AirflowSkipException, match="Request 1 of"):
             ask(watched, number, run_id="two")
     assert len(requests(watched)) == 1
 
@@ -137,7 +137,7 @@ def test_of_two_runs_that_decided_at_once_one_asks(watched: Any) -> None:
         watched.do(DecideRetrainingOperator, context)
     assert one.results["decide"]["uri"] == two.results["decide"]["uri"]
     watched.do(RequestRetrainingOperator, one)
-    with pytest.raises(AirflowSkipException, match="Request 1 is open already"):
+    with pytest.raises(AirflowSkipException, match=r"^Request 1 "):
         watched.do(RequestRetrainingOperator, two)
 
 
@@ -155,7 +155,7 @@ def test_what_was_trained_meanwhile_is_not_asked_for(watched: Any) -> None:
     context = monitored(watched, 2, alarm=True)
     watched.do(DecideRetrainingOperator, context)
     trained(watched, 2, "scheduled")
-    with pytest.raises(AirflowSkipException, match="decided meanwhile"):
+    with pytest.raises(AirflowSkipException, match="2013-03-01"):
         watched.do(RequestRetrainingOperator, context)
 
 
@@ -175,7 +175,7 @@ def test_missing_evidence_is_named(watched: Any) -> None:
     """A monitor that was marked a success by hand left none."""
     context = monitored(watched, 2)
     context.results["monitor"]["uri"] = f"s3://{watched.bucket}/nothing/"
-    with pytest.raises(OutputMissing, match="Clear `monitor`"):
+    with pytest.raises(OutputMissing, match=r"nothing/evidence\.json.*`monitor`"):
         watched.do(DecideRetrainingOperator, context)
 
 
@@ -198,7 +198,7 @@ def answering(watched: Any, *numbers: int, minutes: int = 60, run_id: str = "ask
 def checked(watched: Any, context: Any) -> Interval:
     """The interval that a run trains for, after the check of its first step."""
     operator = watched.make(FetchOperator)
-    operator._check_requests(context)
+    operator.check_requests(context)
     found: Interval = operator.interval(context)
     return found
 
@@ -223,7 +223,7 @@ def test_a_run_that_answers_nothing_new_is_skipped(watched: Any) -> None:
     """Another run has decided about that data since."""
     ask(watched, 2)
     trained(watched, 2, "scheduled")
-    with pytest.raises(AirflowSkipException, match=r"Nothing new is asked for: entry 1 .* by scheduled"):
+    with pytest.raises(AirflowSkipException, match=r"entry 1 .* by scheduled"):
         checked(watched, answering(watched, 1))
 
 
@@ -236,7 +236,7 @@ def test_a_runs_own_decision_does_not_skip_it(watched: Any) -> None:
 
 def test_an_event_without_a_request_is_no_order(watched: Any) -> None:
     """Somebody made one by hand; later steps cannot know an interval either."""
-    with pytest.raises(AirflowSkipException, match="no request for retraining"):
+    with pytest.raises(AirflowSkipException, match=retrain_uri(watched.cycle.name)):
         checked(watched, answering(watched))
-    with pytest.raises(IntervalError, match="by hand"):
+    with pytest.raises(IntervalError, match=retrain_uri(watched.cycle.name)):
         watched.make(FetchOperator).interval(answering(watched))

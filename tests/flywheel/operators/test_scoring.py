@@ -60,12 +60,12 @@ def test_the_champion_has_seen_nothing_of_the_interval(operator: BatchTransformO
 def test_the_first_interval_is_skipped(operator: BatchTransformOperator) -> None:
     """Nothing can have been trained before it."""
     promote(operator, 1)
-    with pytest.raises(AirflowSkipException, match="the first of flights"):
+    with pytest.raises(AirflowSkipException, match=str(month(1))):
         champion_of(operator, month(1))
 
 
 def test_a_later_interval_without_a_champion_fails_with_what_to_run(operator: BatchTransformOperator) -> None:
     """Somebody forgot to train."""
     promote(operator, 3)
-    with pytest.raises(NoChampion, match="Run flights_train_and_deploy for an earlier interval first"):
+    with pytest.raises(NoChampion, match="flights_train_and_deploy"):
         champion_of(operator, month(3))

@@ -106,7 +106,7 @@ def test_several_classes_are_compared_alike(metric: str) -> None:
     sure, guess = Answers(np.eye(4)[labels] * 0.9 + 0.025), Answers(GENERATOR.dirichlet(np.ones(4), 200))
     found = gains(metric, Holdout(labels, np.arange(200)), sure, {"guess": guess}, PLAN)["guess"]
     assert 0 < found.low < found.value < found.high
-    with pytest.raises(ValueError, match="4 classes cannot be compared by 'roc_auc'"):
+    with pytest.raises(ValueError, match=r"4 classes .* 'roc_auc'"):
         metric_statistic("roc_auc", labels, sure)
 
 

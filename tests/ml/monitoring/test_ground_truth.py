@@ -57,24 +57,24 @@ def test_the_time_a_label_was_known() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "words"),
+    ("line", "fault"),
     [
-        (truth("1")[:-9], "it is no JSON"),
-        ("[]", "no JSON object"),
-        ('{"eventMetadata": {"eventId": "e"}}', "no groundTruthData"),
-        ('{"groundTruthData": {"data": "1", "encoding": "CSV"}, "eventMetadata": {}}', "no eventId"),
-        (truth("2"), "none of the classes"),
-        (truth("1,0"), "none of the classes"),
-        (truth(""), "none of the classes"),
-        (truth("NaN"), "none of the classes"),
-        (truth("?", "BASE64"), "no text in BASE64"),
-        (truth("1", "XML"), "none of the encodings"),
-        (truth("1", knownTime="yesterday"), "knownTime is no ISO 8601 time"),
+        (truth("1")[:-9], "JSON .* at character"),
+        ("[]", "JSON object"),
+        ('{"eventMetadata": {"eventId": "e"}}', "groundTruthData"),
+        ('{"groundTruthData": {"data": "1", "encoding": "CSV"}, "eventMetadata": {}}', "eventId"),
+        (truth("2"), "label"),
+        (truth("1,0"), "label"),
+        (truth(""), "label"),
+        (truth("NaN"), "label"),
+        (truth("?", "BASE64"), "in BASE64"),
+        (truth("1", "XML"), "CSV, JSON and BASE64"),
+        (truth("1", knownTime="yesterday"), "knownTime"),
     ],
 )
-def test_unusable_truth_says_why(line: str, words: str) -> None:
-    """Each fault has its words."""
-    with pytest.raises(MalformedError, match=words):
+def test_unusable_truth_says_why(line: str, fault: str) -> None:
+    """Each fault is named."""
+    with pytest.raises(MalformedError, match=fault):
         parse_truth(line, ("0", "1"), HOUR_END)
 
 

@@ -178,14 +178,14 @@ def test_an_empty_facet_is_null_and_a_lacking_column_too(window: Window) -> None
 def test_answers_that_are_no_class_are_refused(window: Window) -> None:
     """The message quotes them."""
     window.predictions.loc[0, "label"] = "9"
-    with pytest.raises(InvalidInput, match=r"say \['9'\]"):
+    with pytest.raises(InvalidInput, match=r"\['9'\]"):
         window.watch()
 
 
 def test_an_evaluation_without_the_metric_is_refused(window: Window) -> None:
     """Nothing is judged by a promise that was not made."""
     window.evaluated["evaluation.json"] = {"models": {}}
-    with pytest.raises(InvalidInput, match="does not tell its roc_auc"):
+    with pytest.raises(InvalidInput, match="roc_auc"):
         window.watch()
 
 
@@ -193,5 +193,5 @@ def test_a_damaged_evaluation_is_refused(window: Window) -> None:
     """The message names the file and the step that writes it."""
     window.watch()
     (window.step.input("evaluated") / "evaluation.json").write_text("{")
-    with pytest.raises(InvalidInput, match=r"evaluation.json cannot be read.*Run its evaluate again"):
+    with pytest.raises(InvalidInput, match=r"evaluation\.json .* evaluate"):
         monitor_quality(window.step)
