@@ -136,7 +136,7 @@ def _comparison_inputs(sagemaker: SageMaker, places: Places, replay_input: Repla
     sagemaker.put_once(folder + REPLAY_INPUT, canonical(content).encode())
     models = sorted({replay_input.frozen, *(each.champion for each in compared)})
     prepared = listed("prepare", (each.prepared for each in compared))
-    return {"story": Source(folder), "prepared": prepared, "models": listed("train", models)}
+    return {"replay_input": Source(folder), "prepared": prepared, "models": listed("train", models)}
 
 
 # What happened, from Airflow's runs and the ledger, as the comparing job is told it

@@ -77,7 +77,7 @@ class Places:
 
     def report_input(self, digest: str) -> str:
         """Return the folder of a report's input."""
-        return f"{self.root}stories/{digest}/"
+        return f"{self.root}report-inputs/{digest}/"
 
     def replay_input(self, digest: str) -> str:
         """Return the folder of a replay's input."""
@@ -173,7 +173,8 @@ _SHAPES = {
     "request": r"requests/(?P<number>\d{8})\.json",
     "compacted_segment": r"volumes/(?P<journal>[a-z]+)/(?P<number>\d{8})\.json",
     "manifest_list": rf"manifests/(?P<digest>{_DIGEST})\.json",
-    "report_input": rf"stories/(?P<digest>{_DIGEST})/(?P<file>[^/]+)",
+    # version 0.1 called them stories
+    "report_input": rf"(?:report-inputs|stories)/(?P<digest>{_DIGEST})/(?P<file>[^/]+)",
     "replay_input": rf"replays/(?P<digest>{_DIGEST})/(?P<file>[^/]+)",
     "plan": rf"plans/(?P<digest>{_DIGEST})/(?P<file>[^/]+)",
     "watch_record": rf"watch/{_INTERVAL}/(?P<key>{_DIGEST})(?:-(?P<repetition>\d+))?\.json",

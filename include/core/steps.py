@@ -275,7 +275,7 @@ _ROWS_OF_STEPS = (
         kind="processing job",
         inputs={
             "monitored": "the window's monitor",
-            "story": "`story.json`: the evidence of the last windows and the decision",
+            "report_input": "`report_input.json`: the evidence of the last windows and the decision",
         },
         outputs=("report.html",),
         code=(
@@ -303,7 +303,7 @@ _ROWS_OF_STEPS = (
         command="make replay",
         kind="processing job",
         inputs={
-            "story": "`story.json`: intervals with a champion, the first champion, decisions, seconds",
+            "replay_input": "`replay_input.json`: intervals, first champion, decisions, seconds",
             "prepared": "files of the intervals' prepares",
             "models": "files of the intervals' trainings",
         },

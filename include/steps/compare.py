@@ -1,6 +1,6 @@
 """compare: score replayed intervals by their champion, the first champion (frozen) and the baselines.
 
-Reads the replay input (`story`: intervals, models and decisions), `prepared` and `models`; writes
+Reads the replay input (`replay_input`: intervals, models and decisions), `prepared` and `models`; writes
 `replay.json` and the report `replay.html`.
 """
 
@@ -56,7 +56,7 @@ def compare(step: Step) -> Mapping[str, float]:
 
 def read_replay_input(step: Step) -> dict[str, Any]:
     """Return the replay input: its intervals had a champion each, and `frozen` was the first champion."""
-    path = step.required("story") / REPLAY_INPUT
+    path = step.required("replay_input") / REPLAY_INPUT
     try:
         replayed: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

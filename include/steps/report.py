@@ -1,6 +1,6 @@
 """report: one window for people, as one HTML page.
 
-Reads `monitored` (the window's evidence, distributions and violations) and `story` (a `story.json`: the last
+Reads `monitored` (the window's evidence, distributions and violations) and `report_input` (the last
 windows, the decision, promotions and provenance); writes `report.html`.
 """
 
@@ -23,7 +23,7 @@ def report(step: Step) -> dict[str, int]:
     evidence = read_document(monitored / EVIDENCE)
     page = render_window(
         WindowReport(
-            report_input=read_document(step.required("story") / REPORT_INPUT),
+            report_input=read_document(step.required("report_input") / REPORT_INPUT),
             evidence=evidence,
             distributions=read_document(monitored / DISTRIBUTIONS),
             violations=read_document(monitored / VIOLATIONS)["violations"],

@@ -21,7 +21,7 @@ FILES = [
 SCRIPTS = sorted((ROOT / "plugins/flywheel/ui/static").glob("*.js"))
 #: what only the layout may write: URIs, and the folders below a cycle or a bucket
 WRITTEN = re.compile(
-    r"s3://\{|code/\{|^s3://$|(?:^|\})/?(?:keys|manifests|ledger|watch|captured|captured-batch|truth|stories|replays|plans"
+    r"s3://\{|code/\{|^s3://$|(?:^|\})/?(?:keys|manifests|ledger|watch|captured|captured-batch|truth|report-inputs|replays|plans"
     r"|rollouts|volumes|reproduce)/(?:\{|$)|\{\}_train_and_deploy$|\{\}_score_and_monitor$"
 )
 #: what only the layout may read: intervals, hours and ARNs of versions, as patterns and as separators

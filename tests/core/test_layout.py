@@ -178,8 +178,16 @@ WRITTEN = [
     (PLACES.code(KEY), f"code/{KEY}.tar.gz", "code"),
     (PLACES.key_record(KEY), f"flights/keys/{KEY}.json", "key_record"),
     (PLACES.manifest_list(KEY), f"flights/manifests/{KEY}.json", "manifest_list"),
-    (PLACES.report_input(KEY) + "story.json", f"flights/stories/{KEY}/story.json", "report_input"),
-    (PLACES.replay_input(KEY) + "story.json", f"flights/replays/{KEY}/story.json", "replay_input"),
+    (
+        PLACES.report_input(KEY) + "report_input.json",
+        f"flights/report-inputs/{KEY}/report_input.json",
+        "report_input",
+    ),
+    (
+        PLACES.replay_input(KEY) + "replay_input.json",
+        f"flights/replays/{KEY}/replay_input.json",
+        "replay_input",
+    ),
     (PLACES.plan(KEY) + "plan.json", f"flights/plans/{KEY}/plan.json", "plan"),
     (PLACES.ledger + entry_name(7), "flights/ledger/00000007.json", "ledger_entry"),
     (PLACES.requests + entry_name(7), "flights/requests/00000007.json", "request"),

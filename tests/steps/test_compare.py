@@ -25,7 +25,7 @@ MONTH = {
     "champion": "2013-01-01_2013-02-01/k/job/output/model.tar.gz",
     "version": "flights/1",
 }
-STORY = {
+REPLAY_INPUT = {
     "months": [MONTH],
     "frozen": MONTH["champion"],
     "decisions": [
@@ -44,7 +44,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return base / "model"
 
 
-def compare(base: Path, story: dict[str, Any], model: Path | None) -> tuple[int, str]:
+def compare(base: Path, given: dict[str, Any], model: Path | None) -> tuple[int, str]:
     """Run the job over one month, of whose labels the last hundred are not known yet."""
     inputs = base / "processing/input"
     prepared = inputs / "prepared" / str(MONTH["prepared"])
@@ -54,8 +54,8 @@ def compare(base: Path, story: dict[str, Any], model: Path | None) -> tuple[int,
     labels.loc[labels.index >= KNOWN, "known_time"] = pd.Timestamp("2013-03-02", tz="UTC")
     (prepared / "labels").mkdir()
     labels.to_parquet(prepared / "labels/labels.parquet", index=False)
-    (inputs / "story").mkdir()
-    (inputs / "story/story.json").write_text(json.dumps(story))
+    (inputs / "replay_input").mkdir()
+    (inputs / "replay_input/replay_input.json").write_text(json.dumps(given))
     archive = inputs / "models" / str(MONTH["champion"])
     archive.parent.mkdir(parents=True)
     with tarfile.open(archive, "w:gz") as tar:
@@ -70,7 +70,7 @@ def compare(base: Path, story: dict[str, Any], model: Path | None) -> tuple[int,
 def output(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the job wrote."""
     base = tmp_path_factory.mktemp("compare")
-    code, log = compare(base, STORY, model)
+    code, log = compare(base, REPLAY_INPUT, model)
     assert code == 0, log
     return base / "processing/output"
 
@@ -86,7 +86,7 @@ def test_models_are_judged_on_the_rows_with_known_labels(output: Path, model: Pa
     assert month["models"]["constant"]["value"] == 0.5
 
 
-def test_the_page_tells_the_story(output: Path) -> None:
+def test_the_page_tells_of_the_replay(output: Path) -> None:
     """Versions, outcomes and reasons are on it as text, with two plots."""
     page = (output / "replay.html").read_text()
     assert page.count("<svg") == 2
@@ -94,9 +94,9 @@ def test_the_page_tells_the_story(output: Path) -> None:
         assert text in page
 
 
-def test_a_story_without_months_is_refused(tmp_path: Path, model: Path) -> None:
+def test_an_input_without_months_is_refused(tmp_path: Path, model: Path) -> None:
     """Nothing to compare is told as such, and no report is left."""
-    code, log = compare(tmp_path, {**STORY, "months": []}, model)
+    code, log = compare(tmp_path, {**REPLAY_INPUT, "months": []}, model)
     assert code == 1
     assert "nothing to compare" in log.splitlines()[-1]
     assert not (tmp_path / "processing/output/manifest.json").exists()
@@ -104,6 +104,6 @@ def test_a_story_without_months_is_refused(tmp_path: Path, model: Path) -> None:
 
 def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
     """A model without its manifest is never loaded."""
-    code, log = compare(tmp_path, STORY, None)
+    code, log = compare(tmp_path, REPLAY_INPUT, None)
     assert code == 1
     assert "manifest.json" in log.splitlines()[-1]

@@ -25,11 +25,11 @@ def job(ice: Callable[[str], None], container: Containers, tmp_path: Path) -> Co
             "predictions": example.entry("score"),
         },
         "monitored/constraint_violations.json": {"violations": []},
-        "story/story.json": example.report_input([example.evidence(1), example.evidence(2)]),
+        "report_input/report_input.json": example.report_input([example.evidence(1), example.evidence(2)]),
     }
     for name, content in contents.items():
         write(tmp_path / name, content)
-    for name in ("monitored", "story"):
+    for name in ("monitored", "report_input"):
         made.link(name, tmp_path / name)
     return made
 
@@ -52,13 +52,13 @@ def test_the_page_is_the_only_output(job: Container) -> None:
 def test_the_same_window_gives_the_same_page(job: Container, container: Containers, tmp_path: Path) -> None:
     """Nothing on it depends on when it was made."""
     again = container("again")
-    for name in ("monitored", "story"):
+    for name in ("monitored", "report_input"):
         again.link(name, tmp_path / name)
     assert job.run("report")["digest"] == again.run("report")["digest"]
 
 
 @pytest.mark.parametrize(
-    "name", ["monitored/evidence.json", "monitored/distributions.json", "story/story.json"]
+    "name", ["monitored/evidence.json", "monitored/distributions.json", "report_input/report_input.json"]
 )
 def test_a_missing_input_is_refused_by_name(job: Container, tmp_path: Path, name: str) -> None:
     """What to run again is told."""

@@ -135,7 +135,7 @@ class Provenance:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportInput(Document):
-    """What a window's report shows beside the window's evidence: `<cycle>/stories/<digest>/story.json`."""
+    """What a report shows beside its window's evidence: `report-inputs/<digest>/report_input.json`."""
 
     version: int
     cycle: str
@@ -196,7 +196,7 @@ class ReplaySeconds:
 
 @dataclass(frozen=True, kw_only=True)
 class ReplayInput(Document):
-    """What a replay's comparison starts from: `<cycle>/replays/<digest>/story.json`."""
+    """What a replay's comparison starts from: `<cycle>/replays/<digest>/replay_input.json`."""
 
     #: the intervals that had a champion
     months: tuple[ReplayedInterval, ...]

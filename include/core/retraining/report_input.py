@@ -1,4 +1,4 @@
-"""The input of a window's report beside the window's own evidence, a `story.json`, from the records in S3.
+"""The input of a window's report beside its own evidence, `report_input.json`, from the records in S3.
 
 See "The report" in docs/explanation/monitoring.md. Nothing in it says when or by whom it was put together, so
 that a report is made anew only where it would say something else.
@@ -32,7 +32,7 @@ def report_input(
     coverage: Mapping[str, Any] | None,
     provenance: Iterable[Mapping[str, str]],
 ) -> Json:
-    """Return the content of story.json.
+    """Return the content of report_input.json.
 
     :param snapshot: the watch records, the window's own among them
     :param entries: the ledger

@@ -219,8 +219,8 @@ class ReportOperator(JobOperator):
     - `collect`: `uri`, below which coverage.json is; without that task the report tells no coverage.
 
     The watch records of the last windows and the ledger it reads itself, and puts all that with the decision
-    to S3 as `<cycle>/stories/<digest>/story.json`, the job's input `story`: an unchanged story gives the
-    same report.
+    to S3 as `<cycle>/report-inputs/<digest>/report_input.json`, the job's input `report_input`: the same
+    content gives the same report.
     """
 
     step = "report"
@@ -228,7 +228,7 @@ class ReportOperator(JobOperator):
     operator_extra_links = (*JobOperator.operator_extra_links, ReportLink())
 
     def step_inputs(self, context: Context, interval: Interval) -> StepInputs:
-        """Return what was found in the window, and the story around it."""
+        """Return what was found in the window, and what lies around it."""
         monitored = self.result_of(context, "monitor")
         told = report_input(
             self.cycle,
@@ -245,7 +245,7 @@ class ReportOperator(JobOperator):
         return StepInputs(
             {
                 "monitored": StepInput(Source(monitored["uri"]), monitored["digest"]),
-                "story": StepInput(Source(folder), name),
+                "report_input": StepInput(Source(folder), name),
             }
         )
 

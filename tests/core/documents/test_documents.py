@@ -35,7 +35,7 @@ KINDS: dict[str, type[Document]] = {
     r"collect/.*/coverage\.json": Coverage,
     r"watch/[\d_-]+/\w+\.json": WatchRecord,
     r"watch/[\d_-]+/decisions/\w+\.json": RetrainingDecision,
-    r"stories/.*\.json": ReportInput,
+    r"(?:report-inputs|stories)/.*\.json": ReportInput,
     r"replays/.*\.json": ReplayInput,
     r"train/.*/signature\.json": ModelSignature,
 }

@@ -73,11 +73,11 @@ class Place:
         made.results["decide"] = {"decision": decision, "uri": "s3://b/decision.json", "record": record}
         return made
 
-    def story(self, number: int, record: str, **given: Any) -> tuple[str, Any]:
-        """The folder of a month's story, and the story."""
+    def report_input(self, number: int, record: str, **given: Any) -> tuple[str, Any]:
+        """The folder of a month's report input, and the input."""
         work = self.operator.step_inputs(self.context(number, record, **given), month(number))
-        uri = work.inputs["story"].source.uri
-        return uri, self.read(f"{uri}story.json")
+        uri = work.inputs["report_input"].source.uri
+        return uri, self.read(f"{uri}report_input.json")
 
 
 @pytest.fixture
@@ -86,19 +86,19 @@ def place(service: Any, installed: Settings, cycle: Cycle, attempt: Any) -> Plac
     return Place(service, installed.bucket, cycle, attempt)
 
 
-def test_the_story_tells_the_windows_up_to_its_own(place: Place) -> None:
+def test_the_report_input_tells_the_windows_up_to_its_own(place: Place) -> None:
     """In order of time, and none that came after."""
     records = {number: place.watch(number) for number in (4, 6, 3, 5)}
-    _, told = place.story(5, records[5])
+    _, told = place.report_input(5, records[5])
     assert [each["window"] for each in told["windows"]] == [month(n).iso for n in (3, 4, 5)]
     assert told["coverage"]["labelled"] == 9
     assert told["decision"]["due"] is True
 
 
-def test_the_same_story_has_the_same_place(place: Place) -> None:
+def test_the_same_report_input_has_the_same_place(place: Place) -> None:
     """Who made it and when is no part of it, so a report is made once."""
     record = place.watch(3)
-    assert place.story(3, record, run="one")[0] == place.story(3, record, run="two")[0]
+    assert place.report_input(3, record, run="one")[0] == place.report_input(3, record, run="two")[0]
 
 
 def test_quality_is_told_as_it_was_known_at_the_windows_end(place: Place) -> None:
@@ -108,14 +108,14 @@ def test_quality_is_told_as_it_was_known_at_the_windows_end(place: Place) -> Non
     place.watch(3)
     record = place.watch(4, [late])
     place.watch(5, [later])
-    _, told = place.story(4, record)
+    _, told = place.report_input(4, record)
     assert [each["quality"][0]["value"] for each in told["windows"]] == [0.6, 0.7]
 
 
 def test_everything_the_report_is_made_from_has_an_address(place: Place) -> None:
     """Records, files and the champion's own pages."""
     record = place.watch(3)
-    _, told = place.story(3, record)
+    _, told = place.report_input(3, record)
     places = {each["what"]: each["uri"] for each in told["provenance"]}
     assert places["watch record"] == record
     assert places["decision"] == "s3://b/decision.json"
@@ -128,7 +128,7 @@ def test_a_window_without_collect_tells_no_coverage(place: Place) -> None:
     context = place.context(3, place.watch(3))
     del context.results["collect"]
     work = place.operator.step_inputs(context, month(3))
-    assert place.read(f"{work.inputs['story'].source.uri}story.json")["coverage"] is None
+    assert place.read(f"{work.inputs['report_input'].source.uri}report_input.json")["coverage"] is None
 
 
 def test_evidence_that_is_gone_is_named(place: Place) -> None:
