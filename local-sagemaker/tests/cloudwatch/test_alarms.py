@@ -6,9 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from local_sagemaker.domain.cloudwatch import judge_alarm
+from sagemaker_kit.refusals import refused
 
 ABOVE = {
     "Threshold": 10.0,
@@ -84,18 +84,28 @@ def test_alarms_are_replaced_and_paged(sagemaker: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "code", "value"),
     [
-        ({"Period": 45}, "The Period 45"),
-        ({"ExtendedStatistic": "p99"}, "either Statistic or ExtendedStatistic"),
-        ({"ComparisonOperator": "GreaterThanUpperThreshold"}, "anomaly detection"),
-        ({"DatapointsToAlarm": 2}, "DatapointsToAlarm"),
-        ({"TreatMissingData": "guess"}, "TreatMissingData"),
-        ({"Period": 3600, "EvaluationPeriods": 200}, "must be at most"),
-        ({"Metrics": [{"Id": "e", "Expression": "SUM(METRICS())"}]}, "Metrics is not emulated"),
+        ({"Period": 45}, "InvalidParameterValue", "Period 45"),
+        ({"ExtendedStatistic": "p99"}, "InvalidParameterCombination", "ExtendedStatistic"),
+        (
+            {"ComparisonOperator": "GreaterThanUpperThreshold"},
+            "InvalidParameterValue",
+            "GreaterThanUpperThreshold",
+        ),
+        ({"DatapointsToAlarm": 2}, "InvalidParameterCombination", "DatapointsToAlarm"),
+        ({"TreatMissingData": "guess"}, "InvalidParameterValue", "TreatMissingData"),
+        ({"Period": 3600, "EvaluationPeriods": 200}, "InvalidParameterCombination", 7 * 24 * 3600),
+        (
+            {"Metrics": [{"Id": "e", "Expression": "SUM(METRICS())"}]},
+            "InvalidParameterCombination",
+            "Metrics",
+        ),
     ],
 )
-def test_an_unsupported_alarm_is_refused(sagemaker: Any, more: dict[str, Any], said: str) -> None:
+def test_an_unsupported_alarm_is_refused(
+    sagemaker: Any, more: dict[str, Any], code: str, value: object
+) -> None:
     """The error names the member."""
-    with pytest.raises(ClientError, match=said):
+    with refused(code, value):
         put(sagemaker, "never", **more)

@@ -116,10 +116,10 @@ def test_a_step_waits_for_what_it_names_and_refers_to() -> None:
     [
         ("{", "Unable to parse"),
         ({"Parameters": []}, "Unable to parse"),
-        ({"Steps": [step("A"), step("A")]}, "there twice"),
-        ({"Steps": [step("A", "Lambda")]}, "type Lambda, which is not emulated"),
-        ({"Steps": [step("A", DependsOn=["B"])]}, "depends on B, which is no step"),
-        ({"Steps": [step("A", DependsOn=["B"]), step("B", DependsOn=["A"])]}, "in a circle: A, B"),
+        ({"Steps": [step("A"), step("A")]}, "A is there twice"),
+        ({"Steps": [step("A", "Lambda")]}, "step A has the type Lambda"),
+        ({"Steps": [step("A", DependsOn=["B"])]}, "step A depends on B"),
+        ({"Steps": [step("A", DependsOn=["B"]), step("B", DependsOn=["A"])]}, ": A, B"),
     ],
 )
 def test_a_definition_that_cannot_be_carried_out_is_refused(document: Any, message: str) -> None:
@@ -146,10 +146,10 @@ def test_parameters_have_their_types_and_defaults() -> None:
         "Warm": True,
     }
     for values, message in (
-        ({}, "Missing value for the parameter Rate"),
-        ({"Rate": "fast"}, "not of the type Float"),
-        ({"Rate": "1", "Kind": "c"}, "it may be one of"),
-        ({"Rate": "1", "Other": "c"}, "Unknown parameters: Other"),
+        ({}, "parameter Rate"),
+        ({"Rate": "fast"}, "Rate is 'fast', .* Float"),
+        ({"Rate": "1", "Kind": "c"}, r"Kind is 'c'; .*\['a', 'b'\]"),
+        ({"Rate": "1", "Other": "c"}, ": Other"),
     ):
         with pytest.raises(DefinitionError, match=message):
             definition.parameter_values(values)

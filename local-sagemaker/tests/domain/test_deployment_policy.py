@@ -59,9 +59,9 @@ def test_waits_alarms_and_timeouts_are_parsed() -> None:
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        ({**blue_green("ALL_AT_ONCE"), **rolling(50)}, "Give one of"),
-        (blue_green("CANARY"), "CanarySize belongs"),
-        (blue_green("LINEAR", CanarySize=size(10)), "CanarySize belongs"),
+        ({**blue_green("ALL_AT_ONCE"), **rolling(50)}, "BlueGreenUpdatePolicy and RollingUpdatePolicy"),
+        (blue_green("CANARY"), "CanarySize .* CANARY,"),
+        (blue_green("LINEAR", CanarySize=size(10)), "CanarySize .* CANARY,"),
         (blue_green("CANARY", CanarySize=size(60)), "between 1 % and 50 %"),
         (blue_green("LINEAR", LinearStepSize=size(5)), "between 10 % and 50 %"),
         (rolling(3, "INSTANCE_COUNT"), "3 of 4 instances"),
@@ -77,5 +77,5 @@ def test_a_timeout_must_outlast_the_waits() -> None:
     """Otherwise no deployment could end."""
     config = blue_green("ALL_AT_ONCE", wait_s=3600)
     config["BlueGreenUpdatePolicy"]["MaximumExecutionTimeoutInSeconds"] = 600
-    with pytest.raises(DeploymentPolicyError, match="longer than the waits"):
+    with pytest.raises(DeploymentPolicyError, match=r"\(600\) .* \(3607 s\)"):
         policy_from_config(config, instance_count=1)

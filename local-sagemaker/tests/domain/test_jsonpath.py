@@ -1,5 +1,7 @@
 """The JSONPath subset of batch transform's filters."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,7 +48,7 @@ def test_a_path_leads_to_its_value(path: str, expected: object) -> None:
 )
 def test_a_path_outside_the_subset_is_refused(path: str) -> None:
     """The error comes when the job is created, not while it runs."""
-    with pytest.raises(JsonPathError, match="JSONPath"):
+    with pytest.raises(JsonPathError, match=re.escape(repr(path))):
         JsonPath.parse(path)
 
 
@@ -55,8 +57,9 @@ def test_a_path_outside_the_subset_is_refused(path: str) -> None:
 )
 def test_a_path_that_leads_nowhere_is_an_error(path: str) -> None:
     """An index out of range or a missing name is an error and never an empty answer."""
-    with pytest.raises(JsonPathError, match="leads nowhere"):
-        JsonPath.parse(path).apply(RECORD)
+    parsed = JsonPath.parse(path)
+    with pytest.raises(JsonPathError, match=re.escape(repr(path))):
+        parsed.apply(RECORD)
 
 
 @given(st.lists(st.integers(), min_size=1, max_size=8), st.data())

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from sagemaker_kit import serving
+from sagemaker_kit.refusals import refused
 from sagemaker_kit.serving import ask, deploy, in_service, make_model, until, variant
 from sagemaker_kit.traffic import Load, configure, update
 
@@ -96,7 +96,7 @@ def test_an_update_in_progress_refuses_another(service: Any) -> None:
     deploy(service, "flights", variant("old"))
     configure(service, "next", variant("never"))
     update(service, "next")
-    with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
+    with refused("ValidationException", "endpoint/flights"):
         update(service, "next")
     assert ask(service, "flights", "who")["name"] == "old"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sagemaker_kit.jobs import Lab
+from sagemaker_kit.refusals import refused
 
 GROUP = "/aws/sagemaker/TrainingJobs"
 
@@ -106,10 +107,9 @@ def test_a_pattern_filters_events(lab: Lab, stream: str, pattern: str, expected:
 
 def test_missing_logs_are_named(lab: Lab, stream: str) -> None:
     """Clients wait for a log by these errors."""
-    missing = lab.logs.exceptions.ResourceNotFoundException
-    with pytest.raises(missing, match="log group does not exist"):
+    with refused("ResourceNotFoundException", "log group"):
         lab.logs.describe_log_streams(logGroupName="/aws/sagemaker/Nothing")
-    with pytest.raises(missing, match="log stream does not exist"):
+    with refused("ResourceNotFoundException", "log stream"):
         lab.logs.get_log_events(logGroupName=GROUP, logStreamName=stream[:-1])
-    with pytest.raises(lab.logs.exceptions.InvalidParameterException, match="terms only"):
+    with refused("InvalidParameterException", "{ $.a = 1 }"):
         lab.logs.filter_log_events(logGroupName=GROUP, filterPattern="{ $.a = 1 }")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from sagemaker_kit.jobs import Lab
+from sagemaker_kit.refusals import refused
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_a_summary_tells_the_state(lab: Lab) -> None:
 
 def test_a_token_of_no_page_is_refused(lab: Lab) -> None:
     """An invented NextToken is the client's mistake."""
-    with pytest.raises(ClientError, match="NextToken"):
+    with refused("ValidationException", "NextToken"):
         lab.sagemaker.list_training_jobs(NextToken="bm9uc2Vuc2U=")
 
 

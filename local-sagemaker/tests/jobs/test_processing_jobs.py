@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from sagemaker_kit.jobs import Lab
+from sagemaker_kit.refusals import refused
 
 BASE = "/opt/ml/processing"
 
@@ -190,18 +190,16 @@ def test_a_job_that_runs_too_long_is_stopped(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(
-    ("request_", "words"),
+    "request_",
     [
-        ({"ProcessingInputs": [source("a", "s3://lab/x", "/etc")]}, "LocalPath"),
-        ({"ProcessingInputs": [source("a", "s3://lab/x", f"{BASE}/../../etc")]}, "LocalPath"),
-        ({"ProcessingOutputConfig": target("o", "s3://lab/x", "/tmp/x")}, "LocalPath"),  # noqa: S108 (refused)
+        {"ProcessingInputs": [source("a", "s3://lab/x", "/etc")]},
+        {"ProcessingInputs": [source("a", "s3://lab/x", f"{BASE}/../../etc")]},
+        {"ProcessingOutputConfig": target("o", "s3://lab/x", "/tmp/x")},  # noqa: S108 (refused)
     ],
 )
-def test_paths_outside_the_containers_folder_are_refused(
-    lab: Lab, request_: dict[str, Any], words: str
-) -> None:
+def test_paths_outside_the_containers_folder_are_refused(lab: Lab, request_: dict[str, Any]) -> None:
     """A job cannot make the service write elsewhere."""
-    with pytest.raises(ClientError, match=words):
+    with refused("ValidationException", "LocalPath"):
         lab.process("refused", "true", **request_)
 
 
@@ -210,6 +208,5 @@ def test_boto3s_waiter_and_the_missing_job(lab: Lab) -> None:
     lab.process("wait", "true", ExperimentConfig={"ExperimentName": "e"})
     waiter = lab.sagemaker.get_waiter("processing_job_completed_or_stopped")
     waiter.wait(ProcessingJobName="wait", WaiterConfig={"Delay": 1, "MaxAttempts": 60})
-    with pytest.raises(ClientError) as caught:
+    with refused("ValidationException"):
         lab.sagemaker.describe_processing_job(ProcessingJobName="nobody")
-    assert caught.value.response["Error"]["Code"] == "ValidationException"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, WaiterError
+from botocore.exceptions import WaiterError
 
 from local_sagemaker.engine.notebooks import server
 from local_sagemaker.engine.notebooks.home import NotebookHome, Samples, SamplesError, read_samples
@@ -18,6 +18,7 @@ from local_sagemaker.engine.notebooks.server import NotebookError
 from local_sagemaker.service import Options, build
 from local_sagemaker.storage.store import Resource
 from sagemaker_kit.notebooks import begin, configure, create, described, wait
+from sagemaker_kit.refusals import refused
 
 GROUP = "/aws/sagemaker/NotebookInstances"
 ON_CREATE = (
@@ -89,14 +90,14 @@ def test_configurations_are_kept(service: Any) -> None:
     listed = service.sagemaker.list_notebook_instance_lifecycle_configs(NameContains="kep")
     configs = listed["NotebookInstanceLifecycleConfigs"]
     assert [config["NotebookInstanceLifecycleConfigName"] for config in configs] == ["kept"]
-    with pytest.raises(ClientError, match="Lifecycle Config already exists"):
+    with refused("ValidationException", "/kept"):
         configure(service, "kept", OnStart="true")
-    with pytest.raises(ClientError, match="is not base64"):
+    with refused("ValidationException", "OnStart"):
         service.sagemaker.update_notebook_instance_lifecycle_config(**name, OnStart=[{"Content": "echo"[:3]}])
     service.sagemaker.delete_notebook_instance_lifecycle_config(**name)
-    with pytest.raises(ClientError, match="Lifecycle Config does not exist"):
+    with refused("ValidationException", "/kept"):
         service.sagemaker.describe_notebook_instance_lifecycle_config(**name)
-    with pytest.raises(ClientError, match="Lifecycle Config does not exist"):
+    with refused("ValidationException", "/kept"):
         begin(service, "none", LifecycleConfigName="kept")
 
 
@@ -108,7 +109,7 @@ def test_a_script_is_ended_when_it_takes_too_long(tmp_path: Path) -> None:
     content = base64.b64encode(b"echo waiting; exec sleep 600").decode()
     document = {"OnStart": [{"Content": content}]}
     config = Resource(kind="config", name="slow", arn="arn:slow", created=0, modified=0, document=document)
-    with pytest.raises(NotebookError, match=r"'arn:slow' for .*/lab' took longer than 0.005 minutes"):
+    with pytest.raises(NotebookError, match=r"'arn:slow' for .*/lab' .* 0.005 minutes"):
         asyncio.run(server.run_script(home, Samples(), config, "OnStart", timeout_s=0.3))
     parts.context.store.close()
     parts.forks.close()
@@ -130,5 +131,5 @@ def test_samples_are_declared_by_notebooks_toml(tmp_path: Path, monkeypatch: pyt
     samples.copy(place)
     assert {path.name: path.read_text() for path in place.iterdir()} == {"a.txt": "changed"}
     declared.write_text('pyhton = "x"\n')
-    with pytest.raises(SamplesError, match="pyhton, which means nothing here"):
+    with pytest.raises(SamplesError, match="pyhton"):
         read_samples(tmp_path)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from sagemaker_kit import serving
 from sagemaker_kit.jobs import IMAGE, Lab
 from sagemaker_kit.pipelines import create, ended, get, process, start, statuses, steps
+from sagemaker_kit.refusals import refused
 
 
 @pytest.fixture
@@ -89,9 +89,8 @@ def test_a_stop_ends_the_jobs(lab: Lab) -> None:
     lab.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn)
     assert ended(lab, arn)["PipelineExecutionStatus"] == "Stopped"
     assert statuses(lab, arn) == {"Sleep": "Stopped"}
-    with pytest.raises(ClientError, match="Only pipelines with 'Executing' status can be stopped") as caught:
+    with refused("ValidationException", "'Executing'"):
         lab.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn)
-    assert caught.value.response["Error"]["Code"] == "ValidationException"
 
 
 def test_an_execution_goes_on_after_a_kill(lab: Lab) -> None:
@@ -131,9 +130,8 @@ def test_pipelines_are_listed_changed_and_deleted(lab: Lab) -> None:
     client = lab.sagemaker
     create(lab, "air-a", [process("A", "true")], Tags=[{"Key": "k", "Value": "v"}])
     create(lab, "air-b", [])
-    with pytest.raises(ClientError, match="already exists") as caught:
+    with refused("ValidationException", "(air-a)"):
         create(lab, "air-a", [])
-    assert caught.value.response["Error"]["Code"] == "ValidationException"
     listed = client.list_pipelines(
         PipelineNamePrefix="air", SortBy="Name", SortOrder="Ascending", MaxResults=1
     )
@@ -160,6 +158,5 @@ def test_pipelines_are_listed_changed_and_deleted(lab: Lab) -> None:
     )["Results"]
     assert found["Pipeline"]["PipelineName"] == "air-a"
     client.delete_pipeline(PipelineName="air-a")
-    with pytest.raises(ClientError, match="does not exist") as caught:
+    with refused("ResourceNotFound", "/air-a"):
         client.describe_pipeline(PipelineName="air-a")
-    assert caught.value.response["Error"]["Code"] == "ResourceNotFound"

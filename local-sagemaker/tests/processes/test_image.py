@@ -35,9 +35,9 @@ def test_a_pattern_finds_its_image(path: Path, uri: str) -> None:
 
 def test_an_unknown_image_is_named_with_the_known(path: Path) -> None:
     """The error says what would have been found."""
-    with pytest.raises(UnknownImageError, match=r"'xgboost:1' \(known patterns: greeter:\*, \*/greeter:\*\)"):
+    with pytest.raises(UnknownImageError, match=r"'xgboost:1' .* greeter:\*, \*/greeter:\*"):
         Images([path]).resolve("xgboost:1")
-    with pytest.raises(UnknownImageError, match="known patterns: none"):
+    with pytest.raises(UnknownImageError, match=r"'xgboost:1' .* none"):
         Images([]).resolve("xgboost:1")
 
 
@@ -49,7 +49,7 @@ def test_commands_are_the_images_or_the_requests(path: Path) -> None:
     assert image.command("process", None, ["a"]) == (*process, "a")
     assert image.command("process", ["process", "x"], ["a"]) == (*process, "x", "a")
     assert image.command("train", ["python3", "t.py"], ["a"]) == ("python3", "t.py", "a")
-    with pytest.raises(UnknownImageError, match="no entry point 'serve'"):
+    with pytest.raises(UnknownImageError, match="'serve'"):
         image.command("serve")
 
 

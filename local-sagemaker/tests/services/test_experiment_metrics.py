@@ -10,9 +10,9 @@ from functools import reduce
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from local_sagemaker.services.sagemaker.experiment_metrics import added
+from sagemaker_kit.refusals import refused
 
 #: the full minute at which the points of the tests begin
 BEGIN = 1_700_000_040
@@ -68,7 +68,7 @@ def test_metrics_are_read_by_step_and_by_time(sagemaker: Any) -> None:
     assert (times["XAxisValues"], times["MetricValues"]) == ([BEGIN, BEGIN + 60], [3.0, 1.0])
     assert other["Status"] == "ValidationError"
     client.delete_trial_component(TrialComponentName="fit")
-    with pytest.raises(ClientError, match="TrialComponent fit not found"):
+    with refused("ResourceNotFound", "fit"):
         put(metrics, (0, 0, 4.0))
     client.create_trial_component(TrialComponentName="fit")
     [result] = metrics.batch_get_metrics(MetricQueries=[{**query, **by_step}])["MetricQueryResults"]

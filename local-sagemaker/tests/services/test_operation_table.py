@@ -38,7 +38,7 @@ def test_every_registered_operation_is_one_of_aws() -> None:
 
 
 def test_an_operation_cannot_be_registered_twice() -> None:
-    """The second registration is an error that names the module."""
+    """The second registration is an error that names the operation."""
     services.load()
-    with pytest.raises(ValueError, match="s3 GetObject is registered twice"):
+    with pytest.raises(ValueError, match="s3 GetObject"):
         operation("s3", "GetObject")(lambda _context, _parameters: {})

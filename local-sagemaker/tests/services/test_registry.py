@@ -6,7 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+
+from sagemaker_kit.refusals import refused
 
 SPECIFICATION = {
     "Containers": [{"Image": "model:local", "ModelDataUrl": "s3://lab/model.tar.gz"}],
@@ -98,9 +99,8 @@ def test_a_group_is_found_by_name_and_arn_and_made_once(registry: Any) -> None:
     for name in ("flights", GROUP):
         found = registry.describe_model_package_group(ModelPackageGroupName=name)
         assert (found["ModelPackageGroupArn"], found["ModelPackageGroupStatus"]) == (GROUP, "Completed")
-    with pytest.raises(ClientError, match="Model Package Group already exists") as caught:
+    with refused("ValidationException", GROUP):
         registry.create_model_package_group(ModelPackageGroupName="flights")
-    assert caught.value.response["Error"]["Code"] == "ValidationException"
     [listed] = registry.list_model_package_groups()["ModelPackageGroupSummaryList"]
     assert listed["ModelPackageGroupName"] == "flights"
 
@@ -108,17 +108,17 @@ def test_a_group_is_found_by_name_and_arn_and_made_once(registry: Any) -> None:
 def test_a_group_with_versions_is_not_deleted(registry: Any) -> None:
     """Only an empty group goes."""
     arn = register(registry)
-    with pytest.raises(registry.exceptions.ConflictException, match="still contains"):
+    with refused("ConflictException", GROUP):
         registry.delete_model_package_group(ModelPackageGroupName="flights")
     registry.delete_model_package(ModelPackageName=arn)
     registry.delete_model_package_group(ModelPackageGroupName="flights")
-    with pytest.raises(ClientError, match="does not exist"):
+    with refused("ValidationException", "flights"):
         register(registry)
 
 
 def test_a_version_belongs_to_a_group(registry: Any) -> None:
     """Unversioned packages are refused by name."""
-    with pytest.raises(ClientError, match="ModelPackageGroupName is missing"):
+    with refused("ValidationException", "ModelPackageGroupName"):
         registry.create_model_package(InferenceSpecification=SPECIFICATION, ModelPackageName="alone")
 
 
@@ -128,13 +128,12 @@ def test_a_model_is_made_described_listed_and_deleted(registry: Any) -> None:
     arn = registry.create_model(ModelName="m", PrimaryContainer=container)["ModelArn"]
     found = registry.describe_model(ModelName="m")
     assert (found["PrimaryContainer"], found["ModelArn"]) == (container, arn)
-    with pytest.raises(ClientError, match="Cannot create already existing model"):
+    with refused("ValidationException", arn):
         registry.create_model(ModelName="m", PrimaryContainer=container)
     assert [model["ModelName"] for model in registry.list_models()["Models"]] == ["m"]
     registry.delete_model(ModelName="m")
-    with pytest.raises(ClientError, match="Could not find model") as caught:
+    with refused("ValidationException", "Could not find", arn):
         registry.describe_model(ModelName="m")
-    assert caught.value.response["Error"]["Code"] == "ValidationException"
 
 
 def test_a_model_can_be_made_of_a_version(registry: Any) -> None:
@@ -159,7 +158,7 @@ def test_tags_are_added_changed_and_taken_away(registry: Any) -> None:
     registry.delete_tags(ResourceArn=arn, TagKeys=["a", "never"])
     assert registry.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "b", "Value": ""}]
     registry.delete_model_package(ModelPackageName=arn)
-    with pytest.raises(ClientError, match="not found"):
+    with refused("ValidationException", arn):
         registry.list_tags(ResourceArn=arn)
 
 
@@ -167,7 +166,7 @@ def test_a_resource_has_at_most_fifty_tags(registry: Any) -> None:
     """The limit of AWS."""
     tags = [{"Key": f"k{number}", "Value": "v"} for number in range(50)]
     registry.add_tags(ResourceArn=GROUP, Tags=tags)
-    with pytest.raises(registry.exceptions.ResourceLimitExceeded, match="limit is 50"):
+    with refused("ResourceLimitExceeded", 50):
         registry.add_tags(ResourceArn=GROUP, Tags=[{"Key": "one-more", "Value": "v"}])
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 import pytest
 
 from local_sagemaker.engine.jobs.model_data import ModelDataError, unpack_model
+from local_sagemaker.storage.archives import UnsafeArchiveError
 
 Member = tuple[str, bytes, str]
 LONG = "d" * 247
@@ -69,8 +70,9 @@ def test_no_member_leaves_the_folder(tmp_path: Path, members: list[Member]) -> N
     (tmp_path / "present").write_text("as it was")
     folder = tmp_path / "model"
     folder.mkdir()
-    with pytest.raises(ModelDataError, match="is refused"):
+    with pytest.raises(ModelDataError, match="s3://lab/model") as caught:
         unpack_model(packed(tmp_path / "model.tar.gz", members), folder, "s3://lab/model.tar.gz")
+    assert isinstance(caught.value.__cause__, UnsafeArchiveError)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "model.tar.gz", "present"]
     assert (tmp_path / "present").read_text() == "as it was"
 

@@ -55,10 +55,10 @@ def test_batches_are_as_full_as_can_be(records: list[bytes], limit: int) -> None
 def test_a_record_of_just_the_limit_fits_and_one_more_byte_does_not() -> None:
     """The limit is the record's own bytes, whatever ends its line."""
     assert list(iter_lines(io.BytesIO(b"x" * 10 + b"\r\n"), 10)) == [b"x" * 10]
-    with pytest.raises(RecordError, match="larger than MaxPayloadInMB"):
+    with pytest.raises(RecordError, match="10 bytes"):
         list(iter_lines(io.BytesIO(b"x" * 11 + b"\n"), 10))
     assert list(whole_batch(io.BytesIO(b"x" * 10), 10)) == [b"x" * 10]
-    with pytest.raises(RecordError, match="larger than MaxPayloadInMB"):
+    with pytest.raises(RecordError, match="10 bytes"):
         list(whole_batch(io.BytesIO(b"x" * 11), 10))
 
 
@@ -105,12 +105,12 @@ def test_a_single_json_answer_may_span_lines() -> None:
             processing("text/csv", "text/csv", JoinSource="Input"),
             [b"1", b"2"],
             b"a\n",
-            "answered 2 records with 1",
+            "2 records with 1 lines",
         ),
-        (processing("text/csv", "application/json", JoinSource="Input"), [b"1"], b"{}", "cannot join csv"),
-        (processing("image/png", "image/png", JoinSource="Input"), [b"1"], b"a", "cannot read content type"),
-        (processing("text/csv", "application/json", OutputFilter="$.x"), [b"1"], b"{not json", "is no json"),
-        (processing("text/csv", "text/csv", OutputFilter="$[5]"), [b"1"], b"a,b\n", "leads nowhere"),
+        (processing("text/csv", "application/json", JoinSource="Input"), [b"1"], b"{}", "csv .* json"),
+        (processing("image/png", "image/png", JoinSource="Input"), [b"1"], b"a", "image/png"),
+        (processing("text/csv", "application/json", OutputFilter="$.x"), [b"1"], b"{not json", "{not json"),
+        (processing("text/csv", "text/csv", OutputFilter="$[5]"), [b"1"], b"a,b\n", r"\$\[5\]"),
     ],
 )
 def test_an_answer_that_cannot_be_worked_with_says_why(

@@ -65,12 +65,12 @@ def test_the_middle_depends_on_the_scaling(low: float, high: float, scaling: str
 @pytest.mark.parametrize(
     ("ranges", "message"),
     [
-        ({"ContinuousParameterRanges": [number("x", 2, 1)]}, "has no values"),
-        ({"ContinuousParameterRanges": [number("x", 0, 1, "Logarithmic")]}, "above 0"),
+        ({"ContinuousParameterRanges": [number("x", 2, 1)]}, "x, 2 to 1,"),
+        ({"ContinuousParameterRanges": [number("x", 0, 1, "Logarithmic")]}, "above 0; it is 0"),
         ({"ContinuousParameterRanges": [number("x", 0, 1, "ReverseLogarithmic")]}, r"within \[0, 1\)"),
-        ({"IntegerParameterRanges": [number("x", 0.5, 3)]}, "no integers"),
-        ({"IntegerParameterRanges": [{"Name": "x", "MinValue": "a", "MaxValue": "3"}]}, "no numbers"),
-        ({"IntegerParameterRanges": [number("x", 1, 2), number("x", 1, 3)]}, "two ranges"),
+        ({"IntegerParameterRanges": [number("x", 0.5, 3)]}, "x, 0.5 and 3,"),
+        ({"IntegerParameterRanges": [{"Name": "x", "MinValue": "a", "MaxValue": "3"}]}, "x .* 'a'"),
+        ({"IntegerParameterRanges": [number("x", 1, 2), number("x", 1, 3)]}, "two ranges: x, x"),
     ],
 )
 def test_a_range_without_values_is_refused(ranges: dict[str, Any], message: str) -> None:
