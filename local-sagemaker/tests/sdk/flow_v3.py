@@ -17,9 +17,8 @@ from sagemaker.core.helper.session_helper import Session
 from sagemaker.core.model_monitor import DataCaptureConfig
 from sagemaker.core.parameter import ContinuousParameter
 from sagemaker.core.processing import FrameworkProcessor, ScriptProcessor
-from sagemaker.core.resources import ModelPackage, ModelPackageGroup
+from sagemaker.core.resources import ModelPackage, ModelPackageGroup, TrainingJob
 from sagemaker.serve import ModelBuilder
-from sagemaker.train import ModelTrainer
 from sagemaker.train.tuner import HyperparameterTuner
 
 
@@ -38,14 +37,13 @@ def process(session: Session) -> None:
         lab.tell_split(kind.__name__)
 
 
-def train(session: Session) -> ModelTrainer:
+def train(session: Session) -> TrainingJob:
     """ModelTrainer.train, with its log shown."""
-    made = kit.trainer(session)
-    made.train(input_data_config=kit.channels(lab.SPLIT))
-    job = made._latest_training_job
+    kit.trainer(session).train(input_data_config=kit.channels(lab.SPLIT))
+    (job,) = TrainingJob.get_all()
     final = {metric.metric_name: metric.value for metric in job.final_metric_data_list}
     tell("train", [job.training_job_status, final])
-    return made
+    return job
 
 
 def deploy(session: Session, model: str) -> ModelBuilder:
@@ -98,12 +96,12 @@ def main() -> None:
     lab.prepare()
     session = Session(boto_session=boto3.Session(), default_bucket=BUCKET)
     process(session)
-    made = train(session)
-    builder = deploy(session, made._latest_training_job.model_artifacts.s3_model_artifacts)
+    job = train(session)
+    builder = deploy(session, job.model_artifacts.s3_model_artifacts)
     tune(session)
     register(session, builder)
     lab.tell_experiment(Run, session)
-    lab.tell_analytics(analytics, made._latest_training_job.training_job_name, session)
+    lab.tell_analytics(analytics, job.training_job_name, session)
     pipeline.run(kit)
 
 

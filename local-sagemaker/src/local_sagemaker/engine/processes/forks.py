@@ -64,6 +64,7 @@ class Zygote:
                 start_new_session=True,
                 cwd="/",
             )
+        self.pid = self._process.pid
 
     def wait(self) -> None:
         """Wait until the modules are imported; ForkError says what was wrong with that."""
@@ -133,6 +134,11 @@ class Forks:
             zygote.close()
             return False
         return True
+
+    def ready(self) -> list[int]:
+        """Return the process ids of the zygotes that can fork."""
+        with self._lock:
+            return [zygote.pid for zygote in self._zygotes.values() if zygote is not None and zygote.is_ready]
 
     def wait(self) -> None:
         """Wait until no zygote is on its way; for measurements and tests."""
