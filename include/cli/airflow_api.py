@@ -31,10 +31,12 @@ Json = dict[str, Any]
 class AirflowApi:
     """One user's view of one Airflow."""
 
-    def __init__(self, url: str, user: str, password: str) -> None:
+    def __init__(
+        self, url: str, user: str, password: str, transport: httpx.BaseTransport | None = None
+    ) -> None:
         self.url = url
         self._login = {"username": user, "password": password}
-        self._client = httpx.Client(base_url=url, timeout=ANSWER_TIMEOUT_S)
+        self._client = httpx.Client(base_url=url, timeout=ANSWER_TIMEOUT_S, transport=transport)
 
     def close(self) -> None:
         """Close the connections."""

@@ -95,8 +95,7 @@ def drive(monkeypatch: pytest.MonkeyPatch, output: io.StringIO) -> Callable[[Air
     monkeypatch.setattr("include.cli.driver.time.sleep", lambda _: None)
 
     def of(airflow: Airflow) -> Driver:
-        api = AirflowApi("http://airflow", "admin", "password")
-        api._client = httpx.Client(base_url="http://airflow", transport=httpx.MockTransport(airflow))
+        api = AirflowApi("http://airflow", "admin", "password", httpx.MockTransport(airflow))
         return Driver(api, Terminal(output), Path("logs"), lambda: None)
 
     return of
