@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from include.cli.__main__ import main
+from include.core.cycle import find_cycles
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        (["--cycle", "nothing"], ["no cycle 'nothing'", "digits, flights"]),
+        (["--cycle", "nothing"], ["no cycle 'nothing'", ", ".join(find_cycles())]),
         (["--intervals", "1"], ["1 intervals cannot be replayed", "second one"]),
         (["--intervals", "13"], ["13 intervals cannot be replayed", "flights has 12"]),
     ],
