@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 # OpenMP's threads that wait must not keep busy the cores which the other test process works on. It is read
@@ -30,6 +31,10 @@ from sagemaker_kit.service import Service
 from tests.attempt import Attempt, run_outside_airflow
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# What an example takes depends on what else the machine does; a test that hangs has pytest's timeout.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 #: another for every process of pytest-xdist
 MARK = f"flywheel-airflow-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}-"

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from sagemaker_kit.service import Service
+
+# What an example takes depends on what else the machine does; a test that hangs has pytest's timeout.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 def _starter(folder: Path) -> Iterator[Callable[..., Service]]:

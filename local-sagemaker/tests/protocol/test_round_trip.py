@@ -20,9 +20,7 @@ from local_sagemaker.protocol.bodies import BodyStream
 from local_sagemaker.protocol.http import HttpRequest
 from sagemaker_kit.made_up import HEADER_TEXT, IN_HEAD, MOMENTS, XML_TEXT, Values
 
-SOME = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
-)
+SOME = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 TEXT = {
     "json": st.text(st.characters(codec="utf-8")),
     "query": st.text(st.characters(codec="utf-8")),

@@ -47,7 +47,7 @@ def listed(objects: ObjectStore, prefix: str = "") -> list[tuple[str, bytes]]:
     return [(info.key, info.path.read_bytes()) for info in objects.list(BUCKET, prefix)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(actions=ACTIONS)
 def test_the_store_behaves_as_a_dictionary_of_keys(actions: list[tuple[str, str]]) -> None:
     """After any puts and deletes the store holds what a dictionary would, in the order of the keys' bytes."""
@@ -67,7 +67,7 @@ def test_the_store_behaves_as_a_dictionary_of_keys(actions: list[tuple[str, str]
         assert outside == []
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.sets(KEYS, max_size=15), KEYS, KEYS, st.sampled_from(["", "/", "a", "é", "//"]))
 @example({"a/a"}, "a//a", "a", "")
 @example({"a/a"}, "k" * 256 + "/a", "a", "")
@@ -87,7 +87,7 @@ def test_listings_are_those_of_sorted_keys(keys: set[str], prefix: str, after: s
         assert [item.key if isinstance(item, ObjectInfo) else item for item in found] == expected
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(key=KEYS)
 def test_a_key_lies_inside_its_bucket_or_in_the_hidden_place(key: str) -> None:
     """The file of any key is a regular file below the bucket, or below the place for odd keys."""

@@ -32,7 +32,7 @@ def clean(rows: list[tuple[str | None, str | None]], chunk_rows: int) -> list[Cl
     return [cleaner.clean(table.iloc[at : at + chunk_rows]) for at in range(0, len(table), chunk_rows)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ROWS, st.integers(1, 30))
 def test_every_row_is_accounted_for(rows: list[tuple[str | None, str | None]], chunk_rows: int) -> None:
     """Rows in are rows out, quarantined and duplicate; each bad one keeps its place and its values."""
@@ -47,7 +47,7 @@ def test_every_row_is_accounted_for(rows: list[tuple[str | None, str | None]], c
     ]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(ROWS, st.integers(1, 30))
 def test_chunks_make_no_difference(rows: list[tuple[str | None, str | None]], chunk_rows: int) -> None:
     """In one chunk or in many, the same rows come out, unique and valid."""

@@ -78,7 +78,7 @@ def test_an_independent_bootstrap_has_about_the_same_interval() -> None:
 
 
 @pytest.mark.parametrize("metric", BINARY_METRICS)
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(seed=some.integers(0, 2**32 - 1), is_clustered=some.booleans())
 def test_order_and_direction_do_not_matter(metric: str, seed: int, *, is_clustered: bool) -> None:
     """Swapping the models flips the sign, permuting the rows changes nothing."""

@@ -77,7 +77,7 @@ def test_few_rows_are_not_called_drift() -> None:
     assert ("temp", "baseline_drift_check") not in compare(BASELINE.tail(10))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6)), min_size=1, max_size=200),
     st.integers(1, 200),

@@ -145,7 +145,7 @@ def test_a_hostile_name_adds_no_element_and_no_attribute(render: Callable[[str],
 
 
 @pytest.mark.parametrize("render", PAGES)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     name=st.text(alphabet=st.sampled_from("<>&\"'/=;{}%#!-\\ ab\n"), min_size=1, max_size=24).map(
         "x{}".format

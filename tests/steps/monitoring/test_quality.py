@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +25,27 @@ ROWS = 400
 OWN = {"value": 0.8, "low": 0.75, "high": 0.85}
 
 
+@cache
+def promised() -> dict[str, Any]:
+    """The calibration of the window's answers, which takes seconds: the same for every test."""
+    truth, score, _ = answers()
+    return calibration_map(truth == 1, score)
+
+
+def answers() -> tuple[np.ndarray, np.ndarray, np.random.Generator]:
+    """Every event's class, its score, and what the rest is drawn from."""
+    generator = np.random.default_rng(0)
+    truth, noise = generator.integers(0, 2, ROWS), generator.normal(size=ROWS)
+    return truth, 1 / (1 + np.exp(-(1.5 * (2 * truth - 1) + noise))), generator
+
+
 class Window:
     """The inputs of a window's job; tables are changed before they are written."""
 
     def __init__(self, base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.step = Step(name="monitor", cycle="ice", start=START, end=END, key="ab" * 32, base=base)
         self._monkeypatch = monkeypatch
-        generator = np.random.default_rng(0)
-        truth, noise = generator.integers(0, 2, ROWS), generator.normal(size=ROWS)
-        score = 1 / (1 + np.exp(-(1.5 * (2 * truth - 1) + noise)))
+        truth, score, generator = answers()
         ids = [f"e{i:03d}" for i in range(ROWS)]
         times = pd.date_range(START, END, periods=ROWS + 1)[:ROWS].as_unit("us")
         self.rows = pd.DataFrame(
@@ -52,7 +65,7 @@ class Window:
         )
         self.evaluated: dict[str, Any] = {
             "evaluation.json": {"models": {"challenger": {"roc_auc": OWN | {"standard_deviation": 0.02}}}},
-            "monitoring.json": {"calibration": calibration_map(truth == 1, score)},
+            "monitoring.json": {"calibration": promised()},
         }
 
     def rules(self, **told: Any) -> None:  # noqa: ANN401 - any rule of monitoring
