@@ -23,7 +23,7 @@ from local_sagemaker.errors import (
 from local_sagemaker.services import cloudwatch
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker.resources import pairs
+from local_sagemaker.services.sagemaker.resources import tags_by_key
 from local_sagemaker.storage.documents import moment
 from local_sagemaker.storage.store import Query, Resource, TakenError
 
@@ -62,7 +62,7 @@ async def put_metric_alarm(context: Context, parameters: dict[str, Any]) -> None
         state={"value": INSUFFICIENT_DATA, "reason": "Unchecked: Initial alarm creation", "since": now},
     )
     with suppress(TakenError):
-        context.store.insert(resource, pairs(parameters.get("Tags")))
+        context.store.insert(resource, tags_by_key(parameters.get("Tags")))
         return
     # as CloudWatch does: the state of an alarm that is replaced stays until the alarm is judged again
     context.store.change(ALARM_KIND, name, lambda alarm: replace(alarm, modified=now, document=document))

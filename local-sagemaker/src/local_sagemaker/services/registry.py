@@ -15,7 +15,7 @@ answer a blob as bytes or as `protocol.bodies.FileBody`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -27,17 +27,6 @@ H = TypeVar("H", bound=Handler)
 
 
 @dataclass(frozen=True)
-class Call:
-    """One request, parsed and validated."""
-
-    service: str
-    operation: str
-    parameters: dict[str, Any]
-    headers: Mapping[str, str]
-    request_id: str
-
-
-@dataclass(frozen=True)
 class Operation:
     """One emulated operation."""
 
@@ -45,24 +34,27 @@ class Operation:
     name: str
     handler: Handler
     #: members of the request that are accepted without effect, as dotted paths
-    ignored: tuple[str, ...] = ()
-
-    @property
-    def summary(self) -> str:
-        """The first line of the handler's docstring."""
-        return (self.handler.__doc__ or "").strip().partition("\n")[0]
+    ignored: tuple[str, ...]
+    #: what it does, in one line
+    summary: str
 
 
 OPERATIONS: dict[tuple[str, str], Operation] = {}
 
 
-def operation(service: str, name: str, *, ignored: tuple[str, ...] = ()) -> Callable[[H], H]:
-    """Register a handler for `name` of `service` (botocore's name of the service, such as `sagemaker`)."""
+def operation(
+    service: str, name: str, *, ignored: tuple[str, ...] = (), summary: str = ""
+) -> Callable[[H], H]:
+    """Register a handler for `name` of `service` (botocore's name of the service, such as `sagemaker`).
+
+    :param summary: what it does; by default the first line of the handler's docstring.
+    """
 
     def register(handler: H) -> H:
         if (service, name) in OPERATIONS:
             raise ValueError(f"{service} {name} is registered twice: {handler.__module__} comes second.")
-        OPERATIONS[service, name] = Operation(service, name, handler, ignored)
+        line = summary or (handler.__doc__ or "").strip().partition("\n")[0]
+        OPERATIONS[service, name] = Operation(service, name, handler, ignored, line)
         return handler
 
     return register

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -46,6 +47,12 @@ class Resource:
     state: Document = field(default_factory=dict)
     #: the group of a model package, else empty
     parent: str = ""
+
+    def changed(self, members: Mapping[str, Any], **fields: Any) -> Resource:  # noqa: ANN401
+        """Return the resource with other members of its document, and other fields, modified now."""
+        now = time.time()
+        document = {**self.document, **members, "LastModifiedTime": documents.moment(now)}
+        return replace(self, document=document, modified=now, **fields)
 
 
 @dataclass(frozen=True, kw_only=True)

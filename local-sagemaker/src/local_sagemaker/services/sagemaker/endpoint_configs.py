@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
@@ -18,12 +17,16 @@ from local_sagemaker.errors import ValidationException
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.services.sagemaker import serverless
-from local_sagemaker.services.sagemaker.resources import create as create_resource
-from local_sagemaker.services.sagemaker.resources import listed
-from local_sagemaker.storage.documents import moment
+from local_sagemaker.services.sagemaker.models import MODELS
+from local_sagemaker.services.sagemaker.resources import ResourceType
 from local_sagemaker.storage.store import Resource
 
-KIND = "endpoint-config"
+CONFIGS = ResourceType(
+    noun="EndpointConfig",
+    kind="endpoint-config",
+    missing='Could not find endpoint configuration "{arn}".',
+    taken='Cannot create already existing endpoint configuration "{arn}".',
+)
 #: members that would need machinery this service does not have
 REFUSED = ("ExplainerConfig", "ShadowProductionVariants")
 REFUSED_IN_VARIANT = (
@@ -34,6 +37,10 @@ REFUSED_IN_VARIANT = (
 )
 PATHS = ("S3OutputPath", "S3FailurePath")
 TOPICS = ("SuccessTopic", "ErrorTopic", "IncludeInferenceResponseIn")
+
+CONFIGS.serve_describe("Answer with an endpoint configuration as it was given.")
+CONFIGS.serve_list("List endpoint configurations, newest first unless asked otherwise.")
+CONFIGS.serve_delete("Forget an endpoint configuration; endpoints that were made of it go on.")
 
 
 @operation(
@@ -60,58 +67,8 @@ TOPICS = ("SuccessTopic", "ErrorTopic", "IncludeInferenceResponseIn")
 )
 def create_endpoint_config(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Keep an endpoint configuration; its models must exist."""
-    name = parameters["EndpointConfigName"]
-    arn = context.arn("sagemaker", f"endpoint-config/{name}")
     _check(context, parameters)
-    document = {key: value for key, value in parameters.items() if key != "Tags"}
-    now = time.time()
-    resource = Resource(kind=KIND, name=name, arn=arn, created=now, modified=now, document=document)
-    taken = ValidationException(f'Cannot create already existing endpoint configuration "{arn}".')
-    create_resource(context, resource, parameters, taken)
-    return {"EndpointConfigArn": arn}
-
-
-@operation("sagemaker", "DescribeEndpointConfig")
-def describe_endpoint_config(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Answer with an endpoint configuration as it was given."""
-    resource = find(context, parameters["EndpointConfigName"])
-    return {
-        **resource.document,
-        "EndpointConfigArn": resource.arn,
-        "CreationTime": moment(resource.created),
-    }
-
-
-@operation("sagemaker", "ListEndpointConfigs")
-def list_endpoint_configs(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """List endpoint configurations, newest first unless asked otherwise."""
-    found, token = listed(context, KIND, parameters)
-    summaries = [
-        {
-            "EndpointConfigName": resource.name,
-            "EndpointConfigArn": resource.arn,
-            "CreationTime": moment(resource.created),
-        }
-        for resource in found
-    ]
-    return {"EndpointConfigs": summaries, "NextToken": token}
-
-
-@operation("sagemaker", "DeleteEndpointConfig")
-def delete_endpoint_config(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Forget an endpoint configuration; endpoints that were made of it go on."""
-    resource = find(context, parameters["EndpointConfigName"])
-    context.store.delete(KIND, resource.name)
-    return {}
-
-
-def find(context: Context, name: str) -> Resource:
-    """Return the endpoint configuration; raise ValidationException in AWS's words if there is none."""
-    found: Resource | None = context.store.get(KIND, name)
-    if found is None:
-        arn = context.arn("sagemaker", f"endpoint-config/{name}")
-        raise ValidationException(f'Could not find endpoint configuration "{arn}".')
-    return found
+    return CONFIGS.create(context, parameters)
 
 
 def _check(context: Context, parameters: dict[str, Any]) -> None:
@@ -139,9 +96,7 @@ def _check_variant(context: Context, variant: dict[str, Any]) -> None:
         raise ValidationException(
             f"Variant {variant['VariantName']} has no ModelName; inference components are not emulated here."
         )
-    if context.store.get("model", variant["ModelName"]) is None:
-        arn = context.arn("sagemaker", f"model/{variant['ModelName']}")
-        raise ValidationException(f'Could not find model "{arn}".')
+    MODELS.named(context, variant)
 
 
 def check_async(parameters: Mapping[str, Any]) -> None:

@@ -14,35 +14,35 @@ from local_sagemaker.errors import ValidationException, translate
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.services.sagemaker import endpoint_configs, serverless
-from local_sagemaker.services.sagemaker.endpoint_configs import plan_of, rescaled, retained
-from local_sagemaker.services.sagemaker.resources import create as create_resource
-from local_sagemaker.services.sagemaker.resources import listed
+from local_sagemaker.services.sagemaker.endpoint_configs import CONFIGS, plan_of, rescaled, retained
+from local_sagemaker.services.sagemaker.resources import ResourceType
 from local_sagemaker.storage.documents import moment
 from local_sagemaker.storage.store import MissingError, Resource
+
+ENDPOINTS = ResourceType(
+    noun="Endpoint",
+    kind=KIND,
+    missing='Could not find endpoint "{arn}".',
+    taken='Cannot create already existing endpoint "{arn}".',
+)
+ENDPOINTS.serve_list("List endpoints, newest first unless asked otherwise.")
 
 
 @operation("sagemaker", "CreateEndpoint")
 async def create_endpoint(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Create an endpoint; it is InService once all its containers are healthy."""
     name, config = parameters["EndpointName"], parameters["EndpointConfigName"]
-    arn = context.arn("sagemaker", f"endpoint/{name}")
-    plan = plan_of(context, endpoint_configs.find(context, config), generation=1)
+    plan = plan_of(context, CONFIGS.find(context, config), generation=1)
     deployment = check_deployment(context, parameters.get("DeploymentConfig"), plan)
-    now = time.time()
-    resource = Resource(
-        kind=KIND,
-        name=name,
-        arn=arn,
+    answer = ENDPOINTS.create(
+        context,
+        parameters,
+        {"EndpointConfigName": config, **last_deployment(deployment)},
         status="Creating",
-        created=now,
-        modified=now,
-        document={"EndpointConfigName": config, **last_deployment(deployment)},
         state={"generation": 1, "serving": None, "rollout": plan.to_json()},
     )
-    taken = ValidationException(f'Cannot create already existing endpoint "{arn}".')
-    create_resource(context, resource, parameters, taken)
     context.hosting.create(name, plan)
-    return {"EndpointArn": arn}
+    return answer
 
 
 @operation(
@@ -52,7 +52,7 @@ async def create_endpoint(context: Context, parameters: dict[str, Any]) -> dict[
 )
 async def update_endpoint(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Replace what an endpoint serves without a failed request; a rollout that fails is rolled back."""
-    config = endpoint_configs.find(context, parameters["EndpointConfigName"])
+    config = CONFIGS.named(context, parameters)
 
     def planned(state: dict[str, Any]) -> EndpointPlan:
         plan = plan_of(context, config, generation=state["generation"] + 1)
@@ -94,37 +94,19 @@ async def update_endpoint_weights_and_capacities(
 @operation("sagemaker", "DescribeEndpoint")
 def describe_endpoint(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Answer with an endpoint's state, and the variants that serve it."""
-    resource = find(context, parameters["EndpointName"])
+    return description(context, ENDPOINTS.named(context, parameters))
+
+
+def description(context: Context, resource: Resource) -> dict[str, Any]:
+    """Return an endpoint as Describe and Search show it."""
     serving, rollout = resource.state["serving"], resource.state["rollout"]
     return {
-        **resource.document,
-        "EndpointName": resource.name,
-        "EndpointArn": resource.arn,
-        "EndpointStatus": resource.status,
+        **ENDPOINTS.described(resource),
         "ProductionVariants": _variants(resource, serving, rollout) if serving else None,
         "DataCaptureConfig": _capture(resource, serving or rollout),
         "AsyncInferenceConfig": (serving or rollout or {}).get("asynchronous"),
         "PendingDeploymentSummary": pending_deployment(context, resource),
-        "CreationTime": moment(resource.created),
-        "LastModifiedTime": moment(resource.modified),
     }
-
-
-@operation("sagemaker", "ListEndpoints")
-def list_endpoints(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """List endpoints, newest first unless asked otherwise."""
-    found, token = listed(context, KIND, parameters)
-    summaries = [
-        {
-            "EndpointName": resource.name,
-            "EndpointArn": resource.arn,
-            "CreationTime": moment(resource.created),
-            "LastModifiedTime": moment(resource.modified),
-            "EndpointStatus": resource.status,
-        }
-        for resource in found
-    ]
-    return {"Endpoints": summaries, "NextToken": token}
 
 
 @operation("sagemaker", "DeleteEndpoint")
@@ -136,23 +118,11 @@ async def delete_endpoint(context: Context, parameters: dict[str, Any]) -> dict[
         taken = transition(resource.status, EndpointEvent.DELETE)
         return with_status(resource, taken.status, resource.document, resource.state)
 
-    was = find(context, name).status
+    was = ENDPOINTS.find(context, name).status
     context.store.change(KIND, name, change)
     if was != "Deleting":
         context.hosting.delete(name)
     return {}
-
-
-def find(context: Context, name: str) -> Resource:
-    """Return the endpoint of that name; raise ValidationException in AWS's words if there is none."""
-    found: Resource | None = context.store.get(KIND, name)
-    if found is None:
-        raise _missing(context, name)
-    return found
-
-
-def _missing(context: Context, name: str) -> ValidationException:
-    return ValidationException(f'Could not find endpoint "{context.arn("sagemaker", f"endpoint/{name}")}".')
 
 
 def _begin(
@@ -175,7 +145,7 @@ def _begin(
             document = {**document, **last_deployment(config)}
         return with_status(resource, taken.status, document, state)
 
-    with translate(MissingError, _missing(context, name)):
+    with translate(MissingError, ENDPOINTS.not_found(context, name)):
         resource = context.store.change(KIND, name, change)
     return resource, EndpointPlan.from_json(resource.state["rollout"])
 

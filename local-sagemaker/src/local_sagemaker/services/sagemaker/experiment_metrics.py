@@ -11,12 +11,11 @@ import statistics
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker import experiments
+from local_sagemaker.services.sagemaker.experiments import COMPONENTS, POINTS
 from local_sagemaker.storage.documents import moment
 from local_sagemaker.storage.store import Query, Resource
 
@@ -37,7 +36,7 @@ Point = tuple[float, int | None, float]
 @operation("sagemaker-metrics", "BatchPutMetrics")
 def batch_put_metrics(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Add points to the metrics of a trial component."""
-    component = experiments.find(context, "TrialComponent", parameters["TrialComponentName"])
+    component = COMPONENTS.named(context, parameters)
     given = list(enumerate(parameters["MetricData"]))
     good = [datum for _, datum in given if math.isfinite(datum["Value"])]
     bad = [index for index, datum in given if not math.isfinite(datum["Value"])]
@@ -81,7 +80,7 @@ def _keep(context: Context, component: Resource, data: list[dict[str, Any]]) -> 
         for datum in data
     ]
     row = Resource(
-        kind=experiments.POINTS,
+        kind=POINTS,
         name=f"{component.name}/{batch}",
         parent=component.name,
         arn=f"{component.arn}/points/{batch}",
@@ -95,8 +94,7 @@ def _keep(context: Context, component: Resource, data: list[dict[str, Any]]) -> 
         for metric, at, _, value in points:
             known = {"MetricName": metric, "SourceArn": resource.arn}
             found[metric] = known | added(found.get(metric), value, at)
-        document = {**resource.document, "Metrics": list(found.values()), "LastModifiedTime": moment(now)}
-        return replace(resource, document=document, modified=now)
+        return resource.changed({"Metrics": list(found.values())})
 
     with context.store.together():
         context.store.insert(row)
@@ -106,26 +104,26 @@ def _keep(context: Context, component: Resource, data: list[dict[str, Any]]) -> 
 def _answer(context: Context, query: Mapping[str, Any]) -> dict[str, Any]:
     is_by_step, period = query["XAxisType"] == "IterationNumber", query["Period"]
     component = context.store.by_arn(query["ResourceArn"])
-    if component is None or component.kind != experiments.KINDS["TrialComponent"]:
+    if component is None or component.kind != COMPONENTS.kind:
         return _refused(f"There is no trial component {query['ResourceArn']}.")
     if is_by_step != (period == "IterationNumber"):
         return _refused(f"The period {period} does not fit the axis {query['XAxisType']}.")
     begin, end = query.get("Start", -math.inf), query.get("End", math.inf)
     buckets: dict[int, list[float]] = {}
     for at, step, value in sorted(_points(context, component, query["MetricName"]), key=lambda one: one[0]):
-        place = step if is_by_step else int(at // PERIODS_S[period]) * PERIODS_S[period]
-        if place is not None and begin <= place <= end:
-            buckets.setdefault(place, []).append(value)
+        bucket = step if is_by_step else int(at // PERIODS_S[period]) * PERIODS_S[period]
+        if bucket is not None and begin <= bucket <= end:
+            buckets.setdefault(bucket, []).append(value)
     measure = STATISTICS[query["MetricStat"]]
     return {
         "Status": "Complete",
         "XAxisValues": sorted(buckets),
-        "MetricValues": [float(measure(buckets[place])) for place in sorted(buckets)],
+        "MetricValues": [float(measure(buckets[bucket])) for bucket in sorted(buckets)],
     }
 
 
 def _points(context: Context, component: Resource, metric: str) -> Iterator[Point]:
-    for batch in context.store.search(experiments.POINTS, Query(parent=component.name)):
+    for batch in context.store.search(POINTS, Query(parent=component.name)):
         yield from ((at, step, value) for name, at, step, value in batch.document["points"] if name == metric)
 
 

@@ -1,9 +1,9 @@
-"""What training and processing jobs have in common: create, describe, list and stop."""
+"""What training, processing and transform jobs have in common: how they are queued and stopped."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from local_sagemaker.domain.lifecycle import State
@@ -13,71 +13,61 @@ from local_sagemaker.engine.jobs.pool import TERMINAL
 from local_sagemaker.errors import ResourceInUse, ResourceLimitExceeded, ValidationException
 from local_sagemaker.services import owners
 from local_sagemaker.services.context import Context
-from local_sagemaker.services.sagemaker.resources import create as create_resource
-from local_sagemaker.storage.documents import moment
-from local_sagemaker.storage.store import Resource
+from local_sagemaker.services.registry import operation
+from local_sagemaker.services.sagemaker.resources import ResourceType
 
-Document = dict[str, Any]
 #: instances of one job
 INSTANCES = 20
 
 
-def create(context: Context, kind: JobKind, parameters: Mapping[str, Any]) -> str:
-    """Keep a new job, queue it, and return its ARN."""
-    name = parameters[f"{kind.noun}Name"]
-    arn = context.arn("sagemaker", f"{kind.kind}/{name}")
-    now, state, owner = time.time(), State(), owners.current()
-    request = {key: value for key, value in parameters.items() if key != "Tags"}
-    document = {**request, f"{kind.noun}Arn": arn, "CreationTime": moment(now)}
-    resource = Resource(
-        kind=kind.kind,
-        name=name,
-        arn=arn,
-        status=jobs.status(state),
-        created=now,
-        modified=now,
-        document=kind.describe(document, state, now),
-        state={**jobs.dump(state), "owner": owner},
-    )
-    taken = ResourceInUse(
-        "Job name must be unique within an AWS account and region, and a job with this name already "
-        f"exists ({arn})"
-    )
-    create_resource(context, resource, parameters, taken)
-    context.jobs.submit(kind.kind, name, owner)
-    # it may have outputs to be put while it runs
-    context.workflows.wake()
-    return arn
+@dataclass(frozen=True, kw_only=True)
+class JobType(ResourceType):
+    """The jobs of one kind."""
 
+    job: JobKind
 
-def find(context: Context, kind: JobKind, name: str) -> Resource:
-    """Return a job; raise ValidationException if it is missing, whatever the service's model says."""
-    found: Resource | None = context.store.get(kind.kind, name)
-    if found is None:
-        raise ValidationException(
-            f"Requested resource not found. Could not find the {kind.kind.replace('-', ' ')} {name}."
+    @classmethod
+    def of(cls, job: JobKind) -> JobType:
+        """Return the type of a kind's jobs; a missing job is a ValidationException."""
+        return cls(
+            noun=job.noun,
+            kind=job.kind,
+            job=job,
+            missing=f"Requested resource not found. Could not find the {_words(job)} {{name}}.",
+            taken="Job name must be unique within an AWS account and region, and a job with this name "
+            "already exists ({arn})",
+            taken_error=ResourceInUse,
         )
-    return found
+
+    def submit(self, context: Context, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep a new job and queue it; return the answer, its ARN."""
+        state, owner = State(), owners.current()
+        queued = self.new(context, parameters[f"{self.noun}Name"], parameters, status=jobs.status(state))
+        document = self.job.describe(queued.document, state, queued.created)
+        resource = replace(queued, document=document, state={**jobs.dump(state), "owner": owner})
+        self.keep(context, resource, parameters)
+        context.jobs.submit(self.kind, resource.name, owner)
+        # it may have outputs to be put while it runs
+        context.workflows.wake()
+        return {f"{self.noun}Arn": resource.arn}
+
+    def serve_stop(self, summary: str) -> None:
+        """Register the Stop operation."""
+
+        def stop(context: Context, parameters: dict[str, Any]) -> None:
+            resource = self.named(context, parameters)
+            if resource.status in TERMINAL:
+                raise ValidationException(
+                    f"The request was rejected because the {_words(self.job)} is in status "
+                    f"{resource.status}: it has already reached a terminal state."
+                )
+            context.jobs.request_stop(self.kind, resource.name)
+
+        operation("sagemaker", f"Stop{self.noun}", summary=summary)(stop)
 
 
-def stop(context: Context, kind: JobKind, name: str) -> None:
-    """Ask for a job's end."""
-    status = find(context, kind, name).status
-    if status in TERMINAL:
-        raise ValidationException(
-            f"The request was rejected because the {kind.kind.replace('-', ' ')} is in status {status}: it "
-            "has already reached a terminal state."
-        )
-    context.jobs.request_stop(kind.kind, name)
-
-
-def summary(resource: Resource, noun: str, members: tuple[str, ...]) -> Document:
-    """Return a job as a List operation shows it."""
-    wanted = (
-        *(f"{noun}Name", f"{noun}Arn", f"{noun}Status"),
-        *("CreationTime", "LastModifiedTime", *members),
-    )
-    return {name: resource.document[name] for name in wanted if name in resource.document}
+def _words(job: JobKind) -> str:
+    return job.kind.replace("-", " ")
 
 
 def refuse_many(count: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -10,12 +9,27 @@ from typing import Any
 from local_sagemaker.errors import ConflictException, ValidationException
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker.resources import create as create_resource
-from local_sagemaker.services.sagemaker.resources import listed, pairs
-from local_sagemaker.storage.documents import moment
-from local_sagemaker.storage.store import Query, Resource, TakenError
+from local_sagemaker.services.sagemaker.resources import ResourceType, chosen, tags_by_key
+from local_sagemaker.storage.store import Document, Query, Resource, TakenError
 
-KIND = "model-package"
+
+class PackageType(ResourceType):
+    """Versions: their documents are complete, and their status in the store is that of their approval."""
+
+    def described(self, resource: Resource) -> Document:
+        """Return the document alone."""
+        return resource.document
+
+
+PACKAGES = PackageType(
+    noun="ModelPackage", kind="model-package", missing="ModelPackage {arn} does not exist."
+)
+GROUPS = ResourceType(
+    noun="ModelPackageGroup",
+    kind="model-package-group",
+    missing="ModelPackageGroup {arn} does not exist.",
+    taken="Model Package Group already exists: {arn}",
+)
 #: how many requests of a group are known again when they are repeated
 TOKENS_KEPT = 100
 #: members that UpdateModelPackage replaces
@@ -24,13 +38,13 @@ REPLACED = (
     *("InferenceSpecification", "SourceUri", "ModelCard", "ModelLifeCycle"),
 )
 IGNORED = ("CertifyForMarketplace", "ValidationSpecification", "SkipModelValidation", "ManagedStorageType")
-SUMMARY = (
-    *("ModelPackageGroupName", "ModelPackageVersion", "ModelPackageArn", "ModelPackageDescription"),
-    *("CreationTime", "ModelPackageStatus", "ModelApprovalStatus", "ModelLifeCycle"),
-    "ModelPackageRegistrationType",
+
+PACKAGES.serve_describe(
+    "Answer with a version: its containers, metrics, approval, properties.", ignored=("IncludedData",)
 )
-GROUP_KIND = "model-package-group"
-PACKAGE = "model-package"
+PACKAGES.serve_delete("Forget a version; its number is not given again.")
+GROUPS.serve_describe("Answer with a group.")
+GROUPS.serve_list("Answer with one page of groups.", ignored=("CrossAccountFilterOption",))
 
 
 @operation("sagemaker", "CreateModelPackage", ignored=IGNORED)
@@ -41,58 +55,41 @@ def create_model_package(context: Context, parameters: dict[str, Any]) -> dict[s
             "ModelPackageGroupName is missing: the local SageMaker knows versioned model packages only. Name "
             "a group."
         )
-    group = find_group(context, parameters["ModelPackageGroupName"]).name
-    version, now = _version(context, group, parameters.get("ClientToken")), time.time()
-    arn = context.arn("sagemaker", f"{KIND}/{group}/{version}")
+    group = GROUPS.named(context, parameters).name
+    version = _version(context, group, parameters.get("ClientToken"))
     approval = parameters.get("ModelApprovalStatus", "PendingManualApproval")
-    given = {key: value for key, value in parameters.items() if key not in {"Tags", "ClientToken"}}
-    document = given | {
+    document = parameters | {
         "ModelPackageGroupName": group,
         "ModelPackageVersion": version,
-        "ModelPackageArn": arn,
         "ModelApprovalStatus": approval,
         "ModelPackageStatus": "Completed",
         "ModelPackageStatusDetails": {"ValidationStatuses": []},
-        "CreationTime": moment(now),
     }
-    resource = Resource(
-        kind=KIND,
-        name=f"{group}/{version}",
-        parent=group,
-        arn=arn,
-        status=approval,
-        created=now,
-        modified=now,
-        document=document,
-    )
+    document.pop("ClientToken", None)
+    resource = PACKAGES.new(context, f"{group}/{version}", document, parent=group, status=approval)
+    # it has a time of modification once it is modified
+    del resource.document["LastModifiedTime"]
     # a request that comes again finds what it made the first time
     with suppress(TakenError):
-        context.store.insert(resource, pairs(parameters.get("Tags")))
-    return {"ModelPackageArn": arn}
-
-
-@operation("sagemaker", "DescribeModelPackage", ignored=("IncludedData",))
-def describe_model_package(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Answer with a version: its containers, metrics, approval, properties."""
-    return find(context, parameters["ModelPackageName"]).document
+        context.store.insert(resource, tags_by_key(parameters.get("Tags")))
+    return {"ModelPackageArn": resource.arn}
 
 
 @operation("sagemaker", "UpdateModelPackage", ignored=("ClientToken",))
 def update_model_package(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Approve or reject a version, or change its description."""
-    package = find(context, parameters["ModelPackageArn"])
-    now = time.time()
+    package = PACKAGES.find(context, parameters["ModelPackageArn"])
 
     def change(found: Resource) -> Resource:
-        document = {**found.document, "LastModifiedTime": moment(now), **_properties(found, parameters)}
-        document |= {name: parameters[name] for name in REPLACED if name in parameters}
+        members = _properties(found, parameters) | chosen(parameters, REPLACED)
         added = parameters.get("AdditionalInferenceSpecificationsToAdd", [])
         if added:
             name = "AdditionalInferenceSpecifications"
-            document[name] = [*document.get(name, []), *added]
-        return replace(found, document=document, status=document["ModelApprovalStatus"], modified=now)
+            members[name] = [*found.document.get(name, []), *added]
+        changed = found.changed(members)
+        return replace(changed, status=changed.document["ModelApprovalStatus"])
 
-    context.store.change(KIND, package.name, change)
+    context.store.change(package.kind, package.name, change)
     return {"ModelPackageArn": package.arn}
 
 
@@ -102,31 +99,8 @@ def list_model_packages(context: Context, parameters: dict[str, Any]) -> dict[st
     group = parameters.get("ModelPackageGroupName")
     if group is None and parameters.get("ModelPackageType", "Unversioned") == "Unversioned":
         return {"ModelPackageSummaryList": []}
-    parent = None if group is None else find_group(context, group).name
-    status = parameters.get("ModelApprovalStatus")
-    found, token = listed(context, KIND, parameters, parent=parent, status=status)
-    summaries = [
-        {name: package.document[name] for name in SUMMARY if name in package.document} for package in found
-    ]
-    return {"ModelPackageSummaryList": summaries, "NextToken": token}
-
-
-@operation("sagemaker", "DeleteModelPackage")
-def delete_model_package(context: Context, parameters: dict[str, Any]) -> None:
-    """Forget a version; its number is not given again."""
-    package = find(context, parameters["ModelPackageName"])
-    context.store.delete(KIND, package.name)
-
-
-def find(context: Context, name_or_arn: str) -> Resource:
-    """Return a version by its ARN, or by `group/version`."""
-    name = name_or_arn.rpartition(f":{KIND}/")[2]
-    found = context.store.get(KIND, name)
-    if found is None:
-        raise ValidationException(
-            f"ModelPackage {context.arn('sagemaker', f'{KIND}/{name}')} does not exist."
-        )
-    return found
+    parent = None if group is None else GROUPS.find(context, group).name
+    return PACKAGES.page(context, parameters, parent=parent, status=parameters.get("ModelApprovalStatus"))
 
 
 def _version(context: Context, group: str, token: str | None) -> int:
@@ -142,7 +116,7 @@ def _version(context: Context, group: str, token: str | None) -> int:
         kept = dict(list(tokens.items())[-TOKENS_KEPT:])
         return replace(found, state={"last": last + 1, "tokens": kept})
 
-    state = context.store.change(GROUP_KIND, group, change).state
+    state = context.store.change(GROUPS.kind, group, change).state
     return int(state["tokens"].get(token, state["last"]))
 
 
@@ -157,54 +131,20 @@ def _properties(package: Resource, parameters: dict[str, Any]) -> dict[str, Any]
 @operation("sagemaker", "CreateModelPackageGroup", ignored=("ManagedConfiguration",))
 def create_model_package_group(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Make a group, whose packages are the versions of one model."""
-    name, now = parameters["ModelPackageGroupName"], time.time()
-    arn = context.arn("sagemaker", f"{GROUP_KIND}/{name}")
-    document = {key: value for key, value in parameters.items() if key != "Tags"} | {
-        "ModelPackageGroupArn": arn,
-        "ModelPackageGroupStatus": "Completed",
-        "CreationTime": moment(now),
-        "CreatedBy": {},
-    }
-    resource = Resource(
-        kind=GROUP_KIND, name=name, arn=arn, status="Completed", created=now, modified=now, document=document
+    return GROUPS.create(
+        context,
+        parameters,
+        {**parameters, "ModelPackageGroupStatus": "Completed", "CreatedBy": {}},
+        status="Completed",
     )
-    taken = ValidationException(f"Model Package Group already exists: {arn}")
-    create_resource(context, resource, parameters, taken)
-    return {"ModelPackageGroupArn": arn}
-
-
-@operation("sagemaker", "DescribeModelPackageGroup")
-def describe_model_package_group(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Answer with a group."""
-    return find_group(context, parameters["ModelPackageGroupName"]).document
-
-
-@operation("sagemaker", "ListModelPackageGroups", ignored=("CrossAccountFilterOption",))
-def list_model_package_groups(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Answer with one page of groups."""
-    found, token = listed(context, GROUP_KIND, parameters)
-    summaries = [
-        {key: value for key, value in group.document.items() if key != "CreatedBy"} for group in found
-    ]
-    return {"ModelPackageGroupSummaryList": summaries, "NextToken": token}
 
 
 @operation("sagemaker", "DeleteModelPackageGroup")
 def delete_model_package_group(context: Context, parameters: dict[str, Any]) -> None:
     """Forget a group that has no packages."""
-    group = find_group(context, parameters["ModelPackageGroupName"])
-    if context.store.search(PACKAGE, Query(parent=group.name, limit=1)):
+    group = GROUPS.named(context, parameters)
+    if context.store.search(PACKAGES.kind, Query(parent=group.name, limit=1)):
         raise ConflictException(
             f"Model Package Group cannot be deleted because it still contains Model packages: {group.arn}"
         )
-    context.store.delete(GROUP_KIND, group.name)
-
-
-def find_group(context: Context, name_or_arn: str) -> Resource:
-    """Return a group by its name or ARN."""
-    name = name_or_arn.rpartition(f":{GROUP_KIND}/")[2]
-    found = context.store.get(GROUP_KIND, name)
-    if found is None:
-        arn = context.arn("sagemaker", f"{GROUP_KIND}/{name}")
-        raise ValidationException(f"ModelPackageGroup {arn} does not exist.")
-    return found
+    context.store.delete(group.kind, group.name)

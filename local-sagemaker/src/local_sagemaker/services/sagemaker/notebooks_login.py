@@ -17,6 +17,7 @@ from local_sagemaker.errors import ValidationException, translate
 from local_sagemaker.protocol.http import HttpRequest, HttpResponse
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
+from local_sagemaker.services.sagemaker.notebooks import INSTANCES
 from local_sagemaker.storage.store import MissingError, Resource
 
 LOGIN = re.compile(r"/notebook/([a-zA-Z0-9](?:-*[a-zA-Z0-9]){0,62})/login")
@@ -47,8 +48,9 @@ def create_presigned_notebook_instance_url(context: Context, parameters: dict[st
         made.append(ticket)
         return replace(resource, state={**resource.state, "tickets": tickets})
 
-    with translate(MissingError, ValidationException("RecordNotFound")):
-        resource = context.store.change(KIND, parameters["NotebookInstanceName"], change)
+    name = parameters["NotebookInstanceName"]
+    with translate(MissingError, INSTANCES.not_found(context, name)):
+        resource = context.store.change(KIND, name, change)
     return {"AuthorizedUrl": f"{context.url}/notebook/{resource.name}/login?{TOKEN}={made[-1]}"}
 
 
@@ -81,9 +83,9 @@ def _session(context: Context, request: HttpRequest, resource: Resource, session
     cookie = sessions.seal_session(home.secret.read_text(encoding="utf-8"), int(time.time()) + session_s)
     # cookies know no ports: what is set for this host's path is sent to the instance's server too
     options = f"Path={home.base_url}; Max-Age={session_s}; HttpOnly; SameSite=Lax"
-    place = f"http://{_host(request)}:{resource.state['port']}{home.base_url}lab"
+    location = f"http://{_host(request)}:{resource.state['port']}{home.base_url}lab"
     headers = {
-        "location": place,
+        "location": location,
         "set-cookie": f"{sessions.COOKIE}={cookie}; {options}",
         "cache-control": "no-store",
         "referrer-policy": "no-referrer",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -15,8 +16,8 @@ from local_sagemaker.errors import ResourceNotFound, ValidationException, invali
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.services.sagemaker import pipelines
-from local_sagemaker.services.sagemaker.pipelines import pipeline_named
-from local_sagemaker.services.sagemaker.resources import listed, page_of
+from local_sagemaker.services.sagemaker.pipelines import PIPELINES
+from local_sagemaker.services.sagemaker.resources import chosen, listed, page_of
 from local_sagemaker.storage.documents import moment
 from local_sagemaker.storage.store import Resource, TakenError
 
@@ -30,12 +31,12 @@ GIVEN = (*NAMES, "ParallelismConfiguration", "SelectiveExecutionConfig")
 @operation("sagemaker", "StartPipelineExecution", ignored=("MlflowExperimentName",))
 def start_pipeline_execution(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Start a pipeline, or some steps of it; the same ClientRequestToken again is the same execution."""
-    pipeline, now = pipeline_named(context, parameters["PipelineName"]), time.time()
+    pipeline, now = PIPELINES.named(context, parameters), time.time()
     version = pipelines.find_version(context, pipeline, parameters.get("PipelineVersionId"))
     number = version.document["PipelineVersionId"]
     run = _id(f"{pipeline.arn} {pipeline.created} {parameters['ClientRequestToken']}")
     arn = f"{pipeline.arn}/execution/{run}"
-    document = {key: parameters[key] for key in GIVEN if key in parameters} | {
+    document = chosen(parameters, GIVEN) | {
         "PipelineArn": pipeline.arn,
         "PipelineExecutionArn": arn,
         "PipelineExecutionStatus": "Executing",
@@ -59,7 +60,7 @@ def start_pipeline_execution(context: Context, parameters: dict[str, Any]) -> di
     )
     with suppress(TakenError), context.store.together():
         context.store.insert(resource)
-        context.store.change(pipelines.KIND, pipeline.name, lambda found: _ran(found, now))
+        context.store.change(PIPELINES.kind, pipeline.name, lambda found: _ran(found, now))
         pipelines.change_version(context, pipeline, number, {"LastExecutionPipelineExecutionArn": arn})
     context.workflows.wake()
     return {"PipelineExecutionArn": arn}
@@ -94,16 +95,7 @@ def stop_pipeline_execution(context: Context, parameters: dict[str, Any]) -> dic
 @operation("sagemaker", "UpdatePipelineExecution")
 def update_pipeline_execution(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Change an execution's name, its description, and how many of its steps run at a time."""
-    found, now = find_execution(context, parameters["PipelineExecutionArn"]), time.time()
-    changes = {name: parameters[name] for name in GIVEN if name in parameters}
-
-    def change(resource: Resource) -> Resource:
-        document = {**resource.document, **changes, "LastModifiedTime": moment(now)}
-        return replace(resource, document=document, modified=now)
-
-    context.store.change(KIND, found.name, change)
-    context.workflows.wake()
-    return {"PipelineExecutionArn": found.arn}
+    return _change(context, parameters, lambda execution: execution.changed(chosen(parameters, GIVEN)))
 
 
 @operation("sagemaker", "RetryPipelineExecution", ignored=("ClientRequestToken",))
@@ -115,25 +107,32 @@ def retry_pipeline_execution(context: Context, parameters: dict[str, Any]) -> di
 def _restatus(
     context: Context, parameters: dict[str, Any], allowed: tuple[str, ...], status: str, verb: str
 ) -> dict[str, Any]:
-    found, now = find_execution(context, parameters["PipelineExecutionArn"]), time.time()
 
-    def change(resource: Resource) -> Resource:
-        if resource.status not in allowed:
+    def change(execution: Resource) -> Resource:
+        if execution.status not in allowed:
             names = " or ".join(f"'{name}'" for name in allowed)
             raise ValidationException(f"Only pipelines with {names} status can be {verb}.")
-        document = {**resource.document, "PipelineExecutionStatus": status, "LastModifiedTime": moment(now)}
-        state = dict(resource.state)
-        if status == "Executing":
-            document.pop("FailureReason", None)
-            if "ParallelismConfiguration" in parameters:
-                document["ParallelismConfiguration"] = parameters["ParallelismConfiguration"]
-            steps = resource.state["steps"]
-            # each try has a resource of its own name
-            tried = {name: one["attempt"] for name, one in steps.items() if one["status"] != "Succeeded"}
-            state["steps"] = {name: one for name, one in steps.items() if name not in tried}
-            state["tried"] = {**state.get("tried", {}), **tried}
-        return replace(resource, status=status, document=document, state=state, modified=now)
+        changed = execution.changed({"PipelineExecutionStatus": status}, status=status)
+        return _begun_again(changed, parameters) if status == "Executing" else changed
 
+    return _change(context, parameters, change)
+
+
+def _begun_again(execution: Resource, parameters: dict[str, Any]) -> Resource:
+    """Return the execution without what had not succeeded; each try has a resource of its own name."""
+    document = execution.document | chosen(parameters, ("ParallelismConfiguration",))
+    document.pop("FailureReason", None)
+    steps = execution.state["steps"]
+    tried = {name: step["attempt"] for name, step in steps.items() if step["status"] != "Succeeded"}
+    left = {name: step for name, step in steps.items() if name not in tried}
+    tried = {**execution.state.get("tried", {}), **tried}
+    return replace(execution, document=document, state={**execution.state, "steps": left, "tried": tried})
+
+
+def _change(
+    context: Context, parameters: dict[str, Any], change: Callable[[Resource], Resource]
+) -> dict[str, Any]:
+    found = find_execution(context, parameters["PipelineExecutionArn"])
     context.store.change(KIND, found.name, change)
     context.workflows.wake()
     return {"PipelineExecutionArn": found.arn}
@@ -154,12 +153,9 @@ def _id(text: str) -> str:
 @operation("sagemaker", "ListPipelineExecutions")
 def list_pipeline_executions(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Answer with one page of a pipeline's executions."""
-    pipeline = pipeline_named(context, parameters["PipelineName"])
-    asked = dict(parameters)
-    for theirs, ours in (("CreatedAfter", "CreationTimeAfter"), ("CreatedBefore", "CreationTimeBefore")):
-        asked[ours] = asked.pop(theirs, None)
-    asked["SortBy"] = "Name" if asked.get("SortBy") == "PipelineExecutionArn" else "CreationTime"
-    found, token = listed(context, KIND, asked, parent=pipeline.name)
+    pipeline = PIPELINES.named(context, parameters)
+    sort_by = "Name" if parameters.get("SortBy") == "PipelineExecutionArn" else "CreationTime"
+    found, token = listed(context, KIND, {**parameters, "SortBy": sort_by}, parent=pipeline.name)
     return {"PipelineExecutionSummaries": [_summary(one) for one in found], "NextToken": token}
 
 
@@ -207,7 +203,7 @@ def _summary(execution: Resource) -> dict[str, Any]:
     document = execution.document
     members = ("PipelineExecutionArn", "PipelineExecutionStatus", *NAMES)
     return {
-        **{name: document[name] for name in members if name in document},
+        **chosen(document, members),
         "StartTime": moment(execution.created),
         "PipelineExecutionFailureReason": document.get("FailureReason"),
     }

@@ -14,98 +14,72 @@ from local_sagemaker.engine.workflows import pipeline_steps
 from local_sagemaker.errors import ResourceNotFound, ValidationException, invalid_request, translate
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker.resources import listed, pairs
+from local_sagemaker.services.sagemaker.resources import ResourceType, chosen, tags_by_key
 from local_sagemaker.storage.documents import moment
 from local_sagemaker.storage.store import Query, Resource, TakenError
 
-KIND = "pipeline"
-GIVEN = ("PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismConfiguration")
-SUMMARY = (
-    *("PipelineArn", "PipelineName", "PipelineDisplayName", "PipelineDescription", "RoleArn"),
-    *("CreationTime", "LastModifiedTime", "LastExecutionTime"),
+PIPELINES = ResourceType(
+    noun="Pipeline",
+    kind="pipeline",
+    missing="Pipeline '{arn}' does not exist.",
+    missing_error=ResourceNotFound,
 )
-VERSION_KIND, PIPELINE = "pipeline-version", "pipeline"
+VERSIONS = ResourceType(noun="PipelineVersion", kind="pipeline-version")
+GIVEN = ("PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismConfiguration")
 #: digits of a number in a name, so that names sort as numbers do
 VERSION_DIGITS = 8
 VERSION_NAMES = ("PipelineVersionDisplayName", "PipelineVersionDescription")
-VERSION_SUMMARY = (
-    "PipelineArn",
-    "PipelineVersionId",
-    "CreationTime",
-    *VERSION_NAMES,
-    "LastExecutionPipelineExecutionArn",
-)
 
 
 @operation("sagemaker", "CreatePipeline")
 def create_pipeline(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Keep a pipeline; its definition must be one that can be carried out."""
-    name, now = parameters["PipelineName"], time.time()
-    arn = context.arn("sagemaker", f"{KIND}/{name}")
+    name, token = parameters["PipelineName"], parameters["ClientRequestToken"]
     text = _definition(context, parameters)
     if text is None:
         raise ValidationException("Give PipelineDefinition or PipelineDefinitionS3Location.")
-    document = {key: parameters[key] for key in GIVEN if key in parameters} | {
+    document = {"PipelineDisplayName": name, **chosen(parameters, GIVEN)} | {
         "PipelineName": name,
-        "PipelineArn": arn,
         "PipelineDefinition": text,
         "PipelineStatus": "Active",
-        "CreationTime": moment(now),
-        "LastModifiedTime": moment(now),
     }
-    document.setdefault("PipelineDisplayName", name)
-    resource = Resource(
-        kind=KIND,
-        name=name,
-        arn=arn,
-        status="Active",
-        created=now,
-        modified=now,
-        document=document,
-        state={"token": parameters["ClientRequestToken"], "version": 1},
-    )
+    state = {"token": token, "version": 1}
+    pipeline = PIPELINES.new(context, name, document, status="Active", state=state)
     with suppress(TakenError), context.store.together():
-        context.store.insert(resource, pairs(parameters.get("Tags")))
-        context.store.insert(make_version(resource, 1, text, now))
-    if pipeline_named(context, name).state.get("token") != parameters["ClientRequestToken"]:
+        context.store.insert(pipeline, tags_by_key(parameters.get("Tags")))
+        context.store.insert(make_version(pipeline, 1, text))
+    if PIPELINES.find(context, name).state.get("token") != token:
         raise ValidationException(
             "Pipeline names must be unique within an AWS account and region. Pipeline with name "
             f"({name}) already exists."
         )
-    return {"PipelineArn": arn}
+    return {"PipelineArn": pipeline.arn}
 
 
 @operation("sagemaker", "UpdatePipeline")
 def update_pipeline(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Change a pipeline's description, or its definition by a new version; executions keep theirs."""
-    found, now = pipeline_named(context, parameters["PipelineName"]), time.time()
-    changes = {key: parameters[key] for key in GIVEN if key in parameters}
-    text = _definition(context, parameters)
-    if text is not None:
-        changes["PipelineDefinition"] = text
+    pipeline, text = PIPELINES.named(context, parameters), _definition(context, parameters)
+    definition = {} if text is None else {"PipelineDefinition": text}
 
-    def change(resource: Resource) -> Resource:
-        document = {**resource.document, **changes, "LastModifiedTime": moment(now)}
-        number = resource.state["version"]
+    def change(found: Resource) -> Resource:
+        number = found.state["version"]
         if text is not None:
             number += 1
-            context.store.insert(make_version(resource, number, text, now))
-        return replace(resource, document=document, state={**resource.state, "version": number}, modified=now)
+            context.store.insert(make_version(found, number, text))
+        members = chosen(parameters, GIVEN) | definition
+        return found.changed(members, state={**found.state, "version": number})
 
-    changed = context.store.change(KIND, found.name, change)
-    return {"PipelineArn": found.arn, "PipelineVersionId": changed.state["version"]}
+    changed = context.store.change(pipeline.kind, pipeline.name, change)
+    return {"PipelineArn": pipeline.arn, "PipelineVersionId": changed.state["version"]}
 
 
 @operation("sagemaker", "DescribePipeline")
 def describe_pipeline(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Answer with a pipeline and its definition, or that of an earlier version."""
-    pipeline = pipeline_named(context, parameters["PipelineName"])
+    pipeline = PIPELINES.named(context, parameters)
     version = find_version(context, pipeline, parameters.get("PipelineVersionId"))
-    members = ("PipelineDefinition", *VERSION_NAMES)
-    described = {
-        **pipeline.document,
-        **{name: version.document[name] for name in members if name in version.document},
-    }
+    described = pipeline.document | chosen(version.document, ("PipelineDefinition", *VERSION_NAMES))
     last = described.pop("LastExecutionTime", None)
     return {**described, "LastRunTime": last}
 
@@ -113,23 +87,18 @@ def describe_pipeline(context: Context, parameters: dict[str, Any]) -> dict[str,
 @operation("sagemaker", "ListPipelines")
 def list_pipelines(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Answer with one page of pipelines, by the beginning of their names and the time of their creation."""
-    asked = dict(parameters)
-    for theirs, ours in (("CreatedAfter", "CreationTimeAfter"), ("CreatedBefore", "CreationTimeBefore")):
-        asked[ours] = asked.pop(theirs, None)
-    found, token = listed(context, KIND, asked, prefix=asked.pop("PipelineNamePrefix", None))
-    summaries = [{key: one.document[key] for key in SUMMARY if key in one.document} for one in found]
-    return {"PipelineSummaries": summaries, "NextToken": token}
+    return PIPELINES.page(context, parameters, prefix=parameters.get("PipelineNamePrefix"))
 
 
 @operation("sagemaker", "DeletePipeline", ignored=("ClientRequestToken",))
 def delete_pipeline(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Forget a pipeline with its versions and what its steps were cached by; its executions stay."""
-    found = pipeline_named(context, parameters["PipelineName"])
+    found = PIPELINES.named(context, parameters)
     with context.store.together():
-        for kind in (VERSION_KIND, pipeline_steps.CACHE_KIND):
+        for kind in (VERSIONS.kind, pipeline_steps.CACHE_KIND):
             for one in context.store.search(kind, Query(parent=found.name)):
                 context.store.delete(kind, one.name)
-        context.store.delete(KIND, found.name)
+        context.store.delete(found.kind, found.name)
     return {"PipelineArn": found.arn}
 
 
@@ -152,48 +121,31 @@ def _definition(context: Context, parameters: Mapping[str, Any]) -> str | None:
 @operation("sagemaker", "ListPipelineVersions")
 def list_pipeline_versions(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Answer with one page of a pipeline's versions."""
-    asked = dict(parameters)
-    for theirs, ours in (("CreatedAfter", "CreationTimeAfter"), ("CreatedBefore", "CreationTimeBefore")):
-        asked[ours] = asked.pop(theirs, None)
-    found, token = listed(
-        context, VERSION_KIND, asked, parent=pipeline_named(context, parameters["PipelineName"]).name
-    )
-    shown = [{name: one.document[name] for name in VERSION_SUMMARY if name in one.document} for one in found]
-    return {"PipelineVersionSummaries": shown, "NextToken": token}
+    return VERSIONS.page(context, parameters, parent=PIPELINES.named(context, parameters).name)
 
 
 @operation("sagemaker", "UpdatePipelineVersion")
 def update_pipeline_version(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Name a version of a pipeline, or describe it."""
-    pipeline, number = pipeline_named(context, parameters["PipelineArn"]), parameters["PipelineVersionId"]
-    change_version(
-        context, pipeline, number, {name: parameters[name] for name in VERSION_NAMES if name in parameters}
-    )
+    pipeline, number = PIPELINES.find(context, parameters["PipelineArn"]), parameters["PipelineVersionId"]
+    change_version(context, pipeline, number, chosen(parameters, VERSION_NAMES))
     return {"PipelineArn": pipeline.arn, "PipelineVersionId": number}
-
-
-def pipeline_named(context: Context, name_or_arn: str) -> Resource:
-    """Return a pipeline by its name or ARN."""
-    name = name_or_arn.rpartition(f":{PIPELINE}/")[2]
-    found: Resource | None = context.store.get(PIPELINE, name)
-    if found is None:
-        raise ResourceNotFound(f"Pipeline '{context.arn('sagemaker', f'{PIPELINE}/{name}')}' does not exist.")
-    return found
 
 
 def find_version(context: Context, pipeline: Resource, number: int | None) -> Resource:
     """Return a version of a pipeline; without a number, the newest."""
     number = pipeline.state["version"] if number is None else number
-    found: Resource | None = context.store.get(VERSION_KIND, _version_name(pipeline, number))
+    found: Resource | None = context.store.get(VERSIONS.kind, _version_name(pipeline, number))
     if found is None:
         raise ResourceNotFound(f"Pipeline '{pipeline.arn}' has no version {number}.")
     return found
 
 
-def make_version(pipeline: Resource, number: int, definition: str, now: float) -> Resource:
+def make_version(pipeline: Resource, number: int, definition: str) -> Resource:
     """Return a new version, to be kept together with the pipeline that it is the newest of."""
+    now = time.time()
     return Resource(
-        kind=VERSION_KIND,
+        kind=VERSIONS.kind,
         name=_version_name(pipeline, number),
         parent=pipeline.name,
         arn=f"{pipeline.arn}/version/{number}",
@@ -212,7 +164,7 @@ def change_version(context: Context, pipeline: Resource, number: int, members: M
     """Change the description of a version."""
     name = find_version(context, pipeline, number).name
     context.store.change(
-        VERSION_KIND, name, lambda found: replace(found, document={**found.document, **members})
+        VERSIONS.kind, name, lambda found: replace(found, document={**found.document, **members})
     )
 
 

@@ -9,8 +9,7 @@ from local_sagemaker.engine.jobs.pool import PROCESSING
 from local_sagemaker.errors import ValidationException
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker import jobs
-from local_sagemaker.services.sagemaker.resources import listed
+from local_sagemaker.services.sagemaker.jobs import JobType, refuse_many
 
 IGNORED = (
     *("RoleArn", "NetworkConfig", "ExperimentConfig", "ProcessingOutputConfig.KmsKeyId"),
@@ -21,6 +20,11 @@ IGNORED = (
     "ProcessingInputs.S3Input.S3CompressionType",
 )
 BASE = "/opt/ml/processing/"
+
+JOBS = JobType.of(PROCESSING)
+JOBS.serve_describe("Answer with a processing job's request, status, times, exit message and failure reason.")
+JOBS.serve_list("Answer with one page of processing jobs.")
+JOBS.serve_stop("Stop a processing job: SIGTERM, SIGKILL after two minutes.")
 
 
 @operation("sagemaker", "CreateProcessingJob", ignored=IGNORED)
@@ -33,28 +37,7 @@ def create_processing_job(context: Context, parameters: dict[str, Any]) -> dict[
         _check_output(item)
     # SageMaker's own default
     parameters.setdefault("StoppingCondition", {}).setdefault("MaxRuntimeInSeconds", 86_400)
-    return {"ProcessingJobArn": jobs.create(context, PROCESSING, parameters)}
-
-
-@operation("sagemaker", "DescribeProcessingJob")
-def describe_processing_job(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Answer with a processing job's request, status, times, exit message and failure reason."""
-    return jobs.find(context, PROCESSING, parameters["ProcessingJobName"]).document
-
-
-@operation("sagemaker", "ListProcessingJobs")
-def list_processing_jobs(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Answer with one page of processing jobs."""
-    found, token = listed(context, PROCESSING.kind, parameters)
-    members = ("ProcessingEndTime", "FailureReason", "ExitMessage")
-    summaries = [jobs.summary(resource, PROCESSING.noun, members) for resource in found]
-    return {"ProcessingJobSummaries": summaries, "NextToken": token}
-
-
-@operation("sagemaker", "StopProcessingJob")
-def stop_processing_job(context: Context, parameters: dict[str, Any]) -> None:
-    """Stop a processing job: SIGTERM, SIGKILL after two minutes."""
-    jobs.stop(context, PROCESSING, parameters["ProcessingJobName"])
+    return JOBS.submit(context, parameters)
 
 
 def _check_cluster(given: dict[str, Any]) -> None:
@@ -64,7 +47,7 @@ def _check_cluster(given: dict[str, Any]) -> None:
             "ProcessingResources.ClusterConfig: the local SageMaker picks no instances by "
             "InstancePreferences. Give an InstanceType and an InstanceCount."
         )
-    jobs.refuse_many(given["InstanceCount"])
+    refuse_many(given["InstanceCount"])
 
 
 def _check_input(item: dict[str, Any]) -> None:

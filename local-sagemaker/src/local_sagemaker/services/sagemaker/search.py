@@ -18,8 +18,6 @@ from local_sagemaker.services.registry import operation
 from local_sagemaker.services.sagemaker import endpoints, resources
 from local_sagemaker.storage.store import Resource
 
-#: page size when MaxResults is not given
-PAGE = 10
 MODIFIED = "LastModifiedTime"
 Key = tuple[int, float, str, str]
 Record = Mapping[str, Any]
@@ -82,11 +80,9 @@ def search(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     total = {"Value": len(keyed), "Relation": "EqualTo"}
     keyed.sort(key=lambda item: item[0], reverse=parameters.get("SortOrder", "Descending") == "Descending")
     page, token = _page(keyed, parameters)
-    resources = [context.store.get(searched.kind, name) for name in page]
+    shown = [context.store.get(searched.kind, name) for name in page]
     return {
-        "Results": [
-            {searched.member: _record(context, searched, one)} for one in resources if one is not None
-        ],
+        "Results": [{searched.member: _record(context, searched, one)} for one in shown if one is not None],
         "NextToken": token,
         "TotalHits": total,
     }
@@ -105,7 +101,7 @@ def _candidates(
     for one in context.store.pick(searched.kind, sorted(wanted & members.keys() - {"Tags"})):
         record = {name: value for name, value in one.members.items() if value is not None}
         if one.arn in tags:
-            record["Tags"] = _pairs(tags[one.arn])
+            record["Tags"] = resources.tag_list(tags[one.arn])
         yield Found(one.name, one.arn, one.modified), record
 
 
@@ -113,15 +109,11 @@ def _record(context: Context, searched: Searched, resource: Resource) -> dict[st
     """Return a resource as Search shows it: the described members that a result has, and its tags."""
     described = resource.document
     if searched.kind == endpoint_records.KIND:
-        described = endpoints.describe_endpoint(context, {"EndpointName": resource.name})
+        described = endpoints.description(context, resource)
     members = _members(searched.member)
     record = {name: value for name, value in described.items() if name in members and value is not None}
-    tags = _pairs(context.store.tags(resource.arn))
+    tags = resources.tag_list(context.store.tags(resource.arn))
     return {**record, "Tags": tags} if tags and "Tags" in members else record
-
-
-def _pairs(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
 def _members(member: str) -> Mapping[str, Any]:
@@ -143,7 +135,7 @@ def _key(record: Mapping[str, Any], found: Found, parameters: Mapping[str, Any])
 
 
 def _page(keyed: list[tuple[Key, str]], parameters: Mapping[str, Any]) -> tuple[list[str], str | None]:
-    size, token = parameters.get("MaxResults", PAGE), parameters.get("NextToken")
+    size, token = parameters.get("MaxResults", resources.PAGE), parameters.get("NextToken")
     if token is not None:
         last = tuple(resources.position_of(token, int, float, str, str))
         is_descending = parameters.get("SortOrder", "Descending") == "Descending"

@@ -7,7 +7,7 @@ from typing import Any
 from local_sagemaker.errors import ResourceLimitExceeded, ValidationException
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker.resources import pairs
+from local_sagemaker.services.sagemaker.resources import tag_list, tags_by_key
 
 LIMIT = 50
 
@@ -16,17 +16,18 @@ LIMIT = 50
 def add_tags(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Add tags to a resource, or give those it has new values."""
     arn = _known(context, parameters["ResourceArn"])
-    tags = {**context.store.tags(arn), **pairs(parameters["Tags"])}
-    if len(tags) > LIMIT:
-        raise ResourceLimitExceeded(f"{arn} would have {len(tags)} tags; the limit is {LIMIT}. Delete some.")
-    context.store.add_tags(arn, pairs(parameters["Tags"]))
-    return {"Tags": _listed(context.store.tags(arn))}
+    added = tags_by_key(parameters["Tags"])
+    count = len({**context.store.tags(arn), **added})
+    if count > LIMIT:
+        raise ResourceLimitExceeded(f"{arn} would have {count} tags; the limit is {LIMIT}. Delete some.")
+    context.store.add_tags(arn, added)
+    return {"Tags": tag_list(context.store.tags(arn))}
 
 
 @operation("sagemaker", "ListTags", ignored=("MaxResults",))
 def list_tags(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Answer with all tags of a resource; there are never more than one page holds."""
-    return {"Tags": _listed(context.store.tags(_known(context, parameters["ResourceArn"])))}
+    return {"Tags": tag_list(context.store.tags(_known(context, parameters["ResourceArn"])))}
 
 
 @operation("sagemaker", "DeleteTags")
@@ -40,7 +41,3 @@ def _known(context: Context, arn: str) -> str:
     if context.store.by_arn(arn) is None:
         raise ValidationException(f"Requested resource not found: there is nothing with the ARN {arn}.")
     return arn
-
-
-def _listed(tags: dict[str, str]) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in tags.items()]

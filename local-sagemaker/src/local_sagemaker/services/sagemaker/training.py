@@ -10,8 +10,7 @@ from local_sagemaker.engine.jobs.pool import TRAINING
 from local_sagemaker.errors import ValidationException
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker import jobs
-from local_sagemaker.services.sagemaker.resources import listed
+from local_sagemaker.services.sagemaker.jobs import JobType, refuse_many
 
 #: members of a request that mean more than this service does, and what to do instead
 REFUSED = {
@@ -61,6 +60,12 @@ MISSING = frozenset(
     }
 )
 
+JOBS = JobType.of(TRAINING)
+JOBS.serve_list(
+    "Answer with one page of training jobs.", ignored=("WarmPoolStatusEquals", "TrainingPlanArnEquals")
+)
+JOBS.serve_stop("Stop a training job: SIGTERM, SIGKILL after two minutes; what it wrote is uploaded.")
+
 
 @operation("sagemaker", "CreateTrainingJob", ignored=IGNORED)
 def create_training_job(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -69,30 +74,15 @@ def create_training_job(context: Context, parameters: dict[str, Any]) -> dict[st
     complete_built_in(parameters)
     # SageMaker's own default
     parameters.setdefault("StoppingCondition", {}).setdefault("MaxRuntimeInSeconds", 86_400)
-    return {"TrainingJobArn": jobs.create(context, TRAINING, parameters)}
+    return JOBS.submit(context, parameters)
 
 
 @operation("sagemaker", "DescribeTrainingJob")
 def describe_training_job(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Answer with a training job's request, status, transitions, artifacts and metrics."""
-    document = jobs.find(context, TRAINING, parameters["TrainingJobName"]).document
+    document = JOBS.named(context, parameters).document
     # the member is required, and sagemaker-core insists on it
     return {"ModelArtifacts": {"S3ModelArtifacts": ""}, **document}
-
-
-@operation("sagemaker", "ListTrainingJobs", ignored=("WarmPoolStatusEquals", "TrainingPlanArnEquals"))
-def list_training_jobs(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Answer with one page of training jobs."""
-    found, token = listed(context, TRAINING.kind, parameters)
-    members = ("TrainingEndTime", "SecondaryStatus")
-    summaries = [jobs.summary(resource, TRAINING.noun, members) for resource in found]
-    return {"TrainingJobSummaries": summaries, "NextToken": token}
-
-
-@operation("sagemaker", "StopTrainingJob")
-def stop_training_job(context: Context, parameters: dict[str, Any]) -> None:
-    """Stop a training job: SIGTERM, SIGKILL after two minutes; what it wrote is uploaded."""
-    jobs.stop(context, TRAINING, parameters["TrainingJobName"])
 
 
 def check(parameters: dict[str, Any]) -> None:
@@ -110,7 +100,7 @@ def check(parameters: dict[str, Any]) -> None:
         raise ValidationException("ResourceConfig is missing. Give an InstanceType and an InstanceCount.")
     groups = parameters["ResourceConfig"].get("InstanceGroups", [])
     counts = [group["InstanceCount"] for group in groups]
-    jobs.refuse_many(sum(counts) if counts else parameters["ResourceConfig"].get("InstanceCount", 1))
+    refuse_many(sum(counts) if counts else parameters["ResourceConfig"].get("InstanceCount", 1))
     _check_checkpoints(parameters.get("CheckpointConfig", {}))
     if problem := metrics.broken(algorithm.get("MetricDefinitions", [])):
         raise ValidationException(problem)

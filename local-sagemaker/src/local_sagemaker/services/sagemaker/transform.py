@@ -11,12 +11,17 @@ from local_sagemaker.engine.jobs.records import DataProcessing, RecordError, for
 from local_sagemaker.errors import ValidationException, invalid_request, translate
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker import jobs
-from local_sagemaker.services.sagemaker.resources import listed
-from local_sagemaker.storage.documents import moment
+from local_sagemaker.services.sagemaker.jobs import JobType
 
 #: SageMaker's limit of MaxPayloadInMB, alone and times MaxConcurrentTransforms
 PAYLOAD_LIMIT_MB = 100
+
+JOBS = JobType.of(TRANSFORM)
+JOBS.serve_describe("Answer with a job's request, state and times.")
+JOBS.serve_list("Answer with one page of transform jobs.")
+JOBS.serve_stop(
+    "Stop a transform job: SIGTERM, SIGKILL after two minutes; what it has transformed is not kept."
+)
 
 
 @operation(
@@ -36,31 +41,7 @@ def create_transform_job(context: Context, parameters: dict[str, Any]) -> dict[s
     """Queue a job that sends records of S3 objects to a model and puts the answers beside them."""
     _check(parameters)
     container_definition(context, parameters["ModelName"])
-    return {"TransformJobArn": jobs.create(context, TRANSFORM, parameters)}
-
-
-@operation("sagemaker", "DescribeTransformJob")
-def describe_transform_job(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Answer with a job's request, state and times."""
-    return jobs.find(context, TRANSFORM, parameters["TransformJobName"]).document
-
-
-@operation("sagemaker", "ListTransformJobs")
-def list_transform_jobs(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Answer with one page of transform jobs."""
-    found, token = listed(context, TRANSFORM.kind, parameters)
-    members = ("TransformEndTime", "FailureReason")
-    summaries = [
-        {**jobs.summary(resource, TRANSFORM.noun, members), "LastModifiedTime": moment(resource.modified)}
-        for resource in found
-    ]
-    return {"TransformJobSummaries": summaries, "NextToken": token}
-
-
-@operation("sagemaker", "StopTransformJob")
-def stop_transform_job(context: Context, parameters: dict[str, Any]) -> None:
-    """Stop a transform job: SIGTERM, SIGKILL after two minutes; what it has transformed is not kept."""
-    jobs.stop(context, TRANSFORM, parameters["TransformJobName"])
+    return JOBS.submit(context, parameters)
 
 
 def _check(parameters: dict[str, Any]) -> None:

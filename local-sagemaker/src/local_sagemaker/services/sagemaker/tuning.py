@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from local_sagemaker.domain.tuning.space import Choices, RangeError, Space
@@ -22,82 +20,61 @@ from local_sagemaker.services import calls, owners
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.services.sagemaker import training
-from local_sagemaker.services.sagemaker.resources import create as create_resource
-from local_sagemaker.services.sagemaker.resources import listed, page_of
-from local_sagemaker.storage.documents import moment
-from local_sagemaker.storage.store import Resource
+from local_sagemaker.services.sagemaker.resources import ResourceType, chosen, page_of
+from local_sagemaker.storage.store import Document, Resource
 
 NOUN = "HyperParameterTuningJob"
+
+
+class TuningJobType(ResourceType):
+    """Tuning jobs."""
+
+    def summarized(self, resource: Resource) -> Document:
+        """Return what a list shows of a job, some of its configuration among it."""
+        config = resource.document[f"{NOUN}Config"]
+        return super().summarized(resource) | chosen(config, ("Strategy", "ResourceLimits"))
+
+
+JOBS = TuningJobType(
+    noun=NOUN,
+    kind=KIND,
+    missing="Requested resource not found. Could not find the hyper parameter tuning job {name}.",
+    taken="Hyper parameter tuning job names must be unique within an AWS account and region; a job with this "
+    "name already exists ({arn})",
+    taken_error=ResourceInUse,
+)
 IGNORED = (
     "HyperParameterTuningJobConfig.TuningJobCompletionCriteria.ConvergenceDetected",
     "TrainingJobDefinition.HyperParameterTuningResourceConfig.AllocationStrategy",
 )
-SUMMARY = (
-    *(f"{NOUN}Name", f"{NOUN}Arn", f"{NOUN}Status", "CreationTime", "LastModifiedTime"),
-    *("HyperParameterTuningEndTime", "TrainingJobStatusCounters", "ObjectiveStatusCounters"),
-)
+
+JOBS.serve_describe("Answer with a tuning job's request, status, counters and best training job.")
+JOBS.serve_list("Answer with one page of tuning jobs.")
 
 
 @operation("sagemaker", f"Create{NOUN}", ignored=IGNORED)
 def create_tuning_job(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Begin a tuning job: Random, Grid or Bayesian, on training jobs of this service."""
-    name, now = parameters[f"{NOUN}Name"], time.time()
-    arn = context.arn("sagemaker", f"{KIND}/{name}")
     check_request(parameters)
+    arn = JOBS.arn(context, parameters[f"{NOUN}Name"])
     inherited = inherited_trials(context, parameters)
-    document = {key: value for key, value in parameters.items() if key != "Tags"} | {
-        f"{NOUN}Arn": arn,
+    document = parameters | {
         f"{NOUN}Status": "InProgress",
-        "CreationTime": moment(now),
-        "LastModifiedTime": moment(now),
         "TrainingJobStatusCounters": dict.fromkeys(
             ("Completed", "InProgress", "RetryableError", "NonRetryableError", "Stopped"), 0
         ),
         "ObjectiveStatusCounters": {"Succeeded": 0, "Pending": 0, "Failed": 0},
     }
-    resource = Resource(
-        kind=KIND,
-        name=name,
-        arn=arn,
-        status="InProgress",
-        created=now,
-        modified=now,
-        document=document,
-        state={"trials": [], "inherited": inherited, "owner": owners.of_workflow(arn)},
-    )
-    taken = ResourceInUse(
-        "Hyper parameter tuning job names must be unique within an AWS account and region; a job with "
-        f"this name already exists ({arn})"
-    )
-    create_resource(context, resource, parameters, taken)
+    state = {"trials": [], "inherited": inherited, "owner": owners.of_workflow(arn)}
+    answer = JOBS.create(context, parameters, document, status="InProgress", state=state)
     context.workflows.wake()
-    return {f"{NOUN}Arn": arn}
-
-
-@operation("sagemaker", f"Describe{NOUN}")
-def describe_tuning_job(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Answer with a tuning job's request, status, counters and best training job."""
-    return find(context, parameters[f"{NOUN}Name"]).document
-
-
-@operation("sagemaker", f"List{NOUN}s")
-def list_tuning_jobs(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Answer with one page of tuning jobs."""
-    found, token = listed(context, KIND, parameters)
-    summaries = []
-    for resource in found:
-        config = resource.document[f"{NOUN}Config"]
-        summary = {name: resource.document[name] for name in SUMMARY if name in resource.document}
-        more = {"Strategy": config["Strategy"], "ResourceLimits": config["ResourceLimits"]}
-        summaries.append(summary | more)
-    return {f"{NOUN}Summaries": summaries, "NextToken": token}
+    return answer
 
 
 @operation("sagemaker", f"Stop{NOUN}")
 def stop_tuning_job(context: Context, parameters: dict[str, Any]) -> None:
     """Stop a tuning job and the training jobs it has running."""
-    name, now = parameters[f"{NOUN}Name"], time.time()
-    find(context, name)
+    name = JOBS.named(context, parameters).name
 
     def change(found: Resource) -> Resource:
         if found.status in TERMINAL:
@@ -105,8 +82,7 @@ def stop_tuning_job(context: Context, parameters: dict[str, Any]) -> None:
                 "The request was rejected because the hyper parameter tuning job is in status "
                 f"{found.status}: it has already reached a terminal state."
             )
-        document = {**found.document, f"{NOUN}Status": "Stopping", "LastModifiedTime": moment(now)}
-        return replace(found, status="Stopping", document=document, modified=now)
+        return found.changed({f"{NOUN}Status": "Stopping"}, status="Stopping")
 
     context.store.change(KIND, name, change)
     context.workflows.wake()
@@ -115,7 +91,7 @@ def stop_tuning_job(context: Context, parameters: dict[str, Any]) -> None:
 @operation("sagemaker", f"Delete{NOUN}")
 def delete_tuning_job(context: Context, parameters: dict[str, Any]) -> None:
     """Forget a tuning job that has ended; its training jobs stay."""
-    found = find(context, parameters[f"{NOUN}Name"])
+    found = JOBS.named(context, parameters)
     if found.status not in TERMINAL:
         raise ResourceInUse(f"The tuning job {found.name} is {found.status}. Stop it first.")
     context.store.delete(KIND, found.name)
@@ -124,7 +100,7 @@ def delete_tuning_job(context: Context, parameters: dict[str, Any]) -> None:
 @operation("sagemaker", f"ListTrainingJobsFor{NOUN}")
 def list_training_jobs_for_tuning_job(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Answer with one page of a tuning job's training jobs, by time, name, status or objective."""
-    resource = find(context, parameters[f"{NOUN}Name"])
+    resource = JOBS.named(context, parameters)
     definitions = trials.definitions(resource.document)
     status = parameters.get("StatusEquals")
     found = [
@@ -139,16 +115,6 @@ def list_training_jobs_for_tuning_job(context: Context, parameters: dict[str, An
     found.sort(key=lambda one: _rank(one, order), reverse=is_descending)
     summaries, token = page_of(found, parameters)
     return {"TrainingJobSummaries": summaries, "NextToken": token}
-
-
-def find(context: Context, name: str) -> Resource:
-    """Return a tuning job by name; raise ValidationException if it is missing."""
-    found: Resource | None = context.store.get(KIND, name)
-    if found is None:
-        raise ValidationException(
-            f"Requested resource not found. Could not find the hyper parameter tuning job {name}."
-        )
-    return found
 
 
 def _rank(summary: dict[str, Any], order: str) -> tuple[Any, str]:
