@@ -21,7 +21,7 @@ do not edit it by hand. Any other operation is refused by name: HTTP 400 `Unknow
 members of the request that are checked and otherwise make no difference here.
 
 `InvokeEndpoint` and `InvokeEndpointWithResponseStream` of sagemaker-runtime are carried out besides, on a
-path of their own (services/runtime.py, services/streaming.py). Without effect there:
+path of their own (http/runtime.py, engine/endpoints/streaming.py). Without effect there:
 `TargetContainerHostname`, `EnableExplanations`, `InferenceComponentName`, `SessionId`, `PrefixAwareId`.
 `GET /endpoints/<name>/metrics` answers with an endpoint's counters and latencies as JSON.
 

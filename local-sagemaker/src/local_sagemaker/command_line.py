@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -24,7 +24,8 @@ def options_from(arguments: Sequence[str]) -> Options:
     if wrong := _wrong(given):
         parser.error(wrong)
     try:
-        keys = _keys(given.credentials, os.environ)
+        keys = credentials.from_environment(os.environ)
+        keys |= credentials.read(given.credentials) if given.credentials else {}
     except credentials.CredentialsError as error:
         parser.error(str(error))
     if not keys and not _is_loopback(given.host):
@@ -55,18 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--port", type=int, default=4566, help="0 takes any free port (default: 4566)")
     add("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     add("--bucket", action="append", default=[], help="bucket to make if it is not there, may be repeated")
-    add(
-        "--image",
-        type=Path,
-        action="append",
-        default=[],
-        help="image.toml of an image, may be repeated",
-    )
-    add(
-        "--notebooks",
-        type=Path,
-        help="folder of samples that new notebook instances are given",
-    )
+    add("--image", type=Path, action="append", default=[], help="image.toml of an image, may be repeated")
+    add("--notebooks", type=Path, help="folder of samples that new notebook instances are given")
     add("--jobs", type=int, default=2, help="jobs that run at the same time (default: 2)")
     add(
         "--serverless-idle",
@@ -98,11 +89,6 @@ def _wrong(given: argparse.Namespace) -> str | None:
     if not given.serverless_idle >= 0:
         return f"--serverless-idle {given.serverless_idle}: give a number of seconds, 0 or more."
     return None
-
-
-def _keys(path: Path | None, environment: Mapping[str, str]) -> dict[str, str]:
-    """Secrets by access key id, of the environment and of the file."""
-    return credentials.from_environment(environment) | (credentials.read(path) if path else {})
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,20 +1,6 @@
 """The errors that handlers raise, as AWS words them, and `translate`, which makes them of others.
 
-    AwsError
-    ├── ValidationException     a request that cannot be carried out as it stands (HTTP 400)
-    ├── ResourceNotFound        what the request names does not exist (400)
-    ├── ResourceInUse           the name is taken, or the thing is busy (400)
-    ├── ResourceLimitExceeded   a limit of the account (400)
-    ├── ConflictException       somebody else changed it first (400)
-    ├── UnknownOperation        the service has no such operation, or this one does not emulate it (400)
-    ├── InvalidParameterValueException        a value that CloudWatch does not take (400)
-    ├── InvalidParameterCombinationException  values that CloudWatch does not take together (400)
-    ├── SerializationException  a body that is no valid document of the protocol (400)
-    ├── EntityTooLarge          a body longer than the operation takes (413)
-    ├── AccessDenied            the request is not signed by a known key (403)
-    ├── StorageFailure          the disk below the service's root cannot be written (507)
-    └── InternalFailure         a mistake of this service (500)
-
+Every class is a child of AwsError. Its code is its name unless it says otherwise, its HTTP status 400.
 S3 has its own table of codes in storage/objects/errors.py, the runtime in engine/endpoints/invoke.py.
 """
 # ruff: noqa: N818 (the names are the codes that AWS uses)
@@ -32,6 +18,10 @@ class AwsError(Exception):
     code: str = "InternalFailure"
     status: int = 400
 
+    def __init_subclass__(cls, *, code: str = "", status: int = 400) -> None:
+        """Make a class of its code, by default its name, and of its HTTP status."""
+        cls.code, cls.status = code or cls.__name__, status
+
     def __init__(self, message: str, **members: Any) -> None:  # noqa: ANN401 (members are any JSON)
         super().__init__(message)
         self.message = message
@@ -41,83 +31,53 @@ class AwsError(Exception):
 class ValidationException(AwsError):
     """A request that cannot be carried out as it stands; also a missing job, model or endpoint."""
 
-    code = "ValidationException"
-
 
 class ResourceNotFound(AwsError):
     """What the request names does not exist."""
-
-    code = "ResourceNotFound"
 
 
 class ResourceInUse(AwsError):
     """The name is taken, or the thing is busy."""
 
-    code = "ResourceInUse"
-
 
 class ResourceLimitExceeded(AwsError):
     """A limit of the account is reached."""
-
-    code = "ResourceLimitExceeded"
 
 
 class ConflictException(AwsError):
     """Somebody else changed it first."""
 
-    code = "ConflictException"
 
-
-class UnknownOperation(AwsError):
+class UnknownOperation(AwsError, code="UnknownOperationException"):
     """The service has no such operation, or the local one does not emulate it."""
-
-    code = "UnknownOperationException"
 
 
 class SerializationException(AwsError):
     """A body that is no valid document of the protocol."""
 
-    code = "SerializationException"
-
 
 class InvalidParameterValueException(AwsError):
     """A value that CloudWatch does not take."""
-
-    code = "InvalidParameterValueException"
 
 
 class InvalidParameterCombinationException(AwsError):
     """Values that CloudWatch does not take together."""
 
-    code = "InvalidParameterCombinationException"
 
-
-class AccessDenied(AwsError):
+class AccessDenied(AwsError, code="AccessDeniedException", status=403):
     """The request is not signed by a known key."""
 
-    code = "AccessDeniedException"
-    status = 403
 
-
-class InternalFailure(AwsError):
+class InternalFailure(AwsError, status=500):
     """A mistake of this service; its log has the traceback under the request's id."""
 
-    code = "InternalFailure"
-    status = 500
 
-
-class StorageFailure(AwsError):
+class StorageFailure(AwsError, code="InsufficientStorage", status=507):
     """The disk below the service's root cannot be written. Clients do not repeat it by themselves."""
 
-    code = "InsufficientStorage"
-    status = 507
 
-
-class EntityTooLarge(AwsError):
+class EntityTooLarge(AwsError, code="RequestEntityTooLarge", status=413):
     """A body longer than the operation takes."""
-
-    code = "RequestEntityTooLarge"
-    status = 413
 
 
 @contextmanager

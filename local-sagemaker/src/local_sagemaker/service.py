@@ -22,8 +22,8 @@ from local_sagemaker.engine.workflows.live_outputs import LiveOutputs
 from local_sagemaker.engine.workflows.loop import WorkflowLoop
 from local_sagemaker.engine.workflows.pipelines import PipelineExecutions
 from local_sagemaker.engine.workflows.tuning_jobs import TuningJobs
-from local_sagemaker.services.calls import LocalOperations
 from local_sagemaker.services.context import Context
+from local_sagemaker.services.registry import LocalOperations
 from local_sagemaker.storage import disk
 from local_sagemaker.storage.objects import files
 from local_sagemaker.storage.objects.objects import ObjectStore

@@ -15,7 +15,7 @@ from botocore.serialize import create_serializer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from local_sagemaker.protocol import answers, models, requests, routing
+from local_sagemaker.protocol import models, requests, responses, routing
 from local_sagemaker.protocol.bodies import BodyStream
 from local_sagemaker.protocol.http import HttpRequest
 from sagemaker_kit.made_up import HEADER_TEXT, IN_HEAD, MOMENTS, XML_TEXT, Values
@@ -173,12 +173,12 @@ def test_answers_are_read_by_botocore_as_they_were_meant(
     shape = operation.output_shape
     text = "json" if protocol == "json" else "rest-xml"
     meant = data.draw(values(shape, text).filter(lambda value: protocol == "json" or not has_empty(value)))
-    if operation.name in answers.UNWRAPPED:
+    if operation.name in responses.UNWRAPPED:
         return  # botocore reads these apart from its parser; test_s3_objects asks for one
     payload = shape.serialization.get("payload")
     if payload and shape.members[payload].type_name in ("blob", "string"):
         meant.pop(payload, None)
-    response = answers.answer(operation, protocol, dict(meant), "id")
+    response = responses.answer(operation, protocol, dict(meant), "id")
     raw = {"headers": HeadersDict(response.headers), "body": response.body, "status_code": 200}
     parsed = create_parser(protocol).parse(raw, shape)
     parsed.pop("ResponseMetadata", None)

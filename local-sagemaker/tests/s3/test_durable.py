@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local_sagemaker.storage.objects import writeback
+from local_sagemaker.storage.objects.draft import begin_writeback
 from local_sagemaker.storage.objects.objects import ObjectStore
 from local_sagemaker.storage.objects.properties import Properties
 
@@ -42,5 +42,5 @@ def test_the_disk_may_begin_early(tmp_path: Path) -> None:
     """The hint changes nothing of a file, whatever the system makes of it."""
     with (tmp_path / "file").open("wb", buffering=0) as file:
         file.write(b"x" * 100_000)
-        writeback.begin(file.fileno(), 0, 50_000)
+        begin_writeback(file.fileno(), 0, 50_000)
     assert (tmp_path / "file").read_bytes() == b"x" * 100_000

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from local_sagemaker.storage.objects import ranges
+from local_sagemaker.storage.objects.conditions import range_of
 from local_sagemaker.storage.objects.errors import InvalidRange
 from local_sagemaker.storage.objects.objects import ObjectInfo, ObjectStore
 
@@ -133,7 +133,7 @@ def test_ranges_that_are_not_understood_mean_the_whole(
     header: str | None, size: int, expected: tuple[int, int] | None
 ) -> None:
     """A range is offset and length; a header that makes no sense is as good as none."""
-    assert ranges.part(header, size) == expected
+    assert range_of(header, size) == expected
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_ranges_that_are_not_understood_mean_the_whole(
 def test_ranges_of_nothing_are_refused(header: str, size: int) -> None:
     """A range in which no byte lies is InvalidRange."""
     with pytest.raises(InvalidRange):
-        ranges.part(header, size)
+        range_of(header, size)
 
 
 def test_damaged_properties_are_computed_anew(tmp_path: Path) -> None:

@@ -14,9 +14,8 @@ from typing import Any
 import pytest
 
 from local_sagemaker.domain.tuning import rules
-from local_sagemaker.domain.tuning.rules import Objective
+from local_sagemaker.domain.tuning.rules import Objective, is_below_median
 from local_sagemaker.domain.tuning.space import Space
-from local_sagemaker.domain.tuning.stopping import is_hopeless
 from local_sagemaker.domain.tuning.strategies import Trial, suggest
 from local_sagemaker.engine.workflows.gaussian import expected_improvements
 from local_sagemaker.errors import ValidationException
@@ -148,10 +147,10 @@ def test_a_small_space_is_used_up_without_repetition(strategy: str) -> None:
 def test_the_median_rule(reports: list[float], expected: bool) -> None:  # noqa: FBT001 (a parameter of the test)
     """Against running averages 0.45, 0.5 and 0.7 after two reports; nobody has made nine."""
     ended = [[0.4, 0.5, 0.9], [0.5, 0.5], [0.7, 0.7]]
-    assert is_hopeless(reports, ended, is_maximized=True) is expected
+    assert is_below_median(reports, ended, is_maximized=True) is expected
     minimized = [[-value for value in other] for other in ended]
-    assert is_hopeless([-value for value in reports], minimized, is_maximized=False) is expected
-    assert not is_hopeless(reports, ended[:2], is_maximized=True)
+    assert is_below_median([-value for value in reports], minimized, is_maximized=False) is expected
+    assert not is_below_median(reports, ended[:2], is_maximized=True)
 
 
 UP = Objective("auc", is_maximized=True)

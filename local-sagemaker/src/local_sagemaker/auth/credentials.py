@@ -61,14 +61,14 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return {key_id: _checked(key_id, secret, f"the environment ({ID_VARIABLE}, {SECRET_VARIABLE})")}
 
 
-def _checked(key_id: str, secret: str, place: str) -> str:
+def _checked(key_id: str, secret: str, origin: str) -> str:
     if not KEY_ID.fullmatch(key_id):
         raise CredentialsError(
-            f"The access key id {key_id!r} in {place} is not valid: use 3 to 128 of A-Z, a-z, 0-9, _ and -."
+            f"The access key id {key_id!r} in {origin} is not valid: use 3 to 128 of A-Z, a-z, 0-9, _ and -."
         )
     if len(secret) < SECRET_MINIMUM:
         raise CredentialsError(
-            f"The secret of {key_id} in {place} has {len(secret)} characters: use at least "
+            f"The secret of {key_id} in {origin} has {len(secret)} characters: use at least "
             f"{SECRET_MINIMUM}, such as those of `openssl rand -hex 20`."
         )
     return secret
@@ -78,8 +78,8 @@ def inside(root: Path) -> KeyPair:
     """Return the service's own pair, made once: processes that outlive the service go on with it."""
     path = root / INSIDE
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return KeyPair(found["id"], found["secret"])
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        return KeyPair(kept["id"], kept["secret"])
     except FileNotFoundError:
         made = KeyPair(f"INSIDE{secrets.token_hex(8).upper()}", secrets.token_hex(20))
     draft = path.with_suffix(".new")

@@ -27,7 +27,9 @@ class Refusal(AwsError):  # noqa: N818 (it stands for AWS's codes)
 class Refuser:
     """Words the refusals of one protocol: rest-xml, query, json or rest-json."""
 
-    def __init__(self, protocol: str) -> None:
+    def __init__(self, protocol: str, *, is_query: bool = False) -> None:
+        #: whether the signature stands in the query
+        self._is_presigned = is_query
         self._is_s3, self._is_query = protocol == "rest-xml", protocol == "query"
         self._status = BAD if protocol == "json" else FORBIDDEN
 
@@ -35,12 +37,15 @@ class Refuser:
         """Return the refusal of a request that is not signed."""
         if self._is_s3:
             return Refusal("AccessDenied", FORBIDDEN, "Access Denied: the request is not signed.")
-        return self._named("MissingAuthenticationToken", "Request is missing Authentication Token")
+        code = "MissingAuthenticationToken" if self._is_query else "MissingAuthenticationTokenException"
+        return Refusal(code, self._status, "Request is missing Authentication Token")
 
-    def malformed(self, why: str, *, is_query: bool) -> Refusal:
+    def malformed(self, why: str) -> Refusal:
         """Its signature cannot be read."""
         if self._is_s3:
-            code = "AuthorizationQueryParametersError" if is_query else "AuthorizationHeaderMalformed"
+            code = (
+                "AuthorizationQueryParametersError" if self._is_presigned else "AuthorizationHeaderMalformed"
+            )
             return Refusal(code, BAD, why)
         code = "IncompleteSignature" if self._is_query else "IncompleteSignatureException"
         return Refusal(code, BAD if not self._is_query else FORBIDDEN, why)
@@ -111,9 +116,6 @@ class Refuser:
     def _unsigned(self, message: str) -> Refusal:
         code = "SignatureDoesNotMatch" if self._is_query else "InvalidSignatureException"
         return Refusal(code, self._status, message)
-
-    def _named(self, code: str, message: str) -> Refusal:
-        return Refusal(code if self._is_query else f"{code}Exception", self._status, message)
 
 
 def _basic(at: datetime) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from botocore.utils import normalize_url_path
 
-from local_sagemaker.protocol.chunked import ChunkMismatch
+from local_sagemaker.protocol.bodies import ChunkMismatch
 from local_sagemaker.protocol.http import HttpRequest
 
 ALGORITHM = "AWS4-HMAC-SHA256"

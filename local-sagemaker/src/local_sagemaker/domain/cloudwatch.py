@@ -28,7 +28,6 @@ VALUES_PER_DATUM = 150
 RESOLUTION = 0.01
 _BASE = math.log1p(RESOLUTION)
 PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,10})?|100)")
-PLAIN_STATISTICS = ("SampleCount", "Sum", "Average", "Minimum", "Maximum")
 
 OK, ALARM, INSUFFICIENT_DATA = "OK", "ALARM", "INSUFFICIENT_DATA"
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = MappingProxyType(
@@ -83,9 +82,21 @@ class Distribution:
         return self.high
 
 
+#: by CloudWatch's name, of at least one value; percentiles come besides
+STATISTICS: Mapping[str, Callable[[Distribution], float]] = MappingProxyType(
+    {
+        "SampleCount": lambda values: float(values.count),
+        "Sum": lambda values: values.total,
+        "Average": lambda values: values.total / values.count,
+        "Minimum": lambda values: values.low,
+        "Maximum": lambda values: values.high,
+    }
+)
+
+
 def is_statistic(name: str) -> bool:
     """Return whether `statistic` computes a statistic of this name."""
-    return name in PLAIN_STATISTICS or PERCENTILE.fullmatch(name) is not None
+    return name in STATISTICS or PERCENTILE.fullmatch(name) is not None
 
 
 def statistic(values: Distribution, name: str) -> float:
@@ -93,17 +104,8 @@ def statistic(values: Distribution, name: str) -> float:
 
     :raises ValueError: when `is_statistic` denies the name.
     """
-    match name:
-        case "SampleCount":
-            return float(values.count)
-        case "Sum":
-            return values.total
-        case "Average":
-            return values.total / values.count
-        case "Minimum":
-            return values.low
-        case "Maximum":
-            return values.high
+    if name in STATISTICS:
+        return STATISTICS[name](values)
     percentile = PERCENTILE.fullmatch(name)
     if percentile is None:
         raise ValueError(f"{name!r} is not a statistic.")

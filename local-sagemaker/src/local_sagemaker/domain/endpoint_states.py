@@ -1,18 +1,5 @@
 """The states of an endpoint, and the events that move it between them.
 
-| EndpointStatus | event          | next      | instruction                              |
-|----------------|----------------|-----------|------------------------------------------|
-| Creating       | ROLLED_OUT     | InService | switch to the new configuration          |
-| Creating       | ROLLOUT_FAILED | Failed    | discard the candidate                    |
-| Creating       | DELETE         | Deleting  | discard the candidate                    |
-| InService      | UPDATE         | Updating  |                                          |
-| InService      | DELETE         | Deleting  |                                          |
-| Updating       | ROLLED_OUT     | InService | switch to the new configuration          |
-| Updating       | ROLLOUT_FAILED | InService | discard the candidate, keep the previous |
-| Updating       | DELETE         | Deleting  | discard the candidate                    |
-| Failed         | DELETE         | Deleting  |                                          |
-| Deleting       | DELETE         | Deleting  |                                          |
-
 Every other event is refused.
 """
 
@@ -41,21 +28,20 @@ class EndpointTransition:
     status: str
     #: the configuration being rolled out becomes the endpoint's own
     switches: bool = False
-    #: what was started for the rollout is stopped again
-    discards: bool = False
 
 
 #: (EndpointStatus, event) -> transition; a pair that is missing is refused
 TRANSITIONS: Final[Mapping[tuple[str, EndpointEvent], EndpointTransition]] = {
     ("Creating", EndpointEvent.ROLLED_OUT): EndpointTransition("InService", switches=True),
-    ("Creating", EndpointEvent.ROLLOUT_FAILED): EndpointTransition("Failed", discards=True),
-    ("Creating", EndpointEvent.DELETE): EndpointTransition("Deleting", discards=True),
+    ("Creating", EndpointEvent.ROLLOUT_FAILED): EndpointTransition("Failed"),  # the candidate is discarded
+    ("Creating", EndpointEvent.DELETE): EndpointTransition("Deleting"),  # likewise
     ("InService", EndpointEvent.UPDATE): EndpointTransition("Updating"),
     ("InService", EndpointEvent.DELETE): EndpointTransition("Deleting"),
     ("Updating", EndpointEvent.ROLLED_OUT): EndpointTransition("InService", switches=True),
-    # A failed update leaves the endpoint in service with its previous configuration, and a FailureReason.
-    ("Updating", EndpointEvent.ROLLOUT_FAILED): EndpointTransition("InService", discards=True),
-    ("Updating", EndpointEvent.DELETE): EndpointTransition("Deleting", discards=True),
+    # A failed update leaves the endpoint in service with its previous configuration, and a FailureReason;
+    # the candidate is discarded, as it is when the endpoint is deleted.
+    ("Updating", EndpointEvent.ROLLOUT_FAILED): EndpointTransition("InService"),
+    ("Updating", EndpointEvent.DELETE): EndpointTransition("Deleting"),
     ("Failed", EndpointEvent.DELETE): EndpointTransition("Deleting"),
     ("Deleting", EndpointEvent.DELETE): EndpointTransition("Deleting"),
 }

@@ -4,14 +4,17 @@
 it. A step that names several children selects all of them, and the result is an array; a final `['a','b']`
 keeps the names and gives an object.
 """
+# ruff: noqa: ANN401 (any JSON value)
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+#: how many characters of a value an error shows
+SHOWN = 120
 NAME = r"[^\s.\[\]'\"*,$()?@]+"
 QUOTED = r"'[^']*'|\"[^\"]*\""
 STEP = re.compile(
@@ -33,9 +36,9 @@ class _Step:
 
     text: str
     #: returns the children that the step selects of a value
-    children: Callable[[Any], Iterator[Any]]
+    children: Callable[[Any], list[Any]]
     #: whether it always selects exactly one child
-    is_single: bool
+    is_single: bool = False
     #: for `['a','b']`: the names of the resulting object if the step is the last one
     names: tuple[str, ...] = ()
 
@@ -75,7 +78,7 @@ class JsonPath:
         """Return whether the path selects the whole value."""
         return not self.steps
 
-    def apply(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    def apply(self, value: Any) -> Any:
         """Return what the path selects in `value`; raise JsonPathError if a name or an index is missing."""
         selected, is_single = [value], True
         for number, step in enumerate(self.steps, start=1):
@@ -86,12 +89,12 @@ class JsonPath:
             is_single = is_single and (step.is_single or (is_last and bool(step.names)))
         return selected[0] if is_single else selected
 
-    def _children(self, step: _Step, parent: Any, *, is_last: bool) -> list[Any]:  # noqa: ANN401 - any JSON value
+    def _children(self, step: _Step, parent: Any, *, is_last: bool) -> list[Any]:
         try:
-            children = list(step.children(parent))
+            children = step.children(parent)
         except (KeyError, IndexError, TypeError) as error:
             raise JsonPathError(
-                f"The JSONPath {self.text!r} leads nowhere: {step.text!r} is not in {_shortened(parent)}."
+                f"The JSONPath {self.text!r} leads nowhere: {step.text!r} is not in {parent!r:.{SHOWN}}"
             ) from error
         return [dict(zip(step.names, children, strict=True))] if is_last and step.names else children
 
@@ -99,58 +102,28 @@ class JsonPath:
 def _step(match: re.Match[str]) -> _Step:
     text = match.group()
     if match["name"] is not None:
-        return _Step(text, _by_name((match["name"],)), is_single=True)
+        return _Step(text, lambda value: [_object(value)[match["name"]]], is_single=True)
     if match["names"] is not None:
         names = tuple(quoted[1:-1] for quoted in re.findall(QUOTED, match["names"]))
         is_single = len(names) == 1
-        return _Step(text, _by_name(names), is_single=is_single, names=() if is_single else names)
+        kept = () if is_single else names
+        return _Step(text, lambda value: [_object(value)[name] for name in names], is_single, kept)
     if match["indices"] is not None:
-        indices = tuple(int(index) for index in match["indices"].split(","))
-        return _Step(text, _by_index(indices), is_single=len(indices) == 1)
+        indices = [int(index) for index in match["indices"].split(",")]
+        return _Step(text, lambda value: [_array(value)[index] for index in indices], len(indices) == 1)
     if match["all"] is not None:
-        return _Step(text, _all, is_single=False)
-    return _Step(text, _by_slice(match["start"], match["end"]), is_single=False)
+        return _Step(text, lambda value: [*value.values()] if isinstance(value, dict) else _array(value))
+    start, end = (int(bound) if bound else None for bound in (match["start"], match["end"]))
+    return _Step(text, lambda value: _array(value)[start:end])
 
 
-def _by_name(names: tuple[str, ...]) -> Callable[[Any], Iterator[Any]]:
-    def children(value: Any) -> Iterator[Any]:  # noqa: ANN401 - any JSON value
-        return (_object(value)[name] for name in names)
-
-    return children
-
-
-def _by_index(indices: tuple[int, ...]) -> Callable[[Any], Iterator[Any]]:
-    def children(value: Any) -> Iterator[Any]:  # noqa: ANN401 - any JSON value
-        return (_array(value)[index] for index in indices)
-
-    return children
-
-
-def _by_slice(start: str | None, end: str | None) -> Callable[[Any], Iterator[Any]]:
-    part = slice(int(start) if start else None, int(end) if end else None)
-
-    def children(value: Any) -> Iterator[Any]:  # noqa: ANN401 - any JSON value
-        return iter(_array(value)[part])
-
-    return children
-
-
-def _all(value: Any) -> Iterator[Any]:  # noqa: ANN401 - any JSON value
-    return iter(value.values() if isinstance(value, dict) else _array(value))
-
-
-def _array(value: Any) -> list[Any]:  # noqa: ANN401 - any JSON value
+def _array(value: Any) -> list[Any]:
     if not isinstance(value, list):
         raise TypeError
     return value
 
 
-def _object(value: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
+def _object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise TypeError
     return value
-
-
-def _shortened(value: object, width: int = 120) -> str:
-    text = repr(value)
-    return text if len(text) <= width else text[:width] + "..."

@@ -1,15 +1,5 @@
 """The states of a notebook instance, and the events that move it between them.
 
-| NotebookInstanceStatus | event  | next      | instruction                                 |
-|------------------------|--------|-----------|---------------------------------------------|
-| Stopped, Failed        | START  | Pending   | run the lifecycle scripts, start the server |
-| Pending, InService     | READY  | InService |                                             |
-| Pending, InService     | BROKEN | Failed    | stop the server                             |
-| InService              | STOP   | Stopping  | stop the server                             |
-| Stopping               | ENDED  | Stopped   |                                             |
-| Stopped, Failed        | UPDATE | Stopped   |                                             |
-| Stopped, Failed        | DELETE | Deleting  | delete the files                            |
-
 Every other event is refused.
 """
 
@@ -32,14 +22,14 @@ class NotebookEvent(Enum):
     ENDED = auto()
 
 
-#: event -> (statuses that take it, status afterwards)
+#: event -> (statuses that take it, status afterwards), and what is done then
 TRANSITIONS: Final[Mapping[NotebookEvent, tuple[tuple[str, ...], str]]] = {
-    NotebookEvent.START: (("Stopped", "Failed"), "Pending"),
-    NotebookEvent.STOP: (("InService",), "Stopping"),
+    NotebookEvent.START: (("Stopped", "Failed"), "Pending"),  # run the lifecycle scripts, start the server
+    NotebookEvent.STOP: (("InService",), "Stopping"),  # stop the server
     NotebookEvent.UPDATE: (("Stopped", "Failed"), "Stopped"),
-    NotebookEvent.DELETE: (("Stopped", "Failed"), "Deleting"),
+    NotebookEvent.DELETE: (("Stopped", "Failed"), "Deleting"),  # delete the files
     NotebookEvent.READY: (("Pending", "InService"), "InService"),
-    NotebookEvent.BROKEN: (("Pending", "InService"), "Failed"),
+    NotebookEvent.BROKEN: (("Pending", "InService"), "Failed"),  # stop the server
     NotebookEvent.ENDED: (("Stopping",), "Stopped"),
 }
 #: the status that AWS names in an error, where it is not the status afterwards

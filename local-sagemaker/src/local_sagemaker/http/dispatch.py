@@ -16,9 +16,8 @@ from local_sagemaker.errors import (
     InternalFailure,
     StorageFailure,
     UnknownOperation,
-    ValidationException,
 )
-from local_sagemaker.protocol import answers, failures, models, requests, routing, validation
+from local_sagemaker.protocol import models, requests, responses, routing, validation
 from local_sagemaker.protocol.checked import CheckedBody
 from local_sagemaker.protocol.http import HttpRequest, HttpResponse
 from local_sagemaker.protocol.routing import Route
@@ -63,13 +62,10 @@ async def _form(request: HttpRequest) -> dict[str, str]:
 async def _answer(context: Context, request: HttpRequest, route: Route, form: dict[str, str]) -> HttpResponse:
     operation, model = _operation(route)
     parameters = await _parameters(request, route, model, form)
-    if model.input_shape is not None:
-        found = validation.problems(model.input_shape, parameters)
-        if found:
-            raise ValidationException(validation.message(found))
+    validation.check(model.input_shape, parameters)
     with owners.on_behalf_of(owners.of_request(request)):
         result = await _call(operation, context, parameters)
-    return answers.answer(model, route.protocol, result, request.id)
+    return responses.answer(model, route.protocol, result, request.id)
 
 
 def _operation(route: Route) -> tuple[Operation, OperationModel]:
@@ -108,7 +104,7 @@ async def _call(operation: Operation, context: Context, parameters: dict[str, An
 def failed(error: AwsError, request: HttpRequest, route: Route | None = None) -> HttpResponse:
     """Return the response to a request that failed, in the shape of its protocol."""
     model: ServiceModel | None = models.service_model(route.service) if route else None
-    response = failures.failure(error, route.protocol if route else _protocol(request), model, request.id)
+    response = responses.failure(error, route.protocol if route else _protocol(request), model, request.id)
     log.info("%s %s: %d %s: %s", request.method, request.path, response.status, error.code, error.message)
     return response
 

@@ -100,8 +100,8 @@ async def reply_to(context: Context, name: str, headers: Mapping[bytes, bytes], 
 
 
 def _figures(context: Context, name: str) -> bytes:
-    found = {**endpoint_figures(_route(context, name)), "unanswered": context.hosting.queues.unanswered(name)}
-    return json.dumps(found).encode()
+    figures, unanswered = endpoint_figures(_route(context, name)), context.hosting.queues.unanswered(name)
+    return json.dumps({**figures, "unanswered": unanswered}).encode()
 
 
 def _route(context: Context, name: str) -> EndpointRoute:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
-from typing import Any
 
-from local_sagemaker.auth import people
 from local_sagemaker.errors import AwsError
 from local_sagemaker.http import browse, browsers, runtime
 from local_sagemaker.http.connection import HEAD_LIMIT_BYTES, TOO_LONG
 from local_sagemaker.http.dispatch import dispatch, failed
+from local_sagemaker.http.runtime import Receive, Scope, Send
 from local_sagemaker.protocol.bodies import BodyStream, FileBody
 from local_sagemaker.protocol.http import HttpRequest, HttpResponse, headers_of, request_of
 from local_sagemaker.services.context import Context
@@ -20,10 +19,6 @@ from local_sagemaker.services.sagemaker import notebooks_login
 from local_sagemaker.storage import threads
 
 log = logging.getLogger(__name__)
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 PIECE_BYTES = 1024 * 1024
 SMALL_BYTES = 65_536
@@ -45,7 +40,8 @@ class Application:
         """Answer one request; this is ASGI's entry."""
         if scope["type"] != "http":
             return
-        if _head_bytes(scope) > HEAD_LIMIT_BYTES:
+        fields = sum(len(name) + len(value) for name, value in scope["headers"])
+        if fields + len(scope["raw_path"]) + len(scope["query_string"]) > HEAD_LIMIT_BYTES:
             await _respond_too_long(send)
             return
         refusal = self._refusal(scope)
@@ -62,7 +58,7 @@ class Application:
                 response = self._health()
             elif notebooks_login.is_login(request):
                 response = await threads.run(notebooks_login.login, self._context, request)
-            elif people.is_person(request):
+            elif browse.is_person(request):
                 response = await self._shown(request)
             else:
                 response = await dispatch(self._context, request)
@@ -77,8 +73,8 @@ class Application:
     async def _shown(self, request: HttpRequest) -> HttpResponse:
         """Return a page for a browser; if keys are set, only to those who give one and its secret."""
         credentials = self._context.credentials
-        if credentials is not None and not people.is_known(credentials, request):
-            return people.question()
+        if credentials is not None and not browse.is_known(credentials, request):
+            return browse.question()
         if browse.is_browsing(request):
             return await threads.run(browse.page, self._context, request)
         response = await dispatch(replace(self._context, credentials=None), request)
@@ -108,11 +104,6 @@ def _request(scope: Scope, incoming: Incoming) -> HttpRequest:
     length = headers.get("content-length", "")
     body = BodyStream(aiter(incoming), int(length) if length.isdecimal() else None)
     return request_of(scope, headers, body)
-
-
-def _head_bytes(scope: Scope) -> int:
-    headers = sum(len(name) + len(value) for name, value in scope["headers"])
-    return headers + len(scope["raw_path"]) + len(scope["query_string"])
 
 
 async def _respond_too_long(send: Send) -> None:

@@ -31,7 +31,7 @@ UNUSUAL = frozenset(
 #: longer pieces take the general way, which has the bounds of head and body
 LIMIT_BYTES = 32 * 1024
 LENGTH_DIGITS = 5
-STATUS_LINES = {each.value: b"HTTP/1.1 %d %b\r\n" % (each, each.phrase.encode()) for each in http.HTTPStatus}
+STATUS_LINES = {code.value: b"HTTP/1.1 %d %b\r\n" % (code, code.phrase.encode()) for code in http.HTTPStatus}
 
 
 @dataclass(frozen=True, slots=True)

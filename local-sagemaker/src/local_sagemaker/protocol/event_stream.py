@@ -38,11 +38,10 @@ def exception(exception_type: str, members: Mapping[str, str]) -> bytes:
 
 def message(headers: Mapping[str, str], payload: bytes) -> bytes:
     """One message."""
-    head = b"".join(_header(name.encode(), value.encode()) for name, value in headers.items())
+    head = b""
+    for name, value in headers.items():
+        head += struct.pack("!B", len(name)) + name.encode()
+        head += struct.pack("!BH", TEXT, len(value.encode())) + value.encode()
     prelude = struct.pack("!II", 16 + len(head) + len(payload), len(head))
     content = b"".join([prelude, struct.pack("!I", crc32(prelude)), head, payload])
     return content + struct.pack("!I", crc32(content))
-
-
-def _header(name: bytes, value: bytes) -> bytes:
-    return struct.pack("!B", len(name)) + name + struct.pack("!BH", TEXT, len(value)) + value

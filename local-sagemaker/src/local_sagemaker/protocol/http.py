@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
-from local_sagemaker.protocol.bodies import BodyStream, FileBody
-from local_sagemaker.protocol.chunked import ChunkChecks
+from local_sagemaker.protocol.bodies import BodyStream, ChunkChecks, FileBody
 
 
 @dataclass(frozen=True)

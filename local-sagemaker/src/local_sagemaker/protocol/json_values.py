@@ -1,17 +1,14 @@
 """Values of a model's shapes from and to JSON."""
+# ruff: noqa: ANN401 (any JSON, and shapes whose kinds share no type)
 
 from __future__ import annotations
 
 import base64
-import binascii
 import math
-from datetime import datetime
-from typing import Any, cast
-
-from botocore.model import ListShape, MapShape, Shape, StructureShape
+from typing import Any
 
 from local_sagemaker.errors import SerializationException
-from local_sagemaker.protocol import timestamps
+from local_sagemaker.protocol import scalars
 
 #: what Python's JSON types are called in AWS's messages
 TOKENS = {
@@ -22,116 +19,92 @@ TOKENS = {
     dict: "START_OBJECT",
     list: "START_ARRAY",
 }
+#: by kind of shape: the JSON type that it must have, which is text for all others
+TYPES: dict[str, Any] = {"structure": dict, "map": dict, "list": list, "boolean": bool}
 SPECIAL_NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
-def read(shape: Shape, value: Any) -> Any:  # noqa: ANN401 (any JSON)
-    """`value` as the Python value of `shape`; SerializationException when its type is another."""
-    reader = {
-        "structure": _read_structure,
-        "list": _read_list,
-        "map": _read_map,
-        "timestamp": _read_timestamp,
-        "blob": _read_blob,
-    }.get(shape.type_name, _read_scalar)
-    return reader(shape, value)
+def read(shape: Any, value: Any, *, is_lenient: bool = False) -> Any:  # noqa: PLR0911 (one for each kind)
+    """Return the Python value of `shape`; raise SerializationException when `value` has another type.
+
+    :param is_lenient: take text for a number or a truth value, and these for text.
+    """
+    if is_lenient:
+        value = scalars.converted(shape.type_name, value)
+    match shape.type_name:
+        case "timestamp":
+            return _read_timestamp(shape, value)
+        case "float" | "double" | "integer" | "long":
+            return _read_number(shape, value)
+    if not isinstance(value, TYPES.get(shape.type_name, str)):
+        raise _mismatch(shape, value)
+    match shape.type_name:
+        case "structure" if not shape.is_document_type:
+            given = ((name, member, value.get(_key(name, member))) for name, member in shape.members.items())
+            return {
+                name: read(member, item, is_lenient=is_lenient)
+                for name, member, item in given
+                if item is not None
+            }
+        case "list":
+            return [_read_item(shape.member, item, is_lenient=is_lenient) for item in value]
+        case "map":
+            return {key: _read_item(shape.value, item, is_lenient=is_lenient) for key, item in value.items()}
+        case "blob":
+            return scalars.read_blob(value)
+        case _:
+            return value
 
 
-def _mismatch(shape: Shape, value: object) -> SerializationException:
+def _read_item(shape: Any, value: Any, *, is_lenient: bool) -> Any:
+    return None if value is None else read(shape, value, is_lenient=is_lenient)
+
+
+def _key(name: str, member: Any) -> str:
+    return str(member.serialization.get("name", name))
+
+
+def _mismatch(shape: Any, value: object) -> SerializationException:
     return SerializationException(f"{TOKENS.get(type(value), 'null')} can not be converted to {shape.name}")
 
 
-def _read_structure(shape: Shape, value: Any) -> Any:  # noqa: ANN401
-    if not isinstance(value, dict):
-        raise _mismatch(shape, value)
-    if shape.is_document_type:  # type: ignore[attr-defined]  # only structures have it
-        return value
-    read_members = {}
-    for name, member in cast("StructureShape", shape).members.items():
-        given = value.get(member.serialization.get("name", name))
-        if given is not None:
-            read_members[name] = read(member, given)
-    return read_members
-
-
-def _read_list(shape: Shape, value: Any) -> list[Any]:  # noqa: ANN401
-    if not isinstance(value, list):
-        raise _mismatch(shape, value)
-    member = cast("ListShape", shape).member
-    return [None if item is None else read(member, item) for item in value]
-
-
-def _read_map(shape: Shape, value: Any) -> dict[str, Any]:  # noqa: ANN401
-    if not isinstance(value, dict):
-        raise _mismatch(shape, value)
-    member = cast("MapShape", shape).value
-    return {key: None if item is None else read(member, item) for key, item in value.items()}
-
-
-def _read_timestamp(shape: Shape, value: object) -> datetime:
+def _read_timestamp(shape: Any, value: object) -> Any:
     try:
-        return timestamps.parse(value)
+        return scalars.parse_time(value)
     except (ValueError, OverflowError) as error:
         raise _mismatch(shape, value) from error
 
 
-def _read_blob(shape: Shape, value: object) -> bytes:
-    if not isinstance(value, str):
-        raise _mismatch(shape, value)
-    try:
-        return base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise SerializationException(f"{shape.name} is not valid base64: {error}.") from error
+def _read_number(shape: Any, value: Any) -> float:
+    is_whole = shape.type_name in ("integer", "long")
+    if not is_whole and isinstance(value, str) and value in SPECIAL_NUMBERS:
+        return SPECIAL_NUMBERS[value]
+    if isinstance(value, float) and (not is_whole or value.is_integer()):
+        return int(value) if is_whole else value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if is_whole else float(value)
+    raise _mismatch(shape, value)
 
 
-def _read_scalar(shape: Shape, value: object) -> object:
-    kind = shape.type_name
-    if kind in ("float", "double"):
-        if isinstance(value, str) and value in SPECIAL_NUMBERS:
-            return SPECIAL_NUMBERS[value]
-        fits = isinstance(value, (int, float)) and not isinstance(value, bool)
-        value = float(cast("float", value)) if fits else value
-    elif kind in ("integer", "long"):
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        fits = isinstance(value, int) and not isinstance(value, bool)
-    else:
-        fits = isinstance(value, bool if kind == "boolean" else str)
-    if not fits:
-        raise _mismatch(shape, value)
-    return value
-
-
-def write(shape: Shape, value: Any) -> Any:  # noqa: ANN401 (any value of a shape)
-    """`value` as JSON types; a member that the shape does not have is a KeyError."""
+def write(shape: Any, value: Any) -> Any:  # noqa: PLR0911 (one for each kind)
+    """Return a value of `shape` as JSON types; a member that the shape does not have is a KeyError."""
     match shape.type_name:
-        case "structure":
-            return _write_structure(cast("StructureShape", shape), value)
+        case "structure" if not shape.is_document_type:
+            members = shape.members
+            return {
+                _key(name, members[name]): write(members[name], item)
+                for name, item in value.items()
+                if item is not None
+            }
         case "list":
-            return [write(cast("ListShape", shape).member, item) for item in value]
+            return [write(shape.member, item) for item in value]
         case "map":
-            return {key: write(cast("MapShape", shape).value, item) for key, item in value.items()}
-        case _:
-            return _write_scalar(shape, value)
-
-
-def _write_structure(shape: StructureShape, value: dict[str, Any]) -> dict[str, Any]:
-    if shape.is_document_type:
-        return value
-    return {
-        shape.members[name].serialization.get("name", name): write(shape.members[name], item)
-        for name, item in value.items()
-        if item is not None
-    }
-
-
-def _write_scalar(shape: Shape, value: Any) -> Any:  # noqa: ANN401
-    match shape.type_name:
+            return {key: write(shape.value, item) for key, item in value.items()}
         case "timestamp":
-            return timestamps.write(value, shape.serialization.get("timestampFormat", "unixtimestamp"))
+            return scalars.write_time(value, shape.serialization.get("timestampFormat", "unixtimestamp"))
         case "blob":
             return base64.b64encode(value).decode()
         case "float" | "double" if not math.isfinite(value):
-            return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+            return scalars.write(shape, value, "unixtimestamp")
         case _:
             return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
@@ -11,7 +11,7 @@ from botocore.model import OperationModel, ServiceModel
 SERVICES = ("sagemaker", "sagemaker-runtime", "sagemaker-metrics", "logs", "s3", "sts", "iam", "cloudwatch")
 
 
-@lru_cache(maxsize=len(SERVICES))
+@cache
 def service_model(service: str) -> ServiceModel:
     """Return the model of a service, loaded once."""
     return ServiceModel(Loader().load_service_model(service, "service-2"), service)
@@ -22,23 +22,14 @@ def operation_model(service: str, operation: str) -> OperationModel:
     return service_model(service).operation_model(operation)
 
 
-@lru_cache(maxsize=1)
-def targets() -> dict[str, str]:
-    """Which service a prefix of the X-Amz-Target header belongs to."""
+@cache
+def services_by(key: str, protocol: str) -> dict[str, str]:
+    """Return the services of a protocol by a value of their metadata, such as `targetPrefix`."""
     metadata = {service: service_model(service).metadata for service in SERVICES}
-    return {
-        data["targetPrefix"]: service for service, data in metadata.items() if "json" in data["protocols"]
-    }
+    return {data[key]: service for service, data in metadata.items() if protocol in data["protocols"]}
 
 
-@lru_cache(maxsize=1)
-def versions() -> dict[str, str]:
-    """Which service a `Version` of the query protocol belongs to."""
-    metadata = {service: service_model(service).metadata for service in SERVICES}
-    return {data["apiVersion"]: service for service, data in metadata.items() if "query" in data["protocols"]}
-
-
-@lru_cache(maxsize=1)
+@cache
 def signing_names() -> dict[str, tuple[str, ...]]:
     """Which services sign their requests under a name."""
     names: dict[str, tuple[str, ...]] = {}

@@ -1,4 +1,5 @@
 """The parameters of an operation from a request, in each of the protocols."""
+# ruff: noqa: ANN401 (any JSON, and shapes whose kinds share no type)
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any, cast
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
-from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
+from botocore.model import ListShape, OperationModel, Shape, StructureShape
 
 from local_sagemaker.errors import SerializationException
 from local_sagemaker.protocol import json_values, scalars, xml_values
@@ -24,23 +25,23 @@ def from_json(operation: OperationModel, body: bytes) -> dict[str, Any]:
     return {} if shape is None else cast("dict[str, Any]", json_values.read(shape, document(body)))
 
 
-def document(body: bytes) -> Any:  # noqa: ANN401 (any JSON)
+def document(body: bytes) -> Any:
     """Return a JSON body; an empty one is an empty object."""
     try:
         text = body.decode()
-        found = json.loads(text) if body.strip() else {}
+        content = json.loads(text) if body.strip() else {}
         if "\\u" in text:  # half of a surrogate pair is JSON, but no text that could be kept or answered
-            json.dumps(found, ensure_ascii=False).encode()
+            json.dumps(content, ensure_ascii=False).encode()
     except ValueError as error:
         raise SerializationException(f"The body is not valid JSON: {error}.") from error
     except RecursionError as error:
         raise _too_deep() from error
-    level, depth = [found], 0
+    level, depth = [content], 0
     while level := [inner for outer in level for inner in _inside(outer)]:
         depth += 1
         if depth > DEPTH_LIMIT:
             raise _too_deep()
-    return found
+    return content
 
 
 def _inside(value: object) -> Iterable[object]:
@@ -59,19 +60,19 @@ def from_query(operation: OperationModel, form: dict[str, str]) -> dict[str, Any
     return {} if shape is None else cast("dict[str, Any]", _read_form(shape, form, ""))
 
 
-def _read_form(shape: Shape, form: dict[str, str], prefix: str) -> Any:  # noqa: ANN401
+def _read_form(shape: Any, form: dict[str, str], prefix: str) -> Any:
     match shape.type_name:
         case "structure":
             members = {}
-            for name, member in cast("StructureShape", shape).members.items():
-                place = ".".join(filter(None, (prefix, member.serialization.get("name", name))))
-                if _has(form, place):
-                    members[name] = _read_form(member, form, place)
+            for name, member in shape.members.items():
+                path = ".".join(filter(None, (prefix, member.serialization.get("name", name))))
+                if _has(form, path):
+                    members[name] = _read_form(member, form, path)
             return members
         case "list":
-            return _read_form_list(cast("ListShape", shape), form, prefix)
+            return _read_form_list(shape, form, prefix)
         case "map":
-            return _read_form_map(cast("MapShape", shape), form, prefix)
+            return _read_form_map(shape, form, prefix)
         case "blob":
             return scalars.read_blob(form[prefix])
         case _ if prefix not in form:
@@ -80,29 +81,29 @@ def _read_form(shape: Shape, form: dict[str, str], prefix: str) -> Any:  # noqa:
             return scalars.read(shape, form[prefix], "iso8601")
 
 
-def _has(form: dict[str, str], place: str) -> bool:
-    return place in form or any(key.startswith(f"{place}.") for key in form)
+def _has(form: dict[str, str], path: str) -> bool:
+    return path in form or any(key.startswith(f"{path}.") for key in form)
 
 
-def _read_form_list(shape: ListShape, form: dict[str, str], prefix: str) -> list[Any]:
+def _read_form_list(shape: Any, form: dict[str, str], prefix: str) -> list[Any]:
     flat = shape.serialization.get("flattened")
     if flat and shape.member.serialization.get("name"):
-        place = ".".join([*prefix.split(".")[:-1], shape.member.serialization["name"]])
+        path = ".".join([*prefix.split(".")[:-1], shape.member.serialization["name"]])
     else:
-        place = prefix if flat else f"{prefix}.{shape.member.serialization.get('name', 'member')}"
+        path = prefix if flat else f"{prefix}.{shape.member.serialization.get('name', 'member')}"
     items: list[Any] = []
-    while _has(form, f"{place}.{len(items) + 1}"):
-        items.append(_read_form(shape.member, form, f"{place}.{len(items) + 1}"))
+    while _has(form, f"{path}.{len(items) + 1}"):
+        items.append(_read_form(shape.member, form, f"{path}.{len(items) + 1}"))
     return items
 
 
-def _read_form_map(shape: MapShape, form: dict[str, str], prefix: str) -> dict[str, Any]:
-    place = prefix if shape.serialization.get("flattened") else f"{prefix}.entry"
+def _read_form_map(shape: Any, form: dict[str, str], prefix: str) -> dict[str, Any]:
+    path = prefix if shape.serialization.get("flattened") else f"{prefix}.entry"
     key_name = shape.key.serialization.get("name", "key")
     value_name = shape.value.serialization.get("name", "value")
     pairs: dict[str, Any] = {}
-    while _has(form, f"{place}.{len(pairs) + 1}"):
-        entry = f"{place}.{len(pairs) + 1}"
+    while _has(form, f"{path}.{len(pairs) + 1}"):
+        entry = f"{path}.{len(pairs) + 1}"
         key = _read_form(shape.key, form, f"{entry}.{key_name}")
         if key in pairs:
             raise SerializationException(f"{prefix} has the key {key!r} twice.")
@@ -125,7 +126,7 @@ async def from_rest(
     return parameters | await _from_body(operation, request)
 
 
-def _outside_body(member: Shape, name: str, labels: dict[str, str], request: HttpRequest) -> Any:  # noqa: ANN401
+def _outside_body(member: Shape, name: str, labels: dict[str, str], request: HttpRequest) -> Any:
     match member.serialization.get("location"):
         case "uri":
             return scalars.read(member, labels[name], "iso8601") if name in labels else None
@@ -136,13 +137,13 @@ def _outside_body(member: Shape, name: str, labels: dict[str, str], request: Htt
             return None if value is None else _from_header(member, value)
         case "headers":
             prefix = name.lower()
-            found = {k[len(prefix) :]: v for k, v in request.headers.items() if k.startswith(prefix)}
-            return found or None
+            values = {k[len(prefix) :]: v for k, v in request.headers.items() if k.startswith(prefix)}
+            return values or None
         case _:
             return None
 
 
-def _from_query_string(member: Shape, name: str, request: HttpRequest) -> Any:  # noqa: ANN401
+def _from_query_string(member: Shape, name: str, request: HttpRequest) -> Any:
     values = [value for key, value in request.query if key == name]
     if not values:
         return None
@@ -151,7 +152,7 @@ def _from_query_string(member: Shape, name: str, request: HttpRequest) -> Any:  
     return scalars.read(member, values[0], "iso8601")
 
 
-def _from_header(member: Shape, value: str) -> Any:  # noqa: ANN401
+def _from_header(member: Shape, value: str) -> Any:
     if member.type_name == "list":
         inner = cast("ListShape", member).member
         items = next(csv.reader([value], skipinitialspace=True, escapechar="\\"), [])
@@ -185,7 +186,7 @@ def _text(body: bytes) -> str:
         raise SerializationException("The body is not valid UTF-8.") from error
 
 
-def _parsed(operation: OperationModel, shape: Shape, body: bytes) -> Any:  # noqa: ANN401
+def _parsed(operation: OperationModel, shape: Shape, body: bytes) -> Any:
     if operation.service_model.protocol == "rest-json":
         return json_values.read(shape, document(body))
     return xml_values.read(shape, xml(body)) if body.strip() else {}

@@ -68,22 +68,22 @@ def route(request: HttpRequest, form: dict[str, str]) -> Route:
         return _by_action(form)
     services = _candidates(request)
     for service in services:
-        found = _by_path(request, service)
-        if found:
-            return found
+        matched = _by_path(request, service)
+        if matched:
+            return matched
     raise UnknownOperation(f"No operation of {', '.join(services)} is {request.method} {request.path}.")
 
 
 def _by_target(target: str) -> Route:
     prefix, _, operation = target.partition(".")
-    service = models.targets().get(prefix)
+    service = models.services_by("targetPrefix", "json").get(prefix)
     if service is None:
         raise UnknownOperation(f"{target}: this local service knows no target {prefix!r}.")
     return Route(service, "json", operation)
 
 
 def _by_action(form: dict[str, str]) -> Route:
-    service = models.versions().get(form.get("Version", ""))
+    service = models.services_by("apiVersion", "query").get(form.get("Version", ""))
     if service is None:
         raise UnknownOperation(f"{form['Action']}: no service here has version {form.get('Version')!r}.")
     return Route(service, "query", form["Action"])
@@ -131,8 +131,8 @@ def rules(service: str) -> tuple[Rule, ...]:
     model = models.service_model(service)
     operations = [model.operation_model(name) for name in model.operation_names]
     # some deprecated operations have the path of those that took their place
-    found = [_rule(operation) for operation in sorted(operations, key=lambda each: each.deprecated)]
-    return tuple(sorted(found, key=lambda rule: -rule.weight))
+    operations.sort(key=lambda operation: operation.deprecated)
+    return tuple(sorted(map(_rule, operations), key=lambda rule: -rule.weight))
 
 
 def _rule(operation: OperationModel) -> Rule:

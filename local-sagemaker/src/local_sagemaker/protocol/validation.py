@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, cast
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
+
+from local_sagemaker.errors import ValidationException
 
 #: what Java's classes of Unicode characters become; each is at least as wide as the original
 CLASSES = {r"\p{L}": r"\w", r"\p{M}": r"\w", r"\p{N}": r"\d", r"\p{Z}": r"\s", r"\p{Alnum}": "A-Za-z0-9"}
@@ -23,10 +25,12 @@ def problems(shape: Shape, value: Any, path: str = "") -> list[str]:  # noqa: AN
     return list(_check(shape, value, path))
 
 
-def message(found: list[str]) -> str:
-    """Return the message of the error that lists `found`."""
-    plural = "error" if len(found) == 1 else "errors"
-    return f"{len(found)} validation {plural} detected: {'; '.join(found)}"
+def check(shape: Shape | None, parameters: Mapping[str, Any]) -> None:
+    """Raise ValidationException, with all that is wrong, if a request breaks a constraint of its model."""
+    broken = [] if shape is None else problems(shape, parameters)
+    if broken:
+        plural = "error" if len(broken) == 1 else "errors"
+        raise ValidationException(f"{len(broken)} validation {plural} detected: {'; '.join(broken)}")
 
 
 def _check(shape: Shape, value: Any, path: str) -> Iterator[str]:  # noqa: ANN401

@@ -86,10 +86,10 @@ async def describe_alarms(context: Context, parameters: dict[str, Any]) -> dict[
         chosen = [name for name in chosen if name in names]
     meters = context.hosting.meters
     alarms = [alarm for name in chosen if (alarm := read_alarm(context.store, meters, name)) is not None]
-    found = [alarm for alarm in alarms if _is_wanted(alarm, parameters)]
-    more = found[size - 1].name if len(found) > size else None
+    wanted = [alarm for alarm in alarms if _is_wanted(alarm, parameters)]
+    more = wanted[size - 1].name if len(wanted) > size else None
     return {
-        "MetricAlarms": [_described(alarm) for alarm in found[:size]],
+        "MetricAlarms": [_described(alarm) for alarm in wanted[:size]],
         "CompositeAlarms": [],
         "NextToken": more,
     }

@@ -29,7 +29,6 @@ from local_sagemaker.errors import (
 )
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.storage.store import Store
 
 #: most points that GetMetricStatistics answers with, and metrics of one page of ListMetrics
 DATAPOINTS = 1440
@@ -83,26 +82,28 @@ async def get_metric_statistics(context: Context, parameters: dict[str, Any]) ->
 @operation("cloudwatch", "ListMetrics", ignored=("RecentlyActive", "IncludeLinkedAccounts", "OwningAccount"))
 async def list_metrics(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Answer with one page of the metrics there are: those of endpoints, then what was put."""
-    found = [metric for metric in _metrics(context) if _is_wanted(metric, parameters)]
+    metrics = [metric for metric in _metrics(context) if _is_wanted(metric, parameters)]
     token = parameters.get("NextToken", "0")
     if not token.isdecimal():
         raise InvalidParameterValueException(f"NextToken {token!r} is none of this operation's.")
     begin = int(token)
-    more = str(begin + PAGE) if begin + PAGE < len(found) else None
-    return {"Metrics": found[begin : begin + PAGE], "NextToken": more}
+    more = str(begin + PAGE) if begin + PAGE < len(metrics) else None
+    return {"Metrics": metrics[begin : begin + PAGE], "NextToken": more}
 
 
 def _result(
     context: Context, query: Mapping[str, Any], start: datetime, end: datetime, *, is_rising: bool
 ) -> dict[str, Any]:
     asked = query["MetricStat"]
-    found = read_series(context.store, context.hosting.meters, asked["Metric"], asked["Period"], (start, end))
-    moments = sorted(found, reverse=not is_rising)
+    series = read_series(
+        context.store, context.hosting.meters, asked["Metric"], asked["Period"], (start, end)
+    )
+    moments = sorted(series, reverse=not is_rising)
     return {
         "Id": query["Id"],
         "Label": query.get("Label", asked["Metric"].get("MetricName")),
         "Timestamps": moments,
-        "Values": [_statistic(found[at], asked["Stat"]) for at in moments],
+        "Values": [_statistic(series[at], asked["Stat"]) for at in moments],
         "StatusCode": "Complete",
     }
 
@@ -119,11 +120,18 @@ def _span(parameters: Mapping[str, Any]) -> tuple[datetime, datetime]:
     return start, end
 
 
-def _unit(context: Context, parameters: Mapping[str, Any]) -> str:
-    if parameters["Namespace"] != NAMESPACE:
-        return unit_of(context.store, parameters)
-    kept = METRICS.get(parameters["MetricName"])
-    return kept.unit if kept else "None"
+def _unit(context: Context, metric: Mapping[str, Any]) -> str:
+    """Return the unit of a metric: the service's own, or that in which points were last put."""
+    if metric["Namespace"] == NAMESPACE:
+        kept = METRICS.get(metric["MetricName"])
+        return kept.unit if kept else "None"
+    series = {
+        "namespace": metric["Namespace"],
+        "metric": metric["MetricName"],
+        "dimensions": dimensions_key(metric),
+    }
+    rows = context.store.points(**series, begin=0.0, end=time.time() + FUTURE_S)
+    return str(rows[-1]["unit"]) if rows else "None"
 
 
 def _metrics(context: Context) -> Iterator[dict[str, Any]]:
@@ -132,8 +140,8 @@ def _metrics(context: Context) -> Iterator[dict[str, Any]]:
         for name in METRICS:
             yield {"Namespace": NAMESPACE, "MetricName": name, "Dimensions": dimensions}
     for namespace, name, text in context.store.series():
-        found = [{"Name": key, "Value": value} for key, value in json.loads(text).items()]
-        yield {"Namespace": namespace, "MetricName": name, "Dimensions": found}
+        dimensions = [{"Name": key, "Value": value} for key, value in json.loads(text).items()]
+        yield {"Namespace": namespace, "MetricName": name, "Dimensions": dimensions}
 
 
 def _is_wanted(metric: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool:
@@ -178,14 +186,6 @@ def check_statistic(name: str) -> None:
         )
 
 
-def unit_of(store: Store, metric: Mapping[str, Any]) -> str:
-    """Return the unit in which the points of a metric were last put."""
-    series = (metric.get("Namespace", ""), metric.get("MetricName", ""), dimensions_key(metric))
-    names = dict(zip(("namespace", "metric", "dimensions"), series, strict=True))
-    rows = store.points(**names, begin=0.0, end=time.time() + FUTURE_S)
-    return str(rows[-1]["unit"]) if rows else "None"
-
-
 def _row(namespace: str, datum: Mapping[str, Any], now: float) -> dict[str, Any]:
     name = datum["MetricName"]
     at = datum.get("Timestamp", datetime.fromtimestamp(now, UTC)).timestamp()
@@ -213,16 +213,16 @@ def _content(name: str, datum: Mapping[str, Any]) -> dict[str, Any]:
         _check_finite(name, list(given.values()))
         content = {"count": given["SampleCount"], "total": given["Sum"]}
         return {"low": given["Minimum"], "high": given["Maximum"], "content": json.dumps(content)}
-    found = datum["Values"] if "Values" in datum else [datum["Value"]]
-    counts = datum.get("Counts", [1.0] * len(found))
-    if len(counts) != len(found) or not 0 < len(found) <= VALUES_PER_DATUM:
+    values = datum["Values"] if "Values" in datum else [datum["Value"]]
+    counts = datum.get("Counts", [1.0] * len(values))
+    if len(counts) != len(values) or not 0 < len(values) <= VALUES_PER_DATUM:
         raise InvalidParameterValueException(
-            f"{name} has {len(found)} Values and {len(counts)} Counts. Give at most {VALUES_PER_DATUM} "
+            f"{name} has {len(values)} Values and {len(counts)} Counts. Give at most {VALUES_PER_DATUM} "
             "values, and one count for each."
         )
-    _check_finite(name, [*found, *counts])
-    pairs = list(zip(found, counts, strict=True))
-    return {"low": min(found), "high": max(found), "content": json.dumps(pairs)}
+    _check_finite(name, [*values, *counts])
+    pairs = list(zip(values, counts, strict=True))
+    return {"low": min(values), "high": max(values), "content": json.dumps(pairs)}
 
 
 def _check_finite(name: str, numbers: list[float]) -> None:

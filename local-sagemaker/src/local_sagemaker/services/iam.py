@@ -39,17 +39,9 @@ def get_role(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     "iam",
     "SimulatePrincipalPolicy",
     ignored=(
-        "PolicySourceArn",
-        "PolicyInputList",
-        "PermissionsBoundaryPolicyInputList",
-        "PolicyExclusionList",
-        "ResourcePolicy",
-        "ResourceOwner",
-        "CallerArn",
-        "ContextEntries",
-        "ResourceHandlingOption",
-        "MaxItems",
-        "Marker",
+        *("PolicySourceArn", "PolicyInputList", "PermissionsBoundaryPolicyInputList", "PolicyExclusionList"),
+        *("ResourcePolicy", "ResourceOwner", "CallerArn", "ContextEntries", "ResourceHandlingOption"),
+        *("MaxItems", "Marker"),
     ),
 )
 def simulate_principal_policy(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:

@@ -26,8 +26,6 @@ TERM = re.compile(r'([?-]?)(?:"((?:[^"\\]|\\.)*)"|(\S+))')
 class ResourceNotFoundException(AwsError):  # noqa: N818 (the code's name)
     """There is no such log group or stream."""
 
-    code = "ResourceNotFoundException"
-
 
 @operation(
     "logs", "DescribeLogGroups", ignored=("accountIdentifiers", "includeLinkedAccounts", "logGroupClass")
@@ -45,7 +43,9 @@ def describe_log_groups(context: Context, parameters: dict[str, Any]) -> dict[st
             "arn": f"{context.arn('logs', f'log-group:{name}')}:*",
             "creationTime": 0,
             "metricFilterCount": 0,
-            "storedBytes": sum(path.stat().st_size for path in _paths(context, name)),
+            "storedBytes": sum(
+                logs.path(context.root, name, stream).stat().st_size for stream in _streams(context, name)
+            ),
         }
         for name in page
     ]
@@ -57,12 +57,12 @@ def describe_log_streams(context: Context, parameters: dict[str, Any]) -> dict[s
     """Answer with one page of a group's streams, by name or by the time of their last event."""
     group = _group(parameters)
     names = _streams(context, group, parameters.get("logStreamNamePrefix", ""))
-    found = [_described(context, group, name) for name in names]
+    streams = [_described(context, group, name) for name in names]
     if parameters.get("orderBy") == "LastEventTime":
-        found.sort(key=lambda stream: stream.get("lastEventTimestamp", 0))
+        streams.sort(key=lambda stream: stream.get("lastEventTimestamp", 0))
     if parameters.get("descending"):
-        found.reverse()
-    page, token = _page(found, parameters)
+        streams.reverse()
+    page, token = _page(streams, parameters)
     return {"logStreams": page, "nextToken": token}
 
 
@@ -72,14 +72,14 @@ def get_log_events(context: Context, parameters: dict[str, Any]) -> dict[str, An
     path = _stream(context, _group(parameters), parameters["logStreamName"])
     limit = parameters.get("limit", EVENTS)
     token = parameters.get("nextToken") or ("f/0" if parameters.get("startFromHead") else "b/end")
-    direction, place = _place(token, path)
+    direction, offset = _parsed_token(token, path)
     if direction == "f":
-        events = list(islice(_within(logs.read(path, place), parameters), limit))
-        first, last = (events[0].offset, events[-1].end) if events else (place, place)
+        events = list(islice(_within(logs.read(path, offset), parameters), limit))
+        first, last = (events[0].offset, events[-1].end) if events else (offset, offset)
     else:
-        before = (event for event in logs.read(path) if event.end <= place)
+        before = (event for event in logs.read(path) if event.end <= offset)
         events = list(deque(_within(before, parameters), maxlen=limit))
-        first, last = (events[0].offset, events[-1].end) if events else (0, place)
+        first, last = (events[0].offset, events[-1].end) if events else (0, offset)
     return {
         "events": [_event(event) for event in events],
         "nextForwardToken": f"f/{last}",
@@ -95,21 +95,21 @@ def filter_log_events(context: Context, parameters: dict[str, Any]) -> dict[str,
     names = _streams(context, group, parameters.get("logStreamNamePrefix", ""))
     names = [name for name in names if wanted is None or name in wanted]
     fits = matcher(parameters.get("filterPattern", ""))
-    begin, place = _position(parameters.get("nextToken"))
+    begin, offset = _position(parameters.get("nextToken"))
     limit = parameters.get("limit", EVENTS)
-    found: list[dict[str, Any]] = []
+    events: list[dict[str, Any]] = []
     for name in names:
         if name < begin:
             continue
         path = logs.path(context.root, group, name)
-        for event in _within(logs.read(path, place if name == begin else 0), parameters):
+        for event in _within(logs.read(path, offset if name == begin else 0), parameters):
             if not fits(event.message):
                 continue
-            if len(found) == limit:
-                return {"events": found, "nextToken": f"{event.offset}/{name}"}
+            if len(events) == limit:
+                return {"events": events, "nextToken": f"{event.offset}/{name}"}
             identity = f"{event.timestamp:020}{event.offset:036}"
-            found.append({"logStreamName": name, "eventId": identity, **_event(event)})
-    return {"events": found}
+            events.append({"logStreamName": name, "eventId": identity, **_event(event)})
+    return {"events": events}
 
 
 def _group(parameters: dict[str, Any]) -> str:
@@ -132,21 +132,17 @@ def _stream(context: Context, group: str, name: str) -> Path:
     return logs.path(context.root, group, name)
 
 
-def _paths(context: Context, group: str) -> Iterator[Path]:
-    return (logs.path(context.root, group, name) for name in _streams(context, group))
-
-
 def _described(context: Context, group: str, name: str) -> dict[str, Any]:
     path = logs.path(context.root, group, name)
-    found = {
+    described = {
         "logStreamName": name,
         "arn": context.arn("logs", f"log-group:{group}:log-stream:{name}"),
         "storedBytes": path.stat().st_size,
     }
     first, last = next(logs.read(path), None), logs.last(path)
     if first is None or last is None:
-        return found
-    return found | {
+        return described
+    return described | {
         "creationTime": first.timestamp,
         "firstEventTimestamp": first.timestamp,
         "lastEventTimestamp": last.timestamp,
@@ -169,11 +165,11 @@ def _page(items: list[Any], parameters: dict[str, Any]) -> tuple[list[Any], str 
     return items[begin:end], str(end) if end < len(items) else None
 
 
-def _place(token: str, path: Path) -> tuple[str, int]:
-    direction, _, place = token.partition("/")
+def _parsed_token(token: str, path: Path) -> tuple[str, int]:
+    direction, _, offset = token.partition("/")
     if direction not in {"f", "b"}:
         raise _invalid()
-    return direction, path.stat().st_size if place == "end" else _number(place)
+    return direction, path.stat().st_size if offset == "end" else _number(offset)
 
 
 def _position(token: str | None) -> tuple[str, int]:
@@ -196,8 +192,6 @@ def _invalid() -> InvalidParameterException:
 
 class InvalidParameterException(AwsError):  # noqa: N818 (the code's name)
     """A parameter that cannot be worked with."""
-
-    code = "InvalidParameterException"
 
 
 def matcher(pattern: str) -> Callable[[str], bool]:

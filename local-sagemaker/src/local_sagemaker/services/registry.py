@@ -15,10 +15,12 @@ answer a blob as bytes or as `protocol.bodies.FileBody`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from local_sagemaker.protocol import json_values, models, validation
+from local_sagemaker.services import owners
 from local_sagemaker.services.context import Context
 
 Answer = dict[str, Any] | None
@@ -58,3 +60,31 @@ def operation(
         return handler
 
     return register
+
+
+def check_request(name: str, parameters: Mapping[str, Any]) -> None:
+    """Raise ValidationException if a request to SageMaker's operation `name` breaks its model."""
+    validation.check(models.operation_model("sagemaker", name).input_shape, parameters)
+
+
+class LocalOperations:
+    """Operations as the engine's workflows call them; each must be a plain function."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def call(self, name: str, parameters: dict[str, Any], *, owner: str | None = None) -> dict[str, Any]:
+        """Return the answer of an operation; raise AwsError if it refuses."""
+        check_request(name, parameters)
+        with owners.on_behalf_of(owner or owners.current()):
+            answer = OPERATIONS["sagemaker", name].handler(self._context, parameters)
+        return answer or {}  # type: ignore[return-value]  # a plain function returns no awaitable
+
+    def call_with_json(
+        self, name: str, arguments: dict[str, Any], *, owner: str | None = None
+    ) -> dict[str, Any]:
+        """Call an operation with the values of a JSON document, converted to what its shape wants."""
+        shape = models.operation_model("sagemaker", name).input_shape
+        if shape is None:
+            raise RuntimeError(f"{name} takes no request.")
+        return self.call(name, json_values.read(shape, arguments, is_lenient=True), owner=owner)

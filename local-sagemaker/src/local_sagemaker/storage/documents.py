@@ -30,22 +30,16 @@ def dumps(document: Document) -> str:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=_tagged)
 
 
-def loads(text: str) -> Document:
-    """Return what `dumps` wrote; datetimes are in UTC."""
-    found: Document = parsed(text)
-    return found
-
-
 def _tagged(value: object) -> dict[str, float]:
     if isinstance(value, datetime):
         return {"$time": value.timestamp()}
     raise TypeError(f"Cannot keep a {type(value).__name__}: a document holds JSON and datetimes.")
 
 
-def _untagged(found: dict[str, Any]) -> Any:  # noqa: ANN401 (what JSON decodes to)
+def _untagged(members: dict[str, Any]) -> Any:  # noqa: ANN401 (what JSON decodes to)
     # maps of a client's may have this key, too; the values of those are texts
-    is_time = found.keys() == {"$time"} and isinstance(found["$time"], float)
-    return datetime.fromtimestamp(found["$time"], UTC) if is_time else found
+    is_time = members.keys() == {"$time"} and isinstance(members["$time"], float)
+    return datetime.fromtimestamp(members["$time"], UTC) if is_time else members
 
 
 #: reads what `dumps` wrote, or a part of it; made once, since json.loads would make one for every text

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from itertools import product
+from functools import cache
 
 COLUMNS = ("kind", "name", "parent", "arn", "status", "created", "modified", "document", "state")
-#: members of store.Query that are parameters of LIST
-FILTERS = (
-    *("name_contains", "name_prefix", "status", "parent"),
-    *("created_after", "created_before", "modified_after", "modified_before"),
-)
+#: by member of store.Query: what it asks of a resource
+FILTERS = {
+    "name_contains": "instr(lower(name), lower(:name_contains)) > 0",
+    "name_prefix": "substr(name, 1, length(:name_prefix)) = :name_prefix",
+    "status": "status = :status",
+    "parent": "parent = :parent",
+    "created_after": "created > :created_after",
+    "created_before": "created < :created_before",
+    "modified_after": "modified > :modified_after",
+    "modified_before": "modified < :modified_before",
+}
 
 #: readers do not wait for writers, and a commit is on the disk when it returns
 SETTINGS = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA foreign_keys = ON")
@@ -60,39 +66,21 @@ SERIES = (
 )
 FORGET_POINTS = "DELETE FROM metric_point WHERE at < :before"
 
-_LIST = """
-SELECT * FROM resource
-WHERE kind = :kind
-  AND (:name_contains IS NULL OR instr(lower(name), lower(:name_contains)) > 0)
-  AND (:name_prefix IS NULL OR substr(name, 1, length(:name_prefix)) = :name_prefix)
-  AND (:status IS NULL OR status = :status)
-  AND (:parent IS NULL OR parent = :parent)
-  AND (:created_after IS NULL OR created > :created_after)
-  AND (:created_before IS NULL OR created < :created_before)
-  AND (:modified_after IS NULL OR modified > :modified_after)
-  AND (:modified_before IS NULL OR modified < :modified_before)
-  AND (:after IS NULL OR (@column, name) @comparison (:value, :after))
-ORDER BY @order
-LIMIT :limit
-"""
 
+@cache
+def list_resources(filters: tuple[str, ...], column: str, *, is_descending: bool, is_continued: bool) -> str:
+    """Return the statement that lists a kind's resources by these filters, in the order of a column and name.
 
-def _list(column: str, *, is_descending: bool, has_status: bool, has_parent: bool) -> str:
+    :param is_continued: whether to begin behind the resource with `:value` in the column, named `:after`.
+    """
     comparison, direction = ("<", "DESC") if is_descending else (">", "ASC")
-    order = [column, "name"]
-    statement = _LIST.replace("@column", column).replace("@comparison", comparison)
-    if has_status:  # said plainly, an index answers it
-        statement = statement.replace("(:status IS NULL OR status = :status)", "status = :status")
-        order = ["status", "name"] if column == "name" else order
-    if has_parent:
-        statement = statement.replace("(:parent IS NULL OR parent = :parent)", "parent = :parent")
-        order = ["parent", "name"] if column == "name" else order
-    return statement.replace("@order", ", ".join(f"{name} {direction}" for name in order))
-
-
-#: by (column to sort by, whether descending, whether a status and whether a parent is asked for)
-LIST = {
-    (column, *flags): _list(column, is_descending=flags[0], has_status=flags[1], has_parent=flags[2])
-    for column in ("name", "created", "modified", "status")
-    for flags in product((False, True), repeat=3)
-}
+    conditions = ["kind = :kind", *(FILTERS[name] for name in filters)]
+    if is_continued:
+        conditions.append(f"({column}, name) {comparison} (:value, :after)")
+    # what is the same in all rows changes no order, and lets an index answer
+    same = [name for name in ("parent", "status") if name in filters][:1]
+    order = [*same, "name"] if column == "name" else [column, "name"]
+    return (
+        f"SELECT * FROM resource WHERE {' AND '.join(conditions)} "  # noqa: S608 (names of this module alone)
+        f"ORDER BY {', '.join(f'{name} {direction}' for name in order)} LIMIT :limit"
+    )

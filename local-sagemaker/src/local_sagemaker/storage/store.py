@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from local_sagemaker.storage import documents, migrations, queries
-from local_sagemaker.storage.documents import Picked, dumps, loads, parsed
+from local_sagemaker.storage.documents import Picked, dumps, parsed
 
 Document = documents.Document
 SortBy = Literal["name", "created", "modified", "status"]
@@ -123,37 +123,37 @@ class Store:
         What `change` raises leaves the resource as it was. Kind, name, ARN and creation time never change.
         """
         with self._transaction() as connection:
-            found = self.get(kind, name)
-            if found is None:
+            resource = self.get(kind, name)
+            if resource is None:
                 raise MissingError(f"There is no {kind} {name}.")
-            changed = change(found)
+            changed = change(resource)
             connection.execute(queries.UPDATE, _row(changed))
             return changed
 
     def delete(self, kind: str, name: str) -> bool:
         """Forget a resource and its tags; False if there was none."""
         with self._transaction() as connection:
-            found = self.get(kind, name)
-            if found is None:
+            resource = self.get(kind, name)
+            if resource is None:
                 return False
-            connection.execute(queries.DELETE_TAGS_OF, {"arn": found.arn})
+            connection.execute(queries.DELETE_TAGS_OF, {"arn": resource.arn})
             connection.execute(queries.DELETE, {"kind": kind, "name": name})
             return True
 
     def search(self, kind: str, query: Query | None = None) -> list[Resource]:
         """Return the resources of a kind that fit `query`, in its order."""
         query = query or Query()
-        value, name = query.after or (None, None)
-        parameters = {
-            **{key: getattr(query, key) for key in queries.FILTERS},
-            "kind": kind,
-            "value": value,
-            "after": name,
-            "limit": -1 if query.limit is None else query.limit,
-        }
+        filters = {key: value for key in queries.FILTERS if (value := getattr(query, key)) is not None}
+        statement = queries.list_resources(
+            tuple(filters),
+            query.sort_by,
+            is_descending=query.is_descending,
+            is_continued=query.after is not None,
+        )
+        value, after = query.after or (None, None)
+        limit = -1 if query.limit is None else query.limit
+        parameters = {**filters, "kind": kind, "value": value, "after": after, "limit": limit}
         with self._lock:
-            flags = (query.is_descending, query.status is not None, query.parent is not None)
-            statement = queries.LIST[query.sort_by, *flags]
             return [_resource(row) for row in self._connection.execute(statement, parameters)]
 
     def pick(self, kind: str, members: Iterable[str]) -> list[Picked]:
@@ -178,10 +178,10 @@ class Store:
         """Return the tags of all resources of a kind that have any, by ARN."""
         with self._lock:
             rows = self._connection.execute(queries.TAGS_OF_KIND, {"kind": kind}).fetchall()
-        found: dict[str, dict[str, str]] = {}
+        tags: dict[str, dict[str, str]] = {}
         for row in rows:
-            found.setdefault(row["arn"], {})[row["key"]] = row["value"]
-        return found
+            tags.setdefault(row["arn"], {})[row["key"]] = row["value"]
+        return tags
 
     def tags(self, arn: str) -> dict[str, str]:
         """Return the tags of a resource, by key."""
@@ -255,4 +255,4 @@ def _row(resource: Resource) -> dict[str, Any]:
 
 def _resource(row: sqlite3.Row) -> Resource:
     values = {name: row[name] for name in queries.COLUMNS}
-    return Resource(**{**values, "document": loads(row["document"]), "state": loads(row["state"])})
+    return Resource(**{**values, "document": parsed(row["document"]), "state": parsed(row["state"])})

@@ -1,15 +1,18 @@
-"""What a tuning job does next: how many jobs to start, and whether it is over."""
+"""What a tuning job does next: how many jobs to start, which to stop early, and whether it is over."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean, median
 from typing import Any
 
 from local_sagemaker.domain.tuning.strategies import Trial
 
 #: training jobs that may fail before any succeeds
 ATTEMPTS = 5
+#: jobs that must have ended, and reports that a job may always make, before any is stopped early
+JOBS, REPORTS = 3, 2
 NONE_SUCCEEDED = (
     f"No training job succeeded after {ATTEMPTS} attempts. For additional details, please take a look at the "
     "training job failures by listing training jobs for the hyperparameter tuning job."
@@ -64,7 +67,8 @@ def decide(
     :param age_s: seconds since the tuning job was created.
     """
     running = sum(not trial.is_over for trial in trials)
-    is_hopeless = _is_hopeless(trials)
+    over = [trial for trial in trials if trial.is_over]
+    is_hopeless = len(over) >= ATTEMPTS and all(trial.objective is None for trial in over)
     limits = config["ResourceLimits"]
     is_late = age_s >= limits.get("MaxRuntimeInSeconds", float("inf"))
     ends_now = is_stopping or is_hopeless or is_late or _is_satisfied(config, trials, objective)
@@ -93,11 +97,6 @@ def _over(trials: Sequence[Trial], *, is_stopping: bool, is_hopeless: bool) -> V
     return Verdict(outcome="Completed")
 
 
-def _is_hopeless(trials: Sequence[Trial]) -> bool:
-    over = [trial for trial in trials if trial.is_over]
-    return len(over) >= ATTEMPTS and all(trial.objective is None for trial in over)
-
-
 def _is_satisfied(config: Mapping[str, Any], trials: Sequence[Trial], objective: Objective) -> bool:
     """Whether a TuningJobCompletionCriteria is met."""
     criteria = config.get("TuningJobCompletionCriteria", {})
@@ -116,3 +115,20 @@ def not_improving(trials: Sequence[Trial], objective: Objective) -> int:
     if not values:
         return 0
     return len(over) - 1 - over.index(objective.best(values))
+
+
+def is_below_median(
+    reports: Sequence[float], others: Sequence[Sequence[float]], *, is_maximized: bool
+) -> bool:
+    """Whether a job is to be stopped early by SageMaker's median rule, given its reports and those of others.
+
+    It is when its objective after so many reports is worse than the median of the running averages, over as
+    many reports, of the jobs that have ended.
+    """
+    count = len(reports)
+    comparable = [other for other in others if len(other) >= count]
+    if count < REPORTS or len(comparable) < JOBS:
+        return False
+    best = max(reports) if is_maximized else min(reports)
+    middle = median(fmean(other[:count]) for other in comparable)
+    return best < middle if is_maximized else best > middle

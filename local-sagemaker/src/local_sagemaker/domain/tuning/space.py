@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Values = dict[str, str]
@@ -33,11 +33,8 @@ class Numbers:
     high: float
     scaling: str
     is_integer: bool
-
-    @property
-    def width(self) -> int:
-        """How many coordinates it has."""
-        return 1
+    #: how many coordinates it has
+    width: int = field(default=1, init=False)
 
     @property
     def count(self) -> float:
@@ -139,11 +136,11 @@ class Space:
 
     def values(self, point: Sequence[float]) -> Values:
         """Return the combination nearest to a point."""
-        found, begin = {}, 0
+        values, begin = {}, 0
         for one in self.ranges:
-            found[one.name] = one.value(point[begin : begin + one.width])
+            values[one.name] = one.value(point[begin : begin + one.width])
             begin += one.width
-        return found
+        return values
 
 
 def _numbers(given: Mapping[str, str], *, is_integer: bool) -> Numbers:

@@ -109,19 +109,19 @@ def _likely_best(
     points = [point for _, point in ranked] + pending
     scaled = [(loss - mean) / spread for loss in losses] + [0.0] * len(pending)
     tried = _tried(trials)
-    found = [values for values in _candidates(space, points[:3], source) if _key(values) not in tried]
-    if not found:
+    untried = [values for values in _candidates(space, points[:3], source) if _key(values) not in tried]
+    if not untried:
         return _untried(space, trials, source)
     seed = source.getrandbits(32)
-    expected = improvements(points, scaled, [space.point(values) for values in found], seed)
-    return max(zip(expected, found, strict=True), key=lambda pair: pair[0])[1]
+    expected = improvements(points, scaled, [space.point(values) for values in untried], seed)
+    return max(zip(expected, untried, strict=True), key=lambda pair: pair[0])[1]
 
 
 def _candidates(space: Space, best: Sequence[Point], source: random.Random) -> list[Values]:
     """Return random combinations, and some near the best ones, at distances of every order."""
-    found = [space.draw(source) for _ in range(CANDIDATES)]
+    candidates = [space.draw(source) for _ in range(CANDIDATES)]
     shortest, longest = (math.log(step) for step in STEP)
     for _ in range(STEPS):
         step = math.exp(source.uniform(shortest, longest))
-        found.append(space.values([part + source.gauss(0, step) for part in source.choice(best)]))
-    return found
+        candidates.append(space.values([part + source.gauss(0, step) for part in source.choice(best)]))
+    return candidates

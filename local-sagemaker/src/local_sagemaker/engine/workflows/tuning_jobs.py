@@ -10,9 +10,8 @@ from typing import Any
 
 from local_sagemaker.base import Service
 from local_sagemaker.domain.tuning import rules, strategies
-from local_sagemaker.domain.tuning.rules import Objective, Verdict
+from local_sagemaker.domain.tuning.rules import Objective, Verdict, is_below_median
 from local_sagemaker.domain.tuning.space import Space
-from local_sagemaker.domain.tuning.stopping import is_hopeless
 from local_sagemaker.domain.tuning.strategies import Trial
 from local_sagemaker.engine.jobs.pool import TERMINAL, TRAINING, JobPool
 from local_sagemaker.engine.workflows import trials
@@ -181,7 +180,7 @@ def _hopeless(context: Service, known: list[Document], definitions: list[Documen
             if other["status"] == "Completed" and other["definition"] == trial["definition"]
         ]
         mine = trials.reports(context, trial["name"], definition)
-        if is_hopeless(mine, others, is_maximized=trials.objective_of(definition).is_maximized):
+        if is_below_median(mine, others, is_maximized=trials.objective_of(definition).is_maximized):
             found.append(trial)
     return found
 

@@ -1,11 +1,19 @@
-"""Buckets."""
+"""Buckets, and the lists of their objects."""
 
 from __future__ import annotations
 
+import base64
 from typing import Any
+from urllib.parse import quote
 
+from local_sagemaker.errors import translate
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
+from local_sagemaker.services.s3.objects import quoted
+from local_sagemaker.storage.objects.errors import InvalidArgument
+from local_sagemaker.storage.objects.objects import ObjectInfo
+
+PAGE_LIMIT = 1000
 
 
 @operation("s3", "CreateBucket", ignored=("ACL", "ObjectOwnership", "CreateBucketConfiguration"))
@@ -32,13 +40,13 @@ def delete_bucket(context: Context, parameters: dict[str, Any]) -> None:
 def list_buckets(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """List the buckets, by name, page by page when MaxBuckets is given."""
     prefix, after = parameters.get("Prefix", ""), parameters.get("ContinuationToken", "")
-    found = [b for b in context.objects.buckets() if b[0].startswith(prefix) and b[0] > after]
-    shown = found[: parameters.get("MaxBuckets", len(found))]
+    buckets = [b for b in context.objects.buckets() if b[0].startswith(prefix) and b[0] > after]
+    shown = buckets[: parameters.get("MaxBuckets", len(buckets))]
     answer: dict[str, Any] = {
         "Buckets": [{"Name": name, "CreationDate": created} for name, created in shown],
         "Owner": {"ID": context.account, "DisplayName": "local"},
     }
-    if len(shown) < len(found):
+    if len(shown) < len(buckets):
         answer["ContinuationToken"] = shown[-1][0]
     return answer
 
@@ -48,3 +56,92 @@ def get_bucket_location(context: Context, parameters: dict[str, Any]) -> dict[st
     """Tell a bucket's region; us-east-1 is told by saying nothing, as S3 does."""
     context.objects.places.bucket(parameters["Bucket"])
     return {"LocationConstraint": "" if context.region == "us-east-1" else context.region}
+
+
+@operation("s3", "ListObjectsV2", ignored=("RequestPayer", "ExpectedBucketOwner", "OptionalObjectAttributes"))
+def list_objects_v2(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """List objects in the order of their keys' bytes, with continuation tokens."""
+    token = parameters.get("ContinuationToken")
+    after = parameters.get("StartAfter", "") if token is None else _read_token(token)
+    page = _page(context, parameters, after, has_owner=parameters.get("FetchOwner", False))
+    answer = page.answer | {"KeyCount": page.count}
+    if token is not None:
+        answer["ContinuationToken"] = token
+    if page.last is not None:
+        answer["NextContinuationToken"] = base64.urlsafe_b64encode(page.last.encode()).decode()
+    if "StartAfter" in parameters:
+        answer["StartAfter"] = page.encoded(parameters["StartAfter"])
+    return answer
+
+
+@operation("s3", "ListObjects", ignored=("RequestPayer", "ExpectedBucketOwner", "OptionalObjectAttributes"))
+def list_objects(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """List objects in the order of their keys' bytes, with markers."""
+    marker = parameters.get("Marker", "")
+    page = _page(context, parameters, marker, has_owner=True)
+    answer = page.answer | {"Marker": page.encoded(marker)}
+    if page.last is not None and parameters.get("Delimiter"):
+        answer["NextMarker"] = page.encoded(page.last)
+    return answer
+
+
+class _Page:
+    """One page of a list."""
+
+    def __init__(self, parameters: dict[str, Any]) -> None:
+        self._is_url = parameters.get("EncodingType") == "url"
+        self.count = 0
+        #: where the next page goes on, None on the last one
+        self.last: str | None = None
+        self.answer: dict[str, Any] = {}
+
+    def encoded(self, text: str) -> str:
+        """`text` as the client wants it: percent-encoded if it said so."""
+        return quote(text, safe="/") if self._is_url else text
+
+
+def _page(context: Context, parameters: dict[str, Any], after: str, *, has_owner: bool) -> _Page:
+    page, delimiter = _Page(parameters), parameters.get("Delimiter", "")
+    prefix, limit = parameters.get("Prefix", ""), min(parameters.get("MaxKeys", PAGE_LIMIT), PAGE_LIMIT)
+    if limit < 0:
+        raise InvalidArgument("Argument maxKeys must be an integer between 0 and 2147483647")
+    contents, prefixes, last = [], [], None
+    for item in context.objects.entries(parameters["Bucket"], prefix, after=after, delimiter=delimiter):
+        if page.count == limit:
+            page.last = last
+            break
+        page.count += 1
+        if isinstance(item, str):
+            last = item
+            prefixes.append({"Prefix": page.encoded(item)})
+        else:
+            last = item.key
+            contents.append(_content(context, page, item, has_owner=has_owner))
+    page.answer = {
+        "Name": parameters["Bucket"],
+        "Prefix": page.encoded(prefix),
+        "Delimiter": page.encoded(delimiter) if delimiter else None,
+        "MaxKeys": limit,
+        "EncodingType": parameters.get("EncodingType"),
+        "IsTruncated": page.last is not None,
+        "Contents": contents,
+        "CommonPrefixes": prefixes,
+    }
+    return page
+
+
+def _content(context: Context, page: _Page, info: ObjectInfo, *, has_owner: bool) -> dict[str, Any]:
+    owner = {"Owner": {"ID": context.account, "DisplayName": "local"}} if has_owner else {}
+    return {
+        "Key": page.encoded(info.key),
+        "LastModified": info.modified,
+        "ETag": quoted(info.etag),
+        "Size": info.size,
+        "StorageClass": "STANDARD",
+        **owner,
+    }
+
+
+def _read_token(token: str) -> str:
+    with translate(ValueError, InvalidArgument("The continuation token provided is incorrect")):
+        return base64.b64decode(token, altchars=b"-_", validate=True).decode()

@@ -8,9 +8,11 @@ from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.services.s3.objects import UNUSED, checksum_members, quoted
 from local_sagemaker.storage import threads
-from local_sagemaker.storage.objects import conditions, multipart, writing
+from local_sagemaker.storage.objects import conditions, multipart
+from local_sagemaker.storage.objects.draft import fill
 from local_sagemaker.storage.objects.errors import InvalidArgument
 from local_sagemaker.storage.objects.multipart import Upload
+from local_sagemaker.storage.objects.properties import properties_of
 
 PAGE_LIMIT = 1000
 PART_LIMIT = 10_000
@@ -25,7 +27,7 @@ def _upload(context: Context, parameters: dict[str, Any]) -> Upload:
 def create_multipart_upload(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Begin a multipart upload."""
     bucket, key = parameters["Bucket"], parameters["Key"]
-    upload = multipart.begin(context.objects, bucket, key, writing.properties_of(parameters))
+    upload = multipart.begin(context.objects, bucket, key, properties_of(parameters))
     return {"Bucket": bucket, "Key": key, "UploadId": upload.id}
 
 
@@ -38,11 +40,25 @@ async def upload_part(context: Context, parameters: dict[str, Any]) -> dict[str,
     upload = await threads.run(_upload, context, parameters)
     body = parameters.get("Body", b"")
     with context.objects.draft() as draft:
-        await writing.fill(draft, body)
+        await fill(draft, body)
         part = await threads.run(multipart.add, context.objects, upload, number, draft)
     members = checksum_members(getattr(body, "checksums", {}))
     members.pop("ChecksumType", None)
     return {"ETag": quoted(part.etag)} | members
+
+
+@operation(
+    "s3", "UploadPartCopy", ignored=("RequestPayer", "ExpectedBucketOwner", "ExpectedSourceBucketOwner")
+)
+def upload_part_copy(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Take a part of a multipart upload from an object, or a range of one."""
+    upload = _upload(context, parameters)
+    source = conditions.source_of(context.objects, parameters)
+    offset, length = conditions.copied_range(parameters.get("CopySourceRange"), source)
+    with context.objects.draft() as draft:
+        draft.copy(source.path, offset, length)
+        part = multipart.add(context.objects, upload, parameters["PartNumber"], draft)
+    return {"CopyPartResult": {"ETag": quoted(part.etag), "LastModified": part.modified}}
 
 
 @operation("s3", "CompleteMultipartUpload", ignored=("RequestPayer", "ExpectedBucketOwner", "ChecksumType"))
@@ -95,14 +111,14 @@ def list_multipart_uploads(context: Context, parameters: dict[str, Any]) -> dict
     bucket, prefix = parameters["Bucket"], parameters.get("Prefix", "")
     context.objects.places.bucket(bucket)
     marker = (parameters.get("KeyMarker", ""), parameters.get("UploadIdMarker", ""))
-    found = [u for u in multipart.under_way(context.objects, bucket, prefix) if _is_beyond(u, *marker)]
+    uploads = [u for u in multipart.under_way(context.objects, bucket, prefix) if _is_beyond(u, *marker)]
     limit = min(parameters.get("MaxUploads", PAGE_LIMIT), PAGE_LIMIT)
-    shown = found[:limit]
+    shown = uploads[:limit]
     answer: dict[str, Any] = {
         "Bucket": bucket,
         "Prefix": prefix,
         "MaxUploads": limit,
-        "IsTruncated": len(shown) < len(found),
+        "IsTruncated": len(shown) < len(uploads),
         "Uploads": [{"Key": u.key, "UploadId": u.id, "Initiated": u.initiated} for u in shown],
     }
     if answer["IsTruncated"] and shown:

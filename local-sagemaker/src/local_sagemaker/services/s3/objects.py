@@ -1,17 +1,21 @@
-"""Single objects: put, get, head, delete."""
+"""Single objects: put, get, head, copy, delete, and their tags."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
-from local_sagemaker.protocol import timestamps
+from local_sagemaker.protocol import scalars
 from local_sagemaker.protocol.bodies import FileBody
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.storage import threads
-from local_sagemaker.storage.objects import conditions, ranges, writing
+from local_sagemaker.storage.objects import conditions
+from local_sagemaker.storage.objects.draft import fill
+from local_sagemaker.storage.objects.errors import InvalidRequest
 from local_sagemaker.storage.objects.objects import ObjectInfo
+from local_sagemaker.storage.objects.properties import properties_of, tags_of
 
 UNUSED = ("ACL", "StorageClass", "ServerSideEncryption", "SSEKMSKeyId", "RequestPayer", "ExpectedBucketOwner")
 #: parameters of a presigned URL that replace headers of the answer
@@ -36,9 +40,9 @@ async def put_object(context: Context, parameters: dict[str, Any]) -> dict[str, 
     body, bucket, key = parameters.get("Body", b""), parameters["Bucket"], parameters["Key"]
     context.objects.places.bucket(bucket)  # a look at one folder, before the body is read
     with context.objects.draft() as draft:
-        await writing.fill(draft, body)
+        await fill(draft, body)
         checksums = getattr(body, "checksums", {})
-        given = writing.properties_of(parameters, checksums)
+        given = properties_of(parameters, checksums)
         check = conditions.write_check(parameters)
         info = await threads.run(context.objects.commit, draft, bucket, key, given, check)
         return {"ETag": quoted(info.etag)} | checksum_members(checksums)
@@ -65,7 +69,7 @@ def head_object(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
 def _description(info: ObjectInfo, parameters: dict[str, Any]) -> tuple[dict[str, Any], int, int]:
     """Return the members that tell of an object, and offset and length of what is sent of it."""
     conditions.check_read(info, parameters)
-    part = ranges.part(parameters.get("Range"), info.size)
+    part = conditions.range_of(parameters.get("Range"), info.size)
     offset, length = part or (0, info.size)
     known = info.properties
     answer: dict[str, Any] = {
@@ -78,7 +82,7 @@ def _description(info: ObjectInfo, parameters: dict[str, Any]) -> tuple[dict[str
         "TagCount": len(known.tags) or None,
     }
     for name, value in known.headers.items():
-        answer[name] = timestamps.parse(value) if name == "Expires" else value
+        answer[name] = scalars.parse_time(value) if name == "Expires" else value
     for name, member in REPLACED.items():
         if name in parameters:
             answer[member] = parameters[name]
@@ -93,6 +97,28 @@ def checksum_members(checksums: dict[str, str]) -> dict[str, str]:
     """Checksums of a whole object as members of an answer."""
     members = {f"Checksum{name}": value for name, value in checksums.items()}
     return members | {"ChecksumType": "FULL_OBJECT"} if members else {}
+
+
+@operation("s3", "CopyObject", ignored=UNUSED)
+def copy_object(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Copy an object, with its metadata or with new one."""
+    source = conditions.source_of(context.objects, parameters)
+    bucket, key = parameters["Bucket"], parameters["Key"]
+    is_replaced = parameters.get("MetadataDirective") == "REPLACE"
+    if (source.bucket, source.key) == (bucket, key) and not is_replaced:
+        raise InvalidRequest(
+            "This copy request is illegal because it is trying to copy an object to itself without changing "
+            "the object's metadata, storage class, website redirect location or encryption attributes."
+        )
+    given = properties_of(parameters)
+    kept = source.properties
+    properties = given if is_replaced else replace(kept, etag="")
+    tags = given.tags if parameters.get("TaggingDirective") == "REPLACE" else kept.tags
+    with context.objects.draft() as draft:
+        draft.copy(source.path)
+        properties = replace(properties, tags=tags, checksums=kept.checksums)
+        info = context.objects.commit(draft, bucket, key, properties, conditions.write_check(parameters))
+    return {"CopyObjectResult": {"ETag": quoted(info.etag), "LastModified": info.modified}}
 
 
 @operation("s3", "DeleteObject", ignored=("BypassGovernanceRetention", "MFA", "ExpectedBucketOwner"))
@@ -116,3 +142,25 @@ def delete_objects(context: Context, parameters: dict[str, Any]) -> dict[str, An
             errors.append({"Key": item["Key"], "Code": error.code, "Message": error.message})
     shown = [] if parameters["Delete"].get("Quiet") else deleted
     return {"Deleted": shown, "Errors": errors}
+
+
+@operation("s3", "GetObjectTagging", ignored=("RequestPayer", "ExpectedBucketOwner"))
+def get_object_tagging(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Tell an object's tags."""
+    tags = context.objects.info(parameters["Bucket"], parameters["Key"]).properties.tags
+    return {"TagSet": [{"Key": key, "Value": value} for key, value in tags.items()]}
+
+
+@operation("s3", "PutObjectTagging", ignored=("RequestPayer", "ExpectedBucketOwner"))
+def put_object_tagging(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Replace an object's tags."""
+    tags = tags_of([(tag["Key"], tag["Value"]) for tag in parameters["Tagging"]["TagSet"]])
+    context.objects.set_tags(parameters["Bucket"], parameters["Key"], tags)
+    return {}
+
+
+@operation("s3", "DeleteObjectTagging", ignored=("ExpectedBucketOwner",))
+def delete_object_tagging(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Remove an object's tags."""
+    context.objects.set_tags(parameters["Bucket"], parameters["Key"], {})
+    return {}

@@ -18,7 +18,7 @@ from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.services.sagemaker import serverless
 from local_sagemaker.services.sagemaker.models import MODELS
-from local_sagemaker.services.sagemaker.resources import ResourceType
+from local_sagemaker.services.sagemaker.resources import ResourceType, refuse_members
 from local_sagemaker.storage.store import Resource
 
 CONFIGS = ResourceType(
@@ -35,6 +35,11 @@ REFUSED_IN_VARIANT = (
     "ManagedInstanceScaling",
     "CapacityReservationConfig",
 )
+IGNORED_IN_VARIANT = (
+    *("InstanceType", "CoreDumpConfig", "ServerlessConfig.MemorySizeInMB", "VolumeSizeInGB"),
+    *("ModelDataDownloadTimeoutInSeconds", "EnableSSMAccess", "RoutingConfig", "InferenceAmiVersion"),
+    "VariantInstanceProvisionTimeoutInSeconds",
+)
 PATHS = ("S3OutputPath", "S3FailurePath")
 TOPICS = ("SuccessTopic", "ErrorTopic", "IncludeInferenceResponseIn")
 
@@ -47,22 +52,9 @@ CONFIGS.serve_delete("Forget an endpoint configuration; endpoints that were made
     "sagemaker",
     "CreateEndpointConfig",
     ignored=(
-        "KmsKeyId",
-        "ExecutionRoleArn",
-        "VpcConfig",
-        "EnableNetworkIsolation",
-        "MetricsConfig",
-        "ProductionVariants.InstanceType",
-        "ProductionVariants.CoreDumpConfig",
-        "ProductionVariants.ServerlessConfig.MemorySizeInMB",
-        "ProductionVariants.VolumeSizeInGB",
-        "ProductionVariants.ModelDataDownloadTimeoutInSeconds",
-        "ProductionVariants.EnableSSMAccess",
-        "ProductionVariants.RoutingConfig",
-        "ProductionVariants.InferenceAmiVersion",
-        "ProductionVariants.VariantInstanceProvisionTimeoutInSeconds",
-        "DataCaptureConfig.KmsKeyId",
-        "AsyncInferenceConfig.OutputConfig.KmsKeyId",
+        *("KmsKeyId", "ExecutionRoleArn", "VpcConfig", "EnableNetworkIsolation", "MetricsConfig"),
+        *(f"ProductionVariants.{name}" for name in IGNORED_IN_VARIANT),
+        *("DataCaptureConfig.KmsKeyId", "AsyncInferenceConfig.OutputConfig.KmsKeyId"),
     ),
 )
 def create_endpoint_config(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -72,11 +64,7 @@ def create_endpoint_config(context: Context, parameters: dict[str, Any]) -> dict
 
 
 def _check(context: Context, parameters: dict[str, Any]) -> None:
-    for member in REFUSED:
-        if member in parameters:
-            raise ValidationException(
-                f"The local SageMaker does not emulate {member} of an endpoint. Leave it out."
-            )
+    refuse_members(parameters, REFUSED, "an endpoint")
     names = [variant["VariantName"] for variant in parameters["ProductionVariants"]]
     if len(set(names)) < len(names):
         raise ValidationException(f"Two production variants have the same name: {', '.join(names)}.")
@@ -87,11 +75,7 @@ def _check(context: Context, parameters: dict[str, Any]) -> None:
 
 
 def _check_variant(context: Context, variant: dict[str, Any]) -> None:
-    for member in REFUSED_IN_VARIANT:
-        if member in variant:
-            raise ValidationException(
-                f"The local SageMaker does not emulate {member} of a variant. Leave it out."
-            )
+    refuse_members(variant, REFUSED_IN_VARIANT, "a variant")
     if "ModelName" not in variant:
         raise ValidationException(
             f"Variant {variant['VariantName']} has no ModelName; inference components are not emulated here."
@@ -148,23 +132,19 @@ def plan_of(context: Context, config: Resource, *, generation: int) -> EndpointP
 def retained(plan: EndpointPlan, serving: EndpointPlan, excluded: Collection[str]) -> EndpointPlan:
     """Return the plan with what RetainAllVariantProperties keeps of the generation that serves now."""
     known = {variant.name: variant for variant in serving.variants}
-    variants = []
+    variants, has_new_count = [], "DesiredInstanceCount" in excluded
     for variant in plan.variants:
         former = known.get(variant.name, variant)
         variants.append(
             replace(
                 variant,
                 weight=variant.weight if "DesiredWeight" in excluded else former.weight,
-                count=variant.count if _is_new(former, excluded) else former.count,
+                # what was serverless has no count that could be kept
+                count=variant.count if has_new_count or former.serverless is not None else former.count,
             )
         )
     capture = plan.capture if "DataCaptureConfig" in excluded else serving.capture
     return replace(plan, variants=tuple(variants), capture=capture)
-
-
-def _is_new(former: VariantPlan, excluded: Collection[str]) -> bool:
-    # what was serverless has no count that could be kept
-    return "DesiredInstanceCount" in excluded or former.serverless is not None
 
 
 def rescaled(plan: EndpointPlan, wanted: list[Mapping[str, Any]]) -> EndpointPlan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from local_sagemaker.domain.deployment_policy import DeploymentPolicyError, policy_from_config
@@ -17,7 +17,7 @@ from local_sagemaker.services.sagemaker import endpoint_configs, serverless
 from local_sagemaker.services.sagemaker.endpoint_configs import CONFIGS, plan_of, rescaled, retained
 from local_sagemaker.services.sagemaker.resources import ResourceType
 from local_sagemaker.storage.documents import moment
-from local_sagemaker.storage.store import MissingError, Resource
+from local_sagemaker.storage.store import Resource
 
 ENDPOINTS = ResourceType(
     noun="Endpoint",
@@ -33,11 +33,11 @@ async def create_endpoint(context: Context, parameters: dict[str, Any]) -> dict[
     """Create an endpoint; it is InService once all its containers are healthy."""
     name, config = parameters["EndpointName"], parameters["EndpointConfigName"]
     plan = plan_of(context, CONFIGS.find(context, config), generation=1)
-    deployment = check_deployment(context, parameters.get("DeploymentConfig"), plan)
+    deployment = _check_deployment(context, parameters.get("DeploymentConfig"), plan)
     answer = ENDPOINTS.create(
         context,
         parameters,
-        {"EndpointConfigName": config, **last_deployment(deployment)},
+        {"EndpointConfigName": config, **_last_deployment(deployment)},
         status="Creating",
         state={"generation": 1, "serving": None, "rollout": plan.to_json()},
     )
@@ -46,9 +46,7 @@ async def create_endpoint(context: Context, parameters: dict[str, Any]) -> dict[
 
 
 @operation(
-    "sagemaker",
-    "UpdateEndpoint",
-    ignored=("DeploymentConfig.RollingUpdatePolicy.RollbackMaximumBatchSize",),
+    "sagemaker", "UpdateEndpoint", ignored=("DeploymentConfig.RollingUpdatePolicy.RollbackMaximumBatchSize",)
 )
 async def update_endpoint(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Replace what an endpoint serves without a failed request; a rollout that fails is rolled back."""
@@ -69,7 +67,7 @@ async def update_endpoint(context: Context, parameters: dict[str, Any]) -> dict[
         config = parameters.get("DeploymentConfig")
         if config is None and parameters.get("RetainDeploymentConfig"):
             config = document.get("LastDeploymentConfig")
-        return check_deployment(context, config, plan)
+        return _check_deployment(context, config, plan)
 
     resource, plan = _begin(context, parameters["EndpointName"], planned, configured)
     context.hosting.update(resource.name, plan, resource.state["deployment"])
@@ -105,7 +103,7 @@ def description(context: Context, resource: Resource) -> dict[str, Any]:
         "ProductionVariants": _variants(resource, serving, rollout) if serving else None,
         "DataCaptureConfig": _capture(resource, serving or rollout),
         "AsyncInferenceConfig": (serving or rollout or {}).get("asynchronous"),
-        "PendingDeploymentSummary": pending_deployment(context, resource),
+        "PendingDeploymentSummary": _pending_deployment(context, resource),
     }
 
 
@@ -142,11 +140,10 @@ def _begin(
         if configured is not None:
             config = configured(document, plan)
             state["deployment"] = {"config": config, "started": time.time()}
-            document = {**document, **last_deployment(config)}
+            document = {**document, **_last_deployment(config)}
         return with_status(resource, taken.status, document, state)
 
-    with translate(MissingError, ENDPOINTS.not_found(context, name)):
-        resource = context.store.change(KIND, name, change)
+    resource = ENDPOINTS.change(context, name, change)
     return resource, EndpointPlan.from_json(resource.state["rollout"])
 
 
@@ -162,21 +159,26 @@ def _not_now(resource: Resource) -> str:
 def _variants(
     resource: Resource, serving: dict[str, Any], rollout: dict[str, Any] | None
 ) -> list[dict[str, Any]]:
-    desired = {variant["name"]: variant for variant in (rollout or serving)["variants"]}
+    planned = {variant["name"]: variant for variant in (rollout or serving)["variants"]}
     return [
-        _variant(resource, variant, desired.get(variant["name"], variant)) for variant in serving["variants"]
+        {
+            **_variant(resource, variant, planned.get(variant["name"], variant)),
+            "CurrentWeight": variant["weight"],
+            "CurrentInstanceCount": variant["count"],
+        }
+        for variant in serving["variants"]
     ]
 
 
-def _variant(resource: Resource, current: dict[str, Any], desired: dict[str, Any]) -> dict[str, Any]:
+def _variant(resource: Resource, variant: dict[str, Any], desired: dict[str, Any]) -> dict[str, Any]:
+    image = variant["definition"]["Image"]
+    created = moment(resource.created)
     return {
-        "VariantName": current["name"],
-        "DeployedImages": deployed_images(resource, current),
-        "CurrentWeight": current["weight"],
+        "VariantName": variant["name"],
+        "DeployedImages": [{"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": created}],
         "DesiredWeight": desired["weight"],
-        "CurrentInstanceCount": current["count"],
         "DesiredInstanceCount": desired["count"],
-        **serverless.described(current, desired),
+        **serverless.described(variant, desired),
     }
 
 
@@ -194,7 +196,7 @@ def _capture(resource: Resource, plan: dict[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def check_deployment(
+def _check_deployment(
     context: Context, config: dict[str, Any] | None, plan: EndpointPlan
 ) -> dict[str, Any] | None:
     """Return the DeploymentConfig if it fits the plan and its alarms exist."""
@@ -216,12 +218,12 @@ def check_deployment(
     return config
 
 
-def last_deployment(config: dict[str, Any] | None) -> dict[str, Any]:
+def _last_deployment(config: dict[str, Any] | None) -> dict[str, Any]:
     """Return what DescribeEndpoint keeps of a deployment's configuration; None changes nothing."""
     return {} if config is None else {"LastDeploymentConfig": config}
 
 
-def pending_deployment(context: Context, resource: Resource) -> dict[str, Any] | None:
+def _pending_deployment(context: Context, resource: Resource) -> dict[str, Any] | None:
     """PendingDeploymentSummary of an endpoint; None when no new fleet is being deployed."""
     serving, rollout = resource.state["serving"], resource.state["rollout"]
     if not serving or not rollout or rollout["generation"] == serving["generation"]:
@@ -229,29 +231,11 @@ def pending_deployment(context: Context, resource: Resource) -> dict[str, Any] |
     deployment = resource.state.get("deployment") or {"started": resource.modified}
     stage = context.hosting.stage(resource.name)
     status = {"Status": stage.status, "StartTime": moment(stage.since)}
+    variants = [
+        {**_variant(resource, variant, variant), "VariantStatus": [status]} for variant in rollout["variants"]
+    ]
     return {
         "EndpointConfigName": rollout["config_name"],
-        "ProductionVariants": [
-            _pending_variant(resource, variant, status) for variant in rollout["variants"]
-        ],
+        "ProductionVariants": variants,
         "StartTime": moment(deployment["started"]),
-    }
-
-
-def deployed_images(resource: Resource, variant: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """DeployedImages of a variant."""
-    image = variant["definition"]["Image"]
-    return [{"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": moment(resource.created)}]
-
-
-def _pending_variant(
-    resource: Resource, variant: Mapping[str, Any], status: dict[str, Any]
-) -> dict[str, Any]:
-    return {
-        "VariantName": variant["name"],
-        "DeployedImages": deployed_images(resource, variant),
-        "DesiredWeight": variant["weight"],
-        "DesiredInstanceCount": variant["count"],
-        **serverless.described(variant, variant),
-        "VariantStatus": [status],
     }

@@ -10,7 +10,8 @@ import math
 import statistics
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Any
 
 from local_sagemaker.services.context import Context
@@ -29,8 +30,6 @@ STATISTICS: dict[str, Callable[[list[float]], float]] = {
     "StdDev": statistics.pstdev,
     "Last": lambda values: values[-1],
 }
-
-Point = tuple[float, int | None, float]
 
 
 @operation("sagemaker-metrics", "BatchPutMetrics")
@@ -90,11 +89,11 @@ def _keep(context: Context, component: Resource, data: list[dict[str, Any]]) -> 
     )
 
     def change(resource: Resource) -> Resource:
-        found = {one["MetricName"]: one for one in resource.document.get("Metrics", [])}
+        summaries = {one["MetricName"]: one for one in resource.document.get("Metrics", [])}
         for metric, at, _, value in points:
             known = {"MetricName": metric, "SourceArn": resource.arn}
-            found[metric] = known | added(found.get(metric), value, at)
-        return resource.changed({"Metrics": list(found.values())})
+            summaries[metric] = known | added(summaries.get(metric), value, at)
+        return resource.changed({"Metrics": list(summaries.values())})
 
     with context.store.together():
         context.store.insert(row)
@@ -103,6 +102,7 @@ def _keep(context: Context, component: Resource, data: list[dict[str, Any]]) -> 
 
 def _answer(context: Context, query: Mapping[str, Any]) -> dict[str, Any]:
     is_by_step, period = query["XAxisType"] == "IterationNumber", query["Period"]
+    metric = query["MetricName"]
     component = context.store.by_arn(query["ResourceArn"])
     if component is None or component.kind != COMPONENTS.kind:
         return _refused(f"There is no trial component {query['ResourceArn']}.")
@@ -110,7 +110,9 @@ def _answer(context: Context, query: Mapping[str, Any]) -> dict[str, Any]:
         return _refused(f"The period {period} does not fit the axis {query['XAxisType']}.")
     begin, end = query.get("Start", -math.inf), query.get("End", math.inf)
     buckets: dict[int, list[float]] = {}
-    for at, step, value in sorted(_points(context, component, query["MetricName"]), key=lambda one: one[0]):
+    batches = context.store.search(POINTS, Query(parent=component.name))
+    points = [point for batch in batches for point in batch.document["points"] if point[0] == metric]
+    for _, at, step, value in sorted(points, key=itemgetter(1)):
         bucket = step if is_by_step else int(at // PERIODS_S[period]) * PERIODS_S[period]
         if bucket is not None and begin <= bucket <= end:
             buckets.setdefault(bucket, []).append(value)
@@ -120,11 +122,6 @@ def _answer(context: Context, query: Mapping[str, Any]) -> dict[str, Any]:
         "XAxisValues": sorted(buckets),
         "MetricValues": [float(measure(buckets[bucket])) for bucket in sorted(buckets)],
     }
-
-
-def _points(context: Context, component: Resource, metric: str) -> Iterator[Point]:
-    for batch in context.store.search(POINTS, Query(parent=component.name)):
-        yield from ((at, step, value) for name, at, step, value in batch.document["points"] if name == metric)
 
 
 def _refused(reason: str) -> dict[str, Any]:

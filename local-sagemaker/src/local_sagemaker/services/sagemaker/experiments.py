@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -65,25 +66,7 @@ def _titled(parameters: dict[str, Any], member: str) -> dict[str, Any]:
     return {"DisplayName": parameters[member], **parameters}
 
 
-@operation("sagemaker", "UpdateExperiment")
-def update_experiment(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Change the description of an experiment."""
-    return _update(context, EXPERIMENTS, parameters)
-
-
-@operation("sagemaker", "UpdateTrial")
-def update_trial(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Change the description of a trial."""
-    return _update(context, TRIALS, parameters)
-
-
-@operation("sagemaker", "UpdateTrialComponent")
-def update_trial_component(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Change a component's status and times; add, change or take away parameters and artifacts."""
-    return _update(context, COMPONENTS, parameters)
-
-
-def _update(context: Context, records: ResourceType, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def _update(records: ResourceType, context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     record = records.named(context, parameters)
 
     def change(resource: Resource) -> Resource:
@@ -97,6 +80,14 @@ def _update(context: Context, records: ResourceType, parameters: Mapping[str, An
 
     context.store.change(record.kind, record.name, change)
     return {f"{records.noun}Arn": record.arn}
+
+
+for updated, summary in (
+    (EXPERIMENTS, "Change the description of an experiment."),
+    (TRIALS, "Change the description of a trial."),
+    (COMPONENTS, "Change a component's status and times; add, change or take away parameters and artifacts."),
+):
+    operation("sagemaker", f"Update{updated.noun}", summary=summary)(functools.partial(_update, updated))
 
 
 @operation("sagemaker", "ListTrials")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from local_sagemaker.domain.lifecycle import State
-from local_sagemaker.engine.jobs import jobs
+from local_sagemaker.engine.jobs import channels, jobs
 from local_sagemaker.engine.jobs.jobs import JobKind
 from local_sagemaker.engine.jobs.pool import TERMINAL
 from local_sagemaker.errors import ResourceInUse, ResourceLimitExceeded, ValidationException
@@ -29,11 +29,12 @@ class JobType(ResourceType):
     @classmethod
     def of(cls, job: JobKind) -> JobType:
         """Return the type of a kind's jobs; a missing job is a ValidationException."""
+        words = job.kind.replace("-", " ")
         return cls(
             noun=job.noun,
             kind=job.kind,
             job=job,
-            missing=f"Requested resource not found. Could not find the {_words(job)} {{name}}.",
+            missing=f"Requested resource not found. Could not find the {words} {{name}}.",
             taken="Job name must be unique within an AWS account and region, and a job with this name "
             "already exists ({arn})",
             taken_error=ResourceInUse,
@@ -55,10 +56,10 @@ class JobType(ResourceType):
         """Register the Stop operation."""
 
         def stop(context: Context, parameters: dict[str, Any]) -> None:
-            resource = self.named(context, parameters)
+            resource, words = self.named(context, parameters), self.kind.replace("-", " ")
             if resource.status in TERMINAL:
                 raise ValidationException(
-                    f"The request was rejected because the {_words(self.job)} is in status "
+                    f"The request was rejected because the {words} is in status "
                     f"{resource.status}: it has already reached a terminal state."
                 )
             context.jobs.request_stop(self.kind, resource.name)
@@ -66,8 +67,19 @@ class JobType(ResourceType):
         operation("sagemaker", f"Stop{self.noun}", summary=summary)(stop)
 
 
-def _words(job: JobKind) -> str:
-    return job.kind.replace("-", " ")
+def check_data_type(owner: str, source: Mapping[str, Any]) -> None:
+    """Refuse an S3DataType that is not emulated."""
+    if source["S3DataType"] not in {"S3Prefix", "ManifestFile"}:
+        raise ValidationException(
+            f"{owner}: S3DataType {source['S3DataType']} is not supported by the local SageMaker. Give "
+            "S3Prefix or ManifestFile."
+        )
+
+
+def check_path(owner: str, path: str | None, base: str) -> None:
+    """Refuse a LocalPath that is not below a folder of the container's."""
+    if path is None or not path.startswith(base) or not channels.fits_path(path):
+        raise ValidationException(f"{owner}: LocalPath {path!r} must be a path below {base}.")
 
 
 def refuse_many(count: int) -> None:

@@ -15,7 +15,7 @@ from local_sagemaker.errors import ValidationException, translate
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.services.sagemaker.resources import ResourceType, chosen
-from local_sagemaker.storage.store import MissingError, Resource
+from local_sagemaker.storage.store import Resource
 
 INSTANCES = ResourceType(
     noun="NotebookInstance",
@@ -49,10 +49,7 @@ DEFAULTS = {
 }
 CONFIG_NAME = "NotebookInstanceLifecycleConfigName"
 #: request member -> member of the description, where they differ
-RENAMED = {
-    "LifecycleConfigName": CONFIG_NAME,
-    "SecurityGroupIds": "SecurityGroups",
-}
+RENAMED = {"LifecycleConfigName": CONFIG_NAME, "SecurityGroupIds": "SecurityGroups"}
 HOOKS = ("OnCreate", "OnStart")
 
 INSTANCES.serve_describe("Answer with an instance's state, and where its server is.")
@@ -64,8 +61,7 @@ CONFIGS.serve_delete("Forget a configuration; an instance that names it does not
 @operation("sagemaker", "CreateNotebookInstance", ignored=(*IGNORED, *NETWORK))
 async def create_notebook_instance(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Create an instance: a JupyterLab of its own, InService once it answers."""
-    _refuse_repositories(parameters)
-    _check_config(context, parameters)
+    _check(context, parameters)
     document, state = DEFAULTS | _described(parameters), {"start": 1, "is_made": False, "tickets": {}}
     answer = INSTANCES.create(context, parameters, document, status="Pending", state=state)
     context.notebooks.run(parameters["NotebookInstanceName"])
@@ -105,8 +101,7 @@ async def stop_notebook_instance(context: Context, parameters: dict[str, Any]) -
 @operation("sagemaker", "UpdateNotebookInstance", ignored=(*IGNORED, "DisassociateAcceleratorTypes"))
 def update_notebook_instance(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Change an instance that is Stopped or Failed, at once; it takes effect with the next start."""
-    _refuse_repositories(parameters)
-    _check_config(context, parameters)
+    _check(context, parameters)
 
     def updated(resource: Resource) -> Resource:
         document = {key: value for key, value in resource.document.items() if key != "FailureReason"}
@@ -140,9 +135,7 @@ def _move(
             status = transition(resource.status, event)
         return replace(change(resource), status=status, modified=time.time())
 
-    name = parameters["NotebookInstanceName"]
-    with translate(MissingError, INSTANCES.not_found(context, name)):
-        return context.store.change(KIND, name, moved)
+    return INSTANCES.change(context, parameters["NotebookInstanceName"], moved)
 
 
 def _described(parameters: dict[str, Any]) -> dict[str, Any]:
@@ -151,18 +144,15 @@ def _described(parameters: dict[str, Any]) -> dict[str, Any]:
     return {RENAMED.get(key, key): value for key, value in parameters.items() if key not in left_out}
 
 
-def _check_config(context: Context, parameters: dict[str, Any]) -> None:
-    if "LifecycleConfigName" in parameters:
-        CONFIGS.find(context, parameters["LifecycleConfigName"])
-
-
-def _refuse_repositories(parameters: dict[str, Any]) -> None:
+def _check(context: Context, parameters: dict[str, Any]) -> None:
     given = [name for name in REFUSED if name in parameters]
     if given:
         raise ValidationException(
             f"{', '.join(given)}: the local SageMaker clones no repositories into notebook instances. Clone "
             "them in an on-create script."
         )
+    if "LifecycleConfigName" in parameters:
+        CONFIGS.find(context, parameters["LifecycleConfigName"])
 
 
 @operation("sagemaker", "CreateNotebookInstanceLifecycleConfig")
@@ -174,8 +164,8 @@ def create_notebook_instance_lifecycle_config(context: Context, parameters: dict
 @operation("sagemaker", "UpdateNotebookInstanceLifecycleConfig")
 def update_notebook_instance_lifecycle_config(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Replace the scripts that are given; instances run them from their next start on."""
-    config, scripts = CONFIGS.named(context, parameters, "update"), _scripts(parameters)
-    context.store.change(config.kind, config.name, lambda found: found.changed(scripts))
+    scripts = _scripts(parameters)
+    CONFIGS.change(context, parameters[CONFIG_NAME], lambda config: config.changed(scripts))
     return {}
 
 

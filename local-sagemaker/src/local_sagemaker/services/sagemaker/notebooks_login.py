@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from local_sagemaker.engine.notebooks import sessions
 from local_sagemaker.engine.notebooks.home import NotebookHome
 from local_sagemaker.engine.notebooks.notebooks import KIND
-from local_sagemaker.errors import ValidationException, translate
+from local_sagemaker.errors import ValidationException
 from local_sagemaker.protocol.http import HttpRequest, HttpResponse
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
@@ -48,9 +48,7 @@ def create_presigned_notebook_instance_url(context: Context, parameters: dict[st
         made.append(ticket)
         return replace(resource, state={**resource.state, "tickets": tickets})
 
-    name = parameters["NotebookInstanceName"]
-    with translate(MissingError, INSTANCES.not_found(context, name)):
-        resource = context.store.change(KIND, name, change)
+    resource = INSTANCES.change(context, parameters["NotebookInstanceName"], change)
     return {"AuthorizedUrl": f"{context.url}/notebook/{resource.name}/login?{TOKEN}={made[-1]}"}
 
 
@@ -62,8 +60,8 @@ def is_login(request: HttpRequest) -> bool:
 
 def login(context: Context, request: HttpRequest) -> HttpResponse:
     """Exchange the ticket for a session, and send the browser to the instance's own server."""
-    found = LOGIN.fullmatch(request.path)
-    name, ticket, now = found.group(1) if found else "", request.parameter(TOKEN) or "", time.time()
+    address = LOGIN.fullmatch(request.path)
+    name, ticket, now = address.group(1) if address else "", request.parameter(TOKEN) or "", time.time()
     session: list[int] = []
 
     def change(resource: Resource) -> Resource:
@@ -75,7 +73,8 @@ def login(context: Context, request: HttpRequest) -> HttpResponse:
 
     with suppress(MissingError, TicketError):
         return _session(context, request, context.store.change(KIND, name, change), session[-1])
-    return _refused()
+    headers = {"content-type": "text/plain; charset=utf-8", "cache-control": "no-store"}
+    return HttpResponse(HTTPStatus.FORBIDDEN, REFUSED.encode(), headers)
 
 
 def _session(context: Context, request: HttpRequest, resource: Resource, session_s: int) -> HttpResponse:
@@ -97,8 +96,3 @@ def _host(request: HttpRequest) -> str:
     """Return the name by which the browser knows this machine; its cookie is for that name alone."""
     name = urlsplit(f"//{request.headers.get('host', '')}").hostname
     return name if name in {"localhost", "127.0.0.1"} else "127.0.0.1"
-
-
-def _refused() -> HttpResponse:
-    headers = {"content-type": "text/plain; charset=utf-8", "cache-control": "no-store"}
-    return HttpResponse(HTTPStatus.FORBIDDEN, REFUSED.encode(), headers)

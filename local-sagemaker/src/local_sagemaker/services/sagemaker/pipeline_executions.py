@@ -17,10 +17,11 @@ from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.services.sagemaker import pipelines
 from local_sagemaker.services.sagemaker.pipelines import PIPELINES
-from local_sagemaker.services.sagemaker.resources import chosen, listed, page_of
+from local_sagemaker.services.sagemaker.resources import ResourceType, chosen, listed, page_of
 from local_sagemaker.storage.documents import moment
 from local_sagemaker.storage.store import Resource, TakenError
 
+EXECUTIONS = ResourceType(noun="PipelineExecution", kind=KIND)
 #: length of an execution's id, as SageMaker's
 ID = 12
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -58,9 +59,13 @@ def start_pipeline_execution(context: Context, parameters: dict[str, Any]) -> di
         document=document,
         state=_state(context, pipeline, version.document["PipelineDefinition"], parameters),
     )
+
+    def ran(resource: Resource) -> Resource:
+        return replace(resource, document={**resource.document, "LastExecutionTime": moment(now)})
+
     with suppress(TakenError), context.store.together():
         context.store.insert(resource)
-        context.store.change(PIPELINES.kind, pipeline.name, lambda found: _ran(found, now))
+        context.store.change(PIPELINES.kind, pipeline.name, ran)
         pipelines.change_version(context, pipeline, number, {"LastExecutionPipelineExecutionArn": arn})
     context.workflows.wake()
     return {"PipelineExecutionArn": arn}
@@ -132,14 +137,10 @@ def _begun_again(execution: Resource, parameters: dict[str, Any]) -> Resource:
 def _change(
     context: Context, parameters: dict[str, Any], change: Callable[[Resource], Resource]
 ) -> dict[str, Any]:
-    found = find_execution(context, parameters["PipelineExecutionArn"])
-    context.store.change(KIND, found.name, change)
+    execution = find_execution(context, parameters["PipelineExecutionArn"])
+    context.store.change(KIND, execution.name, change)
     context.workflows.wake()
-    return {"PipelineExecutionArn": found.arn}
-
-
-def _ran(pipeline: Resource, now: float) -> Resource:
-    return replace(pipeline, document={**pipeline.document, "LastExecutionTime": moment(now)})
+    return {"PipelineExecutionArn": execution.arn}
 
 
 def _id(text: str) -> str:
@@ -155,8 +156,8 @@ def list_pipeline_executions(context: Context, parameters: dict[str, Any]) -> di
     """Answer with one page of a pipeline's executions."""
     pipeline = PIPELINES.named(context, parameters)
     sort_by = "Name" if parameters.get("SortBy") == "PipelineExecutionArn" else "CreationTime"
-    found, token = listed(context, KIND, {**parameters, "SortBy": sort_by}, parent=pipeline.name)
-    return {"PipelineExecutionSummaries": [_summary(one) for one in found], "NextToken": token}
+    executions, token = listed(context, KIND, {**parameters, "SortBy": sort_by}, parent=pipeline.name)
+    return {"PipelineExecutionSummaries": [_summary(one) for one in executions], "NextToken": token}
 
 
 @operation("sagemaker", "ListPipelineExecutionSteps")
@@ -187,16 +188,16 @@ def describe_pipeline_definition_for_execution(
     context: Context, parameters: dict[str, Any]
 ) -> dict[str, Any]:
     """Answer with the definition that an execution was begun with."""
-    found = find_execution(context, parameters["PipelineExecutionArn"])
-    return {"PipelineDefinition": found.state["definition"], "CreationTime": moment(found.created)}
+    execution = find_execution(context, parameters["PipelineExecutionArn"])
+    return {"PipelineDefinition": execution.state["definition"], "CreationTime": moment(execution.created)}
 
 
 def find_execution(context: Context, arn: str) -> Resource:
     """Return an execution by its ARN."""
-    found: Resource | None = context.store.by_arn(arn)
-    if found is None or found.kind != KIND:
+    execution: Resource | None = context.store.by_arn(arn)
+    if execution is None or execution.kind != KIND:
         raise ResourceNotFound(f"Pipeline execution '{arn}' does not exist.")
-    return found
+    return execution
 
 
 def _summary(execution: Resource) -> dict[str, Any]:

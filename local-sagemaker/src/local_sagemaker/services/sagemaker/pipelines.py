@@ -62,13 +62,13 @@ def update_pipeline(context: Context, parameters: dict[str, Any]) -> dict[str, A
     pipeline, text = PIPELINES.named(context, parameters), _definition(context, parameters)
     definition = {} if text is None else {"PipelineDefinition": text}
 
-    def change(found: Resource) -> Resource:
-        number = found.state["version"]
+    def change(current: Resource) -> Resource:
+        number = current.state["version"]
         if text is not None:
             number += 1
-            context.store.insert(make_version(found, number, text))
+            context.store.insert(make_version(current, number, text))
         members = chosen(parameters, GIVEN) | definition
-        return found.changed(members, state={**found.state, "version": number})
+        return current.changed(members, state={**current.state, "version": number})
 
     changed = context.store.change(pipeline.kind, pipeline.name, change)
     return {"PipelineArn": pipeline.arn, "PipelineVersionId": changed.state["version"]}
@@ -93,25 +93,25 @@ def list_pipelines(context: Context, parameters: dict[str, Any]) -> dict[str, An
 @operation("sagemaker", "DeletePipeline", ignored=("ClientRequestToken",))
 def delete_pipeline(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Forget a pipeline with its versions and what its steps were cached by; its executions stay."""
-    found = PIPELINES.named(context, parameters)
+    pipeline = PIPELINES.named(context, parameters)
     with context.store.together():
         for kind in (VERSIONS.kind, pipeline_steps.CACHE_KIND):
-            for one in context.store.search(kind, Query(parent=found.name)):
+            for one in context.store.search(kind, Query(parent=pipeline.name)):
                 context.store.delete(kind, one.name)
-        context.store.delete(found.kind, found.name)
-    return {"PipelineArn": found.arn}
+        context.store.delete(pipeline.kind, pipeline.name)
+    return {"PipelineArn": pipeline.arn}
 
 
 def _definition(context: Context, parameters: Mapping[str, Any]) -> str | None:
     """Return the checked definition of a request, which may lie in S3."""
     text: str | None = parameters.get("PipelineDefinition")
-    place = parameters.get("PipelineDefinitionS3Location")
-    if place is not None and "VersionId" in place:
+    location = parameters.get("PipelineDefinitionS3Location")
+    if location is not None and "VersionId" in location:
         raise ValidationException(
             "VersionId is not emulated locally: objects have one version. Leave it out."
         )
-    if place is not None:
-        text = context.objects.path(place["Bucket"], place["ObjectKey"]).read_text(encoding="utf-8")
+    if location is not None:
+        text = context.objects.path(location["Bucket"], location["ObjectKey"]).read_text(encoding="utf-8")
     if text is not None:
         with translate(DefinitionError, invalid_request):
             PipelineDefinition.parse(text)
@@ -135,10 +135,10 @@ def update_pipeline_version(context: Context, parameters: dict[str, Any]) -> dic
 def find_version(context: Context, pipeline: Resource, number: int | None) -> Resource:
     """Return a version of a pipeline; without a number, the newest."""
     number = pipeline.state["version"] if number is None else number
-    found: Resource | None = context.store.get(VERSIONS.kind, _version_name(pipeline, number))
-    if found is None:
+    version: Resource | None = context.store.get(VERSIONS.kind, _version_name(pipeline, number))
+    if version is None:
         raise ResourceNotFound(f"Pipeline '{pipeline.arn}' has no version {number}.")
-    return found
+    return version
 
 
 def make_version(pipeline: Resource, number: int, definition: str) -> Resource:
@@ -164,7 +164,7 @@ def change_version(context: Context, pipeline: Resource, number: int, members: M
     """Change the description of a version."""
     name = find_version(context, pipeline, number).name
     context.store.change(
-        VERSIONS.kind, name, lambda found: replace(found, document={**found.document, **members})
+        VERSIONS.kind, name, lambda version: replace(version, document={**version.document, **members})
     )
 
 

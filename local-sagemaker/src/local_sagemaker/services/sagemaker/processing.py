@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from local_sagemaker.engine.jobs import channels
 from local_sagemaker.engine.jobs.pool import PROCESSING
 from local_sagemaker.errors import ValidationException
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker.jobs import JobType, refuse_many
+from local_sagemaker.services.sagemaker.jobs import JobType, check_data_type, check_path, refuse_many
 
 IGNORED = (
     *("RoleArn", "NetworkConfig", "ExperimentConfig", "ProcessingOutputConfig.KmsKeyId"),
@@ -51,28 +50,19 @@ def _check_cluster(given: dict[str, Any]) -> None:
 
 
 def _check_input(item: dict[str, Any]) -> None:
-    name, place = item["InputName"], item.get("S3Input")
-    if place is None or item.get("AppManaged"):
+    name, source = item["InputName"], item.get("S3Input")
+    if source is None or item.get("AppManaged"):
         raise ValidationException(f"Input {name}: only an S3Input is supported by the local SageMaker.")
-    if place.get("S3InputMode") == "Pipe":
+    if source.get("S3InputMode") == "Pipe":
         raise ValidationException(
             f"Input {name}: S3InputMode Pipe is not supported by the local SageMaker. Give File."
         )
-    if place["S3DataType"] not in {"S3Prefix", "ManifestFile"}:
-        raise ValidationException(
-            f"Input {name}: S3DataType {place['S3DataType']} is not supported by the local SageMaker. Give "
-            "S3Prefix or ManifestFile."
-        )
-    _check_path(f"Input {name}", place.get("LocalPath"))
+    check_data_type(f"Input {name}", source)
+    check_path(f"Input {name}", source.get("LocalPath"), BASE)
 
 
 def _check_output(item: dict[str, Any]) -> None:
-    name, place = item["OutputName"], item.get("S3Output")
-    if place is None or item.get("AppManaged"):
+    name, target = item["OutputName"], item.get("S3Output")
+    if target is None or item.get("AppManaged"):
         raise ValidationException(f"Output {name}: only an S3Output is supported by the local SageMaker.")
-    _check_path(f"Output {name}", place.get("LocalPath"))
-
-
-def _check_path(owner: str, path: str | None) -> None:
-    if path is None or not path.startswith(BASE) or not channels.fits_path(path):
-        raise ValidationException(f"{owner}: LocalPath {path!r} must be a path below {BASE}.")
+    check_path(f"Output {name}", target.get("LocalPath"), BASE)

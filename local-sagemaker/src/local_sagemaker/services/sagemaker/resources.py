@@ -1,4 +1,4 @@
-"""What SageMaker's resources have in common: how they are made, found, described, listed and forgotten.
+"""What SageMaker's resources have in common: how they are made, found, listed, tagged.
 
 A module declares its type of resource once, registers the operations that need nothing more by `serve_*`,
 and writes handlers for what differs.
@@ -18,12 +18,12 @@ from typing import Any, Literal, TypeVar, cast
 
 from botocore.model import ListShape, StructureShape
 
-from local_sagemaker.errors import AwsError, ValidationException, translate
+from local_sagemaker.errors import AwsError, ResourceLimitExceeded, ValidationException, translate
 from local_sagemaker.protocol import models
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.storage.documents import moment
-from local_sagemaker.storage.store import Document, Query, Resource, TakenError
+from local_sagemaker.storage.store import Document, MissingError, Query, Resource, TakenError
 
 #: by SageMaker's word in SortBy
 ORDERS: dict[str, Literal["name", "created", "modified", "status"]] = {
@@ -34,6 +34,8 @@ ORDERS: dict[str, Literal["name", "created", "modified", "status"]] = {
 }
 #: page size when MaxResults is not given
 PAGE = 10
+#: tags of one resource
+TAG_LIMIT = 50
 T = TypeVar("T")
 
 
@@ -72,6 +74,13 @@ class ResourceType:
     def named(self, context: Context, parameters: Mapping[str, Any], verb: str = "describe") -> Resource:
         """Return the resource that a request names; raise the error that AWS has if there is none."""
         return self.find(context, parameters[f"{self.noun}Name"], verb)
+
+    def change(
+        self, context: Context, name: str, change: Callable[[Resource], Resource], verb: str = "update"
+    ) -> Resource:
+        """Replace a resource by `change(resource)`; raise the error that AWS has if there is none."""
+        with translate(MissingError, self.not_found(context, name, verb)):
+            return context.store.change(self.kind, name, change)
 
     def new(self, context: Context, name: str, document: Mapping[str, Any], **fields: Any) -> Resource:  # noqa: ANN401
         """Return a resource that is not in the store yet.
@@ -166,6 +175,15 @@ def chosen(document: Mapping[str, Any], members: Collection[str]) -> Document:
     return {name: value for name, value in document.items() if name in members}
 
 
+def refuse_members(given: Mapping[str, Any], members: tuple[str, ...], owner: str) -> None:
+    """Refuse members that would need machinery this service does not have."""
+    for member in members:
+        if member in given:
+            raise ValidationException(
+                f"The local SageMaker does not emulate {member} of {owner}. Leave it out."
+            )
+
+
 def listed(
     context: Context,
     kind: str,
@@ -251,3 +269,34 @@ def tags_by_key(tags: Iterable[Mapping[str, str]] | None) -> dict[str, str]:
 def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
     """Return tags as an answer lists them."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+@operation("sagemaker", "AddTags")
+def add_tags(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Add tags to a resource, or give those it has new values."""
+    arn = _known(context, parameters["ResourceArn"])
+    added = tags_by_key(parameters["Tags"])
+    count = len({**context.store.tags(arn), **added})
+    if count > TAG_LIMIT:
+        raise ResourceLimitExceeded(f"{arn} would have {count} tags; the limit is {TAG_LIMIT}. Delete some.")
+    context.store.add_tags(arn, added)
+    return {"Tags": tag_list(context.store.tags(arn))}
+
+
+@operation("sagemaker", "ListTags", ignored=("MaxResults",))
+def list_tags(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Answer with all tags of a resource; there are never more than one page holds."""
+    return {"Tags": tag_list(context.store.tags(_known(context, parameters["ResourceArn"])))}
+
+
+@operation("sagemaker", "DeleteTags")
+def delete_tags(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Take tags away from a resource."""
+    context.store.delete_tags(_known(context, parameters["ResourceArn"]), parameters["TagKeys"])
+    return {}
+
+
+def _known(context: Context, arn: str) -> str:
+    if context.store.by_arn(arn) is None:
+        raise ValidationException(f"Requested resource not found: there is nothing with the ARN {arn}.")
+    return arn

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from operator import eq, ge, gt, le, lt
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from botocore.model import ListShape, StructureShape
 
-from local_sagemaker.engine.endpoints import endpoint_records
+from local_sagemaker.domain.pipelines.expressions import COMPARISONS
 from local_sagemaker.errors import ValidationException
 from local_sagemaker.protocol import models
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker import endpoints, resources
+from local_sagemaker.services.sagemaker import endpoints, training, tuning
+from local_sagemaker.services.sagemaker.endpoints import ENDPOINTS
+from local_sagemaker.services.sagemaker.experiments import COMPONENTS, EXPERIMENTS, TRIALS
+from local_sagemaker.services.sagemaker.models import GROUPS, PACKAGES
+from local_sagemaker.services.sagemaker.pipeline_executions import EXECUTIONS
+from local_sagemaker.services.sagemaker.pipelines import PIPELINES
+from local_sagemaker.services.sagemaker.resources import PAGE, ResourceType, position_of, tag_list, token_of
+from local_sagemaker.storage.documents import Picked
 from local_sagemaker.storage.store import Resource
 
 MODIFIED = "LastModifiedTime"
@@ -23,41 +29,11 @@ Key = tuple[int, float, str, str]
 Record = Mapping[str, Any]
 #: what separates the values of the operator In
 SEPARATOR = ","
-OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
-    "Equals": eq,
-    "GreaterThan": gt,
-    "GreaterThanOrEqualTo": ge,
-    "LessThan": lt,
-    "LessThanOrEqualTo": le,
-}
-
-
-class Searched(NamedTuple):
-    """How one value of Resource is searched: the store's kind, and the member of a result that holds it."""
-
-    kind: str
-    member: str
-
-
-class Found(NamedTuple):
-    """Which resource a record is of."""
-
-    name: str
-    arn: str
-    modified: float
-
-
-RESOURCES = {
-    "TrainingJob": Searched("training-job", "TrainingJob"),
-    "HyperParameterTuningJob": Searched("hyper-parameter-tuning-job", "HyperParameterTuningJob"),
-    "Endpoint": Searched("endpoint", "Endpoint"),
-    "ModelPackage": Searched("model-package", "ModelPackage"),
-    "ModelPackageGroup": Searched("model-package-group", "ModelPackageGroup"),
-    "Pipeline": Searched("pipeline", "Pipeline"),
-    "PipelineExecution": Searched("pipeline-execution", "PipelineExecution"),
-    "Experiment": Searched("experiment", "Experiment"),
-    "ExperimentTrial": Searched("experiment-trial", "Trial"),
-    "ExperimentTrialComponent": Searched("experiment-trial-component", "TrialComponent"),
+_TYPES = (training.JOBS, tuning.JOBS, ENDPOINTS, PACKAGES, GROUPS, PIPELINES, EXECUTIONS, EXPERIMENTS)
+#: by value of Resource; a result has the member that is called as its type
+RESOURCES = {searched.noun: searched for searched in _TYPES} | {
+    "ExperimentTrial": TRIALS,
+    "ExperimentTrialComponent": COMPONENTS,
 }
 
 
@@ -73,46 +49,45 @@ def search(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     # when it was modified last is known without a look into it
     wanted = heads_of(expression) | {head_of(parameters.get("SortBy", MODIFIED))} - {MODIFIED}
     keyed = [
-        (_key(record, found, parameters), found.name)
-        for found, record in _candidates(context, searched, wanted)
-        if fits_filters(record, expression)
+        (_key(picked, parameters), picked.name)
+        for picked in _candidates(context, searched, wanted)
+        if fits_filters(picked.members, expression)
     ]
     total = {"Value": len(keyed), "Relation": "EqualTo"}
     keyed.sort(key=lambda item: item[0], reverse=parameters.get("SortOrder", "Descending") == "Descending")
     page, token = _page(keyed, parameters)
     shown = [context.store.get(searched.kind, name) for name in page]
     return {
-        "Results": [{searched.member: _record(context, searched, one)} for one in shown if one is not None],
+        "Results": [{searched.noun: _record(context, searched, one)} for one in shown if one is not None],
         "NextToken": token,
         "TotalHits": total,
     }
 
 
-def _candidates(
-    context: Context, searched: Searched, wanted: set[str]
-) -> Iterator[tuple[Found, dict[str, Any]]]:
-    """All records of a kind, of each what the request asks about: of thousands, most are not shown."""
-    if searched.kind == endpoint_records.KIND:
+def _candidates(context: Context, searched: ResourceType, wanted: set[str]) -> Iterator[Picked]:
+    """All resources of a type, of each what the request asks about: of thousands, most are not shown."""
+    if searched is ENDPOINTS:
         for resource in context.store.search(searched.kind):
-            yield Found(resource.name, resource.arn, resource.modified), _record(context, searched, resource)
+            record = _record(context, searched, resource)
+            yield Picked(resource.name, resource.arn, resource.modified, record)
         return
-    members = _members(searched.member)
+    members = _members(searched.noun)
     tags = context.store.tags_of_kind(searched.kind) if "Tags" in wanted & members.keys() else {}
-    for one in context.store.pick(searched.kind, sorted(wanted & members.keys() - {"Tags"})):
-        record = {name: value for name, value in one.members.items() if value is not None}
-        if one.arn in tags:
-            record["Tags"] = resources.tag_list(tags[one.arn])
-        yield Found(one.name, one.arn, one.modified), record
+    for picked in context.store.pick(searched.kind, sorted(wanted & members.keys() - {"Tags"})):
+        record = {name: value for name, value in picked.members.items() if value is not None}
+        if picked.arn in tags:
+            record["Tags"] = tag_list(tags[picked.arn])
+        yield picked._replace(members=record)
 
 
-def _record(context: Context, searched: Searched, resource: Resource) -> dict[str, Any]:
+def _record(context: Context, searched: ResourceType, resource: Resource) -> dict[str, Any]:
     """Return a resource as Search shows it: the described members that a result has, and its tags."""
     described = resource.document
-    if searched.kind == endpoint_records.KIND:
+    if searched is ENDPOINTS:
         described = endpoints.description(context, resource)
-    members = _members(searched.member)
+    members = _members(searched.noun)
     record = {name: value for name, value in described.items() if name in members and value is not None}
-    tags = resources.tag_list(context.store.tags(resource.arn))
+    tags = tag_list(context.store.tags(resource.arn))
     return {**record, "Tags": tags} if tags and "Tags" in members else record
 
 
@@ -122,28 +97,28 @@ def _members(member: str) -> Mapping[str, Any]:
     return cast("StructureShape", result.members[member]).members
 
 
-def _key(record: Mapping[str, Any], found: Found, parameters: Mapping[str, Any]) -> Key:
+def _key(picked: Picked, parameters: Mapping[str, Any]) -> Key:
     """Return a record's sort key: records without the property first, then numbers, then texts."""
     name = parameters.get("SortBy", MODIFIED)
-    seen = [found.modified] if name == MODIFIED else values_of(record, name)
+    seen = [picked.modified] if name == MODIFIED else values_of(picked.members, name)
     value = seen[0] if seen else None
     if isinstance(value, datetime):
         value = value.timestamp()
     if isinstance(value, (int, float)):
-        return (1, float(value), "", found.arn)
-    return (0 if value is None else 2, 0.0, "" if value is None else str(value), found.arn)
+        return (1, float(value), "", picked.arn)
+    return (0 if value is None else 2, 0.0, "" if value is None else str(value), picked.arn)
 
 
 def _page(keyed: list[tuple[Key, str]], parameters: Mapping[str, Any]) -> tuple[list[str], str | None]:
-    size, token = parameters.get("MaxResults", resources.PAGE), parameters.get("NextToken")
+    size, token = parameters.get("MaxResults", PAGE), parameters.get("NextToken")
     if token is not None:
-        last = tuple(resources.position_of(token, int, float, str, str))
+        last = tuple(position_of(token, int, float, str, str))
         is_descending = parameters.get("SortOrder", "Descending") == "Descending"
         keyed = [item for item in keyed if (item[0] < last if is_descending else item[0] > last)]
     page = [name for _, name in keyed[:size]]
     if len(keyed) <= size:
         return page, None
-    return page, resources.token_of(*keyed[size - 1][0])
+    return page, token_of(*keyed[size - 1][0])
 
 
 def fits_filters(record: Record, expression: Mapping[str, Any]) -> bool:
@@ -160,9 +135,9 @@ def fits_filters(record: Record, expression: Mapping[str, Any]) -> bool:
 
 def heads_of(expression: Mapping[str, Any]) -> set[str]:
     """Return the members of a record that decide whether it fits."""
-    found = {head_of(given["Name"]) for given in expression.get("Filters", [])}
-    found |= {head_of(given["NestedPropertyName"]) for given in expression.get("NestedFilters", [])}
-    return found.union(*(heads_of(given) for given in expression.get("SubExpressions", [])))
+    heads = {head_of(given["Name"]) for given in expression.get("Filters", [])}
+    heads |= {head_of(given["NestedPropertyName"]) for given in expression.get("NestedFilters", [])}
+    return heads.union(*(heads_of(given) for given in expression.get("SubExpressions", [])))
 
 
 def head_of(path: str) -> str:
@@ -204,7 +179,7 @@ def _passes_nested(record: Record, nested: Mapping[str, Any]) -> bool:
     """Whether one and the same item of a list passes all filters."""
     name = nested["NestedPropertyName"]
     items = [
-        item for found in values_of(record, name) for item in (found if isinstance(found, list) else [found])
+        item for value in values_of(record, name) for item in (value if isinstance(value, list) else [value])
     ]
     return any(
         all(
@@ -217,14 +192,14 @@ def _passes_nested(record: Record, nested: Mapping[str, Any]) -> bool:
 
 def _passes(record: Record, given: Mapping[str, Any]) -> bool:
     name, operator, wanted = given["Name"], given.get("Operator", "Equals"), given.get("Value")
-    found = values_of(record, _alias(name))
+    values = values_of(record, _alias(name))
     if operator in {"Exists", "NotExists"}:
-        return (operator == "Exists") is bool(found)
+        return (operator == "Exists") is bool(values)
     if wanted is None:
         raise ValidationException(f"The filter of {name} by {operator} needs a Value.")
     if operator == "NotEquals":
-        return not any(_compares(value, "Equals", wanted) for value in found)
-    return any(_compares(value, operator, wanted) for value in found)
+        return not any(_compares(value, "Equals", wanted) for value in values)
+    return any(_compares(value, operator, wanted) for value in values)
 
 
 def _alias(name: str) -> str:
@@ -238,7 +213,7 @@ def _compares(value: object, operator: str, wanted: str) -> bool:
     if operator == "Contains":
         return wanted in str(value)
     left, right = _comparable(value, wanted)
-    return bool(OPERATORS[operator](left, right))
+    return bool(COMPARISONS[operator](left, right))
 
 
 def _comparable(value: object, wanted: str) -> tuple[Any, Any]:

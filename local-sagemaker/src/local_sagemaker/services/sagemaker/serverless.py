@@ -8,8 +8,10 @@ from typing import Any
 from local_sagemaker.engine.endpoints.endpoint_records import EndpointPlan, VariantPlan
 from local_sagemaker.errors import ValidationException
 from local_sagemaker.services.context import Context
+from local_sagemaker.services.sagemaker.resources import refuse_members
 
 MEMORY_STEP_MB = 1024
+PROVISIONED = ("ProvisionedConcurrency",)
 #: members of a configuration that SageMaker does not take together with a serverless variant
 EXCLUDED = ("DataCaptureConfig", "VpcConfig", "AsyncInferenceConfig")
 #: those of the variant itself: they are about instances
@@ -37,16 +39,13 @@ def check(context: Context, parameters: Mapping[str, Any]) -> None:
         raise ValidationException(
             f"{', '.join(taken)} cannot be specified together with ServerlessConfig. Leave one of them out."
         )
-    _check_config(variants[0]["ServerlessConfig"])
-    _check_model(context, variants[0].get("ModelName", ""))
-
-
-def _check_config(config: Mapping[str, Any]) -> None:
+    config = variants[0]["ServerlessConfig"]
     if config["MemorySizeInMB"] % MEMORY_STEP_MB:
         raise ValidationException(
             f"MemorySizeInMB {config['MemorySizeInMB']} is none of 1024, 2048, 3072, 4096, 5120, 6144."
         )
-    _refuse_provisioned(config)
+    refuse_members(config, PROVISIONED, "a variant")
+    _check_model(context, variants[0].get("ModelName", ""))
 
 
 def _check_model(context: Context, name: str) -> None:
@@ -61,13 +60,6 @@ def _check_model(context: Context, name: str) -> None:
         )
 
 
-def _refuse_provisioned(config: Mapping[str, Any]) -> None:
-    if "ProvisionedConcurrency" in config:
-        raise ValidationException(
-            "The local SageMaker does not emulate ProvisionedConcurrency of a variant. Leave it out."
-        )
-
-
 def check_update(plan: EndpointPlan, serving: EndpointPlan) -> None:
     """Refuse the one update that SageMaker does not make."""
     if plan.is_serverless and not serving.is_serverless:
@@ -79,7 +71,7 @@ def check_update(plan: EndpointPlan, serving: EndpointPlan) -> None:
 def changed(variant: VariantPlan, change: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """ServerlessConfig of a variant after an item of UpdateEndpointWeightsAndCapacities."""
     update = change.get("ServerlessUpdateConfig", {})
-    _refuse_provisioned(update)
+    refuse_members(update, PROVISIONED, "a variant")
     if variant.serverless is None:
         if update:
             raise ValidationException(

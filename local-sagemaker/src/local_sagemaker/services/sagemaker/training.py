@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from local_sagemaker.engine.jobs import channels, checkpoints, metrics
+from local_sagemaker.engine.jobs import checkpoints, metrics
 from local_sagemaker.engine.jobs.pool import TRAINING
 from local_sagemaker.errors import ValidationException
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker.jobs import JobType, refuse_many
+from local_sagemaker.services.sagemaker.jobs import JobType, check_data_type, check_path, refuse_many
 
 #: members of a request that mean more than this service does, and what to do instead
 REFUSED = {
@@ -46,18 +46,9 @@ BUILT_IN_METRICS: dict[str, tuple[str, ...]] = {
     "pca": (),
 }
 #: built-in algorithms that nothing here is an equivalent of
-MISSING = frozenset(
-    {
-        *(
-            "blazingtext",
-            "factorization-machines",
-            "forecasting-deepar",
-            "image-classification",
-            "ipinsights",
-        ),
-        *("lda", "ntm", "object2vec", "object-detection", "randomcutforest", "semantic-segmentation"),
-        "seq2seq",
-    }
+MISSING = (
+    *("blazingtext", "factorization-machines", "forecasting-deepar", "image-classification", "ipinsights"),
+    *("lda", "ntm", "object2vec", "object-detection", "randomcutforest", "semantic-segmentation", "seq2seq"),
 )
 
 JOBS = JobType.of(TRAINING)
@@ -101,7 +92,8 @@ def check(parameters: dict[str, Any]) -> None:
     groups = parameters["ResourceConfig"].get("InstanceGroups", [])
     counts = [group["InstanceCount"] for group in groups]
     refuse_many(sum(counts) if counts else parameters["ResourceConfig"].get("InstanceCount", 1))
-    _check_checkpoints(parameters.get("CheckpointConfig", {}))
+    path = parameters.get("CheckpointConfig", {}).get("LocalPath", checkpoints.DEFAULT)
+    check_path("CheckpointConfig", path, checkpoints.ML)
     if problem := metrics.broken(algorithm.get("MetricDefinitions", [])):
         raise ValidationException(problem)
     names = [channel["ChannelName"] for channel in parameters.get("InputDataConfig", [])]
@@ -111,14 +103,6 @@ def check(parameters: dict[str, Any]) -> None:
         _check_channel(channel)
 
 
-def _check_checkpoints(given: dict[str, Any]) -> None:
-    path = given.get("LocalPath", checkpoints.DEFAULT)
-    if not path.startswith(checkpoints.ML) or not channels.fits_path(path):
-        raise ValidationException(
-            f"CheckpointConfig: LocalPath {path!r} must be a path below {checkpoints.ML}."
-        )
-
-
 def _check_channel(channel: dict[str, Any]) -> None:
     name = channel["ChannelName"]
     source = channel["DataSource"].get("S3DataSource")
@@ -126,19 +110,15 @@ def _check_channel(channel: dict[str, Any]) -> None:
         raise ValidationException(
             f"Channel {name}: only an S3DataSource is supported by the local SageMaker."
         )
-    if source["S3DataType"] not in {"S3Prefix", "ManifestFile"}:
-        raise ValidationException(
-            f"Channel {name}: S3DataType {source['S3DataType']} is not supported by the local SageMaker. "
-            "Give S3Prefix or ManifestFile."
-        )
+    check_data_type(f"Channel {name}", source)
 
 
 def complete_built_in(parameters: dict[str, Any]) -> None:
     """Give a request for a built-in algorithm its metrics; ValidationException for one that is not there."""
     algorithm = parameters["AlgorithmSpecification"]
-    found = URI.fullmatch(algorithm["TrainingImage"])
-    name = found["name"] if found else ""
-    if found and found["registry"] and name in MISSING:
+    uri = URI.fullmatch(algorithm["TrainingImage"])
+    name = uri["name"] if uri else ""
+    if uri and uri["registry"] and name in MISSING:
         raise ValidationException(
             f"The built-in algorithm {name} is not emulated. There are "
             f"{', '.join(sorted(BUILT_IN_METRICS))}; another one runs if you describe its image in an "

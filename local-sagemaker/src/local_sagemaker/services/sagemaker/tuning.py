@@ -16,7 +16,7 @@ from local_sagemaker.errors import (
     invalid_request,
     translate,
 )
-from local_sagemaker.services import calls, owners
+from local_sagemaker.services import owners, registry
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.services.sagemaker import training
@@ -74,27 +74,26 @@ def create_tuning_job(context: Context, parameters: dict[str, Any]) -> dict[str,
 @operation("sagemaker", f"Stop{NOUN}")
 def stop_tuning_job(context: Context, parameters: dict[str, Any]) -> None:
     """Stop a tuning job and the training jobs it has running."""
-    name = JOBS.named(context, parameters).name
 
-    def change(found: Resource) -> Resource:
-        if found.status in TERMINAL:
+    def change(job: Resource) -> Resource:
+        if job.status in TERMINAL:
             raise ValidationException(
                 "The request was rejected because the hyper parameter tuning job is in status "
-                f"{found.status}: it has already reached a terminal state."
+                f"{job.status}: it has already reached a terminal state."
             )
-        return found.changed({f"{NOUN}Status": "Stopping"}, status="Stopping")
+        return job.changed({f"{NOUN}Status": "Stopping"}, status="Stopping")
 
-    context.store.change(KIND, name, change)
+    JOBS.change(context, parameters[f"{NOUN}Name"], change)
     context.workflows.wake()
 
 
 @operation("sagemaker", f"Delete{NOUN}")
 def delete_tuning_job(context: Context, parameters: dict[str, Any]) -> None:
     """Forget a tuning job that has ended; its training jobs stay."""
-    found = JOBS.named(context, parameters)
-    if found.status not in TERMINAL:
-        raise ResourceInUse(f"The tuning job {found.name} is {found.status}. Stop it first.")
-    context.store.delete(KIND, found.name)
+    job = JOBS.named(context, parameters)
+    if job.status not in TERMINAL:
+        raise ResourceInUse(f"The tuning job {job.name} is {job.status}. Stop it first.")
+    context.store.delete(KIND, job.name)
 
 
 @operation("sagemaker", f"ListTrainingJobsFor{NOUN}")
@@ -103,31 +102,29 @@ def list_training_jobs_for_tuning_job(context: Context, parameters: dict[str, An
     resource = JOBS.named(context, parameters)
     definitions = trials.definitions(resource.document)
     status = parameters.get("StatusEquals")
-    found = [
+    jobs = [
         trials.summary(context, resource.name, trial, definitions[trial["definition"]])
         for trial in resource.state["trials"]
         if status in {None, trial["status"]} and context.store.get("training-job", trial["name"]) is not None
     ]
     order = parameters.get("SortBy", "Name")
     if order == "FinalObjectiveMetricValue":
-        found = [one for one in found if "FinalHyperParameterTuningJobObjectiveMetric" in one]
+        jobs = [one for one in jobs if "FinalHyperParameterTuningJobObjectiveMetric" in one]
     is_descending = parameters.get("SortOrder", "Ascending") == "Descending"
-    found.sort(key=lambda one: _rank(one, order), reverse=is_descending)
-    summaries, token = page_of(found, parameters)
+    jobs.sort(key=lambda one: _rank(one, order), reverse=is_descending)
+    summaries, token = page_of(jobs, parameters)
     return {"TrainingJobSummaries": summaries, "NextToken": token}
 
 
 def _rank(summary: dict[str, Any], order: str) -> tuple[Any, str]:
     name = summary["TrainingJobName"]
-    match order:
-        case "CreationTime":
-            return summary["CreationTime"], name
-        case "Status":
-            return summary["TrainingJobStatus"], name
-        case "FinalObjectiveMetricValue":
-            return summary["FinalHyperParameterTuningJobObjectiveMetric"]["Value"], name
-        case _:
-            return name, name
+    objective = summary.get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value")
+    ranks = {
+        "CreationTime": summary["CreationTime"],
+        "Status": summary["TrainingJobStatus"],
+        "FinalObjectiveMetricValue": objective,
+    }
+    return ranks.get(order, name), name
 
 
 def check_request(parameters: Mapping[str, Any]) -> None:
@@ -166,7 +163,7 @@ def inherited_trials(context: Context, parameters: Mapping[str, Any]) -> list[di
     if warm is None:
         return []
     names = {one.name for one in Space.read(trials.definitions(parameters)[0]["HyperParameterRanges"]).ranges}
-    found = []
+    inherited = []
     for parent in warm["ParentHyperParameterTuningJobs"]:
         name = parent.get("HyperParameterTuningJobName")
         if name is None:  # the model has it optional
@@ -176,12 +173,12 @@ def inherited_trials(context: Context, parameters: Mapping[str, Any]) -> list[di
         resource = context.store.get("hyper-parameter-tuning-job", name)
         if resource is None:
             raise ResourceNotFound(f"Could not find the parent hyper parameter tuning job {name}.")
-        found += [
+        inherited += [
             {"values": trial["values"], "objective": trial["objective"]}
             for trial in resource.state["trials"]
             if trial.get("objective") is not None and set(trial["values"]) == names
         ]
-    return found
+    return inherited
 
 
 def _check_definition(definition: Mapping[str, Any], strategy: str) -> None:
@@ -208,5 +205,5 @@ def _check_definition(definition: Mapping[str, Any], strategy: str) -> None:
         )
     sample = {one.name: one.value([0.0] * one.width) for one in space.ranges}
     request = trials.training_request("sample", definition, sample)
-    calls.check("CreateTrainingJob", request)
+    registry.check_request("CreateTrainingJob", request)
     training.check(request)

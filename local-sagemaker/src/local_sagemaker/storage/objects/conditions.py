@@ -1,13 +1,26 @@
-"""Conditional requests: If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since."""
+"""What a request says of the object that it reads, copies or replaces: conditions, range and source."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import unquote
 
-from local_sagemaker.storage.objects.errors import NoSuchKey, NotModified, PreconditionFailed
-from local_sagemaker.storage.objects.objects import Check, ObjectInfo
+from local_sagemaker.storage.objects.errors import (
+    InvalidArgument,
+    InvalidRange,
+    NoSuchKey,
+    NotModified,
+    PreconditionFailed,
+)
+from local_sagemaker.storage.objects.objects import Check, ObjectInfo, ObjectStore
+
+#: the Range header; Python makes no number of more than 4,300 digits
+RANGE = re.compile(r"bytes=(\d{0,4000})-(\d{0,4000})")
+#: the range of a copy, whose ends are both given
+COPY_RANGE = re.compile(r"bytes=(\d{1,19})-(\d{1,19})")
 
 FAILED = "At least one of the pre-conditions you specified did not hold"
 
@@ -57,3 +70,52 @@ def write_check(given: Mapping[str, Any]) -> Check | None:
             raise PreconditionFailed(FAILED, Condition="If-None-Match")
 
     return check
+
+
+def range_of(header: str | None, size: int) -> tuple[int, int] | None:
+    """Offset and length of the part that `header` asks for; None: the whole.
+
+    A header that is not understood asks for the whole, as S3 has it. InvalidRange when nothing is left.
+    """
+    match = RANGE.fullmatch(header.strip()) if header else None
+    if match is None or match.groups() == ("", ""):
+        return None
+    first, last = match.groups()
+    if first == "":
+        length = min(int(last), size)
+        start, end = size - length, size
+    else:
+        start, end = int(first), min(int(last) + 1, size) if last else size
+        if last and int(last) < int(first):
+            return None
+    if start >= size or start == end:
+        raise InvalidRange(
+            "The requested range is not satisfiable", RangeRequested=header, ActualObjectSize=size
+        )
+    return start, end - start
+
+
+def source_of(store: ObjectStore, given: Mapping[str, Any]) -> ObjectInfo:
+    """Return the object that a copy is taken from, if the copy's conditions hold."""
+    path, _, version = unquote(given["CopySource"]).partition("?versionId=")
+    bucket, _, key = path.removeprefix("/").partition("/")
+    if not key or version not in ("", "null"):
+        raise InvalidArgument(
+            f"Copy Source must mention the source bucket and key, without a version: {given['CopySource']}"
+        )
+    info = store.info(bucket, key)
+    check_read(info, given, "CopySource")
+    return info
+
+
+def copied_range(header: str | None, info: ObjectInfo) -> tuple[int, int]:
+    """Offset and length of what is copied; here a range must lie within the object."""
+    if header is None:
+        return 0, info.size
+    match = COPY_RANGE.fullmatch(header)
+    if match is None:
+        raise InvalidArgument(f"The x-amz-copy-source-range value must be bytes=first-last: {header}")
+    first, last = int(match.group(1)), int(match.group(2))
+    if first > last or last >= info.size:
+        raise InvalidRange(f"Range {header} is not within the source, which has {info.size} bytes")
+    return first, last - first + 1

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import ctypes
 import hashlib
 import os
+import sys
 import uuid
+from collections.abc import AsyncIterable, Callable
+from functools import cache
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
-from local_sagemaker.storage.objects import writeback
+from local_sagemaker.storage import threads
 
 PIECE_BYTES = 1024 * 1024
 #: how many bytes the disk is given at a time while more are to come
 BEGIN_BYTES = 8 * PIECE_BYTES
+#: bodies up to here are written without another thread
+SMALL_BYTES = 65_536
+#: flag of sync_file_range: begin to write what is not being written, and do not wait
+START_WRITING = 2
 
 
 class Draft:
@@ -40,7 +48,7 @@ class Draft:
         while view:
             view = view[self._file.write(view) or 0 :]
         if self.size - self._begun >= BEGIN_BYTES:
-            writeback.begin(self._file.fileno(), self._begun, self.size - self._begun)
+            begin_writeback(self._file.fileno(), self._begun, self.size - self._begun)
             self._begun = self.size
 
     def copy(self, path: Path, offset: int = 0, length: int | None = None) -> None:
@@ -80,8 +88,64 @@ class Draft:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._file.close()
         self.path.unlink(missing_ok=True)
+
+
+async def fill(draft: Draft, body: AsyncIterable[bytes] | bytes) -> None:
+    """Write a body to a draft in large pieces, off the event loop; never the whole body in memory.
+
+    What is small goes to the page cache in less time than a thread takes to be woken.
+    """
+    if isinstance(body, bytes):
+        await _write(draft, body)
+        return
+    waiting, writing = bytearray(), None
+    try:
+        async for piece in body:
+            waiting += piece
+            if len(waiting) >= PIECE_BYTES:
+                # one piece is written while the next one comes
+                if writing is not None:
+                    await writing
+                writing = asyncio.ensure_future(threads.run(draft.write, waiting))
+                waiting = bytearray()
+    finally:
+        # whatever happened: a thread must not write to a file that is closed
+        if writing is not None:
+            await asyncio.wait([writing])
+    if writing is not None:
+        await writing
+    if waiting:
+        await _write(draft, waiting)
+
+
+async def _write(draft: Draft, piece: bytes | bytearray) -> None:
+    if len(piece) <= SMALL_BYTES:
+        draft.write(piece)
+    else:
+        await threads.run(draft.write, piece)
+
+
+def begin_writeback(descriptor: int, offset: int, length: int) -> None:
+    """Let the disk begin with a part of a file, so that less is left to wait for at its end.
+
+    It is a hint, and a system without such a call begins when it likes: durable is what fsync has written.
+    """
+    call = _sync_file_range()
+    if call is not None:
+        call(descriptor, offset, length, START_WRITING)
+
+
+@cache
+def _sync_file_range() -> Callable[[int, int, int, int], int] | None:
+    """Linux's sync_file_range: (descriptor, offset, length, flags)."""
+    if sys.platform != "linux":
+        return None
+    try:
+        function = ctypes.CDLL(None).sync_file_range
+    except (OSError, AttributeError):  # such as another libc
+        return None
+    function.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
+    return function

@@ -6,99 +6,61 @@ from __future__ import annotations
 from local_sagemaker.errors import AwsError
 
 
-class NoSuchBucket(AwsError):
+class NoSuchBucket(AwsError, status=404):
     """There is no such bucket."""
 
-    code = "NoSuchBucket"
-    status = 404
 
-
-class NoSuchKey(AwsError):
+class NoSuchKey(AwsError, status=404):
     """There is no object with that key."""
 
-    code = "NoSuchKey"
-    status = 404
 
-
-class NoSuchUpload(AwsError):
+class NoSuchUpload(AwsError, status=404):
     """There is no such multipart upload; it was completed or aborted."""
 
-    code = "NoSuchUpload"
-    status = 404
 
-
-class BucketAlreadyOwnedByYou(AwsError):
+class BucketAlreadyOwnedByYou(AwsError, status=409):
     """The bucket is there already."""
 
-    code = "BucketAlreadyOwnedByYou"
-    status = 409
 
-
-class BucketNotEmpty(AwsError):
+class BucketNotEmpty(AwsError, status=409):
     """The bucket still holds objects."""
-
-    code = "BucketNotEmpty"
-    status = 409
 
 
 class InvalidBucketName(AwsError):
     """The name breaks the rules for names of buckets."""
 
-    code = "InvalidBucketName"
-
 
 class InvalidArgument(AwsError):
     """A parameter has a value that makes no sense."""
-
-    code = "InvalidArgument"
 
 
 class InvalidRequest(AwsError):
     """The request cannot be carried out as it stands."""
 
-    code = "InvalidRequest"
 
-
-class KeyTooLong(AwsError):
+class KeyTooLong(AwsError, code="KeyTooLongError"):
     """The key has more than 1,024 bytes."""
 
-    code = "KeyTooLongError"
 
-
-class PreconditionFailed(AwsError):
+class PreconditionFailed(AwsError, status=412):
     """If-Match, If-None-Match or their kin do not hold."""
 
-    code = "PreconditionFailed"
-    status = 412
 
-
-class NotModified(AwsError):
+class NotModified(AwsError, status=304):
     """The object is the one the client has; an answer without a body."""
 
-    code = "NotModified"
-    status = 304
 
-
-class InvalidRange(AwsError):
+class InvalidRange(AwsError, status=416):
     """The range lies outside the object."""
-
-    code = "InvalidRange"
-    status = 416
 
 
 class InvalidPart(AwsError):
     """A part that is to be put together was not uploaded, or has another entity tag."""
 
-    code = "InvalidPart"
-
 
 class InvalidPartOrder(AwsError):
     """The parts to be put together are not in order."""
 
-    code = "InvalidPartOrder"
-
 
 class EntityTooSmall(AwsError):
     """A part other than the last has less than 5 MiB."""
-
-    code = "EntityTooSmall"

@@ -59,8 +59,8 @@ class Walk:
         """Depth first; a folder sorts as its name with a slash, so that the order is that of whole keys."""
         entries = []
         try:
-            with os.scandir(folder) as found:
-                for entry in found:
+            with os.scandir(folder) as scanned:
+                for entry in scanned:
                     if entry.is_dir(follow_symlinks=False):
                         entries.append((start + os.fsencode(entry.name) + b"/", entry))
                     elif entry.is_file(follow_symlinks=False):

@@ -66,12 +66,12 @@ class Upload:
 
     def parts(self) -> list[Part]:
         """Return the parts that are there, by number; of two with one number, the one uploaded last."""
-        found: dict[int, Part] = {}
+        parts: dict[int, Part] = {}
         for path in sorted(self.folder.iterdir(), key=lambda path: path.stat().st_mtime_ns):
             match = PART.fullmatch(path.name)
             if match:
-                found[int(match.group(1))] = Part(int(match.group(1)), match.group(2), path)
-        return [found[number] for number in sorted(found)]
+                parts[int(match.group(1))] = Part(int(match.group(1)), match.group(2), path)
+        return [parts[number] for number in sorted(parts)]
 
 
 def begin(store: ObjectStore, bucket: str, key: str, properties: Properties) -> Upload:
@@ -87,21 +87,21 @@ def begin(store: ObjectStore, bucket: str, key: str, properties: Properties) -> 
 
 def find(store: ObjectStore, bucket: str, key: str, name: str) -> Upload:
     """Return the upload; raise NoSuchUpload when it is not there or is for another key."""
-    found = _load(store.places.uploads / name) if ID.fullmatch(name) else None
-    if found is None or (found.bucket, found.key) != (bucket, key):
+    upload = _load(store.places.uploads / name) if ID.fullmatch(name) else None
+    if upload is None or (upload.bucket, upload.key) != (bucket, key):
         raise NoSuchUpload(
             "The specified upload does not exist. The upload ID may be invalid, or the upload may have been "
             "aborted or completed.",
             UploadId=name,
         )
-    return found
+    return upload
 
 
 def under_way(store: ObjectStore, bucket: str, prefix: str) -> list[Upload]:
     """Return the uploads for keys with the prefix, by key and time."""
     loaded: Iterator[Upload | None] = (_load(folder) for folder in store.places.uploads.iterdir())
-    found = [u for u in loaded if u is not None and u.bucket == bucket and u.key.startswith(prefix)]
-    return sorted(found, key=lambda upload: (upload.key.encode(), upload.id))
+    uploads = [u for u in loaded if u is not None and u.bucket == bucket and u.key.startswith(prefix)]
+    return sorted(uploads, key=lambda upload: (upload.key.encode(), upload.id))
 
 
 def _load(folder: Path) -> Upload | None:

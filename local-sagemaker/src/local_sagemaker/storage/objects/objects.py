@@ -83,14 +83,14 @@ class ObjectStore:
     # -- buckets -------------------------------------------------------------------------------------------
     def buckets(self) -> list[tuple[str, datetime]]:
         """Name and time of creation of every bucket, by name."""
-        found = [entry for entry in os.scandir(self.places.root) if places.BUCKET.fullmatch(entry.name)]
-        return sorted((e.name, self._created(e.name)) for e in found if e.is_dir(follow_symlinks=False))
+        folders = [entry for entry in os.scandir(self.places.root) if places.BUCKET.fullmatch(entry.name)]
+        return sorted((e.name, self._created(e.name)) for e in folders if e.is_dir(follow_symlinks=False))
 
     def _created(self, bucket: str) -> datetime:
         """When the bucket was made; of a folder made by hand, when it was changed last."""
         mark = self.places.mark(bucket)
-        place = mark if mark.exists() else self.places.root / bucket
-        return datetime.fromtimestamp(place.stat().st_mtime, UTC)
+        path = mark if mark.exists() else self.places.root / bucket
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
     def has_bucket(self, bucket: str) -> bool:
         """Whether the bucket is there."""
@@ -132,10 +132,10 @@ class ObjectStore:
 
     def info(self, bucket: str, key: str) -> ObjectInfo:
         """Return the object; raise NoSuchKey or NoSuchBucket when it is not there."""
-        found = self.find(bucket, key)
-        if found is None:
+        known = self.find(bucket, key)
+        if known is None:
             raise NoSuchKey("The specified key does not exist.", Key=key)
-        return found
+        return known
 
     def path(self, bucket: str, key: str) -> Path:
         """Return the file with the object's bytes, to be read only."""
@@ -223,34 +223,27 @@ class ObjectStore:
                 draft.copy(path)
             return self.commit(draft, bucket, key, given)
 
-    def copy(self, bucket: str, key: str, to_bucket: str, to_key: str) -> ObjectInfo:
-        """Copy an object with its properties."""
-        source = self.info(bucket, key)
-        with self.draft() as draft:
-            draft.copy(source.path)
-            return self.commit(draft, to_bucket, to_key, replace(source.properties, etag=""))
-
     def set_tags(self, bucket: str, key: str, tags: dict[str, str]) -> None:
         """Replace the object's tags."""
         with self.lock(bucket):
-            found = self.info(bucket, key)
-            properties.save(found.folder, key, found.status, replace(found.properties, tags=tags))
+            known = self.info(bucket, key)
+            properties.save(known.folder, key, known.status, replace(known.properties, tags=tags))
 
     def delete(self, bucket: str, key: str, check: Check | None = None) -> None:
         """Remove an object; none there is no error."""
         with self.lock(bucket):
-            folder, found = self.places.bucket(bucket), self.find(bucket, key)
+            folder, known = self.places.bucket(bucket), self.find(bucket, key)
             if check is not None:
-                check(found)
-            while found is not None:
-                found.path.unlink()
-                files.sync_folder(found.path.parent)
-                properties.forget(found.folder, key, found.status)
-                if found.path.is_relative_to(folder):
-                    files.prune(found.path.parent, folder)
+                check(known)
+            while known is not None:
+                known.path.unlink()
+                files.sync_folder(known.path.parent)
+                properties.forget(known.folder, key, known.status)
+                if known.path.is_relative_to(folder):
+                    files.prune(known.path.parent, folder)
                 else:
-                    listing.key_file(found.path).unlink(missing_ok=True)
-                found = self.find(bucket, key)
+                    listing.key_file(known.path).unlink(missing_ok=True)
+                known = self.find(bucket, key)
 
     def try_delete(self, bucket: str, key: str, check: Check | None = None) -> AwsError | None:
         """Remove an object; return the error if that is refused."""
@@ -279,20 +272,18 @@ class ObjectStore:
             if step.is_symlink():
                 return False
             if step.is_file():
-                self._step_aside(bucket, "/".join(segments[:count]), step)
+                # the object "a" moves out of the way of "a/b"
+                outer = "/".join(segments[:count])
+                odd = self.places.odd(bucket, outer)
+                self._make_odd(odd, outer)
+                step.replace(odd)
+                files.sync_folder(odd.parent)
         if plain.is_dir() and not plain.is_symlink():
             listing.remove_empty(plain)
             if plain.is_dir():
                 return False
         files.make_folder(plain.parent)
         return True
-
-    def _step_aside(self, bucket: str, key: str, plain: Path) -> None:
-        """Move the object "a" out of the way of "a/b"."""
-        odd = self.places.odd(bucket, key)
-        self._make_odd(odd, key)
-        plain.replace(odd)
-        files.sync_folder(odd.parent)
 
     def _make_odd(self, odd: Path, key: str) -> None:
         files.write(listing.key_file(odd), key.encode())

@@ -11,14 +11,22 @@ import hashlib
 import json
 import logging
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
 
 from local_sagemaker.storage.objects import files, places
+from local_sagemaker.storage.objects.errors import InvalidArgument
 
 log = logging.getLogger(__name__)
 
 CONTENT_TYPE = "binary/octet-stream"
+#: members of requests that are given back with the object, just as they came
+KEPT = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "Expires")
+TAG_LIMIT = 10
 
 
 @dataclass(frozen=True)
@@ -78,8 +86,33 @@ def forget(folder: Path, key: str, status: os.stat_result) -> None:
 def computed(path: Path) -> Properties:
     """Return the properties of a file without any: its entity tag is the MD5 of its bytes."""
     with path.open("rb") as file:
-        return Properties(hashlib.file_digest(file, _md5).hexdigest())
+        return Properties(hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False)).hexdigest())
 
 
-def _md5() -> hashlib._Hash:
-    return hashlib.md5(usedforsecurity=False)
+def properties_of(given: Mapping[str, Any], checksums: dict[str, str] | None = None) -> Properties:
+    """Return the properties that a request gives its object."""
+    kept = {name: _text(given[name]) for name in KEPT if given.get(name)}
+    if kept.get("ContentEncoding"):
+        # aws-chunked is the request's own wrapping, which is gone
+        encodings = [e.strip() for e in kept["ContentEncoding"].split(",") if e.strip() != "aws-chunked"]
+        kept["ContentEncoding"] = ",".join(encodings)
+    return Properties(
+        etag="",
+        content_type=given.get("ContentType") or CONTENT_TYPE,
+        metadata=dict(given.get("Metadata") or {}),
+        headers={name: value for name, value in kept.items() if value},
+        checksums=checksums or {},
+        tags=tags_of(parse_qsl(given.get("Tagging") or "", keep_blank_values=True)),
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else f"{value:%a, %d %b %Y %H:%M:%S GMT}"
+
+
+def tags_of(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return keys and values as an object's tags; raise InvalidArgument for equal keys, or too many."""
+    tags = dict(pairs)
+    if len(tags) != len(pairs) or len(tags) > TAG_LIMIT:
+        raise InvalidArgument(f"Tags must have different keys, at most {TAG_LIMIT}")
+    return tags

@@ -1,14 +1,16 @@
-"""The response to an operation from what its handler returned, in each of the protocols."""
+"""The response to an operation, from what its handler returned or raised, in each of the protocols."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from email.header import Header
 from typing import Any, cast
 
-from botocore.model import OperationModel, Shape, StructureShape
+from botocore.model import OperationModel, ServiceModel, Shape, StructureShape
 
+from local_sagemaker.errors import AwsError
 from local_sagemaker.protocol import json_values, scalars, xml_values
 from local_sagemaker.protocol.bodies import FileBody
 from local_sagemaker.protocol.http import HttpResponse
@@ -18,6 +20,21 @@ from local_sagemaker.protocol.http import HttpResponse
 UNWRAPPED = {"GetBucketLocation"}
 #: what no header can carry
 CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+#: codes that services of a protocol have instead of JSON's
+CODES = {
+    "query": {"ValidationException": "ValidationError", "UnknownOperationException": "InvalidAction"},
+    "rest-json": {"ValidationException": "ValidationError"},
+    "rest-xml": {
+        "ValidationException": "InvalidArgument",
+        "SerializationException": "MalformedXML",
+        "UnknownOperationException": "NotImplemented",
+        "InternalFailure": "InternalError",
+        "RequestEntityTooLarge": "EntityTooLarge",
+        "AccessDeniedException": "AccessDenied",
+    },
+}
+#: how much of a message a header repeats; the body has all of it
+HEADER_LENGTH = 1000
 
 
 def answer(operation: OperationModel, protocol: str, result: dict[str, Any], request_id: str) -> HttpResponse:
@@ -111,9 +128,8 @@ def _rest_body(
 
 
 def _xml(operation: OperationModel, shape: StructureShape, value: dict[str, Any]) -> bytes:
-    namespace = (
-        operation.metadata.get("xmlNamespace") or f"http://s3.amazonaws.com/doc/{_version(operation)}/"
-    )
+    version = operation.metadata["apiVersion"]
+    namespace = operation.metadata.get("xmlNamespace") or f"http://s3.amazonaws.com/doc/{version}/"
     if operation.name in UNWRAPPED:
         name, content = next(iter(value.items()))
         pieces = f'<{name} xmlns="{namespace}">{xml_values.text(content or "")}</{name}>'
@@ -123,5 +139,70 @@ def _xml(operation: OperationModel, shape: StructureShape, value: dict[str, Any]
     return (xml_values.PROLOGUE + pieces).encode()
 
 
-def _version(operation: OperationModel) -> str:
-    return str(operation.metadata["apiVersion"])
+def failure(error: AwsError, protocol: str, model: ServiceModel | None, request_id: str) -> HttpResponse:
+    """Return the response that tells of `error`."""
+    code = CODES.get(protocol, {}).get(error.code, error.code)
+    status = 501 if code == "NotImplemented" else error.status
+    if protocol == "rest-xml":
+        return _s3_failure(error, code, status, request_id)
+    if protocol == "query":
+        return _query_failure(error, code, model, request_id)
+    return _json_failure(error, code, protocol, model, request_id)
+
+
+def _json_failure(
+    error: AwsError, code: str, protocol: str, model: ServiceModel | None, request_id: str
+) -> HttpResponse:
+    content = {_message_name(code, model): error.message, **error.members}
+    headers = {"x-amzn-requestid": request_id}
+    if protocol == "json":
+        content = {"__type": code, **content}
+        headers["content-type"] = "application/x-amz-json-1.1"
+        if model is not None and "awsQueryCompatible" in model.metadata:
+            # A service that once spoke query only: its clients still expect the codes of that time.
+            headers["x-amzn-query-error"] = f"{_query_code(code, model)};{_blame(error)}"
+    else:
+        headers |= {"content-type": "application/json", "x-amzn-errortype": code}
+    return HttpResponse(error.status, json.dumps(content).encode(), headers)
+
+
+def _message_name(code: str, model: ServiceModel | None) -> str:
+    shape = None
+    if model is not None:
+        shape = model.shape_for_error_code(code)  # type: ignore[arg-type]  # codes are text
+    return "Message" if isinstance(shape, StructureShape) and "Message" in shape.members else "message"
+
+
+def _query_failure(error: AwsError, code: str, model: ServiceModel | None, request_id: str) -> HttpResponse:
+    namespace = model.metadata.get("xmlNamespace", "") if model is not None else ""
+    code = code if model is None else _query_code(code, model)
+    body = (
+        f'{xml_values.PROLOGUE}<ErrorResponse xmlns="{namespace}"><Error><Type>{_blame(error)}</Type>'
+        f"{_elements([('Code', code), ('Message', error.message)])}</Error>"
+        f"{_elements([('RequestId', request_id)])}</ErrorResponse>"
+    )
+    return HttpResponse(error.status, body.encode(), {"content-type": "text/xml"})
+
+
+def _query_code(code: str, model: ServiceModel) -> str:
+    """Return the query protocol's name for the error that JSON calls `code`."""
+    for shape in model.error_shapes:
+        if shape.name == code:
+            return str(shape.metadata.get("error", {}).get("code", code))
+    return CODES["query"].get(code, code)
+
+
+def _blame(error: AwsError) -> str:
+    return "Sender" if error.status < 500 else "Receiver"  # noqa: PLR2004 (HTTP's own border)
+
+
+def _s3_failure(error: AwsError, code: str, status: int, request_id: str) -> HttpResponse:
+    pairs = [("Code", code), ("Message", error.message), *error.members.items()]
+    inner = _elements([*pairs, ("RequestId", request_id), ("HostId", request_id)])
+    headers = {"content-type": "application/xml", "x-amz-request-id": request_id}
+    headers |= {"x-local-sagemaker-message": header_text(error.message[:HEADER_LENGTH])}
+    return HttpResponse(status, f"{xml_values.PROLOGUE}<Error>{inner}</Error>".encode(), headers)
+
+
+def _elements(pairs: Iterable[tuple[str, object]]) -> str:
+    return "".join(f"<{name}>{xml_values.text(str(value))}</{name}>" for name, value in pairs)
