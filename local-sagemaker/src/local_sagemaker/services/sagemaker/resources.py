@@ -16,7 +16,7 @@ from functools import cache
 from types import UnionType
 from typing import Any, Literal, TypeVar, cast
 
-from botocore.model import ListShape, StructureShape
+from botocore.model import StructureShape
 
 from local_sagemaker.errors import AwsError, ResourceLimitExceeded, ValidationException, translate
 from local_sagemaker.protocol import models
@@ -132,20 +132,19 @@ class ResourceType:
         """Return what a List operation shows of a resource."""
         return chosen(self.described(resource), _summaries(self.noun)[1])
 
-    def page(self, context: Context, parameters: Mapping[str, Any], **chosen: Any) -> dict[str, Any]:  # noqa: ANN401
-        """Return the answer of a List operation; `chosen` is handed to `listed`."""
-        resources, token = listed(context, self.kind, parameters, **chosen)
+    def page(self, context: Context, parameters: Mapping[str, Any], **filters: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Return the answer of a List operation; `filters` are more of `listed`."""
+        resources, token = listed(context, self.kind, parameters, **filters)
         summaries = [self.summarized(resource) for resource in resources]
         return {_summaries(self.noun)[0]: summaries, "NextToken": token}
 
     def serve_describe(self, summary: str, *, ignored: tuple[str, ...] = ()) -> None:
         """Register the Describe operation of resources that are described as they are."""
-        output = cast(
-            "StructureShape", models.operation_model("sagemaker", f"Describe{self.noun}").output_shape
-        )
 
         def describe(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-            return chosen(self.described(self.named(context, parameters)), output.members)
+            return chosen(
+                self.described(self.named(context, parameters)), output_members(f"Describe{self.noun}")
+            )
 
         operation("sagemaker", f"Describe{self.noun}", summary=summary, ignored=ignored)(describe)
 
@@ -163,11 +162,16 @@ class ResourceType:
 
 
 @cache
+def output_members(name: str) -> Mapping[str, Any]:
+    """Return the shapes of the members that an operation's answer has."""
+    return cast("StructureShape", models.operation_model("sagemaker", name).output_shape).members
+
+
+@cache
 def _summaries(noun: str) -> tuple[str, Collection[str]]:
     """Return the member of a List operation's answer that holds the page, and the members of its items."""
-    output = cast("StructureShape", models.operation_model("sagemaker", f"List{noun}s").output_shape)
-    name, shape = next(item for item in output.members.items() if item[1].type_name == "list")
-    return name, cast("StructureShape", cast("ListShape", shape).member).members
+    members = output_members(f"List{noun}s")
+    return next((name, shape.member.members) for name, shape in members.items() if shape.type_name == "list")
 
 
 def chosen(document: Mapping[str, Any], members: Collection[str]) -> Document:

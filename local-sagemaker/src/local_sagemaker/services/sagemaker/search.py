@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, cast
-
-from botocore.model import ListShape, StructureShape
+from typing import Any
 
 from local_sagemaker.domain.pipelines.expressions import COMPARISONS
 from local_sagemaker.errors import ValidationException
-from local_sagemaker.protocol import models
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.services.sagemaker import endpoints, training, tuning
@@ -20,7 +17,14 @@ from local_sagemaker.services.sagemaker.experiments import COMPONENTS, EXPERIMEN
 from local_sagemaker.services.sagemaker.models import GROUPS, PACKAGES
 from local_sagemaker.services.sagemaker.pipeline_executions import EXECUTIONS
 from local_sagemaker.services.sagemaker.pipelines import PIPELINES
-from local_sagemaker.services.sagemaker.resources import PAGE, ResourceType, position_of, tag_list, token_of
+from local_sagemaker.services.sagemaker.resources import (
+    PAGE,
+    ResourceType,
+    output_members,
+    position_of,
+    tag_list,
+    token_of,
+)
 from local_sagemaker.storage.documents import Picked
 from local_sagemaker.storage.store import Resource
 
@@ -92,9 +96,8 @@ def _record(context: Context, searched: ResourceType, resource: Resource) -> dic
 
 
 def _members(member: str) -> Mapping[str, Any]:
-    output = cast("StructureShape", models.operation_model("sagemaker", "Search").output_shape)
-    result = cast("StructureShape", cast("ListShape", output.members["Results"]).member)
-    return cast("StructureShape", result.members[member]).members
+    members: Mapping[str, Any] = output_members("Search")["Results"].member.members[member].members
+    return members
 
 
 def _key(picked: Picked, parameters: Mapping[str, Any]) -> Key:
