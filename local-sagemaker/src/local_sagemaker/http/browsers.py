@@ -4,16 +4,22 @@ Any page that the person visits can make the browser send requests here. Three h
 tell them apart: `Host` (a page whose name was rebound to this machine sends that name), `Origin`, and
 `Sec-Fetch-Site` (https://www.w3.org/TR/fetch-metadata/). Programs send the first of them alone.
 
+A browser cannot sign requests: where keys are set, it gives an access key as the name and its secret as the
+password, by HTTP's Basic scheme (RFC 7617). That opens what is read in S3 and nothing else.
+
 What is stored here was written by programs, and is shown as a document of no site that runs nothing.
 """
 
 from __future__ import annotations
 
+import base64
 import ipaddress
+import secrets
 from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import parse_qsl, urlsplit
 
+from local_sagemaker.base import Credentials
 from local_sagemaker.errors import AccessDenied, ValidationException
 from local_sagemaker.protocol.http import HttpRequest, HttpResponse
 
@@ -25,6 +31,8 @@ SHOWN_TYPES = frozenset(
 DOCUMENTS = frozenset({"document", "iframe", "frame", "embed", "object"})
 #: headers of every answer: in a browser it is of no site, runs no script, and is of its declared type
 GUARDS = {"content-security-policy": "sandbox", "x-content-type-options": "nosniff"}
+SCHEME = "basic "
+QUESTION = b"Sign the request, or give an access key as the user's name and its secret as the password.\n"
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -108,3 +116,36 @@ def is_document(request: HttpRequest) -> bool:
     if wanted is not None:
         return wanted in DOCUMENTS
     return request.method == "GET" and "text/html" in request.headers.get("accept", "")
+
+
+def is_person(request: HttpRequest) -> bool:
+    """Whether a browser asks, unsigned, to see a bucket or an object."""
+    is_signed = (
+        request.headers.get("authorization", "").startswith("AWS")
+        or request.parameter("X-Amz-Signature") is not None
+    )
+    wants_page = request.headers.get("accept", "").startswith("text/html")
+    return request.method == "GET" and wants_page and request.path.strip("/") != "" and not is_signed
+
+
+def is_known(credentials: Credentials, request: HttpRequest) -> bool:
+    """Whether the request names a pair that is answered."""
+    given = request.headers.get("authorization", "")
+    if not given.lower().startswith(SCHEME):
+        return False
+    try:
+        text = base64.b64decode(given[len(SCHEME) :], validate=True).decode()
+    except ValueError:
+        return False
+    key_id, _, secret = text.partition(":")
+    expected = credentials.secret(key_id)
+    return expected is not None and secrets.compare_digest(secret.encode(), expected.encode())
+
+
+def question() -> HttpResponse:
+    """Return the response that makes a browser ask for a name and a password."""
+    headers = {
+        "www-authenticate": 'Basic realm="local SageMaker", charset="UTF-8"',
+        "content-type": "text/plain; charset=utf-8",
+    }
+    return HttpResponse(401, QUESTION, headers)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 
 from local_sagemaker.errors import AwsError
-from local_sagemaker.http import browse, browsers, runtime
+from local_sagemaker.http import browsers, bucket_page, runtime
 from local_sagemaker.http.connection import HEAD_LIMIT_BYTES, TOO_LONG
 from local_sagemaker.http.dispatch import dispatch, failed
 from local_sagemaker.http.runtime import Receive, Scope, Send
@@ -58,7 +58,7 @@ class Application:
                 response = self._health()
             elif notebooks_login.is_login(request):
                 response = await threads.run(notebooks_login.login, self._context, request)
-            elif browse.is_person(request):
+            elif browsers.is_person(request):
                 response = await self._shown(request)
             else:
                 response = await dispatch(self._context, request)
@@ -73,10 +73,10 @@ class Application:
     async def _shown(self, request: HttpRequest) -> HttpResponse:
         """Return a page for a browser; if keys are set, only to those who give one and its secret."""
         credentials = self._context.credentials
-        if credentials is not None and not browse.is_known(credentials, request):
-            return browse.question()
-        if browse.is_browsing(request):
-            return await threads.run(browse.page, self._context, request)
+        if credentials is not None and not browsers.is_known(credentials, request):
+            return browsers.question()
+        if bucket_page.is_browsing(request):
+            return await threads.run(bucket_page.page, self._context, request)
         response = await dispatch(replace(self._context, credentials=None), request)
         browsers.make_inert(request, response)
         return response

@@ -202,7 +202,7 @@ def listed(
 
     Newest first unless the request says otherwise. `fits` chooses by what the store does not know.
     """
-    size = parameters.get("MaxResults", PAGE)
+    size, token = parameters.get("MaxResults", PAGE), parameters.get("NextToken")
     sort_by = ORDERS[_word(parameters.get("SortBy", "CreationTime"))]
     query = Query(
         name_contains=parameters.get("NameContains"),
@@ -216,7 +216,7 @@ def listed(
         sort_by=sort_by,
         is_descending=parameters.get("SortOrder", "Descending") == "Descending",
         limit=None if fits else size + 1,
-        after=None if fits else _position(parameters.get("NextToken")),
+        after=None if fits or token is None else tuple(position_of(token, float | str, str)),
     )
     resources = context.store.search(kind, query)
     if fits:
@@ -233,13 +233,6 @@ def _word(sort_by: str) -> str:
 def _seconds(parameters: Mapping[str, Any], *names: str) -> float | None:
     moments: Iterable[datetime] = (parameters[name] for name in names if name in parameters)
     return next((moment.timestamp() for moment in moments), None)
-
-
-def _position(token: str | None) -> tuple[str | float, str] | None:
-    if token is None:
-        return None
-    value, name = position_of(token, float | str, str)
-    return value, name
 
 
 def page_of(items: Sequence[T], parameters: Mapping[str, Any]) -> tuple[Sequence[T], str | None]:

@@ -1,20 +1,14 @@
 """A bucket as a person's browser sees it: folders and objects to click through.
 
 S3 answers with XML, which a browser shows as text. No AWS client asks for HTML, so whoever does is a person.
-A browser cannot sign requests: where keys are set, it gives an access key as the name and its secret as the
-password, by HTTP's Basic scheme (RFC 7617). That opens what is read in S3 and nothing else, so that no other
-site can make such a browser change anything.
 """
 
 from __future__ import annotations
 
-import base64
-import secrets
 from html import escape
 from itertools import islice
 from urllib.parse import quote, unquote
 
-from local_sagemaker.base import Credentials
 from local_sagemaker.errors import AwsError
 from local_sagemaker.protocol.http import HttpRequest, HttpResponse
 from local_sagemaker.services.context import Context
@@ -27,41 +21,6 @@ STYLE = (
     "td{padding:.15rem 1.5rem .15rem 0;overflow-wrap:anywhere}.n{text-align:right}"
     ":root{color-scheme:light dark}"
 )
-SCHEME = "basic "
-QUESTION = b"Sign the request, or give an access key as the user's name and its secret as the password.\n"
-
-
-def is_person(request: HttpRequest) -> bool:
-    """Whether a browser asks, unsigned, to see a bucket or an object."""
-    is_signed = (
-        request.headers.get("authorization", "").startswith("AWS")
-        or request.parameter("X-Amz-Signature") is not None
-    )
-    wants_page = request.headers.get("accept", "").startswith("text/html")
-    return request.method == "GET" and wants_page and request.path.strip("/") != "" and not is_signed
-
-
-def is_known(credentials: Credentials, request: HttpRequest) -> bool:
-    """Whether the request names a pair that is answered."""
-    given = request.headers.get("authorization", "")
-    if not given.lower().startswith(SCHEME):
-        return False
-    try:
-        text = base64.b64decode(given[len(SCHEME) :], validate=True).decode()
-    except ValueError:
-        return False
-    key_id, _, secret = text.partition(":")
-    expected = credentials.secret(key_id)
-    return expected is not None and secrets.compare_digest(secret.encode(), expected.encode())
-
-
-def question() -> HttpResponse:
-    """Return the response that makes a browser ask for a name and a password."""
-    headers = {
-        "www-authenticate": 'Basic realm="local SageMaker", charset="UTF-8"',
-        "content-type": "text/plain; charset=utf-8",
-    }
-    return HttpResponse(401, QUESTION, headers)
 
 
 def is_browsing(request: HttpRequest) -> bool:
