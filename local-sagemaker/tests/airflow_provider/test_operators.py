@@ -13,6 +13,7 @@ import pytest
 
 from sagemaker_kit import serving
 from sagemaker_kit.jobs import IMAGE, ROLE, Lab
+from sagemaker_kit.service import Service
 
 #: Airflow's own imports warn; its hook looks at a job whose log it prints every thirty seconds
 pytestmark = [
@@ -26,7 +27,7 @@ CONTAINER = {"Image": serving.IMAGE, "ModelDataUrl": "s3://lab/model.tar.gz"}
 
 
 @pytest.fixture(scope="module")
-def lab(start_shared_service: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Lab:
+def lab(start_shared_service: Callable[..., Service], tmp_path_factory: pytest.TempPathFactory) -> Lab:
     """A service with the image that runs SCRIPT and the model that echoes, shared by all tests."""
     folder = tmp_path_factory.mktemp("images")
     path = folder / "image.toml"

@@ -23,6 +23,7 @@ from botocore.exceptions import ClientError
 
 from local_sagemaker.auth import credentials
 from local_sagemaker.http.connection import HEAD_LIMIT_BYTES
+from sagemaker_kit.service import Service
 
 KEY, SECRET = "tester", "a-secret-for-the-tests"
 IMAGE = """
@@ -55,7 +56,9 @@ def key_file(path: Path, secret: str = SECRET) -> Path:
 
 
 @pytest.fixture(scope="module")
-def service(start_shared_service: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
+def service(
+    start_shared_service: Callable[..., Service], tmp_path_factory: pytest.TempPathFactory
+) -> Service:
     """One service on every address of this machine, with a bucket."""
     folder = tmp_path_factory.mktemp("keys")
     (folder / "job.py").write_text(JOB)
@@ -66,7 +69,7 @@ def service(start_shared_service: Callable[..., Any], tmp_path_factory: pytest.T
     return started
 
 
-def client(service: Any, name: str, key: str = KEY, secret: str = SECRET, **config: Any) -> Any:
+def client(service: Service, name: str, key: str = KEY, secret: str = SECRET, **config: Any) -> Any:
     """A boto3 client with a key."""
     return boto3.client(  # type: ignore[call-overload]  # any service by its name
         name,
@@ -108,7 +111,7 @@ def basic(key: str, secret: str) -> str:
 @pytest.mark.parametrize(
     ("name", "expected"), [*zip(SERVICES, ("", "", "ValidationError", ""), strict=True)], ids=SERVICES
 )
-def test_the_right_key_is_answered(service: Any, name: str, expected: str) -> None:
+def test_the_right_key_is_answered(service: Service, name: str, expected: str) -> None:
     """By every protocol; an endpoint that is missing is told to those who may know."""
     assert code(client(service, name), name) == expected
 
@@ -116,7 +119,7 @@ def test_the_right_key_is_answered(service: Any, name: str, expected: str) -> No
 @pytest.mark.parametrize(
     ("name", "expected"), [*zip(SERVICES, (*UNKNOWN, "InvalidClientTokenId"), strict=True)], ids=SERVICES
 )
-def test_an_unknown_key_is_refused(service: Any, name: str, expected: str) -> None:
+def test_an_unknown_key_is_refused(service: Service, name: str, expected: str) -> None:
     """In the words of each protocol."""
     assert code(client(service, name, key="somebody"), name) == expected
 
@@ -124,7 +127,7 @@ def test_an_unknown_key_is_refused(service: Any, name: str, expected: str) -> No
 @pytest.mark.parametrize(
     ("name", "expected"), [*zip(SERVICES, (*MISMATCH, "SignatureDoesNotMatch"), strict=True)], ids=SERVICES
 )
-def test_another_secret_is_refused(service: Any, name: str, expected: str) -> None:
+def test_another_secret_is_refused(service: Service, name: str, expected: str) -> None:
     """In the words of each protocol."""
     assert code(client(service, name, secret="another"), name) == expected  # noqa: S106 (it is wrong)
 
@@ -134,18 +137,18 @@ def test_another_secret_is_refused(service: Any, name: str, expected: str) -> No
     [*zip(SERVICES, (*MISSING, "MissingAuthenticationToken"), strict=True)],
     ids=SERVICES,
 )
-def test_an_unsigned_request_is_refused(service: Any, name: str, expected: str) -> None:
+def test_an_unsigned_request_is_refused(service: Service, name: str, expected: str) -> None:
     """In the words of each protocol."""
     assert code(client(service, name, signature_version=UNSIGNED), name) == expected
 
 
-def test_whoever_does_not_sign_learns_of_its_health_alone(service: Any) -> None:
+def test_whoever_does_not_sign_learns_of_its_health_alone(service: Service) -> None:
     """No path of the machine, and no page of a bucket."""
     assert send(f"{service.url}/health") == (200, b'{"status": "ok", "service": "local-sagemaker"}')
     assert send(f"{service.url}/lab")[0] == 403
 
 
-def test_a_browser_may_look_with_a_key_as_its_password(service: Any) -> None:
+def test_a_browser_may_look_with_a_key_as_its_password(service: Service) -> None:
     """It is asked for one, sees the bucket and what lies in it, and can do nothing else with it."""
     client(service, "s3").put_object(Bucket="lab", Key="seen.html", Body=b"<p>seen", ContentType="text/html")
 
@@ -166,7 +169,7 @@ def test_a_browser_may_look_with_a_key_as_its_password(service: Any) -> None:
 
 
 @pytest.mark.parametrize("key", ["plain", "with space+plus", "../../up", "a//b/./c", "ü/日本", "(1)!*'~&=%"])
-def test_any_key_can_be_signed(service: Any, key: str) -> None:
+def test_any_key_can_be_signed(service: Service, key: str) -> None:
     """Also one whose characters must be encoded, or that looks like a way out of the root."""
     s3 = client(service, "s3")
     s3.put_object(Bucket="lab", Key=key, Body=b"body", Metadata={"who": "me  too"})
@@ -175,7 +178,9 @@ def test_any_key_can_be_signed(service: Any, key: str) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["CRC32", "SHA256"])
-def test_a_large_file_goes_up_in_parts_with_checksums(service: Any, tmp_path: Path, algorithm: str) -> None:
+def test_a_large_file_goes_up_in_parts_with_checksums(
+    service: Service, tmp_path: Path, algorithm: str
+) -> None:
     """As upload_file sends it: several signed parts, each with a checksum."""
     large = tmp_path / "large"
     large.write_bytes(os.urandom(9 * 1024 * 1024))
@@ -184,7 +189,7 @@ def test_a_large_file_goes_up_in_parts_with_checksums(service: Any, tmp_path: Pa
     assert s3.get_object(Bucket="lab", Key=algorithm)["Body"].read() == large.read_bytes()
 
 
-def test_a_presigned_url_is_an_answer_for_whoever_has_it(service: Any) -> None:
+def test_a_presigned_url_is_an_answer_for_whoever_has_it(service: Service) -> None:
     """GET and PUT; not another method, nor another key, nor with another query."""
     s3 = client(service, "s3", signature_version="s3v4")
     put = s3.generate_presigned_url("put_object", Params={"Bucket": "lab", "Key": "a b/ü"})
@@ -200,7 +205,7 @@ def test_a_presigned_url_is_an_answer_for_whoever_has_it(service: Any) -> None:
         assert (status, b"<Code>SignatureDoesNotMatch</Code>" in body) == (403, True)
 
 
-def test_a_presigned_url_expires(service: Any) -> None:
+def test_a_presigned_url_expires(service: Service) -> None:
     """After its second, it is worth nothing."""
     s3 = client(service, "s3", signature_version="s3v4")
     url = s3.generate_presigned_url("list_objects_v2", Params={"Bucket": "lab"}, ExpiresIn=1)
@@ -209,7 +214,7 @@ def test_a_presigned_url_expires(service: Any) -> None:
     assert (status, b"<Message>Request has expired</Message>" in body) == (403, True)
 
 
-def test_a_job_is_given_a_key_that_works(service: Any) -> None:
+def test_a_job_is_given_a_key_that_works(service: Service) -> None:
     """What a job finds in its environment signs what it asks for, and is not the user's key."""
     sagemaker = client(service, "sagemaker")
     cluster = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
@@ -227,7 +232,7 @@ def test_a_job_is_given_a_key_that_works(service: Any) -> None:
     assert (service.root / credentials.INSIDE).stat().st_mode & 0o777 == 0o600
 
 
-def test_a_head_that_is_too_long_is_refused(service: Any) -> None:
+def test_a_head_that_is_too_long_is_refused(service: Service) -> None:
     """Whether it ends or not."""
     assert send(f"{service.url}/health", filler="x" * HEAD_LIMIT_BYTES)[0] == 431
     with socket.create_connection((urlsplit(service.url).hostname, urlsplit(service.url).port)) as plain:

@@ -9,6 +9,7 @@ import pytest
 
 from local_sagemaker.domain.cloudwatch import judge_alarm
 from sagemaker_kit.refusals import refused
+from sagemaker_kit.service import Service
 
 ABOVE = {
     "Threshold": 10.0,
@@ -44,18 +45,18 @@ def test_an_alarm_is_judged_by_its_periods(
     assert judge_alarm({**ABOVE, **more}, points, previous="ALARM").value == expected
 
 
-def put(service: Any, name: str, **more: Any) -> None:
+def put(service: Service, name: str, **more: Any) -> None:
     """Create an alarm."""
     service.client("cloudwatch").put_metric_alarm(AlarmName=name, **{**ABOVE, **more})
 
 
-def describe(service: Any, **asked: Any) -> list[dict[str, Any]]:
+def describe(service: Service, **asked: Any) -> list[dict[str, Any]]:
     """Alarms as they are now."""
     found: list[dict[str, Any]] = service.client("cloudwatch").describe_alarms(**asked)["MetricAlarms"]
     return found
 
 
-def test_an_alarm_follows_its_metric(sagemaker: Any) -> None:
+def test_an_alarm_follows_its_metric(sagemaker: Service) -> None:
     """It outlasts a kill, and is gone after it is deleted."""
     put(sagemaker, "late")
     (fresh,) = describe(sagemaker, AlarmNames=["late"])
@@ -71,7 +72,7 @@ def test_an_alarm_follows_its_metric(sagemaker: Any) -> None:
     assert describe(sagemaker) == []
 
 
-def test_alarms_are_replaced_and_paged(sagemaker: Any) -> None:
+def test_alarms_are_replaced_and_paged(sagemaker: Service) -> None:
     """One name is one alarm; pages come by name."""
     for name in ("b", "a", "c", "a"):
         put(sagemaker, name, AlarmDescription=name)
@@ -104,7 +105,7 @@ def test_alarms_are_replaced_and_paged(sagemaker: Any) -> None:
     ],
 )
 def test_an_unsupported_alarm_is_refused(
-    sagemaker: Any, more: dict[str, Any], code: str, value: object
+    sagemaker: Service, more: dict[str, Any], code: str, value: object
 ) -> None:
     """The error names the member."""
     with refused(code, value):

@@ -16,13 +16,16 @@ from local_sagemaker.domain.cloudwatch import Distribution
 from local_sagemaker.engine.endpoints.metrics import MINUTES_KEPT_S, SECONDS_KEPT_S, Meter
 from sagemaker_kit import serving
 from sagemaker_kit.refusals import refused
+from sagemaker_kit.service import Service
 from sagemaker_kit.serving import ask, deploy, make_model, variant
 
 HOUR = timedelta(hours=1)
 
 
 @pytest.fixture(scope="module")
-def service(start_shared_service: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
+def service(
+    start_shared_service: Callable[..., Service], tmp_path_factory: pytest.TempPathFactory
+) -> Service:
     """A service with the endpoint `flights`, after ten invocations of one of its two variants."""
     image = serving.image(tmp_path_factory.mktemp("image"))
     started = start_shared_service("--image", str(image))
@@ -44,7 +47,7 @@ def metric(name: str, variant_name: str = "champion", endpoint: str = "flights")
     }
 
 
-def data(service: Any, statistic: str, asked: dict[str, Any], period: int = 3600, **more: Any) -> Any:
+def data(service: Service, statistic: str, asked: dict[str, Any], period: int = 3600, **more: Any) -> Any:
     """The one series that GetMetricData answers with."""
     query = {"Id": "q", "MetricStat": {"Metric": asked, "Period": period, "Stat": statistic}}
     now = datetime.now(UTC)
@@ -67,12 +70,14 @@ def data(service: Any, statistic: str, asked: dict[str, Any], period: int = 3600
         ("ModelLatency", "SampleCount", 10),
     ],
 )
-def test_invocations_and_errors_are_counted(service: Any, name: str, statistic: str, expected: float) -> None:
+def test_invocations_and_errors_are_counted(
+    service: Service, name: str, statistic: str, expected: float
+) -> None:
     """An error counts 1 and a success 0, so that the average is the error rate."""
     assert data(service, statistic, metric(name))["Values"] == [pytest.approx(expected)]
 
 
-def test_latency_is_in_microseconds(service: Any) -> None:
+def test_latency_is_in_microseconds(service: Service) -> None:
     """The slowest of ten is the last percentile and the maximum."""
     (slowest,) = data(service, "Maximum", metric("ModelLatency"))["Values"]
     (p99,) = data(service, "p99", metric("ModelLatency"))["Values"]
@@ -80,7 +85,7 @@ def test_latency_is_in_microseconds(service: Any) -> None:
     assert p99 == pytest.approx(slowest, rel=0.011)
 
 
-def test_points_of_short_periods_add_up(service: Any) -> None:
+def test_points_of_short_periods_add_up(service: Service) -> None:
     """By the second as by the hour; in the order that was asked for."""
     found = data(service, "Sum", metric("Invocations"), 1, ScanBy="TimestampAscending")
     assert sum(found["Values"]) == 10
@@ -92,12 +97,12 @@ def test_points_of_short_periods_add_up(service: Any) -> None:
     "asked",
     [metric("Invocations", "idle"), metric("Invocations", endpoint="none"), metric("CPUUtilization")],
 )
-def test_a_metric_without_data_has_no_points(service: Any, asked: dict[str, Any]) -> None:
+def test_a_metric_without_data_has_no_points(service: Service, asked: dict[str, Any]) -> None:
     """As in CloudWatch, asking for it is not an error."""
     assert data(service, "Sum", asked)["Values"] == []
 
 
-def test_statistics_of_one_metric(service: Any) -> None:
+def test_statistics_of_one_metric(service: Service) -> None:
     """GetMetricStatistics gives several statistics of each point, with the unit."""
     now = datetime.now(UTC)
     (point,) = service.client("cloudwatch").get_metric_statistics(
@@ -112,7 +117,7 @@ def test_statistics_of_one_metric(service: Any) -> None:
     assert point["Minimum"] <= point["ExtendedStatistics"]["p50"]
 
 
-def test_metrics_are_listed_by_name_and_dimensions(service: Any) -> None:
+def test_metrics_are_listed_by_name_and_dimensions(service: Service) -> None:
     """ListMetrics filters by both."""
     dimensions = [{"Name": "EndpointName", "Value": "flights"}]
     found = service.client("cloudwatch").list_metrics(
@@ -129,14 +134,14 @@ def test_metrics_are_listed_by_name_and_dimensions(service: Any) -> None:
     ],
 )
 def test_invalid_requests_have_the_query_protocols_codes(
-    service: Any, statistic: str, period: int, code: str
+    service: Service, statistic: str, period: int, code: str
 ) -> None:
     """CloudWatch's clients still expect them, although they now speak JSON."""
     with refused(code):
         data(service, statistic, metric("ModelLatency"), period)
 
 
-def test_an_expression_is_refused(service: Any) -> None:
+def test_an_expression_is_refused(service: Service) -> None:
     """The error names the query's id."""
     now = datetime.now(UTC)
     with refused("ValidationError", "query sum"):
@@ -147,7 +152,7 @@ def test_an_expression_is_refused(service: Any) -> None:
         )
 
 
-def test_query_clients_are_answered_too(service: Any) -> None:
+def test_query_clients_are_answered_too(service: Service) -> None:
     """The protocol of older clients, form in and XML out."""
     form = {
         "Action": "ListMetrics",

@@ -1,5 +1,5 @@
 """A service that is killed at random instants under load keeps every promise it made."""
-# ruff: noqa: ANN401, S311 (boto3 makes its clients at run time; the same instants again for a seed)
+# ruff: noqa: S311 (the same instants again for a seed)
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from sagemaker_kit import serving
 from sagemaker_kit.crash_load import Load
 from sagemaker_kit.crash_processing import IMAGE, JOB
+from sagemaker_kit.service import Service
 from sagemaker_kit.serving import until
 
 SEED = 2013
 
 
 @pytest.fixture
-def service(start_service: Callable[..., Any], tmp_path: Path) -> Any:
+def service(start_service: Callable[..., Service], tmp_path: Path) -> Service:
     """A service with room for three jobs, with the load's image and the echo model's."""
     (tmp_path / "job.py").write_text(JOB)
     (tmp_path / "image.toml").write_text(IMAGE)
@@ -31,7 +31,7 @@ def service(start_service: Callable[..., Any], tmp_path: Path) -> Any:
     return start_service("--jobs", "3", "--image", str(tmp_path / "image.toml"), "--image", str(echo))
 
 
-def start_in_vain(service: Any, delay_s: float) -> None:
+def start_in_vain(service: Service, delay_s: float) -> None:
     """Start the service and kill it in the middle of taking up what it finds."""
     arguments = ["--root", str(service.root), "--port", service.url.rpartition(":")[2], *service.options]
     with service.log.open("ab") as log:
@@ -43,7 +43,7 @@ def start_in_vain(service: Any, delay_s: float) -> None:
     process.wait()
 
 
-def kill_under_load(service: Any, load: Load, kills: int, seed: int) -> None:
+def kill_under_load(service: Service, load: Load, kills: int, seed: int) -> None:
     """Kill it so often, at instants that the seed decides, and check after each restart."""
     dice = random.Random(seed)
     done = 0
@@ -64,7 +64,7 @@ def kill_under_load(service: Any, load: Load, kills: int, seed: int) -> None:
 @pytest.mark.parametrize(
     "kills", [5, pytest.param(200, marks=[pytest.mark.long, pytest.mark.timeout(3600)])], ids=str
 )
-def test_nothing_that_was_acknowledged_is_lost(service: Any, tmp_path: Path, kills: int) -> None:
+def test_nothing_that_was_acknowledged_is_lost(service: Service, tmp_path: Path, kills: int) -> None:
     """Objects are whole, jobs end once, endpoints and notebook serve, and nothing is left over at the end."""
     # the few kills of every check-in leave out what needs a JupyterLab
     load = Load(service, tmp_path / "marks", has_notebook=kills > 5)

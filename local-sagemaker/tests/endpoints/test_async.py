@@ -1,5 +1,4 @@
 """Asynchronous endpoints: requests are kept, invoked within limits, and answered once by objects in S3."""
-# ruff: noqa: ANN401 (boto3 makes its clients at run time)
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,16 +10,19 @@ import pytest
 from sagemaker_kit import serving
 from sagemaker_kit.asynchronous import config, in_flight, prepare, read, submit, text
 from sagemaker_kit.refusals import refused
+from sagemaker_kit.service import Service
 from sagemaker_kit.serving import ask, deploy, in_service, make_model, until, variant
 
 
 @pytest.fixture(scope="module")
-def service(start_shared_service: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
+def service(
+    start_shared_service: Callable[..., Service], tmp_path_factory: pytest.TempPathFactory
+) -> Service:
     """A service with the asynchronous endpoint `later`."""
     return prepare(start_shared_service("--image", str(serving.image(tmp_path_factory.mktemp("image")))))
 
 
-def test_an_object_is_answered_by_an_object(service: Any) -> None:
+def test_an_object_is_answered_by_an_object(service: Service) -> None:
     """The request gets HTTP 202 with both locations; the answer has the model's content type."""
     service.s3.put_object(Bucket="answers", Key="in/rows.csv", Body=b"a,b\ncc,d\n")
     accepted = service.runtime.invoke_endpoint_async(
@@ -38,7 +40,7 @@ def test_an_object_is_answered_by_an_object(service: Any) -> None:
     assert read(service, accepted["FailureLocation"]) is None
 
 
-def test_the_model_sees_what_the_request_says(service: Any) -> None:
+def test_the_model_sees_what_the_request_says(service: Service) -> None:
     """Content type, accept, custom attributes and the id, under the headers of the contract."""
     accepted = submit(
         service, "headers", Accept="application/json", CustomAttributes="a=1", InferenceId="i-8"
@@ -48,7 +50,7 @@ def test_the_model_sees_what_the_request_says(service: Any) -> None:
         assert words in seen
 
 
-def test_an_answer_has_the_requested_name(service: Any) -> None:
+def test_an_answer_has_the_requested_name(service: Service) -> None:
     """Filename and S3OutputPathExtension below the configuration's path."""
     accepted = submit(service, "a,b", Filename="mine.csv", S3OutputPathExtension="today/early")
     assert accepted["OutputLocation"] == "s3://answers/good/today/early/mine.csv"
@@ -62,27 +64,27 @@ def test_an_answer_has_the_requested_name(service: Any) -> None:
         ("exit", "closed the connection"),
     ],
 )
-def test_a_failure_is_written_to_its_object(service: Any, body: str, words: str) -> None:
+def test_a_failure_is_written_to_its_object(service: Service, body: str, words: str) -> None:
     """The failure object holds the reason, and there is no answer."""
     accepted = submit(service, body)
     assert words in text(service, accepted["FailureLocation"])
     assert read(service, accepted["OutputLocation"]) is None
 
 
-def test_a_missing_input_is_a_failure(service: Any) -> None:
+def test_a_missing_input_is_a_failure(service: Service) -> None:
     """It is looked up when the request is sent to a container, as on AWS."""
     accepted = service.runtime.invoke_endpoint_async(EndpointName="later", InputLocation="s3://answers/none")
     assert "There is no object s3://answers/none" in text(service, accepted["FailureLocation"])
 
 
-def test_an_invocation_has_a_time_limit(service: Any, tmp_path: Path) -> None:
+def test_an_invocation_has_a_time_limit(service: Service, tmp_path: Path) -> None:
     """An invocation that takes longer than InvocationTimeoutSeconds fails."""
     accepted = submit(service, f"hold {tmp_path / 'never'}", InvocationTimeoutSeconds=1)
     assert "InvocationTimeoutSeconds: 1" in text(service, accepted["FailureLocation"])
     (tmp_path / "never").touch()
 
 
-def test_a_large_input_and_answer_pass(service: Any) -> None:
+def test_a_large_input_and_answer_pass(service: Service) -> None:
     """Far more than InvokeEndpoint takes, byte for byte."""
     row = b"y" * 999_999 + b"\n"
     service.s3.put_object(Bucket="answers", Key="in/large", Body=row * 20)
@@ -93,7 +95,7 @@ def test_a_large_input_and_answer_pass(service: Any) -> None:
     assert text(service, accepted["OutputLocation"]) == expected * 20
 
 
-def test_a_container_gets_no_more_than_its_limit(service: Any, tmp_path: Path) -> None:
+def test_a_container_gets_no_more_than_its_limit(service: Service, tmp_path: Path) -> None:
     """With MaxConcurrentInvocationsPerInstance of one, the second waits for the first."""
     deploy(service, "single", variant("first"), AsyncInferenceConfig=config(per_instance=1))
     latches = [tmp_path / "first", tmp_path / "second"]
@@ -109,7 +111,7 @@ def test_a_container_gets_no_more_than_its_limit(service: Any, tmp_path: Path) -
     assert answers[0] == answers[1]
 
 
-def test_each_endpoint_has_its_kind_of_invocation(service: Any) -> None:
+def test_each_endpoint_has_its_kind_of_invocation(service: Service) -> None:
     """Each refuses the operation of the other, and names what to use."""
     deploy(service, "now", variant("first"))
     with refused("ValidationError", "InvokeEndpointAsync"):
@@ -120,7 +122,7 @@ def test_each_endpoint_has_its_kind_of_invocation(service: Any) -> None:
         submit(service, "who", "none")
 
 
-def test_body_and_location_exclude_each_other(service: Any) -> None:
+def test_body_and_location_exclude_each_other(service: Service) -> None:
     """Exactly one of them is given."""
     for given in ({}, {"Body": b"x", "InputLocation": "s3://answers/x"}):
         with refused("ValidationError", "Body", "InputLocation"):
@@ -129,7 +131,7 @@ def test_body_and_location_exclude_each_other(service: Any) -> None:
         submit(service, b"x" * 128_001)
 
 
-def test_the_endpoint_shows_its_configuration_and_keeps_its_kind(service: Any) -> None:
+def test_the_endpoint_shows_its_configuration_and_keeps_its_kind(service: Service) -> None:
     """An update may change the model, but does not make the endpoint real-time."""
     assert service.sagemaker.describe_endpoint(EndpointName="later")["AsyncInferenceConfig"] == config()
     make_model(service, "second")
@@ -148,7 +150,7 @@ def test_the_endpoint_shows_its_configuration_and_keeps_its_kind(service: Any) -
         service.sagemaker.update_endpoint(EndpointName="moving", EndpointConfigName="now-2")
 
 
-def test_an_update_lets_invocations_in_flight_finish(service: Any, tmp_path: Path) -> None:
+def test_an_update_lets_invocations_in_flight_finish(service: Service, tmp_path: Path) -> None:
     """The previous container finishes its invocation after the new one has taken over."""
     deploy(service, "busy", variant("first"), AsyncInferenceConfig=config())
     service.sagemaker.create_endpoint_config(
@@ -175,7 +177,7 @@ TOPIC = "arn:aws:sns:us-east-1:000000000000:done"
     ],
 )
 def test_unsupported_members_are_refused(
-    service: Any, output: dict[str, Any], values: tuple[str, ...]
+    service: Service, output: dict[str, Any], values: tuple[str, ...]
 ) -> None:
     """The error comes when the configuration is created, and names the member."""
     with refused("ValidationException", *values):
@@ -186,7 +188,7 @@ def test_unsupported_members_are_refused(
         )
 
 
-def test_deleting_an_endpoint_deletes_its_requests(service: Any, tmp_path: Path) -> None:
+def test_deleting_an_endpoint_deletes_its_requests(service: Service, tmp_path: Path) -> None:
     """A later endpoint of the same name does not answer them."""
     deploy(service, "gone", variant("first"), AsyncInferenceConfig=config(per_instance=1))
     submit(service, f"hold {tmp_path / 'never'}", "gone")

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from sagemaker_kit import serving
 from sagemaker_kit.asynchronous import in_flight, prepare, submit, text
+from sagemaker_kit.service import Service
 from sagemaker_kit.serving import until
 
 
-def test_accepted_requests_survive_a_kill(start_service: Callable[..., Any], tmp_path: Path) -> None:
+def test_accepted_requests_survive_a_kill(start_service: Callable[..., Service], tmp_path: Path) -> None:
     """Those in flight and those that wait are answered after the restart, each once."""
     service = prepare(start_service("--image", str(serving.image(tmp_path / "image"))))
     latch = tmp_path / "latch"

@@ -12,13 +12,14 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sagemaker_kit import serving
+from sagemaker_kit.service import Service
 from sagemaker_kit.serving import ask, deploy, make_model, until, variant
 
 NAME = re.compile(r"c/flights/main/\d{4}/\d\d/\d\d/\d\d/\d\d-\d\d-\d{3}-[0-9a-f-]{36}\.jsonl")
 
 
 @pytest.fixture
-def service(start_service: Callable[..., Any], tmp_path: Path) -> Any:
+def service(start_service: Callable[..., Service], tmp_path: Path) -> Service:
     """A service with a model and a bucket for captures."""
     started = start_service("--image", str(serving.image(tmp_path / "image")))
     make_model(started, "first")
@@ -38,7 +39,7 @@ def config(**changes: Any) -> dict[str, Any]:
     }
 
 
-def captured(service: Any) -> list[dict[str, Any]]:
+def captured(service: Service) -> list[dict[str, Any]]:
     """All captured records."""
     found = service.s3.list_objects_v2(Bucket="captured").get("Contents", [])
     assert all(NAME.fullmatch(item["Key"]) for item in found)
@@ -46,7 +47,7 @@ def captured(service: Any) -> list[dict[str, Any]]:
     return [json.loads(line) for body in bodies for line in body.splitlines()]
 
 
-def test_invocations_appear_in_s3(service: Any) -> None:
+def test_invocations_appear_in_s3(service: Service) -> None:
     """Input, output, inference id and time of each invocation, soon after it; errors are not captured."""
     deploy(service, "flights", variant("first"), DataCaptureConfig=config())
     ask(service, "flights", "x,1", InferenceId="flight-7", CustomAttributes="event_time=2013-03-01T00:00:00Z")
@@ -65,7 +66,7 @@ def test_invocations_appear_in_s3(service: Any) -> None:
     assert (described["CaptureStatus"], described["CurrentSamplingPercentage"]) == ("Started", 100)
 
 
-def test_a_stopping_service_writes_its_buffers(service: Any) -> None:
+def test_a_stopping_service_writes_its_buffers(service: Service) -> None:
     """Nothing captured is lost when the service is stopped right after an invocation."""
     deploy(service, "flights", variant("first"), DataCaptureConfig=config())
     for number in range(20):
@@ -78,7 +79,7 @@ def test_a_stopping_service_writes_its_buffers(service: Any) -> None:
     }
 
 
-def test_unlisted_types_are_base64_and_sides_are_chosen(service: Any) -> None:
+def test_unlisted_types_are_base64_and_sides_are_chosen(service: Service) -> None:
     """Without CaptureContentTypeHeader data is BASE64; only the chosen side is recorded."""
     given = config(CaptureOptions=[{"CaptureMode": "Output"}])
     del given["CaptureContentTypeHeader"]
@@ -92,7 +93,7 @@ def test_unlisted_types_are_base64_and_sides_are_chosen(service: Any) -> None:
     assert base64.b64decode(data["endpointOutput"]["data"]) == b"3,x\n"
 
 
-def test_nothing_is_captured_at_zero_per_cent(service: Any) -> None:
+def test_nothing_is_captured_at_zero_per_cent(service: Service) -> None:
     """A sampling percentage of 0 is off."""
     deploy(service, "flights", variant("first"), DataCaptureConfig=config(InitialSamplingPercentage=0))
     ask(service, "flights", "x,1")

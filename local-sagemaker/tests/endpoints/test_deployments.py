@@ -11,6 +11,7 @@ import pytest
 
 from sagemaker_kit import serving
 from sagemaker_kit.refusals import refused
+from sagemaker_kit.service import Service
 from sagemaker_kit.serving import ask, deploy, in_service, make_model, until, variant
 from sagemaker_kit.traffic import Load, configure, update
 
@@ -18,7 +19,7 @@ CANARY: dict[str, Any] = {"Type": "CANARY", "CanarySize": {"Type": "CAPACITY_PER
 
 
 @pytest.fixture
-def service(start_service: Callable[..., Any], tmp_path: Path) -> Any:
+def service(start_service: Callable[..., Service], tmp_path: Path) -> Service:
     """A service with the endpoint `flights` on two old containers, and a configuration `next`."""
     started = start_service("--image", str(serving.image(tmp_path / "image")))
     for name in ("old", "new"):
@@ -53,7 +54,7 @@ def rolling(wait_s: int, *alarms: str) -> dict[str, Any]:
     }
 
 
-def alarm(service: Any, name: str, config: str, threshold: float) -> None:
+def alarm(service: Service, name: str, config: str, threshold: float) -> None:
     """Alarm when a configuration's fleet has had so many invocations in ten seconds."""
     dimensions = {"EndpointName": "flights", "VariantName": "main", "EndpointConfigName": config}
     service.client("cloudwatch").put_metric_alarm(
@@ -69,18 +70,18 @@ def alarm(service: Any, name: str, config: str, threshold: float) -> None:
     )
 
 
-def described(service: Any) -> Any:
+def described(service: Service) -> Any:
     """The endpoint as DescribeEndpoint has it."""
     return service.sagemaker.describe_endpoint(EndpointName="flights")
 
 
-def stage(service: Any) -> str:
+def stage(service: Service) -> str:
     """VariantStatus of the deployment; empty if there is none."""
     summary = described(service).get("PendingDeploymentSummary")
     return summary["ProductionVariants"][0]["VariantStatus"][0]["Status"] if summary else ""
 
 
-def test_a_canary_gets_its_share_and_then_everything(service: Any) -> None:
+def test_a_canary_gets_its_share_and_then_everything(service: Service) -> None:
     """It gets a quarter of the traffic while it bakes, which DescribeEndpoint shows; no request fails."""
     config = shifting(4, **CANARY)
     update(service, "next", DeploymentConfig=config)
@@ -116,7 +117,7 @@ def test_a_canary_gets_its_share_and_then_everything(service: Any) -> None:
     ],
     ids=["canary", "linear", "all-at-once", "rolling"],
 )
-def test_an_alarm_brings_the_old_fleet_back(service: Any, config: dict[str, Any]) -> None:
+def test_an_alarm_brings_the_old_fleet_back(service: Service, config: dict[str, Any]) -> None:
     """The endpoint serves as before, FailureReason names the alarm, and no request fails."""
     alarm(service, "busy", "next", threshold=3)
     load = Load(service.url, clients=2)
@@ -135,7 +136,7 @@ def test_an_alarm_brings_the_old_fleet_back(service: Any, config: dict[str, Any]
     assert {ask(service, "flights", "who")["name"] for _ in range(4)} == {"old"}
 
 
-def test_a_rolling_update_replaces_batch_by_batch(service: Any) -> None:
+def test_a_rolling_update_replaces_batch_by_batch(service: Service) -> None:
     """One instance after the other, with no failed request; what is left is the new fleet in full size."""
     alarm(service, "quiet", "next", threshold=1e9)
     load = Load(service.url, clients=2)
@@ -154,7 +155,7 @@ def test_a_rolling_update_replaces_batch_by_batch(service: Any) -> None:
     assert len({answer["pid"] for answer in answers}) == 2
 
 
-def test_a_batch_that_does_not_start_rolls_everything_back(service: Any) -> None:
+def test_a_batch_that_does_not_start_rolls_everything_back(service: Service) -> None:
     """The reason is the container's own."""
     make_model(service, "broken", {"CRASH": "no such feature: wind"})
     configure(service, "worse", variant("broken", count=2))
@@ -166,7 +167,7 @@ def test_a_batch_that_does_not_start_rolls_everything_back(service: Any) -> None
 
 
 @pytest.mark.parametrize("is_alarming", [False, True])
-def test_a_killed_service_finishes_the_deployment(service: Any, *, is_alarming: bool) -> None:
+def test_a_killed_service_finishes_the_deployment(service: Service, *, is_alarming: bool) -> None:
     """After a kill in the baking period it ends with one configuration or the other, completely."""
     config = shifting(3, alarms=("busy",), **CANARY)
     alarm(service, "busy", "next", threshold=1e9)
@@ -189,7 +190,7 @@ def test_a_killed_service_finishes_the_deployment(service: Any, *, is_alarming: 
     assert len({answer["pid"] for answer in answers}) == 2
 
 
-def test_the_last_deployment_is_retained(service: Any) -> None:
+def test_the_last_deployment_is_retained(service: Service) -> None:
     """RetainDeploymentConfig reuses the config of the previous update; without it there is none."""
     config = shifting(1, **CANARY)
     update(service, "next", DeploymentConfig=config)
@@ -202,7 +203,7 @@ def test_the_last_deployment_is_retained(service: Any) -> None:
     assert ask(service, "flights", "who")["name"] == "old"
 
 
-def test_deleting_ends_a_deployment(service: Any) -> None:
+def test_deleting_ends_a_deployment(service: Service) -> None:
     """Both fleets are stopped."""
     pid = ask(service, "flights", "who")["pid"]
     update(service, "next", DeploymentConfig=shifting(600, **CANARY))
@@ -221,7 +222,7 @@ def test_deleting_ends_a_deployment(service: Any) -> None:
     ],
 )
 def test_an_impossible_deployment_is_refused_at_once(
-    service: Any, config: dict[str, Any], value: str
+    service: Service, config: dict[str, Any], value: str
 ) -> None:
     """The endpoint stays as it is."""
     with refused("ValidationException", value):

@@ -11,17 +11,18 @@ import pytest
 
 from sagemaker_kit import serving
 from sagemaker_kit.refusals import refused
+from sagemaker_kit.service import Service
 from sagemaker_kit.serving import ask, deploy, in_service, make_model, until, variant
 from sagemaker_kit.traffic import Load, configure, update
 
 
 @pytest.fixture
-def service(start_service: Callable[..., Any], tmp_path: Path) -> Any:
+def service(start_service: Callable[..., Service], tmp_path: Path) -> Service:
     """A service that knows the tests' model image."""
     return start_service("--image", str(serving.image(tmp_path / "image")))
 
 
-def test_an_update_under_load_fails_no_request(service: Any) -> None:
+def test_an_update_under_load_fails_no_request(service: Service) -> None:
     """Clients that never pause see the old model, then the new one, and no error between."""
     make_model(service, "old")
     make_model(service, "new")
@@ -49,7 +50,7 @@ def test_an_update_under_load_fails_no_request(service: Any) -> None:
     until(lambda: not [pid for pid in previous if Path(f"/proc/{pid}").exists()], "the old fleet's end")
 
 
-def test_a_failed_update_is_rolled_back_with_its_reason(service: Any) -> None:
+def test_a_failed_update_is_rolled_back_with_its_reason(service: Service) -> None:
     """The endpoint stays in service as it was, with the reason, and no request fails."""
     make_model(service, "old")
     make_model(service, "broken", {"CRASH": "no such feature: wind"})
@@ -71,7 +72,7 @@ def test_a_failed_update_is_rolled_back_with_its_reason(service: Any) -> None:
     assert ask(service, "flights", "who")["pid"] == pid
 
 
-def test_a_good_update_after_a_failed_one_clears_the_reason(service: Any) -> None:
+def test_a_good_update_after_a_failed_one_clears_the_reason(service: Service) -> None:
     """FailureReason belongs to the last change alone."""
     make_model(service, "old")
     make_model(service, "new")
@@ -89,7 +90,7 @@ def test_a_good_update_after_a_failed_one_clears_the_reason(service: Any) -> Non
     assert ask(service, "flights", "who")["name"] == "new"
 
 
-def test_an_update_in_progress_refuses_another(service: Any) -> None:
+def test_an_update_in_progress_refuses_another(service: Service) -> None:
     """Only one change runs at a time; deleting is always possible."""
     make_model(service, "old")
     make_model(service, "never", {"PING_STATUS": "503"})
@@ -105,7 +106,7 @@ def test_an_update_in_progress_refuses_another(service: Any) -> None:
     waiter.wait(EndpointName="flights", WaiterConfig={"Delay": 0.1, "MaxAttempts": 300})
 
 
-def test_retained_properties_outlast_an_update(service: Any) -> None:
+def test_retained_properties_outlast_an_update(service: Service) -> None:
     """RetainAllVariantProperties keeps weights and counts that were changed in place."""
     make_model(service, "old")
     make_model(service, "new")
@@ -126,7 +127,7 @@ def test_retained_properties_outlast_an_update(service: Any) -> None:
     assert ask(service, "flights", "who")["name"] == "new"
 
 
-def answers(service: Any) -> Callable[[], Any]:
+def answers(service: Service) -> Callable[[], Any]:
     """A function that invokes `flights` and returns None while it has no container."""
 
     def look() -> Any:
@@ -138,7 +139,7 @@ def answers(service: Any) -> Callable[[], Any]:
     return look
 
 
-def test_containers_are_adopted_after_a_kill(service: Any) -> None:
+def test_containers_are_adopted_after_a_kill(service: Service) -> None:
     """The processes go on without the service, and the next service adopts them."""
     make_model(service, "old")
     deploy(service, "flights", variant("old", count=2))
@@ -150,7 +151,7 @@ def test_containers_are_adopted_after_a_kill(service: Any) -> None:
     assert {ask(service, "flights", "who")["pid"] for _ in range(4)} == before
 
 
-def test_containers_that_died_with_the_service_are_started_again(service: Any) -> None:
+def test_containers_that_died_with_the_service_are_started_again(service: Service) -> None:
     """After a power cut the endpoint comes back with new processes."""
     make_model(service, "old")
     deploy(service, "flights", variant("old"))
@@ -164,7 +165,7 @@ def test_containers_that_died_with_the_service_are_started_again(service: Any) -
     assert again["pid"] != pid
 
 
-def test_a_creation_goes_on_after_a_kill(service: Any) -> None:
+def test_a_creation_goes_on_after_a_kill(service: Service) -> None:
     """An endpoint that is Creating when the service is killed becomes InService after the restart."""
     make_model(service, "old")
     configure(service, "flights", variant("old"))
@@ -175,7 +176,7 @@ def test_a_creation_goes_on_after_a_kill(service: Any) -> None:
     assert ask(service, "flights", "who")["name"] == "old"
 
 
-def test_an_update_goes_on_after_a_kill(service: Any) -> None:
+def test_an_update_goes_on_after_a_kill(service: Service) -> None:
     """The old fleet serves while the rollout is repeated; it is neither lost nor doubled."""
     make_model(service, "old")
     make_model(service, "never", {"PING_STATUS": "503"})
@@ -192,7 +193,7 @@ def test_an_update_goes_on_after_a_kill(service: Any) -> None:
     waiter.wait(EndpointName="flights", WaiterConfig={"Delay": 0.1, "MaxAttempts": 300})
 
 
-def test_a_stopped_service_leaves_no_container_and_brings_endpoints_back(service: Any) -> None:
+def test_a_stopped_service_leaves_no_container_and_brings_endpoints_back(service: Service) -> None:
     """After a normal stop no container runs; after a start the endpoint serves again."""
     make_model(service, "old")
     deploy(service, "flights", variant("old"))
@@ -204,7 +205,7 @@ def test_a_stopped_service_leaves_no_container_and_brings_endpoints_back(service
     assert until(answers(service), "the endpoint's return")["name"] == "old"
 
 
-def test_a_container_that_ignores_sigterm_is_killed_at_the_end(service: Any) -> None:
+def test_a_container_that_ignores_sigterm_is_killed_at_the_end(service: Service) -> None:
     """A stubborn container does not outlive a stopping service."""
     make_model(service, "deaf", {"DEAF": "1"})
     deploy(service, "flights", variant("deaf"))

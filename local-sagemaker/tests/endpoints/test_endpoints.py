@@ -1,25 +1,24 @@
 """Endpoints: created, described, listed, updated, scaled and deleted, by boto3 over HTTP."""
-# ruff: noqa: ANN401 (boto3 makes its clients at run time)
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from botocore.exceptions import WaiterError
 
 from sagemaker_kit import serving
 from sagemaker_kit.refusals import refused
+from sagemaker_kit.service import Service
 from sagemaker_kit.serving import ask, deploy, in_service, make_model, variant
 
 
 @pytest.fixture
-def service(start_service: Callable[..., Any], tmp_path: Path) -> Any:
+def service(start_service: Callable[..., Service], tmp_path: Path) -> Service:
     """A service that knows the tests' model image."""
     return start_service("--image", str(serving.image(tmp_path / "image")))
 
 
-def test_an_endpoint_serves_its_model(service: Any) -> None:
+def test_an_endpoint_serves_its_model(service: Service) -> None:
     """From a model archive in S3 to an answer, with the endpoint described and listed."""
     make_model(service, "first")
     deploy(service, "flights", variant("first"))
@@ -33,7 +32,7 @@ def test_an_endpoint_serves_its_model(service: Any) -> None:
     assert [item["EndpointName"] for item in service.sagemaker.list_endpoints()["Endpoints"]] == ["flights"]
 
 
-def test_a_missing_endpoint_is_a_validation_exception(service: Any) -> None:
+def test_a_missing_endpoint_is_a_validation_exception(service: Service) -> None:
     """Operators and botocore's waiters recognise an endpoint that is not there by this code and message."""
     with refused("ValidationException", "Could not find", "none"):
         service.sagemaker.describe_endpoint(EndpointName="none")
@@ -43,7 +42,7 @@ def test_a_missing_endpoint_is_a_validation_exception(service: Any) -> None:
         service.sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant("none")])
 
 
-def test_taken_names_are_refused_in_awss_words(service: Any) -> None:
+def test_taken_names_are_refused_in_awss_words(service: Service) -> None:
     """Operators match the beginning of these messages to go on with an update."""
     make_model(service, "first")
     deploy(service, "flights", variant("first"))
@@ -56,7 +55,7 @@ def test_taken_names_are_refused_in_awss_words(service: Any) -> None:
         )
 
 
-def test_a_deleted_endpoint_is_gone_with_its_processes(service: Any) -> None:
+def test_a_deleted_endpoint_is_gone_with_its_processes(service: Service) -> None:
     """The endpoint_deleted waiter ends, invocations find nothing, and no container is left."""
     make_model(service, "first")
     deploy(service, "flights", variant("first", count=2))
@@ -81,7 +80,7 @@ def test_a_deleted_endpoint_is_gone_with_its_processes(service: Any) -> None:
     ],
 )
 def test_a_container_that_ends_fails_the_endpoint_with_its_last_words(
-    service: Any, environment: dict[str, str], words: str
+    service: Service, environment: dict[str, str], words: str
 ) -> None:
     """The reason tells what the container's log says, without anybody looking for it."""
     make_model(service, "broken", environment)
@@ -95,7 +94,7 @@ def test_a_container_that_ends_fails_the_endpoint_with_its_last_words(
         ask(service, "flights", "who")
 
 
-def test_an_archive_that_leaves_its_folder_is_refused(service: Any) -> None:
+def test_an_archive_that_leaves_its_folder_is_refused(service: Service) -> None:
     """A member with a path to elsewhere fails the endpoint and writes nothing."""
     make_model(service, "evil")
     archive = serving.archive({"../../../evil.txt": b"x"})
@@ -108,7 +107,7 @@ def test_an_archive_that_leaves_its_folder_is_refused(service: Any) -> None:
     assert not list(service.root.rglob("evil.txt"))
 
 
-def test_a_missing_archive_fails_the_endpoint(service: Any) -> None:
+def test_a_missing_archive_fails_the_endpoint(service: Service) -> None:
     """The reason names the object that is not there."""
     make_model(service, "gone")
     service.s3.delete_object(Bucket=serving.BUCKET, Key="gone/model.tar.gz")
@@ -119,7 +118,7 @@ def test_a_missing_archive_fails_the_endpoint(service: Any) -> None:
     assert "Could not find model data at s3://models/gone/model.tar.gz" in reason
 
 
-def test_several_endpoints_and_variants_serve_at_once(service: Any) -> None:
+def test_several_endpoints_and_variants_serve_at_once(service: Service) -> None:
     """Traffic follows the weights exactly over a round of them, and TargetVariant overrides them."""
     for name in ("first", "second", "third"):
         make_model(service, name)
@@ -134,7 +133,7 @@ def test_several_endpoints_and_variants_serve_at_once(service: Any) -> None:
         ask(service, "flights", "who", TargetVariant="none")
 
 
-def test_weights_and_counts_change_in_place(service: Any) -> None:
+def test_weights_and_counts_change_in_place(service: Service) -> None:
     """UpdateEndpointWeightsAndCapacities moves traffic and adds processes, and keeps those that run."""
     make_model(service, "first")
     make_model(service, "second")

@@ -16,13 +16,14 @@ from local_sagemaker.__main__ import listen
 from local_sagemaker.service import Options
 from sagemaker_kit import serving
 from sagemaker_kit.refusals import refused
+from sagemaker_kit.service import Service
 from sagemaker_kit.serving import ask, deploy, make_model, until, variant
 
 LIMIT = 6_291_456
 
 
 @pytest.fixture
-def service(start_service: Callable[..., Any], tmp_path: Path) -> Any:
+def service(start_service: Callable[..., Service], tmp_path: Path) -> Service:
     """A service with the endpoint `flights`, which serves the tests' model."""
     started = start_service("--image", str(serving.image(tmp_path / "image")))
     make_model(started, "first", {"COLOUR": "blue"})
@@ -30,7 +31,7 @@ def service(start_service: Callable[..., Any], tmp_path: Path) -> Any:
     return started
 
 
-def test_only_the_allowed_headers_pass(service: Any) -> None:
+def test_only_the_allowed_headers_pass(service: Service) -> None:
     """The model sees the five headers of the contract, the client the variant and the custom attributes."""
     answer = service.runtime.invoke_endpoint(
         EndpointName="flights",
@@ -58,7 +59,7 @@ def test_only_the_allowed_headers_pass(service: Any) -> None:
     assert "x-secret" not in answer["ResponseMetadata"]["HTTPHeaders"]
 
 
-def test_the_container_has_its_model_and_environment(service: Any) -> None:
+def test_the_container_has_its_model_and_environment(service: Service) -> None:
     """The environment of the model is there, and nothing of the service's own."""
     environment = ask(service, "flights", "environment")
 
@@ -71,7 +72,7 @@ def test_the_container_has_its_model_and_environment(service: Any) -> None:
 @pytest.mark.parametrize(
     ("status", "kind"), [(400, "client"), (415, "client"), (500, "server"), (503, "server")]
 )
-def test_an_error_of_the_model_is_a_model_error(service: Any, status: int, kind: str) -> None:
+def test_an_error_of_the_model_is_a_model_error(service: Service, status: int, kind: str) -> None:
     """HTTP 424 with the model's own status and message, and the place of its log."""
     with refused("ModelError", f"{kind} error ({status})") as answer:
         ask(service, "flights", f"status {status} unknown carrier ZZ")
@@ -82,14 +83,14 @@ def test_an_error_of_the_model_is_a_model_error(service: Any, status: int, kind:
     assert answer["LogStreamArn"].endswith("log-group:/aws/sagemaker/Endpoints/flights")
 
 
-def test_a_body_of_the_limit_passes_and_one_more_byte_does_not(service: Any) -> None:
+def test_a_body_of_the_limit_passes_and_one_more_byte_does_not(service: Service) -> None:
     """The limit is SageMaker's, and the error says what to do instead."""
     assert ask(service, "flights", b"x" * LIMIT).startswith(f"{LIMIT},")
     with refused("ValidationError", LIMIT, "batch transform"):
         ask(service, "flights", b"x" * (LIMIT + 1))
 
 
-def test_a_chunked_body_has_the_same_limit(service: Any) -> None:
+def test_a_chunked_body_has_the_same_limit(service: Service) -> None:
     """A body without Content-Length is counted as it comes."""
     url = f"{service.url}/endpoints/flights/invocations"
     pieces = [b"x" * 1_000_000] * 7
@@ -101,12 +102,12 @@ def test_a_chunked_body_has_the_same_limit(service: Any) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"\x00\xff\xfe", b'"unclosed'])
-def test_any_bytes_reach_the_model(service: Any, body: bytes) -> None:
+def test_any_bytes_reach_the_model(service: Service, body: bytes) -> None:
     """What a body means is the model's business alone."""
     assert isinstance(ask(service, "flights", body), str)
 
 
-def test_a_missing_endpoint_is_a_validation_error(service: Any) -> None:
+def test_a_missing_endpoint_is_a_validation_error(service: Service) -> None:
     """The message is AWS's."""
     with pytest.raises(ClientError) as caught:
         ask(service, "none", "who")
@@ -116,7 +117,7 @@ def test_a_missing_endpoint_is_a_validation_error(service: Any) -> None:
     }
 
 
-def test_too_long_an_inference_id_is_refused(service: Any) -> None:
+def test_too_long_an_inference_id_is_refused(service: Service) -> None:
     """Limits of headers hold for clients that do not check them."""
     answer = httpx.post(
         f"{service.url}/endpoints/flights/invocations",
@@ -127,7 +128,7 @@ def test_too_long_an_inference_id_is_refused(service: Any) -> None:
     assert "InferenceId" in answer.json()["Message"]
 
 
-def test_a_crashed_container_is_started_again_and_counted(service: Any) -> None:
+def test_a_crashed_container_is_started_again_and_counted(service: Service) -> None:
     """The request that killed it is a model error, the endpoint comes back by itself, and it is counted."""
     before = ask(service, "flights", "who")["pid"]
     with refused("ModelError"):
@@ -144,7 +145,7 @@ def test_a_crashed_container_is_started_again_and_counted(service: Any) -> None:
     assert (figures["restarts"], figures["healthy_instances"]) == (1, 1)
 
 
-def test_invocations_are_counted_by_variant(service: Any) -> None:
+def test_invocations_are_counted_by_variant(service: Service) -> None:
     """Counts, errors by class and latencies are there to be read."""
     for body in ("who", "who", "status 400 x", "status 500 x"):
         with suppress(service.runtime.exceptions.ModelError):
@@ -156,7 +157,7 @@ def test_invocations_are_counted_by_variant(service: Any) -> None:
     assert figures["in_flight"] == 0
 
 
-def test_the_containers_log_is_in_cloudwatch(service: Any) -> None:
+def test_the_containers_log_is_in_cloudwatch(service: Service) -> None:
     """Lines of the container are in its endpoint's group, under `<variant>/<instance>`."""
     group = "/aws/sagemaker/Endpoints/flights"
     streams = service.logs.describe_log_streams(logGroupName=group)["logStreams"]

@@ -11,6 +11,7 @@ import pytest
 
 from sagemaker_kit import serving
 from sagemaker_kit.refusals import refused
+from sagemaker_kit.service import Service
 from sagemaker_kit.serving import ask, deploy, in_service, make_model, until, variant
 from sagemaker_kit.traffic import Load, configure, update
 
@@ -22,20 +23,22 @@ def serverless(model: str, concurrency: int = 2, **more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def service(start_shared_service: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
+def service(
+    start_shared_service: Callable[..., Service], tmp_path_factory: pytest.TempPathFactory
+) -> Service:
     """A service with the model `first`; its containers stay for as long as the tests last."""
     started = start_shared_service("--image", str(serving.image(tmp_path_factory.mktemp("image"))))
     make_model(started, "first")
     return started
 
 
-def instances(service: Any, endpoint: str) -> int:
+def instances(service: Service, endpoint: str) -> int:
     """How many containers of an endpoint run."""
     figures = httpx.get(f"{service.url}/endpoints/{endpoint}/metrics").json()
     return figures["variants"]["main"]["instances"]  # type: ignore[no-any-return]
 
 
-def test_nothing_runs_before_the_first_request(service: Any) -> None:
+def test_nothing_runs_before_the_first_request(service: Service) -> None:
     """The endpoint is in service without a process; the first request starts one, the second uses it."""
     deploy(service, "cold", serverless("first"))
     assert not list((service.root / "endpoints").glob("cold/*/*/*/container.json"))
@@ -48,7 +51,7 @@ def test_nothing_runs_before_the_first_request(service: Any) -> None:
     assert (described["CurrentInstanceCount"], instances(service, "cold")) == (0, 1)
 
 
-def test_each_invocation_has_a_container_of_its_own_up_to_the_limit(service: Any, tmp_path: Path) -> None:
+def test_each_invocation_has_a_container_of_its_own_up_to_the_limit(service: Service, tmp_path: Path) -> None:
     """Two at a time are two processes; the third is refused as AWS throttles, until one has ended."""
     deploy(service, "wide", serverless("first"))
     latch = tmp_path / "latch"
@@ -65,7 +68,7 @@ def test_each_invocation_has_a_container_of_its_own_up_to_the_limit(service: Any
     assert ask(service, "wide", "who")["pid"] in pids
 
 
-def test_an_idle_container_is_stopped(start_service: Callable[..., Any], tmp_path: Path) -> None:
+def test_an_idle_container_is_stopped(start_service: Callable[..., Service], tmp_path: Path) -> None:
     """After the last request the endpoint has no process again, and the next one starts another."""
     image = str(serving.image(tmp_path / "image"))
     service = start_service("--image", image, "--serverless-idle", "0.2")
@@ -78,7 +81,7 @@ def test_an_idle_container_is_stopped(start_service: Callable[..., Any], tmp_pat
     assert ask(service, "idle", "who")["pid"] != pid
 
 
-def test_a_container_that_ends_is_replaced(service: Any) -> None:
+def test_a_container_that_ends_is_replaced(service: Service) -> None:
     """The request that ended it gets an error; the next one gets another container."""
     deploy(service, "mortal", serverless("first"))
     first = ask(service, "mortal", "who")["pid"]
@@ -88,7 +91,7 @@ def test_a_container_that_ends_is_replaced(service: Any) -> None:
     assert ask(service, "mortal", "who")["pid"] != first
 
 
-def test_a_model_that_does_not_start_is_a_model_error(service: Any) -> None:
+def test_a_model_that_does_not_start_is_a_model_error(service: Service) -> None:
     """The invocation gets the end of the container's log."""
     make_model(service, "broken", {"CRASH": "no such feature: wind"})
     deploy(service, "broken", serverless("broken"))
@@ -97,21 +100,21 @@ def test_a_model_that_does_not_start_is_a_model_error(service: Any) -> None:
     assert instances(service, "broken") == 0
 
 
-def test_the_body_has_a_limit_of_its_own(service: Any) -> None:
+def test_the_body_has_a_limit_of_its_own(service: Service) -> None:
     """4 MiB, where an endpoint with instances takes 6."""
     deploy(service, "narrow", serverless("first"))
     with refused("ValidationError", 4_194_304):
         ask(service, "narrow", b"x" * 4_194_305)
 
 
-def test_it_streams(service: Any) -> None:
+def test_it_streams(service: Service) -> None:
     """A cold start and a stream in one request."""
     deploy(service, "stream", serverless("first"))
     answer = service.runtime.invoke_endpoint_with_response_stream(EndpointName="stream", Body="stream a|b")
     assert b"".join(event["PayloadPart"]["Bytes"] for event in answer["Body"]) == b"ab"
 
 
-def test_a_restarted_service_keeps_what_runs(start_service: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_restarted_service_keeps_what_runs(start_service: Callable[..., Service], tmp_path: Path) -> None:
     """The next service adopts the container of a killed one, and stops it with the endpoint."""
     service = start_service("--image", str(serving.image(tmp_path / "image")))
     make_model(service, "first")
@@ -126,7 +129,7 @@ def test_a_restarted_service_keeps_what_runs(start_service: Callable[..., Any], 
     assert not Path(f"/proc/{pid}").exists()
 
 
-def test_updates_go_from_serverless_to_anything_and_not_back(service: Any) -> None:
+def test_updates_go_from_serverless_to_anything_and_not_back(service: Service) -> None:
     """Another model, another limit, then instances; instances do not become serverless."""
     make_model(service, "second")
     deploy(service, "moving", serverless("first"))
@@ -154,7 +157,7 @@ def test_updates_go_from_serverless_to_anything_and_not_back(service: Any) -> No
         service.sagemaker.update_endpoint(EndpointName="moving", EndpointConfigName="to-serverless")
 
 
-def test_an_update_fails_no_request(service: Any) -> None:
+def test_an_update_fails_no_request(service: Service) -> None:
     """Continuous requests are answered by the previous model, then by the new one."""
     make_model(service, "third")
     deploy(service, "flights", serverless("first", 3))
@@ -194,7 +197,7 @@ CAPTURE = {
     ],
 )
 def test_what_serverless_excludes_is_refused(
-    service: Any, changes: dict[str, Any], more: dict[str, Any], value: str
+    service: Service, changes: dict[str, Any], more: dict[str, Any], value: str
 ) -> None:
     """The error comes when the configuration is created, and names the members."""
     with refused("ValidationException", value):
@@ -203,7 +206,7 @@ def test_what_serverless_excludes_is_refused(
         )
 
 
-def test_two_variants_are_refused(service: Any) -> None:
+def test_two_variants_are_refused(service: Service) -> None:
     """A serverless endpoint has one."""
     both = [serverless("first"), {**serverless("first"), "VariantName": "other"}]
     with refused("ValidationException", "ServerlessConfig"):

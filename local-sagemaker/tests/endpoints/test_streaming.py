@@ -14,11 +14,14 @@ from botocore.exceptions import EventStreamError
 
 from sagemaker_kit import serving
 from sagemaker_kit.refusals import refused
+from sagemaker_kit.service import Service
 from sagemaker_kit.serving import deploy, make_model, until, variant
 
 
 @pytest.fixture(scope="module")
-def service(start_shared_service: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
+def service(
+    start_shared_service: Callable[..., Service], tmp_path_factory: pytest.TempPathFactory
+) -> Service:
     """A service with the endpoint `flights`, which captures all that it answers."""
     started = start_shared_service("--image", str(serving.image(tmp_path_factory.mktemp("image"))))
     make_model(started, "first")
@@ -40,7 +43,7 @@ def parts(answer: Any) -> Iterator[str]:
             yield event["PayloadPart"]["Bytes"].decode()
 
 
-def ask(service: Any, body: str, **more: Any) -> Any:
+def ask(service: Service, body: str, **more: Any) -> Any:
     """Invoke the endpoint for a stream, with a client that does not wait long."""
     runtime = service.client("sagemaker-runtime", read_timeout=20)
     return runtime.invoke_endpoint_with_response_stream(
@@ -48,7 +51,7 @@ def ask(service: Any, body: str, **more: Any) -> Any:
     )
 
 
-def test_the_first_part_comes_while_the_container_still_works(service: Any, tmp_path: Path) -> None:
+def test_the_first_part_comes_while_the_container_still_works(service: Service, tmp_path: Path) -> None:
     """The container goes on only after the client has read the first part."""
     latch = tmp_path / "latch"
     answer = ask(service, f"stream one|hold {latch}|two|three")
@@ -61,7 +64,7 @@ def test_the_first_part_comes_while_the_container_still_works(service: Any, tmp_
     assert (answer["InvokedProductionVariant"], answer["CustomAttributes"]) == ("champion", "told=1")
 
 
-def test_the_model_gets_the_headers_of_invoke_endpoint(service: Any) -> None:
+def test_the_model_gets_the_headers_of_invoke_endpoint(service: Service) -> None:
     """`Accept` has another header on the way to the service, and its own on the way to the model."""
     answer = ask(
         service, "headers", Accept="application/json", InferenceId="flight-7", CustomAttributes="a=1"
@@ -73,13 +76,13 @@ def test_the_model_gets_the_headers_of_invoke_endpoint(service: Any) -> None:
     assert "x-amzn-sagemaker-accept" not in seen
 
 
-def test_a_long_answer_arrives_whole(service: Any) -> None:
+def test_a_long_answer_arrives_whole(service: Service) -> None:
     """Far more than fits into one event, byte for byte."""
     text = "x" * 700_000
     assert "".join(parts(ask(service, f"stream {text}|{text}|end"))) == f"{text}{text}end"
 
 
-def test_an_error_of_the_model_is_no_stream(service: Any) -> None:
+def test_an_error_of_the_model_is_no_stream(service: Service) -> None:
     """HTTP 424 like that of InvokeEndpoint, as long as nothing was sent."""
     with refused("ModelError") as answer:
         ask(service, "status 503 too busy")
@@ -87,7 +90,7 @@ def test_an_error_of_the_model_is_no_stream(service: Any) -> None:
     assert (answer["OriginalStatusCode"], answer["OriginalMessage"]) == (503, "too busy")
 
 
-def test_a_stream_that_breaks_ends_with_an_exception(service: Any) -> None:
+def test_a_stream_that_breaks_ends_with_an_exception(service: Service) -> None:
     """The parts before it arrive; the error has SageMaker's codes."""
     received = parts(ask(service, "stream one|break"))
     assert next(received) == "one"
@@ -102,7 +105,7 @@ def test_a_stream_that_breaks_ends_with_an_exception(service: Any) -> None:
     assert json.loads(error.payload)["ErrorCode"] == "StreamBroken"
 
 
-def test_an_unknown_endpoint_or_variant_is_refused(service: Any) -> None:
+def test_an_unknown_endpoint_or_variant_is_refused(service: Service) -> None:
     """The errors are AWS's."""
     with refused("ValidationError", "none"):
         ask(service, "stream one", TargetVariant="none")
@@ -110,7 +113,7 @@ def test_an_unknown_endpoint_or_variant_is_refused(service: Any) -> None:
     assert (answer.status_code, answer.headers["x-amzn-errortype"]) == (400, "ValidationError")
 
 
-def test_a_client_that_goes_away_leaves_nothing_in_flight(service: Any, tmp_path: Path) -> None:
+def test_a_client_that_goes_away_leaves_nothing_in_flight(service: Service, tmp_path: Path) -> None:
     """Its connection to the container is closed, though the container has not ended."""
     latch = tmp_path / "latch"
 
@@ -127,7 +130,7 @@ def test_a_client_that_goes_away_leaves_nothing_in_flight(service: Any, tmp_path
     latch.touch()
 
 
-def test_a_streamed_answer_is_captured_whole(service: Any) -> None:
+def test_a_streamed_answer_is_captured_whole(service: Service) -> None:
     """One record with the request and all parts together."""
     assert list(parts(ask(service, "stream cap|tured", InferenceId="to-capture")))
 

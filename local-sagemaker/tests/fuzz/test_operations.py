@@ -23,6 +23,7 @@ from sagemaker_kit.fuzz_broken import spoilt
 from sagemaker_kit.fuzz_valid import Valid
 from sagemaker_kit.fuzz_wire import Answer, exchange, written
 from sagemaker_kit.fuzz_world import World, images
+from sagemaker_kit.service import Service
 
 services.load()
 #: what is answered past the table of operations
@@ -61,7 +62,7 @@ NOT_IMPLEMENTED = 501
 
 @pytest.fixture(scope="module")
 def world(
-    start_shared_service: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+    start_shared_service: Callable[..., Service], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
     """A service with one of everything; it must be sound when all requests have been sent."""
     folder: Path = tmp_path_factory.mktemp("images")

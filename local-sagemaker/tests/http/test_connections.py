@@ -1,5 +1,4 @@
 """What the service makes of requests that somebody wrote by hand: nothing that can be read in two ways."""
-# ruff: noqa: ANN401 (the service is a fixture)
 
 from __future__ import annotations
 
@@ -17,6 +16,7 @@ from uvicorn.server import ServerState
 
 from local_sagemaker.http import connection, shortcut
 from local_sagemaker.service import Options, build
+from sagemaker_kit.service import Service
 
 HOST = b"Host: localhost\r\n"
 HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -26,14 +26,14 @@ INVOKE = b"POST /endpoints/none/invocations HTTP/1.1\r\nHost: localhost\r\n"
 
 
 @pytest.fixture(scope="module")
-def service(start_shared_service: Callable[..., Any]) -> Any:
+def service(start_shared_service: Callable[..., Service]) -> Service:
     """One service for all these tests, with the bucket b-1."""
     started = start_shared_service()
     started.s3.create_bucket(Bucket="b-1")
     return started
 
 
-def connected(service: Any) -> socket.socket:
+def connected(service: Service) -> socket.socket:
     """A connection to the service."""
     parts = urlsplit(service.url)
     made = socket.create_connection((parts.hostname, parts.port))
@@ -41,7 +41,7 @@ def connected(service: Any) -> socket.socket:
     return made
 
 
-def exchanged(service: Any, *pieces: bytes) -> bytes:
+def exchanged(service: Service, *pieces: bytes) -> bytes:
     """All that is answered to these bytes, and to a last request that ends the connection."""
     with connected(service) as made:
         for piece in pieces:
@@ -86,7 +86,7 @@ def received(made: socket.socket) -> bytes:
         b"CONNECT elsewhere:443 HTTP/1.1\r\nHost: localhost\r\n\r\n",
     ],
 )
-def test_a_request_that_could_be_read_in_two_ways_is_refused(service: Any, request_: bytes) -> None:
+def test_a_request_that_could_be_read_in_two_ways_is_refused(service: Service, request_: bytes) -> None:
     """One answer, 400, and the end of the connection: what follows is not taken for a request."""
     answer = exchanged(service, request_)
     assert (answer.split(b"\r\n")[0], answer.count(b"HTTP/1.1 ")) == (b"HTTP/1.1 400 Bad Request", 1)
@@ -127,7 +127,7 @@ def test_a_request_that_could_be_read_in_two_ways_is_refused(service: Any, reque
     ],
 )
 def test_what_is_too_much_of_something_is_no_mistake_of_the_service(
-    service: Any, request_: bytes, status: bytes
+    service: Service, request_: bytes, status: bytes
 ) -> None:
     """Long heads, numbers of thousands of digits and odd upgrades have an answer, and none of it is a 500."""
     service.s3.put_object(Bucket="b-1", Key="k", Body=b"x")
@@ -154,7 +154,7 @@ def test_what_is_too_much_of_something_is_no_mistake_of_the_service(
         b"/b-1/none?uploadId=%2Fetc",
     ],
 )
-def test_no_path_leads_out_of_the_buckets(service: Any, path: bytes) -> None:
+def test_no_path_leads_out_of_the_buckets(service: Service, path: bytes) -> None:
     """Not by dots however they are written, and not by links in a bucket or in its place."""
     for name, target in (("b-1/link", ".."), ("b-1/database", "../sagemaker.sqlite"), ("b-2", "..")):
         link = service.root / "s3" / name
@@ -171,19 +171,19 @@ def test_no_path_leads_out_of_the_buckets(service: Any, path: bytes) -> None:
 @pytest.mark.parametrize(
     "source", [b"/../sagemaker.sqlite", b"/.state/x/y", b"b-1/%2e%2e/%2e%2e/sagemaker.sqlite"]
 )
-def test_no_copy_comes_from_outside(service: Any, source: bytes) -> None:
+def test_no_copy_comes_from_outside(service: Service, source: bytes) -> None:
     """The source of a copy is a key like any other."""
     answer = exchanged(service, PUT + b"x-amz-copy-source: " + source + b"\r\nContent-Length: 0\r\n\r\n")
     assert answer.split(b" ")[1] == b"404"
 
 
-def test_pipelined_invocations_are_answered_in_their_order(service: Any) -> None:
+def test_pipelined_invocations_are_answered_in_their_order(service: Service) -> None:
     """Requests that come in one piece, in halves, or behind each other are all answered, and once."""
     whole = INVOKE + b"Content-Length: 1\r\n\r\na"
     assert exchanged(service, whole * 3, whole[:20], whole[20:], whole, HEALTH).count(b"HTTP/1.1 ") == 7
 
 
-def test_both_ways_answer_an_invocation_alike(service: Any) -> None:
+def test_both_ways_answer_an_invocation_alike(service: Service) -> None:
     """A request that comes in two pieces takes the general way; its answer has the same members."""
     request = INVOKE + b"Content-Type: text/csv\r\nContent-Length: 3\r\n\r\nabc"
     answers = []

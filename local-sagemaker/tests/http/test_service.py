@@ -1,5 +1,4 @@
 """The service as a process: how it starts, refuses to start, answers and ends."""
-# ruff: noqa: ANN401 (boto3 makes its clients at run time)
 
 from __future__ import annotations
 
@@ -10,9 +9,10 @@ import sys
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from sagemaker_kit.service import Service
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -23,7 +23,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_health_tells_that_it_is_up(sagemaker: Any) -> None:
+def test_health_tells_that_it_is_up(sagemaker: Service) -> None:
     """GET /health answers JSON with the root."""
     with urllib.request.urlopen(f"{sagemaker.url}/health") as answer:  # noqa: S310 (loopback)
         assert json.load(answer) == {
@@ -43,10 +43,11 @@ def test_a_taken_port_is_told(tmp_path: Path) -> None:
     assert "--port" in ended.stderr
 
 
-def test_a_second_service_on_one_root_is_refused(sagemaker: Any) -> None:
+def test_a_second_service_on_one_root_is_refused(sagemaker: Service) -> None:
     """The message names the process that has the root; the first service goes on."""
     ended = run("--root", str(sagemaker.root), "--port", "0")
     assert ended.returncode == 2
+    assert sagemaker.process is not None
     assert f"belongs to another local SageMaker (process {sagemaker.process.pid})" in ended.stderr
     assert sagemaker.client("sts").get_caller_identity()["Account"] == "000000000000"
 
@@ -69,17 +70,18 @@ def test_wrong_options_are_refused(tmp_path: Path, arguments: list[str], expecte
     assert not (tmp_path / "root").exists()
 
 
-def test_the_service_ends_when_asked(start_service: Callable[..., Any]) -> None:
+def test_the_service_ends_when_asked(start_service: Callable[..., Service]) -> None:
     """SIGTERM ends the process with code 0, and the root can be used again at once."""
     service = start_service()
     process = service.process
+    assert process is not None
     service.stop()
     assert process.returncode == 0
     service.start()
     assert service.client("sts").get_caller_identity()["Account"] == "000000000000"
 
 
-def test_a_bucket_of_the_command_line_is_made_once(start_service: Callable[..., Any]) -> None:
+def test_a_bucket_of_the_command_line_is_made_once(start_service: Callable[..., Service]) -> None:
     """It is there at the first answer, and keeps its objects at the next start."""
     service = start_service("--bucket", "lab")
     service.s3.put_object(Bucket="lab", Key="k", Body=b"kept")
@@ -88,7 +90,7 @@ def test_a_bucket_of_the_command_line_is_made_once(start_service: Callable[..., 
     assert service.s3.get_object(Bucket="lab", Key="k")["Body"].read() == b"kept"
 
 
-def test_a_mistake_of_the_service_is_told_with_the_id_in_its_log(sagemaker: Any) -> None:
+def test_a_mistake_of_the_service_is_told_with_the_id_in_its_log(sagemaker: Service) -> None:
     """An unexpected exception is InternalError in the protocol's shape, and its traceback is in the log."""
     sagemaker.s3.create_bucket(Bucket="broken")
     sagemaker.s3.put_object(Bucket="broken", Key="k", Body=b"")

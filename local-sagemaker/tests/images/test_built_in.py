@@ -12,6 +12,7 @@ import pytest
 
 from sagemaker_kit.jobs import ROLE, Lab
 from sagemaker_kit.refusals import refused
+from sagemaker_kit.service import Service
 from sagemaker_kit.serving import ask, deploy, variant
 
 REGISTRY = "382416733822.dkr.ecr.us-east-1.amazonaws.com"
@@ -23,7 +24,7 @@ SUMS = ROWS @ np.array([2.0, -1.0, 0.5])
 
 
 @pytest.fixture(scope="module")
-def lab(start_shared_service: Callable[..., Any]) -> Lab:
+def lab(start_shared_service: Callable[..., Service]) -> Lab:
     """A service with the images that are always there, and data of two kinds."""
     made = Lab(start_shared_service())
     made.put(halves__rows_csv=csv(HALVES), sums__rows_csv=csv(SUMS), plain__rows_csv=csv())

@@ -14,6 +14,7 @@ import pytest
 from sagemaker_kit import serving
 from sagemaker_kit.jobs import ROLE, Lab
 from sagemaker_kit.refusals import refused
+from sagemaker_kit.service import Service
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
 TRAIN = """
@@ -48,7 +49,7 @@ def source(**files: str) -> bytes:
 
 
 @pytest.fixture
-def lab(start_service: Callable[..., Any]) -> Lab:
+def lab(start_service: Callable[..., Service]) -> Lab:
     """A service with nothing but the images that are always there, and data: y = 2 x."""
     made = Lab(start_service())
     made.put(data__rows_csv="1,2\n2,4\n3,6\n")

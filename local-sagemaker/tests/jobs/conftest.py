@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from sagemaker_kit.jobs import IMAGE, Lab
+from sagemaker_kit.service import Service
 
 
 @pytest.fixture
@@ -20,6 +20,6 @@ def image(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def lab(start_service: Callable[..., Any], image: Path) -> Lab:
+def lab(start_service: Callable[..., Service], image: Path) -> Lab:
     """A service for one test."""
     return Lab(start_service("--image", str(image)))

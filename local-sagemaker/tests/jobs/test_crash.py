@@ -16,6 +16,7 @@ import pytest
 
 from local_sagemaker.engine.processes import shim as shim_module
 from sagemaker_kit.jobs import Lab
+from sagemaker_kit.service import Service
 from sagemaker_kit.serving import until
 
 #: waits for the file `go` in the bucket's folder, so that a test decides when the container ends
@@ -137,7 +138,7 @@ def test_a_lost_container_is_begun_again_as_often_as_was_asked_for(lab: Lab, go:
 
 
 def test_waiting_jobs_wait_on_in_their_order(
-    start_service: Callable[..., Any], image: Path, go: Path
+    start_service: Callable[..., Service], image: Path, go: Path
 ) -> None:
     """With room for one job the others wait; the queue survives the service."""
     lab = Lab(start_service("--image", str(image), "--jobs", "1"))

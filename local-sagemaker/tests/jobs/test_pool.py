@@ -6,12 +6,12 @@ import json
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import boto3
 import pytest
 
 from sagemaker_kit.jobs import IMAGE, ROLE, Lab
+from sagemaker_kit.service import Service
 from sagemaker_kit.serving import until
 
 #: tells that it runs, and ends when its file `<name>.go`, or that of all, is there
@@ -60,7 +60,7 @@ def gate(tmp_path: Path) -> Iterator[Gate]:
 
 
 @pytest.fixture(scope="module")
-def pool(start_shared_service: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Lab:
+def pool(start_shared_service: Callable[..., Service], tmp_path_factory: pytest.TempPathFactory) -> Lab:
     """A service that runs two jobs at a time; each test leaves it without any that has not ended."""
     path = tmp_path_factory.mktemp("image") / "image.toml"
     path.write_text(IMAGE)

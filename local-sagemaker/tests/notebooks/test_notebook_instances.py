@@ -17,6 +17,7 @@ from tornado.websocket import websocket_connect
 
 from sagemaker_kit.notebooks import ROLE, api, begin, configure, create, described, send, signed_in, wait
 from sagemaker_kit.refusals import refused
+from sagemaker_kit.service import Service
 
 CODE = """
 import boto3, os
@@ -27,7 +28,7 @@ print(open(told).read() if os.path.exists(told) else "hidden")
 
 
 @pytest.fixture(scope="module")
-def service(start_shared_service: Callable[..., Any], samples: Path) -> Any:
+def service(start_shared_service: Callable[..., Service], samples: Path) -> Service:
     """A service with one instance, `lab`, for all tests of the module."""
     made = start_shared_service("--notebooks", str(samples))
     create(made, "lab")
@@ -35,7 +36,7 @@ def service(start_shared_service: Callable[..., Any], samples: Path) -> Any:
 
 
 @pytest.fixture(scope="module")
-def broken(service: Any) -> list[str]:
+def broken(service: Service) -> list[str]:
     """Instances whose lifecycle script fails."""
     configure(service, "broken", OnStart="exit 1")
     names = ["broken-a", "broken-b", "broken-c"]
@@ -47,7 +48,7 @@ def broken(service: Any) -> list[str]:
     return names
 
 
-def test_an_instance_is_used_stopped_started_again_and_deleted(service: Any) -> None:
+def test_an_instance_is_used_stopped_started_again_and_deleted(service: Service) -> None:
     """Its files outlast a stop, and nothing runs while it is stopped."""
     create(service, "kept")
     with signed_in(service, "kept") as (client, lab):
@@ -69,7 +70,7 @@ def test_an_instance_is_used_stopped_started_again_and_deleted(service: Any) -> 
     assert not (service.root / "notebooks/kept").exists()
 
 
-def test_a_kernel_reaches_the_service_and_finds_the_samples(service: Any) -> None:
+def test_a_kernel_reaches_the_service_and_finds_the_samples(service: Service) -> None:
     """Boto3 in it needs no configuration."""
     service.s3.create_bucket(Bucket="seen-from-inside")
     with signed_in(service, "lab") as (client, lab):
@@ -102,7 +103,7 @@ async def run(client: httpx.Client, lab: str, kernel: str, code: str) -> str:
             return printed if answer["content"]["status"] == "ok" else str(answer["content"])
 
 
-def test_an_instance_is_described(service: Any) -> None:
+def test_an_instance_is_described(service: Service) -> None:
     """DescribeNotebookInstance has the request's members and the server's URL."""
     found = described(service, "lab")
     assert found["NotebookInstanceArn"].endswith(":notebook-instance/lab")
@@ -114,32 +115,32 @@ def test_an_instance_is_described(service: Any) -> None:
 @pytest.mark.parametrize(
     ("verb", "state"), [("delete", "Deleting"), ("start", "Pending"), ("update", "Updating")]
 )
-def test_what_a_state_does_not_allow_is_refused(service: Any, verb: str, state: str) -> None:
+def test_what_a_state_does_not_allow_is_refused(service: Service, verb: str, state: str) -> None:
     """The message names the state, those that would do, and the one that was wanted."""
     with refused("ValidationException", "(InService)", "([Stopped, Failed])", f"({state})"):
         getattr(service.sagemaker, f"{verb}_notebook_instance")(NotebookInstanceName="lab")
 
 
 @pytest.mark.parametrize("verb", ["describe", "start", "stop", "update", "delete"])
-def test_an_instance_that_is_not_there_is_refused(service: Any, verb: str) -> None:
+def test_an_instance_that_is_not_there_is_refused(service: Service, verb: str) -> None:
     """The message has the word that clients look for."""
     with refused("ValidationException", "RecordNotFound"):
         getattr(service.sagemaker, f"{verb}_notebook_instance")(NotebookInstanceName="nobody")
 
 
-def test_a_name_is_taken_once(service: Any) -> None:
+def test_a_name_is_taken_once(service: Service) -> None:
     """A second instance of the name is refused."""
     with refused("ValidationException", "notebook-instance/lab"):
         begin(service, "lab")
 
 
-def test_repositories_are_refused_by_name(service: Any) -> None:
+def test_repositories_are_refused_by_name(service: Service) -> None:
     """No member is accepted and ignored."""
     with refused("ValidationException", "DefaultCodeRepository"):
         begin(service, "cloned", DefaultCodeRepository="https://example.org/code")
 
 
-def test_instances_are_listed_by_filters_and_pages(service: Any, broken: list[str]) -> None:
+def test_instances_are_listed_by_filters_and_pages(service: Service, broken: list[str]) -> None:
     """By name, status and lifecycle configuration."""
     pages = service.sagemaker.get_paginator("list_notebook_instances")
 
@@ -153,7 +154,7 @@ def test_instances_are_listed_by_filters_and_pages(service: Any, broken: list[st
     assert names(DefaultCodeRepositoryContains="code") == []
 
 
-def test_a_stopped_instance_can_be_updated(service: Any, broken: list[str]) -> None:
+def test_a_stopped_instance_can_be_updated(service: Service, broken: list[str]) -> None:
     """Without its failing script it starts, and FailureReason is gone."""
     name = broken[0]
     assert "failed with exit code 1" in described(service, name)["FailureReason"]

@@ -1,5 +1,4 @@
 """Lifecycle configurations: their scripts run, leave a log, and may fail."""
-# ruff: noqa: ANN401 (boto3 makes its clients at run time)
 
 from __future__ import annotations
 
@@ -7,7 +6,6 @@ import asyncio
 import base64
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from botocore.exceptions import WaiterError
@@ -19,6 +17,7 @@ from local_sagemaker.service import Options, build
 from local_sagemaker.storage.store import Resource
 from sagemaker_kit.notebooks import begin, configure, create, described, wait
 from sagemaker_kit.refusals import refused
+from sagemaker_kit.service import Service
 
 GROUP = "/aws/sagemaker/NotebookInstances"
 ON_CREATE = (
@@ -28,12 +27,12 @@ ON_START = "echo started >> ~/SageMaker/seen.txt; test -f ~/SageMaker/sample.ipy
 
 
 @pytest.fixture(scope="module")
-def service(start_shared_service: Callable[..., Any], samples: Path) -> Any:
+def service(start_shared_service: Callable[..., Service], samples: Path) -> Service:
     """A service for all tests of the module."""
     return start_shared_service("--notebooks", str(samples))
 
 
-def test_scripts_run_at_creation_and_at_every_start(service: Any) -> None:
+def test_scripts_run_at_creation_and_at_every_start(service: Service) -> None:
     """On-create once, on-start each time, in the instance's home, with their output in the logs."""
     configure(service, "both", OnCreate=ON_CREATE, OnStart=ON_START)
     create(service, "lab", LifecycleConfigName="both")
@@ -50,7 +49,7 @@ def test_scripts_run_at_creation_and_at_every_start(service: Any) -> None:
     assert f"made at {home} in us-east-1" in [event["message"] for event in events]
 
 
-def test_a_script_that_fails_fails_the_instance(service: Any) -> None:
+def test_a_script_that_fails_fails_the_instance(service: Service) -> None:
     """FailureReason has configuration, exit code and the end of the log; after a repair it starts."""
     configure(service, "failing", OnCreate="echo no such package; exit 3")
     arn = begin(service, "failing", LifecycleConfigName="failing")
@@ -68,7 +67,7 @@ def test_a_script_that_fails_fails_the_instance(service: Any) -> None:
     wait(service, "in_service", "failing")
 
 
-def test_an_instance_whose_configuration_is_gone_does_not_start(service: Any) -> None:
+def test_an_instance_whose_configuration_is_gone_does_not_start(service: Service) -> None:
     """The reason names it."""
     configure(service, "gone", OnStart="exit 1")
     begin(service, "orphan", LifecycleConfigName="gone")
@@ -81,7 +80,7 @@ def test_an_instance_whose_configuration_is_gone_does_not_start(service: Any) ->
     assert "lifecycle configuration gone does not exist" in described(service, "orphan")["FailureReason"]
 
 
-def test_configurations_are_kept(service: Any) -> None:
+def test_configurations_are_kept(service: Service) -> None:
     """Described, listed, and refused in AWS's words."""
     configure(service, "kept", OnStart="true")
     name = {"NotebookInstanceLifecycleConfigName": "kept"}

@@ -1,12 +1,10 @@
 """Presigned URLs: a ticket is exchanged once, a session ends, and nobody else gets access."""
-# ruff: noqa: ANN401 (boto3 makes its clients at run time)
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psutil
@@ -16,19 +14,20 @@ from local_sagemaker.engine.notebooks import sessions
 from local_sagemaker.engine.notebooks.sessions import COOKIE, TICKET_S
 from sagemaker_kit.notebooks import address, create, described, shim, signed_in, wait
 from sagemaker_kit.refusals import refused
+from sagemaker_kit.service import Service
 
 NOW = 1_000_000.0
 
 
 @pytest.fixture(scope="module")
-def service(start_shared_service: Callable[..., Any]) -> Any:
+def service(start_shared_service: Callable[..., Service]) -> Service:
     """A service with one instance, `lab`, for all tests of the module."""
     made = start_shared_service()
     create(made, "lab")
     return made
 
 
-def test_an_address_can_be_used_once(service: Any) -> None:
+def test_an_address_can_be_used_once(service: Service) -> None:
     """The second request with it is refused; another address works."""
     url = address(service, "lab", SessionExpirationDurationInSeconds=1800)
     first, second = httpx.get(url), httpx.get(url)
@@ -38,7 +37,7 @@ def test_an_address_can_be_used_once(service: Any) -> None:
     assert httpx.get(address(service, "lab")).status_code == 302
 
 
-def test_there_is_no_access_without_a_session(service: Any) -> None:
+def test_there_is_no_access_without_a_session(service: Service) -> None:
     """Neither the page nor its API answers."""
     lab = f"http://{described(service, 'lab')['Url']}/lab"
     page = httpx.get(lab, follow_redirects=True)
@@ -47,7 +46,9 @@ def test_there_is_no_access_without_a_session(service: Any) -> None:
 
 
 @pytest.mark.parametrize(("forged", "seconds", "status"), [("", 60, 200), ("", -1, 403), ("x", 60, 403)])
-def test_a_session_ends_and_cannot_be_forged(service: Any, forged: str, seconds: int, status: int) -> None:
+def test_a_session_ends_and_cannot_be_forged(
+    service: Service, forged: str, seconds: int, status: int
+) -> None:
     """The instance's server checks the seal and the time."""
     (key,) = Path(service.root, "notebooks/lab/starts").glob("*/session.key")
     sealed = sessions.seal_session(forged or key.read_text(), int(time.time()) + seconds)
@@ -55,7 +56,7 @@ def test_a_session_ends_and_cannot_be_forged(service: Any, forged: str, seconds:
     assert httpx.get(contents, cookies={COOKIE: sealed}).status_code == status
 
 
-def test_no_secret_is_where_others_can_read_it(service: Any) -> None:
+def test_no_secret_is_where_others_can_read_it(service: Service) -> None:
     """Neither in a command line, nor in a file that others may read."""
     (key,) = Path(service.root, "notebooks/lab/starts").glob("*/session.key")
     assert key.stat().st_mode & 0o077 == 0
@@ -65,7 +66,7 @@ def test_no_secret_is_where_others_can_read_it(service: Any) -> None:
     assert [word for word in words if key.read_text() in word or "token" in word.lower()] == []
 
 
-def test_an_instance_that_is_stopped_has_no_address(service: Any) -> None:
+def test_an_instance_that_is_stopped_has_no_address(service: Service) -> None:
     """An earlier address is refused, too."""
     create(service, "brief")
     before = address(service, "brief")
@@ -78,7 +79,7 @@ def test_an_instance_that_is_stopped_has_no_address(service: Any) -> None:
         address(service, "nobody")
 
 
-def test_an_open_page_works_on(service: Any) -> None:
+def test_an_open_page_works_on(service: Service) -> None:
     """A session permits any number of requests."""
     with signed_in(service, "lab") as (client, lab):
         assert [client.get(lab).status_code for _ in range(2)] == [200, 200]

@@ -1,5 +1,4 @@
 """Notebook instances outlive the service, and are brought back when their server ends."""
-# ruff: noqa: ANN401 (boto3 makes its clients at run time)
 
 from __future__ import annotations
 
@@ -8,7 +7,6 @@ import venv
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psutil
@@ -16,10 +14,11 @@ import pytest
 from botocore.exceptions import WaiterError
 
 from sagemaker_kit.notebooks import api, begin, configure, create, described, shim, signed_in, wait
+from sagemaker_kit.service import Service
 from sagemaker_kit.serving import until
 
 
-def test_instances_outlive_a_kill_of_the_service(sagemaker: Any) -> None:
+def test_instances_outlive_a_kill_of_the_service(sagemaker: Service) -> None:
     """The same server answers before, meanwhile and afterwards, and the session lasts."""
     create(sagemaker, "lab")
     before = shim(sagemaker, "lab")
@@ -48,7 +47,7 @@ def answers(client: httpx.Client, lab: str) -> bool:
         return False
 
 
-def test_a_script_that_runs_while_the_service_is_killed_is_not_run_again(sagemaker: Any) -> None:
+def test_a_script_that_runs_while_the_service_is_killed_is_not_run_again(sagemaker: Service) -> None:
     """The instance comes into service when it has ended."""
     configure(sagemaker, "slow", OnStart="echo once >> ~/SageMaker/seen.txt; sleep 2")
     begin(sagemaker, "lab", LifecycleConfigName="slow")
@@ -61,7 +60,7 @@ def test_a_script_that_runs_while_the_service_is_killed_is_not_run_again(sagemak
 
 
 @pytest.mark.long
-def test_a_server_that_crashes_is_started_again_but_not_for_ever(sagemaker: Any) -> None:
+def test_a_server_that_crashes_is_started_again_but_not_for_ever(sagemaker: Service) -> None:
     """At its old address, where open pages find it; the third crash in a row fails the instance."""
     create(sagemaker, "lab")
     url = described(sagemaker, "lab")["Url"]
@@ -86,7 +85,7 @@ def end(supervisor: int) -> None:
         process.kill()
 
 
-def is_another(service: Any, previous: int) -> bool:
+def is_another(service: Service, previous: int) -> bool:
     """Whether a new server has been started."""
     try:
         return shim(service, "lab") != previous
@@ -94,14 +93,14 @@ def is_another(service: Any, previous: int) -> bool:
         return False
 
 
-def running(service: Any) -> bool:
+def running(service: Service) -> bool:
     """Whether the instance's server answers."""
     with signed_in(service, "lab") as (client, lab):
         return answers(client, lab)
 
 
 def test_an_interpreter_without_jupyterlab_is_named(
-    start_service: Callable[..., Any], tmp_path: Path
+    start_service: Callable[..., Service], tmp_path: Path
 ) -> None:
     """The instance fails, and the reason names the interpreter."""
     bare, samples = tmp_path / "bare", tmp_path / "samples"

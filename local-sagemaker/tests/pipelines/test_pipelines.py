@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,10 +13,11 @@ from sagemaker_kit import serving
 from sagemaker_kit.jobs import IMAGE, Lab
 from sagemaker_kit.pipelines import create, ended, get, process, start, statuses, steps
 from sagemaker_kit.refusals import refused
+from sagemaker_kit.service import Service
 
 
 @pytest.fixture
-def lab(start_service: Callable[..., Any], tmp_path: Path) -> Lab:
+def lab(start_service: Callable[..., Service], tmp_path: Path) -> Lab:
     """A service with the image whose container runs the environment's SCRIPT, and the model that echoes."""
     path = tmp_path / "image.toml"
     path.write_text(IMAGE)

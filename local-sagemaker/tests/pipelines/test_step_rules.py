@@ -14,11 +14,12 @@ import pytest
 from sagemaker_kit.jobs import IMAGE, ROLE, Lab
 from sagemaker_kit.pipelines import create, ended, get, process, start, statuses, steps
 from sagemaker_kit.refusals import refused
+from sagemaker_kit.service import Service
 from sagemaker_kit.serving import until
 
 
 @pytest.fixture(scope="module")
-def lab(start_shared_service: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Lab:
+def lab(start_shared_service: Callable[..., Service], tmp_path_factory: pytest.TempPathFactory) -> Lab:
     """A service that all tests here share, each with pipelines of its own."""
     path = tmp_path_factory.mktemp("image") / "image.toml"
     path.write_text(IMAGE)

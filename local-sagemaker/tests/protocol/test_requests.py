@@ -14,17 +14,20 @@ from botocore.exceptions import ClientError
 
 from local_sagemaker.protocol import models, validation
 from local_sagemaker.protocol.bodies import WHOLE_LIMIT
+from sagemaker_kit.service import Service
 
 ENDPOINT = "arn:aws:sagemaker:us-east-1:000000000000:endpoint/e"
 
 
 @pytest.fixture(scope="module")
-def service(start_shared_service: Callable[..., Any]) -> Any:
+def service(start_shared_service: Callable[..., Service]) -> Service:
     """One service for all these tests, none of which changes anything."""
     return start_shared_service()
 
 
-def send(service: Any, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, str, bytes]:
+def send(
+    service: Service, method: str, path: str, body: bytes = b"", **headers: str
+) -> tuple[int, str, bytes]:
     """Status, content type and body of the answer to a raw request."""
     connection = http.client.HTTPConnection(urlsplit(service.url).netloc)
     connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
@@ -112,7 +115,7 @@ def test_every_pattern_of_the_models_can_be_read() -> None:
     assert unread <= {r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\t]*"}
 
 
-def test_several_mistakes_are_told_together(service: Any) -> None:
+def test_several_mistakes_are_told_together(service: Service) -> None:
     """The message counts its errors, and the code is ValidationException."""
     client = service.client("sagemaker", parameter_validation=False)
     with pytest.raises(ClientError) as error:
@@ -134,7 +137,7 @@ def test_several_mistakes_are_told_together(service: Any) -> None:
         ("DynamoDB_20120810.PutItem", "DynamoDB_20120810.PutItem"),
     ],
 )
-def test_what_is_not_emulated_is_refused_by_name(service: Any, target: str, expected: str) -> None:
+def test_what_is_not_emulated_is_refused_by_name(service: Service, target: str, expected: str) -> None:
     """An unknown JSON operation is HTTP 400, JSON, and named."""
     status, kind, body = send(service, "POST", "/", b"{}", X_Amz_Target=target)
     answer = json.loads(body)
@@ -149,7 +152,7 @@ def test_what_is_not_emulated_is_refused_by_name(service: Any, target: str, expe
 @pytest.mark.parametrize(
     "body", [b"{", b"[1]", b"\xff", b'{"MaxResults": "ten"}', b'{"NameContains": 1}', b"[" * 100_000]
 )
-def test_a_body_that_is_no_request_is_a_serialization_error(service: Any, body: bytes) -> None:
+def test_a_body_that_is_no_request_is_a_serialization_error(service: Service, body: bytes) -> None:
     """Broken JSON and wrong types are SerializationException, never a failure of the service."""
     status, _, answer = send(service, "POST", "/", body, X_Amz_Target="SageMaker.ListModels")
     assert (status, json.loads(answer)["__type"]) == (400, "SerializationException")
@@ -192,14 +195,14 @@ def test_a_body_that_is_no_request_is_a_serialization_error(service: Any, body: 
     ],
 )
 def test_errors_have_the_shape_of_their_protocol(  # noqa: PLR0917 (a row of the table above)
-    service: Any, method: str, path: str, body: bytes, headers: dict[str, str], status: int, code: bytes
+    service: Service, method: str, path: str, body: bytes, headers: dict[str, str], status: int, code: bytes
 ) -> None:
     """XML services answer errors in XML with their own codes."""
     answer = send(service, method, path, body, **headers)
     assert (answer[0], code in answer[2], b"html" in answer[2].lower()) == (status, True, False)
 
 
-def test_sts_and_iam_answer(service: Any) -> None:
+def test_sts_and_iam_answer(service: Service) -> None:
     """The account is told, and any role is there."""
     assert service.client("sts").get_caller_identity()["Account"] == "000000000000"
     role = service.client("iam").get_role(RoleName="any")["Role"]
@@ -210,7 +213,7 @@ def test_sts_and_iam_answer(service: Any) -> None:
 
 
 @pytest.mark.parametrize(("levels", "expected"), [(99, 200), (101, 400), (100_000, 400)])
-def test_a_body_nested_too_deeply_is_refused(service: Any, levels: int, expected: int) -> None:
+def test_a_body_nested_too_deeply_is_refused(service: Service, levels: int, expected: int) -> None:
     """A hundred levels are enough for any request."""
     body = b'{"NameContains":"a","Unknown":' + b"[" * levels + b"]" * levels + b"}"
     status, _, answer = send(
@@ -224,7 +227,7 @@ def test_a_body_nested_too_deeply_is_refused(service: Any, levels: int, expected
     assert (status, b"nested too deeply" in answer) == (expected, expected != 200)
 
 
-def test_a_body_that_is_too_large_is_refused(service: Any) -> None:
+def test_a_body_that_is_too_large_is_refused(service: Service) -> None:
     """Before it is parsed, with the status that says so."""
     body = b" " * (WHOLE_LIMIT + 1)
     status, _, answer = send(

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 from sagemaker_kit.refusals import refused
+from sagemaker_kit.service import Service
 
 PROJECT = Path(__file__).resolve().parents[2]
 README = PROJECT / "README.md"
 
 
 @pytest.fixture(scope="module")
-def sts(start_shared_service: Callable[..., Any]) -> Any:
+def sts(start_shared_service: Callable[..., Service]) -> Any:
     """A client of a service."""
     return start_shared_service().client("sts", parameter_validation=False)
 

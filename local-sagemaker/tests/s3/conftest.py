@@ -1,5 +1,5 @@
 """One service for all tests of a module, emptied before each test: starting one takes longer than a test."""
-# ruff: noqa: ANN401 (the service's type lives in the conftest above)
+# ruff: noqa: ANN401 (boto3 makes its clients at run time)
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 
+from sagemaker_kit.service import Service
+
 
 @pytest.fixture(scope="module")
-def shared_service(start_shared_service: Callable[..., Any]) -> Any:
+def shared_service(start_shared_service: Callable[..., Service]) -> Any:
     """The service of this module."""
     return start_shared_service()
 
 
 @pytest.fixture
-def sagemaker(shared_service: Any) -> Any:
+def sagemaker(shared_service: Service) -> Service:
     """The service of this module without any bucket."""
     s3 = shared_service.s3
     for bucket in s3.list_buckets()["Buckets"]:

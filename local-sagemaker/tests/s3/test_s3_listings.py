@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from sagemaker_kit.refusals import refused
+from sagemaker_kit.service import Service
 
 BUCKET = "lists"
 KEYS = ["a", "a b", "a-b", "a.b", "a/b", "a/c/d", "a/c/e", "a0", "b/x", "e\u0301", "z/", "é/ü", "日本", "🙂"]
 
 
 @pytest.fixture
-def s3(sagemaker: Any) -> Any:
+def s3(sagemaker: Service) -> Any:
     """A client of S3 with one bucket of many kinds of keys."""
     sagemaker.s3.create_bucket(Bucket=BUCKET)
     for key in KEYS:

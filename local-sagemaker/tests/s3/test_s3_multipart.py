@@ -12,13 +12,14 @@ import pytest
 from boto3.s3.transfer import TransferConfig
 
 from sagemaker_kit.refusals import refused
+from sagemaker_kit.service import Service
 
 BUCKET = "parts"
 PART_BYTES = 5 * 1024 * 1024
 
 
 @pytest.fixture
-def s3(sagemaker: Any) -> Any:
+def s3(sagemaker: Service) -> Any:
     """A client of S3 with one bucket."""
     sagemaker.s3.create_bucket(Bucket=BUCKET)
     return sagemaker.s3
@@ -35,7 +36,7 @@ def add(s3: Any, upload: dict[str, str], number: int, body: bytes) -> dict[str, 
     return {"PartNumber": number, "ETag": s3.upload_part(**upload, PartNumber=number, Body=body)["ETag"]}
 
 
-def test_the_object_is_its_parts_in_order(sagemaker: Any, s3: Any) -> None:
+def test_the_object_is_its_parts_in_order(sagemaker: Service, s3: Any) -> None:
     """Parts that came out of order, one of them twice, over a restart of the service, make one object."""
     upload = begin(s3, Metadata={"a": "b"}, ContentType="text/x")
     large, small = os.urandom(PART_BYTES), b"end"
@@ -79,7 +80,7 @@ def test_a_part_may_be_copied_from_an_object(s3: Any) -> None:
         s3.upload_part_copy(**begin(s3), PartNumber=1, CopySource=source, CopySourceRange="bytes=8-10")
 
 
-def test_an_aborted_upload_is_gone(sagemaker: Any, s3: Any) -> None:
+def test_an_aborted_upload_is_gone(sagemaker: Service, s3: Any) -> None:
     """After an abort there is no upload, no part on the disk, and no object."""
     upload = begin(s3)
     add(s3, upload, 1, b"x")

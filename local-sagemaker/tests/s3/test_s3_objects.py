@@ -16,12 +16,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sagemaker_kit.refusals import refused
+from sagemaker_kit.service import Service
 
 BUCKET = "data-1"
 
 
 @pytest.fixture
-def s3(sagemaker: Any) -> Any:
+def s3(sagemaker: Service) -> Any:
     """A client of S3 with one bucket."""
     sagemaker.s3.create_bucket(Bucket=BUCKET)
     return sagemaker.s3
@@ -48,13 +49,13 @@ def test_an_object_comes_back_as_it_was_put(s3: Any) -> None:
     )
 
 
-def test_an_object_is_a_plain_file(sagemaker: Any, s3: Any) -> None:
+def test_an_object_is_a_plain_file(sagemaker: Service, s3: Any) -> None:
     """The bytes of an object lie at <root>/s3/<bucket>/<key>."""
     s3.put_object(Bucket=BUCKET, Key="a/b.txt", Body=b"plain")
     assert (sagemaker.root / "s3" / BUCKET / "a" / "b.txt").read_bytes() == b"plain"
 
 
-def test_a_file_dropped_in_by_hand_is_an_object(sagemaker: Any, s3: Any) -> None:
+def test_a_file_dropped_in_by_hand_is_an_object(sagemaker: Service, s3: Any) -> None:
     """A file that was put into a bucket's folder is listed, described and read like any object."""
     path = sagemaker.root / "s3" / BUCKET / "by" / "hand.txt"
     path.parent.mkdir()
@@ -66,7 +67,7 @@ def test_a_file_dropped_in_by_hand_is_an_object(sagemaker: Any, s3: Any) -> None
     assert (head["ETag"], head["ContentLength"]) == (expected, 7)
 
 
-def test_a_file_changed_by_hand_gets_a_new_entity_tag(sagemaker: Any, s3: Any) -> None:
+def test_a_file_changed_by_hand_gets_a_new_entity_tag(sagemaker: Service, s3: Any) -> None:
     """The entity tag follows the bytes, also when they were changed behind the service's back."""
     s3.put_object(Bucket=BUCKET, Key="k", Body=b"before", Metadata={"a": "b"})
     (sagemaker.root / "s3" / BUCKET / "k").write_bytes(b"afterwards")
@@ -74,7 +75,7 @@ def test_a_file_changed_by_hand_gets_a_new_entity_tag(sagemaker: Any, s3: Any) -
     assert head["ETag"] == f'"{hashlib.md5(b"afterwards").hexdigest()}"'  # noqa: S324 (S3's entity tag)
 
 
-def test_links_are_not_followed(sagemaker: Any, s3: Any, tmp_path: Any) -> None:
+def test_links_are_not_followed(sagemaker: Service, s3: Any, tmp_path: Any) -> None:
     """A link in a bucket's folder is no object, and neither is anything behind a linked folder."""
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -93,7 +94,7 @@ def test_links_are_not_followed(sagemaker: Any, s3: Any, tmp_path: Any) -> None:
     assert s3.list_objects_v2(Bucket=BUCKET, Prefix="linked/s")["KeyCount"] == 0
 
 
-def test_keys_never_leave_the_bucket(sagemaker: Any, s3: Any) -> None:
+def test_keys_never_leave_the_bucket(sagemaker: Service, s3: Any) -> None:
     """Keys with dots and slashes are keys, not paths."""
     keys = [
         "../../escaped",
@@ -186,7 +187,7 @@ def test_a_conditional_put_keeps_what_is_there(s3: Any) -> None:
     assert s3.get_object(Bucket=BUCKET, Key="k")["Body"].read() == b"third"
 
 
-def test_of_many_conditional_puts_one_wins(sagemaker: Any, s3: Any) -> None:
+def test_of_many_conditional_puts_one_wins(sagemaker: Service, s3: Any) -> None:
     """However many clients race for a key with If-None-Match: *, exactly one has written it."""
     outcomes: list[tuple[str, int]] = []
 
@@ -220,7 +221,7 @@ def test_presigned_urls_work_without_a_client(s3: Any) -> None:
         assert (answer.read(), answer.headers["content-type"]) == (b"signed", "text/x")
 
 
-def test_a_wrong_checksum_keeps_nothing(sagemaker: Any, s3: Any) -> None:
+def test_a_wrong_checksum_keeps_nothing(sagemaker: Service, s3: Any) -> None:
     """A body that is not what its checksum, MD5 or signed hash says is refused and not kept."""
     for headers, expected in (
         ({"x-amz-checksum-crc32": "AAAAAA=="}, b"BadDigest"),
@@ -248,7 +249,7 @@ def test_every_checksum_of_boto3_is_checked_and_given_back(s3: Any, algorithm: s
     assert (got["Body"].read(), f"Checksum{algorithm}" in got) == (b"123456789", True)
 
 
-def test_chunks_with_trailing_checksums_are_decoded(sagemaker: Any, s3: Any) -> None:
+def test_chunks_with_trailing_checksums_are_decoded(sagemaker: Service, s3: Any) -> None:
     """The aws-chunked encoding with a checksum in the trailer, which clients use over TLS."""
     body = b"5\r\n12345\r\n4;chunk-signature=x\r\n6789\r\n0\r\nx-amz-checksum-crc32:y/Q5Jg==\r\n\r\n"
     headers = {
@@ -268,7 +269,7 @@ def test_chunks_with_trailing_checksums_are_decoded(sagemaker: Any, s3: Any) -> 
     assert (got["Body"].read(), got["ContentEncoding"]) == (b"123456789", "gzip")
 
 
-def test_an_interrupted_body_leaves_the_object_as_it_was(sagemaker: Any, s3: Any) -> None:
+def test_an_interrupted_body_leaves_the_object_as_it_was(sagemaker: Service, s3: Any) -> None:
     """A client that goes away in the middle of its body changes nothing and leaves nothing behind."""
     s3.put_object(Bucket=BUCKET, Key="k", Body=b"whole")
     connection = http.client.HTTPConnection(urlsplit(sagemaker.url).netloc)
@@ -281,7 +282,7 @@ def test_an_interrupted_body_leaves_the_object_as_it_was(sagemaker: Any, s3: Any
     assert s3.get_object(Bucket=BUCKET, Key="k")["Body"].read() == b"whole"
 
 
-def test_objects_survive_the_end_of_the_service(sagemaker: Any, s3: Any) -> None:
+def test_objects_survive_the_end_of_the_service(sagemaker: Service, s3: Any) -> None:
     """What was answered is there after the service was killed; what was not is cleared away."""
     s3.put_object(Bucket=BUCKET, Key="k", Body=b"durable", Metadata={"a": "b"})
     sagemaker.kill()

@@ -1,18 +1,18 @@
 """S3 through s3fs, as pandas and pyarrow use it."""
-# ruff: noqa: ANN401 (s3fs has no types)
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import fsspec
 import numpy as np
 import pandas as pd
 import s3fs
 
+from sagemaker_kit.service import Service
 
-def test_s3fs_reads_and_writes(sagemaker: Any) -> None:
+
+def test_s3fs_reads_and_writes(sagemaker: Service) -> None:
     """Folders, files, parts, ranges, copies, moves and removal work through s3fs."""
     fs = s3fs.S3FileSystem(key="a", secret="b", endpoint_url=sagemaker.url, skip_instance_cache=True)  # noqa: S106
     fs.mkdir("files")
@@ -31,7 +31,7 @@ def test_s3fs_reads_and_writes(sagemaker: Any) -> None:
     assert fs.find("files") == ["files/e.txt"]
 
 
-def test_pandas_reads_and_writes_parquet(sagemaker: Any) -> None:
+def test_pandas_reads_and_writes_parquet(sagemaker: Service) -> None:
     """By `s3://` and storage options: a file of many parts, some of its columns, a folder of partitions."""
     sagemaker.s3.create_bucket(Bucket="frames")
     options = {"key": "a", "secret": "b", "client_kwargs": {"endpoint_url": sagemaker.url}}
@@ -48,7 +48,7 @@ def test_pandas_reads_and_writes_parquet(sagemaker: Any) -> None:
     assert sorted(found["id"]) == [2, 5, 8]
 
 
-def test_fsspec_brings_files_there_and_back(sagemaker: Any, tmp_path: Path) -> None:
+def test_fsspec_brings_files_there_and_back(sagemaker: Service, tmp_path: Path) -> None:
     """Put and get of a folder, lines of a text file, ls with its details."""
     options = {"key": "a", "secret": "b", "endpoint_url": sagemaker.url, "skip_instance_cache": True}
     (tmp_path / "here/deep").mkdir(parents=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from sagemaker_kit.service import Service
 from sagemaker_kit.serving import deploy, make_model, until, variant
 
 OUTPUT = {"S3OutputPath": "s3://answers/good", "S3FailurePath": "s3://answers/bad/"}
@@ -20,7 +21,7 @@ def config(per_instance: int = 2, **output: Any) -> dict[str, Any]:
     }
 
 
-def prepare(service: Any) -> Any:
+def prepare(service: Service) -> Service:
     """Make the model, the bucket of the answers, and the asynchronous endpoint `later`."""
     make_model(service, "first")
     service.s3.create_bucket(Bucket="answers")
@@ -28,14 +29,14 @@ def prepare(service: Any) -> Any:
     return service
 
 
-def submit(service: Any, body: str | bytes, endpoint: str = "later", **more: Any) -> Any:
+def submit(service: Service, body: str | bytes, endpoint: str = "later", **more: Any) -> Any:
     """Have an endpoint answer a body that is passed on within the request."""
     return service.runtime.invoke_endpoint_async(
         EndpointName=endpoint, Body=body, ContentType="text/csv", **more
     )
 
 
-def read(service: Any, uri: str) -> Any:
+def read(service: Service, uri: str) -> Any:
     """The object an S3 URI names as get_object answers it; None while there is none."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     try:
@@ -44,13 +45,13 @@ def read(service: Any, uri: str) -> Any:
         return None
 
 
-def text(service: Any, uri: str) -> str:
+def text(service: Service, uri: str) -> str:
     """What an object holds, once it is there."""
     found = until(lambda: read(service, uri), f"the object {uri}")
     return found["Body"].read().decode()  # type: ignore[no-any-return]
 
 
-def in_flight(service: Any, endpoint: str) -> int:
+def in_flight(service: Service, endpoint: str) -> int:
     """How many invocations are with the containers."""
     figures = httpx.get(f"{service.url}/endpoints/{endpoint}/metrics").json()
     return figures["variants"]["main"]["in_flight"]  # type: ignore[no-any-return]

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from sagemaker_kit import notebooks as instances
 from sagemaker_kit import serving
 from sagemaker_kit.connections import answered
+from sagemaker_kit.service import Service
 from sagemaker_kit.serving import until
 
 BUCKET, ENDPOINT, LATER, NOTEBOOK = "crash-answers", "steady", "later", "lab"
@@ -23,7 +24,7 @@ WAYS = {"InService": {"Pending", "InService"}, "Stopped": {"Stopping", "Stopped"
 class Hosted:
     """An endpoint that is invoked and updated, and never lost."""
 
-    def __init__(self, service: Any) -> None:
+    def __init__(self, service: Service) -> None:
         serving.make_model(service, "one")
         serving.make_model(service, "two")
         serving.deploy(service, ENDPOINT, serving.variant("one"))
@@ -55,7 +56,7 @@ class Hosted:
             sagemaker.update_endpoint(EndpointName=ENDPOINT, EndpointConfigName=wanted)
         self.possible.intersection_update({wanted})
 
-    def check(self, service: Any) -> None:
+    def check(self, service: Service) -> None:
         """It comes into service with what it was told last, and answers."""
         serving.in_service(service, ENDPOINT)
         found = service.sagemaker.describe_endpoint(EndpointName=ENDPOINT)["EndpointConfigName"]
@@ -67,7 +68,7 @@ class Hosted:
 class Later:
     """An asynchronous endpoint: what it has accepted is answered in the end, by an object."""
 
-    def __init__(self, service: Any) -> None:
+    def __init__(self, service: Service) -> None:
         service.s3.create_bucket(Bucket=BUCKET)
         places = {"S3OutputPath": f"s3://{BUCKET}/good", "S3FailurePath": f"s3://{BUCKET}/bad"}
         serving.deploy(service, LATER, serving.variant("one"), AsyncInferenceConfig={"OutputConfig": places})
@@ -103,7 +104,7 @@ class Later:
 class Notebook:
     """A notebook instance that is stopped and started: it comes where it was told to go last."""
 
-    def __init__(self, service: Any) -> None:
+    def __init__(self, service: Service) -> None:
         instances.create(service, NOTEBOOK)
         #: where it may be going
         self.possible = {"InService"}
@@ -125,7 +126,7 @@ class Notebook:
         self.possible.intersection_update({wanted})
         self.turns += 1
 
-    def check(self, service: Any) -> None:
+    def check(self, service: Service) -> None:
         """It is on a way that it may be on, and never failed."""
         found = instances.described(service, NOTEBOOK)
         ways = {end for end, states in WAYS.items() if found["NotebookInstanceStatus"] in states}
@@ -133,7 +134,7 @@ class Notebook:
         assert ways <= self.possible, (ways, self.possible)
         self.possible.intersection_update(ways)
 
-    def finish(self, service: Any) -> None:
+    def finish(self, service: Service) -> None:
         """It arrives, can be entered or started, and goes without a trace."""
         [end] = self.possible
         instances.wait(service, {"InService": "in_service", "Stopped": "stopped"}[end], NOTEBOOK)

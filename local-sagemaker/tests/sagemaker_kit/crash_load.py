@@ -17,6 +17,7 @@ from typing import Any
 from sagemaker_kit.connections import Lost, answered
 from sagemaker_kit.crash_hosting import Hosted, Later, Notebook
 from sagemaker_kit.crash_processing import BUCKET, Jobs
+from sagemaker_kit.service import Service
 
 KEYS, PARTS = 12, 3
 PART_BYTES = 5 * 1024 * 1024
@@ -90,7 +91,7 @@ class Objects:
 class Load:
     """Clients that ask without pause until the service is gone."""
 
-    def __init__(self, service: Any, marks: Path, *, has_notebook: bool) -> None:
+    def __init__(self, service: Service, marks: Path, *, has_notebook: bool) -> None:
         service.s3.create_bucket(Bucket=BUCKET)
         service.s3.create_bucket(Bucket=f"{BUCKET}-results")
         self.objects, self.jobs, self.hosted = Objects(), Jobs(marks), Hosted(service)
@@ -98,7 +99,7 @@ class Load:
         self.notebook = Notebook(service) if has_notebook else None
         self.failures: list[BaseException] = []
 
-    def start(self, service: Any, dice: random.Random) -> list[threading.Thread]:
+    def start(self, service: Service, dice: random.Random) -> list[threading.Thread]:
         """One thread for each kind of request."""
         clients = {name: service.client(name) for name in ("s3", "sagemaker", "sagemaker-runtime")}
         works = [
@@ -132,7 +133,7 @@ class Load:
                 self.failures.append(error)
                 return
 
-    def check(self, service: Any) -> None:
+    def check(self, service: Service) -> None:
         """What must be true after each restart."""
         for failure in self.failures:
             raise failure
@@ -142,7 +143,7 @@ class Load:
         if self.notebook is not None:
             self.notebook.check(service)
 
-    def finish(self, service: Any) -> None:
+    def finish(self, service: Service) -> None:
         """What must be true when all has come to its end."""
         self.jobs.finish(service)
         self.objects.check(service.s3)

@@ -11,6 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from sagemaker_kit.connections import answered
+from sagemaker_kit.service import Service
 from sagemaker_kit.serving import until
 
 BUCKET, ROLE = "crash", "arn:aws:iam::000000000000:role/crash"
@@ -94,7 +95,7 @@ class Jobs:
                 assert tags == [{"Key": "name", "Value": name}]
                 self.ended[name] = "Completed"
 
-    def finish(self, service: Any) -> None:
+    def finish(self, service: Service) -> None:
         """All jobs come to their end, each has run once, and its result is there."""
 
         def is_over() -> bool:

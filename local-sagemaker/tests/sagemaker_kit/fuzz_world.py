@@ -23,6 +23,7 @@ from botocore.exceptions import ClientError
 from sagemaker_kit import asynchronous
 from sagemaker_kit import fuzz_contents as contents
 from sagemaker_kit import notebooks as instances
+from sagemaker_kit.service import Service
 from sagemaker_kit.serving import deploy, image, make_model, until, variant
 
 IMAGE = """
@@ -42,7 +43,7 @@ UNDER_WAY = {"InProgress", "Stopping", "Executing", "Pending", "Updating"}
 class World:
     """A service, the words of what is in it, and whether it is still sound."""
 
-    def __init__(self, service: Any) -> None:
+    def __init__(self, service: Service) -> None:
         self.service = service
         self._words: defaultdict[str, set[str]] = defaultdict(set)
         #: parameters that were good for an operation

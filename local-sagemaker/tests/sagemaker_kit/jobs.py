@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from sagemaker_kit.service import Service
+
 IMAGE = """
 uri = ["script:*"]
 stop_grace_s = 0.5
@@ -23,7 +25,7 @@ TIMEOUT_S = 60
 class Lab:
     """A service and short ways to ask it for jobs."""
 
-    def __init__(self, service: Any) -> None:  # noqa: ANN401 (the conftest above has the class)
+    def __init__(self, service: Service) -> None:
         self.service = service
         self.sagemaker, self.s3, self.logs = service.sagemaker, service.s3, service.logs
         self.s3.create_bucket(Bucket=BUCKET)

@@ -12,17 +12,19 @@ from typing import Any
 
 import httpx
 
+from sagemaker_kit.service import Service
+
 ROLE = "arn:aws:iam::000000000000:role/test"
 WAIT = {"Delay": 1, "MaxAttempts": 240}
 
 
-def create(service: Any, name: str, **more: Any) -> None:
+def create(service: Service, name: str, **more: Any) -> None:
     """Create an instance and wait until it is in service."""
     begin(service, name, **more)
     wait(service, "in_service", name)
 
 
-def begin(service: Any, name: str, **more: Any) -> str:
+def begin(service: Service, name: str, **more: Any) -> str:
     """Create an instance; its ARN."""
     made = service.sagemaker.create_notebook_instance(
         NotebookInstanceName=name, InstanceType="ml.t3.medium", RoleArn=ROLE, **more
@@ -30,7 +32,7 @@ def begin(service: Any, name: str, **more: Any) -> str:
     return str(made["NotebookInstanceArn"])
 
 
-def configure(service: Any, name: str, **scripts: str) -> None:
+def configure(service: Service, name: str, **scripts: str) -> None:
     """Create a lifecycle configuration of scripts by hook."""
     encoded = {
         hook: [{"Content": base64.encodebytes(text.encode()).decode()}] for hook, text in scripts.items()
@@ -40,25 +42,25 @@ def configure(service: Any, name: str, **scripts: str) -> None:
     )
 
 
-def wait(service: Any, state: str, name: str) -> None:
+def wait(service: Service, state: str, name: str) -> None:
     """Wait by botocore's own waiter."""
     waiter = service.sagemaker.get_waiter(f"notebook_instance_{state}")
     waiter.wait(NotebookInstanceName=name, WaiterConfig=WAIT)
 
 
-def described(service: Any, name: str) -> Any:
+def described(service: Service, name: str) -> Any:
     """What DescribeNotebookInstance answers."""
     return service.sagemaker.describe_notebook_instance(NotebookInstanceName=name)
 
 
-def address(service: Any, name: str, **more: Any) -> str:
+def address(service: Service, name: str, **more: Any) -> str:
     """A presigned URL."""
     made = service.sagemaker.create_presigned_notebook_instance_url(NotebookInstanceName=name, **more)
     return str(made["AuthorizedUrl"])
 
 
 @contextmanager
-def signed_in(service: Any, name: str) -> Iterator[tuple[httpx.Client, str]]:
+def signed_in(service: Service, name: str) -> Iterator[tuple[httpx.Client, str]]:
     """A browser's stand-in with a session, and the address of its JupyterLab."""
     with httpx.Client(timeout=60) as client:
         answer = client.get(address(service, name))
@@ -80,7 +82,7 @@ def send(client: httpx.Client, method: str, lab: str, what: str, document: dict[
     return answer.json()
 
 
-def shim(service: Any, name: str) -> int:
+def shim(service: Service, name: str) -> int:
     """The process id of what supervises the instance's JupyterLab."""
     (record,) = Path(service.root, "notebooks", name, "starts").glob("*/jupyter/run/process.json")
     return int(json.loads(record.read_text())["pid"])

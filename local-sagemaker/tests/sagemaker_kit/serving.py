@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from sagemaker_kit.service import Service
+
 ROLE = "arn:aws:iam::000000000000:role/test"
 IMAGE = "echo-model:1"
 BUCKET = "models"
@@ -147,7 +149,9 @@ def archive(files: Mapping[str, bytes]) -> bytes:
     return packed.getvalue()
 
 
-def make_model(service: Any, name: str, environment: Mapping[str, str] | None = None, **files: bytes) -> None:
+def make_model(
+    service: Service, name: str, environment: Mapping[str, str] | None = None, **files: bytes
+) -> None:
     """Create a model whose artifact holds `name.txt` with its name, and `files`."""
     if BUCKET not in [bucket["Name"] for bucket in service.s3.list_buckets()["Buckets"]]:
         service.s3.create_bucket(Bucket=BUCKET)
@@ -176,7 +180,7 @@ def variant(model: str, name: str = "main", weight: float = 1.0, count: int = 1)
     }
 
 
-def deploy(service: Any, endpoint: str, *variants: dict[str, Any], **more: Any) -> None:
+def deploy(service: Service, endpoint: str, *variants: dict[str, Any], **more: Any) -> None:
     """Create a configuration (named like the endpoint) and the endpoint, and wait until it is in service."""
     service.sagemaker.create_endpoint_config(
         EndpointConfigName=endpoint, ProductionVariants=list(variants), **more
@@ -185,13 +189,13 @@ def deploy(service: Any, endpoint: str, *variants: dict[str, Any], **more: Any) 
     in_service(service, endpoint)
 
 
-def in_service(service: Any, endpoint: str) -> None:
+def in_service(service: Service, endpoint: str) -> None:
     """Wait, by botocore's own waiter, until an endpoint is in service."""
     waiter = service.sagemaker.get_waiter("endpoint_in_service")
     waiter.wait(EndpointName=endpoint, WaiterConfig={"Delay": 0.1, "MaxAttempts": 300})
 
 
-def ask(service: Any, endpoint: str, body: bytes | str, **more: Any) -> Any:
+def ask(service: Service, endpoint: str, body: bytes | str, **more: Any) -> Any:
     """Invoke an endpoint; the answer parsed when it is JSON, else its text."""
     more.setdefault("ContentType", "text/csv")
     answer = service.runtime.invoke_endpoint(EndpointName=endpoint, Body=body, **more)

@@ -9,6 +9,8 @@ from typing import Any
 
 import httpx
 
+from sagemaker_kit.service import Service
+
 
 class Load:
     """Clients that invoke an endpoint all the time, each over a connection of its own."""
@@ -37,11 +39,11 @@ class Load:
         return self.seen
 
 
-def configure(service: Any, name: str, *variants: dict[str, Any]) -> None:
+def configure(service: Service, name: str, *variants: dict[str, Any]) -> None:
     """Create an endpoint configuration."""
     service.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=list(variants))
 
 
-def update(service: Any, config: str, **more: Any) -> None:
+def update(service: Service, config: str, **more: Any) -> None:
     """Update the endpoint `flights`."""
     service.sagemaker.update_endpoint(EndpointName="flights", EndpointConfigName=config, **more)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from sagemaker_kit.environments import HERE, environment
+from sagemaker_kit.service import Service
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
@@ -25,7 +26,7 @@ Aws = Callable[..., str]
 
 
 @pytest.fixture
-def aws(sagemaker: Any, tmp_path: Path) -> Aws:  # noqa: ANN401 (the service's type lives in the conftest)
+def aws(sagemaker: Service, tmp_path: Path) -> Aws:
     """The program `aws`, with nothing but the endpoint's URL and any key; its output."""
     program = str(environment("cli") / "aws")
     variables = {

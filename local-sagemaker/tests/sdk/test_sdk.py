@@ -1,5 +1,4 @@
 """The SageMaker Python SDKs v2 and v3, each in an environment of its own, do real work with the service."""
-# ruff: noqa: ANN401 (what the programs tell is any JSON)
 
 from __future__ import annotations
 
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from sagemaker_kit.environments import HERE, environment
+from sagemaker_kit.service import Service
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3000)]
 
@@ -52,7 +52,7 @@ def told(version: str, url: str, folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("version", ["v2", "v3"])
-def test_the_sdk_goes_from_raw_rows_to_a_pipeline(sagemaker: Any, tmp_path: Path, version: str) -> None:
+def test_the_sdk_goes_from_raw_rows_to_a_pipeline(sagemaker: Service, tmp_path: Path, version: str) -> None:
     """Processing, training, endpoint, batch, tuning, registry, experiment and pipeline, by their results."""
     found = told(version, sagemaker.url, tmp_path)
     processed = {step: counts for step, counts in found.items() if step.startswith("process ")}

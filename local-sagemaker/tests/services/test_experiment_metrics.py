@@ -13,6 +13,7 @@ import pytest
 
 from local_sagemaker.services.sagemaker.experiment_metrics import added
 from sagemaker_kit.refusals import refused
+from sagemaker_kit.service import Service
 
 #: the full minute at which the points of the tests begin
 BEGIN = 1_700_000_040
@@ -47,7 +48,7 @@ def put(client: Any, *points: tuple[float, int, float]) -> Any:
     return client.batch_put_metrics(TrialComponentName="fit", MetricData=data)
 
 
-def test_metrics_are_read_by_step_and_by_time(sagemaker: Any) -> None:
+def test_metrics_are_read_by_step_and_by_time(sagemaker: Service) -> None:
     """After a restart as before; what is no number is refused by its index; a deleted component has none."""
     metrics, client = sagemaker.client("sagemaker-metrics"), sagemaker.sagemaker
     arn = client.create_trial_component(TrialComponentName="fit")["TrialComponentArn"]
@@ -75,7 +76,7 @@ def test_metrics_are_read_by_step_and_by_time(sagemaker: Any) -> None:
     assert result["MetricValues"] == []
 
 
-def test_a_role_may_do_everything(sagemaker: Any) -> None:
+def test_a_role_may_do_everything(sagemaker: Service) -> None:
     """Clients that ask beforehand are told so, for each action and resource."""
     asked = {
         "ActionNames": ["s3:PutObject", "sagemaker:CreateModel"],

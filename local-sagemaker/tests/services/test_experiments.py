@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from sagemaker_kit.refusals import refused
+from sagemaker_kit.service import Service
 
 
 @pytest.fixture
-def client(sagemaker: Any) -> Any:
+def client(sagemaker: Service) -> Any:
     """A client, with the trials t1 and t2 of the experiment `delays`, and a component of t1."""
     made = sagemaker.sagemaker
     made.create_experiment(
@@ -63,7 +64,7 @@ def test_components_are_searched_by_what_they_belong_to(client: Any) -> None:
     assert found("delays") == []
 
 
-def test_a_component_is_completed(client: Any, sagemaker: Any) -> None:
+def test_a_component_is_completed(client: Any, sagemaker: Service) -> None:
     """Parameters and artifacts are added and taken away; a restart changes nothing."""
     client.update_trial_component(
         TrialComponentName="fit",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sagemaker_kit.refusals import refused
+from sagemaker_kit.service import Service
 
 DIMENSIONS = [{"Name": "Cycle", "Value": "flights"}]
 SERIES = {"MetricName": "drift", "Dimensions": DIMENSIONS}
@@ -29,7 +30,7 @@ def statistics(client: Any, **asked: Any) -> dict[str, Any]:
     return found
 
 
-def test_points_are_kept_through_a_restart(sagemaker: Any) -> None:
+def test_points_are_kept_through_a_restart(sagemaker: Service) -> None:
     """Values, values with counts, and statistic sets add up."""
     client = sagemaker.client("cloudwatch")
     client.put_metric_data(
@@ -45,7 +46,7 @@ def test_points_are_kept_through_a_restart(sagemaker: Any) -> None:
     assert [point[name] for name in ("SampleCount", "Sum", "Minimum", "Maximum")] == [7, 21, 0.5, 9.5]
 
 
-def test_metric_data_and_percentiles_are_answered(sagemaker: Any) -> None:
+def test_metric_data_and_percentiles_are_answered(sagemaker: Service) -> None:
     """By GetMetricData, in the order of time."""
     client = sagemaker.client("cloudwatch")
     now = datetime.now(UTC).replace(second=0, microsecond=0)
@@ -80,7 +81,7 @@ def test_metric_data_and_percentiles_are_answered(sagemaker: Any) -> None:
     ],
 )
 def test_what_is_no_point_is_refused(
-    sagemaker: Any, namespace: str, datum: dict[str, Any], code: str
+    sagemaker: Service, namespace: str, datum: dict[str, Any], code: str
 ) -> None:
     """With CloudWatch's codes, and nothing of the request is kept."""
     client = sagemaker.client("cloudwatch")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sagemaker_kit.refusals import refused
+from sagemaker_kit.service import Service
 
 SPECIFICATION = {
     "Containers": [{"Image": "model:local", "ModelDataUrl": "s3://lab/model.tar.gz"}],
@@ -18,7 +19,7 @@ GROUP = "arn:aws:sagemaker:us-east-1:000000000000:model-package-group/flights"
 
 
 @pytest.fixture
-def registry(sagemaker: Any) -> Any:
+def registry(sagemaker: Service) -> Any:
     """The client, with the group `flights`."""
     client = sagemaker.sagemaker
     client.create_model_package_group(
@@ -170,7 +171,7 @@ def test_a_resource_has_at_most_fifty_tags(registry: Any) -> None:
         registry.add_tags(ResourceArn=GROUP, Tags=[{"Key": "one-more", "Value": "v"}])
 
 
-def test_the_registry_survives_a_restart(registry: Any, sagemaker: Any) -> None:
+def test_the_registry_survives_a_restart(registry: Any, sagemaker: Service) -> None:
     """A killed service forgets nothing it has answered."""
     arn = register(registry, ModelApprovalStatus="Approved")
     sagemaker.restart()

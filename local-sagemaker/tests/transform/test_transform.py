@@ -12,13 +12,14 @@ import pytest
 
 from sagemaker_kit import serving
 from sagemaker_kit.refusals import refused
+from sagemaker_kit.service import Service
 from sagemaker_kit.serving import make_model, until
 
 TERMINAL = {"Completed", "Failed", "Stopped"}
 
 
 @pytest.fixture
-def service(start_service: Callable[..., Any], tmp_path: Path) -> Any:
+def service(start_service: Callable[..., Service], tmp_path: Path) -> Service:
     """A service with the model `first` and the buckets `in` and `out`."""
     started = start_service("--image", str(serving.image(tmp_path / "image")))
     make_model(started, "first")
@@ -27,14 +28,14 @@ def service(start_service: Callable[..., Any], tmp_path: Path) -> Any:
     return started
 
 
-def put(service: Any, **files: bytes | str) -> None:
+def put(service: Service, **files: bytes | str) -> None:
     """Put input files; `__` in a name stands for `/`."""
     for name, content in files.items():
         body = content.encode() if isinstance(content, str) else content
         service.s3.put_object(Bucket="in-data", Key=f"batch/{name.replace('__', '/')}", Body=body)
 
 
-def begin(service: Any, name: str, model: str = "first", **more: Any) -> None:
+def begin(service: Service, name: str, model: str = "first", **more: Any) -> None:
     """Create a job over everything in `in-data/batch/`; `more` overrides members of the request."""
     given = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://in-data/batch/"}}
     request = {
@@ -52,7 +53,7 @@ def begin(service: Any, name: str, model: str = "first", **more: Any) -> None:
     service.sagemaker.create_transform_job(TransformJobName=name, ModelName=model, **request)
 
 
-def ended(service: Any, name: str) -> Any:
+def ended(service: Service, name: str) -> Any:
     """The description of a job once it has ended."""
 
     def look() -> dict[str, Any] | None:
@@ -62,13 +63,13 @@ def ended(service: Any, name: str) -> Any:
     return until(look, f"the end of {name}", 60)
 
 
-def run(service: Any, name: str, **more: Any) -> tuple[dict[str, Any], dict[str, str]]:
+def run(service: Service, name: str, **more: Any) -> tuple[dict[str, Any], dict[str, str]]:
     """Create a job and wait for it: its description and its outputs by key."""
     begin(service, name, **more)
     return ended(service, name), outputs(service, name)
 
 
-def outputs(service: Any, name: str) -> dict[str, str]:
+def outputs(service: Service, name: str) -> dict[str, str]:
     """What a job has put, by the key below its output path."""
     found = service.s3.list_objects_v2(Bucket="out-data", Prefix=f"{name}/").get("Contents", [])
     return {
@@ -81,7 +82,7 @@ def outputs(service: Any, name: str) -> dict[str, str]:
     }
 
 
-def test_every_file_gets_its_output_in_order(service: Any) -> None:
+def test_every_file_gets_its_output_in_order(service: Service) -> None:
     """Outputs mirror the inputs' places; every record has its line, in the order of the records."""
     put(service, a="x,1\nyy,2\n", sub__b="zzz,3")
     described, found = run(service, "mirror")
@@ -91,7 +92,7 @@ def test_every_file_gets_its_output_in_order(service: Any) -> None:
     assert found == {"a.out": "3,x\n4,yy\n", "sub/b.out": "5,zzz\n"}
 
 
-def test_ids_are_held_back_and_joined_to_the_answers(service: Any) -> None:
+def test_ids_are_held_back_and_joined_to_the_answers(service: Service) -> None:
     """InputFilter, JoinSource and OutputFilter together: the usual way to score records with ids."""
     put(service, a="id-1,x,1\nid-2,yy,2\n")
     _, found = run(
@@ -102,7 +103,7 @@ def test_ids_are_held_back_and_joined_to_the_answers(service: Any) -> None:
     assert found == {"a.out": "id-1,x,3\nid-2,yy,4\n"}
 
 
-def test_json_lines_are_joined(service: Any) -> None:
+def test_json_lines_are_joined(service: Service) -> None:
     """A JSON object gets its answer as SageMakerOutput."""
     put(service, a='{"id": 1, "x": [1, 2]}\n{"id": 2, "x": []}\n')
     _, found = run(
@@ -122,7 +123,7 @@ def test_json_lines_are_joined(service: Any) -> None:
     ]
 
 
-def test_gzip_input_is_unpacked(service: Any) -> None:
+def test_gzip_input_is_unpacked(service: Service) -> None:
     """Compressed input gives plain output under the input's name."""
     put(service, **{"a.gz": gzip.compress(b"x,1\n")})
     _, found = run(service, "packed", TransformInput={"CompressionType": "Gzip"})
@@ -130,7 +131,7 @@ def test_gzip_input_is_unpacked(service: Any) -> None:
     assert found == {"a.gz.out": "3,x\n"}
 
 
-def test_a_whole_file_is_one_request(service: Any) -> None:
+def test_a_whole_file_is_one_request(service: Service) -> None:
     """Without SplitType a file is sent as it is, and its answer kept as it is."""
     put(service, a="x,1\nyy,2\n")
     _, found = run(
@@ -139,7 +140,7 @@ def test_a_whole_file_is_one_request(service: Any) -> None:
     assert found == {"a.out": "3,x\n4,yy\n"}
 
 
-def test_a_manifest_names_the_inputs(service: Any) -> None:
+def test_a_manifest_names_the_inputs(service: Service) -> None:
     """Only what the manifest lists is transformed, under its relative name."""
     put(service, a="x,1\n", b="y,1\n")
     manifest = json.dumps([{"prefix": "s3://in-data/batch/"}, "b"])
@@ -150,7 +151,7 @@ def test_a_manifest_names_the_inputs(service: Any) -> None:
     assert found == {"b.out": "3,y\n"}
 
 
-def test_a_bad_record_costs_its_file_alone(service: Any) -> None:
+def test_a_bad_record_costs_its_file_alone(service: Service) -> None:
     """The file with the record the model refuses has no output, the others have, and the job is Failed."""
     put(service, good="x,1\n", poor="x,1\nbad\n")
     described, found = run(service, "partly", BatchStrategy="SingleRecord")
@@ -171,7 +172,7 @@ def test_a_bad_record_costs_its_file_alone(service: Any) -> None:
     ],
 )
 def test_input_that_cannot_be_sent_says_why(
-    service: Any, content: bytes | str, more: dict[str, Any], words: str
+    service: Service, content: bytes | str, more: dict[str, Any], words: str
 ) -> None:
     """Each fault of an input file is the job's FailureReason."""
     put(service, a=content)
@@ -182,7 +183,7 @@ def test_input_that_cannot_be_sent_says_why(
     assert found == {}
 
 
-def test_no_input_at_all_fails(service: Any) -> None:
+def test_no_input_at_all_fails(service: Service) -> None:
     """A prefix without objects is a mistake of the request."""
     described, _ = run(service, "nothing")
 
@@ -190,7 +191,7 @@ def test_no_input_at_all_fails(service: Any) -> None:
     assert "s3://in-data/batch/" in described["FailureReason"]
 
 
-def test_the_container_is_told_and_asked_how_to_be_sent(service: Any) -> None:
+def test_the_container_is_told_and_asked_how_to_be_sent(service: Service) -> None:
     """The request's settings beat the container's own; what is not said is not in its environment."""
     told = json.dumps({"MaxConcurrentTransforms": 3, "BatchStrategy": "SINGLE_RECORD", "MaxPayloadInMB": 2})
     make_model(service, "picky", {"PARAMETERS": told})
@@ -204,7 +205,7 @@ def test_the_container_is_told_and_asked_how_to_be_sent(service: Any) -> None:
     assert "SAGEMAKER_BATCH_STRATEGY" not in environment
 
 
-def test_many_records_stay_in_order_over_several_instances(service: Any) -> None:
+def test_many_records_stay_in_order_over_several_instances(service: Service) -> None:
     """Concurrency of requests and instances changes nothing in the output."""
     rows = [f"{number}" for number in range(50_000)]
     put(service, a="\n".join(rows))
@@ -232,14 +233,14 @@ def test_many_records_stay_in_order_over_several_instances(service: Any) -> None
     ],
 )
 def test_a_request_that_cannot_work_is_refused_at_once(
-    service: Any, more: dict[str, Any], values: tuple[object, ...]
+    service: Service, more: dict[str, Any], values: tuple[object, ...]
 ) -> None:
     """Nothing is queued that is bound to fail."""
     with refused("ValidationException", *values):
         begin(service, "never", **more)
 
 
-def test_names_and_missing_things_are_answered_as_awss(service: Any) -> None:
+def test_names_and_missing_things_are_answered_as_awss(service: Service) -> None:
     """A taken name is ResourceInUse; a missing job and a missing model are ValidationException."""
     put(service, a="x,1\n")
     run(service, "taken")
@@ -253,7 +254,7 @@ def test_names_and_missing_things_are_answered_as_awss(service: Any) -> None:
     assert [job["TransformJobName"] for job in listed] == ["taken"]
 
 
-def test_a_model_that_does_not_start_fails_the_job(service: Any) -> None:
+def test_a_model_that_does_not_start_fails_the_job(service: Service) -> None:
     """The reason has the container's exit and the log its last words."""
     make_model(service, "broken", {"CRASH": "no such feature: wind"})
     put(service, a="x,1\n")
@@ -264,7 +265,7 @@ def test_a_model_that_does_not_start_fails_the_job(service: Any) -> None:
     assert "did not pass the ping health check" in described["FailureReason"]
 
 
-def test_a_stopped_job_keeps_nothing(service: Any) -> None:
+def test_a_stopped_job_keeps_nothing(service: Service) -> None:
     """Stopping ends the model's process too, and is no success."""
     make_model(service, "slow", {"SLOW": "60"})
     put(service, a="x,1\n")
@@ -280,7 +281,7 @@ def test_a_stopped_job_keeps_nothing(service: Any) -> None:
         service.sagemaker.stop_transform_job(TransformJobName="halt")
 
 
-def test_a_job_survives_the_service(service: Any) -> None:
+def test_a_job_survives_the_service(service: Service) -> None:
     """Killed while a job runs and started again, the service ends the job once, with whole outputs."""
     make_model(service, "steady", {"SLOW": "0.4"})
     put(service, **{f"part-{number}": f"x{number},1\n" for number in range(8)})
@@ -296,7 +297,7 @@ def test_a_job_survives_the_service(service: Any) -> None:
     assert outputs(service, "endure") == {f"part-{number}.out": f"4,x{number}\n" for number in range(8)}
 
 
-def test_what_was_transformed_is_captured_by_name(service: Any) -> None:
+def test_what_was_transformed_is_captured_by_name(service: Service) -> None:
     """Input and output lists name the objects of files that were transformed, by the hour of the job."""
     put(service, a="x,1\n", sub__b="zzz,3\n", bad="status 400 no\n")
     described, _ = run(service, "listed", DataCaptureConfig={"DestinationS3Uri": "s3://out-data/c/"})
@@ -310,7 +311,7 @@ def test_what_was_transformed_is_captured_by_name(service: Any) -> None:
     }
 
 
-def test_without_a_capture_config_nothing_is_captured(service: Any) -> None:
+def test_without_a_capture_config_nothing_is_captured(service: Service) -> None:
     """Only the outputs are there."""
     put(service, a="x,1\n")
     run(service, "quiet")

@@ -12,6 +12,7 @@ import pytest
 
 from sagemaker_kit.jobs import IMAGE, ROLE, Lab
 from sagemaker_kit.refusals import refused
+from sagemaker_kit.service import Service
 
 #: writes x squared, of the hyperparameter x, as its loss
 SQUARE = (
@@ -24,7 +25,7 @@ CHOICES = {"CategoricalParameterRanges": [{"Name": "x", "Values": ["3", "-1", "0
 
 
 @pytest.fixture
-def lab(start_service: Callable[..., Any], tmp_path: Path) -> Lab:
+def lab(start_service: Callable[..., Service], tmp_path: Path) -> Lab:
     """A service with the image whose container runs the environment's SCRIPT."""
     path = tmp_path / "image.toml"
     path.write_text(IMAGE)
