@@ -156,9 +156,13 @@ def _from_header(member: Shape, value: str) -> Any:
     if member.type_name == "list":
         inner = cast("ListShape", member).member
         items = next(csv.reader([value], skipinitialspace=True, escapechar="\\"), [])
-        return [scalars.read(inner, item.strip(), "rfc822") for item in items]
+        return [_from_header(inner, item.strip()) for item in items]
     if member.serialization.get("jsonvalue"):
         return document(scalars.read_blob(value))
+    # clients write the values of enums in any case: pyarrow asks for checksums by "enabled"
+    value = next(
+        (known for known in member.metadata.get("enum", ()) if known.lower() == value.lower()), value
+    )
     return scalars.read(member, value, "rfc822")
 
 
