@@ -256,6 +256,7 @@ def test_the_trigger_fires_when_the_waiting_is_over(
         "patience_s": patience_s,
         "aws_conn_id": world.settings.aws_conn_id,
         "poll_interval_s": 0.1,
+        "deadline": None,
     }
     trigger = IntervalReadyTrigger(**arguments)
     assert trigger.serialize() == ("flywheel.triggers.interval_ready.IntervalReadyTrigger", arguments)

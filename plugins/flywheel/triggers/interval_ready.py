@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import cached_property
 from typing import Any, get_args
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
-
-from flywheel.hooks.sagemaker import SageMakerHook
+from flywheel.triggers.base import PollingTrigger
 from include.core.code import step_digest
 from include.core.cycle import find_cycles
 from include.core.dependencies import IntervalDependencies, Need
@@ -18,7 +15,7 @@ from include.core.layout import Interval
 from include.core.settings import settings
 
 
-class IntervalReadyTrigger(BaseTrigger):
+class IntervalReadyTrigger(PollingTrigger):
     """Fire when an interval no longer has to wait, or would wait in vain; the task finds out which.
 
     :param cycle: the cycle's name
@@ -26,8 +23,6 @@ class IntervalReadyTrigger(BaseTrigger):
     :param need: what the step needs of the intervals before it
     :param since: seconds since 1970 at which the waiting began
     :param patience_s: seconds without any sign of life after which a missing interval counts as a hole
-    :param aws_conn_id: Airflow's connection
-    :param poll_interval_s: seconds between two looks
     """
 
     def __init__(
@@ -35,50 +30,34 @@ class IntervalReadyTrigger(BaseTrigger):
         *,
         cycle: str,
         interval: list[str],
-        need: str,
+        need: Need,
         since: float,
         patience_s: float,
-        aws_conn_id: str,
-        poll_interval_s: float,
+        **waiting: Any,  # noqa: ANN401 - of the base
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's has no types
+        super().__init__(
+            cycle=cycle, interval=interval, need=need, since=since, patience_s=patience_s, **waiting
+        )
         if need not in get_args(Need):
             raise FlywheelError(f"There is no need {need!r}. Known: {', '.join(get_args(Need))}.")
-        self._arguments = {
-            "cycle": cycle,
-            "interval": interval,
-            "need": need,
-            "since": since,
-            "patience_s": patience_s,
-            "aws_conn_id": aws_conn_id,
-            "poll_interval_s": poll_interval_s,
-        }
         self.interval, self.need, self.since = Interval.from_iso(interval), need, since
-        self.poll_interval_s, self.patience = poll_interval_s, timedelta(seconds=patience_s)
-        self.cycle_name, self.aws_conn_id = cycle, aws_conn_id
+        self.cycle, self.patience = cycle, timedelta(seconds=patience_s)
+        self._logged: Interval | None = None
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the trigger as Airflow keeps it in its database."""
-        return f"{type(self).__module__}.{type(self).__qualname__}", self._arguments
+    @cached_property
+    def _dependencies(self) -> IntervalDependencies:
+        return IntervalDependencies(self.hook, find_cycles()[self.cycle], settings(), self.patience)
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look until there is nothing to wait for."""
-        cycle = find_cycles()[self.cycle_name]
-        dependencies = IntervalDependencies(SageMakerHook(self.aws_conn_id), cycle, settings(), self.patience)
-        logged: Interval | None = None
-        # boto3 blocks, and the triggerer's loop belongs to all triggers.
-        while (awaited := await asyncio.to_thread(self._look, dependencies)) is not None:
-            if awaited != logged:
-                self.log.info("Waiting until %s is %s", awaited, self.need)
-                logged = awaited
-            await asyncio.sleep(self.poll_interval_s)
-        yield TriggerEvent({})  # type: ignore[no-untyped-call]  # Airflow's has no types
-
-    def _look(self, dependencies: IntervalDependencies) -> Interval | None:
+    def is_waiting(self) -> bool:
+        """Return whether an earlier interval is awaited, and log which one, when that changes."""
         # The triggerer lives longer than the code it was started with.
         step_digest.cache_clear()
         try:
-            return dependencies.awaited(self.need, self.interval, self.since)  # type: ignore[arg-type]  # checked when made
+            awaited = self._dependencies.awaited(self.need, self.interval, self.since)
         except PermanentError as error:
             self.log.warning("%s", error)
-            return None
+            return False
+        if awaited not in {None, self._logged}:
+            self.log.info("Waiting until %s is %s", awaited, self.need)
+            self._logged = awaited
+        return awaited is not None

@@ -296,7 +296,7 @@ def test_a_deferred_task_is_woken_and_judges_for_itself(bench: Bench) -> None:
         operator.execute(context)
     bench.go.touch()
     woken = bench.probe(do="wait", until=str(bench.go), deferrable=True)
-    event = {"is_late": False, "tokens": {}}
+    event: dict[str, Any] = {"tokens": {}}
     result = getattr(woken, deferred.value.method_name)(context, event, **(deferred.value.kwargs or {}))
     assert result["counts"]["rows_out"] == 1
 

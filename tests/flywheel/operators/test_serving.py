@@ -13,7 +13,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -400,7 +400,7 @@ def test_a_deferred_deployment_wakes_for_each_move(deployments: Deployments, old
             triggers.append(trigger)
             if isinstance(trigger, BakeTrigger):
                 rollout = replace(ENDLESS, bake_s=0)
-                trigger.rollout["bake_s"] = 0
+                trigger = BakeTrigger(**{**arguments, "rollout": asdict(rollout)})
             event = asyncio.run(asyncio.wait_for(anext(aiter(trigger.run())), PATIENCE_S))
             kwargs = json.loads(json.dumps(deferred.kwargs))
             call = deployments.operator(rollout, deferrable=True).resume

@@ -33,7 +33,7 @@ def revived(trigger: JobEndedTrigger) -> JobEndedTrigger:
 
 def status(service: Any, trigger: JobEndedTrigger) -> str:
     """The word of SageMaker about the trigger's job."""
-    found = service.sagemaker.describe_processing_job(ProcessingJobName=trigger.job)
+    found = service.sagemaker.describe_processing_job(ProcessingJobName=trigger.serialize()[1]["job"])
     return str(found["ProcessingJobStatus"])
 
 
@@ -53,7 +53,7 @@ def test_a_trigger_survives_airflows_database(waiting: JobEndedTrigger, tmp_path
     (tmp_path / "go").touch()
 
 
-def test_it_fires_when_the_job_has_ended(waiting: JobEndedTrigger, tmp_path: Path) -> None:
+def test_it_fires_when_the_job_has_ended(waiting: JobEndedTrigger, service: Any, tmp_path: Path) -> None:
     """Not before, and with how far it read the log."""
 
     async def scenario() -> TriggerEvent:
@@ -64,15 +64,18 @@ def test_it_fires_when_the_job_has_ended(waiting: JobEndedTrigger, tmp_path: Pat
         return await firing
 
     event = asyncio.run(scenario()).payload
-    assert event["is_late"] is False
+    assert status(service, waiting) == "Completed"
     assert len(event["tokens"]) == 1
 
 
-def test_it_fires_when_the_deadline_has_passed(waiting: JobEndedTrigger, tmp_path: Path) -> None:
+def test_it_fires_when_the_deadline_has_passed(
+    waiting: JobEndedTrigger, service: Any, tmp_path: Path
+) -> None:
     """Airflow itself does not watch the time of a deferred task."""
     late = revived(waiting)
     late.deadline = time.time() - 1
-    assert asyncio.run(first_event(late)).payload["is_late"] is True
+    assert asyncio.run(first_event(late)).payload == {"tokens": late.tokens}
+    assert status(service, waiting) == "InProgress"
     (tmp_path / "go").touch()
 
 
@@ -96,9 +99,9 @@ def test_an_old_attempt_cannot_stop_the_job_of_a_new_one(
     waiting: JobEndedTrigger, service: Any, tmp_path: Path
 ) -> None:
     """After a clear the new attempt may begin before the old trigger is told."""
-    newer = revived(waiting)
-    arn = service.sagemaker.describe_processing_job(ProcessingJobName=newer.job)["ProcessingJobArn"]
-    tag = {"Key": f"{OWNER_TAG}{newer.task_key}", "Value": "another attempt"}
+    _, arguments = waiting.serialize()
+    arn = service.sagemaker.describe_processing_job(ProcessingJobName=arguments["job"])["ProcessingJobArn"]
+    tag = {"Key": f"{OWNER_TAG}{arguments['task']}", "Value": "another attempt"}
     service.sagemaker.add_tags(ResourceArn=arn, Tags=[tag])
     asyncio.run(waiting.on_kill())
     assert status(service, waiting) == "InProgress"
