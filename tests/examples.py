@@ -1,4 +1,4 @@
-"""Evidence by hand, as docs/explanation/monitoring.md describes it."""
+"""Documents by hand, as docs/reference/documents.md describes them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,22 @@ from typing import Any, TypeVar
 
 from include.core.documents.manifest import KeyRecord, Manifest, OutputFile
 from include.core.documents.model import Bounds, Verdict
+from include.core.documents.monitoring import (
+    Alarm,
+    Emission,
+    Evidence,
+    Fault,
+    MaturedQuality,
+    RetrainingDecision,
+    WatchedChampion,
+    WatchRecord,
+    WindowQuality,
+)
 from include.core.layout import Interval
+from include.core.monitoring import Monitoring
+from include.core.retraining.rule import Finding, Past, judge_retraining
+
+BY = {"dag_id": "flights_score_and_monitor", "run_id": "one"}
 
 Value = TypeVar("Value")
 
@@ -64,20 +79,25 @@ def key_record(**inputs: str) -> KeyRecord:
     )
 
 
-def quality(cutoff: datetime, *, judged: int = 20_000, is_worse: bool = False) -> dict[str, Any]:
-    """One entry of `quality`."""
+def quality(cutoff: datetime, *, judged: int = 20_000, is_worse: bool = False) -> WindowQuality:
+    """The quality of a window as known at a time."""
     value = 0.6 if is_worse else 0.7
-    return {
-        "cutoff": cutoff.isoformat(),
-        "metric": "roc_auc",
-        "judged": judged,
-        "coverage": 1.0,
-        "value": value,
-        "low": value - 0.01,
-        "high": value + 0.01,
-        "reference": {"value": 0.7, "low": 0.69, "high": 0.71},
-        "is_worse": is_worse,
-    }
+    return WindowQuality(
+        cutoff=cutoff,
+        metric="roc_auc",
+        judged=judged,
+        coverage=1.0,
+        value=value,
+        low=value - 0.01,
+        high=value + 0.01,
+        reference=Bounds(0.7, 0.69, 0.71),
+        is_worse=is_worse,
+    )
+
+
+def matured(window: Interval, known: WindowQuality, monitor_key: str = "k") -> MaturedQuality:
+    """The quality of an earlier window, as a later one finds it."""
+    return MaturedQuality(**vars(known), window=window, monitor_key=monitor_key)
 
 
 def evidence(
@@ -87,30 +107,63 @@ def evidence(
     data_end: datetime | None = None,
     broken: bool = False,
     judged: int | None = 20_000,
-) -> dict[str, Any]:
+) -> Evidence:
     """One `evidence.json`; the champion's data end with January unless told otherwise."""
     end = data_end or datetime(2013, 2, 1, tzinfo=UTC)
-    fault = {"feature": "temp", "check": "missing_column_check", "description": "the column is missing"}
+    fault = Fault(feature="temp", check="missing_column_check", description="the column is missing")
+    return Evidence(
+        version=1,
+        window=window,
+        rows=20_000,
+        champion=WatchedChampion(
+            version=f"arn:flights/{end:%Y-%m-%d}", data_end=end, evaluation_uri="s3://b/evaluate/"
+        ),
+        broken=(fault,) if broken else (),
+        features=(),
+        separability=None,
+        predictions=None,
+        quality=() if judged is None else (quality(window.end, judged=judged),),
+        alarm=Alarm(
+            is_alarm=alarm and not broken,
+            reasons=("temp has drifted",) if alarm else (),
+            held_back="broken upstream: temp (missing_column_check)" if broken else None,
+        ),
+    )
+
+
+def watch_record(found: Evidence, key: str = "k", *late: MaturedQuality, second: int = 0) -> WatchRecord:
+    """The record of what was found in a window."""
+    at = datetime(2026, 1, 1, 0, 0, second, tzinfo=UTC)
+    return WatchRecord(key=key, monitor_uri="s3://b/", evidence=found, matured=late, at=at, by=BY)
+
+
+def decision(found: Evidence, run_id: str = "one", second: int = 0) -> RetrainingDecision:
+    """The decision about a window that is the only one, by a rule that one alarm is enough for."""
+    past = Past(last=(found.window,), train_interval=found.window, trainings=frozenset())
+    judgement = judge_retraining(
+        Monitoring(alarms=1, windows=1), {found.window: Finding.of(found, record="s3://b/watch.json")}, past
+    )
+    return RetrainingDecision(
+        **vars(judgement),
+        emission=Emission(is_emitted=False, why="Nothing is due."),
+        at=datetime(2026, 1, 1, 0, 0, second, tzinfo=UTC),
+        by={**BY, "run_id": run_id},
+    )
+
+
+def step_result(step: str, uri: str = "s3://b/o/", **given: Any) -> dict[str, Any]:  # noqa: ANN401 - any fields
+    """What a step hands on, as XCom holds it; a job's, or a training's, or that of register."""
     return {
-        "version": 1,
-        "window": window.iso,
-        "rows": 20_000,
-        "champion": {
-            "version": f"arn:flights/{end:%Y-%m-%d}",
-            "data_end": end.isoformat(),
-            "evaluation_uri": "s3://b/e/",
-        },
-        "broken": [fault] if broken else [],
-        "features": [],
-        "separability": None,
-        "predictions": None,
-        "quality": [] if judged is None else [quality(window.end, judged=judged)],
-        "estimate": None,
-        "bias": [],
-        "slices": [],
-        "alarm": {
-            "is_alarm": alarm and not broken,
-            "reasons": ["temp has drifted"] if alarm else [],
-            "held_back": "broken upstream: temp (missing_column_check)" if broken else None,
-        },
+        "cycle": "flights",
+        "step": step,
+        "interval": month(3).iso,
+        "key": "k",
+        "uri": uri,
+        "job": "j",
+        "reused": False,
+        "seconds": 1.0,
+        "digest": "d",
+        "counts": {},
+        "metrics": {},
+        **given,
     }

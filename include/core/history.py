@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from include.core.cycle import Cycle, FileSource
-from include.core.documents.codec import canonical, digest
+from include.core.documents.codec import digest
 from include.core.documents.manifest import KeyRecord, Manifest
-from include.core.exceptions import FlywheelError, HistoryIncomplete, OutputMissing
-from include.core.journal import ImmutableObjects, json_object
+from include.core.documents.results import StepResult
+from include.core.exceptions import HistoryIncomplete, OutputMissing
+from include.core.journal import ImmutableObjects
 from include.core.keys import key_record
 from include.core.layout import MANIFEST, Interval, is_s3, split_uri, training_dag
 from include.core.places import Places, below_step
-from include.core.sagemaker.client import SageMaker
+from include.core.sagemaker.client import D, SageMaker
 from include.core.schedule import history
 from include.core.settings import Settings
 
@@ -24,8 +24,8 @@ from include.core.settings import Settings
 
 def read_manifest(hook: SageMaker, uri: str, key: str) -> Manifest | None:
     """Return the manifest of an output, or None if there is none with that key."""
-    found = hook.read_json(uri + MANIFEST)
-    return Manifest.from_json(found) if found is not None and found.get("key") == key else None
+    manifest = hook.read_document(uri + MANIFEST, Manifest)
+    return manifest if manifest is not None and manifest.key == key else None
 
 
 def check_output(hook: SageMaker, uri: str, key: str) -> Manifest:
@@ -120,27 +120,25 @@ class OutputReader:
 
         :param keys: the key of each output by its folder
         """
-        found = self._read({uri: uri + MANIFEST for uri in keys})
-        own = {uri: value for uri, value in found.items() if value.get("key") == keys[uri]}
-        return {uri: Manifest.from_json(value) for uri, value in own.items()}
+        found = self._read({uri: uri + MANIFEST for uri in keys}, Manifest)
+        return {uri: manifest for uri, manifest in found.items() if manifest.key == keys[uri]}
 
     def key_records(self, keys: Iterable[str]) -> dict[str, KeyRecord]:
         """Return the records of those keys that have one."""
-        found = self._read({key: self._places.key_record(key) for key in keys})
-        return {key: KeyRecord.from_json(value) for key, value in found.items()}
+        return self._read({key: self._places.key_record(key) for key in keys}, KeyRecord)
 
-    def _read(self, uris: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-        """Return the JSON objects that exist among `uris`, by the same names; one folder at a time."""
+    def _read(self, uris: Mapping[str, str], kind: type[D]) -> dict[str, D]:
+        """Return the documents that exist among `uris`, by the same names; one folder at a time."""
         folders: dict[tuple[str, str], dict[str, str]] = {}
         for name, uri in uris.items():
             bucket, key = split_uri(uri)
             prefix = "/".join([*key.split("/")[:2], ""])
             folders.setdefault((bucket, prefix), {})[key] = name
-        found: dict[str, dict[str, Any]] = {}
-        for (bucket, prefix), names in folders.items():
-            for key, body in self._objects(bucket, prefix).read(names).items():
-                found[names[key]] = _parse(uris[names[key]], body)
-        return found
+        return {
+            names[key]: kind.from_text(body)
+            for (bucket, prefix), names in folders.items()
+            for key, body in self._objects(bucket, prefix).read(names).items()
+        }
 
     def _objects(self, bucket: str, prefix: str) -> ImmutableObjects:
         place = f"{bucket}/{prefix}"
@@ -149,20 +147,12 @@ class OutputReader:
         return self._folders[place]
 
 
-def _parse(uri: str, body: bytes) -> dict[str, Any]:
-    try:
-        return json_object(body)
-    except ValueError as error:
-        raise FlywheelError(f"{uri} is no JSON object: {error}. Was it written by hand?") from error
-
-
-def own_partition(hook: SageMaker, interval: Interval, result: Mapping[str, Any]) -> Partition:
+def own_partition(hook: SageMaker, clean: StepResult) -> Partition:
     """Return the interval's cleaned data as the clean of its own run handed it on.
 
-    :param result: the XCom of clean
     :raises OutputMissing: it no longer exists
     """
-    return Partition(interval, result["key"], check_output(hook, result["uri"], result["key"]))
+    return Partition(clean.interval, clean.key, check_output(hook, clean.uri, clean.key))
 
 
 def cleaned(
@@ -217,5 +207,5 @@ def put_manifest_file(hook: SageMaker, cycle: Cycle, partitions: list[Partition]
         names = [*(file.name for file in partition.manifest.files), MANIFEST]
         content.extend(f"{folder}{name}" for name in names)
     uri = places.manifest_list(digest(content))
-    hook.put_once(uri, canonical(content).encode())
+    hook.put_document(uri, content)
     return uri

@@ -16,14 +16,18 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
+from itertools import takewhile
+from typing import Any, Generic, TypeVar
 
+from include.core.documents.codec import Document
+from include.core.documents.ledger import Entry
+from include.core.documents.monitoring import RetrainingRequest
 from include.core.exceptions import FlywheelError, InvalidDocument
 from include.core.layout import join_uri
+from include.core.objects import list_objects, read_object, read_objects, write_new
 from include.core.places import compacted, entry_name
 
 log = logging.getLogger(__name__)
@@ -36,28 +40,10 @@ SEGMENT_EVERY = 5
 SEGMENT_SPANS = (100, 1000)
 #: up to so many objects are asked for by name; of more, S3 is asked for a list first
 FEW = 2
-#: objects that are read side by side; a boto3 client has ten connections
-READERS = 8
 
 
-class Numbered(Protocol):
-    """A document whose number the journal gives, from 1."""
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    @property
-    def number(self) -> int:
-        """Its place in the journal."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-
-    @classmethod
-    def from_json(cls, value: Any) -> Self:  # noqa: ANN401 - any JSON value
-        """Return the entry that JSON values describe."""
-
-
-E = TypeVar("E", bound=Numbered)
+#: documents whose number the journal gives, from 1
+E = TypeVar("E", Entry, RetrainingRequest)
 #: an object's ETag and text in a segment
 Copy = dict[str, str]
 
@@ -75,7 +61,8 @@ class Journal(Generic[E]):
 
     def __init__(self, s3: Any, bucket: str, prefix: str, *, kind: type[E], title: str) -> None:  # noqa: ANN401 - a boto3 client
         self._s3, self._bucket, self._prefix = s3, bucket, prefix
-        self._kind, self._title = kind, title
+        self._kind: type[E] = kind
+        self._title = title
         #: every entry read so far by its key, in order; replaced as a whole, since threads share a journal
         self._known: dict[str, E] = {}
 
@@ -100,9 +87,9 @@ class Journal(Generic[E]):
             entry = propose(entries)
             if entry in entries:
                 return entry
-            new = replace(entry, number=entries[-1].number + 1 if entries else 1)
+            new: E = replace(entry, number=entries[-1].number + 1 if entries else 1)
             key = self._prefix + entry_name(new.number)
-            if write_new(self._s3, self._bucket, key, new.as_json()):
+            if write_record(self._s3, self._bucket, key, new):
                 if new.number % SEGMENT_EVERY == 0:
                     self._compact(new.number)
                 return new
@@ -120,8 +107,8 @@ class Journal(Generic[E]):
             for segment in sorted(list_etags(self._s3, self._bucket, place), reverse=True):
                 last = f"{self._prefix}{segment.removeprefix(place)}"
                 if last in listed and last not in found:
-                    found |= verified_copies(read_bytes(self._s3, self._bucket, segment), listed)
-        return found | read_all(self._s3, self._bucket, listed.keys() - found.keys())
+                    found |= verified_copies(read_object(self._s3, self._bucket, segment), listed)
+        return found | read_objects(self._s3, self._bucket, listed.keys() - found.keys())
 
     def _compact(self, number: int) -> None:
         """Write the segment that ends with an entry; the entry stands whether or not that works."""
@@ -140,8 +127,8 @@ class Journal(Generic[E]):
 
     def _parse(self, key: str, body: bytes) -> E:
         try:
-            return self._kind.from_json(json_object(body))
-        except (ValueError, InvalidDocument) as error:
+            return self._kind.from_text(body)
+        except InvalidDocument as error:
             raise FlywheelError(
                 f"{join_uri(self._bucket, key)} is no entry of the {self._title} ({error}). "
                 "Restore the object: entries are never rewritten."
@@ -173,7 +160,7 @@ class ImmutableObjects:
         if len(missing) > FEW:
             self._read_many(missing)
         else:
-            self._known |= read_all(self._s3, self._bucket, missing)
+            self._known |= read_objects(self._s3, self._bucket, missing)
         return {key: self._known[key] for key in wanted if key in self._known}
 
     def _read_many(self, keys: list[str]) -> None:
@@ -182,12 +169,12 @@ class ImmutableObjects:
         etags = list_etags(self._s3, self._bucket, self._prefix, after=keys[0][:-1], until=keys[-1])
         listed = {key: etags[key] for key in keys if key in etags}
         if len(listed) <= FEW:
-            self._known |= read_all(self._s3, self._bucket, listed)
+            self._known |= read_objects(self._s3, self._bucket, listed)
             return
         place = compacted(self._prefix) + entry_name(0)
-        segment = read_all(self._s3, self._bucket, [place]).get(place, b"{}")
+        segment = read_object(self._s3, self._bucket, place)
         copies = verified_copies(segment, listed)
-        rest = read_all(self._s3, self._bucket, listed.keys() - copies.keys())
+        rest = read_objects(self._s3, self._bucket, listed.keys() - copies.keys())
         self._known |= copies | rest
         if len(rest) >= self.WORTHWHILE:
             self._compact(place, _entries(segment) | _copies(listed, rest))
@@ -220,7 +207,7 @@ def _copies(etags: Mapping[str, str], bodies: Mapping[str, bytes]) -> dict[str, 
     return found
 
 
-def verified_copies(segment: bytes, listed: Mapping[str, str]) -> dict[str, bytes]:
+def verified_copies(segment: bytes | None, listed: Mapping[str, str]) -> dict[str, bytes]:
     """Return the copies in a segment that are what S3 lists, by key; none if the segment is damaged.
 
     :param listed: the ETags of the originals, by key
@@ -232,16 +219,13 @@ def verified_copies(segment: bytes, listed: Mapping[str, str]) -> dict[str, byte
     }
 
 
-def _entries(segment: bytes) -> dict[str, Copy]:
+def _entries(segment: bytes | None) -> dict[str, Copy]:
     """Return the entries of a segment, without those that are damaged."""
     try:
-        entries = json.loads(segment)["entries"].items()
+        entries = json.loads(segment or b"")["entries"].items()
         return {key: copy for key, copy in entries if {"etag", "text"} <= copy.keys()}
     except (ValueError, KeyError, TypeError, AttributeError):
         return {}
-
-
-# Objects
 
 
 def list_etags(
@@ -255,63 +239,16 @@ def list_etags(
     """Return the ETags of the objects below a prefix by key, in order.
 
     :param after: list only keys that sort after this one
-    :param until: list no further than to the page with this key
+    :param until: list only keys up to this one
     """
-    found: dict[str, str] = {}
-    where = {"StartAfter": after} if after else {}
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **where):
-        found |= {item["Key"]: item["ETag"] for item in page.get("Contents", [])}
-        if until is not None and found and next(reversed(found)) >= until:
-            break
-    return found
+    listed = list_objects(s3, bucket, prefix, after=after)
+    return {
+        item["Key"]: item["ETag"]
+        for item in takewhile(lambda item: until is None or item["Key"] <= until, listed)
+    }
 
 
-def read_all(s3: Any, bucket: str, keys: Iterable[str]) -> dict[str, bytes]:  # noqa: ANN401 - a boto3 client
-    """Return the bytes of those objects that exist, read side by side."""
-    wanted = sorted(keys)
-
-    def read(key: str) -> bytes | None:
-        try:
-            return read_bytes(s3, bucket, key)
-        except s3.exceptions.ClientError as error:
-            if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
-                return None
-            raise
-
-    if len(wanted) <= FEW:
-        bodies: Iterator[bytes | None] = map(read, wanted)
-        return {key: body for key, body in zip(wanted, bodies, strict=True) if body is not None}
-    with ThreadPoolExecutor(min(READERS, len(wanted))) as pool:
-        return {
-            key: body for key, body in zip(wanted, pool.map(read, wanted), strict=True) if body is not None
-        }
-
-
-def read_bytes(s3: Any, bucket: str, key: str) -> bytes:  # noqa: ANN401 - a boto3 client
-    """Return an object's bytes."""
-    body: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-    return body
-
-
-def json_object(body: bytes) -> dict[str, Any]:
-    """Return the object of JSON that `body` is.
-
-    :raises ValueError: it is none
-    """
-    value = json.loads(body)
-    if not isinstance(value, dict):
-        raise ValueError(f"a {type(value).__name__} instead of an object")  # noqa: TRY004 - as json itself says it
-    return value
-
-
-def write_new(s3: Any, bucket: str, key: str, value: Any) -> bool:  # noqa: ANN401 - a boto3 client, a JSON value
-    """Write an object of JSON and return True, or return False if its name is taken."""
-    body = json.dumps(value, indent=1, ensure_ascii=False).encode()
-    try:
-        s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json", IfNoneMatch="*")
-    except s3.exceptions.ClientError as error:
-        # S3 answers 412 if the object exists, 409 if another request is writing it at this instant.
-        if error.response["Error"]["Code"] in {"PreconditionFailed", "ConditionalRequestConflict"}:
-            return False
-        raise
-    return True
+def write_record(s3: Any, bucket: str, key: str, record: Document) -> bool:  # noqa: ANN401 - a boto3 client
+    """Write a record and return True, or return False if its name is taken."""
+    body = json.dumps(record.as_json(), indent=1, ensure_ascii=False).encode()
+    return write_new(s3, bucket, key, body, ContentType="application/json")

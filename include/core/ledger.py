@@ -24,6 +24,11 @@ from include.core.layout import split_uri, version_number
 from include.core.places import Places
 
 
+def now() -> datetime:
+    """Return the time as entries write it, in whole seconds."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
 def champion_as_of(entries: list[Entry], moment: datetime, *, inclusive: bool) -> Entry | None:
     """Return the promotion with the latest data end before `moment`, or up to it if `inclusive`.
 
@@ -157,7 +162,7 @@ def rollback(entries: list[Entry], to: str | None, reason: str, by: Mapping[str,
     return replace(
         target,
         kind="rollback",
-        at=datetime.now(UTC).replace(microsecond=0),
+        at=now(),
         by=dict(by),
         verdict=None,
         reasons=(reason,),

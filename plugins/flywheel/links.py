@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from airflow.sdk import BaseOperatorLink, conf
 
-from include.core.layout import split_uri, version_number
+from include.core.layout import MODEL_CARD_PAGE, REPORT, split_uri, version_number
 
 
 class Place(Protocol):
@@ -106,6 +106,12 @@ def object_url(place: Place, uri: str) -> str:
     if endpoint := place.endpoint_url("s3"):
         return f"{endpoint.rstrip('/')}/{bucket}/{quote(key)}"
     return f"https://{place.region}.console.aws.amazon.com/s3/object/{bucket}?prefix={quote(key, safe='')}"
+
+
+def evaluation_links(place: Place, uri: str) -> dict[str, str]:
+    """Return the links to the report and the model card of an evaluation."""
+    pages = {ReportLink.name: REPORT, ModelCardLink.name: MODEL_CARD_PAGE}
+    return {name: object_url(place, f"{uri}{page}") for name, page in pages.items()}
 
 
 def folder_url(place: Place, uri: str) -> str:

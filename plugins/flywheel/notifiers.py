@@ -9,12 +9,11 @@ from __future__ import annotations
 import json
 import urllib.request
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from airflow.sdk import BaseNotifier, Context
 
 from flywheel.hooks.sagemaker import SageMakerHook
-from include.core.layout import Interval
+from include.core.documents.results import DecideRetrainingResult
 from include.core.settings import Settings, settings
 
 #: a webhook that is slower is given up, in seconds
@@ -84,13 +83,12 @@ class DriftNotifier(AlertNotifier):
         result = context["ti"].xcom_pull(task_ids=context["ti"].task_id)
         if context["dag_run"].run_type == "backfill" or not isinstance(result, dict):
             return None
-        window, decision = Interval.from_iso(result["interval"]), result["decision"]
-        found: dict[str, Any] = decision["evidence"].get(str(window), {})
-        why = str(found.get("why", ""))
-        if not found.get("is_alarm") and not why.startswith("held back"):
+        decision = DecideRetrainingResult.from_json(result).decision
+        finding = decision.evidence.get(str(decision.window))
+        if finding is None or not (finding.is_alarm or finding.why.startswith("held back")):
             return None
-        due = "retraining is due" if decision["due"] else "retraining is not due"
-        return _alert(context, "drift", f"alarms for {window}; {due}", why)
+        due = "retraining is due" if decision.due else "retraining is not due"
+        return _alert(context, "drift", f"alarms for {decision.window}; {due}", finding.why)
 
 
 def send(alert: Alert, to: Settings) -> None:

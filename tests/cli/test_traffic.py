@@ -7,6 +7,7 @@ import io
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,6 +38,7 @@ from include.core.schedule import starting_at
 from include.core.settings import PROJECT, Settings, settings
 from sagemaker_kit.service import Service
 from tests.attempt import Attempt, run_outside_airflow
+from tests.examples import evidence, watch_record
 
 CYCLE = find_cycles()["digits"]
 JANUARY, FEBRUARY, MARCH = "2013-01-01", "2013-02-01", "2013-03-01"
@@ -175,12 +177,9 @@ def watched(service: Any, scored: dict[str, Any], sent: int) -> dict[str, Any]:
     )
     body = canonical(key.as_json()).encode()
     service.s3.put_object(Bucket=BUCKET, Key="digits/keys/mk.json", Body=body)
-    evidence = {"champion": {"version": "arn"}, "quality": [{"reference": {"value": 0.9}}]}
-    record = {"key": "mk", "monitor_uri": "s3://", "evidence": evidence, "matured": []}
-    moment = {"at": "2013-03-01T00:00:00+00:00", "by": {}}
-    MonitoringLog(service.s3, BUCKET, CYCLE.name).put_record(
-        starting_at(CYCLE, FEBRUARY), {**record, **moment}
-    )
+    found = evidence(starting_at(CYCLE, FEBRUARY))
+    found = replace(found, champion=replace(found.champion, version="arn"))
+    MonitoringLog(service.s3, BUCKET, CYCLE.name).put_record(watch_record(found, "mk"))
     return result
 
 

@@ -28,7 +28,7 @@ from include.core.places import Places
 from include.core.retraining.records import RetrainingRequests
 from include.core.schedule import history, starting_at
 from include.core.settings import Settings
-from tests.examples import manifest, not_none, verdict
+from tests.examples import manifest, not_none, step_result, verdict
 
 NEVER = timedelta()
 LONG_AGO = datetime(2013, 1, 1, tzinfo=UTC)
@@ -60,7 +60,7 @@ class World:
         body = json.dumps(manifest(key, f"d-{step}", step=step).as_json()).encode()
         place = {"Bucket": self.settings.bucket, "Key": f"{split_uri(uri)[1]}manifest.json"}
         self.service.s3.put_object(**place, Body=body)
-        return {"uri": uri, "key": key, "digest": f"d-{step}"}
+        return step_result(step, uri, interval=interval.iso, key=key, digest=f"d-{step}")
 
     def decide(self, interval: Interval, *, promote: bool = True, run: str = "run", **params: Any) -> Entry:
         """Go through the operators' own keys up to the decision, which is returned."""

@@ -15,10 +15,9 @@ from airflow.sdk import Context
 
 from flywheel import notifiers
 from flywheel.notifiers import DriftNotifier, FailureNotifier
+from include.core.documents.monitoring import WindowFinding
 from include.core.settings import Settings
-
-WINDOW = ["2013-03-01T00:00:00+00:00", "2013-04-01T00:00:00+00:00"]
-
+from tests.examples import decision, evidence, month, step_result
 
 #: its address, and what it was sent
 Webhook = tuple[str, list[dict[str, Any]]]
@@ -61,8 +60,10 @@ def context(task_id: str, *, result: object = None, run_type: str = "scheduled",
 
 def decided(*, is_alarm: bool, why: str = "temp has drifted") -> dict[str, Any]:
     """What the step that decides hands on."""
-    evidence = {"2013-03-01_2013-04-01": {"is_alarm": is_alarm, "why": why}}
-    return {"interval": WINDOW, "decision": {"due": True, "evidence": evidence}}
+    made = decision(evidence(month(3)))
+    finding = WindowFinding(record="s3://b/", is_alarm=is_alarm, why=why, quality=None)
+    about = replace(made, evidence={str(month(3)): finding})
+    return step_result("decide", record="s3://b/", decision=about.as_json(), again=[])
 
 
 def alert_to(monkeypatch: pytest.MonkeyPatch, url: str) -> None:

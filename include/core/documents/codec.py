@@ -17,7 +17,7 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import UTC, datetime
 from functools import cache
 from types import MappingProxyType, NoneType, UnionType
-from typing import Any, Literal, NoReturn, Self, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NoReturn, Self, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from include.core.exceptions import InvalidDocument
 from include.core.layout import Interval
@@ -26,6 +26,8 @@ from include.core.layout import Interval
 OMIT_NONE: Mapping[str, bool] = MappingProxyType({"omit_none": True})
 #: characters of a wrong value that an error shows
 SHOWN = 60
+
+T = TypeVar("T")
 
 SCALARS: Mapping[Any, tuple[tuple[type, ...], str]] = {
     bool: ((bool,), "true or false"),
@@ -91,6 +93,11 @@ def to_json(value: Any) -> Any:  # noqa: ANN401 - a document, or a part of one
     if isinstance(value, list | tuple):
         return [to_json(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def narrow(kind: type[T], value: Any) -> T:  # noqa: ANN401 - a dataclass that has all of its fields
+    """Return a dataclass made of another's fields of the same names."""
+    return kind(**{field.name: getattr(value, field.name) for field in fields(cast("Any", kind))})
 
 
 @cache

@@ -16,9 +16,9 @@ class WatchedChampion:
     """The version that a window is held against."""
 
     #: ARN of the model package
-    version: str | None
+    version: str
     #: end of the data it was trained on
-    data_end: datetime | None
+    data_end: datetime
     #: the output of its evaluate
     evaluation_uri: str | None = field(default=None, metadata=OMIT_NONE)
 
@@ -120,6 +120,25 @@ class MaturedQuality(WindowQuality):
     window: Interval
     #: key of the monitor that watched it
     monitor_key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Malformed:
+    """Records that cannot be used."""
+
+    count: int
+    #: the first five, by file and line
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matured(Document):
+    """What mature found about earlier windows: `matured.json`."""
+
+    #: one for each window and cut-off at which labels had changed
+    quality: tuple[MaturedQuality, ...]
+    #: of the ground truth
+    malformed: Malformed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -280,8 +299,8 @@ class Emission:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RetrainingDecision(Document):
-    """Whether retraining is due: `<cycle>/watch/<window>/decisions/<digest>.json`."""
+class RetrainingJudgement:
+    """What the rule says of a window."""
 
     window: Interval
     due: bool
@@ -300,6 +319,12 @@ class RetrainingDecision(Document):
     train_interval: Interval | None
     #: by window
     evidence: Mapping[str, WindowFinding]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrainingDecision(RetrainingJudgement, Document):
+    """Whether retraining is due: `<cycle>/watch/<window>/decisions/<digest>.json`."""
+
     emission: Emission
     #: when it was written; of several for one window the latest counts
     at: datetime

@@ -9,16 +9,15 @@ from datetime import datetime
 from include.core.documents.codec import Document
 from include.core.documents.monitoring import (
     Alarm,
-    AlarmCount,
     Emission,
     Fault,
     FeatureShift,
+    Malformed,
     PredictionShift,
     QualityEstimate,
-    RetrainingRule,
+    RetrainingJudgement,
     SeparabilityShift,
     WatchedChampion,
-    WindowFinding,
     WindowQuality,
 )
 from include.core.layout import Interval
@@ -44,15 +43,6 @@ class AnswerCounts:
     repeated: int
     #: answers to events of other windows
     of_other_windows: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Malformed:
-    """Records that cannot be used."""
-
-    count: int
-    #: the first five, by file and line
-    examples: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,22 +84,9 @@ class WindowSummary:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DecisionSummary:
+class DecisionSummary(RetrainingJudgement):
     """A decision about retraining without who made it and when, so that it can be an input."""
 
-    window: Interval
-    due: bool
-    reasons: tuple[str, ...]
-    against: tuple[str, ...]
-    rule: RetrainingRule
-    alarms: AlarmCount
-    champion: WatchedChampion
-    #: [labels] known since the champion's data
-    new_labels: int
-    trainings_in_period: int
-    train_interval: Interval | None
-    #: by window
-    evidence: Mapping[str, WindowFinding]
     emission: Emission
 
 

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from include.core.cycle import Cycle
+from include.core.documents.codec import narrow
 from include.core.documents.ledger import Entry
+from include.core.documents.monitoring import (
+    Evidence,
+    MaturedQuality,
+    RetrainingDecision,
+    RetrainingJudgement,
+    RetrainingRequest,
+    WatchRecord,
+)
 from include.core.layout import Interval
 from include.core.ledger import Ledger
-from include.core.retraining.records import CIRCUMSTANCES, MonitoringLog, RetrainingRequests, Snapshot, now
+from include.core.retraining.records import MonitoringLog, RetrainingRequests, Snapshot
 from include.core.retraining.requests import Moment, emission
-from include.core.retraining.rule import Finding, Json, Past, judge_retraining
+from include.core.retraining.rule import Past, judge_retraining
 from include.core.schedule import last_windows, newest_complete
 
 
@@ -21,7 +31,7 @@ class Decided:
     """A recorded decision and its URI."""
 
     uri: str
-    decision: Json
+    decision: RetrainingDecision
 
 
 class RetrainingDecisions:
@@ -37,23 +47,28 @@ class RetrainingDecisions:
         self.requests = RetrainingRequests(s3, bucket, cycle.name)
         self._ledger = Ledger(s3, bucket, cycle.name)
 
-    def record_window(self, window: Interval, record: Json) -> str:
-        """Record what was found in a window, and return the record's URI."""
-        return self.log.put_record(window, {**record, "at": now(), "by": self.by})
+    def record_window(
+        self, key: str, monitor_uri: str, evidence: Evidence, matured: Iterable[MaturedQuality] = ()
+    ) -> str:
+        """Record what was found in a window, and return the record's URI.
+
+        :param key: of monitor
+        :param monitor_uri: the output of monitor
+        :param matured: what was found about earlier windows
+        """
+        record = WatchRecord(
+            key=key,
+            monitor_uri=monitor_uri,
+            evidence=evidence,
+            matured=tuple(matured),
+            at=datetime.now(UTC),
+            by=self.by,
+        )
+        return self.log.put_record(record)
 
     def decide(self, window: Interval, *, is_backfill: bool) -> Decided:
         """Decide about a recorded window, and record the decision."""
-        snapshot = Snapshot(self.log)
-        past = self.past(window)
-        judgement = self._judge(snapshot, past)
-        moment = Moment(
-            is_backfill=is_backfill,
-            newest=snapshot.windows()[-1],
-            requests=self.requests.entries(),
-            by=self.by,
-            trainings=past.trainings,
-        )
-        return self._put(window, judgement, emission(judgement, past, moment))
+        return self._decide(Snapshot(self.log), window, self.requests.entries(), is_backfill=is_backfill)
 
     def decide_again(self, window: Interval) -> Iterator[Decided]:
         """Decide again about later windows whose decision this window's record changes."""
@@ -62,33 +77,40 @@ class RetrainingDecisions:
             known = snapshot.decision(later)
             if known is None:
                 continue  # its own run is about to decide
-            past = self.past(later)
-            judgement = self._judge(snapshot, past)
-            if judgement != _judgement(known[1]):
-                moment = Moment(
-                    is_backfill=False,
-                    newest=snapshot.windows()[-1],
-                    requests=(),
-                    by=self.by,
-                    trainings=past.trainings,
-                    is_again=True,
-                )
-                yield self._put(later, judgement, emission(judgement, past, moment))
+            if self._judge(snapshot, self.past(later)) != narrow(RetrainingJudgement, known[1]):
+                yield self._decide(snapshot, later, (), is_again=True)
 
     def past(self, window: Interval) -> Past:
         """Return what the rule looks at besides the findings."""
         return past_of(self.cycle, window, self._ledger.entries())
 
-    def _judge(self, snapshot: Snapshot, past: Past) -> Json:
+    def _judge(self, snapshot: Snapshot, past: Past) -> RetrainingJudgement:
         own = snapshot.record(past.last[-1])
         assert own is not None  # noqa: S101 - both callers look at windows that are recorded
-        since = Finding.of(own[1]["evidence"]).data_end
+        since = own[1].evidence.champion.data_end
         findings = snapshot.findings(min(since, past.last[0].start))
         return judge_retraining(self.cycle.monitoring, findings, past)
 
-    def _put(self, window: Interval, judgement: Json, asks: Json) -> Decided:
-        decision = {**judgement, "emission": asks, "at": now(), "by": self.by}
-        return Decided(self.log.put_decision(window, decision), decision)
+    def _decide(
+        self, snapshot: Snapshot, window: Interval, requests: Sequence[RetrainingRequest], **kind: bool
+    ) -> Decided:
+        """Judge a window, and record the decision.
+
+        :param kind: `is_backfill` or `is_again`
+        """
+        past = self.past(window)
+        judgement = self._judge(snapshot, past)
+        moment = Moment(
+            newest=snapshot.windows()[-1],
+            requests=requests,
+            by=self.by,
+            trainings=past.trainings,
+            **kind,
+        )
+        decision = RetrainingDecision(
+            **vars(judgement), emission=emission(judgement, past, moment), at=datetime.now(UTC), by=self.by
+        )
+        return Decided(self.log.put_decision(decision), decision)
 
 
 def past_of(cycle: Cycle, window: Interval, entries: Iterable[Entry]) -> Past:
@@ -102,8 +124,3 @@ def past_of(cycle: Cycle, window: Interval, entries: Iterable[Entry]) -> Past:
         train_interval=newest if newest.start >= cycle.start else None,
         trainings=frozenset(entry.data_end for entry in entries if entry.kind == "decision"),
     )
-
-
-def _judgement(decision: Json) -> Json:
-    """Return a decision without what depends on the moment."""
-    return {n: value for n, value in decision.items() if n not in {"emission", *CIRCUMSTANCES}}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from include.core.cycle import Cycle
-from include.core.documents.codec import canonical, digest
+from include.core.documents.codec import digest, to_json
 from include.core.documents.manifest import KeyRecord, Manifest
+from include.core.documents.model import Bounds
 from include.core.layout import LABELS, MANIFEST, PLAN, PREDICTIONS, Interval
 from include.core.places import Places, below_step
 from include.core.retraining.records import MonitoringLog, Snapshot
@@ -20,6 +20,8 @@ from include.core.settings import Settings
 
 #: what mature reads of a collect's output
 READ = (PREDICTIONS, LABELS)
+#: what it is told of a late window
+PLANNED = ("window", "monitor_key", "collected", "reference")
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class LateWindow:
     monitor_key: str
     #: `<interval>/<key>/` of what was collected for it
     collected: str
-    reference: dict[str, Any] | None
+    reference: Bounds | None
     files: tuple[File, ...]
 
 
@@ -44,41 +46,41 @@ class LateLabels:
     def windows(self, window: Interval, champion: str | None) -> list[LateWindow]:
         """Return the earlier windows of the same champion whose ground truth has changed since."""
         snapshot = Snapshot(MonitoringLog(self.hook.s3, self.settings.bucket, self.cycle.name))
-        found = (self._late(each, snapshot, champion) for each in self._last(window)[:-1])
-        return [each for each in found if each is not None]
+        late = (self._late(earlier, snapshot, champion) for earlier in self._last(window)[:-1])
+        return [each for each in late if each is not None]
 
     def _last(self, window: Interval) -> list[Interval]:
-        """Return the window and those before it whose labels are still waited for, see `traffic.horizon`."""
+        """Return the window and those before it whose labels are still waited for, see `captures.horizon`."""
         return last_windows(self.cycle, window, self.cycle.monitoring.windows + 1)
 
     def _late(self, window: Interval, snapshot: Snapshot, champion: str | None) -> LateWindow | None:
-        record = snapshot.record(window)
-        if record is None or record[1]["evidence"]["champion"]["version"] != champion:
+        known = snapshot.record(window)
+        if known is None or known[1].evidence.champion.version != champion:
             return None
-        key, evidence = record[1]["key"], record[1]["evidence"]
-        manifest = self._collected(window, self._inputs(key).get("collected"))
+        record = known[1]
+        manifest = self._collected(window, self._inputs(record.key).get("collected"))
         if manifest is None:
             return None
         seen = self._inputs(manifest.key).get("truth", identity([]))
         if seen == identity(truth_files(self.hook, self.settings, self.cycle, window)):
             return None
-        references = [entry["reference"] for entry in evidence["quality"]]
-        place = below_step(self._places.output("collect", window, manifest.key))
-        return LateWindow(window, key, place, references[0] if references else None, _files(place, manifest))
+        reference = next((quality.reference for quality in record.evidence.quality), None)
+        collected = below_step(self._places.output("collect", window, manifest.key))
+        return LateWindow(window, record.key, collected, reference, _files(collected, manifest))
 
     def _inputs(self, key: str) -> Mapping[str, str]:
         """Return the inputs of a job, by the record of its key."""
-        record = self.hook.read_json(self._places.key_record(key))
-        return KeyRecord.from_json(record).inputs if record else {}
+        record = self.hook.read_document(self._places.key_record(key), KeyRecord)
+        return record.inputs if record else {}
 
     def _collected(self, window: Interval, content: str | None) -> Manifest | None:
         """Return the manifest of a collect of the window with that content; of equal ones any."""
-        place = self._places.outputs("collect", window)
-        for name in sorted(self.hook.sizes(place)):
+        outputs = self._places.outputs("collect", window)
+        for name in sorted(self.hook.sizes(outputs)):
             if name.endswith(f"/{MANIFEST}"):
-                found = self.hook.read_json(place + name)
-                if found is not None and found["digest"] == content:
-                    return Manifest.from_json(found)
+                manifest = self.hook.read_document(outputs + name, Manifest)
+                if manifest is not None and manifest.digest == content:
+                    return manifest
         return None
 
     def truth(self, window: Interval, late: Iterable[Interval]) -> list[File]:
@@ -91,21 +93,13 @@ class LateLabels:
 
     def put_plan(self, window: Interval, late: Iterable[LateWindow]) -> StepInput:
         """Write what the job needs to know about the windows, and return it as an input."""
-        windows = [
-            {
-                "window": each.window.iso,
-                "monitor_key": each.monitor_key,
-                "collected": each.collected,
-                "reference": each.reference,
-            }
-            for each in late
-        ]
+        windows = [{name: to_json(getattr(each, name)) for name in PLANNED} for each in late]
         content = {"windows": windows, "ends": [each.iso[1] for each in self._last(window)]}
         folder = self._places.plan(digest(content))
-        self.hook.put_once(f"{folder}{PLAN}", canonical(content).encode())
+        self.hook.put_document(f"{folder}{PLAN}", content)
         return StepInput(Source(folder), digest(content))
 
 
-def _files(place: str, manifest: Manifest) -> tuple[File, ...]:
+def _files(folder: str, manifest: Manifest) -> tuple[File, ...]:
     files = {file.name: file for file in manifest.files}
-    return tuple(File(place + name, files[name].sha256, files[name].bytes) for name in READ)
+    return tuple(File(folder + name, files[name].sha256, files[name].bytes) for name in READ)

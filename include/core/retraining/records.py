@@ -5,23 +5,29 @@ docs/explanation/monitoring.md, "Records", is the rule. Needs no Airflow: other 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from itertools import count
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from include.core.documents.codec import digest
-from include.core.documents.monitoring import RetrainingRequest
-from include.core.exceptions import FlywheelError
-from include.core.journal import ImmutableObjects, Journal, json_object, write_new
+from include.core.documents.monitoring import (
+    MaturedQuality,
+    RetrainingDecision,
+    RetrainingRequest,
+    WatchRecord,
+)
+from include.core.exceptions import FlywheelError, InvalidDocument
+from include.core.journal import ImmutableObjects, Journal, write_record
 from include.core.layout import Interval, join_uri, split_uri
 from include.core.places import Places
-from include.core.retraining.rule import Finding, Json
+from include.core.retraining.rule import Finding
 
 #: parts of a record about its writing, not about what was found
 CIRCUMSTANCES = ("at", "by")
+R = TypeVar("R", WatchRecord, RetrainingDecision)
 
 
 class Objects(Protocol):
@@ -46,27 +52,24 @@ class MonitoringLog:
         self._bucket, self._prefix = split_uri(self._places.watch)
         self._objects = objects or ImmutableObjects(s3, bucket, self._prefix)
 
-    def put_record(self, window: Interval, record: Json) -> str:
-        """Write a watch record, named by the key of monitor, unless it counts already; return its URI.
+    def put_record(self, record: WatchRecord) -> str:
+        """Write a watch record, named by the key of monitor, unless it counts already; return its URI."""
+        window = record.evidence.window
+        return self._put(window, partial(self._places.watch_record, window, record.key), record)
 
-        :param record: `key`, `monitor_uri`, `evidence`, `matured`, `at`, `by`
-        """
-        name = partial(self._places.watch_record, window, record["key"])
-        return self._put(window, name, record, Snapshot.record)
-
-    def put_decision(self, window: Interval, decision: Json) -> str:
+    def put_decision(self, decision: RetrainingDecision) -> str:
         """Write a decision, named by its content, unless it counts already; return its URI."""
-        name = partial(self._places.watch_decision, window, digest(_content(decision)))
-        return self._put(window, name, decision, Snapshot.decision)
+        window, content = decision.window, digest(_content(decision))
+        return self._put(window, partial(self._places.watch_decision, window, content), decision)
 
-    def _put(self, window: Interval, name: Callable[[int], str], value: Json, last: Lookup) -> str:
+    def _put(self, window: Interval, name: Callable[[int], str], value: R) -> str:
         """Write what is to count; if its name belongs to something outdated, append a number to it."""
         for number in count(1):
-            known = last(Snapshot(self, window), window)
+            known = Snapshot(self, window).last(window, type(value))
             if known is not None and _content(known[1]) == _content(value):
                 return known[0]
             uri = name(number)
-            if write_new(self._s3, *split_uri(uri), value):
+            if write_record(self._s3, *split_uri(uri), value):
                 return uri
         raise AssertionError("unreachable: count() has no end")
 
@@ -75,25 +78,23 @@ class MonitoringLog:
         keys = self._objects.keys(f"{window}/" if window else "")
         return [key.removeprefix(self._prefix) for key in keys]
 
-    def read(self, names: Iterable[str]) -> dict[str, tuple[str, Json]]:
+    def read(self, names: Iterable[str]) -> dict[str, tuple[str, Any]]:
         """Return the URI and the content of records and decisions.
 
         :raises FlywheelError: one of them is none
         """
         keys = {name: self._prefix + name for name in names}
         bodies = self._objects.read(keys.values())
-        return {name: self._parse(key, bodies.get(key, b"")) for name, key in keys.items()}
+        return {name: self._parse(name, key, bodies.get(key, b"")) for name, key in keys.items()}
 
-    def _parse(self, key: str, body: bytes) -> tuple[str, Json]:
+    def _parse(self, name: str, key: str, body: bytes) -> tuple[str, WatchRecord | RetrainingDecision]:
         uri = join_uri(self._bucket, key)
         try:
-            found = json_object(body)
-            datetime.fromisoformat(found["at"])
-        except (ValueError, KeyError, TypeError) as error:
+            return uri, _kind(name).from_text(body)
+        except InvalidDocument as error:
             raise FlywheelError(
-                f"{uri} is no record of monitoring ({error!r}). Restore it: records are never rewritten."
+                f"{uri} is no record of monitoring ({error}). Restore it: records are never rewritten."
             ) from error
-        return uri, found
 
 
 class Snapshot:
@@ -104,53 +105,50 @@ class Snapshot:
 
     def __init__(self, log: MonitoringLog, only: Interval | None = None) -> None:
         self._log = log
-        self._read: dict[str, tuple[str, Json]] = {}
+        self._read: dict[str, tuple[str, Any]] = {}
         self._names: dict[Interval, list[str]] = {}
         for name in log.names(only):
             self._names.setdefault(_window(name.partition("/")[0]), []).append(name)
 
     def windows(self) -> list[Interval]:
         """Return every window with a record, in order of time."""
-        return sorted(window for window, names in self._names.items() if any(_is_record(n) for n in names))
+        return sorted(window for window in self._names if self._named(window, WatchRecord))
 
-    def record(self, window: Interval) -> tuple[str, Json] | None:
+    def record(self, window: Interval) -> tuple[str, WatchRecord] | None:
         """Return a window's watch record that counts, the last one written, with its URI."""
-        return self._last(window, _is_record)
+        return self.last(window, WatchRecord)
 
-    def decision(self, window: Interval) -> tuple[str, Json] | None:
+    def decision(self, window: Interval) -> tuple[str, RetrainingDecision] | None:
         """Return a window's decision that counts, the last one written, with its URI."""
-        return self._last(window, lambda name: not _is_record(name))
+        return self.last(window, RetrainingDecision)
 
     def findings(self, since: datetime) -> dict[Interval, Finding]:
         """Return the finding of every window that starts at `since` or later, late labels included."""
         windows = [window for window in self.windows() if window.start >= since]
-        self._fetch(name for window in windows for name in self._names[window] if _is_record(name))
-        records = {window: self.record(window) for window in windows}
-        found = {window: record for window, record in records.items() if record is not None}
-        late: dict[Interval, list[Json]] = {}
-        for _, record in found.values():
-            for entry in record["matured"]:
-                late.setdefault(Interval.from_iso(entry["window"]), []).append(entry)
+        self._fetch(name for window in windows for name in self._named(window, WatchRecord))
+        counting = [record for window in windows if (record := self.record(window)) is not None]
+        late: dict[Interval, list[MaturedQuality]] = {}
+        for quality in (quality for _, record in counting for quality in record.matured):
+            late.setdefault(quality.window, []).append(quality)
         return {
-            window: Finding.of(record["evidence"], late.get(window, ()), record=uri)
-            for window, (uri, record) in found.items()
+            (window := record.evidence.window): Finding.of(record.evidence, late.get(window, ()), record=uri)
+            for uri, record in counting
         }
+
+    def last(self, window: Interval, kind: type[R]) -> tuple[str, R] | None:
+        """Return what counts of a window and a kind, the last one written, with its URI."""
+        names = self._named(window, kind)
+        self._fetch(names)
+        return max((self._read[name] for name in names), key=lambda each: each[1].at, default=None)
+
+    def _named(self, window: Interval, kind: type) -> list[str]:
+        return [name for name in self._names.get(window, []) if _kind(name) is kind]
 
     def _fetch(self, names: Iterable[str]) -> None:
         """Read what was not read before, all at once."""
         missing = [name for name in names if name not in self._read]
         if missing:
             self._read |= self._log.read(missing)
-
-    def _last(self, window: Interval, fits: Callable[[str], bool]) -> tuple[str, Json] | None:
-        names = [name for name in self._names.get(window, []) if fits(name)]
-        self._fetch(names)
-        found = [self._read[name] for name in names]
-        return max(found, key=lambda each: datetime.fromisoformat(each[1]["at"]), default=None)
-
-
-#: a way to look up what counts for a window
-Lookup = Callable[[Snapshot, Interval], tuple[str, Json] | None]
 
 
 @dataclass(frozen=True)
@@ -181,17 +179,14 @@ class RetrainingRequests(Journal[RetrainingRequest]):
         return RequestOutcome(request, is_ours=request.window == wanted.window and request.by == wanted.by)
 
 
-def now() -> str:
-    """Return the time as records write it, fine enough to order two of them."""
-    return datetime.now(UTC).isoformat(timespec="microseconds")
+def _content(record: WatchRecord | RetrainingDecision) -> dict[str, Any]:
+    """Return what a record says, without who wrote it and when."""
+    return {name: value for name, value in record.as_json().items() if name not in CIRCUMSTANCES}
 
 
-def _content(record: Mapping[str, Any]) -> Json:
-    return {name: value for name, value in record.items() if name not in CIRCUMSTANCES}
-
-
-def _is_record(name: str) -> bool:
-    return "/decisions/" not in name
+def _kind(name: str) -> type[WatchRecord | RetrainingDecision]:
+    """Return what a name of the log belongs to."""
+    return RetrainingDecision if "/decisions/" in name else WatchRecord
 
 
 def _window(folder: str) -> Interval:

@@ -1,22 +1,29 @@
 """When a model is to be retrained: the rule of docs/explanation/monitoring.md.
 
 A fold over what was found in the windows up to one of them. Pure: neither clock nor network, and nothing
-depends on the order in which windows were watched. Of the ledger the rule sees what had been trained on data
-up to the window's start, as the window's champion was chosen; whether somebody is answering already is a
-matter of the moment, which `asking.py` looks at.
+depends on the order in which windows were monitored. Of the ledger the rule sees what had been trained on
+data up to the window's start, as the window's champion was chosen. Whether somebody is answering already is a
+matter of the moment, which `requests.py` looks at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from include.core.documents.codec import narrow
+from include.core.documents.monitoring import (
+    AlarmCount,
+    Evidence,
+    RetrainingJudgement,
+    RetrainingRule,
+    WatchedChampion,
+    WindowFinding,
+    WindowQuality,
+)
 from include.core.layout import Interval
 from include.core.monitoring import Monitoring
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +31,7 @@ class Finding:
     """What the rule reads of one window's watch record."""
 
     window: Interval
-    #: ARN of the champion that was watched
+    #: ARN of the champion that was monitored
     version: str
     #: end of the data that the champion was trained on
     data_end: datetime
@@ -33,50 +40,51 @@ class Finding:
     #: why the window gives no alarm whatever it found: faults upstream, which alert and never retrain, or
     #: too few rows
     held_back: str | None
-    #: entries of `quality`, by their cut-off
-    quality: tuple[Json, ...]
-    #: where the record is
+    #: by their cut-off
+    quality: tuple[WindowQuality, ...]
+    #: URI of the watch record
     record: str
 
     @classmethod
-    def of(cls, evidence: Mapping[str, Any], late: Sequence[Json] = (), *, record: str = "") -> Finding:
-        """Return the finding of one `evidence.json`.
+    def of(cls, evidence: Evidence, late: Iterable[WindowQuality] = (), *, record: str = "") -> Finding:
+        """Return the finding of a window.
 
-        :param late: entries of `quality` that later windows found about this one
+        :param late: its quality as later windows found it
         """
-        champion, alarm = evidence["champion"], evidence["alarm"]
-        quality = sorted([*evidence["quality"], *late], key=lambda entry: _time(entry["cutoff"]))
+        quality = [*evidence.quality, *(narrow(WindowQuality, entry) for entry in late)]
         return cls(
-            window=Interval.from_iso(evidence["window"]),
-            version=champion["version"],
-            data_end=_time(champion["data_end"]),
-            is_alarm=alarm["is_alarm"],
-            reasons=tuple(alarm["reasons"]),
-            held_back=alarm["held_back"],
-            quality=tuple(quality),
+            window=evidence.window,
+            version=evidence.champion.version,
+            data_end=evidence.champion.data_end,
+            is_alarm=evidence.alarm.is_alarm,
+            reasons=evidence.alarm.reasons,
+            held_back=evidence.alarm.held_back,
+            quality=tuple(sorted(quality, key=lambda entry: entry.cutoff)),
             record=record,
         )
 
-    def judged(self, cutoff: datetime) -> Json | None:
+    def quality_at(self, cutoff: datetime) -> WindowQuality | None:
         """Return the quality as it could be known at a time, or None."""
-        known = [entry for entry in self.quality if _time(entry["cutoff"]) <= cutoff]
+        known = [entry for entry in self.quality if entry.cutoff <= cutoff]
         return known[-1] if known else None
 
     def alarms(self, cutoff: datetime) -> bool:
-        """Whether the window asks for retraining, by what could be known at a time."""
-        if self.held_back is not None:
-            return False
-        judged = self.judged(cutoff)
-        return self.is_alarm or bool(judged and judged["is_worse"])
+        """Return whether the window asks for retraining, by what could be known at a time."""
+        quality = self.quality_at(cutoff)
+        return self.held_back is None and (self.is_alarm or (quality is not None and quality.is_worse))
 
     def why(self, cutoff: datetime) -> str:
-        """Return what it found, in one sentence or some."""
+        """Return what was found, in one sentence or some."""
         if self.held_back is not None:
             return f"held back: {self.held_back}"
-        judged, reasons = self.judged(cutoff), list(self.reasons)
-        if judged and judged["is_worse"] and not self.is_alarm:
-            reasons.append(f"{judged['metric']} has fallen to {judged['value']:.4f} by labels that came late")
+        quality, reasons = self.quality_at(cutoff), list(self.reasons)
+        if quality and quality.is_worse and not self.is_alarm:
+            reasons.append(f"{quality.metric} has fallen to {quality.value:.4f} by labels that came late")
         return "; ".join(reasons) or "nothing"
+
+
+#: findings by their windows
+Findings = Mapping[Interval, Finding]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,12 +99,13 @@ class Past:
     trainings: frozenset[datetime]
 
 
-def judge_retraining(rule: Monitoring, findings: Mapping[Interval, Finding], past: Past) -> Json:
-    """Return what the rule says of the last of `past.last`: the decision record without its emission."""
+def judge_retraining(rule: Monitoring, findings: Findings, past: Past) -> RetrainingJudgement:
+    """Return what the rule says of the last of `past.last`."""
     window = past.last[-1]
     newest = findings[window]
-    counted = _counted(findings, past, newest)
-    alarmed = [each for each in counted if each.alarms(window.end)]
+    counted = [findings[each] for each in past.last if each in findings]
+    counted = [finding for finding in counted if finding.version == newest.version]
+    alarmed = [finding for finding in counted if finding.alarms(window.end)]
     labels = _new_labels(findings, newest.data_end, window.end)
     done = [end for end in past.trainings if window.start - rule.budget_period < end <= window.start]
     against = [
@@ -108,29 +117,23 @@ def judge_retraining(rule: Monitoring, findings: Mapping[Interval, Finding], pas
         against.append(
             f"There were {len(done)} trainings in {rule.budget_period}, and the budget is {rule.budget}."
         )
-    return {
-        "window": window.iso,
-        "due": not against,
-        "reasons": [f"{each.window}: {each.why(window.end)}." for each in alarmed],
-        "against": against,
-        "rule": _told(rule),
-        "alarms": _alarms(rule, findings, past, counted, alarmed),
-        "champion": {"version": newest.version, "data_end": newest.data_end.isoformat()},
-        "new_labels": labels,
-        "trainings_in_period": len(done),
-        "train_interval": past.train_interval.iso if past.train_interval else None,
-        "evidence": {str(each.window): _evidence(each, window.end) for each in counted},
-    }
-
-
-def _counted(findings: Mapping[Interval, Finding], past: Past, newest: Finding) -> list[Finding]:
-    """Return the findings about the same champion among the last windows."""
-    found = [findings[window] for window in past.last if window in findings]
-    return [each for each in found if each.version == newest.version]
+    return RetrainingJudgement(
+        window=window,
+        due=not against,
+        reasons=tuple(f"{finding.window}: {finding.why(window.end)}." for finding in alarmed),
+        against=tuple(against),
+        rule=_rule(rule),
+        alarms=_alarms(rule, findings, past, counted, alarmed),
+        champion=WatchedChampion(version=newest.version, data_end=newest.data_end),
+        new_labels=labels,
+        trainings_in_period=len(done),
+        train_interval=past.train_interval,
+        evidence={str(finding.window): _evidence(finding, window.end) for finding in counted},
+    )
 
 
 def _few_alarms(rule: Monitoring, window: Interval, newest: Finding, alarmed: list[Finding]) -> list[str]:
-    """Why the alarms do not suffice, if they do not."""
+    """Return why the alarms do not suffice, if they do not."""
     if newest.held_back is not None:
         return [f"The newest window is {newest.why(window.end)}."]
     if newest not in alarmed:
@@ -141,20 +144,20 @@ def _few_alarms(rule: Monitoring, window: Interval, newest: Finding, alarmed: li
 
 
 def _too_soon(rule: Monitoring, window: Interval, newest: Finding, labels: int) -> list[str]:
-    """Cool-down, and labels to learn from."""
-    told = []
+    """Return what the cool-down and the labels to learn from say against it."""
+    against = []
     if window.end < newest.data_end + rule.cool_down:
-        told.append(f"The cool-down lasts until {(newest.data_end + rule.cool_down).isoformat()}.")
+        against.append(f"The cool-down lasts until {(newest.data_end + rule.cool_down).isoformat()}.")
     if labels < rule.minimum_new_labels:
-        told.append(
+        against.append(
             f"{labels} labels have become known since the champion's data; it takes "
             f"{rule.minimum_new_labels}."
         )
-    return told
+    return against
 
 
 def _nothing_new(newest: Finding, past: Past) -> list[str]:
-    """Why a training would see nothing that none has seen before."""
+    """Return why a training would see nothing that none has seen before."""
     wanted, start = past.train_interval, past.last[-1].start
     if wanted is None or wanted.end <= newest.data_end:
         return ["There is no complete training interval after the champion's data."]
@@ -163,47 +166,44 @@ def _nothing_new(newest: Finding, past: Past) -> list[str]:
     return []
 
 
-def _new_labels(findings: Mapping[Interval, Finding], since: datetime, cutoff: datetime) -> int:
-    """Labels of the windows from `since` to `cutoff`, of those that could be known then."""
-    windows = [each for each in findings.values() if since <= each.window.start and each.window.end <= cutoff]
-    judged = [each.judged(cutoff) for each in windows]
-    return sum(entry["judged"] for entry in judged if entry)
+def _new_labels(findings: Findings, since: datetime, cutoff: datetime) -> int:
+    """Return the number of labels of the windows from `since` to `cutoff` that could be known then."""
+    windows = [f for f in findings.values() if since <= f.window.start and f.window.end <= cutoff]
+    known = [finding.quality_at(cutoff) for finding in windows]
+    return sum(quality.judged for quality in known if quality)
 
 
 def _alarms(
-    rule: Monitoring,
-    findings: Mapping[Interval, Finding],
-    past: Past,
-    counted: list[Finding],
-    alarmed: list[Finding],
-) -> Json:
+    rule: Monitoring, findings: Findings, past: Past, counted: list[Finding], alarmed: list[Finding]
+) -> AlarmCount:
     since = findings[past.last[-1]].data_end
     missing = [window for window in past.last if window.start >= since and window not in findings]
-    return {
-        "watched": len(counted),
-        "alarmed": len(alarmed),
-        "needed": rule.alarms,
-        "of": rule.windows,
-        "missing": [str(window) for window in missing],
-        "held_back": [str(each.window) for each in counted if each.held_back is not None],
-    }
+    return AlarmCount(
+        watched=len(counted),
+        alarmed=len(alarmed),
+        needed=rule.alarms,
+        of=rule.windows,
+        missing=tuple(map(str, missing)),
+        held_back=tuple(str(finding.window) for finding in counted if finding.held_back is not None),
+    )
 
 
-def _evidence(finding: Finding, cutoff: datetime) -> Json:
-    return {
-        "record": finding.record,
-        "is_alarm": finding.alarms(cutoff),
-        "why": finding.why(cutoff),
-        "quality": finding.judged(cutoff),
-    }
+def _evidence(finding: Finding, cutoff: datetime) -> WindowFinding:
+    return WindowFinding(
+        record=finding.record,
+        is_alarm=finding.alarms(cutoff),
+        why=finding.why(cutoff),
+        quality=finding.quality_at(cutoff),
+    )
 
 
-def _told(rule: Monitoring) -> Json:
+def _rule(rule: Monitoring) -> RetrainingRule:
     """Return the part of a cycle's rules that decides about retraining."""
-    names = ("alarms", "windows", "minimum_new_labels", "budget")
-    spans = {f"{name}_s": getattr(rule, name).total_seconds() for name in ("cool_down", "budget_period")}
-    return {name: value for name, value in asdict(rule).items() if name in names} | spans
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+    return RetrainingRule(
+        alarms=rule.alarms,
+        windows=rule.windows,
+        minimum_new_labels=rule.minimum_new_labels,
+        budget=rule.budget,
+        cool_down_s=rule.cool_down.total_seconds(),
+        budget_period_s=rule.budget_period.total_seconds(),
+    )

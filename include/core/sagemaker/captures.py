@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Any
 
 from include.core.cycle import Cycle
-from include.core.documents.codec import canonical, digest
+from include.core.documents.codec import digest
 from include.core.exceptions import FlywheelError
 from include.core.layout import Interval, hour_folder, split_uri
+from include.core.objects import list_folders, list_objects
 from include.core.places import Places, parse_place
 from include.core.sagemaker.client import SageMaker
 from include.core.sagemaker.requests import Source, StepInput
@@ -41,9 +41,9 @@ def captured_files(hook: SageMaker, settings: Settings, cycle: Cycle, window: In
     if rule.retention is not None:
         first = max(first, kept_from(rule.retention))
     end = None if rule.request_lag is None else window.end + rule.request_lag
-    variants = folders(hook, f"{root}{cycle.name}/")
+    variants = list_folders(hook.s3, *split_uri(f"{root}{cycle.name}/"))
     return [
-        each for name in variants for each in files_by_hour(hook, root, f"{cycle.name}/{name}", first, end)
+        file for name in variants for file in files_by_hour(hook, root, f"{cycle.name}/{name}/", first, end)
     ]
 
 
@@ -71,19 +71,11 @@ def files_by_hour(
     bucket, prefix = split_uri(root)
     place = f"{prefix}{folder}"
     last = None if end is None else f"{place}{hour_folder(_ceiling(end))}"
-    pages = hook.s3.get_paginator("list_objects_v2").paginate(
-        Bucket=bucket, Prefix=place, StartAfter=f"{place}{hour_folder(first)}"
-    )
-    for item in _items(pages):
+    for item in list_objects(hook.s3, bucket, place, after=f"{place}{hour_folder(first)}"):
         if last is not None and item["Key"] >= last:
             return
         if item["Key"].endswith(".jsonl"):
             yield File(item["Key"].removeprefix(prefix), item["ETag"].strip('"'), int(item["Size"]))
-
-
-def _items(pages: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    for page in pages:
-        yield from page.get("Contents", [])
 
 
 def _ceiling(moment: datetime) -> datetime:
@@ -91,15 +83,6 @@ def _ceiling(moment: datetime) -> datetime:
     moment = moment.astimezone(UTC)
     hour = moment.replace(minute=0, second=0, microsecond=0)
     return hour if hour == moment else hour + timedelta(hours=1)
-
-
-def folders(hook: SageMaker, uri: str) -> list[str]:
-    """Names of the folders at a URI, each with its closing slash."""
-    bucket, prefix = split_uri(uri)
-    pages = hook.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
-    return [
-        found["Prefix"].removeprefix(prefix) for page in pages for found in page.get("CommonPrefixes", [])
-    ]
 
 
 def identity(files: Iterable[File]) -> str:
@@ -114,7 +97,7 @@ def as_input(hook: SageMaker, settings: Settings, cycle: Cycle, root: str, files
     """
     content: list[Mapping[str, str] | str] = [{"prefix": root}, *(file.name for file in files)]
     uri = Places(settings.bucket, cycle.name).manifest_list(digest(content))
-    hook.put_once(uri, canonical(content).encode())
+    hook.put_document(uri, content)
     return StepInput(Source(uri, "ManifestFile"), identity(files))
 
 
@@ -144,23 +127,23 @@ class Expiry:
     def places(self) -> Iterator[str]:
         """Return the folders below which captured files lie by the hour, as `s3://` URIs."""
         places = Places(self.settings.bucket, self.cycle.name)
-        root = places.captured
-        for endpoint in folders(self.hook, root):
-            yield from (f"{root}{endpoint}{variant}" for variant in folders(self.hook, root + endpoint))
+        bucket, root = split_uri(places.captured)
+        for endpoint in list_folders(self.hook.s3, bucket, root):
+            for variant in list_folders(self.hook.s3, bucket, f"{root}{endpoint}/"):
+                yield f"{places.captured}{endpoint}/{variant}/"
         yield from (f"{places.captured_batch}{kind}/" for kind in ("input", "output"))
 
-    def _remove_before(self, place: str, limit: datetime) -> int:
+    def _remove_before(self, folder: str, limit: datetime) -> int:
         """Remove the files of the hours that ended by `limit`."""
-        bucket, prefix = split_uri(place)
+        bucket, prefix = split_uri(folder)
         end = f"{prefix}{hour_folder(limit)}/"
         old: list[str] = []
-        pages = self.hook.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        for key in (item["Key"] for page in pages for item in page.get("Contents", [])):
-            if key >= end:
+        for item in list_objects(self.hook.s3, bucket, prefix):
+            if item["Key"] >= end:
                 break
-            found = parse_place(key)
-            if found is not None and found.kind in CAPTURED:
-                old.append(key)
+            place = parse_place(item["Key"])
+            if place is not None and place.kind in CAPTURED:
+                old.append(item["Key"])
         for first in range(0, len(old), BATCH):
             self._delete(bucket, old[first : first + BATCH])
         return len(old)

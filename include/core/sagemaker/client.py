@@ -11,16 +11,20 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
+from include.core.documents.codec import Document, canonical, to_json
 from include.core.exceptions import FlywheelError
 from include.core.layout import split_uri
+from include.core.objects import error_code, list_objects, read_object, write_new
 from include.core.sagemaker.kinds import JobKind
 
 log = logging.getLogger(__name__)
 
 #: answers of SageMaker to a name that exists already
 TAKEN = ("ResourceInUse", "already exist")
+
+D = TypeVar("D", bound=Document)
 
 
 class SageMaker:
@@ -134,25 +138,15 @@ class SageMaker:
 
     def put_once(self, uri: str, body: bytes) -> bool:
         """Write an object whose name follows from its content; return False if it is there."""
-        bucket, key = split_uri(uri)
-        try:
-            self.s3.put_object(Bucket=bucket, Key=key, Body=body, IfNoneMatch="*")
-        except self.s3.exceptions.ClientError as error:
-            if error_code(error) not in {"PreconditionFailed", "ConditionalRequestConflict"}:
-                raise
-            return False
-        return True
+        return write_new(self.s3, *split_uri(uri), body)
+
+    def put_document(self, uri: str, value: Any) -> None:  # noqa: ANN401 - a document, or any JSON value
+        """Write the canonical JSON of something whose name follows from it, unless it is there."""
+        self.put_once(uri, canonical(to_json(value)).encode())
 
     def read(self, uri: str) -> bytes | None:
         """Return an object's bytes, or None if there is none."""
-        bucket, key = split_uri(uri)
-        try:
-            body: bytes = self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-        except self.s3.exceptions.ClientError as error:
-            if error_code(error) in {"NoSuchKey", "404"}:
-                return None
-            raise
-        return body
+        return read_object(self.s3, *split_uri(uri))
 
     def read_json(self, uri: str) -> dict[str, Any] | None:
         """Return a JSON object, or None if there is no such object."""
@@ -165,17 +159,18 @@ class SageMaker:
             raise FlywheelError(f"{uri} is no JSON: {error}. Was it written by hand?") from error
         return value
 
+    def read_document(self, uri: str, kind: type[D]) -> D | None:
+        """Return a document, or None if there is no such object.
+
+        :raises InvalidDocument: the object is no document of this kind
+        """
+        body = self.read(uri)
+        return None if body is None else kind.from_text(body)
+
     def sizes(self, uri: str) -> dict[str, int]:
         """Bytes of every object below a URI, by the rest of its name."""
         bucket, prefix = split_uri(uri)
-        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        items = (item for page in pages for item in page.get("Contents", []))
-        return {item["Key"].removeprefix(prefix): int(item["Size"]) for item in items}
-
-
-def error_code(error: Any) -> str:  # noqa: ANN401 - botocore's ClientError, which parsing must not import
-    """Return the error code of AWS's answer."""
-    return str(error.response["Error"]["Code"])
+        return {i["Key"].removeprefix(prefix): int(i["Size"]) for i in list_objects(self.s3, bucket, prefix)}
 
 
 #: what the operators and the triggers use

@@ -89,6 +89,11 @@ class StepInput:
     #: digest of its content, part of the step's key
     digest: str
 
+    @classmethod
+    def at(cls, uri: str) -> StepInput:
+        """Return an input whose URI says what it is, as that of an output does, which holds its key."""
+        return cls(Source(uri), uri)
+
 
 @dataclass(frozen=True)
 class StepInputs:

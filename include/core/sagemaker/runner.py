@@ -17,11 +17,11 @@ from typing import Any
 
 from include.core.code import archive, archive_digest, archive_files
 from include.core.cycle import Cycle
-from include.core.documents.codec import canonical
 from include.core.documents.manifest import KeyRecord
 from include.core.exceptions import JobTimedOut, OutputMissing
+from include.core.objects import error_code
 from include.core.places import Places
-from include.core.sagemaker.client import SageMaker, error_code
+from include.core.sagemaker.client import SageMaker
 from include.core.sagemaker.kinds import JobKind, judge_job
 from include.core.sagemaker.requests import ApiRequest, JobSpec
 from include.core.settings import Settings
@@ -287,7 +287,7 @@ def put_code(sagemaker: SageMaker, bucket: str, cycle: str) -> str:
 def prepare_job(sagemaker: SageMaker, cycle: Cycle, record: KeyRecord, settings: Settings) -> JobSpec:
     """Put the code and the key's record of a job into S3, and return what its request is made from."""
     places = Places(settings.bucket, cycle.name)
-    sagemaker.put_once(places.key_record(record.key), canonical(record.as_json()).encode())
+    sagemaker.put_document(places.key_record(record.key), record)
     return JobSpec(
         step=record.step,
         cycle=cycle,

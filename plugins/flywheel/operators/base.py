@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow.sdk import BaseOperator, Context, ExceptionRetryPolicy, RetryAction, RetryRule
 
@@ -13,15 +13,19 @@ from flywheel.hooks.sagemaker import SageMakerHook
 from flywheel.intervals import run_interval
 from flywheel.links import FlywheelLink, PageLink, page_url
 from include.core.cycle import Cycle
-from include.core.exceptions import FlywheelError
+from include.core.documents.codec import Document
+from include.core.documents.results import JobResult, StepResult
+from include.core.exceptions import FlywheelError, OutputMissing
 from include.core.layout import Interval
 from include.core.ledger import Ledger
 from include.core.places import Places
 from include.core.retraining.records import RetrainingRequests
+from include.core.sagemaker.client import D
 from include.core.settings import Settings, settings
 
 #: what a step hands to the next ones, the only thing that goes through XCom
 Result = dict[str, Any]
+R = TypeVar("R", bound=StepResult)
 
 #: A bad interval, a failed job or a lost promotion fails again on a retry; a broken connection may not.
 FAIL_ON_PERMANENT_ERRORS = ExceptionRetryPolicy(
@@ -93,7 +97,11 @@ class CycleOperator(BaseOperator):
         """Return the interval of this run."""
         return run_interval(context, self.cycle, schedule=self.schedule, requests=self.requests.entries)
 
-    def result_of(self, context: Context, task: str) -> Result:
+    def result(self, kind: type[Document], **fields: Any) -> Result:  # noqa: ANN401 - of `kind`
+        """Return what this step hands on, as XCom holds it."""
+        return kind(**{**fields, "cycle": self.cycle.name, "step": self.step}).as_json()
+
+    def result_of(self, context: Context, task: str, kind: type[R]) -> R:
         """Return what an earlier task of this run handed on.
 
         :raises FlywheelError: it has handed on nothing
@@ -104,7 +112,25 @@ class CycleOperator(BaseOperator):
                 f"Step {self.step} needs the result of the task {task!r}, which has none in this run. "
                 f"Clear {task!r}: marking it a success by hand makes no result."
             )
-        return dict(result)
+        return kind.from_json(result)
+
+    def output_of(self, context: Context, task: str) -> JobResult:
+        """Return what an earlier task of this run handed on, which ran a job."""
+        return self.result_of(context, task, JobResult)
+
+    def optional_output(self, context: Context, task: str) -> JobResult | None:
+        """Return the same, or None if the task was skipped or its DAG has none."""
+        return self.output_of(context, task) if context["ti"].xcom_pull(task_ids=task) else None
+
+    def document_of(self, output: JobResult, name: str, kind: type[D]) -> D:
+        """Return a document among the files of an earlier task's output.
+
+        :raises OutputMissing: the job has left none
+        """
+        document = self.hook.read_document(f"{output.uri}{name}", kind)
+        if document is None:
+            raise OutputMissing(f"The job {output.job} left no {output.uri}{name}. Clear `{output.step}`.")
+        return document
 
     def publish(self, context: Context, page: str, links: Mapping[str, str] | None = None) -> None:
         """Show links on the task's page from now on; `page` is a place of Flywheel's."""
@@ -113,6 +139,11 @@ class CycleOperator(BaseOperator):
         for link in self.operator_extra_links:
             if link.name in self.links:
                 context["ti"].xcom_push(key=link.xcom_key, value=self.links[link.name])
+
+
+def run_identity(context: Context) -> dict[str, str]:
+    """Return who a run is, as records name it."""
+    return {"dag_id": context["ti"].dag_id, "run_id": context["ti"].run_id}
 
 
 def forced_by(context: Context) -> str | None:

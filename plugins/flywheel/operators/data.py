@@ -6,9 +6,8 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from flywheel.intervals import BY_ASSET, run_requests
-from flywheel.operators.base import Result
-from flywheel.operators.job import JobOperator, OrderedOperator, TableOperator
-from include.core.documents.monitoring import RetrainingRequest
+from flywheel.operators.base import Result, run_identity
+from flywheel.operators.job import JobOperator, OrderedOperator, TableOperator, input_of
 from include.core.exceptions import IntervalError
 from include.core.history import (
     Partition,
@@ -43,7 +42,7 @@ class FetchOperator(TableOperator):
             requests = run_requests(context["dag_run"], self.cycle, self.requests.entries())
         except IntervalError as error:
             raise AirflowSkipException(str(error)) from error
-        ours = {"dag_id": context["ti"].dag_id, "run_id": context["ti"].run_id}
+        ours = run_identity(context)
         decisions = [e for e in self.ledger.entries() if e.kind == "decision" and dict(e.by) != ours]
         answer = next((e for e in decisions if e.data_end >= requests[-1].data_end), None)
         if answer is not None:
@@ -53,12 +52,14 @@ class FetchOperator(TableOperator):
             )
         for request in requests:
             if all(entry.data_end < request.data_end for entry in decisions):
-                self.log.info("Request %d, of window %s: %s", request.number, *told(request))
+                self.log.info(
+                    "Request %d, of window %s: %s", request.number, request.window, " ".join(request.reasons)
+                )
 
     def step_inputs(self, context: Context, interval: Interval) -> StepInputs:  # noqa: ARG002 - nothing comes before it
         """Return the objects of a source in S3; any other source the cycle's own package knows."""
         sources = fetch_sources(self.cycle, interval)
-        return StepInputs({name: StepInput(Source(uri), uri) for name, uri in sources.items()})
+        return StepInputs({name: StepInput.at(uri) for name, uri in sources.items()})
 
 
 class CleanOperator(TableOperator):
@@ -68,8 +69,7 @@ class CleanOperator(TableOperator):
 
     def step_inputs(self, context: Context, interval: Interval) -> StepInputs:  # noqa: ARG002 - the fetch knows its interval
         """Return what was fetched for the interval."""
-        fetched = self.result_of(context, "fetch")
-        return StepInputs({"fetch": StepInput(Source(fetched["uri"]), fetched["digest"])})
+        return StepInputs({"fetch": input_of(self.output_of(context, "fetch"))})
 
 
 class TransformOperator(TableOperator, OrderedOperator):
@@ -83,7 +83,7 @@ class TransformOperator(TableOperator, OrderedOperator):
 
     def step_inputs(self, context: Context, interval: Interval) -> StepInputs:
         """One list of all cleaned partitions, none of them later than the interval."""
-        own = own_partition(self.hook, interval, self.result_of(context, "clean"))
+        own = own_partition(self.hook, self.output_of(context, "clean"))
         return list_of(self, cleaned(self.hook, self.cycle, interval, self.settings, own=own))
 
 
@@ -92,14 +92,9 @@ class PrepareOperator(TableOperator):
 
     step = "prepare"
 
-    def step_inputs(self, context: Context, interval: Interval) -> StepInputs:
+    def step_inputs(self, context: Context, interval: Interval) -> StepInputs:  # noqa: ARG002 - the clean knows its interval
         """Return the interval's own cleaned partition; scoring needs no history."""
-        return list_of(self, [own_partition(self.hook, interval, self.result_of(context, "clean"))])
-
-
-def told(request: RetrainingRequest) -> tuple[str, str]:
-    """Return the window of a request, and its reasons, for the log."""
-    return str(request.window), " ".join(request.reasons)
+        return list_of(self, [own_partition(self.hook, self.output_of(context, "clean"))])
 
 
 def list_of(operator: JobOperator, partitions: list[Partition]) -> StepInputs:

@@ -27,6 +27,7 @@ from flywheel.operators.base import CycleOperator, Result, forced_by, task_diges
 from flywheel.triggers.interval_ready import IntervalReadyTrigger
 from flywheel.triggers.job import JobEndedTrigger
 from include.core.dependencies import PATIENCE, IntervalDependencies, Need
+from include.core.documents.results import JobResult
 from include.core.exceptions import HistoryIncomplete
 from include.core.history import check_output
 from include.core.keys import key_record
@@ -47,6 +48,8 @@ class JobOperator(CycleOperator):
 
     #: whether the step is about what becomes of a window, which Flywheel's page shows as a whole
     is_of_window: ClassVar[bool] = False
+    #: what the step hands on
+    result_type: ClassVar[type[JobResult]] = JobResult
     operator_extra_links = (*CycleOperator.operator_extra_links, OutputsLink(), JobLogLink())
 
     def __init__(
@@ -69,13 +72,13 @@ class JobOperator(CycleOperator):
         """Return the request that starts the step's job."""
         return step_request(spec, given)
 
-    def outcome(self, attached: AttachedJob, description: Mapping[str, Any]) -> Result:  # noqa: ARG002 - for the kinds that need it
-        """Return what a completed job adds to the step's result.
+    def outcome(self, attached: AttachedJob, description: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - for the kinds that need it
+        """Return the fields that a completed job adds to the step's result.
 
         :raises OutputMissing: its output is not, or no longer, there
         """
         manifest = check_output(self.hook, attached.uri, attached.key)
-        return {"digest": manifest.digest, "counts": dict(manifest.counts), "metrics": dict(manifest.metrics)}
+        return {"digest": manifest.digest, "counts": manifest.counts, "metrics": manifest.metrics}
 
     def extra_links(self, attached: AttachedJob) -> dict[str, str]:  # noqa: ARG002 - for the steps that have some
         """Return links beside those to the outputs and the log."""
@@ -169,17 +172,21 @@ class JobOperator(CycleOperator):
             if context["ti"].try_number > context["ti"].max_tries:
                 self.on_kill()
             raise
-        return {
-            "cycle": self.cycle.name,
-            "step": self.step,
-            "interval": attached.interval,
-            "key": attached.key,
-            "uri": attached.uri,
-            "job": attached.job,
-            "reused": attached.reused,
-            "seconds": self.kind.seconds(description),
+        return self.result(
+            self.result_type,
+            interval=Interval.from_iso(attached.interval),
+            key=attached.key,
+            uri=attached.uri,
+            job=attached.job,
+            reused=attached.reused,
+            seconds=self.kind.seconds(description),
             **self.outcome(attached, description),
-        }
+        )
+
+
+def input_of(output: JobResult, below: str = "") -> StepInput:
+    """Return an earlier output, or what lies below it, as a step's input."""
+    return StepInput(Source(f"{output.uri}{below}"), output.digest)
 
 
 class StepOperator(JobOperator):
@@ -203,8 +210,7 @@ class StepOperator(JobOperator):
 
     def step_inputs(self, context: Context, interval: Interval) -> StepInputs:  # noqa: ARG002 - the results know it
         """Return the outputs of the earlier tasks."""
-        results = {name: self.result_of(context, task) for name, task in self.inputs.items()}
-        given = {name: StepInput(Source(result["uri"]), result["digest"]) for name, result in results.items()}
+        given = {name: input_of(self.output_of(context, task)) for name, task in self.inputs.items()}
         return StepInputs(given, self.parameters)
 
 

@@ -7,36 +7,34 @@ from typing import Any
 
 from airflow.sdk import Context
 
-from flywheel.links import ModelCardLink, ReportLink, object_url
-from flywheel.operators.base import Result
-from flywheel.operators.job import JobOperator, OrderedOperator
+from flywheel.links import ModelCardLink, ReportLink, evaluation_links
+from flywheel.operators.job import JobOperator, OrderedOperator, input_of
 from include.core.documents.ledger import Entry
+from include.core.documents.results import TrainResult
 from include.core.exceptions import OutputMissing
-from include.core.layout import MODEL_CARD_PAGE, REPORT, Interval, folder_of
+from include.core.layout import Interval, folder_of
 from include.core.ledger import champion_as_of
 from include.core.sagemaker.requests import Source, StepInput, StepInputs
 from include.core.sagemaker.runner import AttachedJob
 
 
-def model_folder(model_uri: str) -> Source:
-    """Return the folder of a `model.tar.gz`."""
-    return Source(folder_of(model_uri))
+def model_input(model_uri: str) -> StepInput:
+    """Return the folder of a `model.tar.gz` as a step's input."""
+    return StepInput(Source(folder_of(model_uri)), model_uri)
 
 
 class TrainOperator(JobOperator):
     """Fit the challenger, on the training rows only."""
 
     step = "train"
+    result_type = TrainResult
 
     def step_inputs(self, context: Context, interval: Interval) -> StepInputs:  # noqa: ARG002 - the transform knows its interval
         """Return the training and the validation rows; the holdout stays out of reach."""
-        made = self.result_of(context, "transform")
-        channels = ("train", "validation")
-        return StepInputs(
-            {name: StepInput(Source(f"{made['uri']}{name}/"), made["digest"]) for name in channels}
-        )
+        rows = self.output_of(context, "transform")
+        return StepInputs({name: input_of(rows, f"{name}/") for name in ("train", "validation")})
 
-    def outcome(self, attached: AttachedJob, description: Mapping[str, Any]) -> Result:
+    def outcome(self, attached: AttachedJob, description: Mapping[str, Any]) -> dict[str, Any]:
         """Return the model's place; its digest is its key, since a fitted model's bytes are not stable."""
         uri: str = description["ModelArtifacts"]["S3ModelArtifacts"]
         # A job of the same name may have written to another bucket, before the setting was changed.
@@ -60,17 +58,13 @@ class EvaluateOperator(OrderedOperator):
     def step_inputs(self, context: Context, interval: Interval) -> StepInputs:
         """Return the holdout, the challenger, and the champion as of the interval where there is one.
 
-        The training rows are sampled for those who will watch the model; no model is judged by them.
+        The training rows are sampled for monitoring; no model is judged by them.
         """
-        transformed, trained = self.result_of(context, "transform"), self.result_of(context, "train")
-        inputs = {
-            "train": StepInput(Source(f"{transformed['uri']}train/"), transformed["digest"]),
-            "holdout": StepInput(Source(f"{transformed['uri']}holdout/"), transformed["digest"]),
-            "challenger": StepInput(model_folder(trained["model_uri"]), trained["model_uri"]),
-        }
-        champion = self._champion(interval)
-        if champion:
-            inputs["champion"] = StepInput(model_folder(champion.model_uri), champion.model_uri)
+        rows = self.output_of(context, "transform")
+        inputs = {name: input_of(rows, f"{name}/") for name in ("train", "holdout")}
+        inputs["challenger"] = model_input(self.result_of(context, "train", TrainResult).model_uri)
+        if champion := self._champion(interval):
+            inputs["champion"] = model_input(champion.model_uri)
         return StepInputs(inputs)
 
     def _champion(self, interval: Interval) -> Entry | None:
@@ -83,5 +77,4 @@ class EvaluateOperator(OrderedOperator):
 
     def extra_links(self, attached: AttachedJob) -> dict[str, str]:
         """Return the report with its plots, and the model card."""
-        pages = {"Report": REPORT, "Model card": MODEL_CARD_PAGE}
-        return {name: object_url(self.hook, f"{attached.uri}{page}") for name, page in pages.items()}
+        return evaluation_links(self.hook, attached.uri)

@@ -11,10 +11,13 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from flywheel.links import ReportLink, cycle_page, object_url
 from flywheel.operators.base import CycleOperator, Result
-from flywheel.operators.job import JobOperator, TableOperator
+from flywheel.operators.job import JobOperator, TableOperator, input_of
 from flywheel.operators.serving import ServingOperator
-from include.core.documents.codec import canonical, digest
+from include.core.documents.codec import digest
 from include.core.documents.ledger import Entry
+from include.core.documents.monitoring import Evidence
+from include.core.documents.reports import Coverage, Provenance
+from include.core.documents.results import DecideRetrainingResult, ExpireResult, JobResult
 from include.core.exceptions import NoChampion, OutputMissing
 from include.core.layout import (
     COVERAGE,
@@ -44,20 +47,15 @@ class BatchTransformOperator(ServingOperator, JobOperator):
 
     def step_inputs(self, context: Context, interval: Interval) -> StepInputs:
         """Return the prepared records and the champion, which none of them helped to train."""
-        prepared, champion = self.result_of(context, "prepare"), champion_of(self, interval)
-        return StepInputs(
-            {
-                "batch": StepInput(Source(f"{prepared['uri']}batch/"), prepared["digest"]),
-                "model": StepInput(Source(champion.model_uri), champion.model_uri),
-            }
-        )
+        prepared, champion = self.output_of(context, "prepare"), champion_of(self, interval)
+        return StepInputs({"batch": input_of(prepared, "batch/"), "model": StepInput.at(champion.model_uri)})
 
     def request(self, spec: JobSpec, given: StepInputs) -> ApiRequest:
         """Return a transform job by the champion's model."""
         model_name = self.put_model(given.inputs["model"].source.uri, spec.interval)
         return transform(spec, model_name, given.inputs["batch"].source.uri)
 
-    def outcome(self, attached: AttachedJob, description: Mapping[str, Any]) -> Result:
+    def outcome(self, attached: AttachedJob, description: Mapping[str, Any]) -> dict[str, Any]:
         """One answer file per file of records; its digest is the key: equal inputs give equal answers."""
         batch = description["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
         answers = self.hook.sizes(attached.uri)
@@ -75,18 +73,14 @@ class MonitorOperator(JobOperator):
 
     def step_inputs(self, context: Context, interval: Interval) -> StepInputs:
         """Return what was prepared and predicted, and the predicting model's baseline and own evaluation."""
-        prepared, scored = self.result_of(context, "prepare"), self.result_of(context, "batch_transform")
-        collected = self.result_of(context, "collect")
         champion = champion_of(self, interval)
-        baseline = f"{champion.transform_uri}baseline/"
         return StepInputs(
             {
-                "prepared": StepInput(Source(prepared["uri"]), prepared["digest"]),
-                "scored": StepInput(Source(scored["uri"]), scored["digest"]),
-                "collected": StepInput(Source(collected["uri"]), collected["digest"]),
-                # The place of a step's output holds its key.
-                "baseline": StepInput(Source(baseline), baseline),
-                "evaluated": StepInput(Source(champion.evaluation_uri), champion.evaluation_uri),
+                "prepared": input_of(self.output_of(context, "prepare")),
+                "scored": input_of(self.output_of(context, "batch_transform")),
+                "collected": input_of(self.output_of(context, "collect")),
+                "baseline": StepInput.at(f"{champion.transform_uri}baseline/"),
+                "evaluated": StepInput.at(champion.evaluation_uri),
             },
             {
                 "champion-version": champion.version or "",
@@ -129,10 +123,9 @@ class CollectOperator(TableOperator):
         Labels keep the time at which they became known, so that seeing more of them than a window did
         changes nothing about what was known at its end.
         """
-        prepared, scored = self.result_of(context, "prepare"), self.result_of(context, "batch_transform")
         inputs = {
-            "prepared": StepInput(Source(prepared["uri"]), prepared["digest"]),
-            "scored": StepInput(Source(scored["uri"]), scored["digest"]),
+            "prepared": input_of(self.output_of(context, "prepare")),
+            "scored": input_of(self.output_of(context, "batch_transform")),
             **self._traffic(interval),
         }
         return StepInputs(inputs, {"model": champion_of(self, interval).model_uri})
@@ -140,17 +133,17 @@ class CollectOperator(TableOperator):
     def _traffic(self, window: Interval) -> dict[str, StepInput]:
         """Return the lists of capture files and of ground-truth files; none for what there is none of."""
         where = (self.hook, self.settings, self.cycle)
-        found = {
+        lists = {
             "captured": (self.places.captured, captured_files(*where, window)),
             "truth": (self.places.ground_truth, truth_files(*where, window)),
         }
-        for name, (root, files) in found.items():
+        for name, (root, files) in lists.items():
             self.log.info("%s: %d files below %s", name, len(files), root)
-        return {name: as_input(*where, root, files) for name, (root, files) in found.items() if files}
+        return {name: as_input(*where, root, files) for name, (root, files) in lists.items() if files}
 
 
 class MatureOperator(JobOperator):
-    """Judge earlier windows of the same champion again, if labels came after they were watched.
+    """Judge earlier windows of the same champion again, if labels came after they were monitored.
 
     Skipped where no ground truth has come since, which is told by the lists that the windows' collects read.
     """
@@ -165,18 +158,18 @@ class MatureOperator(JobOperator):
         """
         version = champion_of(self, interval).version
         late = LateLabels(self.hook, self.settings, self.cycle)
-        found = late.windows(interval, version)
-        files = late.truth(interval, [each.window for each in found])
+        windows = late.windows(interval, version)
+        files = late.truth(interval, [each.window for each in windows])
         if not files:
             raise AirflowSkipException(
                 f"No labels have come late: nothing before {interval} is judged again."
             )
         where = (self.hook, self.settings, self.cycle)
-        collected = [file for each in found for file in each.files]
-        self.log.info("Judging %s again", ", ".join(str(each.window) for each in found))
+        collected = [file for each in windows for file in each.files]
+        self.log.info("Judging %s again", ", ".join(str(each.window) for each in windows))
         return StepInputs(
             {
-                "plan": late.put_plan(interval, found),
+                "plan": late.put_plan(interval, windows),
                 "earlier": as_input(*where, self.places.step("collect"), collected),
                 "truth": as_input(*where, self.places.ground_truth, files),
             }
@@ -199,13 +192,12 @@ class ExpireOperator(CycleOperator):
             raise AirflowSkipException(f"Captured traffic of {self.cycle.name} is kept for ever.")
         count = Expiry(self.hook, self.settings, self.cycle, datetime.now(UTC)).remove()
         self.log.info("Removed %d captured files older than %s", count, retention)
-        return {
-            "cycle": self.cycle.name,
-            "step": self.step,
-            "interval": self.interval(context).iso,
-            "uri": self.places.captured,
-            "counts": {"removed": count},
-        }
+        return self.result(
+            ExpireResult,
+            interval=self.interval(context),
+            uri=self.places.captured,
+            counts={"removed": count},
+        )
 
 
 class ReportOperator(JobOperator):
@@ -227,65 +219,39 @@ class ReportOperator(JobOperator):
     is_of_window = True
     operator_extra_links = (*JobOperator.operator_extra_links, ReportLink())
 
-    def step_inputs(self, context: Context, interval: Interval) -> StepInputs:
+    def step_inputs(self, context: Context, interval: Interval) -> StepInputs:  # noqa: ARG002 - the decision knows it
         """Return what was found in the window, and what lies around it."""
-        monitored = self.result_of(context, "monitor")
-        told = report_input(
+        monitored = self.output_of(context, "monitor")
+        decided = self.result_of(context, "decide", DecideRetrainingResult)
+        collected = self.optional_output(context, "collect")
+        content = report_input(
             self.cycle,
-            interval,
             snapshot=Snapshot(MonitoringLog(self.hook.s3, self.settings.bucket, self.cycle.name)),
             entries=self.ledger.entries(),
-            decision=self.result_of(context, "decide")["decision"],
-            coverage=self._coverage(context),
-            provenance=self._provenance(context, monitored),
+            decision=decided.decision,
+            coverage=self.document_of(collected, COVERAGE, Coverage) if collected else None,
+            provenance=self._provenance(monitored, decided, collected),
         )
-        name = digest(told)
+        name = digest(content.as_json())
         folder = self.places.report_input(name)
-        self.hook.put_once(f"{folder}{REPORT_INPUT}", canonical(told).encode())
-        return StepInputs(
-            {
-                "monitored": StepInput(Source(monitored["uri"]), monitored["digest"]),
-                "report_input": StepInput(Source(folder), name),
-            }
-        )
+        self.hook.put_document(f"{folder}{REPORT_INPUT}", content)
+        return StepInputs({"monitored": input_of(monitored), "report_input": StepInput(Source(folder), name)})
 
     def extra_links(self, attached: AttachedJob) -> dict[str, str]:
         """Return the page."""
         return {"Report": object_url(self.hook, f"{attached.uri}{REPORT}")}
 
-    def _collected(self, context: Context) -> Result | None:
-        """Return what `collect` handed on, in DAGs that have it."""
-        found = context["ti"].xcom_pull(task_ids="collect")
-        return dict(found) if isinstance(found, Mapping) else None
-
-    def _coverage(self, context: Context) -> dict[str, Any] | None:
-        collected = self._collected(context)
-        if collected is None:
-            return None
-        uri = f"{collected['uri']}{COVERAGE}"
-        coverage = self.hook.read_json(uri)
-        if coverage is None:
-            raise OutputMissing(f"The job {collected['job']} left no {uri}. Clear `collect`.")
-        return coverage
-
-    def _provenance(self, context: Context, monitored: Result) -> Iterator[dict[str, str]]:
-        """All that the report is made from, as addresses."""
-        decided, collected = self.result_of(context, "decide"), self._collected(context)
-        files = {"evidence": EVIDENCE, "distributions": DISTRIBUTIONS}
-        for what, file in files.items():
-            yield {"what": what, "uri": f"{monitored['uri']}{file}", "digest": monitored["digest"]}
+    def _provenance(
+        self, monitored: JobResult, decided: DecideRetrainingResult, collected: JobResult | None
+    ) -> Iterator[Provenance]:
+        """Yield all that the report is made from, as addresses."""
+        for what, file in (("evidence", EVIDENCE), ("distributions", DISTRIBUTIONS)):
+            yield Provenance(what=what, uri=f"{monitored.uri}{file}", digest=monitored.digest)
         if collected is not None:
-            uri = f"{collected['uri']}{COVERAGE}"
-            yield {"what": "labels by age", "uri": uri, "digest": collected["digest"]}
-        yield {"what": "watch record", "uri": decided["record"], "digest": ""}
-        yield {"what": "decision", "uri": decided["uri"], "digest": ""}
-        place = self._evidence(monitored)["champion"]["evaluation_uri"]
-        yield {"what": "the champion's evaluation", "uri": f"{place}{REPORT}", "digest": ""}
-        yield {"what": "the champion's model card", "uri": f"{place}{MODEL_CARD_PAGE}", "digest": ""}
-
-    def _evidence(self, monitored: Result) -> dict[str, Any]:
-        uri = f"{monitored['uri']}{EVIDENCE}"
-        evidence = self.hook.read_json(uri)
-        if evidence is None:
-            raise OutputMissing(f"The job {monitored['job']} left no {uri}. Clear `monitor`.")
-        return evidence
+            uri = f"{collected.uri}{COVERAGE}"
+            yield Provenance(what="labels by age", uri=uri, digest=collected.digest)
+        yield Provenance(what="watch record", uri=decided.record, digest="")
+        yield Provenance(what="decision", uri=decided.uri, digest="")
+        evaluated = self.document_of(monitored, EVIDENCE, Evidence).champion.evaluation_uri
+        yield Provenance(what="the champion's evaluation", uri=f"{evaluated}{REPORT}", digest="")
+        yield Provenance(what="the champion's model card", uri=f"{evaluated}{MODEL_CARD_PAGE}", digest="")

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Context
 
-from flywheel.links import ModelCardLink, ReportLink, cycle_page, object_url, version_page
-from flywheel.operators.base import CycleOperator, Result
+from flywheel.links import ModelCardLink, ReportLink, cycle_page, evaluation_links, version_page
+from flywheel.operators.base import CycleOperator, Result, run_identity
 from include.core.documents.ledger import Entry
 from include.core.documents.manifest import KeyRecord
 from include.core.documents.model import Verdict
-from include.core.exceptions import OutputMissing
-from include.core.layout import EVALUATION, MODEL_CARD, MODEL_CARD_PAGE, REPORT, Interval
-from include.core.ledger import is_concluded, is_withdrawn, promotion_of, rejection_of, rollback
+from include.core.documents.results import (
+    ApproveResult,
+    DecideResult,
+    RegisterResult,
+    RollBackResult,
+    TrainResult,
+)
+from include.core.layout import EVALUATION, MODEL_CARD, VERDICT
+from include.core.ledger import is_concluded, is_withdrawn, now, promotion_of, rejection_of, rollback
 from include.core.sagemaker.registry import Approval, find_version, lineage, model_card, set_approval
 from include.core.sagemaker.requests import model_package
 
@@ -30,43 +36,35 @@ class DecidePromotionOperator(CycleOperator):
     def execute(self, context: Context) -> Result:
         """Record the evaluation's verdict as a decision, once."""
         interval = self.interval(context)
-        trained, evaluated = self.result_of(context, "train"), self.result_of(context, "evaluate")
-        uri = f"{evaluated['uri']}verdict.json"
-        found = self.hook.read_json(uri)
-        if found is None:
-            raise OutputMissing(f"The evaluation {evaluated['job']} left no {uri}. Clear `evaluate`.")
-        verdict = Verdict.from_json(found)
-        wanted = self._entry(context, interval, verdict)
-        decision = self.ledger.decide(wanted)
-        self.publish(context, cycle_page(self.cycle.name, entry=decision.number))
-        word = "promote" if verdict.promote else "keep what there is"
-        self.log.info("Decision %d: %s. %s", decision.number, word, " ".join(decision.reasons))
-        return {
-            "cycle": self.cycle.name,
-            "step": self.step,
-            "interval": interval.iso,
-            "key": trained["key"],
-            "uri": uri,
-            "promote": verdict.promote,
-            "decision": decision.as_json(),
-            "evidence": evidence(decision, verdict),
-        }
-
-    def _entry(self, context: Context, interval: Interval, verdict: Verdict) -> Entry:
-        trained = self.result_of(context, "train")
-        return Entry(
+        trained = self.result_of(context, "train", TrainResult)
+        evaluated = self.output_of(context, "evaluate")
+        verdict = self.document_of(evaluated, VERDICT, Verdict)
+        wanted = Entry(
             kind="decision",
-            at=datetime.now(UTC).replace(microsecond=0),
-            by={"dag_id": context["ti"].dag_id, "run_id": context["ti"].run_id},
+            at=now(),
+            by=run_identity(context),
             interval=interval,
-            key=trained["key"],
-            model_uri=trained["model_uri"],
-            transform_uri=self.result_of(context, "transform")["uri"],
-            evaluation_uri=self.result_of(context, "evaluate")["uri"],
+            key=trained.key,
+            model_uri=trained.model_uri,
+            transform_uri=self.output_of(context, "transform").uri,
+            evaluation_uri=evaluated.uri,
             data_end=interval.end,
             verdict=verdict,
             reasons=verdict.reasons,
             needs_approval=bool(verdict.promote and context["params"].get("approval")),
+        )
+        decision = self.ledger.decide(wanted)
+        self.publish(context, cycle_page(self.cycle.name, entry=decision.number))
+        word = "promote" if verdict.promote else "keep what there is"
+        self.log.info("Decision %d: %s. %s", decision.number, word, " ".join(decision.reasons))
+        return self.result(
+            DecideResult,
+            interval=interval,
+            key=trained.key,
+            uri=f"{evaluated.uri}{VERDICT}",
+            promote=verdict.promote,
+            decision=decision,
+            evidence=evidence(decision, verdict),
         )
 
 
@@ -78,27 +76,25 @@ class RegisterOperator(CycleOperator):
 
     def execute(self, context: Context) -> Result:
         """Register the version, a rejected one as Rejected, so that the registry shows every attempt."""
-        decided = self.result_of(context, "approve")
-        decision = Entry.from_json(decided["decision"])
-        version = self._version(context, decision, "Approved" if decided["promote"] else "Rejected")
-        self._link(context, decision, version)
-        number = self._promote(decided, decision, version) if decided["promote"] else None
-        return {
-            "cycle": self.cycle.name,
-            "step": self.step,
-            "interval": decided["interval"],
-            "key": decided["key"],
-            "uri": decision.model_uri,
-            "evaluation_uri": decision.evaluation_uri,
-            "version": version,
-            "promotion": number,
-        }
+        approved = self.result_of(context, "approve", ApproveResult)
+        decision = approved.decision
+        version = self._version(context, decision, "Approved" if approved.promote else "Rejected")
+        page = version_page(self.cycle.name, version)
+        self.publish(context, page, evaluation_links(self.hook, decision.evaluation_uri))
+        return self.result(
+            RegisterResult,
+            interval=approved.interval,
+            key=approved.key,
+            uri=decision.model_uri,
+            evaluation_uri=decision.evaluation_uri,
+            version=version,
+            promotion=self._promote(approved, decision, version) if approved.promote else None,
+        )
 
-    def _promote(self, decided: Result, decision: Entry, version: str) -> int:
+    def _promote(self, approved: ApproveResult, decision: Entry, version: str) -> int:
         """Write the promotion, or find it written; its number."""
-        at = datetime.now(UTC).replace(microsecond=0)
-        reasons = (*decision.reasons, *decided["approval"])
-        wanted = replace(decision, kind="promotion", version=version, at=at, reasons=reasons)
+        reasons = (*decision.reasons, *approved.approval)
+        wanted = replace(decision, kind="promotion", version=version, at=now(), reasons=reasons)
         promotion = self.ledger.promote(wanted, decision)
         if is_withdrawn(self.ledger.entries(), promotion):
             self.log.warning("%s was rolled back: promoted once, it does not come back by itself", version)
@@ -106,11 +102,6 @@ class RegisterOperator(CycleOperator):
         else:
             self.log.info("Promoted %s by entry %d of the ledger", version, promotion.number)
         return promotion.number
-
-    def _link(self, context: Context, decision: Entry, version: str) -> None:
-        pages = {"Report": REPORT, "Model card": MODEL_CARD_PAGE}
-        links = {n: object_url(self.hook, f"{decision.evaluation_uri}{page}") for n, page in pages.items()}
-        self.publish(context, version_page(self.cycle.name, version), links)
 
     def _card(self, decision: Entry, approval: Approval) -> dict[str, str] | None:
         uri = f"{decision.evaluation_uri}{MODEL_CARD}"
@@ -142,29 +133,28 @@ class RegisterOperator(CycleOperator):
             "ModelPackageGroupDescription": self.cycle.description,
         }
         self.hook.create_once("create_model_package_group", group)
-        mine = [each.at for each in self.ledger.entries() if each.model_uri == decision.model_uri]
-        since = min([decision.at, *mine])
-        found = find_version(self.hook.api, self.cycle.name, decision.model_uri, since)
-        if found is None:
+        own = [entry.at for entry in self.ledger.entries() if entry.model_uri == decision.model_uri]
+        since = min([decision.at, *own])
+        version = find_version(self.hook.api, self.cycle.name, decision.model_uri, since)
+        if version is None:
             arn: str = self.hook.api.create_model_package(**wanted)["ModelPackageArn"]
             self.log.info("Registered %s as %s", arn, approval)
             return arn
-        set_approval(self.hook.api, found, approval)
-        self.log.info("%s is registered already, now as %s", found, approval)
-        return found
+        set_approval(self.hook.api, version, approval)
+        self.log.info("%s is registered already, now as %s", version, approval)
+        return version
 
     def _properties(self, context: Context, decision: Entry) -> dict[str, str]:
         """Where the version comes from: every key can be looked up below `keys/`; its digests are here."""
         start, end = decision.interval.iso
-        told = {"interval_start": start, "interval_end": end, "run_id": decision.by["run_id"]}
+        properties = {"interval_start": start, "interval_end": end, "run_id": decision.by["run_id"]}
         for step in ("transform", "train", "evaluate"):
-            key = self.result_of(context, step)["key"]
-            found = self.hook.read_json(self.places.key_record(key))
-            record = KeyRecord.from_json(found) if found else None
-            told |= {f"{step}_key": key, **lineage(record, step)}
+            key = self.output_of(context, step).key
+            record = self.hook.read_document(self.places.key_record(key), KeyRecord)
+            properties |= {f"{step}_key": key, **lineage(record, step)}
             if step == "transform" and record:
-                told["known_until"] = record.parameters.get("known-until", end)
-        return told
+                properties["known_until"] = record.parameters.get("known-until", end)
+        return properties
 
 
 def evidence(decision: Entry, verdict: Verdict) -> str:
@@ -177,8 +167,8 @@ def evidence(decision: Entry, verdict: Verdict) -> str:
         if bounds:
             middle, low, high = map(_number, (bounds.value, bounds.low, bounds.high))
             lines.append(f"| {name} | {middle} | {low} to {high} |")
-    told = "\n".join(f"- {reason}" for reason in decision.reasons)
-    return f"Data up to {decision.data_end:%Y-%m-%d}.\n\n{told}\n\n" + "\n".join(lines)
+    reasons = "\n".join(f"- {reason}" for reason in decision.reasons)
+    return f"Data up to {decision.data_end:%Y-%m-%d}.\n\n{reasons}\n\n" + "\n".join(lines)
 
 
 def _number(value: float | None) -> str:
@@ -216,50 +206,47 @@ class ApproveOperator(CycleOperator, HITLOperator):
 
     def execute(self, context: Context) -> Result:
         """Pass the decision on, or park the task until somebody answers."""
-        decided = self.result_of(context, "decide")
-        decision, entries = Entry.from_json(decided["decision"]), self.ledger.entries()
+        decided = self.result_of(context, "decide", DecideResult)
+        decision, entries = decided.decision, self.ledger.entries()
         self.publish(context, cycle_page(self.cycle.name, entry=decision.number))
         rejection = rejection_of(entries, decision)
         is_done = is_concluded(entries, decision) and rejection is None
         is_asked = bool(context["params"].get("approval"))
-        if not decided["promote"] or is_done or not (is_asked or rejection):
+        if not decided.promote or is_done or not (is_asked or rejection):
             self.log.info("Nobody is asked: the decision is passed on")
-            return self._result(decided, [])
+            return self._result(decided, (), promote=decided.promote)
         if rejection and (not is_asked or rejection.by == _by(context)):
             self.log.info("Rejected before: %s", " ".join(rejection.reasons))
-            return {**self._result(decided, list(rejection.reasons)), "promote": False}
+            return self._result(decided, rejection.reasons, promote=False)
         return dict(HITLOperator.execute(self, context))  # parks the task by an exception
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Result:
         """Record a rejection, and hand the answer on."""
         answer = super().execute_complete(context, event)
-        decided = self.result_of(context, "decide")
-        told = [_told(answer)]
-        self.publish(context, cycle_page(self.cycle.name, entry=decided["decision"]["number"]))
-        self.log.info("%s", told[0])
-        if answer["chosen_options"] == [APPROVE]:
-            return self._result(decided, told)
-        self._reject(context, Entry.from_json(decided["decision"]), told)
-        return {**self._result(decided, told), "promote": False}
+        decided = self.result_of(context, "decide", DecideResult)
+        is_approved, sentence = answer["chosen_options"] == [APPROVE], _answer_sentence(answer)
+        self.publish(context, cycle_page(self.cycle.name, entry=decided.decision.number))
+        self.log.info("%s", sentence)
+        if not is_approved:
+            self._reject(context, decided.decision, sentence)
+        return self._result(decided, (sentence,), promote=is_approved and decided.promote)
 
-    def _reject(self, context: Context, decision: Entry, told: list[str]) -> None:
-        at = datetime.now(UTC).replace(microsecond=0)
-        wanted = replace(decision, kind="rejection", at=at, by=_by(context), reasons=tuple(told), number=0)
+    def _reject(self, context: Context, decision: Entry, reason: str) -> None:
+        wanted = replace(decision, kind="rejection", at=now(), by=_by(context), reasons=(reason,), number=0)
         entry = self.ledger.reject(wanted, decision)
         self.log.info("Entry %d of the ledger: rejected", entry.number)
 
-    def _result(self, decided: Result, told: list[str]) -> Result:
-        return {**decided, "step": self.step, "approval": told}
+    def _result(self, decided: DecideResult, approval: tuple[str, ...], *, promote: bool) -> Result:
+        return self.result(ApproveResult, **{**vars(decided), "approval": approval, "promote": promote})
 
 
 def _by(context: Context) -> dict[str, str]:
-    """Who asked. A retry is the same, so that it does not ask again; a cleared task is not."""
-    ti = context["ti"]
-    return {"dag_id": ti.dag_id, "run_id": ti.run_id, "clearing": str(ti.max_tries)}
+    """Return who asked. A retry is the same, so that it does not ask again; a cleared task is not."""
+    return {**run_identity(context), "clearing": str(context["ti"].max_tries)}
 
 
-def _told(answer: Mapping[str, Any]) -> str:
-    """Who answered what, and why, in one sentence."""
+def _answer_sentence(answer: Mapping[str, Any]) -> str:
+    """Return who answered what, and why, in one sentence."""
     user = answer["responded_by_user"]
     word = "Approved" if answer["chosen_options"] == [APPROVE] else "Rejected"
     reason = (answer["params_input"] or {}).get("reason")
@@ -277,8 +264,7 @@ class RollBackOperator(CycleOperator):
 
     def execute(self, context: Context) -> Result:
         """Append the entry once for a run, and reject in the registry what is withdrawn."""
-        params, ti = context["params"], context["ti"]
-        by = {"dag_id": ti.dag_id, "run_id": ti.run_id}
+        params, by = context["params"], run_identity(context)
         user = getattr(context["dag_run"], "triggering_user_name", None)
         if user:
             by["user"] = user
@@ -307,16 +293,14 @@ class RollBackOperator(CycleOperator):
 
     def _result(self, entry: Entry) -> Result:
         """Return the version gone back to, as `register` hands on a new one."""
-        promotion = promotion_of(self.ledger.entries(), entry)
-        return {
-            "cycle": self.cycle.name,
-            "step": self.step,
-            "interval": entry.interval.iso,
-            "key": entry.key,
-            "uri": entry.model_uri,
-            "evaluation_uri": entry.evaluation_uri,
-            "version": entry.version,
-            "promotion": promotion.number,
-            "replaces": entry.replaces,
-            "entry": entry.number,
-        }
+        return self.result(
+            RollBackResult,
+            interval=entry.interval,
+            key=entry.key,
+            uri=entry.model_uri,
+            evaluation_uri=entry.evaluation_uri,
+            version=entry.version,
+            promotion=promotion_of(self.ledger.entries(), entry).number,
+            replaces=entry.replaces,
+            entry=entry.number,
+        )

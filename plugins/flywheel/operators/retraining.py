@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,14 +9,13 @@ from airflow.sdk import Asset, Context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from flywheel.links import DecisionLink, absolute_page_url, cycle_page, object_url
-from flywheel.operators.base import CycleOperator, Result
+from flywheel.operators.base import CycleOperator, Result, run_identity
 from include.core.cycle import Cycle
-from include.core.documents.monitoring import RetrainingRequest
-from include.core.exceptions import OutputMissing
+from include.core.documents.monitoring import Evidence, Matured, RetrainingDecision, RetrainingRequest
+from include.core.documents.results import DecideRetrainingResult, RequestRetrainingResult
 from include.core.layout import EVIDENCE, MATURED, Interval, retrain_uri
 from include.core.retraining.decisions import RetrainingDecisions
 from include.core.retraining.requests import is_open
-from include.core.retraining.rule import Json
 
 
 def retrain_asset(cycle: Cycle) -> Asset:
@@ -41,80 +39,61 @@ class RetrainingOperator(CycleOperator):
 
     def deciding(self, context: Context) -> RetrainingDecisions:
         """Return the cycle's records, on behalf of this run."""
-        by = {"dag_id": context["ti"].dag_id, "run_id": context["ti"].run_id}
-        return RetrainingDecisions(self.hook.s3, self.settings.bucket, self.cycle, by)
+        return RetrainingDecisions(self.hook.s3, self.settings.bucket, self.cycle, run_identity(context))
 
 
 class DecideRetrainingOperator(RetrainingOperator):
     """Record what was found in the window, and by the cycle's rule whether the model is to be retrained.
 
-    Decides again about later windows that were watched before this one, since the rule looks back; that asks
-    for nothing.
+    Decides again about later windows that were monitored before this one, since the rule looks back; that
+    asks for nothing.
     """
 
     step = "decide"
 
     def execute(self, context: Context) -> Result:
         """Record the evidence, and the decision that the rule draws from it."""
-        window, monitored = self.interval(context), self.result_of(context, "monitor")
-        deciding = self.deciding(context)
-        record = deciding.record_window(window, self._found(context, monitored))
+        window, monitored = self.interval(context), self.output_of(context, "monitor")
+        deciding, matured = self.deciding(context), self.optional_output(context, "mature")
+        record = deciding.record_window(
+            monitored.key,
+            monitored.uri,
+            self.document_of(monitored, EVIDENCE, Evidence),
+            # skipped where no labels came late
+            self.document_of(matured, MATURED, Matured).quality if matured else (),
+        )
         is_backfill = context["dag_run"].run_type == "backfill"
         decided = deciding.decide(window, is_backfill=is_backfill)
-        self._tell(decided.decision)
+        self._log_decision(decided.decision)
         again = list(deciding.decide_again(window))
-        for each in again:
-            self.log.info("Decided again about %s: %s", Interval.from_iso(each.decision["window"]), each.uri)
+        for later in again:
+            self.log.info("Decided again about %s: %s", later.decision.window, later.uri)
         self.show(context, window, decided.uri)
-        return {
-            "cycle": self.cycle.name,
-            "step": self.step,
-            "interval": window.iso,
-            "key": monitored["key"],
-            "uri": decided.uri,
-            "record": record,
-            "decision": decided.decision,
-            "again": [each.uri for each in again],
-        }
+        return self.result(
+            DecideRetrainingResult,
+            interval=window,
+            key=monitored.key,
+            uri=decided.uri,
+            record=record,
+            decision=decided.decision,
+            again=tuple(later.uri for later in again),
+        )
 
-    def _found(self, context: Context, monitored: Result) -> Json:
-        """Return what monitor found, and what mature found about earlier windows, if labels came late."""
-        evidence_uri = f"{monitored['uri']}{EVIDENCE}"
-        evidence = self.hook.read_json(evidence_uri)
-        if evidence is None:
-            raise OutputMissing(f"The job {monitored['job']} left no {evidence_uri}. Clear `monitor`.")
-        return {
-            "key": monitored["key"],
-            "monitor_uri": monitored["uri"],
-            "evidence": evidence,
-            "matured": self._matured(context),
-        }
-
-    def _matured(self, context: Context) -> list[Json]:
-        result = context["ti"].xcom_pull(task_ids="mature")
-        if not isinstance(result, Mapping):
-            return []  # it was skipped: no labels came late
-        uri = f"{result['uri']}{MATURED}"
-        matured = self.hook.read_json(uri)
-        if matured is None:
-            raise OutputMissing(f"The job {result['job']} left no {uri}. Clear `mature`.")
-        return list(matured["quality"])
-
-    def _tell(self, decision: Json) -> None:
+    def _log_decision(self, decision: RetrainingDecision) -> None:
         """Say in the task's log what was decided, and why."""
-        alarms, asks = decision["alarms"], decision["emission"]
-        self.log.info("Retraining is %s.", "due" if decision["due"] else "not due")
+        alarms, emission = decision.alarms, decision.emission
+        self.log.info("Retraining is %s.", "due" if decision.due else "not due")
         self.log.info(
             "%d of %d windows alarmed, %d are needed of the last %d",
-            *(alarms[name] for name in ("alarmed", "watched", "needed", "of")),
+            *(alarms.alarmed, alarms.watched, alarms.needed, alarms.of),
         )
-        for missing in alarms["missing"]:
-            self.log.warning("Nobody has watched %s: it counts as no alarm", missing)
-        for reason in decision["reasons"]:
+        for missing in alarms.missing:
+            self.log.warning("%s was not monitored: it counts as no alarm", missing)
+        for reason in decision.reasons:
             self.log.info("For it: %s", reason)
-        for reason in decision["against"]:
+        for reason in decision.against:
             self.log.info("Against it: %s", reason)
-        self.log.info("%s: %s", "It is asked for" if asks["is_emitted"] else "Not asked for", asks["why"])
+        self.log.info("%s: %s", "It is asked for" if emission.is_emitted else "Not asked for", emission.why)
 
 
 class RequestRetrainingOperator(RetrainingOperator):
@@ -130,13 +109,21 @@ class RequestRetrainingOperator(RetrainingOperator):
 
     def execute(self, context: Context) -> Result:
         """Record the request; the event follows when the task has succeeded."""
-        decided = self.result_of(context, "decide")
-        decision, window = decided["decision"], Interval.from_iso(decided["interval"])
-        self.show(context, window, decided["uri"])
-        if not decision["emission"]["is_emitted"]:
-            raise AirflowSkipException(f"Nothing is asked for: {decision['emission']['why']}")
+        decided = self.result_of(context, "decide", DecideRetrainingResult)
+        decision, window = decided.decision, decided.interval
+        self.show(context, window, decided.uri)
+        if not decision.emission.is_emitted or decision.train_interval is None:
+            raise AirflowSkipException(f"Nothing is asked for: {decision.emission.why}")
         deciding = self.deciding(context)
-        wanted = self._request(decided, deciding)
+        wanted = RetrainingRequest(
+            at=datetime.now(UTC),
+            by=deciding.by,
+            window=window,
+            decision_uri=decided.uri,
+            reasons=decision.reasons,
+            train_interval=decision.train_interval,
+            data_end=decision.train_interval.end,
+        )
         past = deciding.past(window)
         if any(end >= wanted.data_end for end in past.trainings):
             raise AirflowSkipException(
@@ -146,26 +133,12 @@ class RequestRetrainingOperator(RetrainingOperator):
         if not asked.is_ours:
             raise AirflowSkipException(f"Request {asked.request.number} is open already.")
         self._emit(context, asked.request)
-        return {
-            "cycle": self.cycle.name,
-            "step": self.step,
-            "interval": decided["interval"],
-            "key": decided["key"],
-            "uri": decided["uri"],
-            "request": asked.request.number,
-        }
-
-    def _request(self, decided: Result, deciding: RetrainingDecisions) -> RetrainingRequest:
-        decision = decided["decision"]
-        train_interval = Interval.from_iso(decision["train_interval"])
-        return RetrainingRequest(
-            at=datetime.now(UTC),
-            by=deciding.by,
-            window=Interval.from_iso(decided["interval"]),
-            decision_uri=decided["uri"],
-            reasons=tuple(decision["reasons"]),
-            train_interval=train_interval,
-            data_end=train_interval.end,
+        return self.result(
+            RequestRetrainingResult,
+            interval=window,
+            key=decided.key,
+            uri=decided.uri,
+            request=asked.request.number,
         )
 
     def _emit(self, context: Context, request: RetrainingRequest) -> None:

@@ -16,8 +16,9 @@ from flywheel.operators.base import CycleOperator, Result, task_digest
 from flywheel.triggers.job import JobEndedTrigger
 from flywheel.triggers.rollout import BakeTrigger
 from include.core.cycle import Rollout
-from include.core.documents.codec import canonical, digest
+from include.core.documents.codec import digest
 from include.core.documents.ledger import Entry
+from include.core.documents.results import DeployResult, RegisterResult, RolloutOutcome
 from include.core.exceptions import DeploymentFailed, JobTimedOut, PermanentError
 from include.core.layout import Interval, job_name
 from include.core.ledger import production
@@ -61,15 +62,20 @@ class Outcome:
         self._hook = hook
         ti = context["ti"]
         self.uri = places.rollout(final, f"{task_digest(ti)}-{ti.max_tries}")
-        kept = hook.read_json(self.uri) or {"is_good": True}
+        kept = hook.read_document(self.uri, RolloutOutcome)
         #: why the version was refused, empty if it was not
-        self.refusal: str = "" if kept["is_good"] else str(kept["text"])
+        self.refusal = "" if kept is None or kept.is_good else kept.text
 
     def keep(self, canary: Canary, judgement: Judgement) -> None:
         """Keep what the metrics said."""
-        record: dict[str, Any] = {"is_good": judgement.is_good, "text": judgement.text}
-        record |= {"canary": canary.config, "champion": canary.champion, "final": canary.final}
-        self._hook.put_once(self.uri, canonical(record).encode())
+        outcome = RolloutOutcome(
+            is_good=bool(judgement.is_good),
+            text=judgement.text,
+            canary=canary.config,
+            champion=canary.champion,
+            final=canary.final,
+        )
+        self._hook.put_document(self.uri, outcome)
         self.refusal = "" if judgement.is_good else judgement.text
 
 
@@ -136,19 +142,17 @@ class DeployOperator(ServingOperator):
 
     def execute(self, context: Context) -> Result:
         """Make model and configuration, and let the endpoint have them."""
-        interval, registered = self.interval(context), self.result_of(context, self.version_from)
-        self.publish(context, version_page(self.cycle.name, registered["version"]))
+        interval, registered = self.interval(context), self._registered(context)
+        self.publish(context, version_page(self.cycle.name, registered.version))
         self._check_gate(context, registered)
-        model_name = self.put_model(registered["uri"], interval)
+        model_name = self.put_model(registered.uri, interval)
         timeout = self.execution_timeout
         deadline = time.time() + timeout.total_seconds() if timeout else None
         return self._go_on(context, Progress(self._put_config(model_name, interval), deadline))
 
     def resume(self, context: Context, event: Mapping[str, Any], progress: Mapping[str, Any]) -> Result:  # noqa: ARG002 - its word does not count
         """Go on after the trigger fired: the endpoint is asked again."""
-        self.publish(
-            context, version_page(self.cycle.name, self.result_of(context, self.version_from)["version"])
-        )
+        self.publish(context, version_page(self.cycle.name, self._registered(context).version))
         return self._go_on(context, Progress(**progress))
 
     def on_kill(self) -> None:
@@ -258,23 +262,27 @@ class DeployOperator(ServingOperator):
 
     # What is around it
 
-    def _check_gate(self, context: Context, registered: Result) -> None:
+    def _registered(self, context: Context) -> RegisterResult:
+        """Return the version that is to be served."""
+        return self.result_of(context, self.version_from, RegisterResult)
+
+    def _check_gate(self, context: Context, registered: RegisterResult) -> None:
         """Skip the deployment of what is not, or no longer, to be in production."""
-        if registered["promotion"] is None:
+        if registered.promotion is None:
             raise AirflowSkipException("Not deployed: the challenger was not promoted, see `decide`.")
         if not context["params"].get("deploy", True):
             raise AirflowSkipException("Not deployed: this run was told deploy=false.")
         champion = production(self.ledger.entries())
-        if champion is None or champion.number != registered["promotion"]:
-            raise AirflowSkipException(f"Not deployed: production is {_told(champion)}, which is newer.")
+        if champion is None or champion.number != registered.promotion:
+            raise AirflowSkipException(f"Not deployed: production is {_named(champion)}, which is newer.")
 
     def _check_overtaken(self, context: Context) -> None:
         """Fail when another version became production while this ran."""
         champion = production(self.ledger.entries())
-        if champion is None or champion.number == self.result_of(context, self.version_from)["promotion"]:
+        if champion is None or champion.number == self._registered(context).promotion:
             return
         raise DeploymentFailed(
-            f"While this ran, {_told(champion)} became production. Clear `deploy` of its run "
+            f"While this ran, {_named(champion)} became production. Clear `deploy` of its run "
             f"{champion.by.get('run_id')}, in case its deployment came before this one."
         )
 
@@ -288,16 +296,16 @@ class DeployOperator(ServingOperator):
     def _done(self, context: Context, progress: Progress) -> Result:
         self._check_overtaken(context)
         self.log.info("The endpoint %s is in service with %s", self.cycle.name, progress.final)
-        return {
-            **self.result_of(context, self.version_from),
-            "step": self.step,
-            "endpoint": self.cycle.name,
-            "config": progress.final,
-            "rollout": progress.judgement,
-        }
+        return self.result(
+            DeployResult,
+            **vars(self._registered(context)),
+            endpoint=self.cycle.name,
+            config=progress.final,
+            rollout=progress.judgement,
+        )
 
 
-def _told(champion: Entry | None) -> str:
+def _named(champion: Entry | None) -> str:
     if champion is None:
         return "nothing"
     until = champion.data_end.isoformat()

@@ -11,6 +11,7 @@ from airflow.sdk import Context
 
 from flywheel.links import version_page
 from flywheel.operators.base import CycleOperator, Result
+from include.core.documents.results import DeployResult, VerifyResult
 from include.core.exceptions import OutputMissing, PredictionsDiffer
 from include.core.layout import GOLDEN_ROWS
 
@@ -34,16 +35,16 @@ class VerifyOperator(CycleOperator):
 
     def execute(self, context: Context) -> Result:
         """Fail on the first row that the endpoint answers otherwise."""
-        deployed = self.result_of(context, "deploy")
-        self.publish(context, version_page(self.cycle.name, deployed["version"]))
-        uri = f"{deployed['evaluation_uri']}{GOLDEN_ROWS}"
+        deployed = self.result_of(context, "deploy", DeployResult)
+        self.publish(context, version_page(self.cycle.name, deployed.version))
+        uri = f"{deployed.evaluation_uri}{GOLDEN_ROWS}"
         rows = self._golden(uri)
         for start in range(0, len(rows), BATCH_ROWS):
             batch = rows[start : start + BATCH_ROWS]
-            answers = self._ask(deployed["endpoint"], [row["row"] for row in batch])
+            answers = self._ask(deployed.endpoint, [row["row"] for row in batch])
             self._compare(uri, start, batch, answers)
-        self.log.info("%d golden rows: the endpoint %s answers as offline", len(rows), deployed["endpoint"])
-        return {**deployed, "step": self.step, "uri": uri, "counts": {"rows": len(rows)}}
+        self.log.info("%d golden rows: the endpoint %s answers as offline", len(rows), deployed.endpoint)
+        return self.result(VerifyResult, **{**vars(deployed), "uri": uri, "counts": {"rows": len(rows)}})
 
     def _golden(self, uri: str) -> list[dict[str, Any]]:
         body = self.hook.read(uri)

@@ -9,24 +9,23 @@ from __future__ import annotations
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Any
 
 from include.core.layout import split_uri
+from include.core.objects import READERS, Item, list_folders, list_objects, read_objects
 
 #: how much is kept at most, in bytes
 KEPT_BYTES = 128 * 1024 * 1024
-#: how many objects are read side by side: with those who list meanwhile as many as a client has connections
-READERS = 8
 #: a list that was read within so many seconds is not read again: several parts look at the same ones
 LISTED_S = 2.0
-
 #: how many lists are kept at most
 KEPT_LISTS = 1000
 
-Item = dict[str, Any]
+#: an object of JSON
+Json = dict[str, Any]
 
 
 class ObjectCache:
@@ -41,6 +40,7 @@ class ObjectCache:
         self._listed: dict[tuple[str, str, str], tuple[float, list[Item]]] = {}
         self._size = 0
         self._lock = Lock()
+        # one for all: with those who list meanwhile it takes as many connections as a client has
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="flywheel-page")
 
     def after(self, bucket: str, prefix: str, key: str) -> ObjectsAfter:
@@ -49,73 +49,48 @@ class ObjectCache:
 
     def items(self, bucket: str, prefix: str, after: str = "") -> list[Item]:
         """Return the objects below a prefix, each with its `Key` and `LastModified`."""
-        place = (bucket, prefix, after)
-        known = self._listed.get(place)
+        listing = (bucket, prefix, after)
+        known = self._listed.get(listing)
         if known is None or time.monotonic() - known[0] > LISTED_S:
-            pages = self._list(Bucket=bucket, Prefix=prefix, StartAfter=after)
-            known = (time.monotonic(), [item for page in pages for item in page.get("Contents", [])])
+            known = (time.monotonic(), list(list_objects(self._s3, bucket, prefix, after=after)))
             with self._lock:
-                self._listed[place] = known
+                self._listed[listing] = known
                 while len(self._listed) > KEPT_LISTS:
                     self._listed.pop(next(iter(self._listed)))
         return known[1]
 
     def folders(self, bucket: str, prefix: str) -> list[str]:
         """Return the names of the folders below a prefix."""
-        pages = self._list(Bucket=bucket, Prefix=prefix, Delimiter="/")
-        found = [each["Prefix"] for page in pages for each in page.get("CommonPrefixes", [])]
-        return [name.removeprefix(prefix).rstrip("/") for name in found]
+        return list_folders(self._s3, bucket, prefix)
 
-    def _list(self, **asked: str) -> Iterator[dict[str, Any]]:
-        pages: Iterator[dict[str, Any]] = iter(self._s3.get_paginator("list_objects_v2").paginate(**asked))
-        return pages
+    def read(self, bucket: str, keys: Iterable[str]) -> dict[str, bytes]:
+        """Return the bytes of those objects that exist, read side by side and not kept."""
+        return read_objects(self._s3, bucket, keys, self._readers)
 
-    def fetch(self, bucket: str, keys: Iterable[str]) -> None:
-        """Read objects side by side, so that what asks for one after the other finds them in memory."""
-        list(self._readers.map(lambda key: self.content(bucket, key), self._missing(bucket, keys)))
-
-    def read(self, bucket: str, keys: Iterable[str]) -> Iterator[bytes]:
-        """Return the bytes of objects, read side by side and not kept."""
-        return self._readers.map(lambda key: self._get(bucket, key), keys)
-
-    def _missing(self, bucket: str, keys: Iterable[str]) -> list[str]:
-        return [key for key in dict.fromkeys(keys) if (bucket, key) not in self._kept]
+    def fetch(self, bucket: str, keys: Iterable[str]) -> dict[str, bytes]:
+        """Return the bytes of those objects that exist; what is not in memory is read side by side."""
+        wanted = set(keys)
+        with self._lock:
+            kept = {key: self._kept[bucket, key] for key in wanted if (bucket, key) in self._kept}
+            for key in kept:
+                self._kept.move_to_end((bucket, key))
+        new = self.read(bucket, wanted - kept.keys())
+        with self._lock:
+            for key, body in new.items():
+                self._size += len(body) - len(self._kept.pop((bucket, key), b""))
+                self._kept[bucket, key] = body
+            while self._size > self._limit:
+                self._size -= len(self._kept.popitem(last=False)[1])
+        return kept | new
 
     def json(self, uri: str) -> Any:  # noqa: ANN401 - a JSON value
         """Return an object of JSON, or None if there is none. That there is none is not remembered."""
-        found = self.find(*split_uri(uri))
-        return None if found is None else json.loads(found)
+        body = self.find(*split_uri(uri))
+        return None if body is None else json.loads(body)
 
     def find(self, bucket: str, key: str) -> bytes | None:
         """Return an object's bytes, or None if there is none."""
-        try:
-            return self.content(bucket, key)
-        except self._s3.exceptions.ClientError as error:
-            if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
-                return None
-            raise
-
-    def content(self, bucket: str, key: str) -> bytes:
-        """Return an object's bytes."""
-        with self._lock:
-            if (found := self._kept.get((bucket, key))) is not None:
-                self._kept.move_to_end((bucket, key))
-                return found
-        body = self._get(bucket, key)
-        self._keep(bucket, key, body)
-        return body
-
-    def _get(self, bucket: str, key: str) -> bytes:
-        body: bytes = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-        return body
-
-    def _keep(self, bucket: str, key: str, body: bytes) -> None:
-        with self._lock:
-            if (bucket, key) not in self._kept:
-                self._kept[bucket, key] = body
-                self._size += len(body)
-            while self._size > self._limit:
-                self._size -= len(self._kept.popitem(last=False)[1])
+        return self.fetch(bucket, [key]).get(key)
 
 
 class ObjectsAfter:
@@ -131,6 +106,4 @@ class ObjectsAfter:
 
     def read(self, keys: Iterable[str]) -> dict[str, bytes]:
         """Return the bytes of objects, read side by side."""
-        wanted = list(keys)
-        self._objects.fetch(self._bucket, wanted)
-        return {key: self._objects.content(self._bucket, key) for key in wanted}
+        return self._objects.fetch(self._bucket, keys)

@@ -15,14 +15,13 @@ from typing import Any
 from flywheel.hooks.sagemaker import SageMakerHook
 from flywheel.ui import summaries
 from flywheel.ui.endpoint import endpoint
-from flywheel.ui.objects import ObjectCache
+from flywheel.ui.objects import Json, ObjectCache
 from flywheel.ui.traffic import Traffic
 from flywheel.ui.windows import MonitoredWindows
 from include.core.cycle import Cycle
 from include.core.layout import REPLAY, join_uri, split_uri, version_number, version_of
 from include.core.ledger import Ledger, production
 from include.core.places import Places, output_path
-from include.core.retraining.rule import Json
 from include.core.sagemaker.client import SageMaker
 from include.core.settings import Settings, settings
 
@@ -136,7 +135,7 @@ class Reader:
     def traffic(self, cycle: Cycle) -> dict[str, Any]:
         """Return what the endpoint captured last, as a part."""
         known = self._traffic.setdefault(cycle.name, Traffic(self.objects, self.settings.bucket, cycle))
-        return self.parts.part(f"{cycle.name}/traffic", known.told)
+        return self.parts.part(f"{cycle.name}/traffic", known.summary)
 
     def watched(self, cycle: Cycle) -> MonitoredWindows:
         """Return the cycle's watch records."""

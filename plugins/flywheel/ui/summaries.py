@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from flywheel.ui.objects import Json
+from include.core.documents.codec import to_json
 from include.core.documents.ledger import Entry
+from include.core.documents.monitoring import RetrainingDecision
 from include.core.layout import version_number, version_of
 from include.core.ledger import is_withdrawn
 from include.core.places import below_cycle, output_path
-from include.core.retraining.rule import Finding, Json
+from include.core.retraining.rule import Finding
 
 #: later than anything that could become known
 FOREVER = datetime.max.replace(tzinfo=UTC)
@@ -69,47 +71,33 @@ def sentence(each: Entry) -> str:
     return f"{name} was {'promoted' if each.kind == 'promotion' else 'rejected'}. {why}"
 
 
-def finding(found: Finding) -> Json:
+def finding(of_window: Finding) -> Json:
     """Return what one window showed, by all that has become known of it."""
-    judged = found.judged(FOREVER)
     return {
-        "window": found.window.iso,
-        "name": str(found.window),
-        "champion": short(found.version),
-        "data_end": found.data_end.isoformat(),
-        "is_alarm": found.alarms(FOREVER),
-        "why": found.why(FOREVER),
-        "held_back": found.held_back,
-        "quality": judged,
-        "judgements": len(found.quality),
+        "window": of_window.window.iso,
+        "name": str(of_window.window),
+        "champion": short(of_window.version),
+        "data_end": of_window.data_end.isoformat(),
+        "is_alarm": of_window.alarms(FOREVER),
+        "why": of_window.why(FOREVER),
+        "held_back": of_window.held_back,
+        "quality": to_json(of_window.quality_at(FOREVER)),
+        "judgements": len(of_window.quality),
     }
 
 
-def features(evidence: Json) -> list[Json]:
-    """Each feature's drift in a window, the weightiest first."""
-    names = ("name", "test", "distance", "p_value", "importance", "is_drifted")
-    return [{name: each.get(name) for name in names} for each in evidence["features"]]
-
-
-def decision(found: tuple[str, Json] | None) -> Json | None:
+def decision(recorded: tuple[str, RetrainingDecision] | None) -> Json | None:
     """Return a decision about retraining, in short; given with the URI of its record."""
-    if found is None:
+    if recorded is None:
         return None
-    uri, record = found
-    told = {name: record.get(name) for name in DECISION}
-    return told | {"says": _decided(record), "record": path(uri)}
+    uri, record = recorded
+    parts = {name: to_json(getattr(record, name)) for name in DECISION}
+    return parts | {"says": _decided(record), "record": path(uri)}
 
 
-def _decided(record: Json) -> str:
-    end = record["window"][1][:10]
-    if not record["due"]:
-        return f"After the window up to {end}: retraining is not due. {' '.join(record['against'][:1])}"
-    asked = "It was asked for." if record["emission"]["is_emitted"] else record["emission"]["why"]
-    alarmed = f"{len(record['reasons'])} of the last windows alarmed."
-    return f"After the window up to {end}: retraining is due. {alarmed} {asked}"
-
-
-def last(*told: Sequence[Json | None]) -> Json | None:
-    """Of several things that have an `at`, the latest."""
-    found = [each for group in told for each in group if each]
-    return max(found, key=lambda each: datetime.fromisoformat(each["at"]), default=None)
+def _decided(record: RetrainingDecision) -> str:
+    window = f"After the window up to {record.window.end:%Y-%m-%d}"
+    if not record.due:
+        return f"{window}: retraining is not due. {' '.join(record.against[:1])}"
+    asked = "It was asked for." if record.emission.is_emitted else record.emission.why
+    return f"{window}: retraining is due. {len(record.reasons)} of the last windows alarmed. {asked}"

@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from flywheel.ui.objects import Item, ObjectCache
+from flywheel.ui.objects import Json, ObjectCache
 from include.core.cycle import Cycle
 from include.core.layout import Interval, split_uri
+from include.core.objects import Item
 from include.core.places import Places
-from include.core.retraining.rule import Json
 from include.core.schedule import interval_around, window_schedule
 
 #: how many files are read at most, the newest: of captures, and of ground truth
@@ -52,7 +52,7 @@ class Traffic:
         self._captured: OrderedDict[str, Captured] = OrderedDict()
         self._truth: OrderedDict[str, set[str]] = OrderedDict()
 
-    def told(self) -> Json:
+    def summary(self) -> Json:
         """Return the windows of the last captures, oldest first; `labelled` only if not monitored yet."""
         places = Places(self._bucket, self._cycle.name)
         _, root = split_uri(f"{places.captured}{self._cycle.name}/")
@@ -99,11 +99,10 @@ class Traffic:
         """Return what is in files; known files are not read again, older ones are forgotten."""
         keys = [item["Key"] for item in items]
         missing = [key for key in keys if key not in known]
-        for key, body in zip(missing, self._objects.read(self._bucket, missing), strict=True):
-            known[key] = parse(body)
+        known |= {key: parse(body) for key, body in self._objects.read(self._bucket, missing).items()}
         for key in set(known) - set(keys):
             del known[key]
-        return [known[key] for key in keys]
+        return [known[key] for key in keys if key in known]
 
     def _requests(self, body: bytes) -> Captured:
         found, window = Captured(), None

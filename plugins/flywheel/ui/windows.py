@@ -6,8 +6,9 @@ import time
 from typing import Any
 
 from flywheel.ui import summaries
-from flywheel.ui.objects import ObjectCache
+from flywheel.ui.objects import Json, ObjectCache
 from include.core.cycle import Cycle
+from include.core.documents.codec import to_json
 from include.core.exceptions import FlywheelError
 from include.core.layout import COVERAGE, DISTRIBUTIONS, REPORT, Interval, join_uri, split_uri
 from include.core.ledger import Ledger
@@ -15,7 +16,7 @@ from include.core.places import Places, output_path, parse_place
 from include.core.retraining.decisions import past_of
 from include.core.retraining.records import MonitoringLog, RetrainingRequests, Snapshot
 from include.core.retraining.requests import is_open
-from include.core.retraining.rule import Finding, Json
+from include.core.retraining.rule import Finding
 
 #: how long the list of all windows is good for counting them and finding the last ones, in seconds: new ones
 #: come at its end, and there they are looked for each time
@@ -43,33 +44,30 @@ class MonitoredWindows:
         snapshot, _ = self._last(1)
         last = snapshot.windows()[-1:]
         return {
-            "window": self._told(snapshot, last)[0] if last else None,
+            "window": self._windows(snapshot, last)[0] if last else None,
             "decision": summaries.decision(snapshot.decision(last[0])) if last else None,
         }
 
     def last(self, count: int) -> Json:
         """Return the last `count` windows, oldest first, and how many there are."""
         snapshot, total = self._last(count)
-        windows = self._told(snapshot, snapshot.windows()[-count:])
+        windows = self._windows(snapshot, snapshot.windows()[-count:])
         return {"windows": windows, "total": total, "rule": _rule(self._cycle)}
 
     def one(self, name: str) -> Json | None:
-        """All that is known of one window, by the name of its folder; None if nobody watched it."""
+        """Return all that is known of a window, by the name of its folder; None if it was not monitored."""
         try:
             window = Interval.parse(name)
         except FlywheelError:
             return None
         snapshot = self._since(window)
-        if window not in snapshot.windows():
+        known = snapshot.record(window)
+        if known is None:
             return None
-        found = snapshot.record(window)
-        assert found is not None  # noqa: S101 - snapshots name only windows that have one
-        record = found[1]
-        evidence = record["evidence"]
-        names = ("separability", "predictions", "online", "bias", "slices", "broken")
-        return self._told(snapshot, [window])[0] | {
-            **{part: evidence.get(part) for part in names},
-            "distributions": self._objects.json(f"{record['monitor_uri']}{DISTRIBUTIONS}"),
+        record, names = known[1], ("separability", "predictions", "online", "bias", "slices", "broken")
+        return self._windows(snapshot, [window])[0] | {
+            **{name: to_json(getattr(record.evidence, name)) for name in names},
+            "distributions": self._objects.json(f"{record.monitor_uri}{DISTRIBUTIONS}"),
             "coverage": self._coverage(self._written("collect", COVERAGE, [window]).get(str(window))),
         }
 
@@ -88,36 +86,35 @@ class MonitoredWindows:
             for each in reversed(requests)
         ]
 
-    def _told(self, snapshot: Snapshot, windows: list[Interval]) -> list[Json]:
-        """Windows that follow each other, with what other steps wrote about them."""
+    def _windows(self, snapshot: Snapshot, windows: list[Interval]) -> list[Json]:
+        """Return windows that follow each other, with what other steps wrote about them."""
         findings = snapshot.findings(windows[0].start) if windows else {}
         reports = self._written("report", REPORT, windows)
         collected = self._written("collect", COVERAGE, windows)
         self._objects.fetch(self._bucket, collected.values())
         return [
-            self._window(snapshot, each, findings[each])
+            self._window(snapshot, window, findings[window])
             | {
-                "answers": (self._coverage(collected.get(str(each))) or {}).get("answers"),
-                "collect": self._place(collected.get(str(each))),
-                "report": self._place(reports.get(str(each))),
+                "answers": (self._coverage(collected.get(str(window))) or {}).get("answers"),
+                "collect": self._place(collected.get(str(window))),
+                "report": self._place(reports.get(str(window))),
             }
-            for each in windows
+            for window in windows
         ]
 
     def _window(self, snapshot: Snapshot, window: Interval, finding: Finding) -> Json:
-        found = snapshot.record(window)
-        assert found is not None  # noqa: S101 - snapshots name only windows that have one
-        uri, record = found
-        evidence = record["evidence"]
+        known = snapshot.record(window)
+        assert known is not None  # noqa: S101 - snapshots name only windows that have one
+        uri, record = known
         return summaries.finding(finding) | {
-            "at": record["at"],
-            "by": record["by"],
-            "rows": evidence["rows"],
-            "features": summaries.features(evidence),
-            "estimate": evidence["estimate"],
+            "at": to_json(record.at),
+            "by": record.by,
+            "rows": record.evidence.rows,
+            "features": to_json(record.evidence.features),
+            "estimate": to_json(record.evidence.estimate),
             "decision": summaries.decision(snapshot.decision(window)),
             "record": summaries.path(uri),
-            "monitor": output_path(record["monitor_uri"]),
+            "monitor": output_path(record.monitor_uri),
         }
 
     def _last(self, count: int) -> tuple[Snapshot, int]:

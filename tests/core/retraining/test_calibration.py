@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from include.core.documents.codec import to_json
+from include.core.documents.monitoring import Evidence
 from include.core.layout import Interval
 from include.core.monitoring import Monitoring
 from include.core.retraining.rule import Finding, Past, judge_retraining
@@ -53,7 +55,7 @@ def window(
     fault = {"feature": lacks or "", "check": "missing_column_check", "description": "it is missing"}
     broken = [fault] if lacks else []
     found = evidence(when, judged=rows)
-    found["alarm"] = alarms.judge_evidence(
+    alarm = alarms.judge_evidence(
         alarms.AlarmRule(
             minimum_rows=RULES.minimum_rows,
             minimum_importance=RULES.minimum_importance,
@@ -65,9 +67,9 @@ def window(
         features=alarms.feature_entries(drift.mark_drifted(moved, rule), IMPORTANCE),
         separability=None,
         predictions=None,
-        quality=found["quality"],
+        quality=to_json(found.quality),
     )
-    return Finding.of({**found, "broken": broken})
+    return Finding.of(Evidence.from_json({**found.as_json(), "broken": broken, "alarm": alarm}))
 
 
 def requests(rng: np.random.Generator, rows: int, **given: Any) -> list[bool]:  # noqa: ANN401 - what `window` takes
@@ -80,9 +82,9 @@ def requests(rng: np.random.Generator, rows: int, **given: Any) -> list[bool]:  
         known = {when: findings[when] for when in windows[:number]}
         last = tuple(windows[max(0, number - RULES.windows) : number])
         due.append(
-            judge_retraining(RULES, known, Past(last=last, train_interval=last[-1], trainings=frozenset()))[
-                "due"
-            ]
+            judge_retraining(
+                RULES, known, Past(last=last, train_interval=last[-1], trainings=frozenset())
+            ).due
         )
     return due
 

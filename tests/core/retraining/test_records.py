@@ -15,7 +15,7 @@ import pytest
 
 from include.core.cycle import Cycle
 from include.core.documents.ledger import Entry
-from include.core.documents.monitoring import RetrainingRequest
+from include.core.documents.monitoring import Emission, RetrainingDecision, RetrainingRequest
 from include.core.exceptions import FlywheelError
 from include.core.layout import Interval
 from include.core.ledger import Ledger
@@ -23,9 +23,7 @@ from include.core.monitoring import Monitoring
 from include.core.retraining.decisions import RetrainingDecisions
 from include.core.retraining.records import MonitoringLog, RetrainingRequests, Snapshot
 from include.core.settings import Settings
-from tests.examples import evidence, month, quality, verdict
-
-BY = {"dag_id": "flights_score_and_monitor", "run_id": "one"}
+from tests.examples import BY, decision, evidence, matured, month, quality, verdict, watch_record
 
 
 @pytest.fixture
@@ -61,17 +59,6 @@ def train(service: Any, installed: Settings, number: int) -> None:
     Ledger(service.s3, installed.bucket, "flights").decide(entry)
 
 
-def found(number: int, key: str = "k", **given: Any) -> dict[str, Any]:
-    """What monitor found in a month."""
-    return {"key": key, "monitor_uri": "s3://b/", "evidence": evidence(month(number), **given), "matured": []}
-
-
-def dated(record: dict[str, Any], second: int) -> dict[str, Any]:
-    """A record with the time of its writing."""
-    at = datetime(2026, 1, 1, 0, 0, second, tzinfo=UTC).isoformat()
-    return {**record, "at": at, "by": BY}
-
-
 def request(window: int, run: str) -> RetrainingRequest:
     """A run's request for a month."""
     return RetrainingRequest(
@@ -90,8 +77,9 @@ def request(window: int, run: str) -> RetrainingRequest:
 
 def test_the_record_that_was_written_last_counts(log: MonitoringLog) -> None:
     """Also one that had been outdated by another."""
-    first, second = found(2, "a"), found(2, "b", alarm=True)
-    places = [log.put_record(month(2), dated(each, n)) for n, each in enumerate((first, second, first))]
+    quiet, alarm = evidence(month(2)), evidence(month(2), alarm=True)
+    written = ((quiet, "a"), (alarm, "b"), (quiet, "a"))
+    places = [log.put_record(watch_record(*each, second=n)) for n, each in enumerate(written)]
     assert [place.rpartition("/")[2] for place in places] == ["a.json", "b.json", "a-2.json"]
     counted = Snapshot(log).record(month(2))
     assert counted is not None
@@ -100,15 +88,16 @@ def test_the_record_that_was_written_last_counts(log: MonitoringLog) -> None:
 
 def test_the_same_record_is_written_once(log: MonitoringLog) -> None:
     """Whoever writes it, and when."""
-    assert log.put_record(month(2), dated(found(2), 1)) == log.put_record(month(2), dated(found(2), 2))
+    first, again = (watch_record(evidence(month(2)), second=second) for second in (1, 2))
+    assert log.put_record(first) == log.put_record(again)
     assert len(log.names()) == 1
 
 
 def test_concurrent_writers_of_one_decision_write_one(log: MonitoringLog) -> None:
     """Both find it written."""
-    decision = {"window": month(2).iso, "due": True}
+    decisions = [decision(evidence(month(2)), f"run {n}", n) for n in range(8)]
     with ThreadPoolExecutor(8) as pool:
-        places = set(pool.map(lambda n: log.put_decision(month(2), dated(decision, n)), range(8)))
+        places = set(pool.map(log.put_decision, decisions))
     assert len(places) == 1
     assert len(log.names()) == 1
 
@@ -118,18 +107,18 @@ def test_windows_of_hours_are_found_by_their_folders(log: MonitoringLog) -> None
     times = [datetime(2013, 1, 1, hour, tzinfo=UTC) for hour in (0, 6, 12)]
     windows = [Interval(*pair) for pair in itertools.pairwise(times)]
     for window in windows:
-        log.put_record(window, dated({**found(2), "evidence": evidence(window)}, 1))
+        log.put_record(watch_record(evidence(window)))
     assert Snapshot(log).windows() == windows
 
 
 def test_what_later_windows_found_out_counts_for_the_earlier_one(log: MonitoringLog) -> None:
     """Labels that came late are in the record of the window they came in."""
-    log.put_record(month(2), dated(found(2, judged=None), 1))
-    late = {"window": month(2).iso, "monitor_key": "k", **quality(month(3).end, judged=7)}
-    log.put_record(month(3), dated({**found(3), "matured": [late]}, 2))
+    log.put_record(watch_record(evidence(month(2), judged=None)))
+    late = quality(month(3).end, judged=7)
+    log.put_record(watch_record(evidence(month(3)), "k", matured(month(2), late)))
     finding = Snapshot(log).findings(month(2).start)[month(2)]
-    assert finding.judged(month(2).end) is None
-    assert finding.judged(month(3).end) == late
+    assert finding.quality_at(month(2).end) is None
+    assert finding.quality_at(month(3).end) == late
 
 
 def test_what_is_no_record_is_named(log: MonitoringLog, service: Any, installed: Settings) -> None:
@@ -145,9 +134,9 @@ def test_what_is_no_record_is_named(log: MonitoringLog, service: Any, installed:
 
 def decide(
     deciding: RetrainingDecisions, number: int, *, is_backfill: bool = False, **given: Any
-) -> dict[str, Any]:
-    """Watch a month and decide about it, and again about later ones."""
-    deciding.record_window(month(number), found(number, **given))
+) -> RetrainingDecision:
+    """Record a month and decide about it, and again about later ones."""
+    deciding.record_window("k", "s3://b/", evidence(month(number), **given))
     decided = deciding.decide(month(number), is_backfill=is_backfill)
     list(deciding.decide_again(month(number)))
     return decided.decision
@@ -155,22 +144,21 @@ def decide(
 
 def test_two_alarms_ask(deciding: RetrainingDecisions) -> None:
     """The first one waits for a second."""
-    assert decide(deciding, 2, alarm=True)["emission"]["is_emitted"] is False
+    assert decide(deciding, 2, alarm=True).emission.is_emitted is False
     second = decide(deciding, 3, alarm=True)
-    assert second["due"] is True
-    assert second["emission"]["is_emitted"] is True
-    assert second["train_interval"] == month(3).iso
+    assert second.due is True
+    assert second.emission.is_emitted is True
+    assert second.train_interval == month(3)
 
 
 def test_a_backfill_decides_the_same_and_asks_for_nothing(deciding: RetrainingDecisions) -> None:
     """What it says of the windows is what the run of then would have said."""
     decide(deciding, 2, alarm=True, is_backfill=True)
     second = decide(deciding, 3, alarm=True, is_backfill=True)
-    assert second["due"] is True
-    assert second["emission"] == {
-        "is_emitted": False,
-        "why": "A backfill records its decisions and asks for nothing.",
-    }
+    assert second.due is True
+    assert second.emission == Emission(
+        is_emitted=False, why="A backfill records its decisions and asks for nothing."
+    )
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -183,24 +171,24 @@ def test_decisions_do_not_depend_on_the_order_of_windows(deciding: RetrainingDec
         decide(deciding, number, alarm=alarms[number])
     snapshot = Snapshot(deciding.log)
     last = {number: snapshot.decision(month(number)) for number in alarms}
-    due = {number: bool(each and each[1]["due"]) for number, each in last.items()}
+    due = {number: bool(each and each[1].due) for number, each in last.items()}
     assert due == {2: False, 3: True, 4: False, 5: True, 6: True}
-    assert all(each and each[1]["alarms"]["missing"] == [] for each in last.values())
+    assert all(each and each[1].alarms.missing == () for each in last.values())
 
 
 def test_a_window_that_is_watched_late_makes_later_decisions_again_without_asking(
     deciding: RetrainingDecisions,
 ) -> None:
     """March saw February missing; then it turns out that both alarmed."""
-    assert decide(deciding, 3, alarm=True)["alarms"]["missing"] == [str(month(2))]
+    assert decide(deciding, 3, alarm=True).alarms.missing == (str(month(2)),)
     late = decide(deciding, 2, alarm=True)
-    assert late["emission"]["is_emitted"] is False
+    assert late.emission.is_emitted is False
     march = Snapshot(deciding.log).decision(month(3))
     assert march is not None
-    assert march[1]["due"] is True
-    assert march[1]["emission"]["is_emitted"] is False
-    assert "Decided again" in march[1]["emission"]["why"]
-    assert march[1]["alarms"]["missing"] == []
+    assert march[1].due is True
+    assert march[1].emission.is_emitted is False
+    assert "deciding again" in march[1].emission.why
+    assert march[1].alarms.missing == ()
 
 
 def test_deciding_again_changes_nothing_where_nothing_has_changed(deciding: RetrainingDecisions) -> None:
@@ -219,11 +207,8 @@ def test_a_decision_after_the_training_is_the_same_but_asks_for_nothing(
     before = decide(deciding, 3, alarm=True)
     train(service, installed, 3)
     after = decide(deciding, 3, alarm=True)
-    moment = {"emission", "at"}
-    assert {n: v for n, v in after.items() if n not in moment} == {
-        n: v for n, v in before.items() if n not in moment
-    }
-    assert "has been decided already" in after["emission"]["why"]
+    assert replace(after, emission=before.emission, at=before.at) == before
+    assert "has been decided already" in after.emission.why
 
 
 # What is asked for

@@ -7,15 +7,20 @@ from typing import Any
 
 import pytest
 
-from include.core.documents.monitoring import RetrainingRequest
+from include.core.documents.monitoring import (
+    AlarmCount,
+    Emission,
+    Evidence,
+    RetrainingJudgement,
+    RetrainingRequest,
+)
 from include.core.layout import Interval
 from include.core.monitoring import Monitoring
 from include.core.retraining.requests import Moment, answered, emission, is_open
 from include.core.retraining.rule import Finding, Past, judge_retraining
-from tests.examples import evidence, month, quality
+from tests.examples import BY, evidence, month, quality
 
 RULE = Monitoring(alarms=2, windows=3)
-BY = {"dag_id": "flights_score_and_monitor", "run_id": "one"}
 
 
 def past(number: int, *, trained: tuple[int, ...] = (1,), rule: Monitoring = RULE) -> Past:
@@ -25,14 +30,14 @@ def past(number: int, *, trained: tuple[int, ...] = (1,), rule: Monitoring = RUL
     return Past(last=tuple(last), train_interval=month(number), trainings=ends)
 
 
-def decide(*found: dict[str, Any], rule: Monitoring = RULE, **given: Any) -> dict[str, Any]:  # noqa: ANN401 - what `past` takes
+def decide(*found: Evidence, rule: Monitoring = RULE, **given: Any) -> RetrainingJudgement:  # noqa: ANN401 - what `past` takes
     """The rule's word about the last of some windows."""
     findings = {f.window: f for f in map(Finding.of, found)}
     newest = max(findings)
     return judge_retraining(rule, findings, past(newest.start.month, rule=rule, **given))
 
 
-def watched(alarms: str, *, first: int = 2, **given: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - what `evidence` takes
+def watched(alarms: str, *, first: int = 2, **given: Any) -> list[Evidence]:  # noqa: ANN401 - what `evidence` takes
     """Evidence of consecutive months: `a` alarms, `.` does not, `b` is broken, `-` nobody watched."""
     signs = [(first + n, sign) for n, sign in enumerate(alarms) if sign != "-"]
     return [evidence(month(n), alarm=sign != ".", broken=sign == "b", **given) for n, sign in signs]
@@ -52,37 +57,30 @@ def watched(alarms: str, *, first: int = 2, **given: Any) -> list[dict[str, Any]
 )
 def test_two_of_three_windows_and_the_newest_among_them(alarms: str, *, is_due: bool) -> None:
     """One bad month is no trend, and one that is over is none any more."""
-    assert decide(*watched(alarms))["due"] is is_due
+    assert decide(*watched(alarms)).due is is_due
 
 
 def test_a_decision_tells_why() -> None:
     """Each window that alarmed, with what it found, and the rule it was judged by."""
     found = decide(*watched("aa"))
-    assert found["reasons"] == [f"{month(n)}: temp has drifted." for n in (2, 3)]
-    assert found["against"] == []
-    assert found["alarms"] == {
-        "watched": 2,
-        "alarmed": 2,
-        "needed": 2,
-        "of": 3,
-        "missing": [],
-        "held_back": [],
-    }
-    assert found["rule"]["minimum_new_labels"] == 1000
-    assert found["train_interval"] == month(3).iso
+    assert found.reasons == tuple(f"{month(n)}: temp has drifted." for n in (2, 3))
+    assert found.against == ()
+    assert found.alarms == AlarmCount(watched=2, alarmed=2, needed=2, of=3, missing=(), held_back=())
+    assert found.rule.minimum_new_labels == 1000
+    assert found.train_interval == month(3)
 
 
 def test_it_tells_why_not() -> None:
     """Also where nothing has happened."""
-    assert decide(*watched("."))["against"] == ["The newest window gives no alarm."]
-    assert decide(*watched("a"))["against"] == ["1 of the last 3 windows alarmed; it takes 2."]
+    assert decide(*watched(".")).against == ("The newest window gives no alarm.",)
+    assert decide(*watched("a")).against == ("1 of the last 3 windows alarmed; it takes 2.",)
 
 
 def test_a_window_that_nobody_watched_is_named_and_gives_no_alarm() -> None:
     """It would have been the second."""
     found = decide(*watched("a-.a", first=2)[1:])
-    assert found["alarms"]["missing"] == [str(month(3))]
-    assert found["due"] is False
+    assert found.alarms.missing == (str(month(3)),)
+    assert found.due is False
 
 
 def test_windows_of_another_champion_do_not_count() -> None:
@@ -90,34 +88,32 @@ def test_windows_of_another_champion_do_not_count() -> None:
     older = watched("aa")
     newer = evidence(month(4), alarm=True, data_end=month(3).end)
     found = decide(*older, newer, trained=(1, 3))
-    assert (found["alarms"]["watched"], found["due"]) == (1, False)
-    assert found["alarms"]["missing"] == []
+    assert (found.alarms.watched, found.due) == (1, False)
+    assert found.alarms.missing == ()
 
 
 def test_a_broken_window_alerts_and_never_retrains() -> None:
     """A model that learnt the fault would be worse than the one that meets it."""
     found = decide(*watched("aab"))
-    assert found["due"] is False
-    assert found["against"] == [
-        "The newest window is held back: broken upstream: temp (missing_column_check)."
-    ]
-    assert found["alarms"]["held_back"] == [str(month(4))]
-    assert decide(*watched("bba"))["alarms"]["alarmed"] == 1
+    assert found.due is False
+    assert found.against == ("The newest window is held back: broken upstream: temp (missing_column_check).",)
+    assert found.alarms.held_back == (str(month(4)),)
+    assert decide(*watched("bba")).alarms.alarmed == 1
 
 
 def test_the_cool_down_is_kept() -> None:
     """However much has drifted."""
     rule = Monitoring(alarms=2, windows=3, cool_down=timedelta(days=90))
     found = decide(*watched("aa"), rule=rule)
-    assert found["against"] == ["The cool-down lasts until 2013-05-02T00:00:00+00:00."]
-    assert decide(*watched("aaaa"), rule=rule)["due"] is True
+    assert found.against == ("The cool-down lasts until 2013-05-02T00:00:00+00:00.",)
+    assert decide(*watched("aaaa"), rule=rule).due is True
 
 
 @pytest.mark.parametrize(("judged", "is_due"), [(499, False), (500, True), (None, False)])
 def test_there_must_be_labels_to_learn_from(judged: int | None, *, is_due: bool) -> None:
     """Those of all windows since the champion's data count together."""
     found = decide(*watched("aa", judged=judged))
-    assert (found["due"], found["new_labels"]) == (is_due, 2 * (judged or 0))
+    assert (found.due, found.new_labels) == (is_due, 2 * (judged or 0))
 
 
 def test_labels_count_when_they_could_be_known() -> None:
@@ -125,18 +121,18 @@ def test_labels_count_when_they_could_be_known() -> None:
     early = evidence(month(2), alarm=True, judged=None)
     late = quality(month(3).end, judged=7_000)
     findings = {f.window: f for f in (Finding.of(early, [late]), Finding.of(evidence(month(3), alarm=True)))}
-    assert judge_retraining(RULE, findings, past(3))["new_labels"] == 27_000
-    assert judge_retraining(RULE, findings, past(2))["new_labels"] == 0
+    assert judge_retraining(RULE, findings, past(3)).new_labels == 27_000
+    assert judge_retraining(RULE, findings, past(2)).new_labels == 0
 
 
 def test_quality_that_turns_out_worse_later_is_an_alarm_from_then_on() -> None:
     """Before, nobody could know."""
     late = quality(month(3).end, is_worse=True)
     findings = {f.window: f for f in (Finding.of(evidence(month(2)), [late]), Finding.of(evidence(month(3))))}
-    assert judge_retraining(RULE, findings, past(2))["alarms"]["alarmed"] == 0
+    assert judge_retraining(RULE, findings, past(2)).alarms.alarmed == 0
     found = judge_retraining(RULE, findings, past(3))
-    assert found["alarms"]["alarmed"] == 1
-    assert "by labels that came late" in found["reasons"][0]
+    assert found.alarms.alarmed == 1
+    assert "by labels that came late" in found.reasons[0]
 
 
 def test_the_budget_is_kept() -> None:
@@ -144,9 +140,9 @@ def test_the_budget_is_kept() -> None:
     rule = Monitoring(alarms=1, windows=1, budget=2)
     newest = evidence(month(4), alarm=True, data_end=month(3).end)
     found = decide(newest, rule=rule, trained=(1, 3, 5))
-    assert found["trainings_in_period"] == 2
-    assert "the budget is 2" in found["against"][0]
-    assert decide(newest, rule=rule, trained=(3,))["due"] is True
+    assert found.trainings_in_period == 2
+    assert "the budget is 2" in found.against[0]
+    assert decide(newest, rule=rule, trained=(3,)).due is True
 
 
 def test_nothing_is_due_without_a_newer_training_interval() -> None:
@@ -155,9 +151,9 @@ def test_nothing_is_due_without_a_newer_training_interval() -> None:
     rule = Monitoring(alarms=1, windows=1, minimum_new_labels=0)
     only = Past(last=(day,), train_interval=month(1), trainings=frozenset({month(1).end}))
     findings = {day: Finding.of(evidence(day, alarm=True))}
-    assert judge_retraining(rule, findings, only)["against"] == [
-        "There is no complete training interval after the champion's data."
-    ]
+    assert judge_retraining(rule, findings, only).against == (
+        "There is no complete training interval after the champion's data.",
+    )
 
 
 def test_nothing_is_due_after_the_newest_interval_was_trained_for_in_vain() -> None:
@@ -167,13 +163,13 @@ def test_nothing_is_due_after_the_newest_interval_was_trained_for_in_vain() -> N
     ends = frozenset({month(1).end, month(2).end})
     findings = {day: Finding.of(evidence(day, alarm=True))}
     in_vain = judge_retraining(rule, findings, Past(last=(day,), train_interval=month(2), trainings=ends))
-    assert in_vain["against"] == [
-        f"The training for {month(2)} was decided before; there is no newer interval."
-    ]
+    assert in_vain.against == (
+        f"The training for {month(2)} was decided before; there is no newer interval.",
+    )
     untried = judge_retraining(
         rule, findings, Past(last=(day,), train_interval=month(2), trainings=frozenset())
     )
-    assert untried["due"] is True
+    assert untried.due is True
 
 
 def test_what_was_trained_on_later_data_changes_no_judgement() -> None:
@@ -207,7 +203,7 @@ def asks(
     trained: tuple[int, ...] = (1,),
     alarms: str = "aa",
     **given: Any,  # noqa: ANN401 - what a moment is made of
-) -> dict[str, Any]:
+) -> Emission:
     """Whether the decision about a month asks for retraining."""
     found = watched(alarms, first=number - len(alarms) + 1)
     moment = {"is_backfill": False, "newest": month(number), "requests": (), "by": BY, **given}
@@ -217,16 +213,16 @@ def asks(
 
 def test_the_newest_window_asks_when_it_is_due() -> None:
     """And only then."""
-    assert asks()["is_emitted"] is True
-    assert asks(alarms=".") == {"is_emitted": False, "why": "Nothing is due."}
+    assert asks().is_emitted is True
+    assert asks(alarms=".") == Emission(is_emitted=False, why="Nothing is due.")
 
 
 @pytest.mark.parametrize(
     ("given", "why"),
     [
         ({"is_backfill": True}, "A backfill records"),
-        ({"newest": month(4)}, f"The newer window {month(4)} was watched before"),
-        ({"is_again": True}, "an earlier window was watched late"),
+        ({"newest": month(4)}, f"The newer window {month(4)} was monitored before"),
+        ({"is_again": True}, "An earlier window was monitored late"),
         ({"trained": (1, 3)}, "has been decided already"),
         ({"trained": (1, 5)}, "has been decided already"),
         ({"requests": [request(7, 2)]}, f"Request 7 of {month(2)} is still open"),
@@ -235,13 +231,13 @@ def test_the_newest_window_asks_when_it_is_due() -> None:
 def test_everyone_else_says_why_not(given: dict[str, Any], why: str) -> None:
     """Backfills, older windows, and those whom somebody answers already."""
     found = asks(**given)
-    assert found["is_emitted"] is False
-    assert why in found["why"]
+    assert found.is_emitted is False
+    assert why in found.why
 
 
 def test_a_runs_own_request_does_not_stand_in_its_way() -> None:
     """A task that died between the request and the event asks again."""
-    assert asks(requests=[request(1, 3, run="one")])["is_emitted"] is True
+    assert asks(requests=[request(1, 3, run="one")]).is_emitted is True
 
 
 def test_a_request_is_open_until_it_is_answered_or_old() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from flywheel.hooks.sagemaker import SageMakerHook
 from include.core.cycle import Cycle
+from include.core.documents.model import Bounds
 from include.core.layout import Interval
 from include.core.monitoring import Monitoring
 from include.core.places import Places
@@ -27,12 +28,14 @@ from include.core.sagemaker.captures import (
 )
 from include.core.sagemaker.client import SageMaker
 from include.core.settings import Settings
-from tests.examples import key_record, manifest
+from tests.examples import evidence, key_record, manifest, watch_record
 
 MARCH, APRIL = (
     Interval(datetime(2013, month, 1, tzinfo=UTC), datetime(2013, month + 1, 1, tzinfo=UTC))
     for month in (3, 4)
 )
+#: the version that `evidence` tells of
+CHAMPION = evidence(APRIL).champion.version
 #: puts an object below the cycle's place
 Put = Callable[..., None]
 
@@ -136,24 +139,21 @@ def watched(hook: SageMaker, installed: Settings, cycle: Cycle, put: Put) -> Lat
     for place, key, digest in (("ck", "ck", "content"), ("aa", "other", "other")):
         made = manifest(key, digest, predictions=1, labels=1)
         put(f"collect/{MARCH}/{place}/manifest.json", body=json.dumps(made.as_json()).encode())
-    evidence = {"champion": {"version": "arn"}, "quality": [{"reference": {"value": 0.7}}]}
-    record = {"key": "mk", "monitor_uri": "s3://", "evidence": evidence, "matured": []}
-    log = MonitoringLog(hook.s3, installed.bucket, cycle.name)
-    log.put_record(MARCH, {**record, "at": "2013-04-01T00:00:00+00:00", "by": {}})
+    MonitoringLog(hook.s3, installed.bucket, cycle.name).put_record(watch_record(evidence(MARCH), "mk"))
     return LateLabels(hook, installed, cycle)
 
 
 def test_nothing_is_late_where_no_truth_came(watched: LateLabels) -> None:
     """The list of ground truth is what the window's collect had read."""
-    assert watched.windows(APRIL, "arn") == []
+    assert watched.windows(APRIL, CHAMPION) == []
     assert watched.truth(APRIL, []) == []
 
 
 def test_truth_that_came_later_makes_a_window_late(watched: LateLabels, put: Put) -> None:
     """With the collect that its monitor has read, and what its quality was compared with."""
     put("truth/2013/04/20/08/b.jsonl", "truth/2013/05/02/08/c.jsonl")
-    (late,) = watched.windows(APRIL, "arn")
-    assert (late.window, late.monitor_key, late.reference) == (MARCH, "mk", {"value": 0.7})
+    (late,) = watched.windows(APRIL, CHAMPION)
+    assert (late.window, late.monitor_key, late.reference) == (MARCH, "mk", Bounds(0.7, 0.69, 0.71))
     assert [file.name for file in late.files] == [
         f"{MARCH}/ck/predictions.parquet",
         f"{MARCH}/ck/labels.parquet",
@@ -172,7 +172,7 @@ def test_windows_of_another_champion_are_left_alone(watched: LateLabels, put: Pu
 def test_the_plan_tells_all_ends(watched: LateLabels, hook: SageMaker, put: Put) -> None:
     """The job judges at the ends of all windows, also of those that are not late themselves."""
     put("truth/2013/04/20/08/b.jsonl")
-    given = watched.put_plan(APRIL, watched.windows(APRIL, "arn"))
+    given = watched.put_plan(APRIL, watched.windows(APRIL, CHAMPION))
     plan = hook.read_json(f"{given.source.uri}plan.json") or {}
     assert [each["window"] for each in plan["windows"]] == [MARCH.iso]
     assert plan["ends"] == [f"2013-0{month}-01T00:00:00+00:00" for month in (2, 3, 4, 5)]

@@ -19,6 +19,7 @@ from include.core.documents.ledger import Entry
 from include.core.ledger import Ledger
 from include.core.settings import Settings
 from tests.attempt import run_outside_airflow
+from tests.examples import step_result
 
 ANSWER = {"label": "1", "score": 0.75}
 JANUARY = "2013-01-01"
@@ -51,9 +52,9 @@ class Run:
         self.put(place, "golden.jsonl", json.dumps({"row": {"a": 1}, **ANSWER}).encode())
         self.put(place, "model.tar.gz", archive("answer.json", json.dumps(answer).encode()))
         context = self.attempt(f"run {self.start} {name}", interval_start=self.start, deploy=True)
-        step = {"key": f"{self.start}-{name}", "uri": place, "job": "j"}
-        train = {**step, "model_uri": f"{place}model.tar.gz"}
-        context.results.update(transform=step, train=train, evaluate=step)
+        for step in ("transform", "train", "evaluate"):
+            context.results[step] = step_result(step, place, key=f"{self.start}-{name}")
+        context.results["train"]["model_uri"] = f"{place}model.tar.gz"
         return context
 
     def put(self, place: str, name: str, body: bytes) -> None:

@@ -15,7 +15,7 @@ from include.core.exceptions import HistoryIncomplete, OutputMissing
 from include.core.layout import Interval, split_uri
 from include.core.places import Places
 from include.core.settings import Settings
-from tests.examples import manifest
+from tests.examples import manifest, step_result
 
 MARCH = Interval(datetime(2013, 3, 1, tzinfo=UTC), datetime(2013, 4, 1, tzinfo=UTC))
 
@@ -28,7 +28,7 @@ def context(service: Any, installed: Settings, attempt: Any) -> Any:
     for name, body in (("a.parquet", b"PAR1"), ("manifest.json", written)):
         service.s3.put_object(Bucket=installed.bucket, Key=split_uri(uri)[1] + name, Body=body)
     context = attempt(task_id="prepare")
-    context.results["clean"] = {"uri": uri, "key": "k", "digest": "d"}
+    context.results["clean"] = step_result("clean", uri)
     return context
 
 

@@ -4,33 +4,31 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from flywheel.operators import ReportOperator
 from include.core.cycle import Cycle
+from include.core.documents.monitoring import MaturedQuality
+from include.core.documents.reports import AnswerCounts, Coverage
 from include.core.exceptions import OutputMissing
-from include.core.layout import Interval, split_uri
-from include.core.retraining.records import MonitoringLog, now
+from include.core.layout import split_uri
+from include.core.retraining.records import MonitoringLog
 from include.core.settings import Settings
-from tests.ml.reports import windows as example
+from tests.examples import decision, evidence, matured, month, quality, step_result, watch_record
 
-BY = {"dag_id": "d", "run_id": "r"}
-
-
-def month(number: int) -> Interval:
-    """One month of 2013."""
-    return Interval(datetime(2013, number, 1, tzinfo=UTC), datetime(2013, number + 1, 1, tzinfo=UTC))
-
-
-def evidence(number: int) -> dict[str, Any]:
-    """The evidence of a month."""
-    interval = month(number)
-    quality = {**example.quality(), "cutoff": interval.iso[1]}
-    champion = {"version": "v", "data_end": month(2).iso[1], "evaluation_uri": "s3://b/evaluate/"}
-    return example.evidence(window=interval.iso, quality=[quality], champion=champion)
+COVERAGE = Coverage(
+    events=10,
+    labelled=9,
+    late=0,
+    corrected=0,
+    duplicate=0,
+    unknown_events=0,
+    by_age=(),
+    answers=AnswerCounts(batch=10, online=0, repeated=0, of_other_windows=0),
+    malformed={},
+)
 
 
 class Place:
@@ -49,28 +47,22 @@ class Place:
         bucket, key = split_uri(uri)
         return json.loads(self.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
 
-    def watch(self, number: int, matured: list[dict[str, Any]] | None = None) -> str:
+    def watch(self, number: int, *late: MaturedQuality) -> str:
         """Record a month; the record's URI."""
-        record = {
-            "key": f"k{number}",
-            "monitor_uri": f"s3://{self.bucket}/m{number}/",
-            "evidence": evidence(number),
-            "matured": matured or [],
-            "at": now(),
-            "by": BY,
-        }
-        return self.log.put_record(month(number), record)
+        return self.log.put_record(watch_record(evidence(month(number)), f"k{number}", *late))
 
     def context(self, number: int, record: str, *, run: str = "one") -> Any:
         """The context after decide, in a run of its own."""
-        self.put(f"m{number}/evidence.json", evidence(number))
-        self.put(f"c{number}/coverage.json", {"events": 10, "labelled": 9, "by_age": []})
+        found = evidence(month(number), alarm=True)
+        self.put(f"m{number}/evidence.json", found.as_json())
+        self.put(f"c{number}/coverage.json", COVERAGE.as_json())
         made = self.attempt(run, interval_start=f"2013-{number:02d}-01")
-        step = {"digest": f"d{number}", "job": "j"}
-        made.results["monitor"] = {**step, "uri": f"s3://{self.bucket}/m{number}/"}
-        made.results["collect"] = {**step, "uri": f"s3://{self.bucket}/c{number}/"}
-        decision = {**example.decision(), "window": month(number).iso, "at": now(), "by": {"run_id": run}}
-        made.results["decide"] = {"decision": decision, "uri": "s3://b/decision.json", "record": record}
+        for step in ("monitor", "collect"):
+            made.results[step] = step_result(step, f"s3://{self.bucket}/{step[0]}{number}/")
+        decided = decision(found, run).as_json()
+        made.results["decide"] = step_result(
+            "decide", "s3://b/decision.json", record=record, decision=decided, again=[]
+        )
         return made
 
     def report_input(self, number: int, record: str, **given: Any) -> tuple[str, Any]:
@@ -103,11 +95,11 @@ def test_the_same_report_input_has_the_same_place(place: Place) -> None:
 
 def test_quality_is_told_as_it_was_known_at_the_windows_end(place: Place) -> None:
     """Labels that came late count from the window on in which they were found."""
-    late = {**example.quality(value=0.6), "window": month(3).iso, "cutoff": month(4).iso[1]}
-    later = {**example.quality(value=0.5), "window": month(3).iso, "cutoff": month(5).iso[1]}
+    late = matured(month(3), quality(month(4).end, is_worse=True))
+    later = matured(month(3), quality(month(5).end))
     place.watch(3)
-    record = place.watch(4, [late])
-    place.watch(5, [later])
+    record = place.watch(4, late)
+    place.watch(5, later)
     _, told = place.report_input(4, record)
     assert [each["quality"][0]["value"] for each in told["windows"]] == [0.6, 0.7]
 

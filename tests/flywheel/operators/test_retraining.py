@@ -20,11 +20,12 @@ from flywheel.operators import (
     retrain_asset,
 )
 from include.core.documents.ledger import Entry
+from include.core.documents.monitoring import Malformed, Matured
 from include.core.exceptions import IntervalError, OutputMissing
 from include.core.layout import Interval, retrain_uri
 from include.core.monitoring import Monitoring
 from include.core.retraining.records import MonitoringLog, RetrainingRequests
-from tests.examples import evidence, month, quality, verdict
+from tests.examples import evidence, matured, month, quality, step_result, verdict
 
 
 @pytest.fixture
@@ -38,11 +39,11 @@ def monitored(
 ) -> Any:
     """The context after a month was monitored."""
     place = f"s3://{watched.bucket}/monitor/{number}/"
-    watched.put(place, "evidence.json", json.dumps(evidence(month(number), **given)).encode())
+    watched.put(place, "evidence.json", json.dumps(evidence(month(number), **given).as_json()).encode())
     context = watched.attempt(run_id, interval_start=f"{month(number).start:%Y-%m-%d}")
     context["dag_run"].run_type = run_type
     context["outlet_events"] = defaultdict(lambda: SimpleNamespace(extra={}))
-    context.results["monitor"] = {"key": f"key {number}", "uri": place, "job": "j"}
+    context.results["monitor"] = step_result("monitor", place, key=f"key {number}")
     return context
 
 
@@ -165,9 +166,10 @@ def test_labels_that_came_late_are_part_of_the_record(watched: Any) -> None:
     watched.do(DecideRetrainingOperator, ask_not)
     context = monitored(watched, 3, judged=None)
     place = f"s3://{watched.bucket}/mature/3/"
-    late = {"window": month(2).iso, "monitor_key": "key 2", **quality(month(3).end, judged=1234)}
-    watched.put(place, "matured.json", json.dumps({"quality": [late]}).encode())
-    context.results["mature"] = {"uri": place, "job": "m"}
+    late = matured(month(2), quality(month(3).end, judged=1234), "key 2")
+    found = Matured(quality=(late,), malformed=Malformed(count=0, examples=()))
+    watched.put(place, "matured.json", json.dumps(found.as_json()).encode())
+    context.results["mature"] = step_result("mature", place)
     assert watched.do(DecideRetrainingOperator, context)["decision"]["new_labels"] == 1234
 
 

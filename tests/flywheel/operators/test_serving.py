@@ -30,6 +30,7 @@ from include.core.layout import Interval
 from include.core.sagemaker.endpoints import Endpoint
 from include.core.sagemaker.rollout import Seen
 from include.core.settings import Settings
+from tests.examples import step_result
 
 OLD, NEW = {"label": "old"}, {"label": "new"}
 BROKEN, SLOW = {"label": "new", "status": 500}, {"label": "new", "seconds": 0.1}
@@ -101,8 +102,8 @@ class Deployments:
         decision = ledger.decide(entry)
         promotion = ledger.promote(replace(entry, kind="promotion", version=f"arn-{month}"), decision)
         context = self.attempt(f"month {month}", task_id="deploy", interval_start=f"{start:%Y-%m-%d}")
-        version = {"version": promotion.version, "promotion": promotion.number}
-        context.results["register"] = {"uri": uri, "step": "register", **version}
+        version = {"version": promotion.version, "promotion": promotion.number, "evaluation_uri": uri}
+        context.results["register"] = step_result("register", uri, **version)
         return context
 
     def put_model(self, month: int, answer: dict[str, Any] | None) -> None:

@@ -8,6 +8,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,7 +20,7 @@ from starlette.routing import Mount
 from flywheel.ui.readers import reader
 from include.core.cycle import find_cycles
 from include.core.documents.ledger import Entry
-from include.core.documents.monitoring import RetrainingRequest
+from include.core.documents.monitoring import FeatureDrift, RetrainingRequest
 from include.core.layout import Interval
 from include.core.retraining.decisions import RetrainingDecisions
 from include.core.settings import Settings
@@ -134,22 +135,11 @@ class Written:
             self.s3, self.bucket, cycle, {"dag_id": "flights_score_and_monitor", "run_id": "w"}
         )
         monitor = f"s3://{self.bucket}/flights/monitor/{window}/{KEY}/"
-        found = evidence(window, **told)
-        feature = {
-            "name": "temp",
-            "test": "ks",
-            "distance": 0.4,
-            "p_value": 0.0,
-            "importance": 0.2,
-            "is_drifted": True,
-        }
-        record = {
-            "key": KEY,
-            "monitor_uri": monitor,
-            "evidence": found | {"features": [feature]},
-            "matured": [],
-        }
-        deciding.record_window(window, record)
+        feature = FeatureDrift(
+            name="temp", test="ks", distance=0.4, p_value=0.0, importance=0.2, is_drifted=True
+        )
+        found = replace(evidence(window, **told), features=(feature,))
+        deciding.record_window(KEY, monitor, found)
         deciding.decide(window, is_backfill=False)
 
     def asked(self, request: RetrainingRequest) -> None:

@@ -39,7 +39,7 @@ def test_an_object_is_read_once(counted: Counted, installed: Settings) -> None:
     """Also when it was fetched ahead with others."""
     objects = ObjectCache(counted)
     objects.fetch(installed.bucket, ["x/a", "x/b", "x/a"])
-    assert objects.content(installed.bucket, "x/a") == b'"a"'
+    assert objects.find(installed.bucket, "x/a") == b'"a"'
     assert objects.json(f"s3://{installed.bucket}/x/b") == "b"
     assert counted.gets == 2
 
