@@ -22,7 +22,7 @@ Every job is named by what goes into it: code, data, parameters, libraries. Clea
 job that runs is attached to, one that has completed is reused, one that has failed is run again. Nothing
 reads "the latest": a backfill gives what the scheduled run would have given. It records its decisions and
 asks for nothing: only the newest window does, and only while no other request is open. Where a window is
-watched after later ones, the decisions about those are made again. Windows before the first training has
+monitored after later ones, the decisions about those are made again. Windows before the first training has
 its data have no champion and are skipped.
 """
 
@@ -51,7 +51,7 @@ from include.core.layout import scoring_dag
 from include.core.schedule import window_schedule
 
 for cycle in find_cycles().values():
-    watched: dict[str, Any] = {"cycle": cycle, "schedule": window_schedule(cycle)}
+    of_windows: dict[str, Any] = {"cycle": cycle, "schedule": window_schedule(cycle)}
     with DAG(
         dag_id=scoring_dag(cycle.name),
         description=cycle.description,
@@ -64,23 +64,23 @@ for cycle in find_cycles().values():
         params={"interval_start": params.interval_start(), "force": params.force()},
         tags=["flywheel", cycle.name],
     ):
-        fetch = FetchOperator(task_id="fetch", **watched)
-        clean = CleanOperator(task_id="clean", **watched)
-        prepare = PrepareOperator(task_id="prepare", **watched)
-        batch_transform = BatchTransformOperator(task_id="batch_transform", **watched)
-        collect = CollectOperator(task_id="collect", **watched)
-        monitor = MonitorOperator(task_id="monitor", **watched)
-        mature = MatureOperator(task_id="mature", **watched)
+        fetch = FetchOperator(task_id="fetch", **of_windows)
+        clean = CleanOperator(task_id="clean", **of_windows)
+        prepare = PrepareOperator(task_id="prepare", **of_windows)
+        batch_transform = BatchTransformOperator(task_id="batch_transform", **of_windows)
+        collect = CollectOperator(task_id="collect", **of_windows)
+        monitor = MonitorOperator(task_id="monitor", **of_windows)
+        mature = MatureOperator(task_id="mature", **of_windows)
         # mature is skipped where no labels came late; where there is no champion, so is everything
         rule = "none_failed_min_one_success"
         decide = DecideRetrainingOperator(
-            task_id="decide", trigger_rule=rule, on_success_callback=DriftNotifier(), **watched
+            task_id="decide", trigger_rule=rule, on_success_callback=DriftNotifier(), **of_windows
         )
-        report = ReportOperator(task_id="report", **watched)
-        request_retraining = RequestRetrainingOperator(task_id="request_retraining", **watched)
+        report = ReportOperator(task_id="report", **of_windows)
+        request_retraining = RequestRetrainingOperator(task_id="request_retraining", **of_windows)
 
         fetch >> clean >> prepare >> batch_transform >> collect >> monitor >> mature
         [monitor, mature] >> decide >> [report, request_retraining]
 
         # forgets old captured traffic, whatever becomes of the window: waits for nothing
-        ExpireOperator(task_id="expire", **watched)
+        ExpireOperator(task_id="expire", **of_windows)

@@ -13,8 +13,8 @@ from include.core.documents.monitoring import (
     Evidence,
     Fault,
     MaturedQuality,
+    MonitoredChampion,
     RetrainingDecision,
-    WatchedChampion,
     WatchRecord,
     WindowQuality,
 )
@@ -115,7 +115,7 @@ def evidence(
         version=1,
         window=window,
         rows=20_000,
-        champion=WatchedChampion(
+        champion=MonitoredChampion(
             version=f"arn:flights/{end:%Y-%m-%d}", data_end=end, evaluation_uri="s3://b/evaluate/"
         ),
         broken=(fault,) if broken else (),

@@ -18,8 +18,8 @@ sys.path.insert(0, str(PROJECT))
 
 from include.core.documents import ledger, manifest, model, monitoring, reports, results  # noqa: E402 (the path comes first)
 from include.core.documents.codec import Document, typed_fields  # noqa: E402
-from include.core.documents.schema import PLAIN, comments, parts_of  # noqa: E402
 from include.core.layout import Interval  # noqa: E402
+from tools.document_schema import PLAIN, comments, parts_of  # noqa: E402
 
 PAGE = PROJECT / "docs" / "reference" / "documents.md"
 CHAPTERS = {

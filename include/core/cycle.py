@@ -75,7 +75,7 @@ class Rollout:
 
     #: share of the invocations that the new version gets at first; 0 replaces the old one without a trial
     canary_share: float = 0.1
-    #: how long it is watched. AWS has metrics by the minute and a minute late: 300 is the least there
+    #: how long the trial lasts. AWS has metrics by the minute and a minute late: 300 is the least there
     bake_s: float = 600.0
     #: before the end of the bake, an alarm counts from so many of the canary's invocations on
     minimum_invocations: int = 20
@@ -167,7 +167,7 @@ class Cycle:
     training: Compute = Compute()
     serving: Compute = Compute(instance_type="ml.m5.large")
     rollout: Rollout = Rollout()
-    #: how the model in production is watched, and when it is retrained
+    #: how the model in production is monitored, and when it is retrained
     monitoring: Monitoring = field(default_factory=Monitoring)
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import cache
 
 from include.core.code import step_digest
 from include.core.cycle import Cycle
@@ -15,8 +16,9 @@ from include.core.layout import Interval
 from include.core.settings import PROJECT, Settings
 
 
+@cache
 def environment_digest() -> str:
-    """SHA-256 of the lock: other versions of the libraries may give other results."""
+    """Return the SHA-256 of the lock: other versions of the libraries may give other results."""
     return hashlib.sha256((PROJECT / "requirements.txt").read_bytes()).hexdigest()
 
 
@@ -46,8 +48,6 @@ def key_record(
 
 #: digits of a digest that tell it apart for people
 DIGITS = 12
-#: what people call the parts of a record that are one value
-SIMPLE = {"step": "step", "cycle": "cycle", "threads": "threads", "forced_by": "forced by"}
 
 #: SHA-256 of each file, by its name
 Files = Mapping[str, str]
@@ -59,15 +59,15 @@ def differing_files(first: Files, second: Files, one: str = "A", other: str = "B
     >>> differing_files({"a.py": "1", "b.py": "2"}, {"a.py": "3"})
     ['a.py differs', 'b.py is in A only']
     """
-    found = []
+    lines = []
     for name in sorted({*first, *second}):
         if name not in second:
-            found.append(f"{name} is in {one} only")
+            lines.append(f"{name} is in {one} only")
         elif name not in first:
-            found.append(f"{name} is in {other} only")
+            lines.append(f"{name} is in {other} only")
         elif first[name] != second[name]:
-            found.append(f"{name} differs")
-    return found
+            lines.append(f"{name} differs")
+    return lines
 
 
 def differences(first: KeyRecord, second: KeyRecord, code: tuple[Files, Files] | None = None) -> list[str]:
@@ -76,43 +76,32 @@ def differences(first: KeyRecord, second: KeyRecord, code: tuple[Files, Files] |
     :param code: the files of each step's code with their digests, where both are known: the record has one
         digest for all of them
     """
-    found = [
-        f"{word}: {getattr(first, name)} and {getattr(second, name)}"
-        for name, word in SIMPLE.items()
-        if getattr(first, name) != getattr(second, name)
-    ]
-    if first.interval != second.interval:
-        found.append(f"interval: {' to '.join(first.interval.iso)} and {' to '.join(second.interval.iso)}")
-    found += _code(first, second, code)
-    found += _entries("input", first.inputs, second.inputs)
-    found += _entries("parameter", first.parameters, second.parameters)
-    if first.environment != second.environment:
-        found.append(
-            f"requirements.txt differs: {_short(first.environment)} and {_short(second.environment)}"
-        )
-    return found
+    one, other = _parts(first), _parts(second)
+    lines = []
+    for name in [name for name in dict.fromkeys([*one, *other]) if one.get(name) != other.get(name)]:
+        values = f"{_short(one.get(name, 'none'))} and {_short(other.get(name, 'none'))}"
+        if name != "code":
+            lines.append(f"{name}: {values}")
+        elif code and (named := differing_files(*code)):
+            lines += [f"code: {line}" for line in named]
+        else:
+            lines.append(f"code: {values}; an archive of it is gone, so the files cannot be named")
+    return lines
 
 
-def _code(first: KeyRecord, second: KeyRecord, code: tuple[Files, Files] | None) -> list[str]:
-    if first.code == second.code:
-        return []
-    if code and (named := differing_files(*code)):
-        return [f"code: {line}" for line in named]
-    digests = f"{_short(first.code)} and {_short(second.code)}"
-    return [f"code: {digests}; an archive of it is gone, so the files cannot be named"]
-
-
-def _entries(word: str, first: Mapping[str, str], second: Mapping[str, str]) -> list[str]:
-    """Differences of two dictionaries, by name."""
-    return [
-        f"{word} {name}: {_value(first, name)} and {_value(second, name)}"
-        for name in sorted({*first, *second})
-        if first.get(name) != second.get(name)
-    ]
-
-
-def _value(entries: Mapping[str, str], name: str) -> str:
-    return _short(entries[name]) if name in entries else "none"
+def _parts(record: KeyRecord) -> dict[str, str]:
+    """Return the parts of a record by what people call them."""
+    return {
+        "step": record.step,
+        "cycle": record.cycle,
+        "threads": str(record.threads),
+        "forced by": str(record.forced_by),
+        "interval": " to ".join(record.interval.iso),
+        "code": record.code,
+        **{f"input {name}": value for name, value in sorted(record.inputs.items())},
+        **{f"parameter {name}": value for name, value in sorted(record.parameters.items())},
+        "requirements.txt differs": record.environment,
+    }
 
 
 def _short(text: str) -> str:

@@ -1,4 +1,4 @@
-"""How the model in production is watched, and what it takes to ask for retraining.
+"""How the model in production is monitored, and what it takes to ask for retraining.
 
 Imported while Airflow parses DAG files: standard library only.
 """

@@ -32,7 +32,23 @@ class FlywheelLink(BaseOperatorLink):
 
     Airflow asks for it when the task ends. While the task runs, the page reads the XCom that the operator
     pushed right after the submission.
+
+    :param name: what the page calls it
+    :param key: what follows `_link_` in the name of its XCom
     """
+
+    def __init__(self, name: str, key: str) -> None:
+        self._name, self._key = name, f"_link_{key}"
+
+    @property
+    def name(self) -> str:
+        """What the page calls it."""
+        return self._name
+
+    @property
+    def xcom_key(self) -> str:
+        """The name of its XCom."""
+        return self._key
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ANN401, ARG002 - Airflow's signature
         """Return the address, or nothing if the task did not come so far."""
@@ -40,64 +56,23 @@ class FlywheelLink(BaseOperatorLink):
         return links.get(self.name, "")
 
 
-class PageLink(FlywheelLink):
-    """To the place of Flywheel's page that tells of what the task did."""
-
-    name = "Flywheel"
-
-
-class OutputsLink(FlywheelLink):
-    """To everything the step wrote."""
-
-    name = "Outputs"
-
-
-class JobLogLink(FlywheelLink):
-    """To the job's log in CloudWatch; the task's own log shows the same lines."""
-
-    name = "Job log"
-
-
-class ReportLink(FlywheelLink):
-    """To the evaluation's report."""
-
-    name = "Report"
-
-
-class ModelCardLink(FlywheelLink):
-    """To the version's model card."""
-
-    name = "Model card"
-
-
-class DecisionLink(FlywheelLink):
-    """To the record of a decision about retraining."""
-
-    name = "Decision"
-
-
-class ProfileLink(FlywheelLink):
-    """To the profile of the tables that the step wrote: distributions, missing values, examples."""
-
-    name = "Profile"
-
-
-class NotebookLink(FlywheelLink):
-    """To the JupyterLab that was opened; the address can be used once and within five minutes."""
-
-    name = "Notebook"
-
-
-LINKS: tuple[FlywheelLink, ...] = (
-    PageLink(),
-    OutputsLink(),
-    JobLogLink(),
-    ReportLink(),
-    ModelCardLink(),
-    DecisionLink(),
-    ProfileLink(),
-    NotebookLink(),
-)
+#: the place of Flywheel's page that tells of what the task did
+PAGE = FlywheelLink("Flywheel", "PageLink")
+#: everything the step wrote
+OUTPUTS = FlywheelLink("Outputs", "OutputsLink")
+#: the job's log in CloudWatch; the task's own log shows the same lines
+JOB_LOG = FlywheelLink("Job log", "JobLogLink")
+#: the evaluation's report, or the window's
+REPORT_PAGE = FlywheelLink("Report", "ReportLink")
+#: the version's model card
+CARD = FlywheelLink("Model card", "ModelCardLink")
+#: the record of a decision about retraining
+DECISION = FlywheelLink("Decision", "DecisionLink")
+#: the profile of the tables that the step wrote: distributions, missing values, examples
+TABLE_PROFILE = FlywheelLink("Profile", "ProfileLink")
+#: the JupyterLab that was opened; the address can be used once and within five minutes
+NOTEBOOK = FlywheelLink("Notebook", "NotebookLink")
+LINKS = (PAGE, OUTPUTS, JOB_LOG, REPORT_PAGE, CARD, DECISION, TABLE_PROFILE, NOTEBOOK)
 
 
 def object_url(place: Place, uri: str) -> str:
@@ -110,7 +85,7 @@ def object_url(place: Place, uri: str) -> str:
 
 def evaluation_links(place: Place, uri: str) -> dict[str, str]:
     """Return the links to the report and the model card of an evaluation."""
-    pages = {ReportLink.name: REPORT, ModelCardLink.name: MODEL_CARD_PAGE}
+    pages = {REPORT_PAGE.name: REPORT, CARD.name: MODEL_CARD_PAGE}
     return {name: object_url(place, f"{uri}{page}") for name, page in pages.items()}
 
 

@@ -34,7 +34,7 @@ class CycleTimetable(CronDataIntervalTimetable):
 
     @classmethod
     def of_windows(cls, cycle: Cycle) -> CycleTimetable:
-        """Return the timetable of the windows in which a cycle is watched."""
+        """Return the timetable of the windows in which a cycle is monitored."""
         return cls(window_schedule(cycle), end=cycle.end)
 
     def serialize(self) -> dict[str, Any]:

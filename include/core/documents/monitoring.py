@@ -12,7 +12,7 @@ from include.core.layout import Interval
 
 
 @dataclass(frozen=True, kw_only=True)
-class WatchedChampion:
+class MonitoredChampion:
     """The version that a window is held against."""
 
     #: ARN of the model package
@@ -118,7 +118,7 @@ class MaturedQuality(WindowQuality):
     """The quality of an earlier window by labels that came late."""
 
     window: Interval
-    #: key of the monitor that watched it
+    #: key of the window's own monitor
     monitor_key: str
 
 
@@ -211,7 +211,7 @@ class Evidence(Document):
     window: Interval
     #: [rows] in the window
     rows: int
-    champion: WatchedChampion
+    champion: MonitoredChampion
     broken: tuple[Fault, ...]
     #: by importance times distance, the greatest first
     features: tuple[FeatureDrift, ...]
@@ -310,7 +310,7 @@ class RetrainingJudgement:
     against: tuple[str, ...]
     rule: RetrainingRule
     alarms: AlarmCount
-    champion: WatchedChampion
+    champion: MonitoredChampion
     #: [labels] known since the champion's data
     new_labels: int
     #: trainings decided in the budget's period

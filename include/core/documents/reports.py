@@ -13,11 +13,11 @@ from include.core.documents.monitoring import (
     Fault,
     FeatureShift,
     Malformed,
+    MonitoredChampion,
     PredictionShift,
     QualityEstimate,
     RetrainingJudgement,
     SeparabilityShift,
-    WatchedChampion,
     WindowQuality,
 )
 from include.core.layout import Interval
@@ -72,7 +72,7 @@ class WindowSummary:
 
     window: Interval
     rows: int
-    champion: WatchedChampion
+    champion: MonitoredChampion
     broken: tuple[Fault, ...]
     features: tuple[FeatureShift, ...]
     separability: SeparabilityShift | None

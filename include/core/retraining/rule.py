@@ -16,9 +16,9 @@ from include.core.documents.codec import narrow
 from include.core.documents.monitoring import (
     AlarmCount,
     Evidence,
+    MonitoredChampion,
     RetrainingJudgement,
     RetrainingRule,
-    WatchedChampion,
     WindowFinding,
     WindowQuality,
 )
@@ -124,7 +124,7 @@ def judge_retraining(rule: Monitoring, findings: Findings, past: Past) -> Retrai
         against=tuple(against),
         rule=_rule(rule),
         alarms=_alarms(rule, findings, past, counted, alarmed),
-        champion=WatchedChampion(version=newest.version, data_end=newest.data_end),
+        champion=MonitoredChampion(version=newest.version, data_end=newest.data_end),
         new_labels=labels,
         trainings_in_period=len(done),
         train_interval=past.train_interval,

@@ -1,16 +1,16 @@
-"""What CloudWatch says of a canary and of the champion beside it."""
+"""What CloudWatch says of an endpoint's variants: the metrics of a canary and of the champion beside it."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from include.core.cycle import Rollout
 from include.core.sagemaker.client import SageMaker
-from include.core.sagemaker.rollout import Canary, Judgement, Readings, judge
+from include.core.sagemaker.rollout import Canary, Judgement, Readings, judge_canary
 
 NAMESPACE = "AWS/SageMaker"
 #: CloudWatch's own grain
@@ -29,42 +29,60 @@ ASKED = (
 Points = Mapping[str, list[float]]
 
 
-def judged(hook: SageMaker, endpoint: str, canary: Canary, rollout: Rollout) -> Judgement:
+def judge_by_metrics(hook: SageMaker, endpoint: str, canary: Canary, rollout: Rollout) -> Judgement:
     """Return what the metrics say of a canary by now."""
     new, old = readings(hook, endpoint, canary)
-    return judge(rollout, canary, new, old, baked_s=time.time() - canary.since)
+    return judge_canary(rollout, canary, new, old, baked_s=time.time() - canary.since)
 
 
 def readings(hook: SageMaker, endpoint: str, canary: Canary) -> tuple[Readings, Readings]:
     """Return the canary's and the champion's metrics since the minute in which the trial began."""
-    variants = [canary.variant, *canary.champion_variants]
     start = math.floor(canary.since / MINUTE_S) * MINUTE_S
     # One period that reaches from there to now: percentiles of several could not be put together.
-    minutes = max(math.ceil((time.time() - start) / MINUTE_S), 1)
-    begin = datetime.fromtimestamp(start, UTC)
-    answer = hook.client("cloudwatch").get_metric_data(
-        MetricDataQueries=_queries(endpoint, variants, minutes * MINUTE_S),
-        StartTime=begin,
-        EndTime=begin + timedelta(minutes=minutes),
-    )
-    points = {result["Id"]: list(result["Values"]) for result in answer["MetricDataResults"]}
-    found = [{id_: points.get(f"v{n}_{id_}", []) for id_, _, _ in ASKED} for n in range(len(variants))]
-    return reading(found[:1]), reading(found[1:])
+    period_s = max(math.ceil((time.time() - start) / MINUTE_S), 1) * MINUTE_S
+    end = datetime.fromtimestamp(start, UTC) + timedelta(seconds=period_s)
+    variants = [canary.variant, *canary.champion_variants]
+    results = variant_metrics(hook, endpoint, variants, ASKED, end=end, span_s=period_s, period_s=period_s)
+    points = [{id_: results[name, id_]["Values"] for id_, _, _ in ASKED} for name in variants]
+    return reading(points[:1]), reading(points[1:])
 
 
-def _queries(endpoint: str, variants: list[str], period_s: int) -> list[dict[str, Any]]:
-    queries = []
-    for number, variant in enumerate(variants):
+def variant_metrics(
+    hook: SageMaker,
+    endpoint: str,
+    variants: Iterable[str],
+    asked: Iterable[tuple[str, str, str]],
+    *,
+    end: datetime,
+    span_s: int,
+    period_s: int,
+) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """Return `Timestamps` and `Values` of an endpoint's metrics by variant and id, the oldest first.
+
+    :param asked: (id, metric, statistic)
+    :param span_s: how long before `end` to begin
+    :param period_s: length of the periods that points are of
+    """
+    queries: dict[tuple[str, str], dict[str, Any]] = {}
+    for variant in variants:
         dimensions = [{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": variant}]
-        for id_, name, statistic in ASKED:
+        for id_, name, statistic in asked:
             metric = {"Namespace": NAMESPACE, "MetricName": name, "Dimensions": dimensions}
-            asked = {"Metric": metric, "Period": period_s, "Stat": statistic}
-            queries.append({"Id": f"v{number}_{id_}", "MetricStat": asked})
-    return queries
+            queries[variant, id_] = {"Metric": metric, "Period": period_s, "Stat": statistic}
+    if not queries:
+        return {}
+    answer = hook.client("cloudwatch").get_metric_data(
+        MetricDataQueries=[{"Id": f"q{n}", "MetricStat": each} for n, each in enumerate(queries.values())],
+        StartTime=end - timedelta(seconds=span_s),
+        EndTime=end,
+        ScanBy="TimestampAscending",
+    )
+    results = {result["Id"]: result for result in answer["MetricDataResults"]}
+    return {name: results[f"q{n}"] for n, name in enumerate(queries)}
 
 
 def reading(variants: Sequence[Points]) -> Readings:
-    """Several variants' points as one reading; of several percentiles the worst."""
+    """Return several variants' points as one reading; of several percentiles the worst."""
     points = {id_: [value for each in variants for value in each[id_]] for id_, _, _ in ASKED}
     count = sum(points["latency_count"])
     return Readings(

@@ -152,8 +152,10 @@ class Judgement:
     text: str
 
 
-def judge(rollout: Rollout, canary: Canary, new: Readings, old: Readings, *, baked_s: float) -> Judgement:
-    """Whether the canary may take over.
+def judge_canary(
+    rollout: Rollout, canary: Canary, new: Readings, old: Readings, *, baked_s: float
+) -> Judgement:
+    """Return whether the canary may take over.
 
     Before the bake is over only an alarm on enough invocations counts; at its end an alarm on any number.
 
@@ -184,29 +186,14 @@ def alarm(rollout: Rollout, new: Readings, old: Readings) -> str | None:
     """Return the first alarm that fires, with its limit and what was measured; None if none does."""
     if not new.invocations:
         return None
-    gain = new.rate_4xx - old.rate_4xx
     measured = (
-        ("error_rate_limit", new.rate_5xx, rollout.error_rate_limit, "share of 5XX"),
-        (
-            "client_error_gain_limit",
-            gain,
-            rollout.client_error_gain_limit,
-            "share of 4XX over the champion's",
-        ),
-        (
-            "latency_p99_limit_ms",
-            new.latency_p99_ms,
-            rollout.latency_p99_limit_ms,
-            "ms of model latency at p99",
-        ),
-        (
-            "latency_mean_limit_ms",
-            new.latency_mean_ms,
-            rollout.latency_mean_limit_ms,
-            "ms of mean model latency",
-        ),
+        ("error_rate_limit", new.rate_5xx, "share of 5XX"),
+        ("client_error_gain_limit", new.rate_4xx - old.rate_4xx, "share of 4XX over the champion's"),
+        ("latency_p99_limit_ms", new.latency_p99_ms, "ms of model latency at p99"),
+        ("latency_mean_limit_ms", new.latency_mean_ms, "ms of mean model latency"),
     )
-    for name, value, limit, unit in measured:
+    for name, value, unit in measured:
+        limit = getattr(rollout, name)
         if value is not None and limit is not None and value > limit:
             return f"Alarm {name}: {value:.4g} {unit}, the limit is {limit:g}."
     return None

@@ -11,7 +11,7 @@ from airflow.sdk import BaseOperator, Context, ExceptionRetryPolicy, RetryAction
 
 from flywheel.hooks.sagemaker import SageMakerHook
 from flywheel.intervals import run_interval
-from flywheel.links import FlywheelLink, PageLink, page_url
+from flywheel.links import PAGE, FlywheelLink, page_url
 from include.core.cycle import Cycle
 from include.core.documents.codec import Document
 from include.core.documents.results import JobResult, StepResult
@@ -50,7 +50,7 @@ class CycleOperator(BaseOperator):
     #: the step's name in `STEPS`, and in keys, places and results
     step: str
     ui_color = "#eef4fb"
-    operator_extra_links: tuple[FlywheelLink, ...] = (PageLink(),)
+    operator_extra_links: tuple[FlywheelLink, ...] = (PAGE,)
 
     def __init__(
         self,
@@ -134,7 +134,7 @@ class CycleOperator(BaseOperator):
 
     def publish(self, context: Context, page: str, links: Mapping[str, str] | None = None) -> None:
         """Show links on the task's page from now on; `page` is a place of Flywheel's."""
-        links = {PageLink.name: page_url(page), **(links or {})}
+        links = {PAGE.name: page_url(page), **(links or {})}
         self.links = {name: url for name, url in links.items() if url}
         for link in self.operator_extra_links:
             if link.name in self.links:

@@ -14,9 +14,9 @@ from airflow.sdk import Context, conf
 
 from flywheel.intervals import BY_ASSET
 from flywheel.links import (
-    JobLogLink,
-    OutputsLink,
-    ProfileLink,
+    JOB_LOG,
+    OUTPUTS,
+    TABLE_PROFILE,
     cycle_page,
     folder_url,
     log_url,
@@ -50,7 +50,7 @@ class JobOperator(CycleOperator):
     is_of_window: ClassVar[bool] = False
     #: what the step hands on
     result_type: ClassVar[type[JobResult]] = JobResult
-    operator_extra_links = (*CycleOperator.operator_extra_links, OutputsLink(), JobLogLink())
+    operator_extra_links = (*CycleOperator.operator_extra_links, OUTPUTS, JOB_LOG)
 
     def __init__(
         self,
@@ -217,7 +217,7 @@ class StepOperator(JobOperator):
 class TableOperator(JobOperator):
     """A step whose job leaves tables, and beside them a page that shows what is in them."""
 
-    operator_extra_links = (*JobOperator.operator_extra_links, ProfileLink())
+    operator_extra_links = (*JobOperator.operator_extra_links, TABLE_PROFILE)
 
     def extra_links(self, attached: AttachedJob) -> dict[str, str]:
         """Return the link to the page."""

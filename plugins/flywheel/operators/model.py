@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import Context
 
-from flywheel.links import ModelCardLink, ReportLink, evaluation_links
+from flywheel.links import CARD, REPORT_PAGE, evaluation_links
 from flywheel.operators.job import JobOperator, OrderedOperator, input_of
 from include.core.documents.ledger import Entry
 from include.core.documents.results import TrainResult
@@ -53,7 +53,7 @@ class EvaluateOperator(OrderedOperator):
 
     step = "evaluate"
     need = "decided"
-    operator_extra_links = (*JobOperator.operator_extra_links, ReportLink(), ModelCardLink())
+    operator_extra_links = (*JobOperator.operator_extra_links, REPORT_PAGE, CARD)
 
     def step_inputs(self, context: Context, interval: Interval) -> StepInputs:
         """Return the holdout, the challenger, and the champion as of the interval where there is one.

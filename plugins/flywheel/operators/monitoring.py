@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from flywheel.links import ReportLink, cycle_page, object_url
+from flywheel.links import REPORT_PAGE, cycle_page, object_url
 from flywheel.operators.base import CycleOperator, Result
 from flywheel.operators.job import JobOperator, TableOperator, input_of
 from flywheel.operators.serving import ServingOperator
@@ -217,7 +217,7 @@ class ReportOperator(JobOperator):
 
     step = "report"
     is_of_window = True
-    operator_extra_links = (*JobOperator.operator_extra_links, ReportLink())
+    operator_extra_links = (*JobOperator.operator_extra_links, REPORT_PAGE)
 
     def step_inputs(self, context: Context, interval: Interval) -> StepInputs:  # noqa: ARG002 - the decision knows it
         """Return what was found in the window, and what lies around it."""

@@ -11,7 +11,7 @@ from airflow.sdk import BaseOperator, Context, conf
 from airflow.sdk.exceptions import AirflowSkipException
 
 from flywheel.hooks.sagemaker import SageMakerHook
-from flywheel.links import FlywheelLink, NotebookLink
+from flywheel.links import NOTEBOOK, FlywheelLink
 from flywheel.operators.base import FAIL_ON_PERMANENT_ERRORS
 from flywheel.triggers.notebook import NotebookTrigger
 from include.core.exceptions import NotebookFailed
@@ -89,7 +89,7 @@ class OpenNotebookOperator(NotebookOperator):
     """Create or start the instance if need be, and hand out an address that logs in."""
 
     step = "open"
-    operator_extra_links: tuple[FlywheelLink, ...] = (NotebookLink(),)
+    operator_extra_links: tuple[FlywheelLink, ...] = (NOTEBOOK,)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Bring the instance into service."""
@@ -124,8 +124,8 @@ class OpenNotebookOperator(NotebookOperator):
 
     def _opened(self, context: Context, run: str) -> dict[str, Any]:
         url = self.notebook.url(context["params"]["hours"] * 3600)
-        self.links = {NotebookLink.name: url}
-        context["ti"].xcom_push(key=NotebookLink().xcom_key, value=url)
+        self.links = {NOTEBOOK.name: url}
+        context["ti"].xcom_push(key=NOTEBOOK.xcom_key, value=url)
         self.log.info("Open within five minutes, once: %s", url)
         self.log.info(
             "For another address trigger this DAG again, or: aws sagemaker "

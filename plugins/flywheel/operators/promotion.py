@@ -10,7 +10,7 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Context
 
-from flywheel.links import ModelCardLink, ReportLink, cycle_page, evaluation_links, version_page
+from flywheel.links import CARD, REPORT_PAGE, cycle_page, evaluation_links, version_page
 from flywheel.operators.base import CycleOperator, Result, run_identity
 from include.core.documents.ledger import Entry
 from include.core.documents.manifest import KeyRecord
@@ -72,7 +72,7 @@ class RegisterOperator(CycleOperator):
     """Make the model a version of the cycle's group; promote it in the ledger if that was the decision."""
 
     step = "register"
-    operator_extra_links = (*CycleOperator.operator_extra_links, ReportLink(), ModelCardLink())
+    operator_extra_links = (*CycleOperator.operator_extra_links, REPORT_PAGE, CARD)
 
     def execute(self, context: Context) -> Result:
         """Register the version, a rejected one as Rejected, so that the registry shows every attempt."""

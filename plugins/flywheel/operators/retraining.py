@@ -8,7 +8,7 @@ from typing import Any
 from airflow.sdk import Asset, Context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from flywheel.links import DecisionLink, absolute_page_url, cycle_page, object_url
+from flywheel.links import DECISION, absolute_page_url, cycle_page, object_url
 from flywheel.operators.base import CycleOperator, Result, run_identity
 from include.core.cycle import Cycle
 from include.core.documents.monitoring import Evidence, Matured, RetrainingDecision, RetrainingRequest
@@ -30,7 +30,7 @@ def retrain_asset(cycle: Cycle) -> Asset:
 class RetrainingOperator(CycleOperator):
     """A step that reads and writes the records of monitoring."""
 
-    operator_extra_links = (*CycleOperator.operator_extra_links, DecisionLink())
+    operator_extra_links = (*CycleOperator.operator_extra_links, DECISION)
 
     def show(self, context: Context, window: Interval, decision_uri: str) -> None:
         """Show links to the window and to the record of its decision."""

@@ -26,7 +26,7 @@ from include.core.places import Places
 from include.core.sagemaker.client import SageMaker
 from include.core.sagemaker.endpoints import Endpoint
 from include.core.sagemaker.kinds import ENDPOINT
-from include.core.sagemaker.readings import judged
+from include.core.sagemaker.readings import judge_by_metrics
 from include.core.sagemaker.requests import endpoint_config, model
 from include.core.sagemaker.rollout import Canary, Judgement, Move, Seen, next_move
 from include.core.sagemaker.runner import FIRST_POLL_S, POLL_GROWTH
@@ -196,7 +196,7 @@ class DeployOperator(ServingOperator):
         move = rule(is_refused=bool(outcome.refusal))
         if move is not Move.BAKE or seen.canary is None:
             return move
-        judgement = judged(self.hook, self.cycle.name, seen.canary, self.rollout)
+        judgement = judge_by_metrics(self.hook, self.cycle.name, seen.canary, self.rollout)
         if judgement.is_good is None:
             return move
         progress.judgement = judgement.text

@@ -11,6 +11,7 @@ from include.core.code import step_digest
 from include.core.cycle import find_cycles
 from include.core.dependencies import IntervalDependencies, Need
 from include.core.exceptions import FlywheelError, PermanentError
+from include.core.keys import environment_digest
 from include.core.layout import Interval
 from include.core.settings import settings
 
@@ -52,6 +53,7 @@ class IntervalReadyTrigger(PollingTrigger):
         """Return whether an earlier interval is awaited, and log which one, when that changes."""
         # The triggerer lives longer than the code it was started with.
         step_digest.cache_clear()
+        environment_digest.cache_clear()
         try:
             awaited = self._dependencies.awaited(self.need, self.interval, self.since)
         except PermanentError as error:

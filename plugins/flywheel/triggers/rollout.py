@@ -9,7 +9,7 @@ from typing import Any
 from flywheel.triggers.base import PollingTrigger
 from include.core.cycle import Rollout
 from include.core.sagemaker.endpoints import Endpoint
-from include.core.sagemaker.readings import judged
+from include.core.sagemaker.readings import judge_by_metrics
 
 
 class BakeTrigger(PollingTrigger):
@@ -29,7 +29,7 @@ class BakeTrigger(PollingTrigger):
         seen = self._endpoint.look()
         if seen.canary is None or seen.is_active:
             return False
-        return judged(self.hook, self._endpoint.name, seen.canary, self._rollout).is_good is None
+        return judge_by_metrics(self.hook, self._endpoint.name, seen.canary, self._rollout).is_good is None
 
     async def on_kill(self) -> None:
         """Give the endpoint back to the champion when a person ends the task."""

@@ -94,7 +94,7 @@ class Reader:
         self.parts = PartCache(FRESH_S)
         self.objects = ObjectCache(hook.s3)
         self._ledgers: dict[str, Ledger] = {}
-        self._watched: dict[str, MonitoredWindows] = {}
+        self._monitored: dict[str, MonitoredWindows] = {}
         self._traffic: dict[str, Traffic] = {}
 
     def card(self, cycle: Cycle) -> Parts:
@@ -102,18 +102,18 @@ class Reader:
         return self._parts(
             cycle.name,
             ledger=("champion", lambda: self._champion(cycle)),
-            watch=("newest", self.watched(cycle).newest),
+            watch=("newest", self.monitored(cycle).newest),
             endpoint=("endpoint", lambda: endpoint(self.hook, cycle.name)),
         )
 
     def view(self, cycle: Cycle, windows: int) -> Parts:
         """Return the parts of a cycle's own view."""
-        name, watched = cycle.name, self.watched(cycle)
+        name, monitored = cycle.name, self.monitored(cycle)
         return self._parts(
             name,
             ledger=("ledger", lambda: self._ledger(cycle)),
-            watch=(f"windows/{windows}", lambda: watched.last(windows)),
-            requests=("requests", watched.requests),
+            watch=(f"windows/{windows}", lambda: monitored.last(windows)),
+            requests=("requests", monitored.requests),
             registry=("registry", lambda: list(self._versions(cycle))),
             replay=("replay", lambda: self._replay(cycle)),
             endpoint=("endpoint", lambda: endpoint(self.hook, name)),
@@ -130,21 +130,21 @@ class Reader:
 
     def window(self, cycle: Cycle, name: str) -> dict[str, Any]:
         """One window, as a part; all of it but the list of names is in memory or never changes."""
-        return PartCache(FRESH_S).part(name, lambda: self.watched(cycle).one(name))
+        return PartCache(FRESH_S).part(name, lambda: self.monitored(cycle).one(name))
 
     def traffic(self, cycle: Cycle) -> dict[str, Any]:
         """Return what the endpoint captured last, as a part."""
         known = self._traffic.setdefault(cycle.name, Traffic(self.objects, self.settings.bucket, cycle))
         return self.parts.part(f"{cycle.name}/traffic", known.summary)
 
-    def watched(self, cycle: Cycle) -> MonitoredWindows:
+    def monitored(self, cycle: Cycle) -> MonitoredWindows:
         """Return the cycle's watch records."""
-        known = self._watched.get(cycle.name)
+        known = self._monitored.get(cycle.name)
         if known is None:
             known = MonitoredWindows(
                 self.hook.s3, self.objects, self.settings.bucket, cycle, self._ledger_of(cycle)
             )
-            self._watched[cycle.name] = known
+            self._monitored[cycle.name] = known
         return known
 
     def _ledger_of(self, cycle: Cycle) -> Ledger:

@@ -30,8 +30,8 @@ def may_see(user: Any, cycle: Cycle) -> bool:  # noqa: ANN401 - the auth manager
 def actions(user: Any, cycle: Cycle) -> dict[str, bool]:  # noqa: ANN401 - the auth manager's own type
     """Which of the page's buttons Airflow would obey; it is Airflow that judges again when one is pressed."""
     named = dags(cycle)
-    told = {action: _may(user, "POST", dag, DagAccessEntity.RUN) for action, dag in named.items()}
-    return told | {"answer": _may(user, "PUT", named["train"], DagAccessEntity.HITL_DETAIL)}
+    allowed = {action: _may(user, "POST", dag, DagAccessEntity.RUN) for action, dag in named.items()}
+    return allowed | {"answer": _may(user, "PUT", named["train"], DagAccessEntity.HITL_DETAIL)}
 
 
 def _may(user: Any, method: Any, dag_id: str, entity: DagAccessEntity | None) -> bool:  # noqa: ANN401 - Airflow's types

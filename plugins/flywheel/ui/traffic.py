@@ -60,9 +60,9 @@ class Traffic:
         items = [item for each in variants for item in self._newest(f"{root}{each}/")]
         chosen, is_all = _chosen(items)
         files = self._read(chosen, self._captured, self._requests)
-        watched = set(self._objects.folders(*split_uri(places.watch)))
+        monitored = set(self._objects.folders(*split_uri(places.watch)))
         windows = sorted({window for each in files for window in each.events})
-        labels, truth = self._labels([each for each in windows if str(each) not in watched])
+        labels, truth = self._labels([each for each in windows if str(each) not in monitored])
         return {
             "files": len(files),
             "is_all": is_all,
@@ -70,7 +70,9 @@ class Traffic:
             "requests": sum(len(asked) for each in files for asked in each.events.values()),
             "malformed": sum(each.malformed for each in files),
             "truth": truth,
-            "windows": [_window(each, files, labels, is_watched=str(each) in watched) for each in windows],
+            "windows": [
+                _window(each, files, labels, is_monitored=str(each) in monitored) for each in windows
+            ],
         }
 
     def _labels(self, windows: list[Interval]) -> tuple[set[str], Json | None]:
@@ -134,8 +136,8 @@ def _event(metadata: Json) -> tuple[str, datetime]:
     event = metadata.get("inferenceId") or metadata["eventId"]
     given = metadata.get("customAttributes") or []
     texts = [given] if isinstance(given, str) else given
-    told = [match.group(1) for text in texts if (match := EVENT_TIME.search(str(text)))]
-    moment = datetime.fromisoformat(told[0] if told else metadata["inferenceTime"])
+    times = [match.group(1) for text in texts if (match := EVENT_TIME.search(str(text)))]
+    moment = datetime.fromisoformat(times[0] if times else metadata["inferenceTime"])
     return str(event), moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
@@ -150,7 +152,7 @@ def _truths(body: bytes) -> set[str]:
     return found
 
 
-def _window(window: Interval, files: list[Captured], labels: set[str], *, is_watched: bool) -> Json:
+def _window(window: Interval, files: list[Captured], labels: set[str], *, is_monitored: bool) -> Json:
     asked = [event for each in files for event in each.events.get(window, ())]
     events = set(asked)
     return {
@@ -158,6 +160,6 @@ def _window(window: Interval, files: list[Captured], labels: set[str], *, is_wat
         "name": str(window),
         "requests": len(asked),
         "events": len(events),
-        "labelled": None if is_watched else len(events & labels),
-        "is_watched": is_watched,
+        "labelled": None if is_monitored else len(events & labels),
+        "is_monitored": is_monitored,
     }

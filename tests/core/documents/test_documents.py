@@ -19,7 +19,7 @@ from include.core.documents.manifest import KeyRecord, Manifest
 from include.core.documents.model import Evaluation, ModelSignature, MonitoringBaseline, Verdict
 from include.core.documents.monitoring import Evidence, RetrainingDecision, WatchRecord
 from include.core.documents.reports import Coverage, ReplayInput, ReportInput
-from include.core.documents.schema import schema
+from tools.document_schema import schema
 from tools.documents import EVERY, PAGE, example, page
 
 STATE = Path(__file__).parents[2] / "state/version-1/sagemaker.tar.xz"

@@ -9,7 +9,7 @@ import pytest
 
 from include.core.cycle import Rollout
 from include.core.sagemaker.readings import reading
-from include.core.sagemaker.rollout import Canary, Move, Readings, Seen, alarm, judge, next_move
+from include.core.sagemaker.rollout import Canary, Move, Readings, Seen, alarm, judge_canary, next_move
 
 ROLLOUT = Rollout(bake_s=60, minimum_invocations=20)
 CANARY = Canary(
@@ -107,13 +107,13 @@ def test_clients_that_err_alike_with_both_raise_no_alarm() -> None:
 def test_judgement(invocations: int, errors: int, baked_s: float, is_good: bool | None) -> None:  # noqa: FBT001 - the expected value
     """By time, number and alarm."""
     new = Readings(invocations=invocations, errors_5xx=errors)
-    assert judge(ROLLOUT, CANARY, new, GOOD, baked_s=baked_s).is_good is is_good
+    assert judge_canary(ROLLOUT, CANARY, new, GOOD, baked_s=baked_s).is_good is is_good
 
 
 def test_too_few_invocations_can_be_a_reason_to_roll_back() -> None:
     """And they are named either way."""
     strict = replace(ROLLOUT, too_few="roll back")
-    judgement = judge(strict, CANARY, Readings(), GOOD, baked_s=60)
+    judgement = judge_canary(strict, CANARY, Readings(), GOOD, baked_s=60)
     assert judgement.is_good is False
     assert "had only 0 invocations, minimum_invocations is 20" in judgement.text
 
@@ -121,7 +121,7 @@ def test_too_few_invocations_can_be_a_reason_to_roll_back() -> None:
 def test_a_canary_without_weight_is_refused() -> None:
     """Somebody has taken its traffic by hand: that is a word."""
     muted = replace(CANARY, weight=0.0)
-    assert judge(ROLLOUT, muted, GOOD, GOOD, baked_s=1).is_good is False
+    assert judge_canary(ROLLOUT, muted, GOOD, GOOD, baked_s=1).is_good is False
 
 
 def test_points_of_several_variants_make_one_reading() -> None:

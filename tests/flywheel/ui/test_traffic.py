@@ -58,7 +58,7 @@ def test_requests_are_counted_in_the_windows_of_their_events(browser: Browser, w
     names = [str(month(2)), str(month(3)), "2026-01-01_2026-02-01"]
     assert [each["name"] for each in found["windows"]] == names
     assert [(each["requests"], each["events"]) for each in found["windows"]] == [(1, 1), (3, 2), (1, 1)]
-    assert [each["is_watched"] for each in found["windows"]] == [True, False, False]
+    assert [each["is_monitored"] for each in found["windows"]] == [True, False, False]
 
 
 def test_events_with_ground_truth_are_counted(browser: Browser, written: Written) -> None:

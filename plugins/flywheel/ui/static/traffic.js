@@ -61,8 +61,8 @@ export function capturedTraffic(cycle, capture, watch) {
         : interval(captured.window),
       atLeast(captured.requests, capture.is_all),
       atLeast(captured.events, capture.is_all),
-      captured.is_watched ? share(coverage) : atLeast(captured.labelled, capture.truth?.is_all ?? true),
-      captured.is_watched ? badge("good", "monitored") : badge("idle", "not yet"),
+      captured.is_monitored ? share(coverage) : atLeast(captured.labelled, capture.truth?.is_all ?? true),
+      captured.is_monitored ? badge("good", "monitored") : badge("idle", "not yet"),
     ];
   };
   return h(

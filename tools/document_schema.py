@@ -1,6 +1,6 @@
 """The JSON Schema (draft 2020-12) of a document, from its annotations and the `#:` comments of its fields.
 
-A comment may begin with a unit in brackets. Only tools and tests load this module.
+A comment may begin with a unit in brackets.
 """
 
 from __future__ import annotations
