@@ -58,9 +58,9 @@ class _NoWayThroughLinks:
         self._links: set[PurePosixPath] = set()
 
     def __call__(self, member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
-        place = PurePosixPath(member.name)
-        if ".." in place.parts or not self._links.isdisjoint((place, *place.parents)):
+        path = PurePosixPath(member.name)
+        if ".." in path.parts or not self._links.isdisjoint((path, *path.parents)):
             raise UnsafeArchiveError(f"{member.name!r} leads through a link, or upwards")
         if member.issym():
-            self._links.add(place)
+            self._links.add(path)
         return tarfile.data_filter(member, folder)

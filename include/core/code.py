@@ -106,32 +106,32 @@ def imported_files(path: Path, root: Path = PROJECT) -> Iterator[Path]:
     if path.suffix != ".py":
         return
     for name in _syntax_of(path).imports:
-        place = root.joinpath(*name.split("."))
+        module = root.joinpath(*name.split("."))
         # the last part may be a name inside a module
-        yield from (p for p in (place.with_suffix(".py"), place.parent.with_suffix(".py")) if p.is_file())
+        yield from (p for p in (module.with_suffix(".py"), module.parent.with_suffix(".py")) if p.is_file())
 
 
 def _shared_files(row: StepRow, root: Path) -> Iterator[Path]:
     for pattern in row.code:
-        found = [path for path in (root / "include").glob(pattern) if path.name != "__init__.py"]
-        if not found:
+        paths = [path for path in (root / "include").glob(pattern) if path.name != "__init__.py"]
+        if not paths:
             raise PermanentError(
                 f"Step {row.name} counts include/{pattern}, which is missing. "
                 "Correct its row in include/core/steps.py."
             )
-        yield from found
+        yield from paths
 
 
 def _used_by(files: Iterable[Path], root: Path) -> set[Path]:
     """Return what files import from include/ml, directly or not."""
-    found: set[Path] = set()
+    used: set[Path] = set()
     waiting = list(files)
     while waiting:
         for path in imported_files(waiting.pop(), root):
-            if path not in found and path.relative_to(root).as_posix().startswith(_CYCLES_MAY_USE):
-                found.add(path)
+            if path not in used and path.relative_to(root).as_posix().startswith(_CYCLES_MAY_USE):
+                used.add(path)
                 waiting.append(path)
-    return found
+    return used
 
 
 def _sources(tree: Path) -> list[Path]:

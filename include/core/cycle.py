@@ -211,7 +211,7 @@ def find_cycles() -> dict[str, Cycle]:
 
     A cycle is a package beside this file whose `cycle.py` has a `CYCLE`; its folder bears the cycle's name.
     """
-    found: dict[str, Cycle] = {}
+    cycles: dict[str, Cycle] = {}
     for path in sorted((Path(__file__).parents[1] / "cycles").glob("*/cycle.py")):
         cycle: Cycle = importlib.import_module(f"include.cycles.{path.parent.name}.cycle").CYCLE
         if cycle.name != path.parent.name:
@@ -219,5 +219,5 @@ def find_cycles() -> dict[str, Cycle]:
                 f"The cycle in {path} calls itself {cycle.name!r}, its folder {path.parent.name!r}: "
                 "jobs find a cycle's code by its name. Make them the same."
             )
-        found[cycle.name] = cycle
-    return found
+        cycles[cycle.name] = cycle
+    return cycles

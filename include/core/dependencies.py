@@ -66,13 +66,13 @@ class IntervalDependencies:
         return first
 
     def _uncleaned(self, earlier: list[Interval]) -> Interval | None:
-        found = self._outputs.partitions(earlier)
-        return next((each for each in earlier if each not in found), None)
+        partitions = self._outputs.partitions(earlier)
+        return next((interval for interval in earlier if interval not in partitions), None)
 
     def _undecided(self, earlier: list[Interval], entries: list[Entry]) -> Interval | None:
         """Return the first interval after the last settled one, if there is one among `earlier`."""
-        found, first = self._outputs.partitions(earlier), None
-        chain = [found[each] for each in earlier[: _leading(earlier, found)]]
+        partitions, first = self._outputs.partitions(earlier), None
+        chain = [partitions[each] for each in earlier[: _leading(earlier, partitions)]]
         for indices in _backwards(len(earlier)):
             settled = self._settled(earlier, indices, chain, entries)
             for index in reversed(indices):
@@ -91,10 +91,12 @@ class IntervalDependencies:
 
         :param chain: the cleaned data of all intervals before the first one without any
         """
-        found = {
+        decisions = {
             index: last_decision(entries, intervals[index].end) for index in indices if index < len(chain)
         }
-        standing: Decisions = {i: each for i, each in found.items() if each and is_concluded(entries, each)}
+        standing: Decisions = {
+            i: each for i, each in decisions.items() if each and is_concluded(entries, each)
+        }
 
         def transform(index: int, _: Entry) -> KeyRecord:
             return self._record("transform", intervals[index], clean=content_digest(chain[: index + 1]))
@@ -115,8 +117,8 @@ class IntervalDependencies:
     def _transformed(self, decisions: Decisions) -> dict[int, str]:
         """Return the digest of the transform behind each decision; an empty one if it is gone."""
         uris = {index: decision.transform_uri for index, decision in decisions.items()}
-        found = self._outputs.manifests({uri: key_of(uri) for uri in uris.values()})
-        return {index: found[uri].digest if uri in found else "" for index, uri in uris.items()}
+        manifests = self._outputs.manifests({uri: key_of(uri) for uri in uris.values()})
+        return {index: manifests[uri].digest if uri in manifests else "" for index, uri in uris.items()}
 
     def _evaluation(self, interval: Interval, decision: Entry, rows: str, entries: list[Entry]) -> KeyRecord:
         inputs = {"train": rows, "holdout": rows, "challenger": decision.model_uri}
@@ -169,9 +171,9 @@ class IntervalDependencies:
         return False
 
 
-def _leading(intervals: Sequence[Interval], found: Mapping[Interval, Partition]) -> int:
+def _leading(intervals: Sequence[Interval], partitions: Mapping[Interval, Partition]) -> int:
     """Return how many intervals from the first on were found."""
-    return next((n for n, each in enumerate(intervals) if each not in found), len(intervals))
+    return next((n for n, interval in enumerate(intervals) if interval not in partitions), len(intervals))
 
 
 def _backwards(count: int) -> Iterator[range]:

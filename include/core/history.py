@@ -22,19 +22,13 @@ from include.core.settings import Settings
 # One output
 
 
-def read_manifest(hook: SageMaker, uri: str, key: str) -> Manifest | None:
-    """Return the manifest of an output, or None if there is none with that key."""
-    manifest = hook.read_document(uri + MANIFEST, Manifest)
-    return manifest if manifest is not None and manifest.key == key else None
-
-
 def check_output(hook: SageMaker, uri: str, key: str) -> Manifest:
     """Return the manifest of an output after checking that all its files exist in their full size.
 
     :raises OutputMissing: naming what is missing
     """
-    manifest = read_manifest(hook, uri, key)
-    if manifest is None:
+    manifest = hook.read_document(uri + MANIFEST, Manifest)
+    if manifest is None or manifest.key != key:
         raise OutputMissing(f"{uri} has no manifest for the key {key}. Clear the task to redo it.")
     sizes = hook.sizes(uri)
     wrong = [file.name for file in manifest.files if sizes.get(file.name) != file.bytes]
@@ -98,30 +92,27 @@ class OutputReader:
 
         The fetch's key leads to its digest, and that to the clean's key.
         """
-        fetches = {each: fetch_record(self._cycle, each, self._settings) for each in intervals}
-        fetched = self.manifests({self._output(each, record): record.key for each, record in fetches.items()})
-        cleans = {
-            each: clean_record(self._cycle, each, manifest.digest, self._settings)
-            for each, record in fetches.items()
-            if (manifest := fetched.get(self._output(each, record))) is not None
-        }
-        cleaned = self.manifests({self._output(each, record): record.key for each, record in cleans.items()})
-        return {
-            each: Partition(each, record.key, manifest)
-            for each, record in cleans.items()
-            if (manifest := cleaned.get(self._output(each, record))) is not None
-        }
+        fetches = [fetch_record(self._cycle, interval, self._settings) for interval in intervals]
+        cleans = [
+            clean_record(self._cycle, interval, fetched.digest, self._settings)
+            for interval, fetched in self._made(fetches).items()
+        ]
+        keys = {record.interval: record.key for record in cleans}
+        return {i: Partition(i, keys[i], manifest) for i, manifest in self._made(cleans).items()}
 
-    def _output(self, interval: Interval, record: KeyRecord) -> str:
-        return self._places.output(record.step, interval, record.key)
+    def _made(self, records: list[KeyRecord]) -> dict[Interval, Manifest]:
+        """Return the manifests of those outputs that exist, by the intervals of their keys' records."""
+        outputs = {self._places.output(r.step, r.interval, r.key): r for r in records}
+        manifests = self.manifests({uri: record.key for uri, record in outputs.items()})
+        return {outputs[uri].interval: manifest for uri, manifest in manifests.items()}
 
     def manifests(self, keys: Mapping[str, str]) -> dict[str, Manifest]:
         """Return the manifests of those outputs that exist.
 
         :param keys: the key of each output by its folder
         """
-        found = self._read({uri: uri + MANIFEST for uri in keys}, Manifest)
-        return {uri: manifest for uri, manifest in found.items() if manifest.key == keys[uri]}
+        manifests = self._read({uri: uri + MANIFEST for uri in keys}, Manifest)
+        return {uri: manifest for uri, manifest in manifests.items() if manifest.key == keys[uri]}
 
     def key_records(self, keys: Iterable[str]) -> dict[str, KeyRecord]:
         """Return the records of those keys that have one."""
@@ -141,10 +132,10 @@ class OutputReader:
         }
 
     def _objects(self, bucket: str, prefix: str) -> ImmutableObjects:
-        place = f"{bucket}/{prefix}"
-        if place not in self._folders:
-            self._folders[place] = ImmutableObjects(self._hook.s3, bucket, prefix)
-        return self._folders[place]
+        folder = f"{bucket}/{prefix}"
+        if folder not in self._folders:
+            self._folders[folder] = ImmutableObjects(self._hook.s3, bucket, prefix)
+        return self._folders[folder]
 
 
 def own_partition(hook: SageMaker, clean: StepResult) -> Partition:
@@ -164,14 +155,14 @@ def cleaned(
     :raises HistoryIncomplete: naming the intervals that this code has not cleaned, and what to run
     """
     intervals = list(history(cycle, interval))
-    unknown = [each for each in intervals if own is None or each != interval]
-    found = OutputReader(hook, cycle, settings).partitions(unknown)
+    unknown = [earlier for earlier in intervals if own is None or earlier != interval]
+    partitions = OutputReader(hook, cycle, settings).partitions(unknown)
     if own is not None:
-        found[interval] = own
-    missing = [each for each in intervals if each not in found]
+        partitions[interval] = own
+    missing = [earlier for earlier in intervals if earlier not in partitions]
     if missing:
         raise HistoryIncomplete(incomplete(cycle, interval, missing, "cleaned", timedelta()))
-    return [found[each] for each in intervals]
+    return [partitions[earlier] for earlier in intervals]
 
 
 def incomplete(

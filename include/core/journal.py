@@ -100,29 +100,29 @@ class Journal(Generic[E]):
 
     def _read(self, listed: Mapping[str, str]) -> dict[str, bytes]:
         """Return the bytes of the listed entries, from segments where these have them."""
-        found: dict[str, bytes] = {}
+        bodies: dict[str, bytes] = {}
         if len(listed) >= SEGMENT_EVERY:
-            place = compacted(self._prefix)
+            segments = compacted(self._prefix)
             # The newest first: it says which of the older ones are needed.
-            for segment in sorted(list_etags(self._s3, self._bucket, place), reverse=True):
-                last = f"{self._prefix}{segment.removeprefix(place)}"
-                if last in listed and last not in found:
-                    found |= verified_copies(read_object(self._s3, self._bucket, segment), listed)
-        return found | read_objects(self._s3, self._bucket, listed.keys() - found.keys())
+            for segment in sorted(list_etags(self._s3, self._bucket, segments), reverse=True):
+                last = f"{self._prefix}{segment.removeprefix(segments)}"
+                if last in listed and last not in bodies:
+                    bodies |= verified_copies(read_object(self._s3, self._bucket, segment), listed)
+        return bodies | read_objects(self._s3, self._bucket, listed.keys() - bodies.keys())
 
     def _compact(self, number: int) -> None:
         """Write the segment that ends with an entry; the entry stands whether or not that works."""
         span = SEGMENT_SPANS[1] if number % SEGMENT_SPANS[0] == 0 else SEGMENT_SPANS[0]
         before = self._prefix + entry_name((number - 1) // span * span)
-        place = compacted(self._prefix) + entry_name(number)
+        segment = compacted(self._prefix) + entry_name(number)
         try:
             listed = list_etags(self._s3, self._bucket, self._prefix, after=before)
-            write_segment(self._s3, self._bucket, place, _copies(listed, self._read(listed)))
+            write_segment(self._s3, self._bucket, segment, _copies(listed, self._read(listed)))
         except self._s3.exceptions.ClientError as error:
             log.warning(
                 "Cannot compact the %s (%s): reading it takes more requests until a later segment is "
                 "written. May this task write to %s?",
-                *(self._title, error, join_uri(self._bucket, place)),
+                *(self._title, error, join_uri(self._bucket, segment)),
             )
 
     def _parse(self, key: str, body: bytes) -> E:
@@ -171,40 +171,40 @@ class ImmutableObjects:
         if len(listed) <= FEW:
             self._known |= read_objects(self._s3, self._bucket, listed)
             return
-        place = compacted(self._prefix) + entry_name(0)
-        segment = read_object(self._s3, self._bucket, place)
+        key_of_segment = compacted(self._prefix) + entry_name(0)
+        segment = read_object(self._s3, self._bucket, key_of_segment)
         copies = verified_copies(segment, listed)
         rest = read_objects(self._s3, self._bucket, listed.keys() - copies.keys())
         self._known |= copies | rest
         if len(rest) >= self.WORTHWHILE:
-            self._compact(place, _entries(segment) | _copies(listed, rest))
+            self._compact(key_of_segment, _entries(segment) | _copies(listed, rest))
 
-    def _compact(self, place: str, copies: Mapping[str, Copy]) -> None:
+    def _compact(self, key: str, copies: Mapping[str, Copy]) -> None:
         """Write the segment anew. Of two writers at once one is lost, and what it added is read singly."""
         try:
-            write_segment(self._s3, self._bucket, place, copies)
+            write_segment(self._s3, self._bucket, key, copies)
         except self._s3.exceptions.ClientError as error:
             log.warning(
-                "Cannot write %s (%s): reading goes on without it.", join_uri(self._bucket, place), error
+                "Cannot write %s (%s): reading goes on without it.", join_uri(self._bucket, key), error
             )
 
 
 # Segments
 
 
-def write_segment(s3: Any, bucket: str, place: str, copies: Mapping[str, Copy]) -> None:  # noqa: ANN401 - a boto3 client
+def write_segment(s3: Any, bucket: str, key: str, copies: Mapping[str, Copy]) -> None:  # noqa: ANN401 - a boto3 client
     """Write a segment of these copies to `place`."""
     body = json.dumps({"entries": dict(copies)}).encode()
-    s3.put_object(Bucket=bucket, Key=place, Body=body, ContentType="application/json")
+    s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
 
 
 def _copies(etags: Mapping[str, str], bodies: Mapping[str, bytes]) -> dict[str, Copy]:
     """Return copies of objects by key, without those that are no text."""
-    found: dict[str, Copy] = {}
+    copies: dict[str, Copy] = {}
     for key, body in sorted(bodies.items()):
         with suppress(UnicodeDecodeError):
-            found[key] = {"etag": etags[key], "text": body.decode()}
-    return found
+            copies[key] = {"etag": etags[key], "text": body.decode()}
+    return copies
 
 
 def verified_copies(segment: bytes | None, listed: Mapping[str, str]) -> dict[str, bytes]:

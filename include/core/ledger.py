@@ -62,8 +62,8 @@ def _goes_behind(rollback: Entry, promotion: Entry) -> bool:
 
 def last_decision(entries: list[Entry], data_end: datetime) -> Entry | None:
     """Return the decision that counts for an interval: the last one about its data."""
-    found = [e for e in entries if e.kind == "decision" and e.data_end == data_end]
-    return found[-1] if found else None
+    decisions = [e for e in entries if e.kind == "decision" and e.data_end == data_end]
+    return decisions[-1] if decisions else None
 
 
 def is_concluded(entries: list[Entry], decision: Entry) -> bool:
@@ -174,8 +174,8 @@ def rollback(entries: list[Entry], to: str | None, reason: str, by: Mapping[str,
 
 def promotion_of(entries: list[Entry], entry: Entry) -> Entry:
     """Return the promotion of the version that a rollback goes back to."""
-    found = [e for e in entries if e.kind == "promotion" and e.version == entry.version]
-    return max(found, key=lambda e: e.number)
+    promotions = [e for e in entries if e.kind == "promotion" and e.version == entry.version]
+    return max(promotions, key=lambda e: e.number)
 
 
 def _target(entries: list[Entry], current: Entry, to: str | None) -> Entry:
@@ -192,13 +192,13 @@ def _target(entries: list[Entry], current: Entry, to: str | None) -> Entry:
 
 def _older(entries: list[Entry], current: Entry) -> list[Entry]:
     """Return what would be in production without the current version, then without the next, and so on."""
-    left, found = list(entries), []
+    left, older = list(entries), []
     latest: Entry | None = current
     while latest is not None:
         left = [e for e in left if e.version != latest.version or e.kind != "promotion"]
         latest = production(left)
-        found += [latest] if latest else []
-    return found
+        older += [latest] if latest else []
+    return older
 
 
 def _is_called(entry: Entry, name: str) -> bool:

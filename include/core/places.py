@@ -224,10 +224,10 @@ def output_path(uri: str) -> str | None:
     """Return `<step>/<interval>/<key>` of the output that a URI names or lies in; None if there is none."""
     if not is_s3(uri):
         return None
-    found = parse_place(split_uri(uri.rstrip("/") + "/")[1])
-    if found is None or found.kind != "output":
+    place = parse_place(split_uri(uri.rstrip("/") + "/")[1])
+    if place is None or place.kind != "output":
         return None
-    return "/".join(found.parts[name] for name in ("step", "interval", "key"))
+    return "/".join(place.parts[name] for name in ("step", "interval", "key"))
 
 
 def key_of(output: str) -> str:

@@ -34,8 +34,8 @@ def next_tick(expression: str, after: datetime) -> datetime:
 
 def previous_tick(expression: str, before: datetime) -> datetime:
     """Return the last moment before `before` at which a cron expression is due."""
-    found: datetime = croniter(expression, before).get_prev(datetime)
-    return found
+    tick: datetime = croniter(expression, before).get_prev(datetime)
+    return tick
 
 
 def window_schedule(cycle: Cycle) -> str:

@@ -62,13 +62,13 @@ def run_requests(run: Any, cycle: Cycle, requests: list[RetrainingRequest]) -> l
     :raises IntervalError: there is no request
     """
     named = [event.extra.get("request") for event in run.consumed_asset_events]
-    found = answered(requests, run.run_after, [number for number in named if isinstance(number, int)])
-    if not found:
+    answers = answered(requests, run.run_after, [number for number in named if isinstance(number, int)])
+    if not answers:
         raise IntervalError(
             f"An event of {retrain_uri(cycle.name)} started this run, but no request for retraining of "
             f"{cycle.name} is recorded. To train without one, start {training_dag(cycle.name)} by hand."
         )
-    return found
+    return answers
 
 
 def _is_manual_after_the_end(run: Any, cycle: Cycle) -> bool:  # noqa: ANN401 - Airflow's DagRun

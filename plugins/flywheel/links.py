@@ -14,8 +14,8 @@ from airflow.sdk import BaseOperatorLink, conf
 from include.core.layout import MODEL_CARD_PAGE, REPORT, split_uri, version_number
 
 
-class Place(Protocol):
-    """Where S3 is: what links need of a hook."""
+class Connection(Protocol):
+    """Where services are: what links need of a hook."""
 
     @property
     def region(self) -> str:
@@ -75,45 +75,51 @@ NOTEBOOK = FlywheelLink("Notebook", "NotebookLink")
 LINKS = (PAGE, OUTPUTS, JOB_LOG, REPORT_PAGE, CARD, DECISION, TABLE_PROFILE, NOTEBOOK)
 
 
-def object_url(place: Place, uri: str) -> str:
+def _console(connection: Connection) -> str:
+    return f"https://{connection.region}.console.aws.amazon.com"
+
+
+def object_url(connection: Connection, uri: str) -> str:
     """Where a browser sees one object."""
     bucket, key = split_uri(uri)
-    if endpoint := place.endpoint_url("s3"):
+    if endpoint := connection.endpoint_url("s3"):
         return f"{endpoint.rstrip('/')}/{bucket}/{quote(key)}"
-    return f"https://{place.region}.console.aws.amazon.com/s3/object/{bucket}?prefix={quote(key, safe='')}"
+    return (
+        f"https://{connection.region}.console.aws.amazon.com/s3/object/{bucket}?prefix={quote(key, safe='')}"
+    )
 
 
-def evaluation_links(place: Place, uri: str) -> dict[str, str]:
+def evaluation_links(connection: Connection, uri: str) -> dict[str, str]:
     """Return the links to the report and the model card of an evaluation."""
     pages = {REPORT_PAGE.name: REPORT, CARD.name: MODEL_CARD_PAGE}
-    return {name: object_url(place, f"{uri}{page}") for name, page in pages.items()}
+    return {name: object_url(connection, f"{uri}{page}") for name, page in pages.items()}
 
 
-def folder_url(place: Place, uri: str) -> str:
+def folder_url(connection: Connection, uri: str) -> str:
     """Where a browser sees the list of the objects below a URI."""
     bucket, key = split_uri(uri)
     prefix = quote(key, safe="")
-    if endpoint := place.endpoint_url("s3"):
+    if endpoint := connection.endpoint_url("s3"):
         return f"{endpoint.rstrip('/')}/{bucket}?list-type=2&prefix={prefix}"
-    return f"https://{place.region}.console.aws.amazon.com/s3/buckets/{bucket}?prefix={prefix}&showversions=false"
+    return f"{_console(connection)}/s3/buckets/{bucket}?prefix={prefix}&showversions=false"
 
 
-def endpoint_url(place: Place, name: str) -> str:
+def endpoint_url(connection: Connection, name: str) -> str:
     """Where a browser sees an endpoint on AWS; nothing on the local service, which has no pages."""
-    if place.endpoint_url("sagemaker"):
+    if connection.endpoint_url("sagemaker"):
         return ""
-    console = f"https://{place.region}.console.aws.amazon.com/sagemaker/home?region={place.region}"
+    console = f"{_console(connection)}/sagemaker/home?region={connection.region}"
     return f"{console}#/endpoints/{quote(name, safe='')}"
 
 
-def log_url(place: Place, group: str, job: str = "") -> str:
+def log_url(connection: Connection, group: str, job: str = "") -> str:
     """Where a browser sees a group's log on AWS, or a job's of it; nothing on the local service."""
-    if place.endpoint_url("logs"):
+    if connection.endpoint_url("logs"):
         return ""
     # CloudWatch's console wants what follows the # quoted twice, with $ for %.
     quoted = quote(quote(group, safe=""), safe="").replace("%", "$")
     start = quote(quote(f"?logStreamNameFilter={job}/", safe=""), safe="").replace("%", "$") if job else ""
-    console = f"https://{place.region}.console.aws.amazon.com/cloudwatch/home?region={place.region}"
+    console = f"{_console(connection)}/cloudwatch/home?region={connection.region}"
     return f"{console}#logsV2:log-groups/log-group/{quoted}{start}"
 
 

@@ -42,8 +42,8 @@ class Document:
 
     def as_json(self) -> dict[str, Any]:
         """Return the document as JSON values, in the order of its fields."""
-        found: dict[str, Any] = to_json(self)
-        return found
+        values: dict[str, Any] = to_json(self)
+        return values
 
     @classmethod
     def from_json(cls, value: Any) -> Self:  # noqa: ANN401 - any JSON value
@@ -51,8 +51,8 @@ class Document:
 
         Raise InvalidDocument if a field is missing or is not what its annotation says.
         """
-        found: Self = _read(cls, value, cls.__name__)
-        return found
+        document: Self = _read(cls, value, cls.__name__)
+        return document
 
     @classmethod
     def from_text(cls, text: str | bytes) -> Self:
@@ -86,8 +86,8 @@ def to_json(value: Any) -> Any:  # noqa: ANN401 - a document, or a part of one
     if isinstance(value, Interval):
         return [to_json(value.start), to_json(value.end)]
     if is_dataclass(value):
-        found = ((field, getattr(value, field.name)) for field in fields(value))
-        return {f.name: to_json(v) for f, v in found if v is not None or not f.metadata.get("omit_none")}
+        parts = ((field, getattr(value, field.name)) for field in fields(value))
+        return {f.name: to_json(v) for f, v in parts if v is not None or not f.metadata.get("omit_none")}
     if isinstance(value, Mapping):
         return {name: to_json(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
@@ -146,15 +146,15 @@ def _read_plain(hint: Any, value: Any, place: str) -> Any:  # noqa: ANN401 - see
 
 
 def _read_object(kind: Any, value: Any, place: str) -> Any:  # noqa: ANN401 - see _read
-    found = _object(value, place)
+    values = _object(value, place)
     if issubclass(kind, Document):
-        found = kind.lift(found)
+        values = kind.lift(values)
     typed = typed_fields(kind)
-    missing = [field.name for field, _ in typed if is_required(field) and field.name not in found]
+    missing = [field.name for field, _ in typed if is_required(field) and field.name not in values]
     if missing:
-        raise InvalidDocument(f"{place} lacks {', '.join(missing)}; it has {', '.join(found) or 'nothing'}.")
-    given = [(field.name, hint) for field, hint in typed if field.name in found]
-    return kind(**{name: _read(hint, found[name], f"{place}.{name}") for name, hint in given})
+        raise InvalidDocument(f"{place} lacks {', '.join(missing)}; it has {', '.join(values) or 'nothing'}.")
+    given = [(field.name, hint) for field, hint in typed if field.name in values]
+    return kind(**{name: _read(hint, values[name], f"{place}.{name}") for name, hint in given})
 
 
 def _read_union(arguments: Iterable[Any], value: Any, place: str) -> Any:  # noqa: ANN401 - see _read

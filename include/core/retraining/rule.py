@@ -103,7 +103,7 @@ def judge_retraining(rule: Monitoring, findings: Findings, past: Past) -> Retrai
     """Return what the rule says of the last of `past.last`."""
     window = past.last[-1]
     newest = findings[window]
-    counted = [findings[each] for each in past.last if each in findings]
+    counted = [findings[past_window] for past_window in past.last if past_window in findings]
     counted = [finding for finding in counted if finding.version == newest.version]
     alarmed = [finding for finding in counted if finding.alarms(window.end)]
     labels = _new_labels(findings, newest.data_end, window.end)

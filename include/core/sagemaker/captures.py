@@ -69,9 +69,9 @@ def files_by_hour(
 ) -> Iterator[File]:
     """Every file of an hour folder from that of `first` on, up to but not in that of `end`."""
     bucket, prefix = split_uri(root)
-    place = f"{prefix}{folder}"
-    last = None if end is None else f"{place}{hour_folder(_ceiling(end))}"
-    for item in list_objects(hook.s3, bucket, place, after=f"{place}{hour_folder(first)}"):
+    below = f"{prefix}{folder}"
+    last = None if end is None else f"{below}{hour_folder(_ceiling(end))}"
+    for item in list_objects(hook.s3, bucket, below, after=f"{below}{hour_folder(first)}"):
         if last is not None and item["Key"] >= last:
             return
         if item["Key"].endswith(".jsonl"):
@@ -122,7 +122,7 @@ class Expiry:
         if retention is None:
             return 0
         limit = (self.now - retention).astimezone(UTC)
-        return sum(self._remove_before(place, limit) for place in self.places())
+        return sum(self._remove_before(folder, limit) for folder in self.places())
 
     def places(self) -> Iterator[str]:
         """Return the folders below which captured files lie by the hour, as `s3://` URIs."""

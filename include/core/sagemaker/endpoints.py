@@ -36,35 +36,37 @@ class Endpoint:
 
     def look(self) -> Seen:
         """Return what SageMaker says of it now."""
-        found = self.hook.find(ENDPOINT, self.name)
-        if found is None:
+        description = self.hook.find(ENDPOINT, self.name)
+        if description is None:
             return Seen()
         return Seen(
-            status=found["EndpointStatus"],
-            is_active=ENDPOINT.is_active(found),
-            config=found["EndpointConfigName"],
-            reason=found.get("FailureReason", ""),
-            canary=self._canary(found),
+            status=description["EndpointStatus"],
+            is_active=ENDPOINT.is_active(description),
+            config=description["EndpointConfigName"],
+            reason=description.get("FailureReason", ""),
+            canary=self._canary(description),
         )
 
-    def _canary(self, found: Mapping[str, Any]) -> Canary | None:
+    def _canary(self, description: Mapping[str, Any]) -> Canary | None:
         """Return the trial that the endpoint serves, by its variant's name and its configuration's tags."""
-        weights = {item["VariantName"]: item["CurrentWeight"] for item in found.get("ProductionVariants", [])}
+        weights = {
+            item["VariantName"]: item["CurrentWeight"] for item in description.get("ProductionVariants", [])
+        }
         tried = [name for name in weights if name.startswith(VARIANT_PREFIX)]
         if not tried:
             return None
-        config = self._config(found["EndpointConfigName"])
+        config = self._config(description["EndpointConfigName"])
         tags = self._tags(config["EndpointConfigArn"])
         if CHAMPION_TAG not in tags or FINAL_TAG not in tags:
             return None  # somebody else's variant with such a name
         return Canary(
-            config=found["EndpointConfigName"],
+            config=description["EndpointConfigName"],
             champion=tags[CHAMPION_TAG],
             final=tags[FINAL_TAG],
             variant=tried[0],
             champion_variants=tuple(name for name in weights if name not in tried),
             weight=weights[tried[0]],
-            since=found["LastModifiedTime"].timestamp(),
+            since=description["LastModifiedTime"].timestamp(),
         )
 
     def _config(self, name: str) -> dict[str, Any]:
@@ -100,10 +102,10 @@ class Endpoint:
         """Make the configuration that tries `final` beside `champion`; its name."""
         old, new = self._config(champion), self._config(final)
         variant = f"{VARIANT_PREFIX}{datetime.now(UTC):%Y%m%d%H%M%S%f}"
-        weights = sum(each.get("InitialVariantWeight", 1.0) for each in old["ProductionVariants"])
+        weights = [served.get("InitialVariantWeight", 1.0) for served in old["ProductionVariants"]]
         variants = [
-            {**each, "InitialVariantWeight": each.get("InitialVariantWeight", 1.0) / weights * (1 - share)}
-            for each in old["ProductionVariants"]
+            {**served, "InitialVariantWeight": weight / sum(weights) * (1 - share)}
+            for served, weight in zip(old["ProductionVariants"], weights, strict=True)
         ]
         tried = {**new["ProductionVariants"][0], "VariantName": variant, "InitialVariantWeight": share}
         name = job_name(cycle, "canary", interval, digest([champion, final, variant]))

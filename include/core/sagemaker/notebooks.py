@@ -39,17 +39,17 @@ class Notebook:
     def look(self) -> Mapping[str, Any] | None:
         """Return what SageMaker says of it now; None if there is no such instance."""
         try:
-            found: dict[str, Any] = self.hook.api.describe_notebook_instance(**self._named)
+            description: dict[str, Any] = self.hook.api.describe_notebook_instance(**self._named)
         except self.hook.api.exceptions.ClientError as error:
             if "RecordNotFound" in str(error):
                 return None
             raise
-        return found
+        return description
 
     def status(self) -> str | None:
         """NotebookInstanceStatus; None if there is no such instance."""
-        found = self.look()
-        return None if found is None else str(found["NotebookInstanceStatus"])
+        description = self.look()
+        return None if description is None else str(description["NotebookInstanceStatus"])
 
     def create(self, run: str, settings: Settings) -> None:
         """Create it, which starts it, on behalf of a run."""
@@ -70,15 +70,15 @@ class Notebook:
 
     def is_of(self, run: str) -> bool:
         """Whether a run was the last to start it."""
-        found = self.look()
-        return found is not None and self._starter(found) == run
+        description = self.look()
+        return description is not None and self._starter(description) == run
 
     def stop(self, run: str | None = None) -> bool:
         """Tell it to stop, if it is in service and, where a run is named, was started by that; whether so."""
-        found = self.look()
-        if found is None or found["NotebookInstanceStatus"] != "InService":
+        description = self.look()
+        if description is None or description["NotebookInstanceStatus"] != "InService":
             return False
-        if run is not None and self._starter(found) != run:
+        if run is not None and self._starter(description) != run:
             log.info("Not stopping %s: another run started it", self.name)
             return False
         log.info("Stopping the notebook instance %s; its files stay", self.name)
@@ -95,11 +95,11 @@ class Notebook:
         return str(answer["AuthorizedUrl"])
 
     def _sign(self, run: str) -> None:
-        found = self.look()
-        if found is not None:
+        description = self.look()
+        if description is not None:
             tags = [{"Key": STARTER_TAG, "Value": run}]
-            self.hook.api.add_tags(ResourceArn=found["NotebookInstanceArn"], Tags=tags)
+            self.hook.api.add_tags(ResourceArn=description["NotebookInstanceArn"], Tags=tags)
 
-    def _starter(self, found: Mapping[str, Any]) -> str | None:
-        tags = self.hook.api.list_tags(ResourceArn=found["NotebookInstanceArn"])["Tags"]
+    def _starter(self, description: Mapping[str, Any]) -> str | None:
+        tags = self.hook.api.list_tags(ResourceArn=description["NotebookInstanceArn"])["Tags"]
         return next((tag["Value"] for tag in tags if tag["Key"] == STARTER_TAG), None)

@@ -83,7 +83,7 @@ def variant_metrics(
 
 def reading(variants: Sequence[Points]) -> Readings:
     """Return several variants' points as one reading; of several percentiles the worst."""
-    points = {id_: [value for each in variants for value in each[id_]] for id_, _, _ in ASKED}
+    points = {id_: [value for points_of in variants for value in points_of[id_]] for id_, _, _ in ASKED}
     count = sum(points["latency_count"])
     return Readings(
         invocations=round(sum(points["invocations"])),

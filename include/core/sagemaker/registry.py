@@ -57,13 +57,13 @@ def _model_of(api: Any, version: str) -> str:  # noqa: ANN401 - a boto3 client
 
 def set_approval(api: Any, version: str, approval: Approval, why: str = "") -> bool:  # noqa: ANN401 - a boto3 client
     """Change a version's approval and its card's status; return whether there was anything to change."""
-    found = api.describe_model_package(ModelPackageName=version)
-    if found["ModelApprovalStatus"] == approval:
+    package = api.describe_model_package(ModelPackageName=version)
+    if package["ModelApprovalStatus"] == approval:
         return False
     request: dict[str, Any] = {"ModelPackageArn": version, "ModelApprovalStatus": approval}
     if why:
         request["ApprovalDescription"] = why[:1024]
-    if card := found.get("ModelCard"):
+    if card := package.get("ModelCard"):
         # both members: what an update names is replaced as a whole
         request["ModelCard"] = {**card, "ModelCardStatus": CARD_STATUS[approval]}
     api.update_model_package(**request)
@@ -81,5 +81,5 @@ def lineage(record: KeyRecord | None, step: str) -> dict[str, str]:
     if not record:
         return {}
     inputs = {f"{step}_input_{name}": digest for name, digest in record.inputs.items()}
-    found = {f"{step}_code": record.code, f"{step}_requirements": record.environment, **inputs}
-    return {name: text for name, text in found.items() if len(text) <= VALUE_LIMIT}
+    digests = {f"{step}_code": record.code, f"{step}_requirements": record.environment, **inputs}
+    return {name: text for name, text in digests.items() if len(text) <= VALUE_LIMIT}

@@ -165,8 +165,8 @@ def _processing_input(name: str, source: Source) -> ApiRequest:
 
 
 def _processing_output(uri: str) -> ApiRequest:
-    place = {"S3Uri": uri, "LocalPath": f"{PROCESSING_ROOT}/output", "S3UploadMode": "EndOfJob"}
-    return {"OutputName": "output", "S3Output": place}
+    destination = {"S3Uri": uri, "LocalPath": f"{PROCESSING_ROOT}/output", "S3UploadMode": "EndOfJob"}
+    return {"OutputName": "output", "S3Output": destination}
 
 
 def _cluster(compute: Compute) -> ApiRequest:
@@ -198,8 +198,8 @@ def training(job: JobSpec, channels: Mapping[str, Source]) -> ApiRequest:
 
 
 def _channel(name: str, source: Source) -> ApiRequest:
-    place = {"S3DataType": source.kind, "S3Uri": source.uri, "S3DataDistributionType": "FullyReplicated"}
-    return {"ChannelName": name, "DataSource": {"S3DataSource": place}, "InputMode": "File"}
+    source_uri = {"S3DataType": source.kind, "S3Uri": source.uri, "S3DataDistributionType": "FullyReplicated"}
+    return {"ChannelName": name, "DataSource": {"S3DataSource": source_uri}, "InputMode": "File"}
 
 
 def transform(job: JobSpec, model_name: str, batch_uri: str) -> ApiRequest:

@@ -237,10 +237,15 @@ class JobRunner:
 
     def release(self, name: str) -> bool:
         """Stop a job on behalf of the owner, if that attempt and nobody else waits for it."""
-        found = self.sagemaker.find(self.kind, name)
-        if self.owner is None or self.kind.stop is None or found is None or not self.kind.is_active(found):
+        description = self.sagemaker.find(self.kind, name)
+        if (
+            self.owner is None
+            or self.kind.stop is None
+            or description is None
+            or not self.kind.is_active(description)
+        ):
             return False
-        arn, task = found[self.kind.arn_field], self.owner.task
+        arn, task = description[self.kind.arn_field], self.owner.task
         owners = self._owners(arn)
         if owners.get(task) != self.owner.attempt:
             self._log.info("Not stopping %s: a newer attempt of this task waits for it", name)

@@ -104,19 +104,19 @@ class OpenNotebookOperator(NotebookOperator):
     def _go_on(self, context: Context, *, is_begun: bool) -> dict[str, Any]:
         run, pause_s = self.run_of(context), FIRST_POLL_S
         while True:
-            found = self.notebook.look()
-            status = None if found is None else found["NotebookInstanceStatus"]
+            description = self.notebook.look()
+            status = None if description is None else description["NotebookInstanceStatus"]
             if status == "InService":
                 return self._opened(context, run)
             if status in PASSING:
                 pause_s = self.wait(run, pause_s, is_begun=is_begun)
                 continue
-            if found is not None and is_begun:
+            if description is not None and is_begun:
                 raise NotebookFailed(
                     f"The notebook instance {self.instance} is {status} after its start: "
-                    f"{found.get('FailureReason', 'SageMaker gives no reason')}"
+                    f"{description.get('FailureReason', 'SageMaker gives no reason')}"
                 )
-            if found is None:
+            if description is None:
                 self.notebook.create(run, settings())
             else:
                 self.notebook.start(run)

@@ -283,10 +283,10 @@ class RollBackOperator(CycleOperator):
     def _follow(self, entry: Entry) -> None:
         """Make the registry say what the ledger does of what is withdrawn, and of what production is."""
         entries, why = self.ledger.entries(), f"Rolled back: {entry.reasons[0]}"
-        promoted = [each for each in entries if each.kind == "promotion" and each.version]
-        standing = {each.version for each in promoted if not is_withdrawn(entries, each)}
+        promoted = [promotion for promotion in entries if promotion.kind == "promotion" and promotion.version]
+        standing = {promotion.version for promotion in promoted if not is_withdrawn(entries, promotion)}
         for version in sorted(
-            {each.version for each in promoted if each.version} - standing - {entry.version}
+            {promotion.version for promotion in promoted if promotion.version} - standing - {entry.version}
         ):
             set_approval(self.hook.api, version, "Rejected", why)
         set_approval(self.hook.api, str(entry.version), "Approved")

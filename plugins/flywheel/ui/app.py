@@ -125,10 +125,10 @@ Seen = Annotated[Cycle, Depends(seen)]
 
 def owner(dag_id: str, user: User) -> dict[str, Any]:
     """Return the cycle that a DAG belongs to."""
-    found = next((each for each in find_cycles().values() if dag_id in rights.dags(each).values()), None)
-    if found is None or not rights.may_see(user, found):
+    cycle = next((each for each in find_cycles().values() if dag_id in rights.dags(each).values()), None)
+    if cycle is None or not rights.may_see(user, cycle):
         raise HTTPException(404, f"{dag_id} belongs to no cycle of Flywheel that you may see.")
-    return about(found, user) | {"costs": costs(found)}
+    return about(cycle, user) | {"costs": costs(cycle)}
 
 
 def view(
@@ -140,10 +140,10 @@ def view(
 
 def window(cycle: Seen, read: Read, window: str) -> dict[str, Any]:
     """All about one window, by the name of its folder."""
-    found = read.window(cycle, window)
-    if found["value"] is None and found["error"] is None:
+    part = read.window(cycle, window)
+    if part["value"] is None and part["error"] is None:
         raise HTTPException(404, f"Not monitored yet: window {window!r} of {cycle.name}.")
-    return found
+    return part
 
 
 def traffic(cycle: Seen, read: Read) -> dict[str, Any]:
@@ -153,18 +153,18 @@ def traffic(cycle: Seen, read: Read) -> dict[str, Any]:
 
 def outputs(cycle: Seen, uri: Annotated[list[str], Query(max_length=100)]) -> list[dict[str, Any]]:  # noqa: ARG001 - who may not see the cycle gets no answer
     """Return the place and the pages of each output, in the order of the URIs."""
-    return [files.pages(each) for each in uri]
+    return [files.pages(output) for output in uri]
 
 
 def file(cycle: Seen, read: Read, path: str) -> Response:
     """Return a report, a model card or a record of the cycle."""
-    found = None
+    body = None
     if files.is_shown(path):
-        found = read.objects.find(*split_uri(Places(read.settings.bucket, cycle.name).root + path))
-    if found is None:
+        body = read.objects.find(*split_uri(Places(read.settings.bucket, cycle.name).root + path))
+    if body is None:
         raise HTTPException(404, f"The page shows no {path!r} of {cycle.name}.")
     headers = {"Content-Security-Policy": files.POLICY, "Cache-Control": "private, max-age=3600"}
-    return Response(found, media_type=files.media_type(path), headers=headers)
+    return Response(body, media_type=files.media_type(path), headers=headers)
 
 
 def about(cycle: Cycle, user: Any) -> dict[str, Any]:  # noqa: ANN401 - the auth manager's own type

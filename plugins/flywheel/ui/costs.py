@@ -16,8 +16,8 @@ PRICES = Path(__file__).with_name("prices.json")
 @lru_cache(maxsize=1)
 def prices() -> dict[str, Any]:
     """Return the table: prices by instance type, with their region, date and source."""
-    found: dict[str, Any] = json.loads(PRICES.read_text(encoding="utf-8"))
-    return found
+    table: dict[str, Any] = json.loads(PRICES.read_text(encoding="utf-8"))
+    return table
 
 
 def costs(cycle: Cycle) -> dict[str, Any]:

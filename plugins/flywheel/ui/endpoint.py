@@ -28,23 +28,23 @@ Named = tuple[str, str]
 
 def endpoint(hook: SageMaker, name: str) -> Json | None:
     """Return an endpoint with its variants, or None if there is none."""
-    found = hook.find(ENDPOINT, name)
-    if found is None:
+    description = hook.find(ENDPOINT, name)
+    if description is None:
         return None
-    variants = [variant["VariantName"] for variant in found.get("ProductionVariants", [])]
+    variants = [variant["VariantName"] for variant in description.get("ProductionVariants", [])]
     end = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
     whole = variant_metrics(hook, name, variants, WHOLE, end=end, span_s=SPAN_S, period_s=SPAN_S)
     minutes = variant_metrics(hook, name, variants, WHOLE[:1], end=end, span_s=SPAN_S, period_s=MINUTE_S)
     return {
         "name": name,
-        "status": found["EndpointStatus"],
-        "config": found.get("EndpointConfigName"),
-        "changed": found["LastModifiedTime"].isoformat(),
-        "failure": found.get("FailureReason"),
+        "status": description["EndpointStatus"],
+        "config": description.get("EndpointConfigName"),
+        "changed": description["LastModifiedTime"].isoformat(),
+        "failure": description.get("FailureReason"),
         "console": endpoint_url(hook, name) or None,
         "log": log_url(hook, f"/aws/sagemaker/Endpoints/{name}") or None,
         "span_s": SPAN_S,
-        "variants": [_variant(each, whole) for each in found.get("ProductionVariants", [])],
+        "variants": [_variant(each, whole) for each in description.get("ProductionVariants", [])],
         "requests_by_minute": _by_minute(minutes),
     }
 

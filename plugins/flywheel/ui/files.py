@@ -58,18 +58,18 @@ _MORE = {
 
 def is_shown(path: str) -> bool:
     """Whether the page shows the object of this name below its cycle."""
-    found = parse_path(path)
-    if found is None or found.kind != "output":
-        return found is not None and found.kind in {"watch_record", "watch_decision"}
-    step, name = found.parts["step"], found.parts["file"]
+    place = parse_path(path)
+    if place is None or place.kind != "output":
+        return place is not None and place.kind in {"watch_record", "watch_decision"}
+    step, name = place.parts["step"], place.parts["file"]
     return name in {page for page, _ in PAGES.get(step, ())} | _MORE.get(step, set())
 
 
 def pages(uri: str) -> dict[str, Any]:
     """Return where the page finds an output, and what people look at of it."""
-    place = output_path(uri)
-    step = place.partition("/")[0] if place else ""
-    return {"place": place, "pages": [list(page) for page in PAGES.get(step, ())]}
+    output = output_path(uri)
+    step = output.partition("/")[0] if output else ""
+    return {"place": output, "pages": [list(page) for page in PAGES.get(step, ())]}
 
 
 def media_type(path: str) -> str:

@@ -122,8 +122,8 @@ class Reader:
     def _parts(self, cycle: str, **asked: tuple[str, Callable[[], Any]]) -> Parts:
         """Parts by their name in the answer, each with its name in the cache; read side by side."""
 
-        def part(each: tuple[str, Callable[[], Any]]) -> dict[str, Any]:
-            return self.parts.part(f"{cycle}/{each[0]}", each[1])
+        def part(named: tuple[str, Callable[[], Any]]) -> dict[str, Any]:
+            return self.parts.part(f"{cycle}/{named[0]}", named[1])
 
         with ThreadPoolExecutor(len(asked)) as pool:
             return dict(zip(asked, pool.map(part, asked.values()), strict=True))
@@ -169,8 +169,8 @@ class Reader:
         return {
             "champion": champion.number if champion else None,
             "total": len(entries),
-            "promotions": [summaries.entry(entries, each) for each in entries if each.kind == "promotion"],
-            "entries": [summaries.entry(entries, each) for each in reversed(entries[-ENTRIES:])],
+            "promotions": [summaries.entry(entries, entry) for entry in entries if entry.kind == "promotion"],
+            "entries": [summaries.entry(entries, entry) for entry in reversed(entries[-ENTRIES:])],
         }
 
     def _versions(self, cycle: Cycle) -> Iterator[Json]:
@@ -198,8 +198,8 @@ class Reader:
     def _replay(self, cycle: Cycle) -> Json | None:
         """Return the newest comparison of champion, frozen first model and baselines on the same windows."""
         items = self.objects.items(*split_uri(Places(self.settings.bucket, cycle.name).step("compare")))
-        found = [item for item in items if item["Key"].endswith(f"/{REPLAY}")]
-        newest = max(found, key=lambda item: item["LastModified"], default=None)
+        replays = [item for item in items if item["Key"].endswith(f"/{REPLAY}")]
+        newest = max(replays, key=lambda item: item["LastModified"], default=None)
         if newest is None:
             return None
         uri = join_uri(self.settings.bucket, newest["Key"])

@@ -44,31 +44,31 @@ def path(uri: str | None) -> str | None:
     return below_cycle(uri) if uri else None
 
 
-def entry(entries: list[Entry], each: Entry) -> Json:
+def entry(entries: list[Entry], of: Entry) -> Json:
     """One line of the ledger."""
-    kept = each.as_json()
+    kept = of.as_json()
     return {name: kept[name] for name in ENTRY} | {
-        "version": short(each.version),
-        "version_number": version_number(each.version) if each.version else None,
-        "arn": each.version,
-        "replaces": short(each.replaces),
+        "version": short(of.version),
+        "version_number": version_number(of.version) if of.version else None,
+        "arn": of.version,
+        "replaces": short(of.replaces),
         "verdict": kept["verdict"] and {name: kept["verdict"][name] for name in VERDICT},
-        "is_withdrawn": each.kind == "promotion" and is_withdrawn(entries, each),
-        "evaluation": output_path(each.evaluation_uri),
-        "says": sentence(each),
+        "is_withdrawn": of.kind == "promotion" and is_withdrawn(entries, of),
+        "evaluation": output_path(of.evaluation_uri),
+        "says": sentence(of),
     }
 
 
-def sentence(each: Entry) -> str:
+def sentence(of: Entry) -> str:
     """Return what an entry says, in one sentence and the first of its reasons."""
-    name = short(each.version) or f"The model of the data up to {each.data_end:%Y-%m-%d}"
-    why = " ".join(each.reasons[:1])
-    if each.kind == "decision":
-        word = "is to be promoted" if each.promotes else "is not to be promoted"
+    name = short(of.version) or f"The model of the data up to {of.data_end:%Y-%m-%d}"
+    why = " ".join(of.reasons[:1])
+    if of.kind == "decision":
+        word = "is to be promoted" if of.promotes else "is not to be promoted"
         return f"{name} {word}. {why}"
-    if each.kind == "rollback":
-        return f"Production went back from {short(each.replaces)} to {name}. {why}"
-    return f"{name} was {'promoted' if each.kind == 'promotion' else 'rejected'}. {why}"
+    if of.kind == "rollback":
+        return f"Production went back from {short(of.replaces)} to {name}. {why}"
+    return f"{name} was {'promoted' if of.kind == 'promotion' else 'rejected'}. {why}"
 
 
 def finding(of_window: Finding) -> Json:

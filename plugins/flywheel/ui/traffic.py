@@ -107,17 +107,17 @@ class Traffic:
         return [known[key] for key in keys if key in known]
 
     def _requests(self, body: bytes) -> Captured:
-        found, window = Captured(), None
+        captured, window = Captured(), None
         for line in body.splitlines():
             try:
                 event, moment = _event(json.loads(line)["eventMetadata"])
             except (ValueError, KeyError, TypeError):
-                found.malformed += 1
+                captured.malformed += 1
                 continue
             if window is None or not window.start <= moment < window.end:
                 window = interval_around(window_schedule(self._cycle), moment)
-            found.events.setdefault(window, []).append(event)
-        return found
+            captured.events.setdefault(window, []).append(event)
+        return captured
 
 
 def _chosen(items: list[Item]) -> tuple[list[Item], bool]:
@@ -125,7 +125,7 @@ def _chosen(items: list[Item]) -> tuple[list[Item], bool]:
     items = sorted(items, key=lambda item: item["LastModified"], reverse=True)
     chosen: list[Item] = []
     for item in items[:FILES]:
-        if sum(each["Size"] for each in chosen) + item["Size"] > BYTES:
+        if sum(newer["Size"] for newer in chosen) + item["Size"] > BYTES:
             break
         chosen.append(item)
     return chosen, len(chosen) == len(items)
@@ -143,17 +143,17 @@ def _event(metadata: Json) -> tuple[str, datetime]:
 
 def _truths(body: bytes) -> set[str]:
     """Return the events that a file of ground truth is about."""
-    found = set()
+    events = set()
     for line in body.splitlines():
         try:
-            found.add(str(json.loads(line)["eventMetadata"]["eventId"]))
+            events.add(str(json.loads(line)["eventMetadata"]["eventId"]))
         except (ValueError, KeyError, TypeError):
             continue  # collect tells of it, with the reason
-    return found
+    return events
 
 
 def _window(window: Interval, files: list[Captured], labels: set[str], *, is_monitored: bool) -> Json:
-    asked = [event for each in files for event in each.events.get(window, ())]
+    asked = [event for file in files for event in file.events.get(window, ())]
     events = set(asked)
     return {
         "window": window.iso,

@@ -78,12 +78,12 @@ class MonitoredWindows:
         past = past_of(self._cycle, windows[-1], self._ledger.entries()) if windows else None
         shown = ("number", "at", "by", "window", "reasons", "train_interval")
         return [
-            {name: value for name, value in each.as_json().items() if name in shown}
+            {name: value for name, value in request.as_json().items() if name in shown}
             | {
-                "decision": summaries.path(each.decision_uri),
-                "is_open": bool(past and is_open(each, past, past.trainings)),
+                "decision": summaries.path(request.decision_uri),
+                "is_open": bool(past and is_open(request, past, past.trainings)),
             }
-            for each in reversed(requests)
+            for request in reversed(requests)
         ]
 
     def _windows(self, snapshot: Snapshot, windows: list[Interval]) -> list[Json]:
@@ -140,8 +140,8 @@ class MonitoredWindows:
 
     def _coverage(self, key: str | None) -> Json | None:
         """Return what a window's newest collect told of labels and traffic."""
-        found: Json | None = self._objects.json(join_uri(self._bucket, key)) if key else None
-        return found
+        coverage: Json | None = self._objects.json(join_uri(self._bucket, key)) if key else None
+        return coverage
 
     def _written(self, step: str, file: str, windows: list[Interval]) -> dict[str, str]:
         """Return the newest of what a step wrote for each of some windows, as keys by the window's name."""
@@ -152,9 +152,9 @@ class MonitoredWindows:
         else:
             bucket, prefix = split_uri(self._places.step(step))
             items = self._objects.items(bucket, prefix, after=f"{prefix}{windows[0].day}")
-        found = [item for item in items if item["Key"].endswith(f"/{file}")]
-        found.sort(key=lambda item: item["LastModified"])
-        places = {item["Key"]: parse_place(item["Key"]) for item in found}
+        written = [item for item in items if item["Key"].endswith(f"/{file}")]
+        written.sort(key=lambda item: item["LastModified"])
+        places = {item["Key"]: parse_place(item["Key"]) for item in written}
         return {
             place.parts["interval"]: key for key, place in places.items() if place and place.kind == "output"
         }
