@@ -9,15 +9,14 @@ from include.core.documents.manifest import KeyRecord, Manifest, OutputFile
 from include.core.documents.model import Bounds, Verdict
 from include.core.documents.monitoring import (
     Alarm,
-    Emission,
     Evidence,
     Fault,
     MaturedQuality,
     MonitoredChampion,
-    RetrainingDecision,
     WatchRecord,
     WindowQuality,
 )
+from include.core.documents.retraining import Emission, RetrainingDecision
 from include.core.layout import Interval
 from include.core.monitoring import Monitoring
 from include.core.retraining.rule import Finding, Past, judge_retraining

@@ -24,7 +24,7 @@ from typing import Any, Generic, TypeVar
 
 from include.core.documents.codec import Document
 from include.core.documents.ledger import Entry
-from include.core.documents.monitoring import RetrainingRequest
+from include.core.documents.retraining import RetrainingRequest
 from include.core.exceptions import FlywheelError, InvalidDocument
 from include.core.layout import join_uri
 from include.core.objects import list_objects, read_object, read_objects, write_new

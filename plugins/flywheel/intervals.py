@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from include.core.cycle import Cycle
-from include.core.documents.monitoring import RetrainingRequest
+from include.core.documents.retraining import RetrainingRequest
 from include.core.exceptions import IntervalError
 from include.core.layout import Interval, retrain_uri, training_dag
 from include.core.retraining.requests import answered

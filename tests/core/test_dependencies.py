@@ -19,7 +19,7 @@ from flywheel.triggers.interval_ready import IntervalReadyTrigger
 from include.core.cycle import Cycle
 from include.core.dependencies import IntervalDependencies
 from include.core.documents.ledger import Entry
-from include.core.documents.monitoring import RetrainingRequest
+from include.core.documents.retraining import RetrainingRequest
 from include.core.exceptions import FlywheelError, HistoryIncomplete
 from include.core.history import clean_record, fetch_record
 from include.core.layout import Interval, split_uri

@@ -13,7 +13,7 @@ import pytest
 
 from include.cli.airflow_api import AirflowApi, airflow_of
 from include.cli.environment import client
-from include.core.documents.monitoring import RetrainingRequest
+from include.core.documents.retraining import RetrainingRequest
 from include.core.retraining.records import MonitoringLog, RetrainingRequests, Snapshot
 from include.core.settings import Settings
 from tests.examples import month

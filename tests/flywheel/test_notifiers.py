@@ -15,7 +15,7 @@ from airflow.sdk import Context
 
 from flywheel import notifiers
 from flywheel.notifiers import DriftNotifier, FailureNotifier
-from include.core.documents.monitoring import WindowFinding
+from include.core.documents.retraining import WindowFinding
 from include.core.settings import Settings
 from tests.examples import decision, evidence, month, step_result
 

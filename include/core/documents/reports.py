@@ -9,17 +9,16 @@ from datetime import datetime
 from include.core.documents.codec import Document
 from include.core.documents.monitoring import (
     Alarm,
-    Emission,
     Fault,
     FeatureShift,
     Malformed,
     MonitoredChampion,
     PredictionShift,
     QualityEstimate,
-    RetrainingJudgement,
     SeparabilityShift,
     WindowQuality,
 )
+from include.core.documents.retraining import Emission, RetrainingJudgement
 from include.core.layout import Interval
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from include.core.documents.codec import OMIT_NONE, Document
 from include.core.documents.ledger import Entry
-from include.core.documents.monitoring import RetrainingDecision
+from include.core.documents.retraining import RetrainingDecision
 from include.core.layout import Interval
 
 

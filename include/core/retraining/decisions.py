@@ -10,14 +10,8 @@ from typing import Any
 from include.core.cycle import Cycle
 from include.core.documents.codec import narrow
 from include.core.documents.ledger import Entry
-from include.core.documents.monitoring import (
-    Evidence,
-    MaturedQuality,
-    RetrainingDecision,
-    RetrainingJudgement,
-    RetrainingRequest,
-    WatchRecord,
-)
+from include.core.documents.monitoring import Evidence, MaturedQuality, WatchRecord
+from include.core.documents.retraining import RetrainingDecision, RetrainingJudgement, RetrainingRequest
 from include.core.layout import Interval
 from include.core.ledger import Ledger
 from include.core.retraining.records import MonitoringLog, RetrainingRequests, Snapshot

@@ -13,12 +13,8 @@ from itertools import count
 from typing import Any, Protocol, TypeVar
 
 from include.core.documents.codec import digest
-from include.core.documents.monitoring import (
-    MaturedQuality,
-    RetrainingDecision,
-    RetrainingRequest,
-    WatchRecord,
-)
+from include.core.documents.monitoring import MaturedQuality, WatchRecord
+from include.core.documents.retraining import RetrainingDecision, RetrainingRequest
 from include.core.exceptions import FlywheelError, InvalidDocument
 from include.core.journal import ImmutableObjects, Journal, write_record
 from include.core.layout import Interval, join_uri, split_uri

@@ -12,13 +12,7 @@ from dataclasses import replace
 from include.core.cycle import Cycle
 from include.core.documents.codec import narrow
 from include.core.documents.ledger import Entry
-from include.core.documents.monitoring import (
-    Evidence,
-    FeatureShift,
-    PredictionShift,
-    RetrainingDecision,
-    SeparabilityShift,
-)
+from include.core.documents.monitoring import Evidence, FeatureShift, PredictionShift, SeparabilityShift
 from include.core.documents.reports import (
     Coverage,
     DecisionSummary,
@@ -27,6 +21,7 @@ from include.core.documents.reports import (
     ReportInput,
     WindowSummary,
 )
+from include.core.documents.retraining import RetrainingDecision
 from include.core.layout import Interval
 from include.core.ledger import is_withdrawn
 from include.core.retraining.records import Snapshot

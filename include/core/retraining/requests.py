@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from include.core.documents.monitoring import Emission, RetrainingJudgement, RetrainingRequest
+from include.core.documents.retraining import Emission, RetrainingJudgement, RetrainingRequest
 from include.core.layout import Interval
 from include.core.retraining.rule import Past
 

@@ -13,15 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from include.core.documents.codec import narrow
-from include.core.documents.monitoring import (
-    AlarmCount,
-    Evidence,
-    MonitoredChampion,
-    RetrainingJudgement,
-    RetrainingRule,
-    WindowFinding,
-    WindowQuality,
-)
+from include.core.documents.monitoring import Evidence, MonitoredChampion, WindowQuality
+from include.core.documents.retraining import AlarmCount, RetrainingJudgement, RetrainingRule, WindowFinding
 from include.core.layout import Interval
 from include.core.monitoring import Monitoring
 

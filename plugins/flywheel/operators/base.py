@@ -93,6 +93,11 @@ class CycleOperator(BaseOperator):
         """The log of monitoring's requests for retraining."""
         return RetrainingRequests(self.hook.s3, self.settings.bucket, self.cycle.name)
 
+    def polling(self, deadline: float | None = None) -> dict[str, Any]:
+        """Return how a trigger of this step looks, and until when."""
+        poll_interval_s = self.settings.poll_interval_s
+        return {"aws_conn_id": self.aws_conn_id, "poll_interval_s": poll_interval_s, "deadline": deadline}
+
     def interval(self, context: Context) -> Interval:
         """Return the interval of this run."""
         return run_interval(context, self.cycle, schedule=self.schedule, requests=self.requests.entries)

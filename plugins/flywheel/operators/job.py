@@ -158,9 +158,7 @@ class JobOperator(CycleOperator):
             job=attached.job,
             task=attached.task,
             attempt=attached.attempt,
-            aws_conn_id=self.aws_conn_id,
-            poll_interval_s=self.settings.poll_interval_s,
-            deadline=attached.deadline,
+            **self.polling(attached.deadline),
         )
         self.defer(trigger=trigger, method_name="resume", kwargs={"attached": asdict(attached)})
 
@@ -272,7 +270,6 @@ class OrderedOperator(JobOperator):
             need=self.need,
             since=since,
             patience_s=patience.total_seconds(),
-            aws_conn_id=self.aws_conn_id,
-            poll_interval_s=self.settings.poll_interval_s,
+            **self.polling(),
         )
         self.defer(trigger=trigger, method_name="proceed", kwargs={"since": since})

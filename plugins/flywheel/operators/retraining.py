@@ -11,8 +11,9 @@ from airflow.sdk.exceptions import AirflowSkipException
 from flywheel.links import DECISION, absolute_page_url, cycle_page, object_url
 from flywheel.operators.base import CycleOperator, Result, run_identity
 from include.core.cycle import Cycle
-from include.core.documents.monitoring import Evidence, Matured, RetrainingDecision, RetrainingRequest
+from include.core.documents.monitoring import Evidence, Matured
 from include.core.documents.results import DecideRetrainingResult, RequestRetrainingResult
+from include.core.documents.retraining import RetrainingDecision, RetrainingRequest
 from include.core.layout import EVIDENCE, MATURED, Interval, retrain_uri
 from include.core.retraining.decisions import RetrainingDecisions
 from include.core.retraining.requests import is_open

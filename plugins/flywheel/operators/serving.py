@@ -240,23 +240,19 @@ class DeployOperator(ServingOperator):
         time.sleep(pause)
 
     def _defer(self, context: Context, seen: Seen, progress: Progress) -> None:
-        common: dict[str, Any] = {
-            "aws_conn_id": self.aws_conn_id,
-            "poll_interval_s": self.settings.poll_interval_s,
-            "deadline": progress.deadline,
-        }
+        polling = self.polling(progress.deadline)
         trigger: JobEndedTrigger | BakeTrigger
         if seen.is_active:
             task, attempt = task_digest(context["ti"]), str(context["ti"].id)
             trigger = JobEndedTrigger(
-                kind=ENDPOINT.name, job=self.cycle.name, task=task, attempt=attempt, **common
+                kind=ENDPOINT.name, job=self.cycle.name, task=task, attempt=attempt, **polling
             )
         else:
             trigger = BakeTrigger(
                 endpoint=self.cycle.name,
                 final=progress.final,
                 rollout=asdict(self.rollout),
-                **common,
+                **polling,
             )
         self.defer(trigger=trigger, method_name="resume", kwargs={"progress": asdict(progress)})
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from flywheel.ui.objects import Json
 from include.core.documents.codec import to_json
 from include.core.documents.ledger import Entry
-from include.core.documents.monitoring import RetrainingDecision
+from include.core.documents.retraining import RetrainingDecision
 from include.core.layout import version_number, version_of
 from include.core.ledger import is_withdrawn
 from include.core.places import below_cycle, output_path

@@ -17,8 +17,9 @@ from include.core.documents.codec import Document, canonical
 from include.core.documents.ledger import Entry
 from include.core.documents.manifest import KeyRecord, Manifest
 from include.core.documents.model import Evaluation, ModelSignature, MonitoringBaseline, Verdict
-from include.core.documents.monitoring import Evidence, RetrainingDecision, WatchRecord
+from include.core.documents.monitoring import Evidence, WatchRecord
 from include.core.documents.reports import Coverage, ReplayInput, ReportInput
+from include.core.documents.retraining import RetrainingDecision
 from tools.document_schema import schema
 from tools.documents import EVERY, PAGE, example, page
 

@@ -15,7 +15,7 @@ import pytest
 
 from include.core.cycle import Cycle
 from include.core.documents.ledger import Entry
-from include.core.documents.monitoring import Emission, RetrainingDecision, RetrainingRequest
+from include.core.documents.retraining import Emission, RetrainingDecision, RetrainingRequest
 from include.core.exceptions import FlywheelError
 from include.core.layout import Interval
 from include.core.ledger import Ledger

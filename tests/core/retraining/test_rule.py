@@ -7,13 +7,8 @@ from typing import Any
 
 import pytest
 
-from include.core.documents.monitoring import (
-    AlarmCount,
-    Emission,
-    Evidence,
-    RetrainingJudgement,
-    RetrainingRequest,
-)
+from include.core.documents.monitoring import Evidence
+from include.core.documents.retraining import AlarmCount, Emission, RetrainingJudgement, RetrainingRequest
 from include.core.layout import Interval
 from include.core.monitoring import Monitoring
 from include.core.retraining.requests import Moment, answered, emission, is_open

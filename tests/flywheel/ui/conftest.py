@@ -20,7 +20,8 @@ from starlette.routing import Mount
 from flywheel.ui.readers import reader
 from include.core.cycle import find_cycles
 from include.core.documents.ledger import Entry
-from include.core.documents.monitoring import FeatureDrift, RetrainingRequest
+from include.core.documents.monitoring import FeatureDrift
+from include.core.documents.retraining import RetrainingRequest
 from include.core.layout import Interval
 from include.core.retraining.decisions import RetrainingDecisions
 from include.core.settings import Settings

@@ -9,7 +9,7 @@ import pytest
 
 from flywheel.ui.app import warm_up
 from flywheel.ui.lazy import begin_reading, reading_ahead
-from include.core.documents.monitoring import RetrainingRequest
+from include.core.documents.retraining import RetrainingRequest
 from tests.examples import month
 from tests.flywheel.ui.conftest import ARN, BY, KEY, Browser, Written, entry
 
