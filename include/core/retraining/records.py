@@ -1,6 +1,6 @@
 """The records of monitoring: findings, decisions and requests, as append-only objects in S3.
 
-docs/explanation/monitoring.md, "Records", is the rule. Needs no Airflow: other programs read it too.
+docs/reference/documents.md shows them. Needs no Airflow: other programs read them too.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The input of a window's report beside its own evidence, `report_input.json`, from the records in S3.
 
-See "The report" in docs/explanation/monitoring.md. Nothing in it says when or by whom it was put together, so
-that a report is made anew only where it would say something else.
+Nothing in it says when or by whom it was put together, so that a report is made anew only where it would say
+something else.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The requests that Flywheel sends to SageMaker: pure functions of the cycle, the settings and the inputs.
 
-The job contract of docs/explanation/architecture.md is kept here and in include/steps/contract.py.
+The job contract of docs/reference/job-contract.md is kept here and in include/steps/contract.py.
 """
 
 from __future__ import annotations

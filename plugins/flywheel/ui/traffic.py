@@ -132,7 +132,7 @@ def _chosen(items: list[Item]) -> tuple[list[Item], bool]:
 
 
 def _event(metadata: Json) -> tuple[str, datetime]:
-    """Return the event of a request and its time, by the rules of docs/explanation/monitoring.md."""
+    """Return the event of a request and its time, by the rules of docs/reference/captured-traffic.md."""
     event = metadata.get("inferenceId") or metadata["eventId"]
     given = metadata.get("customAttributes") or []
     texts = [given] if isinstance(given, str) else given
