@@ -14,11 +14,10 @@ from local_sagemaker import services
 from local_sagemaker.auth.credentials import inside
 from local_sagemaker.base import Credentials, Service
 from local_sagemaker.engine.endpoints.hosting import Hosting
-from local_sagemaker.engine.jobs.pool import PROCESSING, TRAINING, JobPool
+from local_sagemaker.engine.jobs.pool import PROCESSING, TRAINING, JobPool, LiveOutputs
 from local_sagemaker.engine.notebooks.notebooks import Notebooks
 from local_sagemaker.engine.processes.forks import Forks
 from local_sagemaker.engine.processes.image import Images
-from local_sagemaker.engine.workflows.live_outputs import LiveOutputs
 from local_sagemaker.engine.workflows.loop import WorkflowLoop
 from local_sagemaker.engine.workflows.pipelines import PipelineExecutions
 from local_sagemaker.engine.workflows.tuning_jobs import TuningJobs
@@ -113,7 +112,7 @@ def build(options: Options) -> Parts:
     workflows.add(
         PipelineExecutions(service, operations),
         TuningJobs(service, operations, jobs),
-        *(LiveOutputs(service, jobs, kind.kind) for kind in (TRAINING, PROCESSING)),
+        *(LiveOutputs(service, jobs, kind) for kind in (TRAINING, PROCESSING)),
     )
     jobs.on_end(workflows.wake)
     return Parts(context, forks, jobs, workflows, hosting, notebooks)

@@ -45,7 +45,7 @@ def test_requests_wait_in_the_order_they_came(tmp_path: Path) -> None:
     assert len(async_requests.waiting_requests(made.store, "later")) == count // 2
     async_requests.forget_request(made.store, "1")
     assert async_requests.waiting_requests(made.store, "later")[0] == ("later", "3")
-    loaded = async_requests.load_request(made.store, "0")
+    loaded = async_requests.load_request(made, "0")
     assert loaded == replace(REQUEST, id="0", endpoint="other", accepted=1e9)
     made.store.close()
 

@@ -7,14 +7,15 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from local_sagemaker.engine.endpoints import serverless
-from local_sagemaker.engine.endpoints.fleet import Variant
-from local_sagemaker.engine.endpoints.invoke import EndpointRoute, InvokeError
-from local_sagemaker.engine.endpoints.replica import Replica
-from local_sagemaker.engine.endpoints.serverless import ServerlessPool
+from local_sagemaker.engine.endpoints import replica
+from local_sagemaker.engine.endpoints.fleet import Fleet, Variant
+from local_sagemaker.engine.endpoints.invoke import EndpointRoute, InvokeError, invoke
+from local_sagemaker.engine.endpoints.replica import Replica, ServerlessPool
+from local_sagemaker.engine.endpoints.streaming import StreamClient, stream
 from local_sagemaker.engine.processes.container import ContainerSpec
 
 PATIENCE_S = 60
@@ -73,7 +74,7 @@ def test_a_start_that_takes_long_serves_a_later_invocation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first invocation gets 429; its start goes on and is not repeated."""
-    monkeypatch.setattr(serverless, "WAIT_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(replica, "WAIT_TIMEOUT_S", 0.1)
 
     async def scenario(pool: ServerlessPool, variant: Variant, let: Callable[[], None]) -> None:
         for _ in range(2):
@@ -124,3 +125,21 @@ def test_a_waiting_invocation_fails_when_the_variant_is_stopped(tmp_path: Path) 
         assert variant.targets == []
 
     pooled(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("is_streamed", [False, True], ids=["whole", "streamed"])
+def test_a_refused_invocation_counts_once(*, is_streamed: bool) -> None:
+    """It is an error of the client's in the metrics, however the answer was to come."""
+    variant = Variant("main", 1.0)
+    route = EndpointRoute("less", "0" * 12, "us-east-1", "InService", Fleet({"main": variant}))
+    variant.pool = ServerlessPool(route, variant, unused, limit=0, idle_s=PATIENCE_S)
+    client = StreamClient(unused, unused, unused)
+    with pytest.raises(InvokeError, match="MaxConcurrency is 0"):
+        asyncio.run(stream(route, {}, b"", client) if is_streamed else invoke(route, {}, b""))
+    counters = variant.counters
+    assert (counters.invocations, counters.errors_4xx, counters.errors_5xx) == (1, 1, 0)
+
+
+def unused(*_: object) -> Any:  # noqa: ANN401 (it stands for functions of several kinds)
+    """Stand for what a refused invocation never calls."""
+    raise AssertionError

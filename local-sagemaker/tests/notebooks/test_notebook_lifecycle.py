@@ -11,8 +11,7 @@ import pytest
 from botocore.exceptions import WaiterError
 
 from local_sagemaker.engine.notebooks import server
-from local_sagemaker.engine.notebooks.home import NotebookHome, Samples, SamplesError, read_samples
-from local_sagemaker.engine.notebooks.server import NotebookError
+from local_sagemaker.engine.notebooks.home import NotebookError, NotebookHome, Samples, read_samples
 from local_sagemaker.service import Options, build
 from local_sagemaker.storage.store import Resource
 from sagemaker_kit.notebooks import begin, configure, create, described, wait
@@ -130,5 +129,5 @@ def test_samples_are_declared_by_notebooks_toml(tmp_path: Path, monkeypatch: pyt
     samples.copy(place)
     assert {path.name: path.read_text() for path in place.iterdir()} == {"a.txt": "changed"}
     declared.write_text('pyhton = "x"\n')
-    with pytest.raises(SamplesError, match="pyhton"):
+    with pytest.raises(NotebookError, match="pyhton"):
         read_samples(tmp_path)

@@ -10,7 +10,7 @@ from typing import Literal
 
 import pytest
 
-from local_sagemaker.engine.jobs.model_data import ModelDataError, unpack_model
+from local_sagemaker.engine.jobs.channels import ModelDataError, unpack_model
 from local_sagemaker.storage.archives import UnsafeArchiveError
 
 Member = tuple[str, bytes, str]

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from local_sagemaker.base import Service
 from local_sagemaker.engine.endpoints.async_requests import AsyncRequest
-from local_sagemaker.engine.endpoints.endpoint_records import EndpointPlan
+from local_sagemaker.engine.endpoints.fleet import EndpointPlan
 from local_sagemaker.engine.endpoints.invoke import EndpointRoute
 from local_sagemaker.engine.endpoints.metrics import Meters
 from local_sagemaker.engine.endpoints.rollout import RolloutStage

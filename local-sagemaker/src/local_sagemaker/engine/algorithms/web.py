@@ -1,24 +1,51 @@
-"""The HTTP side of a container: /ping and /invocations until SIGTERM, a thread for each connection."""
+"""What containers have to do: read their configuration, say why they fail, serve /ping and /invocations."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import Any
 
-#: from a request's body, Content-Type and Accept (empty: anything will do) to status, body and Content-Type
-Answer = Callable[[bytes, str, str], tuple[int, bytes, str]]
+#: /opt/ml, or what stands for it
+BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
+#: from a request's body, Content-Type and Accept (empty: anything will do) to body and Content-Type
+Answer = Callable[[bytes, str, str], tuple[bytes, str]]
 TEXT = "text/plain"
 ANYTHING = {"", "*/*"}
 
 
+class RefusedError(Exception):
+    """A request that cannot be answered; the text says why."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        #: HTTP's, of the answer
+        self.status = status
+
+
+def read_config(name: str) -> dict[str, Any]:
+    """Return a file of /opt/ml/input/config."""
+    config: dict[str, Any] = json.loads((BASE / "input/config" / name).read_text(encoding="utf-8"))
+    return config
+
+
+def fail(reason: str) -> int:
+    """Say why the container fails, in its log and in /opt/ml/output/failure; return its exit status."""
+    (BASE / "output").mkdir(parents=True, exist_ok=True)
+    (BASE / "output/failure").write_text(reason, encoding="utf-8")
+    sys.stderr.write(reason + "\n")
+    return 1
+
+
 def end_when_asked() -> None:
     """Let SIGTERM end the process, with 0, whatever it is doing."""
-    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 
 def serve(answer: Answer, host: str | None) -> None:
@@ -26,8 +53,8 @@ def serve(answer: Answer, host: str | None) -> None:
 
     :param host: all addresses if None, as a container serves its network.
     """
-    place = host or "0.0.0.0", int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"))  # noqa: S104 (see above)
-    with Server(place, Handler) as server:
+    address = host or "0.0.0.0", int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"))  # noqa: S104 (see above)
+    with Server(address, Handler) as server:
         server.answer = answer
         server.serve_forever()
 
@@ -59,7 +86,9 @@ class Handler(BaseHTTPRequestHandler):
         accept = (self.headers.get("Accept") or "").partition(";")[0].strip()
         content_type = self.headers.get("Content-Type") or ""
         try:
-            self._answer(*self.server.answer(body, content_type, "" if accept in ANYTHING else accept))
+            self._answer(200, *self.server.answer(body, content_type, "" if accept in ANYTHING else accept))
+        except RefusedError as error:
+            self._answer(error.status, str(error).encode(), TEXT)
         except Exception as error:  # noqa: BLE001 (whatever a model or a user's function raises is the client's answer)
             traceback.print_exc()
             self._answer(500, f"{type(error).__name__}: {error}".encode(), TEXT)
@@ -73,7 +102,3 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-
-
-def _stop(*_: object) -> NoReturn:
-    sys.exit(0)

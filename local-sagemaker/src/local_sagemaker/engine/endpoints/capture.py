@@ -10,9 +10,13 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
+
+from local_sagemaker.engine.jobs.channels import bucket_and_key
+from local_sagemaker.engine.processes import tasks
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +26,6 @@ FLUSH_BYTES = 4 * 1024 * 1024
 FLUSH_INTERVAL_S = 2.0
 #: how often buffers are looked at, in seconds
 TICK_S = 0.2
-
-Mode = Literal["Input", "Output"]
 
 
 class CaptureStore(Protocol):
@@ -42,7 +44,8 @@ class CaptureConfig:
     prefix: str
     #: 0 to 100
     sampling_percentage: int
-    modes: frozenset[Mode]
+    #: Input, Output or both
+    modes: frozenset[str]
     csv_types: frozenset[str]
     json_types: frozenset[str]
 
@@ -51,11 +54,9 @@ class CaptureConfig:
         """Parse a DataCaptureConfig; return None if it captures nothing."""
         if not config or not config.get("EnableCapture", True):
             return None
-        bucket, _, prefix = config["DestinationS3Uri"].partition("://")[2].partition("/")
-        modes: set[Mode] = set()
-        for option in config["CaptureOptions"]:
-            both = option["CaptureMode"] == "InputAndOutput"
-            modes |= {"Input", "Output"} if both else {option["CaptureMode"]}
+        bucket, prefix = bucket_and_key(config["DestinationS3Uri"])
+        chosen: set[str] = {option["CaptureMode"] for option in config["CaptureOptions"]}
+        modes = {"Input", "Output"} if "InputAndOutput" in chosen else chosen
         types = config.get("CaptureContentTypeHeader", {})
         return cls(
             bucket=bucket,
@@ -69,13 +70,6 @@ class CaptureConfig:
     def is_sampled(self) -> bool:
         """Draw, by the sampling percentage, whether to capture this invocation."""
         return random.uniform(0, 100) < self.sampling_percentage  # noqa: S311 - no secret
-
-    def encoding(self, content_type: str) -> Literal["CSV", "JSON", "BASE64"]:
-        """Return the encoding of a content type in a record: text only if the type is listed."""
-        media_type = _media_type(content_type)
-        if media_type in self.csv_types:
-            return "CSV"
-        return "JSON" if media_type in self.json_types else "BASE64"
 
 
 @dataclass(frozen=True)
@@ -109,23 +103,14 @@ def capture_record(config: CaptureConfig, event: CapturedInvocation) -> bytes:
     return json.dumps(line, separators=(",", ":")).encode() + b"\n"
 
 
-def new_key(config: CaptureConfig, endpoint: str, variant: str, at: datetime) -> str:
-    """Return a new object key for events of which the first came at `at`."""
-    name = f"{at:%Y/%m/%d/%H/%M-%S}-{at.microsecond // 1000:03d}-{uuid.uuid4()}.jsonl"
-    return "/".join(part for part in (config.prefix, endpoint, variant, name) if part)
-
-
 def _part(config: CaptureConfig, mode: str, data: bytes, content_type: str) -> dict[str, str]:
-    encoding: str = config.encoding(content_type)
-    text = None
-    if encoding != "BASE64":
-        try:
-            text = data.decode("utf-8")
-        except UnicodeDecodeError:
-            encoding = "BASE64"
-    if text is None:
-        text = base64.b64encode(data).decode()
-    return {"observedContentType": content_type, "mode": mode, "data": text, "encoding": encoding}
+    """Return one side of a record: as text if its content type is listed and it is UTF-8, else in base64."""
+    kinds = {"CSV": config.csv_types, "JSON": config.json_types}
+    media_type, part = _media_type(content_type), {"observedContentType": content_type, "mode": mode}
+    for encoding in (name for name, types in kinds.items() if media_type in types):
+        with suppress(UnicodeDecodeError):
+            return {**part, "data": data.decode("utf-8"), "encoding": encoding}
+    return {**part, "data": base64.b64encode(data).decode(), "encoding": "BASE64"}
 
 
 def _media_type(content_type: str) -> str:
@@ -143,32 +128,32 @@ class CaptureBuffer:
         self.config = config
         self._endpoint, self._variant, self._objects = endpoint, variant, objects
         self._events: list[CapturedInvocation] = []
-        self._held_bytes = 0
-
-    @property
-    def is_full(self) -> bool:
-        """Return whether it should be written before its time."""
-        return self._held_bytes >= FLUSH_BYTES
+        self.held_bytes = 0
 
     def add(self, event: CapturedInvocation) -> None:
         """Append an event."""
-        self._held_bytes += len(event.input) + len(event.output)
+        self.held_bytes += len(event.input) + len(event.output)
         self._events.append(event)
 
     def take(self) -> list[CapturedInvocation]:
         """Return all events and forget them."""
-        taken, self._events, self._held_bytes = self._events, [], 0
+        taken, self._events, self.held_bytes = self._events, [], 0
         return taken
 
     def write(self, events: list[CapturedInvocation]) -> None:
-        """Write events, one file for each hour; a file appears only as a whole."""
-        for hour in _by_hour(events):
-            key = new_key(self.config, self._endpoint, self._variant, hour[0].time)
-            content = b"".join(capture_record(self.config, event) for event in hour)
+        """Write events, one file for each hour, named for its first event; a file appears only as a whole."""
+        hours: dict[str, list[CapturedInvocation]] = {}
+        for event in events:
+            hours.setdefault(f"{event.time.astimezone(UTC):%Y/%m/%d/%H}", []).append(event)
+        for hour, hours_events in hours.items():
+            at = hours_events[0].time
+            name = f"{at:%M-%S}-{at.microsecond // 1000:03d}-{uuid.uuid4()}.jsonl"
+            key = "/".join(filter(None, (self.config.prefix, self._endpoint, self._variant, hour, name)))
+            content = b"".join(capture_record(self.config, event) for event in hours_events)
             try:
                 self._objects.put_bytes(self.config.bucket, key, content)
             except Exception:
-                log.exception("Lost %d captures meant for s3://%s/%s", len(hour), self.config.bucket, key)
+                log.exception("Lost %d captures for s3://%s/%s", len(hours_events), self.config.bucket, key)
 
 
 class CaptureWriter:
@@ -185,9 +170,7 @@ class CaptureWriter:
 
     async def stop(self) -> None:
         """Write all events and stop."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await tasks.cancel(self._task)
         await self.write(self._buffers())
 
     async def write(self, buffers: Iterable[CaptureBuffer]) -> None:
@@ -204,12 +187,4 @@ class CaptureWriter:
             await asyncio.sleep(TICK_S)
             is_due = time.monotonic() - last >= FLUSH_INTERVAL_S
             last = time.monotonic() if is_due else last
-            await self.write([buffer for buffer in self._buffers() if is_due or buffer.is_full])
-
-
-def _by_hour(events: Iterable[CapturedInvocation]) -> list[list[CapturedInvocation]]:
-    hours: dict[datetime, list[CapturedInvocation]] = {}
-    for event in events:
-        hour = event.time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-        hours.setdefault(hour, []).append(event)
-    return list(hours.values())
+            await self.write(one for one in self._buffers() if is_due or one.held_bytes >= FLUSH_BYTES)

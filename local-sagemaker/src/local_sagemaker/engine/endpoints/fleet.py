@@ -1,26 +1,84 @@
-"""The containers behind an endpoint at one moment, and which of them gets the next invocation."""
+"""The containers behind an endpoint, as planned and at one moment, and which gets the next invocation."""
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
 
 from local_sagemaker.engine.endpoints.capture import CaptureBuffer
-from local_sagemaker.engine.endpoints.metrics import Meter
+from local_sagemaker.engine.endpoints.metrics import Meter, StatusCounts
 from local_sagemaker.engine.processes.wire import Client
+from local_sagemaker.storage.store import Document
 
+#: time for a container to become healthy, unless its variant says otherwise, in seconds
+HEALTH_TIMEOUT_S = 240.0
+#: the same of a serverless variant: SageMaker's limit
+SERVERLESS_START_TIMEOUT_S = 180.0
 #: how many of the latest latencies are kept for percentiles
 LATENCIES = 1000
 
 
+@dataclass(frozen=True)
+class VariantPlan:
+    """One planned variant: nothing more is read from the configuration or the model later."""
+
+    name: str
+    weight: float
+    #: number of instances
+    count: int
+    #: container definition of the model: Image, ModelDataUrl, Environment, ...
+    definition: Mapping[str, Any]
+    model_name: str
+    health_timeout_s: float = HEALTH_TIMEOUT_S
+    #: ServerlessConfig; then `count` is 0
+    serverless: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class EndpointPlan:
+    """One generation of an endpoint, stored whole, so that it can be started again at any time."""
+
+    #: number of the endpoint's rollout
+    generation: int
+    config_name: str
+    variants: tuple[VariantPlan, ...]
+    #: DataCaptureConfig of the configuration
+    capture: Mapping[str, Any] | None = None
+    #: AsyncInferenceConfig of the configuration
+    asynchronous: Mapping[str, Any] | None = None
+
+    @property
+    def size(self) -> int:
+        """Return the number of instances of the largest variant, at least 1."""
+        return max(1, *(variant.count for variant in self.variants))
+
+    @property
+    def is_serverless(self) -> bool:
+        """Return whether containers run only while there are invocations."""
+        return any(variant.serverless is not None for variant in self.variants)
+
+    def instances(self) -> list[tuple[VariantPlan, int]]:
+        """Return every instance: its variant, and its number within it."""
+        return [(variant, number) for variant in self.variants for number in range(variant.count)]
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> EndpointPlan:
+        """Return the plan that `to_json` has written."""
+        variants = tuple(VariantPlan(**variant) for variant in document["variants"])
+        configs = {name: document.get(name) for name in ("capture", "asynchronous")}
+        return cls(document["generation"], document["config_name"], variants, **configs)
+
+    def to_json(self) -> Document:
+        """Return the plan as the store keeps it."""
+        return asdict(self)
+
+
 @dataclass
-class Counters:
+class Counters(StatusCounts):
     """What has become of a variant's invocations since the service started."""
 
-    invocations: int = 0
-    errors_4xx: int = 0
-    errors_5xx: int = 0
     restarts: int = 0
     #: the model's own time of the latest invocations, in microseconds
     model_latency_us: deque[int] = field(default_factory=lambda: deque(maxlen=LATENCIES))
@@ -37,9 +95,7 @@ class Counters:
         :param model_us: time of the model; None if no container answered.
         :param overhead_us: time of the service; None if unknown.
         """
-        self.invocations += 1
-        self.errors_4xx += 400 <= status < 500  # noqa: PLR2004 - HTTP's classes
-        self.errors_5xx += status >= 500  # noqa: PLR2004 - HTTP's classes
+        self.count_status(status)
         if model_us is not None:
             self.model_latency_us.append(model_us)
         if overhead_us is not None:

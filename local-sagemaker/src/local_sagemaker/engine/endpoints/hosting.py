@@ -8,34 +8,36 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import logging
 import shutil
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from local_sagemaker.base import Service
 from local_sagemaker.domain.deployment_policy import policy_from_config
 from local_sagemaker.domain.endpoint_states import EndpointEvent, EndpointStateError
-from local_sagemaker.engine.endpoints.async_queue import AsyncRequestQueues
+from local_sagemaker.engine.endpoints.async_requests import AsyncRequestQueues
 from local_sagemaker.engine.endpoints.capture import CaptureBuffer, CaptureWriter
-from local_sagemaker.engine.endpoints.endpoint_records import KIND, EndpointPlan, after_rollout
+from local_sagemaker.engine.endpoints.fleet import EndpointPlan
 from local_sagemaker.engine.endpoints.invoke import EndpointRoute
-from local_sagemaker.engine.endpoints.metrics import Meter, Meters
+from local_sagemaker.engine.endpoints.metrics import Meters
 from local_sagemaker.engine.endpoints.replica_set import ReplicaSet, endpoint_folder, stop_orphans
-from local_sagemaker.engine.endpoints.rollout import EndpointRollout, RolledBackError, RolloutStage
+from local_sagemaker.engine.endpoints.rollout import (
+    KIND,
+    EndpointRollout,
+    RolledBackError,
+    RolloutStage,
+    after_rollout,
+)
 from local_sagemaker.engine.processes.container import STOP_TIMEOUT_S, ContainerError
 from local_sagemaker.engine.processes.forks import Forks
 from local_sagemaker.engine.processes.image import Images
+from local_sagemaker.engine.processes.tasks import cancel, log_failure, run_in_background
 from local_sagemaker.storage.store import Document, Resource
-
-log = logging.getLogger(__name__)
 
 #: time of containers to end when the service itself stops; shorter than when an endpoint is deleted
 SHUTDOWN_S = 5.0
-#: first and longest pause before an endpoint that does not come back is tried again, in seconds
-PAUSE_S, PAUSE_LIMIT_S = 1.0, 60.0
 
 
 @dataclass(eq=False)
@@ -84,7 +86,7 @@ class Hosting:
     async def stop(self) -> None:
         """Stop all containers and write what is captured; the store keeps the endpoints."""
         await self.queues.stop()
-        await _cancel([task for endpoint in self._endpoints.values() for task in endpoint.tasks])
+        await cancel(*(task for endpoint in self._endpoints.values() for task in endpoint.tasks))
         await asyncio.gather(*(replica_set.stop(SHUTDOWN_S) for replica_set in self._replica_sets()))
         await self._capture_writer.stop()
 
@@ -125,14 +127,9 @@ class Hosting:
         candidate = endpoint.candidate = self._new_replica_set(endpoint, plan)
         previous = endpoint.current
         deployment = deployment or {"config": None, "started": time.time()}
+        policy, started = policy_from_config(deployment["config"], plan.size), deployment["started"]
         rollout = EndpointRollout(
-            self._service.store,
-            self.meters,
-            policy_from_config(deployment["config"], plan.size),
-            candidate,
-            previous,
-            functools.partial(setattr, endpoint.route, "fleet"),
-            deployment["started"],
+            self._service.store, self.meters, policy, candidate, previous, endpoint.route, started
         )
         endpoint.stage = rollout.stage
         try:
@@ -156,7 +153,9 @@ class Hosting:
         endpoint.retiring.remove(replica_set)
         folder = endpoint_folder(self._service, endpoint.route.name) / str(replica_set.plan.generation)
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-        self.meters.drop_expired(self._meters_in_use())
+        variants = [variant for one in self._replica_sets() for variant in one.fleet.variants.values()]
+        counters = [variant.counters for variant in variants]
+        self.meters.drop_expired({meter for one in counters for meter in (one.meter, one.config_meter)})
 
     async def _rescale(self, endpoint: HostedEndpoint, plan: EndpointPlan) -> None:
         if endpoint.current is None:
@@ -169,7 +168,7 @@ class Hosting:
         await self._record(endpoint, EndpointEvent.ROLLED_OUT)
 
     async def _remove(self, endpoint: HostedEndpoint, tasks: list[asyncio.Task[None]]) -> None:
-        await _cancel(tasks)
+        await cancel(*tasks)
         name = endpoint.route.name
         await self.queues.drop(name)
         await asyncio.gather(*(replica_set.stop(STOP_TIMEOUT_S) for replica_set in endpoint.replica_sets))
@@ -184,10 +183,7 @@ class Hosting:
 
     async def _record(self, endpoint: HostedEndpoint, event: EndpointEvent, reason: str = "") -> None:
         """Record the end of a rollout in the store and in the route."""
-
-        def change(resource: Resource) -> Resource:
-            return after_rollout(resource, event, reason)
-
+        change = functools.partial(after_rollout, event=event, reason=reason)
         try:
             resource = await asyncio.to_thread(self._service.store.change, KIND, endpoint.route.name, change)
         except EndpointStateError:  # it is being deleted, and this rollout is about to be cancelled
@@ -215,7 +211,9 @@ class Hosting:
             return
         serving, rollout = plans.get("serving"), plans.get("rollout")
         if serving is not None:
-            await self._serve_again(endpoint, serving)
+            replica_set = endpoint.current = self._new_replica_set(endpoint, serving)
+            await replica_set.bring_back(replica_set.launch)
+            endpoint.route.fleet = replica_set.fleet
         if rollout is None:
             return
         is_rescaling = serving is not None and serving.generation == rollout.generation
@@ -224,19 +222,6 @@ class Hosting:
         else:
             await self._roll_out(endpoint, rollout, resource.state.get("deployment"))
 
-    async def _serve_again(self, endpoint: HostedEndpoint, plan: EndpointPlan) -> None:
-        replica_set = endpoint.current = self._new_replica_set(endpoint, plan)
-        pause_s = PAUSE_S
-        while True:
-            try:
-                await replica_set.launch()
-                break
-            except ContainerError as error:
-                log.warning("Trying again: endpoint %s did not come back: %s", endpoint.route.name, error)
-                await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, PAUSE_LIMIT_S)
-        endpoint.route.fleet = replica_set.fleet
-
     def _add_endpoint(self, name: str, status: str) -> HostedEndpoint:
         route = EndpointRoute(name, self._service.account, self._service.region, status)
         self.routes[name] = route
@@ -244,33 +229,15 @@ class Hosting:
         return self._endpoints[name]
 
     def _run_in_background(self, endpoint: HostedEndpoint, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        endpoint.tasks.add(task)
-        task.add_done_callback(endpoint.tasks.discard)
-        task.add_done_callback(_log_failure)
+        run_in_background(endpoint.tasks, work).add_done_callback(
+            functools.partial(log_failure, f"endpoint {endpoint.route.name}")
+        )
 
     def _new_replica_set(self, endpoint: HostedEndpoint, plan: EndpointPlan) -> ReplicaSet:
-        name = endpoint.route.name
-        return ReplicaSet(self._service, self._images, name, plan, self.meters, forks=self._forks)
+        return ReplicaSet(self._service, self._images, endpoint.route, plan, self.meters, forks=self._forks)
 
-    def _replica_sets(self) -> list[ReplicaSet]:
-        return [one for endpoint in self._endpoints.values() for one in endpoint.replica_sets]
-
-    def _meters_in_use(self) -> set[Meter]:
-        variants = (variant for one in self._replica_sets() for variant in one.fleet.variants.values())
-        counters = [variant.counters for variant in variants]
-        return {meter for one in counters for meter in (one.meter, one.config_meter)}
+    def _replica_sets(self) -> Iterator[ReplicaSet]:
+        return (one for endpoint in self._endpoints.values() for one in endpoint.replica_sets)
 
     def _capture_buffers(self) -> list[CaptureBuffer]:
         return [buffer for replica_set in self._replica_sets() for buffer in replica_set.capture_buffers()]
-
-
-async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _log_failure(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("A change of an endpoint failed", exc_info=error)

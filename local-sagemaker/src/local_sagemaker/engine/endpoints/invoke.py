@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from local_sagemaker.engine.endpoints.capture import CapturedInvocation
 from local_sagemaker.engine.endpoints.fleet import Fleet, Variant
-from local_sagemaker.engine.processes.wire import Answer, ContainerUnreachableError, head
+from local_sagemaker.engine.processes.wire import Answer, Client, ContainerUnreachableError, head
 
+Result = TypeVar("Result")
 #: SageMaker's limits of one invocation, in bytes and seconds
 BODY_LIMIT_BYTES = 6_291_456
 TIMEOUT_S = 60.0
@@ -53,6 +54,9 @@ class InvokeError(Exception):
         super().__init__(message)
         self.code, self.status = code, status
         self.members: dict[str, object] = {"Message": message, **members}
+        original = members.get("OriginalStatusCode", status)
+        #: the status that the invocation counts with: the container's own, 500 if it did not answer
+        self.counted = original if isinstance(original, int) and original else 500
 
     def reply(self) -> Reply:
         """Return the error as botocore's model describes it."""
@@ -115,7 +119,22 @@ async def invoke(route: EndpointRoute, headers: Mapping[bytes, bytes], body: byt
     passed = [(name, headers[name]) for name in PASSED if name in headers]
     request = head("POST", "/invocations", passed, len(body))
     sent = time.perf_counter_ns()
-    answer = await _exchange(route, variant, request, body)
+
+    async def exchange(container: Client) -> Answer:
+        async with asyncio.timeout(TIMEOUT_S):
+            return await container.exchange(request, body)
+
+    try:
+        answer = await use_container(route, variant, len(body), exchange)
+    except TimeoutError:
+        variant.counters.count(500, int(TIMEOUT_S * 1_000_000), None)
+        raise model_error(route, 0, TIMED_OUT) from None
+    except ContainerUnreachableError as error:
+        variant.counters.count(500, None, None)
+        raise model_error(route, 0, f"{error} See its log.") from error
+    except InvokeError as error:
+        variant.counters.count(error.counted, None, None)
+        raise
     received = time.perf_counter_ns()
     if answer.status in OK:
         capture_invocation(variant, headers, body, answer)
@@ -171,30 +190,31 @@ def choose_variant(route: EndpointRoute, headers: Mapping[bytes, bytes]) -> Vari
     return variant
 
 
-async def _exchange(route: EndpointRoute, variant: Variant, request: bytes, body: bytes) -> Answer:
-    """Return a container's answer; try another container if the first cannot have read the request."""
+async def use_container(
+    route: EndpointRoute, variant: Variant, size: int, use: Callable[[Client], Awaitable[Result]]
+) -> Result:
+    """Let `use` send a request of `size` bytes to a container; to another if the first cannot have read it.
+
+    :raises InvokeError: when no container is running.
+    """
     for _ in range(len(variant.targets) + 1):
-        target = variant.choose_target() if variant.pool is None else await variant.pool.take(len(body))
+        target = variant.choose_target() if variant.pool is None else await variant.pool.take(size)
         if target is None:
             break
         target.in_flight += 1
         try:
-            async with asyncio.timeout(TIMEOUT_S):
-                return await target.client.exchange(request, body)
-        except TimeoutError:
-            # A serverless container that does not finish is stopped, and its invocation with it.
-            target.is_healthy = target.is_healthy and variant.pool is None
-            variant.counters.count(500, int(TIMEOUT_S * 1_000_000), None)
-            raise model_error(route, 0, TIMED_OUT) from None
+            return await use(target.client)
         except ContainerUnreachableError as error:
             if not error.is_unread:
-                variant.counters.count(500, None, None)
-                raise model_error(route, 0, f"{error} See its log.") from error
+                raise
             # until its watcher finds out or starts it again
             target.is_healthy = False
+        except (TimeoutError, asyncio.CancelledError):
+            # A serverless container that does not finish is stopped, and its invocation with it.
+            target.is_healthy = target.is_healthy and variant.pool is None
+            raise
         finally:
             variant.release(target)
-    variant.counters.count(503, None, None)
     raise no_container(route, variant)
 
 
@@ -244,14 +264,9 @@ def capture_invocation(variant: Variant, headers: Mapping[bytes, bytes], body: b
 
 def endpoint_figures(route: EndpointRoute) -> dict[str, Any]:
     """Return an endpoint's counters and latencies by variant, as JSON."""
-    fleet = route.fleet
-    return {
-        "endpoint": route.name,
-        "status": route.status,
-        "variants": {
-            name: _variant_figures(variant) for name, variant in (fleet.variants.items() if fleet else ())
-        },
-    }
+    variants = route.fleet.variants if route.fleet is not None else {}
+    figures = {name: _variant_figures(variant) for name, variant in variants.items()}
+    return {"endpoint": route.name, "status": route.status, "variants": figures}
 
 
 def _variant_figures(variant: Variant) -> dict[str, Any]:
@@ -272,7 +287,4 @@ def _variant_figures(variant: Variant) -> dict[str, Any]:
 
 def _percentiles(values: Iterable[int]) -> dict[str, int]:
     ordered = sorted(values)
-    if not ordered:
-        return {}
-    last = len(ordered) - 1
-    return {f"p{percent}": ordered[min(len(ordered) * percent // 100, last)] for percent in (50, 99)}
+    return {f"p{percent}": ordered[len(ordered) * percent // 100] for percent in (50, 99) if ordered}

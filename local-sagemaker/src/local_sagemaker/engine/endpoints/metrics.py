@@ -19,13 +19,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from local_sagemaker.domain.cloudwatch import (
-    MINUTE_S,
-    Distribution,
-    dimensions_key,
-    judge_alarm,
-    statistic,
-)
+from local_sagemaker.domain.cloudwatch import MINUTE_S, Distribution, dimensions_key, judge_alarm, statistic
 from local_sagemaker.errors import InvalidParameterValueException
 from local_sagemaker.storage.store import Resource, Store
 
@@ -41,12 +35,24 @@ Series = dict[datetime, Distribution]
 
 
 @dataclass
-class InvocationTally:
-    """The invocations of one variant in one stretch of time."""
+class StatusCounts:
+    """How many invocations there were, and how many of them failed."""
 
     invocations: int = 0
     errors_4xx: int = 0
     errors_5xx: int = 0
+
+    def count_status(self, status: int) -> None:
+        """Count one invocation that ended with `status`."""
+        self.invocations += 1
+        self.errors_4xx += 400 <= status < 500  # noqa: PLR2004 - HTTP's classes
+        self.errors_5xx += status >= 500  # noqa: PLR2004 - HTTP's classes
+
+
+@dataclass
+class InvocationTally(StatusCounts):
+    """The invocations of one variant in one stretch of time."""
+
     #: microseconds; an invocation that no container answered has no value
     model_us: Distribution = field(default_factory=Distribution)
     overhead_us: Distribution = field(default_factory=Distribution)
@@ -106,9 +112,7 @@ class Meter:
         if tally is None:
             self._age(second)
             tally = self._seconds[second] = InvocationTally()
-        tally.invocations += 1
-        tally.errors_4xx += 400 <= status < 500  # noqa: PLR2004 - HTTP's classes
-        tally.errors_5xx += status >= 500  # noqa: PLR2004 - HTTP's classes
+        tally.count_status(status)
         if model_us is not None:
             tally.model_us.add(model_us)
         if overhead_us is not None:
@@ -231,16 +235,12 @@ def _stored_values(
         end=end,
     )
     for row in rows:
-        yield int(row["at"]), _distribution(row)
-
-
-def _distribution(row: Mapping[str, Any]) -> Distribution:
-    content = json.loads(row["content"])
-    if isinstance(content, dict):
-        # A statistic set does not say how its values spread between its bounds. CloudWatch computes
-        # percentiles of it only if the bounds are equal.
-        return Distribution(content["count"], content["total"], row["low"], row["high"])
-    distribution = Distribution()
-    for value, times in content:
-        distribution.add(value, times)
-    return distribution
+        content, distribution = json.loads(row["content"]), Distribution()
+        if isinstance(content, dict):
+            # A statistic set does not say how its values spread between its bounds. CloudWatch computes
+            # percentiles of it only if the bounds are equal.
+            distribution = Distribution(content["count"], content["total"], row["low"], row["high"])
+        else:
+            for value, times in content:
+                distribution.add(value, times)
+        yield int(row["at"]), distribution

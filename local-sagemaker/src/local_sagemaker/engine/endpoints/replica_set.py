@@ -6,19 +6,17 @@ import asyncio
 import functools
 import logging
 import shutil
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 
 from local_sagemaker.base import Service
 from local_sagemaker.engine.endpoints.capture import CaptureBuffer, CaptureConfig
-from local_sagemaker.engine.endpoints.endpoint_records import EndpointPlan, VariantPlan
-from local_sagemaker.engine.endpoints.fleet import Counters, Fleet, Variant
+from local_sagemaker.engine.endpoints.fleet import Counters, EndpointPlan, Fleet, Variant, VariantPlan
 from local_sagemaker.engine.endpoints.invoke import EndpointRoute
 from local_sagemaker.engine.endpoints.metrics import Meters
-from local_sagemaker.engine.endpoints.replica import Replica
-from local_sagemaker.engine.endpoints.serverless import ServerlessPool
+from local_sagemaker.engine.endpoints.replica import Replica, ServerlessPool
 from local_sagemaker.engine.endpoints.streaming import TIMEOUT_S as STREAM_TIMEOUT_S
-from local_sagemaker.engine.jobs.model_data import install_model_data
+from local_sagemaker.engine.jobs.channels import install_model_data
 from local_sagemaker.engine.processes import logs
 from local_sagemaker.engine.processes.container import ContainerError, ContainerSpec, running_process
 from local_sagemaker.engine.processes.forks import Forks
@@ -28,6 +26,8 @@ log = logging.getLogger(__name__)
 
 #: SageMaker's limit of an asynchronous invocation, in seconds
 ASYNC_TIMEOUT_S = 3600.0
+#: first and longest pause before containers that do not come back are tried again, in seconds
+PAUSE_S, PAUSE_LIMIT_S = 1.0, 60.0
 #: time between SIGTERM and SIGKILL of an orphan, in seconds
 ORPHAN_GRACE_S = 5.0
 
@@ -39,15 +39,18 @@ class ReplicaSet:
         self,
         service: Service,
         images: Images,
-        endpoint: str,
+        route: EndpointRoute,
         plan: EndpointPlan,
         meters: Meters,
         *,
-        forks: Forks | None = None,
+        forks: Forks | None,
     ) -> None:
         self.plan = plan
         self._meters, self._forks = meters, forks
-        self._service, self._images, self._endpoint = service, images, endpoint
+        self._service, self._images, self._route, self._endpoint = service, images, route, route.name
+        self._folder = endpoint_folder(service, route.name) / str(plan.generation)
+        #: how long an invocation in flight may still take
+        self._drain_s = STREAM_TIMEOUT_S if plan.asynchronous is None else ASYNC_TIMEOUT_S
         self.fleet = Fleet({variant.name: self._variant(variant) for variant in plan.variants})
         #: by variant and number within it
         self._replicas: dict[tuple[str, int], Replica] = {}
@@ -58,28 +61,34 @@ class ReplicaSet:
 
         :raises ContainerError: when one does not become healthy; none of them runs then.
         """
-        await self._add_replicas(
-            [(variant, number) for variant in self.plan.variants for number in range(variant.count)]
-        )
+        await self._add_replicas(self.plan.instances())
         for name, pool in self._pools.items():
             await pool.adopt(self._folder / name)
+
+    async def bring_back(self, change: Callable[[], Awaitable[None]]) -> None:
+        """Launch or rescale it, again and again until its containers are healthy."""
+        pause_s = PAUSE_S
+        while True:
+            try:
+                return await change()
+            except ContainerError as error:
+                log.warning("Trying again: endpoint %s did not come back: %s", self._endpoint, error)
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, PAUSE_LIMIT_S)
 
     async def rescale(self, plan: EndpointPlan) -> None:
         """Apply the weights and counts of `plan`, which differs in nothing else.
 
         :raises ContainerError: when a new container does not become healthy; nothing has changed then.
         """
-        wanted = [(variant, number) for variant in plan.variants for number in range(variant.count)]
-        await self._add_replicas(
-            [(variant, number) for variant, number in wanted if (variant.name, number) not in self._replicas]
-        )
+        wanted = {(variant.name, number): (variant, number) for variant, number in plan.instances()}
+        await self._add_replicas([one for key, one in wanted.items() if key not in self._replicas])
         self.plan = plan
         for variant in plan.variants:
             self.fleet.variants[variant.name].weight = variant.weight
             if variant.serverless:
                 self._pools[variant.name].limit = variant.serverless["MaxConcurrency"]
-        kept = {(variant.name, number) for variant, number in wanted}
-        surplus = [self._replicas.pop(key) for key in list(self._replicas) if key not in kept]
+        surplus = [self._replicas.pop(key) for key in list(self._replicas) if key not in wanted]
         await asyncio.gather(*(replica.retire(self._drain_s) for replica in surplus))
 
     async def retire(self) -> None:
@@ -119,31 +128,21 @@ class ReplicaSet:
             meter=self._meters.of(self._endpoint, plan.name),
             config_meter=self._meters.of(self._endpoint, plan.name, self.plan.config_name),
         )
-        variant = Variant(plan.name, plan.weight, counters=counters)
-        capture = CaptureConfig.from_request(self.plan.capture)
-        if capture is not None:
-            variant.capture = CaptureBuffer(capture, self._endpoint, plan.name, self._service.objects)
-        return variant
+        config, buffer = CaptureConfig.from_request(self.plan.capture), None
+        if config is not None:
+            buffer = CaptureBuffer(config, self._endpoint, plan.name, self._service.objects)
+        return Variant(plan.name, plan.weight, counters=counters, capture=buffer)
 
     def _pool(self, plan: VariantPlan) -> ServerlessPool:
         variant = self.fleet.variants[plan.name]
         pool = variant.pool = ServerlessPool(
-            EndpointRoute(self._endpoint, self._service.account, self._service.region, "InService"),
+            self._route,
             variant,
             functools.partial(self._replica, plan),
             limit=(plan.serverless or {})["MaxConcurrency"],
             idle_s=self._service.serverless_idle_s,
         )
         return pool
-
-    @property
-    def _drain_s(self) -> float:
-        """Return how long an invocation in flight may still take."""
-        return STREAM_TIMEOUT_S if self.plan.asynchronous is None else ASYNC_TIMEOUT_S
-
-    @property
-    def _folder(self) -> Path:
-        return endpoint_folder(self._service, self._endpoint) / str(self.plan.generation)
 
     def _replica(self, plan: VariantPlan, number: int) -> Replica:
         workspace = self._folder / plan.name / str(number)
@@ -154,7 +153,7 @@ class ReplicaSet:
             argv=image.command("serve"),
             environment=image.variables(variables, workspace),
             workspace=workspace,
-            log_path=logs.path(self._service.root, f"/aws/sagemaker/Endpoints/{self._endpoint}", stream),
+            log_path=logs.path(self._service.root, self._route.log_group, stream),
             forks=self._forks,
         )
         folder = workspace / "ml/model"
@@ -173,26 +172,19 @@ async def stop_orphans(folder: Path, plans: Collection[EndpointPlan]) -> None:
 
     A service that was killed in the middle of a rollout leaves them behind.
     """
-    variants = [
-        (folder / str(plan.generation) / variant.name, variant) for plan in plans for variant in plan.variants
-    ]
-    wanted = {parent / str(number) for parent, variant in variants for number in range(variant.count)}
-    pools = {parent for parent, variant in variants if variant.serverless is not None}
-    workspaces = await asyncio.to_thread(_all_workspaces, folder)
+    wanted, pools = set(), set()
+    for plan in plans:
+        base = folder / str(plan.generation)
+        wanted |= {base / variant.name / str(number) for variant, number in plan.instances()}
+        pools |= {base / variant.name for variant in plan.variants if variant.serverless is not None}
+    notes = await asyncio.to_thread(lambda: list(folder.glob("*/*/*/container.json")))
+    workspaces = {note.parent for note in notes}
     orphans = [path for path in workspaces - wanted if path.parent not in pools]
     await asyncio.gather(*(asyncio.to_thread(_stop_orphan, path) for path in orphans))
-
-
-def _all_workspaces(folder: Path) -> set[Path]:
-    return {note.parent for note in folder.glob("*/*/*/container.json")}
 
 
 def _stop_orphan(workspace: Path) -> None:
     running = running_process(workspace)
     if running is not None:
-        process, _ = running
-        process.terminate()
-        if process.wait(ORPHAN_GRACE_S) is None:
-            process.kill()
-            process.wait(ORPHAN_GRACE_S)
+        running[0].end(ORPHAN_GRACE_S)
     shutil.rmtree(workspace, ignore_errors=True)

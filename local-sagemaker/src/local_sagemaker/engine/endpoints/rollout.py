@@ -1,29 +1,30 @@
-"""The rollout of a replica set: traffic shifts to it step by step, and back again if an alarm goes off."""
+"""The rollout of a replica set: traffic shifts to it step by step, and back again if an alarm goes off.
+
+And what the store keeps of an endpoint when it has ended.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import logging
+import functools
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from local_sagemaker.domain.cloudwatch import ALARM
 from local_sagemaker.domain.deployment_policy import DeploymentPolicy
-from local_sagemaker.engine.endpoints.endpoint_records import EndpointPlan
-from local_sagemaker.engine.endpoints.fleet import Fleet, TrafficSplit
+from local_sagemaker.domain.endpoint_states import EndpointEvent, transition
+from local_sagemaker.engine.endpoints.fleet import EndpointPlan, TrafficSplit
+from local_sagemaker.engine.endpoints.invoke import EndpointRoute
 from local_sagemaker.engine.endpoints.metrics import Meters, read_alarm
 from local_sagemaker.engine.endpoints.replica_set import ReplicaSet
-from local_sagemaker.engine.processes.container import ContainerError
-from local_sagemaker.storage.store import Store
+from local_sagemaker.storage.store import Document, Resource, Store
 
-log = logging.getLogger(__name__)
-
+KIND = "endpoint"
+#: SageMaker's limit of a FailureReason, in characters
+REASON_LIMIT = 1024
 #: how often alarms are read while a fleet is baked, in seconds
 ALARM_POLL_S = 0.5
-#: first and longest pause before the previous fleet is started again, in seconds
-PAUSE_S, PAUSE_LIMIT_S = 1.0, 60.0
 
 
 class RolledBackError(Exception):
@@ -54,8 +55,8 @@ class EndpointRollout:
     candidate: ReplicaSet
     #: None: the endpoint is being created
     previous: ReplicaSet | None
-    #: routes invocations to a fleet from now on
-    route: Callable[[Fleet], None]
+    #: of the endpoint's invocations
+    route: EndpointRoute
     #: seconds since 1970; a restart of the service does not change it
     started: float
     stage: RolloutStage = field(default_factory=RolloutStage)
@@ -73,7 +74,7 @@ class EndpointRollout:
         try:
             if self.previous is None:
                 await self.candidate.launch()
-                self.route(self.candidate.fleet)
+                self.route.fleet = self.candidate.fleet
             else:
                 await self._replace(self.previous)
         except Exception as error:  # no error may leave the endpoint between two replica sets
@@ -90,11 +91,8 @@ class EndpointRollout:
                 self.stage.enter("Creating")
                 await self.candidate.rescale(scaled(self._full_plan, share))
             self.stage.enter("ActivatingTraffic")
-            self.route(
-                self.candidate.fleet
-                if share >= 1
-                else TrafficSplit(previous.fleet, self.candidate.fleet, share)
-            )
+            new = self.candidate.fleet
+            self.route.fleet = new if share >= 1 else TrafficSplit(previous.fleet, new, share)
             await self._bake(self.policy.wait_s)
             if self.policy.is_rolling and self._previous_plan is not None:
                 await previous.rescale(scaled(self._previous_plan, 1 - share))
@@ -129,21 +127,35 @@ class EndpointRollout:
     async def _roll_back(self, previous: ReplicaSet) -> None:
         """Route all traffic to the previous fleet, in full size again."""
         if any(variant.targets for variant in previous.fleet.variants.values()):
-            self.route(previous.fleet)
-        pause_s = PAUSE_S
-        while self._previous_plan is not None:
-            try:
-                # starts what a rolling deployment has already stopped
-                await previous.rescale(self._previous_plan)
-                break
-            except ContainerError as error:
-                log.warning("Trying again: the previous fleet did not come back: %s", error)
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, PAUSE_LIMIT_S)
-        self.route(previous.fleet)
+            self.route.fleet = previous.fleet
+        if self._previous_plan is not None:
+            # starts what a rolling deployment has already stopped
+            await previous.bring_back(functools.partial(previous.rescale, self._previous_plan))
+        self.route.fleet = previous.fleet
 
 
 def scaled(plan: EndpointPlan, share: float) -> EndpointPlan:
     """Return the plan with that share of its instances, rounded up."""
     variants = (replace(variant, count=math.ceil(variant.count * share - 1e-9)) for variant in plan.variants)
     return replace(plan, variants=tuple(variants))
+
+
+def with_status(resource: Resource, status: str, document: Document, state: Document) -> Resource:
+    """Return the resource with a new status, document and state, modified now."""
+    return replace(resource, status=status, modified=time.time(), document=document, state=state)
+
+
+def after_rollout(resource: Resource, event: EndpointEvent, reason: str = "") -> Resource:
+    """Return the resource after a rollout that ended with `event`, and with `reason` as its FailureReason."""
+    step = transition(resource.status, event)
+    state = {**resource.state, "rollout": None, "deployment": None}
+    document = {key: value for key, value in resource.document.items() if key != "FailureReason"}
+    if step.switches:
+        state["serving"] = resource.state["rollout"]
+        document["EndpointConfigName"] = state["serving"]["config_name"]
+    if reason:
+        if step.status == "InService":
+            was = "The update failed and was rolled back; the endpoint serves its previous configuration."
+            reason = f"{was} {reason}"
+        document["FailureReason"] = reason[:REASON_LIMIT]
+    return with_status(resource, step.status, document, state)

@@ -9,18 +9,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import BinaryIO, Self
-
-import httptools
 
 from local_sagemaker.engine.endpoints import invoke
 from local_sagemaker.engine.endpoints.fleet import Variant
 from local_sagemaker.engine.endpoints.invoke import EndpointRoute
-from local_sagemaker.engine.processes.wire import Answer, ContainerUnreachableError, head
+from local_sagemaker.engine.processes import wire
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +51,7 @@ class StreamClient:
     has_begun: bool = False
     #: the answer so far, for the data capture; None if it is not captured
     kept: list[bytes] | None = None
-    size: int = field(default=0)
+    size: int = 0
 
     async def pass_on(self, piece: bytes) -> None:
         """Send a piece of the container's answer."""
@@ -87,10 +84,10 @@ async def stream(
             status = await _pass_on(route, variant, renamed, body, client)
     except TimeoutError:
         await _end(route, client, "ModelInvocationTimeExceeded", invoke.TIMED_OUT)
-    except ContainerUnreachableError as error:
+    except wire.ContainerUnreachableError as error:
         await _end(route, client, "StreamBroken", str(error))
     except invoke.InvokeError as error:
-        status = int(str(error.members.get("OriginalStatusCode", error.status)))
+        status = error.counted
         raise
     except asyncio.CancelledError:
         # The client has left, which says nothing about the model.
@@ -108,53 +105,28 @@ async def stream(
 async def _pass_on(
     route: EndpointRoute, variant: Variant, headers: Mapping[bytes, bytes], body: bytes, client: StreamClient
 ) -> int:
+    """Send the request to a container, and its answer to the client; return the answer's status."""
     passed = [(name, headers[name]) for name in invoke.PASSED if name in headers]
-    request = head("POST", "/invocations", passed, len(body))
-    async with _open_exchange(route, variant, request, body) as answer:
-        if answer.status not in invoke.OK:
-            message = await answer.beginning(4 * invoke.MESSAGE_LIMIT)
-            raise invoke.model_error(route, answer.status, message.decode("utf-8", "replace"))
-        returned = [(RETURNED[name], answer.headers[name]) for name in RETURNED if name in answer.headers]
-        client.kept = [] if variant.capture is not None else None
-        client.has_begun = True
-        await client.begin([*returned, (invoke.VARIANT, variant.name.encode())])
-        async for piece in answer.pieces():
-            await client.pass_on(piece)
-        if client.kept is not None:
-            whole = Answer(answer.status, answer.headers, b"".join(client.kept))
-            invoke.capture_invocation(variant, headers, body, whole)
-        return answer.status
+    request = wire.head("POST", "/invocations", passed, len(body))
 
+    async def exchange(container: wire.Client) -> int:
+        async with await StreamedExchange.open(container.port, request, body) as answer:
+            if answer.status not in invoke.OK:
+                message = await answer.beginning(4 * invoke.MESSAGE_LIMIT)
+                raise invoke.model_error(route, answer.status, message.decode("utf-8", "replace"))
+            given = answer.headers
+            returned = [(RETURNED[name], given[name]) for name in RETURNED if name in given]
+            client.kept = [] if variant.capture is not None else None
+            client.has_begun = True
+            await client.begin([*returned, (invoke.VARIANT, variant.name.encode())])
+            async for piece in answer.body():
+                await client.pass_on(piece)
+            if client.kept is not None:
+                whole = wire.Answer(answer.status, given, b"".join(client.kept))
+                invoke.capture_invocation(variant, headers, body, whole)
+            return answer.status
 
-@asynccontextmanager
-async def _open_exchange(
-    route: EndpointRoute, variant: Variant, request: bytes, body: bytes
-) -> AsyncIterator[StreamedExchange]:
-    """Return a container's answer; try another container if the first cannot have read the request."""
-    for _ in range(len(variant.targets) + 1):
-        target = variant.choose_target() if variant.pool is None else await variant.pool.take(len(body))
-        if target is None:
-            break
-        target.in_flight += 1
-        try:
-            try:
-                answer = await StreamedExchange.open(target.client.port, request, body)
-            except ContainerUnreachableError as error:
-                if not error.is_unread:
-                    raise
-                # until its watcher finds out or starts it again
-                target.is_healthy = False
-                continue
-            async with answer:
-                yield answer
-                return
-        except (TimeoutError, asyncio.CancelledError):
-            # A serverless container that does not finish is stopped, and its invocation with it.
-            target.is_healthy = target.is_healthy and variant.pool is None
-            raise
-        finally:
-            variant.release(target)
-    raise invoke.no_container(route, variant)
+    return await invoke.use_container(route, variant, len(body), exchange)
 
 
 async def _end(route: EndpointRoute, client: StreamClient, code: str, message: str) -> None:
@@ -163,17 +135,13 @@ async def _end(route: EndpointRoute, client: StreamClient, code: str, message: s
     await client.send_error("ModelStreamError", {"ErrorCode": code, "Message": message})
 
 
-class StreamedExchange:
+class StreamedExchange(wire.AnswerParser):
     """One request and its answer, which is read piece by piece; `async with` closes the connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        super().__init__()
         self._reader, self._writer = reader, writer
-        self._parser = httptools.HttpResponseParser(self)
-        self._pieces: deque[bytes] = deque()
-        self._has_head = self._is_complete = False
         self._sender: asyncio.Task[None] | None = None
-        #: names in lower case
-        self.headers: dict[bytes, bytes] = {}
 
     @classmethod
     async def open(cls, port: int, head: bytes, body: bytes | BinaryIO) -> Self:
@@ -185,17 +153,15 @@ class StreamedExchange:
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=PIECE_BYTES)
         except OSError as error:
-            raise ContainerUnreachableError(
-                f"The container does not listen on port {port}: {error}.", is_unread=True
-            ) from error
+            raise wire.not_listening(port, error) from error
         exchange = cls(reader, writer)
         # A container may answer before it has read everything, so both directions run at the same time.
         exchange._sender = asyncio.create_task(exchange._send(head, body))
         try:
-            while not exchange._has_head:
+            while not exchange.has_head:
                 await exchange._read()
         except BaseException:
-            await exchange.close()
+            await exchange.__aexit__()
             raise
         return exchange
 
@@ -203,46 +169,30 @@ class StreamedExchange:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.close()
+        """Close the connection, even in the middle of the answer."""
+        if self._sender is not None:
+            self._sender.cancel()
+            await asyncio.gather(self._sender, return_exceptions=True)
+        self._writer.transport.abort()
 
-    @property
-    def status(self) -> int:
-        """Return the HTTP status of the answer."""
-        status: int = self._parser.get_status_code()
-        return status
-
-    @property
-    def content_type(self) -> str:
-        """Return the answer's Content-Type, empty if it has none."""
-        return self.headers.get(b"content-type", b"").decode("latin-1")
-
-    async def pieces(self) -> AsyncIterator[bytes]:
+    async def body(self) -> AsyncIterator[bytes]:
         """Yield the answer's body as it comes; raise ContainerUnreachableError if it breaks off."""
         while True:
-            while self._pieces:
-                yield self._pieces.popleft()
-            if self._is_complete:
+            while self.pieces:
+                yield self.pieces.popleft()
+            if self.is_complete:
                 return
             await self._read()
 
     async def beginning(self, limit: int) -> bytes:
         """Return the first bytes of the body, for an error message; fewer if it breaks off."""
         beginning = b""
-        try:
-            async for piece in self.pieces():
+        with suppress(wire.ContainerUnreachableError):
+            async for piece in self.body():
                 beginning += piece
                 if len(beginning) >= limit:
                     break
-        except ContainerUnreachableError:
-            pass
         return beginning[:limit]
-
-    async def close(self) -> None:
-        """Close the connection, even in the middle of the answer."""
-        if self._sender is not None:
-            self._sender.cancel()
-            await asyncio.gather(self._sender, return_exceptions=True)
-        self._writer.transport.abort()
 
     async def _send(self, head: bytes, body: bytes | BinaryIO) -> None:
         self._writer.write(head)
@@ -257,40 +207,9 @@ class StreamedExchange:
     async def _read(self) -> None:
         try:
             data = await self._reader.read(PIECE_BYTES)
-            if data:
-                self._parser.feed_data(data)
-                return
         except OSError as error:
-            raise _broken(f": {error}") from error
-        except httptools.HttpParserError as error:
-            raise ContainerUnreachableError(
-                f"The container's answer is not HTTP: {error}.", is_unread=False
-            ) from error
-        is_framed = b"content-length" in self.headers or b"transfer-encoding" in self.headers
-        if not self._has_head or is_framed:
-            raise _broken()
-        self._is_complete = True
-
-    # Called by the parser.
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header."""
-        self.headers[name.lower()] = value
-
-    def on_headers_complete(self) -> None:
-        """Note that the answer has begun, unless it is an interim one (1xx)."""
-        self._has_head = self.status >= 200  # noqa: PLR2004 - HTTP's classes
-
-    def on_body(self, body: bytes) -> None:
-        """Keep a piece of the body."""
-        self._pieces.append(body)
-
-    def on_message_complete(self) -> None:
-        """Note that the answer is complete."""
-        self._is_complete = self._has_head
-
-
-def _broken(reason: str = "") -> ContainerUnreachableError:
-    return ContainerUnreachableError(
-        f"The container closed the connection before it had answered{reason}.", is_unread=False
-    )
+            raise wire.broken_off(f": {error}") from error
+        if data:
+            self.feed(data)
+        else:
+            self.end()

@@ -1,31 +1,40 @@
-"""What the supervisor knows of a job, and what a kind of job has to provide."""
+"""What is known of a job, what a kind of job has to provide, and why a job did not complete.
+
+A FailureReason begins with `ClientError` (the request is at fault), `AlgorithmError` (the container is) or
+`InternalServerError` (this service is), and has at most 1,024 characters.
+"""
 
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict, dataclass, fields
+import signal
+from contextlib import suppress
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from local_sagemaker.base import Service
 from local_sagemaker.domain.lifecycle import JobOutcome, Phase, State, Stop
-from local_sagemaker.engine.jobs.failures import JobError
 from local_sagemaker.engine.processes import logs
 from local_sagemaker.engine.processes.image import Image, Images, UnknownImageError
 from local_sagemaker.engine.processes.isolation import Isolation, available
 from local_sagemaker.engine.processes.process import ProcessSpec
+from local_sagemaker.storage.documents import Document, moment
 from local_sagemaker.storage.store import Resource
 
-Document = dict[str, Any]
+REASON_LIMIT = 1024
+
+
+class JobError(Exception):
+    """A job cannot go on; the message is its FailureReason."""
 
 
 @dataclass(frozen=True)
 class JobRecord:
     """One job as its kind sees it: the request, and where it works."""
 
-    context: Service
+    service: Service
     images: Images
-    kind: str
     name: str
     #: the request and what the Describe operation adds to it
     document: Document
@@ -46,26 +55,24 @@ class JobRecord:
 
     def is_docker(self, uri: str) -> bool:
         """Whether a URI means a Docker image; one that is no longer known does not."""
-        try:
+        with suppress(UnknownImageError):
             return bool(self.images.resolve(uri).docker)
-        except UnknownImageError:
-            return False
+        return False
 
     def isolation(self) -> Isolation:
         """How a container will see its workspace."""
         self.workspace.parent.mkdir(parents=True, exist_ok=True)
         return available(self.workspace.parent)
 
-    def clear(self) -> Isolation:
-        """Make the workspace new, and tell how the container will see it."""
+    def clear(self) -> None:
+        """Make the workspace new."""
         shutil.rmtree(self.workspace, ignore_errors=True)
         for name in ("ml", "linked"):
             (self.workspace / name).mkdir(parents=True)
-        return self.isolation()
 
 
 class JobKind(Protocol):
-    """What differs between training and processing jobs."""
+    """What differs between training, processing and transform jobs."""
 
     #: kind in the store, and in the ARN
     kind: str
@@ -86,7 +93,14 @@ class JobKind(Protocol):
         """Put the outputs into S3, and return what the description gains by them."""
 
     def describe(self, document: Document, state: State, at: float) -> Document:
-        """Return the description of a job whose state is `state` since `at`."""
+        """Return the description of a job whose state is `state` since `at`: status, times and reason."""
+        times = self.noun.removesuffix("Job")
+        described = {**document, f"{self.noun}Status": status(state), "FailureReason": reason(state)}
+        if state.started is not None:
+            described[f"{times}StartTime"] = moment(state.started)
+        if state.phase is Phase.ENDED:
+            described[f"{times}EndTime"] = moment(at)
+        return described
 
 
 def status(state: State) -> str:
@@ -106,29 +120,55 @@ def reason(state: State) -> str | None:
     return state.reason or None
 
 
-def find(context: Service, images: Images, kind: JobKind, resource: Resource) -> JobRecord:
+def record_of(service: Service, images: Images, kind: JobKind, resource: Resource) -> JobRecord:
     """Return the job of a resource."""
     stream = f"{resource.name}/algo-1-{int(resource.created)}"
-    return JobRecord(
-        context,
-        images,
-        kind.kind,
-        resource.name,
-        resource.document,
-        context.root / "jobs" / kind.kind / resource.name,
-        logs.path(context.root, kind.log_group, stream),
-    )
-
-
-def dump(state: State) -> Document:
-    """Return the lifecycle's state as the store keeps it."""
-    return asdict(state)
+    workspace = service.root / "jobs" / kind.kind / resource.name
+    log = logs.path(service.root, kind.log_group, stream)
+    return JobRecord(service, images, resource.name, resource.document, workspace, log)
 
 
 def load(document: Document) -> State:
-    """Return what `dump` made; what else the store keeps with it is left out."""
-    found = {part.name: document[part.name] for part in fields(State) if part.name in document}
+    """Return the lifecycle's state, kept by `asdict`; what else the store keeps with it is left out."""
+    members = {part.name: document[part.name] for part in fields(State) if part.name in document}
     for name, kind in (("phase", Phase), ("stop", Stop), ("outcome", JobOutcome)):
-        if found.get(name) is not None:
-            found[name] = kind(found[name])
-    return State(**found)
+        if members.get(name) is not None:
+            members[name] = kind(members[name])
+    return State(**members)
+
+
+def shorten(text: str, limit: int = REASON_LIMIT) -> str:
+    """Return the first `limit` characters of a text."""
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def describe_exit(exit_status: int, message: str, log: Path, *, is_lost: bool = False) -> str:
+    """Return why a container failed: the text of its message file, its exit status, the end of its log."""
+    if is_lost:
+        return shorten(
+            "InternalServerError: the container ended and left no exit status: the machine went down, "
+            f"or its supervising process was killed. Start the job again. {logs.last_words(log)}"
+        )
+    names = {number.value: number.name for number in signal.Signals}
+    name = names.get(-exit_status, "unknown")
+    ending = f"by signal {-exit_status} ({name})" if exit_status < 0 else f"with exit code {exit_status}"
+    if message:
+        tail = f", exit code: {exit_status}" if exit_status >= 0 else f", ended {ending}"
+        return shorten("AlgorithmError: " + message, REASON_LIMIT - len(tail)) + tail
+    hint = " The system kills a process so when memory runs out." if -exit_status == signal.SIGKILL else ""
+    verb = "was ended" if exit_status < 0 else "ended"
+    return shorten(f"AlgorithmError: the container {verb} {ending}.{hint} {logs.last_words(log)}")
+
+
+def read_message(path: Path) -> str:
+    """Return the text of a container's message file, with broken UTF-8 replaced; empty if there is none.
+
+    A link, which leads to where only the service may read, or a pipe, which nobody writes to, is nothing.
+    """
+    try:
+        if path.resolve() != path or not path.is_file():
+            return ""
+        with path.open("rb") as file:
+            return file.read(REASON_LIMIT * 4).decode("utf-8", "replace").strip()[:REASON_LIMIT]
+    except OSError:
+        return ""

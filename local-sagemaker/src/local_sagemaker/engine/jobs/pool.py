@@ -12,18 +12,20 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from local_sagemaker.base import Service
 from local_sagemaker.domain import lifecycle
 from local_sagemaker.domain.fair_queue import FairQueue
 from local_sagemaker.domain.lifecycle import Phase
 from local_sagemaker.engine.jobs import jobs
-from local_sagemaker.engine.jobs.jobs import JobKind
-from local_sagemaker.engine.jobs.processing import ProcessingJobs
-from local_sagemaker.engine.jobs.training import TrainingJobs
+from local_sagemaker.engine.jobs.container_jobs import ProcessingJobs, TrainingJobs
+from local_sagemaker.engine.jobs.hosts import ContainerJobs
+from local_sagemaker.engine.jobs.jobs import JobError, JobKind
 from local_sagemaker.engine.jobs.transform_jobs import TransformJobs
 from local_sagemaker.engine.jobs.worker import JobWorker, Watch
 from local_sagemaker.engine.processes.forks import Forks
+from local_sagemaker.engine.processes.image import Images
 from local_sagemaker.storage.store import Query, Resource, Store
 
 log = logging.getLogger(__name__)
@@ -55,15 +57,15 @@ class JobPool:
 
     def start(self) -> None:
         """Take up every job that the store says has not ended."""
-        found = [
+        unfinished = [
             resource
             for kind in KINDS
             for status in ("InProgress", "Stopping")
             for resource in self._store.search(kind, Query(status=status))
         ]
         # before any job goes on: those try in a folder of their own what the machine allows
-        self._sweep({(resource.kind, resource.name) for resource in found})
-        for resource in sorted(found, key=lambda resource: resource.created):
+        self._sweep({(resource.kind, resource.name) for resource in unfinished})
+        for resource in sorted(unfinished, key=lambda resource: resource.created):
             self._recover(KINDS[resource.kind], resource)
         self._admit()
 
@@ -142,7 +144,7 @@ class JobPool:
         watch.pipe = os.pipe()
         try:
             self._worker.apply(watch, lifecycle.Admitted(at=time.time()))
-            while not self._closing.is_set() and self._worker.phase(watch) is not Phase.ENDED:
+            while not self._closing.is_set() and self._worker.state(watch).phase is not Phase.ENDED:
                 self._worker.advance(watch)
             if not self._closing.is_set():
                 shutil.rmtree(self._worker.job(watch).workspace, ignore_errors=True)
@@ -163,3 +165,32 @@ class JobPool:
     def _notify(self) -> None:
         for listener in self._listeners:
             listener()
+
+
+class LiveOutputs:
+    """What running jobs of one kind put into S3, as the workflow loop looks at it.
+
+    Training jobs put checkpoints, processing jobs the outputs with S3UploadMode Continuous.
+    """
+
+    def __init__(self, service: Service, pool: JobPool, jobs_kind: ContainerJobs) -> None:
+        self._service, self._pool, self._jobs_kind = service, pool, jobs_kind
+        self.kind = jobs_kind.kind
+
+    def list_active(self) -> list[Resource]:
+        """Return the jobs that run; those that wait, which may be thousands, have no outputs yet."""
+        resources = (self._service.store.get(self.kind, name) for name in self._pool.list_running(self.kind))
+        return [resource for resource in resources if resource is not None]
+
+    def advance(self, resource: Resource) -> bool:
+        """Upload what is new; the job itself never changes."""
+        if jobs.load(resource.state).phase is Phase.RUNNING:
+            job = jobs.record_of(self._service, Images(()), self._jobs_kind, resource)
+            # the workspace may go while it is read; what cannot be put now is the job's failure at its end
+            with suppress(FileNotFoundError, JobError):
+                self._jobs_kind.put_live(job)
+        return False
+
+    def fail(self, resource: Resource, reason: str) -> None:
+        """Log the failure: the job itself goes on."""
+        log.warning("The outputs of the %s %s are late: %s", self.kind, resource.name, reason)

@@ -54,12 +54,9 @@ def dump(value: Any, kind: Format) -> bytes:  # noqa: ANN401 - any JSON value
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     row = io.StringIO()
     cells = value if isinstance(value, list) else [value]
-    csv.writer(row, lineterminator="").writerow(_cell(cell) for cell in cells)
+    texts = (cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False) for cell in cells)
+    csv.writer(row, lineterminator="").writerow(texts)
     return row.getvalue().encode()
-
-
-def _cell(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def join(given: Any, answer: Any, kind: Format) -> Any:  # noqa: ANN401 - any JSON value

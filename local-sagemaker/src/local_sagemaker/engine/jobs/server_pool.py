@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from http import HTTPStatus
 from typing import Any
 
-from local_sagemaker.engine.processes import container
-from local_sagemaker.engine.processes.wire import (
-    PORT_VARIABLE,
-    Answer,
-    Client,
-    ContainerUnreachableError,
-    free_port,
-)
+from local_sagemaker.engine.processes import container, wire
 
 HEALTH_TIMEOUT_S = 240.0
 #: SageMaker's defaults of ModelClientConfig
@@ -48,10 +41,9 @@ class Server:
 
     def __init__(self, process: asyncio.subprocess.Process, port: int) -> None:
         self.process = process
-        self.client = Client(port)
+        self.client = wire.Client(port)
         self.slots = asyncio.Semaphore(1)
 
-    @property
     def is_alive(self) -> bool:
         """Whether the process runs."""
         return self.process.returncode is None
@@ -75,12 +67,17 @@ class ServerPool:
         servers = [await _serve(job) for _ in range(job["instances"])]
         try:
             for server in servers:
-                await _healthy(server)
+                problem = await container.wait_until_healthy(server.client, server.is_alive, HEALTH_TIMEOUT_S)
+                if problem:
+                    raise ServerError(
+                        f"The container did not pass the ping health check: {problem}. It must listen on the "
+                        f"port in {wire.PORT_VARIABLE} and answer GET /ping with 200; its log is this job's."
+                    )
             yield cls(servers, job["request"])
         finally:
             for server in servers:
                 server.client.close()
-                if server.is_alive:
+                if server.is_alive():
                     server.process.kill()
                 await server.process.wait()
 
@@ -92,16 +89,14 @@ class ServerPool:
 
     async def parameters(self) -> dict[str, Any]:
         """Return the container's execution parameters; an empty object if it has none."""
-        answer = await container.get(self._servers[0].client, "/execution-parameters")
-        if answer is None or answer.status != 200:  # noqa: PLR2004 - HTTP's OK
-            return {}
-        try:
-            found = json.loads(answer.body)
-        except ValueError:
-            return {}
-        return found if isinstance(found, dict) else {}
+        answer, _ = await container.ask(self._servers[0].client, "/execution-parameters")
+        parameters: object = None
+        if answer is not None and answer.status == HTTPStatus.OK:
+            with suppress(ValueError):
+                parameters = json.loads(answer.body)
+        return parameters if isinstance(parameters, dict) else {}
 
-    async def ask(self, request: bytes, body: bytes) -> Answer:
+    async def ask(self, request: bytes, body: bytes) -> wire.Answer:
         """Return the model's answer; raise ModelRefusedError, or ServerError if the server is gone."""
         self._next += 1
         server = self._servers[self._next % len(self._servers)]
@@ -115,16 +110,16 @@ class ServerPool:
                     return answer
         raise ModelRefusedError(f"{complaint} It was asked {self._tries} times.")
 
-    async def _try(self, server: Server, request: bytes, body: bytes) -> tuple[Answer | None, str]:
+    async def _try(self, server: Server, request: bytes, body: bytes) -> tuple[wire.Answer | None, str]:
         """Return an answer, or None and the reason to try again."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 answer = await server.client.exchange(request, body)
         except TimeoutError:
             return None, f"The model did not answer within {self._timeout_s} s (InvocationsTimeoutInSeconds)."
-        except ContainerUnreachableError as error:
+        except wire.ContainerUnreachableError as error:
             await asyncio.sleep(PAUSE_S)  # let the end of the process be noticed
-            if not server.is_alive:
+            if not server.is_alive():
                 raise ServerError(
                     f"The container ended with exit status {server.process.returncode}."
                 ) from error
@@ -139,28 +134,12 @@ class ServerPool:
 
 
 async def _serve(job: Mapping[str, Any]) -> Server:
-    port = free_port()
-    settings = {
-        name: str(job["request"][member])
-        for member, name in SETTING_VARIABLES.items()
-        if member in job["request"]
-    }
-    if "SAGEMAKER_BATCH_STRATEGY" in settings:
-        settings["SAGEMAKER_BATCH_STRATEGY"] = WORDS[settings["SAGEMAKER_BATCH_STRATEGY"]]
-    environment = {**job["environment"], **settings, "SAGEMAKER_BATCH": "true", PORT_VARIABLE: str(port)}
-    argv = job["argv"]
+    port = wire.free_port()
+    given = {member: str(job["request"][member]) for member in SETTING_VARIABLES if member in job["request"]}
+    settings = {SETTING_VARIABLES[member]: WORDS.get(value, value) for member, value in given.items()}
+    environment = {**job["environment"], **settings, "SAGEMAKER_BATCH": "true", wire.PORT_VARIABLE: str(port)}
     try:
-        process = await asyncio.create_subprocess_exec(*argv, env=environment, cwd=os.getcwd())  # noqa: PTH109
+        process = await asyncio.create_subprocess_exec(*job["argv"], env=environment)
     except OSError as error:
         raise ServerError(f"The container could not be started: {error}.") from error
     return Server(process, port)
-
-
-async def _healthy(server: Server) -> None:
-    try:
-        await container.wait_until_healthy(server.client, lambda: server.is_alive, HEALTH_TIMEOUT_S)
-    except container.UnhealthyError as error:
-        raise ServerError(
-            f"The container did not pass the ping health check: {error}. It must listen on the port in "
-            f"{PORT_VARIABLE} and answer GET /ping with 200; its log is this job's."
-        ) from error

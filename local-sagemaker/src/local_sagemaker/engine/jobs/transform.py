@@ -16,12 +16,12 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from local_sagemaker.domain.jsonpath import JsonPathError
 from local_sagemaker.engine.jobs.records import DataProcessing, RecordError
 from local_sagemaker.engine.jobs.server_pool import ModelRefusedError, ServerPool
-from local_sagemaker.engine.processes.wire import Answer, head
+from local_sagemaker.engine.processes.wire import head
 
 #: what neither the request nor the container says
 DEFAULTS = {"MaxConcurrentTransforms": 1, "BatchStrategy": "MultiRecord", "MaxPayloadInMB": 6}
@@ -31,40 +31,30 @@ FAULTS = (RecordError, JsonPathError, ModelRefusedError, EOFError, zlib.error, g
 MEGABYTE = 1024 * 1024
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How records are sent: the request's word, else the container's, else the default."""
-
-    max_concurrent: int
-    is_multi: bool
-    #: None: no limit
-    limit_bytes: int | None
-
-    @classmethod
-    def resolve(cls, request: dict[str, Any], container: dict[str, Any]) -> Settings:
-        """Settle between the job's request and the container's /execution-parameters."""
-        given = {**container}
-        if "BatchStrategy" in given:
-            given["BatchStrategy"] = STRATEGIES.get(str(given["BatchStrategy"]), given["BatchStrategy"])
-        chosen = {**DEFAULTS, **{key: given[key] for key in DEFAULTS if given.get(key) is not None}}
-        chosen |= {key: request[key] for key in DEFAULTS if key in request}
-        payload = int(chosen["MaxPayloadInMB"])
-        return cls(
-            max_concurrent=max(int(chosen["MaxConcurrentTransforms"]), 1),
-            is_multi=chosen["BatchStrategy"] == "MultiRecord",
-            limit_bytes=payload * MEGABYTE if payload else None,
-        )
-
-
 class Transform:
     """One job: its settings, its model, and the way of a file through it."""
 
-    def __init__(self, request: dict[str, Any], settings: Settings, servers: ServerPool, window: int) -> None:
-        """Know the job.
+    def __init__(
+        self, request: dict[str, Any], container: dict[str, Any], servers: ServerPool, files: int
+    ) -> None:
+        """Settle how records are sent: by the job's request, else as the container says, else the default.
 
-        :param window: how many requests of one file may be under way.
+        :param container: what it has answered to GET /execution-parameters.
+        :param files: how many there are to share the servers.
         """
-        self._settings, self._servers, self._window = settings, servers, window
+        if "BatchStrategy" in container:
+            word = str(container["BatchStrategy"])
+            container = {**container, "BatchStrategy": STRATEGIES.get(word, word)}
+        chosen = {**DEFAULTS, **{key: container[key] for key in DEFAULTS if container.get(key) is not None}}
+        chosen |= {key: request[key] for key in DEFAULTS if key in request}
+        self._is_multi = chosen["BatchStrategy"] == "MultiRecord"
+        #: None: no limit
+        self._limit_bytes = int(chosen["MaxPayloadInMB"]) * MEGABYTE or None
+        self._servers = servers
+        servers.allow(max(int(chosen["MaxConcurrentTransforms"]), 1))
+        #: how many files may be under way, and how many requests of one
+        self.places = max(1, min(servers.slots, files))
+        self._window = max(1, servers.slots // self.places)
         self._processing = DataProcessing.from_request(request)
         given, wanted = request["TransformInput"], request["TransformOutput"]
         self._is_gzip = given.get("CompressionType", "None") == "Gzip"
@@ -77,22 +67,22 @@ class Transform:
         """Transform one file; `target` appears when it is complete, and only then."""
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(target.name + ".part")
+        opener = gzip.open if self._is_gzip else open
         try:
-            with self._open(source) as stream, part.open("wb") as output:
-                async for piece in self._pieces(self._batches(stream)):
+            with opener(source, "rb") as opened, part.open("wb") as output:
+                stream = cast("BinaryIO", opened)  # GzipFile reads
+                records = (iter_lines if self._is_split else whole_batch)(stream, self._limit_bytes)
+                batches = iter_batches(
+                    records,
+                    is_multi=self._is_multi,
+                    limit_bytes=self._limit_bytes,
+                    prepare=self._processing.request_record,
+                )
+                async for piece in self._pieces(batches):
                     output.write(piece)
             part.replace(target)
         finally:
             part.unlink(missing_ok=True)
-
-    def _open(self, source: Path) -> BinaryIO:
-        return gzip.open(source) if self._is_gzip else source.open("rb")  # type: ignore[return-value] # GzipFile reads
-
-    def _batches(self, stream: BinaryIO) -> Iterator[Batch]:
-        limit = self._settings.limit_bytes
-        records = iter_lines(stream, limit) if self._is_split else whole_batch(stream, limit)
-        prepare = self._processing.request_record
-        return iter_batches(records, is_multi=self._settings.is_multi, limit_bytes=limit, prepare=prepare)
 
     async def _pieces(self, requests: Iterable[Batch]) -> AsyncIterator[bytes]:
         """Yield the output of each request in order; several requests are under way at once."""
@@ -110,16 +100,12 @@ class Transform:
             await asyncio.gather(*pending, return_exceptions=True)
 
     async def _piece(self, batch: Batch) -> bytes:
-        answer = await self._servers.ask(self._request(len(batch.body)), batch.body)
-        return assemble(self._records(batch, answer), answer.body, by_line=self._by_line)
-
-    def _records(self, batch: Batch, answer: Answer) -> list[bytes] | None:
-        if not self._processing.touches_answers:
-            return None
-        return self._processing.output_records(batch.records, answer.body, answer.content_type)
-
-    def _request(self, length: int) -> bytes:
-        return head("POST", "/invocations", self._headers, length)
+        request = head("POST", "/invocations", self._headers, len(batch.body))
+        answer = await self._servers.ask(request, batch.body)
+        records = None
+        if self._processing.touches_answers:
+            records = self._processing.output_records(batch.records, answer.body, answer.content_type)
+        return assemble(records, answer.body, by_line=self._by_line)
 
 
 async def run(folder: Path) -> int:
@@ -127,11 +113,8 @@ async def run(folder: Path) -> int:
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
     sources = sorted(path for path in (folder / "input").rglob("*") if path.is_file())
     async with ServerPool.started(job) as servers:
-        settings = Settings.resolve(job["request"], await servers.parameters())
-        servers.allow(settings.max_concurrent)
-        places = max(1, min(servers.slots, len(sources)))
-        transform = Transform(job["request"], settings, servers, max(1, servers.slots // places))
-        gate, faults = asyncio.Semaphore(places), []
+        transform = Transform(job["request"], await servers.parameters(), servers, len(sources))
+        gate, faults = asyncio.Semaphore(transform.places), []
 
         async def one(source: Path) -> None:
             name = source.relative_to(folder / "input")
@@ -146,12 +129,8 @@ async def run(folder: Path) -> int:
         async with asyncio.TaskGroup() as group:
             for source in sources:
                 group.create_task(one(source))
-    return _told(folder, faults, len(sources))
-
-
-def _told(folder: Path, faults: list[str], count: int) -> int:
     if faults:
-        text = f"{len(faults)} of {count} files could not be transformed; the others have their outputs. "
+        text = f"{len(faults)} of {len(sources)} files could not be transformed; the others have outputs. "
         (folder / "message").write_text(text + "\n".join(sorted(faults)), encoding="utf-8")
     return 1 if faults else 0
 

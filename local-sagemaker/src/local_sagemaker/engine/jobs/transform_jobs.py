@@ -1,37 +1,32 @@
-"""Batch transform jobs as the supervisor sees them; transform.py is the program that does the work."""
+"""Batch transform jobs as the pool sees them; transform.py is the program that does the work."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from local_sagemaker.domain.lifecycle import JobOutcome, Phase, State
-from local_sagemaker.engine.jobs import channels, failures, model_data, transform, upload
+from local_sagemaker.domain.lifecycle import JobOutcome, State
+from local_sagemaker.engine.jobs import channels, outputs, transform
 from local_sagemaker.engine.jobs.channels import Source
-from local_sagemaker.engine.jobs.failures import JobError
-from local_sagemaker.engine.jobs.jobs import Document, JobRecord, reason, status
+from local_sagemaker.engine.jobs.jobs import JobError, JobKind, JobRecord, read_message
 from local_sagemaker.engine.processes.isolation import Isolation
 from local_sagemaker.engine.processes.process import ProcessSpec
 from local_sagemaker.errors import AwsError
+from local_sagemaker.storage.documents import Document, moment
+from local_sagemaker.storage.objects.objects import ObjectStore
 
 #: members of the request that the program works by
 REQUEST = (
-    "TransformInput",
-    "TransformOutput",
-    "DataProcessing",
-    "ModelClientConfig",
-    "MaxConcurrentTransforms",
-    "MaxPayloadInMB",
-    "BatchStrategy",
+    *("TransformInput", "TransformOutput", "DataProcessing", "ModelClientConfig", "MaxConcurrentTransforms"),
+    *("MaxPayloadInMB", "BatchStrategy"),
 )
 
 
-class TransformJobs:
+class TransformJobs(JobKind):
     """What is particular to batch transform jobs."""
 
     kind = "transform-job"
@@ -41,26 +36,25 @@ class TransformJobs:
     def prepare(self, job: JobRecord) -> None:
         """Bring the inputs and the model, and write down all that the program needs."""
         try:
-            definition = model_data.container_definition(job.context, job.document["ModelName"])
+            definition = channels.container_definition(job.service, job.document["ModelName"])
             image = job.image(definition["Image"])
-            isolation = job.clear()
-            model_data.install_model_data(definition, job.context.objects, job.ml / "model")
-        except (AwsError, model_data.ModelDataError) as error:
+            job.clear()
+            channels.install_model_data(definition, job.service.objects, job.ml / "model")
+        except (AwsError, channels.ModelDataError) as error:
             raise JobError(f"ClientError: {error}") from error
-        source = job.document["TransformInput"]["DataSource"]["S3DataSource"]
-        found = Source("TransformInput", source["S3Uri"], source["S3DataType"])
         # The inputs are not shown to the container, so links to the stored objects are safe from it.
-        is_linked = isolation is not Isolation.NONE
-        channels.materialize(found, job.context.objects, _folder(job) / "input", is_linked=is_linked)
-        given = {
-            **job.context.container_variables(),
+        is_linked = job.isolation() is not Isolation.NONE
+        source, objects = _source(job.document), job.service.objects
+        channels.materialize(source, objects, _folder(job) / "input", is_linked=is_linked)
+        variables = {
+            **job.service.container_variables(),
             **definition.get("Environment", {}),
             **job.document.get("Environment", {}),
         }
         note = {
             "request": {name: job.document[name] for name in REQUEST if name in job.document},
             "argv": image.command("serve"),
-            "environment": image.variables(given, job.workspace),
+            "environment": image.variables(variables, job.workspace),
             "instances": job.document["TransformResources"]["InstanceCount"],
         }
         (_folder(job) / "job.json").write_text(json.dumps(note), encoding="utf-8")
@@ -73,26 +67,16 @@ class TransformJobs:
 
     def read_message(self, job: JobRecord) -> str:
         """Return the reason that the program wrote."""
-        return failures.read_message(_folder(job) / "message")
+        return read_message(_folder(job) / "message")
 
     def upload(self, job: JobRecord, state: State) -> Document:
         """Upload the outputs of all transformed files, also of a job in which other files failed."""
         if state.outcome is not JobOutcome.STOPPED:
-            output = job.document["TransformOutput"]["S3OutputPath"]
-            objects = job.context.objects
-            put = upload.folder(_folder(job) / "output", output, objects, "TransformOutput")
-            if state.started is not None:
-                write_capture(job.name, job.document, put, state.started, objects)
+            target, objects = job.document["TransformOutput"]["S3OutputPath"], job.service.objects
+            uris = outputs.put_folder(_folder(job) / "output", target, objects, "TransformOutput")
+            if state.started is not None and job.document.get("DataCaptureConfig"):
+                _write_capture(job, uris, state.started)
         return {}
-
-    def describe(self, document: Document, state: State, at: float) -> Document:
-        """Status, times and reason."""
-        described = {**document, "TransformJobStatus": status(state), "FailureReason": reason(state)}
-        if state.started is not None:
-            described["TransformStartTime"] = datetime.fromtimestamp(state.started, UTC)
-        if state.phase is Phase.ENDED:
-            described["TransformEndTime"] = datetime.fromtimestamp(at, UTC)
-        return described
 
 
 def _folder(job: JobRecord) -> Path:
@@ -100,31 +84,27 @@ def _folder(job: JobRecord) -> Path:
     return job.workspace / "transform"
 
 
-if TYPE_CHECKING:
-    from local_sagemaker.storage.objects.objects import ObjectStore
+def _source(request: Mapping[str, Any]) -> Source:
+    s3 = request["TransformInput"]["DataSource"]["S3DataSource"]
+    return Source("TransformInput", s3["S3Uri"], s3["S3DataType"])
 
 
-def write_capture(
-    name: str, request: Mapping[str, Any], outputs: Iterable[str], started: float, objects: ObjectStore
-) -> None:
+def _write_capture(job: JobRecord, uris: list[str], started: float) -> None:
     """Put the two lists of a job below its DestinationS3Uri, under `input/` and `output/` and the hour.
 
     They are manifests that name objects and hold no data, as SageMaker's are. The job's name is theirs, so
     that doing it twice gives the same objects.
 
-    :param outputs: URIs of the outputs, each its input's name with `.out`
+    :param uris: of the outputs, each its input's name with `.out`
     :param started: when the job began, in seconds since 1970
     """
-    config = request.get("DataCaptureConfig")
-    if not config:
-        return
-    made = list(outputs)
-    hour = f"{datetime.fromtimestamp(started, UTC):%Y/%m/%d/%H}"
-    bucket, prefix = channels.split(config["DestinationS3Uri"], "DataCaptureConfig")
-    for kind, uris in (("input", _inputs(request, made, objects)), ("output", made)):
-        key = "/".join(part for part in (prefix.rstrip("/"), kind, hour, f"{name}.jsonl") if part)
+    owner, objects = "DataCaptureConfig", job.service.objects
+    bucket, prefix = channels.split_uri(job.document[owner]["DestinationS3Uri"], owner)
+    for kind, listed in (("input", _inputs(job.document, uris, objects)), ("output", uris)):
+        name = f"{kind}/{moment(started):%Y/%m/%d/%H}/{job.name}.jsonl"
+        key = "/".join(filter(None, (prefix.rstrip("/"), name)))
         try:
-            objects.put_bytes(bucket, key, json.dumps(_manifest(uris)).encode())
+            objects.put_bytes(bucket, key, json.dumps(_manifest(listed)).encode())
         except AwsError as error:
             raise JobError(
                 f"ClientError: Cannot capture to s3://{bucket}/{key}: {error.message} "
@@ -132,13 +112,12 @@ def write_capture(
             ) from error
 
 
-def _inputs(request: Mapping[str, Any], outputs: list[str], objects: ObjectStore) -> list[str]:
+def _inputs(request: Mapping[str, Any], uris: list[str], objects: ObjectStore) -> list[str]:
     """Return the objects that were transformed: those whose output is there."""
-    given = request["TransformInput"]["DataSource"]["S3DataSource"]
     base = request["TransformOutput"]["S3OutputPath"].rstrip("/")
-    done = {uri.removeprefix(f"{base}/").removesuffix(".out") for uri in outputs}
-    found = channels.find(Source("TransformInput", given["S3Uri"], given["S3DataType"]), objects)
-    return [f"s3://{item.info.bucket}/{item.info.key}" for item in found if str(item.relative) in done]
+    done = {uri.removeprefix(f"{base}/").removesuffix(".out") for uri in uris}
+    items = channels.find_objects(_source(request), objects)
+    return [f"s3://{item.info.bucket}/{item.info.key}" for item in items if str(item.relative) in done]
 
 
 def _manifest(uris: list[str]) -> list[Any]:

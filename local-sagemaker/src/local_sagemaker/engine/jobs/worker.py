@@ -14,15 +14,14 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from local_sagemaker.base import Service
 from local_sagemaker.domain import lifecycle
-from local_sagemaker.domain.lifecycle import Instruction, Phase, State
-from local_sagemaker.engine.jobs import failures, jobs
-from local_sagemaker.engine.jobs.failures import JobError
-from local_sagemaker.engine.jobs.jobs import JobKind, JobRecord
+from local_sagemaker.domain.lifecycle import Instruction, State
+from local_sagemaker.engine.jobs import jobs
+from local_sagemaker.engine.jobs.jobs import JobError, JobKind, JobRecord
 from local_sagemaker.engine.processes.forks import Forks
 from local_sagemaker.engine.processes.image import Images, UnknownImageError
 from local_sagemaker.engine.processes.process import LaunchError, Process, adopt, start
@@ -82,7 +81,7 @@ class JobWorker:
     def _carry(
         self, watch: Watch, instruction: Instruction
     ) -> tuple[lifecycle.JobEvent, dict[str, Any]] | None:
-        job, state = self.job(watch), self._state(watch)
+        job, state = self.job(watch), self.state(watch)
         members: dict[str, Any] = {}
         try:
             match instruction:
@@ -99,20 +98,20 @@ class JobWorker:
                 case Instruction.UPLOAD:
                     members = watch.kind.upload(job, state)
                     return lifecycle.Uploaded(at=time.time()), members
-        except (JobError, LaunchError, UnknownImageError) as error:
-            prefix = "" if isinstance(error, JobError) else "ClientError: "
-            return self._failed(f"{prefix}{error}"), members
+        except JobError as error:
+            reason = str(error)
+        except (LaunchError, UnknownImageError) as error:
+            reason = f"ClientError: {error}"
         except Exception as error:
             log.exception("The step %s of the job %s failed", instruction.value, watch.name)
-            return self._failed(f"InternalServerError: {type(error).__name__}: {error}"), members
-        return None
-
-    def _failed(self, reason: str) -> lifecycle.JobEvent:
-        return lifecycle.StepFailed(at=time.time(), reason=failures.shorten(reason))
+            reason = f"InternalServerError: {type(error).__name__}: {error}"
+        else:
+            return None
+        return lifecycle.StepFailed(at=time.time(), reason=jobs.shorten(reason)), members
 
     def _wait(self, watch: Watch) -> tuple[lifecycle.JobEvent, dict[str, Any]] | None:
         """Return the container's next event; None when the inbox has something new."""
-        process, state, job = watch.process, self._state(watch), self.job(watch)
+        process, state, job = watch.process, self.state(watch), self.job(watch)
         if process is None or watch.pipe is None:
             raise RuntimeError(
                 f"The job {watch.name} is {state.phase.value} and has neither process nor task."
@@ -126,7 +125,7 @@ class JobWorker:
         status = process.wait(timeout_s, watch.pipe[0])
         if status is not None:
             is_lost = process.is_lost()
-            why = failures.describe_exit(status, watch.kind.read_message(job), job.log, is_lost=is_lost)
+            why = jobs.describe_exit(status, watch.kind.read_message(job), job.log, is_lost=is_lost)
             # the one failure of a container that is this service's fault, or the machine's
             limit = job.document.get("RetryStrategy", {}).get("MaximumRetryAttempts", 0)
             may_retry = is_lost and state.retries < limit
@@ -159,7 +158,7 @@ class JobWorker:
                 resource,
                 status=jobs.status(state),
                 document={name: value for name, value in document.items() if value is not None},
-                state={**resource.state, **jobs.dump(state)},
+                state={**resource.state, **asdict(state)},
                 modified=event.at,
             )
 
@@ -190,11 +189,8 @@ class JobWorker:
 
     def job(self, watch: Watch) -> JobRecord:
         """Return the job as its kind sees it."""
-        return jobs.find(self._service, self._images, watch.kind, self._resource(watch))
+        return jobs.record_of(self._service, self._images, watch.kind, self._resource(watch))
 
-    def _state(self, watch: Watch) -> State:
+    def state(self, watch: Watch) -> State:
+        """Return the state of the job's lifecycle."""
         return jobs.load(self._resource(watch).state)
-
-    def phase(self, watch: Watch) -> Phase:
-        """How far the job has come."""
-        return self._state(watch).phase

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import sys
 import tomllib
@@ -27,10 +28,11 @@ from typing import Any
 
 import local_sagemaker
 from local_sagemaker.base import Service
-from local_sagemaker.engine.notebooks import sessions
 from local_sagemaker.engine.processes import logs
+from local_sagemaker.engine.processes.image import bare_environment, fill
 from local_sagemaker.engine.processes.process import adopt
 from local_sagemaker.engine.processes.wire import PORT_VARIABLE
+from local_sagemaker.storage.objects import files
 from local_sagemaker.storage.store import Resource
 
 LOG_GROUP = "/aws/sagemaker/NotebookInstances"
@@ -60,13 +62,11 @@ c.LabApp.news_url = None
 c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
 c.LabApp.extension_manager = "readonly"
 """
-
-
 DECLARATION = "notebooks.toml"
 
 
-class SamplesError(Exception):
-    """A notebooks.toml is not valid."""
+class NotebookError(Exception):
+    """An instance cannot go on; the text is its FailureReason."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,7 @@ class Samples:
 
     def variables(self) -> dict[str, str]:
         """Return the environment of a process: as bare as a container's, with the declared variables."""
-        path = os.pathsep.join([str(Path(self.python).parent), os.environ.get("PATH", os.defpath)])
-        return {"PATH": path, "LANG": "C.UTF-8", **self.environment}
+        return {**bare_environment(self.python), **self.environment}
 
     def copy(self, target_folder: Path) -> None:
         """Copy the files to `target_folder`, except those that exist already."""
@@ -93,13 +92,11 @@ class Samples:
             target = target_folder / source.name
             is_sample = source.is_file() and source.name != DECLARATION and not source.name.startswith(".")
             if is_sample and not target.exists():
-                new = target.with_name(f".{target.name}.new")
-                shutil.copyfile(source, new)
-                new.replace(target)
+                files.write(target, source.read_bytes(), is_durable=False)
 
 
 def read_samples(folder: Path | None) -> Samples:
-    """Return the samples of a folder; raise SamplesError if its notebooks.toml is not valid."""
+    """Return the samples of a folder; raise NotebookError if its notebooks.toml is not valid."""
     if folder is None:
         return Samples()
     path = folder / DECLARATION
@@ -107,9 +104,9 @@ def read_samples(folder: Path | None) -> Samples:
         declared = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         return _declared_samples(folder.resolve(), declared)
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise SamplesError(
-            f"Cannot use {path}: {error}. It may have `python`, `inherit` (a list of patterns) and "
-            "[environment]."
+        raise NotebookError(
+            f"InternalServerError: Cannot use {path}: {error}. It may have `python`, `inherit` (a list of "
+            "patterns) and [environment]."
         ) from error
 
 
@@ -119,19 +116,11 @@ def _declared_samples(folder: Path, declared: dict[str, Any]) -> Samples:
         raise ValueError(f"it has {', '.join(sorted(unknown))}, which means nothing here")
     patterns = [str(pattern) for pattern in declared.get("inherit", [])]
     inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if any(fnmatchcase(name, pattern) for pattern in patterns)
+        name: value for name, value in os.environ.items() if any(fnmatchcase(name, one) for one in patterns)
     }
-    python = _with_folder(declared.get("python", sys.executable), folder)
-    environment = {
-        name: _with_folder(value, folder) for name, value in declared.get("environment", {}).items()
-    }
+    python = fill(declared.get("python", sys.executable), folder)
+    environment = {name: fill(value, folder) for name, value in declared.get("environment", {}).items()}
     return Samples(folder, python, {**inherited, **environment})
-
-
-def _with_folder(value: object, folder: Path) -> str:
-    return str(value).replace("{dir}", str(folder))
 
 
 def notebook_arn(service: Service, name: str) -> str:
@@ -139,59 +128,34 @@ def notebook_arn(service: Service, name: str) -> str:
     return service.arn("sagemaker", f"notebook-instance/{name.lower()}")
 
 
-@dataclass(frozen=True)
 class NotebookHome:
     """The folders of one instance, as of one of its starts."""
 
-    service: Service
-    name: str
-    #: number of the start, from 1
-    number: int
+    def __init__(self, service: Service, name: str, number: int) -> None:
+        """Name the folders.
+
+        :param number: of the start, from 1.
+        """
+        self.service, self.name = service, name
+        self.arn = notebook_arn(service, name)
+        self.folder = service.root / "notebooks" / name
+        #: HOME of kernels and scripts
+        self.home = self.folder / "home"
+        #: what JupyterLab shows
+        self.files = self.home / "SageMaker"
+        #: belongs to this start alone
+        self.start = self.folder / "starts" / str(number)
+        #: JupyterLab's configuration
+        self.config = self.start / "jupyter_config.py"
+        #: the key that seals the sessions of this start
+        self.secret = self.start / "session.key"
+        #: path below which JupyterLab answers
+        self.base_url = f"/notebook/{name}/"
 
     @classmethod
     def of(cls, service: Service, resource: Resource) -> NotebookHome:
         """Return the home of a resource's instance."""
         return cls(service, resource.name, int(resource.state["start"]))
-
-    @property
-    def arn(self) -> str:
-        """Return the instance's ARN."""
-        return notebook_arn(self.service, self.name)
-
-    @property
-    def folder(self) -> Path:
-        """Return the folder of the whole instance."""
-        return self.service.root / "notebooks" / self.name
-
-    @property
-    def home(self) -> Path:
-        """Return HOME of kernels and scripts."""
-        return self.folder / "home"
-
-    @property
-    def files(self) -> Path:
-        """Return the folder that JupyterLab shows."""
-        return self.home / "SageMaker"
-
-    @property
-    def start(self) -> Path:
-        """Return the folder of this start alone."""
-        return self.folder / "starts" / str(self.number)
-
-    @property
-    def config(self) -> Path:
-        """Return the path of JupyterLab's configuration."""
-        return self.start / "jupyter_config.py"
-
-    @property
-    def secret(self) -> Path:
-        """Return the path of the key that seals the sessions of this start."""
-        return self.start / "session.key"
-
-    @property
-    def base_url(self) -> str:
-        """Return the URL path below which JupyterLab answers."""
-        return f"/notebook/{self.name}/"
 
     def workspace(self, process: str) -> Path:
         """Return the workspace of a process of this start: `jupyter`, or a lifecycle script."""
@@ -217,13 +181,13 @@ class NotebookHome:
         self.start.mkdir(parents=True, exist_ok=True)
         for start in self.start.parent.iterdir():
             if start != self.start:
-                clear_start(start)
+                _clear(start)
         if not resource.state.get("is_made"):
             samples.copy(self.files)
         if not self.secret.exists():
             new = self.secret.with_suffix(".new")
             new.touch(mode=0o600)
-            new.write_text(sessions.new_secret(), encoding="utf-8")
+            new.write_text(secrets.token_hex(32), encoding="utf-8")
             new.replace(self.secret)
         config = CONFIG.format(
             location=str(LOCATION),
@@ -234,6 +198,11 @@ class NotebookHome:
         )
         self.config.write_text(config, encoding="utf-8")
 
+    def remove(self) -> None:
+        """End what runs of this start, and delete all folders of the instance."""
+        _clear(self.start)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
     def write_metadata(self, workspace: Path) -> None:
         """Write /opt/ml/metadata/resource-metadata.json into a workspace, as on AWS."""
         path = workspace / "ml/metadata/resource-metadata.json"
@@ -242,13 +211,10 @@ class NotebookHome:
         path.write_text(json.dumps(metadata), encoding="utf-8")
 
 
-def clear_start(start: Path) -> None:
+def _clear(start: Path) -> None:
     """End the running processes of a start, and delete its folder."""
     for record in start.glob("*/run/process.json"):
         process = adopt(record.parent.parent)
         if process is not None and process.is_alive():
-            process.terminate()
-            if process.wait(GRACE_S) is None:
-                process.kill()
-                process.wait(GRACE_S)
+            process.end(GRACE_S)
     shutil.rmtree(start, ignore_errors=True)

@@ -7,8 +7,8 @@ JupyterLab outlives this process, so that the next service goes on after a kill.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
-import shutil
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -17,17 +17,11 @@ from typing import Any
 
 from local_sagemaker.base import Service
 from local_sagemaker.domain.notebook_states import NotebookEvent, NotebookStateError, transition
-from local_sagemaker.engine.jobs.failures import shorten
+from local_sagemaker.engine.jobs.jobs import shorten
 from local_sagemaker.engine.notebooks import server
-from local_sagemaker.engine.notebooks.home import (
-    NotebookHome,
-    Samples,
-    SamplesError,
-    clear_start,
-    read_samples,
-)
-from local_sagemaker.engine.notebooks.server import NotebookError
+from local_sagemaker.engine.notebooks.home import NotebookError, NotebookHome, Samples, read_samples
 from local_sagemaker.engine.processes.container import STOP_TIMEOUT_S, Container
+from local_sagemaker.engine.processes.tasks import cancel, log_failure
 from local_sagemaker.storage.store import Document, Query, Resource
 
 log = logging.getLogger(__name__)
@@ -58,10 +52,7 @@ class Notebooks:
 
     async def stop(self) -> None:
         """Stop all servers; the store keeps the instances. A running lifecycle script goes on."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel(*self._tasks.values())
         resources = await asyncio.to_thread(self._service.store.search, KIND)
         running = [resource for resource in resources if resource.status in {"Pending", "InService"}]
         await asyncio.gather(*(self._stop_server(resource, SHUTDOWN_S) for resource in running))
@@ -136,15 +127,14 @@ class Notebooks:
     # Stopping.
 
     async def _halt(self, name: str, previous: asyncio.Task[None] | None) -> None:
-        await _cancel(previous)
+        await cancel(previous)
         await self._stop_server(await self._resource(name), STOP_TIMEOUT_S)
         await self._change(name, lambda resource: _after_event(resource, NotebookEvent.ENDED))
 
     async def _remove(self, name: str, previous: asyncio.Task[None] | None) -> None:
-        await _cancel(previous)
+        await cancel(previous)
         home = NotebookHome.of(self._service, await self._resource(name))
-        await asyncio.to_thread(clear_start, home.start)
-        await asyncio.to_thread(shutil.rmtree, home.folder, ignore_errors=True)
+        await asyncio.to_thread(home.remove)
         await asyncio.to_thread(self._service.store.delete, KIND, name)
 
     async def _fail(self, name: str, reason: str) -> None:
@@ -154,23 +144,22 @@ class Notebooks:
 
     async def _set_in_service(self, home: NotebookHome, container: Container) -> None:
         url = f"127.0.0.1:{container.port}{home.base_url.rstrip('/')}"
-
-        def change(resource: Resource) -> Resource:
-            ready = _after_event(resource, NotebookEvent.READY, {"Url": url})
-            return _with_state(ready, port=container.port)
-
-        await self._change(home.name, change)
+        await self._change(
+            home.name,
+            lambda resource: _with_state(
+                _after_event(resource, NotebookEvent.READY, {"Url": url}), port=container.port
+            ),
+        )
 
     async def _stop_server(self, resource: Resource, timeout_s: float) -> None:
         home = NotebookHome.of(self._service, resource)
         with suppress(NotebookError):
-            await server.stop_server(home, await self._samples(), timeout_s)
+            container = await Container.adopt(server.server_spec(home, await self._samples()))
+            if container is not None:  # it ends its kernels first
+                await container.stop(timeout_s)
 
     async def _samples(self) -> Samples:
-        try:
-            return await asyncio.to_thread(read_samples, self._service.samples)
-        except SamplesError as error:
-            raise NotebookError(f"InternalServerError: {error}") from error
+        return await asyncio.to_thread(read_samples, self._service.samples)
 
     async def _resource(self, name: str) -> Resource:
         resource = await asyncio.to_thread(self._service.store.get, KIND, name)
@@ -183,7 +172,7 @@ class Notebooks:
 
     def _run_in_background(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         task = self._tasks[name] = asyncio.create_task(work)
-        task.add_done_callback(_log_failure)
+        task.add_done_callback(functools.partial(log_failure, f"notebook instance {name}"))
 
 
 def _after_event(resource: Resource, event: NotebookEvent, members: Document | None = None) -> Resource:
@@ -198,14 +187,3 @@ def _after_event(resource: Resource, event: NotebookEvent, members: Document | N
 
 def _with_state(resource: Resource, **members: Any) -> Resource:  # noqa: ANN401 (any JSON)
     return replace(resource, state={**resource.state, **members})
-
-
-async def _cancel(task: asyncio.Task[None] | None) -> None:
-    if task is not None:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-def _log_failure(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("A change of a notebook instance failed", exc_info=error)

@@ -11,9 +11,9 @@ import base64
 import json
 import socket
 import time
-from http import HTTPStatus
+from contextlib import suppress
 
-from local_sagemaker.engine.notebooks.home import NotebookHome, Samples
+from local_sagemaker.engine.notebooks.home import NotebookError, NotebookHome, Samples
 from local_sagemaker.engine.processes import container as containers
 from local_sagemaker.engine.processes import logs
 from local_sagemaker.engine.processes.container import Container, ContainerError, ContainerSpec
@@ -24,17 +24,12 @@ from local_sagemaker.storage.store import Resource
 WORKSPACE, STREAM = "jupyter", "jupyter.log"
 #: time of JupyterLab until its first answer, in seconds
 START_TIMEOUT_S = 240.0
-SERVER_POLL_S = 0.1
 #: AWS's limit of one lifecycle script, in seconds
 SCRIPT_TIMEOUT_S = 300.0
 #: time between SIGTERM and SIGKILL of a script, in seconds
 SCRIPT_GRACE_S = 5.0
 SCRIPT_POLL_S = 0.05
 NOT_INSTALLED = "No module named jupyterlab"
-
-
-class NotebookError(Exception):
-    """An instance cannot go on; the text is its FailureReason."""
 
 
 def server_spec(home: NotebookHome, samples: Samples) -> ContainerSpec:
@@ -59,17 +54,17 @@ async def launch_server(home: NotebookHome, samples: Samples, port: int | None) 
         container = None
     try:
         container = container or await Container.start(spec, _port_or_free(port))
-        await _wait_for_answer(container, home)
     except ContainerError as error:
         raise NotebookError(f"InternalServerError: {error}") from error
+    process, path = container.process, f"{home.base_url}api"
+    if await containers.wait_until_healthy(container.client, process.is_alive, START_TIMEOUT_S, path):
+        if not process.is_alive():
+            raise NotebookError(server_failure(container, samples.python))
+        raise NotebookError(
+            f"InternalServerError: JupyterLab did not answer within {START_TIMEOUT_S:g} s. "
+            f"{logs.last_words(container.spec.log_path)}"
+        )
     return container
-
-
-async def stop_server(home: NotebookHome, samples: Samples, timeout_s: float) -> None:
-    """Stop the server if it runs; it ends its kernels first."""
-    container = await Container.adopt(server_spec(home, samples))
-    if container is not None:
-        await container.stop(timeout_s)
 
 
 def server_failure(container: Container, python: str) -> str:
@@ -100,29 +95,15 @@ async def run_script(
     if process is None:
         content = base64.b64decode(scripts[0]["Content"])
         process = await asyncio.to_thread(_start_script, home, samples, hook, content)
+    stream = f"LifecycleConfig{hook}"
     subject = f"Notebook Instance Lifecycle Config '{config.arn}' for Notebook Instance '{home.arn}'"
     status = await _script_status(process, workspace.stat().st_ctime + timeout_s)
-    if status is None:
-        raise NotebookError(f"{subject} took longer than {timeout_s / 60:g} minutes. {_log_hint(home, hook)}")
-    if status:
-        raise NotebookError(f"{subject} failed with exit code {status}. {_log_hint(home, hook)}")
-
-
-async def _wait_for_answer(container: Container, home: NotebookHome) -> None:
-    try:
-        async with asyncio.timeout(START_TIMEOUT_S):
-            while True:
-                answer = await containers.get(container.client, f"{home.base_url}api")
-                if not container.process.is_alive():
-                    raise NotebookError(server_failure(container, container.spec.argv[0]))
-                if answer is not None and answer.status == HTTPStatus.OK:
-                    return
-                await asyncio.sleep(SERVER_POLL_S)
-    except TimeoutError:
-        log_end = logs.last_words(container.spec.log_path)
-        raise NotebookError(
-            f"InternalServerError: JupyterLab did not answer within {START_TIMEOUT_S:g} s. {log_end}"
-        ) from None
+    if status != 0:
+        ending = f"failed with exit code {status}"
+        if status is None:
+            ending = f"took longer than {timeout_s / 60:g} minutes"
+        log_end = logs.last_words(home.log(stream))
+        raise NotebookError(f"{subject} {ending}. See its log stream {home.name}/{stream}. {log_end}")
 
 
 def _calls_this_service(home: NotebookHome) -> bool:
@@ -134,14 +115,11 @@ def _calls_this_service(home: NotebookHome) -> bool:
 
 def _port_or_free(wanted: int | None) -> int:
     """Return the earlier port if it is free, so that open pages find their server again."""
-    if wanted is not None:
-        with socket.socket() as probe:
+    with socket.socket() as probe, suppress(OSError):
+        if wanted is not None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", wanted))
-            except OSError:
-                return free_port()
-        return wanted
+            probe.bind(("127.0.0.1", wanted))
+            return wanted
     return free_port()
 
 
@@ -154,7 +132,8 @@ def _start_script(home: NotebookHome, samples: Samples, hook: str, content: byte
     home.write_metadata(workspace)
     # a script that does not name its interpreter is a shell script
     argv = (str(script),) if content.startswith(b"#!") else ("/bin/bash", str(script))
-    spec = ProcessSpec(argv, home.environment(samples), workspace, home.log(_stream(hook)), cwd=home.home)
+    log = home.log(f"LifecycleConfig{hook}")
+    spec = ProcessSpec(argv, home.environment(samples), workspace, log, cwd=home.home)
     try:
         return start(spec)
     except LaunchError as error:
@@ -171,11 +150,3 @@ async def _script_status(process: Process, deadline: float) -> int | None:
             return None
         await asyncio.sleep(SCRIPT_POLL_S)
     return status
-
-
-def _stream(hook: str) -> str:
-    return f"LifecycleConfig{hook}"
-
-
-def _log_hint(home: NotebookHome, hook: str) -> str:
-    return f"See its log stream {home.name}/{_stream(hook)}. {logs.last_words(home.log(_stream(hook)))}"

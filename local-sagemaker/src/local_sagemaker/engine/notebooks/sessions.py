@@ -21,11 +21,6 @@ TICKET_S = 300
 SESSION_S = 43_200
 
 
-def new_secret() -> str:
-    """Return a new secret that seals the sessions of one server."""
-    return secrets.token_hex(32)
-
-
 def issue_ticket(tickets: dict[str, Any], now: float, session_s: int) -> tuple[str, dict[str, Any]]:
     """Return a new ticket, and `tickets` with its digest and without the expired ones."""
     ticket = secrets.token_urlsafe(32)

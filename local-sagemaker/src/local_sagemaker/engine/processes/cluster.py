@@ -42,21 +42,13 @@ class ClusterInstance:
         )
         if self.process.stdout is None:
             raise RuntimeError("A container has no output.")
-        self._copier = threading.Thread(target=_copy, args=(self.process.stdout, note["log"]), daemon=True)
-        self._copier.start()
+        self.copier = threading.Thread(target=_copy, args=(self.process.stdout, note["log"]), daemon=True)
+        self.copier.start()
 
     def status(self) -> int | None:
         """Return the exit status, None while it runs; a signal counts as a shell counts it."""
         status = self.process.poll()
         return 128 - status if status is not None and status < 0 else status
-
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the container; it shares the group of this program, which the shim ends as one."""
-        self.process.send_signal(number)
-
-    def finish(self) -> None:
-        """Wait until the last line is in the log."""
-        self._copier.join(2)
 
 
 def main(folder: Path) -> int:
@@ -68,14 +60,10 @@ def main(folder: Path) -> int:
         threading.Thread(target=_feed, args=(feed,), daemon=True).start()
     instances = [ClusterInstance(host) for host in note["hosts"]]
 
-    def stop(*_: object) -> None:
-        for instance in instances:
-            instance.signal(signal.SIGTERM)
-
-    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGTERM, lambda *_: _signal(instances, signal.SIGTERM))
     status = _watch(instances, note["grace_s"])
     for instance in instances:
-        instance.finish()
+        instance.copier.join(2)  # until the last line is in the log
     return status
 
 
@@ -87,14 +75,18 @@ def _watch(instances: list[ClusterInstance], grace_s: float) -> int:
         if not failed and any(statuses):
             failed = next(status for status in statuses if status)
             kill_at = time.monotonic() + grace_s
-            for instance in instances:
-                instance.signal(signal.SIGTERM)
+            _signal(instances, signal.SIGTERM)
         if all(status is not None for status in statuses):
             return failed
         if failed and time.monotonic() >= kill_at:
-            for instance in instances:
-                instance.signal(signal.SIGKILL)
+            _signal(instances, signal.SIGKILL)
         time.sleep(PAUSE_S)
+
+
+def _signal(instances: list[ClusterInstance], number: signal.Signals) -> None:
+    """Send a signal to the containers; they share the group of this program, which the shim ends as one."""
+    for instance in instances:
+        instance.process.send_signal(number)
 
 
 def _copy(source: IO[bytes], log: str | None) -> None:

@@ -5,23 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 
-from local_sagemaker.engine.processes import logs
+from local_sagemaker.engine.processes import logs, wire
 from local_sagemaker.engine.processes.forks import Forks
-from local_sagemaker.engine.processes.process import LaunchError, Process, ProcessSpec, adopt, start
-from local_sagemaker.engine.processes.wire import (
-    PORT_VARIABLE,
-    Answer,
-    Client,
-    ContainerUnreachableError,
-    free_port,
-    head,
+from local_sagemaker.engine.processes.process import (
+    LaunchError,
+    Process,
+    ProcessSpec,
+    adopt,
+    open_pidfd,
+    start,
 )
+from local_sagemaker.storage.objects import files
 
 #: SageMaker's limit between SIGTERM and SIGKILL, in seconds
 STOP_TIMEOUT_S = 30.0
@@ -29,27 +29,16 @@ STOP_TIMEOUT_S = 30.0
 PING_TIMEOUT_S = 2.0
 #: how often a starting container is pinged, and a process is polled where the system has no pidfd, in seconds
 POLL_S = 0.05
-PING = head("GET", "/ping", [], 0)
 
 
 class ContainerError(Exception):
     """A container did not start or did not become healthy; the text is fit for a FailureReason."""
 
 
-class UnhealthyError(Exception):
-    """A container did not become healthy; the text says what it did instead."""
-
-
 @dataclass(frozen=True, kw_only=True)
-class ContainerSpec:
-    """What to run for one container."""
+class ContainerSpec(ProcessSpec):
+    """What to run for one container; the port is not in the environment: each start may choose another."""
 
-    argv: tuple[str, ...]
-    #: without the port, which is chosen anew at every start
-    environment: Mapping[str, str]
-    #: its folder `ml` is the container's /opt/ml
-    workspace: Path
-    log_path: Path
     #: forks the process if its image has a zygote
     forks: Forks | None = None
 
@@ -59,12 +48,12 @@ class Container:
 
     def __init__(self, spec: ContainerSpec, process: Process, port: int) -> None:
         self.spec, self.process, self.port = spec, process, port
-        self.client = Client(port)
+        self.client = wire.Client(port)
 
     @classmethod
     async def start(cls, spec: ContainerSpec, port: int | None = None) -> Container:
         """Start the process on `port`, or on a free port; raise ContainerError if it cannot be started."""
-        port = port or free_port()
+        port = port or wire.free_port()
         launch = asyncio.create_task(asyncio.to_thread(_start, spec, port))
         try:
             return cls(spec, await asyncio.shield(launch), port)
@@ -83,29 +72,23 @@ class Container:
 
     async def wait_until_healthy(self, timeout_s: float) -> None:
         """Wait until /ping answers 200; raise ContainerError with the end of the log if it does not."""
-        try:
-            await wait_until_healthy(self.client, self.process.is_alive, timeout_s)
-        except UnhealthyError as error:
-            ending = "" if self.process.is_alive() else f" with {_ending(self.process)}"
+        problem = await wait_until_healthy(self.client, self.process.is_alive, timeout_s)
+        if problem:
+            status, ending = self.process.exit_status(), ""
+            if status is not None:
+                ending = f" with signal {-status}" if status < 0 else f" with exit code {status}"
             raise ContainerError(
                 "The container for the production variant did not pass the ping health check: "
-                f"{error}{ending}. It must listen on port {PORT_VARIABLE} and answer GET /ping with 200. "
-                f"{logs.last_words(self.spec.log_path)}"
-            ) from error
-
-    async def ping(self) -> str:
-        """Return an empty text if the container is healthy, otherwise what is wrong with it."""
-        return await ping(self.client)
+                f"{problem}{ending}. It must listen on port {wire.PORT_VARIABLE} and answer GET /ping with "
+                f"200. {logs.last_words(self.spec.log_path)}"
+            )
 
     async def wait_until_ended(self) -> None:
         """Wait until the process has ended."""
-        if not sys.platform.startswith("linux"):
+        descriptor = open_pidfd(self.process.pid)
+        if descriptor is None:
             while self.process.is_alive():  # noqa: ASYNC110 - there is no event for it
                 await asyncio.sleep(POLL_S)
-            return
-        try:
-            descriptor = os.pidfd_open(self.process.pid)
-        except OSError:
             return
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
         loop.add_reader(descriptor, ended.set)
@@ -128,40 +111,38 @@ class Container:
         self.client.close()
 
 
-async def ping(client: Client) -> str:
+async def ask(client: wire.Client, path: str) -> tuple[wire.Answer | None, str]:
+    """Return the container's answer to GET `path`; None and the reason if there is none in a ping's time."""
+    try:
+        async with asyncio.timeout(PING_TIMEOUT_S):
+            return await client.exchange(wire.head("GET", path, [], 0)), ""
+    except TimeoutError:
+        return None, f"{path} did not answer within {PING_TIMEOUT_S:g} s"
+    except wire.ContainerUnreachableError as error:
+        return None, str(error)
+
+
+async def ping(client: wire.Client, path: str = "/ping") -> str:
     """Return an empty text if the container is healthy, otherwise what is wrong with it."""
-    try:
-        async with asyncio.timeout(PING_TIMEOUT_S):
-            answer = await client.exchange(PING)
-    except TimeoutError:
-        return f"/ping did not answer within {PING_TIMEOUT_S:g} s"
-    except ContainerUnreachableError as error:
-        return str(error)
-    return "" if answer.status == HTTPStatus.OK else f"/ping answered {answer.status}"
+    answer, problem = await ask(client, path)
+    if answer is not None and answer.status != HTTPStatus.OK:
+        return f"{path} answered {answer.status}"
+    return problem
 
 
-async def wait_until_healthy(client: Client, is_alive: Callable[[], bool], timeout_s: float) -> None:
-    """Wait until /ping answers 200; raise UnhealthyError after `timeout_s`, or when the process has ended."""
-    problem = ""
-    try:
+async def wait_until_healthy(
+    client: wire.Client, is_alive: Callable[[], bool], timeout_s: float, path: str = "/ping"
+) -> str:
+    """Return an empty text once `path` is answered with 200; else, after `timeout_s` or its end, why not."""
+    problem = "it does not answer"
+    with suppress(TimeoutError):
         async with asyncio.timeout(timeout_s):
-            while problem := await ping(client):
+            while problem := await ping(client, path):
                 if not is_alive():
-                    raise UnhealthyError("it ended")
+                    return "it ended"
                 await asyncio.sleep(POLL_S)
-    except TimeoutError:
-        raise UnhealthyError(
-            f"within {timeout_s:g} s it did not: {problem or 'it does not answer'}"
-        ) from None
-
-
-async def get(client: Client, path: str) -> Answer | None:
-    """Return the container's answer to GET `path`; None if it does not answer in the time of a ping."""
-    try:
-        async with asyncio.timeout(PING_TIMEOUT_S):
-            return await client.exchange(head("GET", path, [], 0))
-    except (TimeoutError, ContainerUnreachableError):
-        return None
+            return ""
+    return f"within {timeout_s:g} s it did not: {problem}"
 
 
 def running_process(workspace: Path) -> tuple[Process, int] | None:
@@ -175,15 +156,6 @@ def running_process(workspace: Path) -> tuple[Process, int] | None:
 
 
 def _start(spec: ContainerSpec, port: int) -> Process:
-    spec.workspace.mkdir(parents=True, exist_ok=True)
-    note = spec.workspace / "container.json"
-    new = note.with_suffix(".new")
-    new.write_text(json.dumps({"port": port}), encoding="utf-8")
-    new.replace(note)
-    environment = {**spec.environment, PORT_VARIABLE: str(port)}
-    return start(ProcessSpec(spec.argv, environment, spec.workspace, spec.log_path), spec.forks)
-
-
-def _ending(process: Process) -> str:
-    status = process.exit_status()
-    return f"signal {-status}" if status is not None and status < 0 else f"exit code {status}"
+    files.write(spec.workspace / "container.json", json.dumps({"port": port}).encode(), is_durable=False)
+    environment = {**spec.environment, wire.PORT_VARIABLE: str(port)}
+    return start(replace(spec, environment=environment), spec.forks)

@@ -8,6 +8,7 @@ SIGKILL nor a lost shim leaves one running. Standard library only.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import math
@@ -98,41 +99,26 @@ def create_words(
     return [*words, plan["image"], *plan["entrypoint"][1:], *plan["arguments"]]
 
 
-class Docker:
-    """The Docker client with an environment of its own."""
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self.environment = dict(environment)
-
-    def ask(self, *words: str) -> str:
-        """Return the output of a client's command; raise DockerError with its message."""
-        try:
-            done = subprocess.run(  # noqa: S603 (the words are ours, or the image's)
-                ["docker", *words],  # noqa: S607 (wherever it is installed)
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                check=False,
-                errors="replace",
-            )
-        except FileNotFoundError as error:
-            raise DockerError(
-                "There is no `docker` on the service's PATH. Install the Docker client, or describe the "
-                "image by [entry_points] in its image.toml."
-            ) from error
-        if done.returncode:
-            raise DockerError(done.stderr.strip() or f"docker {words[0]} ended with {done.returncode}.")
-        return done.stdout.strip()
-
-    def attach(self, name: str) -> subprocess.Popen[bytes]:
-        """Start a container, with its output to this program's; a signal to the group does not reach it."""
-        return subprocess.Popen(  # noqa: S603
-            ["docker", "start", "--attach", name],  # noqa: S607
-            env=self.environment,
+def ask(environment: Mapping[str, str], *words: str) -> str:
+    """Return the output of a command of the Docker client; raise DockerError with its message."""
+    try:
+        done = subprocess.run(  # noqa: S603 (the words are ours, or the image's)
+            ["docker", *words],  # noqa: S607 (wherever it is installed)
+            env=environment,
             stdin=subprocess.DEVNULL,
-            process_group=0,
+            capture_output=True,
+            text=True,
+            check=False,
+            errors="replace",
         )
+    except FileNotFoundError as error:
+        raise DockerError(
+            "There is no `docker` on the service's PATH. Install the Docker client, or describe the image by "
+            "[entry_points] in its image.toml."
+        ) from error
+    if done.returncode:
+        raise DockerError(done.stderr.strip() or f"docker {words[0]} ended with {done.returncode}.")
+    return done.stdout.strip()
 
 
 class Run:
@@ -141,7 +127,8 @@ class Run:
     def __init__(self, plan: Mapping[str, Any], environment: Mapping[str, str]) -> None:
         self.plan, self.environment = plan, dict(environment)
         passed = {name: value for name, value in environment.items() if not _is_clients(name)}
-        self.docker = Docker({**passed, **plan["client"]})
+        self.client_environment = {**passed, **plan["client"]}
+        self.ask = functools.partial(ask, self.client_environment)
         digest = hashlib.sha256(self.environment[WORKSPACE].encode()).hexdigest()[:12]
         #: no two runs have the same, so the end of one never removes another
         self.name = f"{LABEL}-{digest}-{os.getpid()}"
@@ -157,7 +144,7 @@ class Run:
     def _stop(self) -> None:
         while self.client is None or self.client.returncode is None:
             with suppress(DockerError):
-                self.docker.ask("stop", "--time", str(math.ceil(self.plan["grace_s"])), self.name)
+                self.ask("stop", "--time", str(math.ceil(self.plan["grace_s"])), self.name)
             time.sleep(PAUSE_S)
 
     def run(self, announce: Callable[[], object]) -> int:
@@ -165,16 +152,22 @@ class Run:
         is_rootless = self._check()
         self._sweep()
         announce()
-        self.docker.ask(*create_words(self.plan, self.environment, self.name, is_rootless=is_rootless))
+        self.ask(*create_words(self.plan, self.environment, self.name, is_rootless=is_rootless))
         if self.is_stopping:
             return 128 + signal.SIGTERM
-        self.client = self.docker.attach(self.name)
+        # its output is this program's; a signal to the group does not reach it
+        self.client = subprocess.Popen(  # noqa: S603
+            ["docker", "start", "--attach", self.name],  # noqa: S607
+            env=self.client_environment,
+            stdin=subprocess.DEVNULL,
+            process_group=0,
+        )
         return self.client.wait()
 
     def _check(self) -> bool:
         """Whether the daemon is one without root; DockerError if none answers, or it has no such image."""
         try:
-            options = self.docker.ask("info", "--format", "{{.SecurityOptions}}")
+            options = self.ask("info", "--format", "{{.SecurityOptions}}")
         except DockerError as error:
             if isinstance(error.__cause__, FileNotFoundError):
                 raise
@@ -183,7 +176,7 @@ class Run:
             ) from error
         image = self.plan["image"]
         try:
-            self.docker.ask("image", "inspect", "--format", "{{.Id}}", image)
+            self.ask("image", "inspect", "--format", "{{.Id}}", image)
         except DockerError as error:
             raise DockerError(
                 f"Docker has no image {image!r} here: {error} Nothing is pulled for a job: build it, or run "
@@ -193,13 +186,13 @@ class Run:
 
     def _sweep(self) -> None:
         """Remove what a run in this workspace has left behind that ended with the machine or the daemon."""
-        place = f"label={LABEL}.workspace={self.environment[WORKSPACE]}"
+        label = f"label={LABEL}.workspace={self.environment[WORKSPACE]}"
         form = f'{{{{.ID}}}} {{{{.Label "{LABEL}.pid"}}}}'
-        for line in self.docker.ask("ps", "--all", "--filter", place, "--format", form).splitlines():
-            found, _, pid = line.partition(" ")
+        for line in self.ask("ps", "--all", "--filter", label, "--format", form).splitlines():
+            container, _, pid = line.partition(" ")
             if not _is_run(pid):
                 with suppress(DockerError):  # it may be on its way out
-                    self.docker.ask("rm", "--force", "--volumes", found)
+                    self.ask("rm", "--force", "--volumes", container)
 
 
 def reap(name: str) -> int:
@@ -207,12 +200,12 @@ def reap(name: str) -> int:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if not sys.stdin.buffer.read():
         return 0  # it has never asked for a container
-    docker, deadline = Docker(os.environ), time.monotonic() + REAP_S
+    deadline = time.monotonic() + REAP_S
     while True:
         is_over = time.monotonic() > deadline
         try:
             # of a container that is not there, some versions complain, and others do not
-            docker.ask("rm", "--force", "--volumes", name)
+            ask(os.environ, "rm", "--force", "--volumes", name)
         except DockerError as error:
             is_over &= "No such container" in str(error) or time.monotonic() > deadline + LIMIT_S
         if is_over:
@@ -248,10 +241,9 @@ def _is_clients(variable: str) -> bool:
 
 
 def _is_run(pid: str) -> bool:
-    try:
+    with suppress(OSError, ValueError):
         return __file__.encode() in Path(f"/proc/{int(pid)}/cmdline").read_bytes()
-    except (OSError, ValueError):
-        return False
+    return False
 
 
 if __name__ == "__main__":

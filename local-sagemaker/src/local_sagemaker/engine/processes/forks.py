@@ -70,35 +70,32 @@ class Zygote:
         """Wait until the modules are imported; ForkError says what was wrong with that."""
         self._control.settimeout(READY_S)
         try:
-            said = json.loads(self._control.recv(65_536) or b"{}")
+            answer = json.loads(self._control.recv(65_536) or b"{}")
         except (OSError, ValueError) as error:
             raise ForkError(f"no answer within {READY_S:g} s ({error})") from error
-        if "ready" not in said:
-            raise ForkError(said.get("error", "it ended at once"))
+        if "ready" not in answer:
+            raise ForkError(answer.get("error", "it ended at once"))
         self._control.settimeout(LAUNCH_S)
         self.is_ready = True
 
     def launch(self, workspace: Path, isolation: str) -> None:
         """Fork a shim for a workspace; returns when it has recorded itself, else ForkError."""
-        told = json.dumps({"workspace": str(workspace.absolute()), "isolation": isolation}).encode()
-        done, done_end = os.pipe()
-        said, said_end = os.pipe()
-        try:
+        order = json.dumps({"workspace": str(workspace.absolute()), "isolation": isolation}).encode()
+        recorded, recorded_end = os.pipe()
+        errors, errors_end = os.pipe()
+        with os.fdopen(recorded, "rb"), os.fdopen(errors, "rb"):
             try:
                 with self._lock:
-                    socket.send_fds(self._control, [told], [done_end, said_end])
+                    socket.send_fds(self._control, [order], [recorded_end, errors_end])
             except OSError as error:
                 raise ForkError(f"the zygote has ended ({error})") from error
             finally:
-                os.close(done_end)
-                os.close(said_end)
-            if not select.select([done], [], [], LAUNCH_S)[0]:
+                os.close(recorded_end)
+                os.close(errors_end)
+            if not select.select([recorded], [], [], LAUNCH_S)[0]:
                 raise ForkError(f"it has not forked within {LAUNCH_S:g} s")
             if not (workspace / "run/process.json").exists():
-                raise ForkError(os.read(said, 4096).decode("utf-8", "replace") or "it forked nothing")
-        finally:
-            os.close(done)
-            os.close(said)
+                raise ForkError(os.read(errors, 4096).decode("utf-8", "replace") or "it forked nothing")
 
     def close(self) -> None:
         """End the zygote; what it has forked goes on."""
@@ -112,7 +109,7 @@ class Forks:
     """All zygotes of a service, by what has to be the same for a fork to be like a start."""
 
     def __init__(self, images: Images) -> None:
-        self._images = [image for image in images if image.preload]
+        self._images = [image for image in images.images if image.preload]
         self._zygotes: dict[tuple[object, ...], Zygote | None] = {}
         self._lock = threading.Lock()
         self._is_closed = not sys.platform.startswith("linux")
@@ -158,7 +155,13 @@ class Forks:
     def _find(
         self, argv: tuple[str, ...], environment: Mapping[str, str]
     ) -> tuple[tuple[object, ...], Zygote | None]:
-        image = self._image(argv)
+        images = (
+            image
+            for image in self._images
+            for words in image.entry_points.values()
+            if argv[: len(words)] == tuple(words)
+        )
+        image = next(images, None)
         head = None if image is None else head_of(argv, image.python)
         if image is None or head is None:
             return (), None
@@ -177,13 +180,6 @@ class Forks:
             else:
                 self._begin(key, image, head, common)
             return key, self._zygotes[key]
-
-    def _image(self, argv: tuple[str, ...]) -> Image | None:
-        for image in self._images:
-            for words in image.entry_points.values():
-                if argv[: len(words)] == tuple(words):
-                    return image
-        return None
 
     def _begin(
         self, key: tuple[object, ...], image: Image, head: tuple[str, ...], environment: Mapping[str, str]

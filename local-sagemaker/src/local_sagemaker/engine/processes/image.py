@@ -24,7 +24,7 @@ from __future__ import annotations
 import os
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -91,26 +91,22 @@ class Image:
         """Return a process's environment: bare as a container's, then the image's, then what was `given`."""
         if self.docker:
             return {**self.environment, **(given or {}), docker.WORKSPACE: str(workspace)}
-        path = os.pathsep.join([str(Path(self.python).parent), os.environ.get("PATH", os.defpath)])
-        bare = {"PATH": path, "HOME": os.environ.get("HOME", "/"), "LANG": "C.UTF-8"}
-        return {**bare, **self.environment, **(given or {})}
+        home = {"HOME": os.environ.get("HOME", "/")}
+        return {**bare_environment(self.python), **home, **self.environment, **(given or {})}
 
 
 class Images:
     """All images of one service, from their image.toml files; the first that fits is taken."""
 
     def __init__(self, paths: Iterable[Path]) -> None:
-        self._images = [read(path) for path in paths]
-
-    def __iter__(self) -> Iterator[Image]:
-        return iter(self._images)
+        self.images = [read(path) for path in paths]
 
     def resolve(self, uri: str) -> Image:
         """Return the image of `uri`; raise UnknownImageError, with the known patterns, if there is none."""
-        for image in self._images:
+        for image in self.images:
             if any(fnmatchcase(uri, pattern) for pattern in image.patterns):
                 return replace(image, docker=image.docker.replace("{uri}", uri))
-        known = ", ".join(pattern for image in self._images for pattern in image.patterns) or "none"
+        known = ", ".join(pattern for image in self.images for pattern in image.patterns) or "none"
         raise UnknownImageError(
             f"No local environment is known for the image {uri!r} (known patterns: {known}). "
             "Give one of these, or describe the image in an image.toml and start the service with it."
@@ -120,52 +116,44 @@ class Images:
 def read(path: Path) -> Image:
     """Return the image that one image.toml describes; raise ImageFileError if the file is wrong."""
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ImageFileError(f"Cannot read the image file {path}: {error}.") from error
-    folder = path.resolve().parent
-    try:
-        return _image(folder, found)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return _image(path.resolve().parent, tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise ImageFileError(
-            f"The image file {path} is not valid ({type(error).__name__}: {error}). It needs `uri` (a list "
+            f"Cannot use the image file {path} ({type(error).__name__}: {error}). It needs `uri` (a list "
             f"of patterns) and [entry_points] with lists of words under some of {', '.join(ROLES)}, "
             "or [docker]."
         ) from error
 
 
-def _image(folder: Path, found: dict[str, Any]) -> Image:
-    python = str(found.get("python", "{python}"))
-    python = _fill(python, sys.executable, folder)
-    reference = _reference(found)
+def _image(folder: Path, declared: dict[str, Any]) -> Image:
+    python = fill(declared.get("python", "{python}"), folder)
+    reference = _reference(declared)
     entry_points = {
-        role: tuple(_fill(word, python, folder) for word in _words(words))
-        for role, words in ({} if reference else found["entry_points"]).items()
+        role: tuple(fill(word, folder, python) for word in _words(words))
+        for role, words in ({} if reference else declared["entry_points"]).items()
     }
-    environment = {
-        name: _fill(str(value), python, folder) for name, value in found.get("environment", {}).items()
-    }
-    grace = float(found.get("stop_grace_s", STOP_GRACE_S))
-    preload = found.get("preload", {})
+    preload = declared.get("preload", {})
     return Image(
         folder,
-        tuple(_words(found["uri"])),
-        python,
-        entry_points,
-        environment,
-        grace,
-        tuple(_words(preload["modules"])) if preload else (),
-        tuple(_words(preload["free"])) if "free" in preload else (),
-        reference,
+        patterns=tuple(_words(declared["uri"])),
+        python=python,
+        entry_points=entry_points,
+        environment={
+            name: fill(value, folder, python) for name, value in declared.get("environment", {}).items()
+        },
+        stop_grace_s=float(declared.get("stop_grace_s", STOP_GRACE_S)),
+        preload=tuple(_words(preload["modules"])) if preload else (),
+        preload_free=tuple(_words(preload["free"])) if "free" in preload else (),
+        docker=reference,
     )
 
 
-def _reference(found: Mapping[str, Any]) -> str:
+def _reference(declared: Mapping[str, Any]) -> str:
     """Return the Docker image of an image file; empty if it is none."""
-    if "docker" not in found:
+    if "docker" not in declared:
         return ""
-    table = found["docker"]
-    if clash := sorted({"entry_points", "preload", "python"} & set(found)):
+    table = declared["docker"]
+    if clash := sorted({"entry_points", "preload", "python"} & set(declared)):
         raise ValueError(f"an image with [docker] has no {', '.join(clash)}")
     if unknown := sorted(set(table) - {"image"}):
         raise ValueError(f"[docker] has no {', '.join(unknown)}")
@@ -181,6 +169,16 @@ def _words(value: object) -> list[str]:
     return value
 
 
-def _fill(word: str, python: str, folder: Path) -> str:
+def fill(value: object, folder: Path, python: str = sys.executable) -> str:
+    """Return a word of a declaration with {dir} and {python} filled in."""
     # not str.format: a word may hold braces of its own
-    return word.replace("{python}", python).replace("{dir}", str(folder))
+    return str(value).replace("{python}", python).replace("{dir}", str(folder))
+
+
+def bare_environment(python: str) -> dict[str, str]:
+    """Return what every process finds in its environment: no more than in a container.
+
+    :param python: the interpreter, whose folder comes first on the PATH.
+    """
+    path = os.pathsep.join([str(Path(python).parent), os.environ.get("PATH", os.defpath)])
+    return {"PATH": path, "LANG": "C.UTF-8"}

@@ -75,12 +75,9 @@ def wrap(
     if isolation is Isolation.NONE:
         return command
     is_root = os.geteuid() == 0 if is_root is None else is_root
-    unshare = [_UNSHARE, *([] if is_root else ["--map-root-user"]), "--mount"]
+    unshare = [shutil.which("unshare") or "unshare", *([] if is_root else ["--map-root-user"]), "--mount"]
     script = _MOUNT.replace("${USERXATTR}", "" if is_root else ",userxattr")
     return [*unshare, "/bin/sh", "-c", script, str(workspace), isolation.value, *command]
-
-
-_UNSHARE = shutil.which("unshare") or "unshare"
 
 
 @cache

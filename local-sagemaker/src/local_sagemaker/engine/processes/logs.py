@@ -58,7 +58,8 @@ def read(log: Path, offset: int = 0) -> Iterator[LogEvent]:
             end = offset + len(line)
             if not line.endswith(b"\n"):
                 return
-            yield _event(line, offset, end)
+            stamp, _, message = line.decode("utf-8", "replace").partition(" ")
+            yield LogEvent(int(stamp), message.rstrip("\n"), offset, end)
             offset = end
 
 
@@ -71,23 +72,14 @@ def last(log: Path) -> LogEvent | None:
             file.seek(size - TAIL_BYTES)
             # the line in the middle of which this begins is left out
             offset = size - TAIL_BYTES + len(file.readline())
-    found = deque(read(log, offset), maxlen=1)
-    return found[0] if found else None
-
-
-def tail(log: Path, count: int) -> list[LogEvent]:
-    """Return the last `count` events; none if there is no log yet."""
-    return list(deque(read(log), maxlen=count)) if log.exists() else []
+    events = deque(read(log, offset), maxlen=1)
+    return events[0] if events else None
 
 
 def last_words(log: Path, count: int = 8, characters: int = 700) -> str:
     """Return the end of a log in words, for a failure's reason."""
-    text = "\n".join(event.message for event in tail(log, count)).strip()
+    events = deque(read(log), maxlen=count) if log.exists() else ()
+    text = "\n".join(event.message for event in events).strip()
     if not text:
         return "It has written nothing to its log."
     return f"The last lines of its log: {text[-characters:]}"
-
-
-def _event(line: bytes, offset: int, end: int) -> LogEvent:
-    stamp, _, message = line.decode("utf-8", "replace").partition(" ")
-    return LogEvent(int(stamp), message.rstrip("\n"), offset, end)

@@ -160,11 +160,13 @@ class Process:
     def wait(self, timeout_s: float | None = None, wake: int | None = None) -> int | None:
         """Wait for the exit status; return None after `timeout_s`, or when `wake` can be read."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        descriptor = _pidfd(self.pid)
+        descriptor = open_pidfd(self.pid)
+        sources = [number for number in (descriptor, wake) if number is not None]
         try:
             while (status := self.exit_status()) is None:
                 left = None if deadline is None else deadline - time.monotonic()
-                if (left is not None and left <= 0) or _sleep(descriptor, wake, left):
+                limit = left if descriptor is not None else min(POLL_S, POLL_S if left is None else left)
+                if (left is not None and left <= 0) or wake in select.select(sources, [], [], limit)[0]:
                     return self.exit_status()
             return status
         finally:
@@ -179,12 +181,17 @@ class Process:
         """SIGKILL to the process and all it started."""
         self._signal(signal.SIGUSR1)
 
+    def end(self, grace_s: float) -> None:
+        """End the process: SIGKILL if it has not ended `grace_s` after SIGTERM."""
+        self.terminate()
+        if self.wait(grace_s) is None:
+            self.kill()
+            self.wait(grace_s)
+
     def _signal(self, number: signal.Signals) -> None:
         if self.is_alive():
-            try:
+            with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
-            except ProcessLookupError:
-                return
 
 
 def _prepare(spec: ProcessSpec, run: Path) -> tuple[Isolation, dict[str, str]]:
@@ -199,13 +206,9 @@ def _prepare(spec: ProcessSpec, run: Path) -> tuple[Isolation, dict[str, str]]:
     if isolation is Isolation.NONE:
         base = spec.workspace / "ml"
         environment.setdefault(BASE_DIR, str(base))
-        notes = (
-            []
-            if docker.WORKSPACE in environment
-            else [
-                f"Mount namespaces are refused here: /opt/ml is not shown, {BASE_DIR}={base} stands for it."
-            ]
-        )
+        if docker.WORKSPACE not in environment:
+            shown = f"/opt/ml is not shown, {BASE_DIR}={base} stands for it"
+            notes = [f"Mount namespaces are refused here: {shown}."]
     document = {
         "argv": list(spec.argv),
         "environment": environment,
@@ -224,8 +227,8 @@ def _launched(child: subprocess.Popen[bytes], workspace: Path) -> Process:
     if child.stdout is None or child.stderr is None:
         raise LaunchError("The shim has no pipes.")
     child.stdout.read()
-    found = _read(workspace / "run/process.json")
-    if found is None:
+    record = _read(workspace / "run/process.json")
+    if record is None:
         reason = child.stderr.read().decode("utf-8", "replace").strip()
         child.wait()
         raise LaunchError(f"Cannot start a process in {workspace}: {reason or 'its shim ended at once'}.")
@@ -233,7 +236,7 @@ def _launched(child: subprocess.Popen[bytes], workspace: Path) -> Process:
     child.stderr.close()
     # it is waited for by Process; Popen would complain of a child that is meant to outlive it
     child.returncode = 0
-    return Process(workspace, int(found["pid"]), str(found["started"]), is_child=True)
+    return Process(workspace, int(record["pid"]), str(record["started"]), is_child=True)
 
 
 def _end_session(leader: int, started: str) -> None:
@@ -243,28 +246,16 @@ def _end_session(leader: int, started: str) -> None:
         # another boot, or the number belongs to somebody else by now: what it leads is not ours
         return
     for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal() and _session(entry) == leader:
-            with suppress(ProcessLookupError):
-                os.kill(int(entry.name), signal.SIGKILL)
+        # each may go while it is looked at
+        with suppress(OSError):
+            if entry.name.isdecimal():
+                stat = (entry / "stat").read_text(encoding="utf-8", errors="replace")
+                if int(stat.rpartition(")")[2].split()[3]) == leader:
+                    os.kill(int(entry.name), signal.SIGKILL)
 
 
-def _session(entry: Path) -> int | None:
-    try:
-        stat = (entry / "stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    return int(stat.rpartition(")")[2].split()[3])
-
-
-def _sleep(descriptor: int | None, wake: int | None, left_s: float | None) -> bool:
-    """Sleep until the process may have ended; True if `wake` can be read."""
-    waiting = [number for number in (descriptor, wake) if number is not None]
-    limit = left_s if descriptor is not None else min(POLL_S, POLL_S if left_s is None else left_s)
-    ready = select.select(waiting, [], [], limit)[0]
-    return wake is not None and wake in ready
-
-
-def _pidfd(pid: int) -> int | None:
+def open_pidfd(pid: int) -> int | None:
+    """Return a descriptor that can be read at a process's end; None where there is none, or it has ended."""
     if not sys.platform.startswith("linux"):
         return None
     try:
@@ -275,7 +266,7 @@ def _pidfd(pid: int) -> int | None:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    return found
+    return record

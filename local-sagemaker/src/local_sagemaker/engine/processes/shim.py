@@ -75,13 +75,13 @@ class Runner:
     def run(self) -> int:
         """Start, read until the end, and return the exit status (negative: the signal)."""
         for note in self.spec["notes"]:  # type: ignore[attr-defined]
-            self.line(str(note).encode())
+            self.write([str(note).encode()])
         reader, writer = os.pipe()
         try:
             self.pid = self.spawn(self.spec, writer)
         except OSError as error:
             words = self.spec["argv"]
-            self.line(f"Cannot start {words[0]}: {error.strerror}.".encode())  # type: ignore[index]
+            self.write([f"Cannot start {words[0]}: {error.strerror}.".encode()])  # type: ignore[index]
             return 127 if isinstance(error, FileNotFoundError) else 126
         os.close(writer)
         if self.stop is not None:
@@ -111,7 +111,7 @@ class Runner:
         while time.monotonic() < deadline and select.select([reader], [], [], 0.05)[0] and self.copy(reader):
             pass
         if self.pending:
-            self.line(self.pending)
+            self.write([self.pending])
         os.fsync(self.log)
         return os.waitstatus_to_exitcode(status)
 
@@ -128,10 +128,6 @@ class Runner:
         if lines:
             self.write(lines)
         return bool(chunk)
-
-    def line(self, line: bytes) -> None:
-        """Write one line."""
-        self.write([line])
 
     def write(self, lines: list[bytes]) -> None:
         """Write lines with the time at which they were read; a full disk loses lines, not the process."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import deque
 from dataclasses import dataclass
 from typing import cast
 
@@ -39,18 +40,68 @@ class Answer:
         return self.headers.get(b"content-type", b"").decode("latin-1")
 
 
+class AnswerParser:
+    """Parses one answer as its bytes come."""
+
+    def __init__(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        #: names in lower case
+        self.headers: dict[bytes, bytes] = {}
+        #: the pieces of the body that nobody has taken yet
+        self.pieces: deque[bytes] = deque()
+        self.has_head = self.is_complete = False
+        #: whether the container can be sent another request over the same connection
+        self.keeps_alive = False
+
+    @property
+    def status(self) -> int:
+        """Return the HTTP status, once there is a head."""
+        status: int = self._parser.get_status_code()
+        return status
+
+    def feed(self, data: bytes) -> None:
+        """Parse a piece; raise ContainerUnreachableError if it is not HTTP."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            raise ContainerUnreachableError(
+                f"The container's answer is not HTTP: {error}.", is_unread=False
+            ) from error
+
+    def end(self, reason: str = "", *, is_unread: bool = False) -> None:
+        """Take the end of the connection for the answer's; raise ContainerUnreachableError if it is not."""
+        is_framed = b"content-length" in self.headers or b"transfer-encoding" in self.headers
+        if not self.has_head or is_framed:
+            raise broken_off(reason, is_unread=is_unread)
+        self.is_complete = True
+
+    # Called by the parser.
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header."""
+        self.headers[name.lower()] = value
+
+    def on_headers_complete(self) -> None:
+        """Note that the answer has begun, unless it is an interim one (1xx)."""
+        self.has_head = self.status >= 200  # noqa: PLR2004 - HTTP's classes
+
+    def on_body(self, body: bytes) -> None:
+        """Keep a piece of the body."""
+        self.pieces.append(body)
+
+    def on_message_complete(self) -> None:
+        """Note that the answer is complete."""
+        self.is_complete, self.keeps_alive = self.has_head, self._parser.should_keep_alive()
+
+
 class Connection(asyncio.Protocol):
     """One keep-alive connection; `exchange` may be called again once it has returned."""
 
     def __init__(self) -> None:
         self._transport: asyncio.WriteTransport | None = None
-        self._parser: httptools.HttpResponseParser | None = None
+        self._answer = AnswerParser()
         self._waiter: asyncio.Future[Answer] | None = None
-        self._headers: dict[bytes, bytes] = {}
-        self._chunks: list[bytes] = []
-        self._is_answering = self._ends_with_connection = False
-        #: how many exchanges it has carried
-        self.used = 0
+        self._is_answering = self._is_used = False
 
     @property
     def is_open(self) -> bool:
@@ -61,9 +112,7 @@ class Connection(asyncio.Protocol):
         """Send a request (`head` with its empty line) and wait for the answer; one caller at a time."""
         if self._transport is None or self._transport.is_closing():
             raise ContainerUnreachableError("The connection is closed.", is_unread=True)
-        self._parser = httptools.HttpResponseParser(self)
-        self._headers, self._chunks = {}, []
-        self._is_answering = self._ends_with_connection = False
+        self._answer, self._is_answering = AnswerParser(), False
         self._waiter = asyncio.get_running_loop().create_future()
         self._transport.write(head + body)
         try:
@@ -72,14 +121,14 @@ class Connection(asyncio.Protocol):
             self.close()  # a late answer must not be taken for that of the next request
             raise
         finally:
-            self.used += 1
+            self._is_used = True
 
     def close(self) -> None:
         """Close the connection."""
         if self._transport is not None:
             self._transport.close()
 
-    # What asyncio calls.
+    # Called by asyncio.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
@@ -87,59 +136,37 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse a piece of the answer."""
-        if self._parser is None or self._waiter is None or self._waiter.done():
+        if self._waiter is None or self._waiter.done():
             self.close()  # it speaks out of turn
             return
         self._is_answering = True
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
-            self._fail(f"The container's answer is no HTTP: {error}.", is_unread=False)
+            self._answer.feed(data)
+        except ContainerUnreachableError as error:
+            self._waiter.set_exception(error)
             self.close()
+            return
+        if self._answer.is_complete:
+            if not self._answer.keeps_alive:
+                self.close()
+            self._hand_over(self._waiter)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Finish an answer that ends with the connection; fail any other."""
-        if self._ends_with_connection:
-            self.on_message_complete()
-        else:
-            reason = f": {exc}" if exc else ""
-            self._fail(
-                f"The container closed the connection before it had answered{reason}.",
-                is_unread=self._is_stale,
-            )
-
-    @property
-    def _is_stale(self) -> bool:
-        # A server closes an idle connection at the very moment it is used again: it has then read nothing.
-        return self.used > 0 and not self._is_answering
-
-    def _fail(self, message: str, *, is_unread: bool) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(ContainerUnreachableError(message, is_unread=is_unread))
-
-    # What the parser calls.
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header."""
-        self._headers[name.lower()] = value
-
-    def on_headers_complete(self) -> None:
-        """Learn how the body ends."""
-        is_framed = b"content-length" in self._headers or b"transfer-encoding" in self._headers
-        self._ends_with_connection = not is_framed
-
-    def on_body(self, body: bytes) -> None:
-        """Keep a piece of the body."""
-        self._chunks.append(body)
-
-    def on_message_complete(self) -> None:
-        """Hand the answer over."""
-        if self._parser is None or self._waiter is None or self._waiter.done():
+        if self._waiter is None or self._waiter.done():
             return
-        status = self._parser.get_status_code()
-        if not self._parser.should_keep_alive():
-            self.close()
-        self._waiter.set_result(Answer(status, self._headers, b"".join(self._chunks)))
+        # A server closes an idle connection at the very moment it is used again: it has then read nothing.
+        is_stale = self._is_used and not self._is_answering
+        try:
+            self._answer.end(f": {exc}" if exc else "", is_unread=is_stale)
+        except ContainerUnreachableError as error:
+            self._waiter.set_exception(error)
+        else:
+            self._hand_over(self._waiter)
+
+    def _hand_over(self, waiter: asyncio.Future[Answer]) -> None:
+        answer = self._answer
+        waiter.set_result(Answer(answer.status, answer.headers, b"".join(answer.pieces)))
 
 
 class Client:
@@ -165,10 +192,11 @@ class Client:
                         raise
                     closed = error
         try:
-            connection = await self._connect()
-        except ContainerUnreachableError:
+            loop = asyncio.get_running_loop()
+            _, connection = await loop.create_connection(Connection, "127.0.0.1", self.port)
+        except OSError as error:
             if closed is None:
-                raise
+                raise not_listening(self.port, error) from error
             # Connections that closed and nobody to take a new one: it was no stale connection, but the end of
             # the container, and maybe this request's doing.
             closed.is_unread = False
@@ -180,21 +208,25 @@ class Client:
         while self._idle:
             self._idle.pop().close()
 
-    async def _connect(self) -> Connection:
-        loop = asyncio.get_running_loop()
-        try:
-            _, connection = await loop.create_connection(Connection, "127.0.0.1", self.port)
-        except OSError as error:
-            raise ContainerUnreachableError(
-                f"The container does not listen on port {self.port}: {error}.", is_unread=True
-            ) from error
-        return connection
-
     async def _exchange(self, connection: Connection, head: bytes, body: bytes) -> Answer:
         answer = await connection.exchange(head, body)
         if connection.is_open:
             self._idle.append(connection)
         return answer
+
+
+def not_listening(port: int, error: OSError) -> ContainerUnreachableError:
+    """Return the error of a container that takes no connection."""
+    return ContainerUnreachableError(
+        f"The container does not listen on port {port}: {error}.", is_unread=True
+    )
+
+
+def broken_off(reason: str = "", *, is_unread: bool = False) -> ContainerUnreachableError:
+    """Return the error of a connection that was closed too early."""
+    return ContainerUnreachableError(
+        f"The container closed the connection before it had answered{reason}.", is_unread=is_unread
+    )
 
 
 def head(method: str, path: str, headers: list[tuple[bytes, bytes]], length: int) -> bytes:

@@ -19,7 +19,7 @@ import contextlib
 import ctypes
 import gc
 import importlib
-import importlib.util
+import importlib.machinery
 import json
 import os
 import random
@@ -54,7 +54,11 @@ def main(words: list[str]) -> list[str] | None:
     # what the interpreter would have put there: the folder of the script, not of this file
     if not getattr(sys.flags, "safe_path", False) and not sys.flags.isolated:
         sys.path[0] = os.path.dirname(os.path.realpath(script))  # noqa: PTH120 (no more imports than needed)
-    shim = _shim()
+    # the module beside this file, under a name that no job has
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shim.py")  # noqa: PTH100, PTH118, PTH120
+    loader = importlib.machinery.SourceFileLoader("_sagemaker_shim", path)
+    shim = types.ModuleType(loader.name)
+    loader.exec_module(shim)
     began, before = time.perf_counter(), dict(os.environ)
     try:
         for module in modules:
@@ -139,7 +143,10 @@ def _fork(spec: dict[str, Any], output: int, pristine: set[int]) -> int:
         _close_all_but(pristine)
         os.environ.clear()
         os.environ.update(spec["environment"])
-        _reseed()
+        # random numbers of its own, as a new process would have them
+        random.seed()
+        if (numpy_random := sys.modules.get("numpy.random")) is not None:
+            numpy_random.seed()
         argv = spec["argv"]
     except BaseException as error:  # noqa: BLE001 - it must not go on as a second shim
         os.write(2, f"Cannot start the job: {error}\n".encode())
@@ -207,37 +214,18 @@ def _check_threads() -> None:
 
 def _descriptors() -> set[int]:
     """All open descriptors, without that of the folder which lists them."""
-    found = set()
+    descriptors = set()
     for name in os.listdir("/proc/self/fd"):  # noqa: PTH208
         with contextlib.suppress(OSError):
             os.fstat(int(name))
-            found.add(int(name))
-    return found
+            descriptors.add(int(name))
+    return descriptors
 
 
 def _close_all_but(kept: set[int]) -> None:
     for descriptor in _descriptors() - kept - {0, 1, 2}:
         with contextlib.suppress(OSError):
             os.close(descriptor)
-
-
-def _reseed() -> None:
-    """Give the job random numbers of its own, where a new process would have had them."""
-    random.seed()
-    numpy_random = sys.modules.get("numpy.random")
-    if numpy_random is not None:
-        numpy_random.seed()
-
-
-def _shim() -> types.ModuleType:
-    """Return the module beside this file, under a name that no job has."""
-    place = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shim.py")  # noqa: PTH100, PTH118, PTH120
-    found = importlib.util.spec_from_file_location("_sagemaker_shim", place)
-    if found is None or found.loader is None:
-        raise ImportError(f"There is no {place}.")
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
 
 
 def run(argv: list[str]) -> None:

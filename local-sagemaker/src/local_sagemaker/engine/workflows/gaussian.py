@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from importlib.util import find_spec
 from statistics import NormalDist
-from typing import Any
 
 #: bounds of a length scale and of the variances of signal and noise; the losses' variance is 1
 LENGTHS, SIGNAL, NOISE = (0.02, 20.0), (0.05, 50.0), (1e-6, 0.3)
@@ -19,11 +17,6 @@ LENGTHS, SIGNAL, NOISE = (0.02, 20.0), (0.05, 50.0), (1e-6, 0.3)
 RESTARTS = 1
 #: stands for a spread of nothing
 TINY = 1e-9
-
-
-def is_available() -> bool:
-    """Whether scikit-learn is installed."""
-    return find_spec("sklearn") is not None
 
 
 def expected_improvements(
@@ -38,20 +31,6 @@ def expected_improvements(
     :param losses: one for each point, with mean 0 and variance 1.
     :param seed: of the restarts; the same arguments give the same answer.
     """
-    means, spreads = _fit(points, losses, seed).predict(candidates, return_std=True)
-    best, normal = min(losses), NormalDist()
-    return [
-        _improvement(best - mean, max(spread, TINY), normal)
-        for mean, spread in zip(means.tolist(), spreads.tolist(), strict=True)
-    ]
-
-
-def _improvement(gain: float, spread: float, normal: NormalDist) -> float:
-    scaled = gain / spread
-    return gain * normal.cdf(scaled) + spread * normal.pdf(scaled)
-
-
-def _fit(points: Sequence[Sequence[float]], losses: Sequence[float], seed: int) -> Any:  # noqa: ANN401 (untyped)
     from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415 (an extra)
     from sklearn.gaussian_process import GaussianProcessRegressor  # noqa: PLC0415
     from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel  # noqa: PLC0415
@@ -62,4 +41,10 @@ def _fit(points: Sequence[Sequence[float]], losses: Sequence[float], seed: int) 
     with warnings.catch_warnings():
         # a length scale at its bound says that the axis makes no difference, which is an answer
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return process.fit(points, losses)
+        process.fit(points, losses)
+    means, spreads = process.predict(candidates, return_std=True)
+    best, normal, improvements = min(losses), NormalDist(), []
+    for mean, spread in zip(means.tolist(), spreads.tolist(), strict=True):
+        gain, width = best - mean, max(spread, TINY)
+        improvements.append(gain * normal.cdf(gain / width) + width * normal.pdf(gain / width))
+    return improvements

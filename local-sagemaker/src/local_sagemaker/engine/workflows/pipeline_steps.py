@@ -12,7 +12,6 @@ import hashlib
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
 
 from local_sagemaker.base import Service
 from local_sagemaker.domain.pipelines import expressions, step_policies
@@ -20,12 +19,12 @@ from local_sagemaker.domain.pipelines.definitions import PipelineStep
 from local_sagemaker.domain.pipelines.expressions import ExpressionScope
 from local_sagemaker.engine.workflows.loop import Operations
 from local_sagemaker.errors import AwsError, ResourceInUse, ValidationException
+from local_sagemaker.storage.documents import Document
 from local_sagemaker.storage.store import MissingError, Resource
 
 RUNNING = ("Starting", "Executing", "Stopping")
 #: of a reason, in characters
 REASON = 1024
-Document = dict[str, Any]
 #: a job's name has at most so many characters, a tuning job's name fewer
 NAME, TUNING_NAME, TOKEN = 63, 32, 36
 #: a job's status and what it is for a step; a job that somebody stopped has not done its step's work
@@ -37,39 +36,23 @@ CACHE_KIND = "pipeline-cache"
 class StepType:
     """One type of steps."""
 
-    operation: str
+    #: the operations' name of the resource: "TrainingJob" has CreateTrainingJob, TrainingJobName
+    noun: str
     #: kind in the store
     kind: str
-    #: member of the request that names the resource, and of the answer that has its ARN
-    name: str
-    arn: str
     #: member of a step's Metadata
     metadata: str
-    #: operation that stops it; None: it is done when it is created
-    stop: str | None = None
+    #: whether it goes on after its creation, and can be stopped
+    is_job: bool = True
 
 
 TYPES = {
-    "Processing": StepType(
-        *("CreateProcessingJob", "processing-job", "ProcessingJobName", "ProcessingJobArn", "ProcessingJob"),
-        "StopProcessingJob",
-    ),
-    "Training": StepType(
-        *("CreateTrainingJob", "training-job", "TrainingJobName", "TrainingJobArn", "TrainingJob"),
-        "StopTrainingJob",
-    ),
-    "Tuning": StepType(
-        *("CreateHyperParameterTuningJob", "hyper-parameter-tuning-job", "HyperParameterTuningJobName"),
-        *("HyperParameterTuningJobArn", "TuningJob", "StopHyperParameterTuningJob"),
-    ),
-    "Transform": StepType(
-        *("CreateTransformJob", "transform-job", "TransformJobName", "TransformJobArn", "TransformJob"),
-        "StopTransformJob",
-    ),
-    "Model": StepType("CreateModel", "model", "ModelName", "ModelArn", "Model"),
-    "RegisterModel": StepType(
-        "CreateModelPackage", "model-package", "ModelPackageName", "ModelPackageArn", "RegisterModel"
-    ),
+    "Processing": StepType("ProcessingJob", "processing-job", "ProcessingJob"),
+    "Training": StepType("TrainingJob", "training-job", "TrainingJob"),
+    "Tuning": StepType("HyperParameterTuningJob", "hyper-parameter-tuning-job", "TuningJob"),
+    "Transform": StepType("TransformJob", "transform-job", "TransformJob"),
+    "Model": StepType("Model", "model", "Model", is_job=False),
+    "RegisterModel": StepType("ModelPackage", "model-package", "RegisterModel", is_job=False),
 }
 
 
@@ -111,9 +94,8 @@ class StepRunner:
             arguments = expressions.resolve(dict(step.arguments), scope)
             return record | self._make(execution, step, arguments, record["attempt"])
         except AwsError as error:
-            again = step_policies.schedule_retry(
-                step.retry_policies, record, step_policies.fault_of_error(error.code, error.status), now
-            )
+            fault = step_policies.fault_of_error(error.code, error.status)
+            again = step_policies.schedule_retry(step.retry_policies, record, fault, now)
             return record | (again or _failed(now, f"ClientError: {error}"))
         except expressions.ExpressionError as error:
             return record | _failed(now, f"ClientError: {error}")
@@ -124,9 +106,8 @@ class StepRunner:
         now = time.time()
         is_stopping = record["status"] == "Stopping"
         if status == "Failed" and not is_stopping:
-            again = step_policies.schedule_retry(
-                step.retry_policies, record, step_policies.fault_of_reason(reason), now
-            )
+            fault = step_policies.fault_of_reason(reason)
+            again = step_policies.schedule_retry(step.retry_policies, record, fault, now)
             if again is not None:
                 record |= again
                 return
@@ -137,7 +118,7 @@ class StepRunner:
             if reason and status != "Succeeded":
                 record["reason"] = reason[:REASON]
         if status == "Succeeded" and "key" in record:
-            keep_result(self._service, execution, step.name, record)
+            self._keep_result(execution, step, record)
 
     def stop(self, step: PipelineStep, record: Document) -> None:
         """Ask for the end of a step that executes; end one that waits for its next try at once."""
@@ -145,10 +126,10 @@ class StepRunner:
             record |= {"status": "Stopped", "end": time.time()}
             return
         kind, resource = TYPES[step.type], self.resource_of(step, record)
-        if kind.stop is not None and resource is not None:
+        if kind.is_job and resource is not None:
             # it may have ended meanwhile
             with suppress(ValidationException):
-                self._operations.call(kind.stop, {kind.name: resource.name})
+                self._operations.call(f"Stop{kind.noun}", {f"{kind.noun}Name": resource.name})
         record["status"] = "Stopping"
 
     def resource_of(self, step: PipelineStep, record: Document) -> Resource | None:
@@ -161,47 +142,56 @@ class StepRunner:
         """Create a step's resource, or take what an earlier execution has made of the same arguments."""
         key, now = step_policies.cache_key(step.type, arguments), time.time()
         if key is not None and step.cache.is_enabled:
-            kept = find_result(
-                self._service, execution, step.name, key, expire_s=step.cache.expire_s, now=now
-            )
-            if kept is not None and self.resource_of(step, kept) is not None:
+            cached = self._service.store.get(CACHE_KIND, _cache_name(execution, step, key))
+            kept = {} if cached is None else cached.state
+            is_old = step.cache.expire_s is not None and now - kept.get("end", now) > step.cache.expire_s
+            if not is_old and self.resource_of(step, kept) is not None:
                 return _ended(now, "Succeeded", kept["metadata"]) | {"source": kept["execution"]}
         name = name_of(execution, step, attempt)
         made: Document = {"metadata": self._create(execution, step, name, arguments)}
         return made if key is None else made | {"key": key}
 
+    def _keep_result(self, execution: Resource, step: PipelineStep, record: Document) -> None:
+        """Keep what a step came to, in the place of what it came to before."""
+        kept = {"execution": execution.arn, "metadata": record["metadata"], "end": record["end"]}
+        name, now, store = _cache_name(execution, step, record["key"]), record["end"], self._service.store
+        try:
+            store.change(CACHE_KIND, name, lambda found: replace(found, state=kept, modified=now))
+        except MissingError:
+            parent = execution.parent
+            arn = self._service.arn("sagemaker", f"pipeline/{parent}/cache/{name.rpartition('/')[2]}")
+            new = Resource(kind=CACHE_KIND, name=name, arn=arn, created=now, modified=now, document={})
+            store.insert(replace(new, parent=parent, state=kept))
+
     def _create(self, execution: Resource, step: PipelineStep, name: str, arguments: Document) -> Document:
         """Create a step's resource unless it exists, and return the step's Metadata."""
         kind, store = TYPES[step.type], self._service.store
+        operation = f"Create{kind.noun}"
         if step.type == "RegisterModel":
-            self._make_group(arguments)
+            group = arguments.get("ModelPackageGroupName")
+            if group and ":" not in group and store.get("model-package-group", group) is None:
+                with suppress(AwsError):
+                    self._operations.call("CreateModelPackageGroup", {"ModelPackageGroupName": group})
             request = {**arguments, "ClientToken": name[-TOKEN:].lstrip("-")}
-            answer = self._operations.call_with_json(kind.operation, request, owner=execution.arn)
-            return {kind.metadata: {"Arn": answer[kind.arn]}}
+            answer = self._operations.call_with_json(operation, request, owner=execution.arn)
+            return {kind.metadata: {"Arn": answer[f"{kind.noun}Arn"]}}
         with suppress(ResourceInUse):
             if store.get(kind.kind, name) is None:
-                request = {**arguments, kind.name: name}
-                self._operations.call_with_json(kind.operation, request, owner=execution.arn)
+                request = {**arguments, f"{kind.noun}Name": name}
+                self._operations.call_with_json(operation, request, owner=execution.arn)
         resource = store.get(kind.kind, name)
         return {kind.metadata: {"Arn": "" if resource is None else resource.arn}}
 
     def _status(self, step: PipelineStep, record: Document) -> tuple[str, str | None]:
         """Return a step's status and its reason, by what has become of its resource."""
         kind = TYPES[step.type]
-        if kind.stop is None:
+        if not kind.is_job:
             return "Succeeded", None
         resource = self.resource_of(step, record)
         if resource is None:
             return "Failed", "ClientError: its resource was deleted."
         status = STATUSES.get(resource.status, "Stopping" if resource.status == "Stopping" else "Executing")
         return status, resource.document.get("FailureReason")
-
-    def _make_group(self, arguments: Document) -> None:
-        """Create the group of a package that is registered, unless it exists."""
-        group = arguments.get("ModelPackageGroupName")
-        if group and ":" not in group and self._service.store.get("model-package-group", group) is None:
-            with suppress(AwsError):
-                self._operations.call("CreateModelPackageGroup", {"ModelPackageGroupName": group})
 
 
 def _failed(now: float, reason: str, metadata: Document | None = None) -> Document:
@@ -212,37 +202,5 @@ def _ended(now: float, status: str, metadata: Document) -> Document:
     return {"status": status, "end": now, "metadata": metadata}
 
 
-def keep_result(context: Service, execution: Resource, step: str, record: Document) -> None:
-    """Keep what a step came to, in the place of what it came to before."""
-    kept = {"execution": execution.arn, "metadata": record["metadata"], "end": record["end"]}
-    name, now = _cache_name(execution.parent, step, record["key"]), record["end"]
-    try:
-        context.store.change(CACHE_KIND, name, lambda found: replace(found, state=kept, modified=now))
-    except MissingError:
-        arn = f"{context.arn('sagemaker', 'pipeline')}/{execution.parent}/cache/{name.rpartition('/')[2]}"
-        context.store.insert(
-            Resource(
-                kind=CACHE_KIND,
-                name=name,
-                arn=arn,
-                parent=execution.parent,
-                created=now,
-                modified=now,
-                document={},
-                state=kept,
-            )
-        )
-
-
-def find_result(
-    context: Service, execution: Resource, step: str, wanted: str, *, expire_s: float | None, now: float
-) -> Document | None:
-    """Return a step's cached result that is not too old: its metadata, end and execution's ARN."""
-    found = context.store.get(CACHE_KIND, _cache_name(execution.parent, step, wanted))
-    if found is None or (expire_s is not None and now - found.state["end"] > expire_s):
-        return None
-    return found.state
-
-
-def _cache_name(pipeline: str, step: str, wanted: str) -> str:
-    return f"{pipeline}/{hashlib.sha256(f'{step} {wanted}'.encode()).hexdigest()}"
+def _cache_name(execution: Resource, step: PipelineStep, key: str) -> str:
+    return f"{execution.parent}/{hashlib.sha256(f'{step.name} {key}'.encode()).hexdigest()}"

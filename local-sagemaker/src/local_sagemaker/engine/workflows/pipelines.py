@@ -10,15 +10,15 @@ from typing import Any
 from local_sagemaker.base import Service
 from local_sagemaker.domain.pipelines.definitions import PipelineDefinition, PipelineStep
 from local_sagemaker.domain.pipelines.expressions import ExpressionScope
+from local_sagemaker.engine.jobs.channels import bucket_and_key
 from local_sagemaker.engine.workflows.loop import Operations, search_by_status
 from local_sagemaker.engine.workflows.pipeline_steps import RUNNING, StepRunner
 from local_sagemaker.errors import ValidationException
-from local_sagemaker.storage.documents import moment
+from local_sagemaker.storage.documents import Document, moment
 from local_sagemaker.storage.store import Resource
 
 KIND = "pipeline-execution"
 STEP_FAILURE = "Step failure: One or multiple steps failed."
-Document = dict[str, Any]
 
 
 class PipelineExecutions:
@@ -99,21 +99,17 @@ class PipelineExecutions:
         return ExpressionScope(resource.state["parameters"], described, execution, read)
 
     def _keep(
-        self,
-        resource: Resource,
-        records: dict[str, Document],
-        status: str,
-        reason: str | None,
+        self, resource: Resource, records: dict[str, Document], status: str, reason: str | None
     ) -> None:
         now = time.time()
 
-        def change(found: Resource) -> Resource:
+        def change(latest: Resource) -> Resource:
             # a stop that was asked for meanwhile stays asked for
-            kept = "Stopping" if (found.status, status) == ("Stopping", "Executing") else status
-            document = {**found.document, "PipelineExecutionStatus": kept, "LastModifiedTime": moment(now)}
+            kept = "Stopping" if (latest.status, status) == ("Stopping", "Executing") else status
+            document = {**latest.document, "PipelineExecutionStatus": kept, "LastModifiedTime": moment(now)}
             document |= {"FailureReason": reason} if reason else {}
             return replace(
-                found, status=kept, document=document, state={**found.state, "steps": records}, modified=now
+                latest, status=kept, document=document, state={**latest.state, "steps": records}, modified=now
             )
 
         self._service.store.change(KIND, resource.name, change)
@@ -135,9 +131,8 @@ def _property_file(context: Service, step: PipelineStep, described: Document, na
     outputs = described.get("ProcessingOutputConfig", {}).get("Outputs", [])
     for output in outputs:
         if output["OutputName"] == wanted["OutputName"]:
-            uri = f"{output['S3Output']['S3Uri'].rstrip('/')}/{wanted['FilePath']}"
-            bucket, _, key = uri.removeprefix("s3://").partition("/")
-            return context.objects.path(bucket, key).read_text(encoding="utf-8")
+            place = bucket_and_key(f"{output['S3Output']['S3Uri'].rstrip('/')}/{wanted['FilePath']}")
+            return context.objects.path(*place).read_text(encoding="utf-8")
     raise ValidationException(f"The step {step.name} has no output {wanted['OutputName']} for {name}.")
 
 
@@ -150,7 +145,10 @@ def select_steps(
     """
     selected = {one["StepName"] for one in config["SelectedSteps"]}
     needed = definition.dependencies(selected) - selected
-    source = _source_execution(context, pipeline, config)
+    arn = config.get("SourcePipelineExecutionArn")
+    source = None if arn is None else context.store.by_arn(arn)
+    if arn is not None and (source is None or (source.kind, source.parent) != (KIND, pipeline.name)):
+        raise ValidationException(f"{arn} is no execution of the pipeline {pipeline.name}.")
     if source is None and needed:
         raise ValidationException(
             f"SourcePipelineExecutionArn is missing: the selected steps need {', '.join(sorted(needed))}."
@@ -167,16 +165,6 @@ def select_steps(
     return ({} if source is None else source.state["given"]), {"steps": steps, "left_out": left_out}
 
 
-def _source_execution(context: Service, pipeline: Resource, config: Mapping[str, Any]) -> Resource | None:
-    arn = config.get("SourcePipelineExecutionArn")
-    if arn is None:
-        return None
-    found: Resource | None = context.store.by_arn(arn)
-    if found is None or (found.kind, found.parent) != (KIND, pipeline.name):
-        raise ValidationException(f"{arn} is no execution of the pipeline {pipeline.name}.")
-    return found
-
-
 def _is_due(step: PipelineStep, records: dict[str, Document]) -> bool:
     """Whether all that a step waits for has succeeded, and its branch was taken."""
     return all(records.get(name, {}).get("status") == "Succeeded" for name in step.depends_on) and all(
@@ -186,10 +174,8 @@ def _is_due(step: PipelineStep, records: dict[str, Document]) -> bool:
 
 def _failing(records: dict[str, Document]) -> str | None:
     """Return the message of a Fail step that was reached."""
-    for record in records.values():
-        if "Fail" in record.get("metadata", {}):
-            return str(record["metadata"]["Fail"]["ErrorMessage"])
-    return None
+    reached = (record.get("metadata", {}).get("Fail") for record in records.values())
+    return next((str(fail["ErrorMessage"]) for fail in reached if fail is not None), None)
 
 
 def _outcome(

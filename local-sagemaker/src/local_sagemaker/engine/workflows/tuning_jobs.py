@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -13,16 +15,24 @@ from local_sagemaker.domain.tuning import rules, strategies
 from local_sagemaker.domain.tuning.rules import Objective, Verdict, is_below_median
 from local_sagemaker.domain.tuning.space import Space
 from local_sagemaker.domain.tuning.strategies import Trial
+from local_sagemaker.engine.jobs.container_jobs import metric_values
 from local_sagemaker.engine.jobs.pool import TERMINAL, TRAINING, JobPool
-from local_sagemaker.engine.workflows import trials
+from local_sagemaker.engine.processes import logs
 from local_sagemaker.engine.workflows.gaussian import expected_improvements
 from local_sagemaker.engine.workflows.loop import Operations, search_by_status
 from local_sagemaker.errors import AwsError, ResourceInUse
-from local_sagemaker.storage.documents import moment
+from local_sagemaker.storage.documents import Document, moment
 from local_sagemaker.storage.store import Resource
 
 KIND = "hyper-parameter-tuning-job"
-Document = dict[str, Any]
+#: of a definition, what a training job's request takes as it is
+TAKEN = (
+    *("RoleArn", "InputDataConfig", "VpcConfig", "OutputDataConfig", "ResourceConfig", "StoppingCondition"),
+    *("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining"),
+    *("RetryStrategy", "Environment"),
+)
+#: tells the container which metric is tuned
+OBJECTIVE_NAME = "_tuning_objective_metric"
 
 
 class TuningJobs:
@@ -39,14 +49,25 @@ class TuningJobs:
 
     def advance(self, resource: Resource) -> bool:
         """Take in what has become of the training jobs, then start, stop or end what is due."""
-        definitions = trials.definitions(resource.document)
+        definitions = training_definitions(resource.document)
         known = [
-            trials.refreshed(self._service, trial, definitions[trial["definition"]])
+            refresh_trial(self._service, trial, definitions[trial["definition"]])
             for trial in resource.state["trials"]
         ]
-        verdict = self._verdict(resource, known, definitions)
-        if verdict.start:
-            known, verdict = self._plan(resource, known, definitions, verdict)
+        verdict = rules.decide(
+            resource.document["HyperParameterTuningJobConfig"],
+            [trial_of(trial) for trial in known],
+            objective_of(definitions[0]),
+            age_s=time.time() - resource.created,
+            is_stopping=resource.status == "Stopping",
+        )
+        # chosen now, and created once this is kept
+        for _ in range(verdict.start):
+            planned = _next(resource, known, definitions)
+            if planned is None:
+                verdict = rules.exhausted([trial_of(trial) for trial in known])
+                break
+            known.append(planned)
         was = resource
         resource = self._keep(resource, known, verdict)
         for number, trial in enumerate(known):
@@ -63,54 +84,29 @@ class TuningJobs:
         """End a tuning job that cannot go on."""
         self._keep(resource, resource.state["trials"], Verdict(outcome="Failed", reason=reason[:1024]))
 
-    def _verdict(self, resource: Resource, known: list[Document], definitions: list[Document]) -> Verdict:
-        return rules.decide(
-            resource.document["HyperParameterTuningJobConfig"],
-            [trials.trial_of(trial) for trial in known],
-            trials.objective_of(definitions[0]),
-            age_s=time.time() - resource.created,
-            is_stopping=resource.status == "Stopping",
-        )
-
-    def _plan(
-        self, resource: Resource, known: list[Document], definitions: list[Document], verdict: Verdict
-    ) -> tuple[list[Document], Verdict]:
-        """Choose what the next training jobs try; they are created once this is kept."""
-        known = list(known)
-        for _ in range(verdict.start):
-            planned = _next(resource, known, definitions)
-            if planned is None:
-                return known, rules.exhausted([trials.trial_of(trial) for trial in known])
-            known.append(planned)
-        return known, verdict
-
     def _keep(self, resource: Resource, known: list[Document], verdict: Verdict) -> Resource:
         if known == resource.state["trials"] and verdict.outcome is None:
             return resource
         now = time.time()
 
-        def change(found: Resource) -> Resource:
+        def change(latest: Resource) -> Resource:
             document = {
-                **found.document,
-                **_members(self._service, found, known),
+                **latest.document,
+                **_members(self._service, latest, known),
                 "LastModifiedTime": moment(now),
             }
             if verdict.outcome is not None:
                 document["HyperParameterTuningEndTime"] = moment(now)
                 document |= {"FailureReason": verdict.reason} if verdict.reason else {}
-            status = verdict.outcome or found.status
+            status = verdict.outcome or latest.status
             document["HyperParameterTuningJobStatus"] = status
-            state = {**found.state, "trials": list(known)}
-            return replace(found, status=status, document=document, state=state, modified=now)
+            state = {**latest.state, "trials": list(known)}
+            return replace(latest, status=status, document=document, state=state, modified=now)
 
         return self._service.store.change(KIND, resource.name, change)
 
     def _stop(
-        self,
-        resource: Resource,
-        known: list[Document],
-        definitions: list[Document],
-        verdict: Verdict,
+        self, resource: Resource, known: list[Document], definitions: list[Document], verdict: Verdict
     ) -> None:
         running = [trial for trial in known if trial["status"] == "InProgress"]
         config = resource.document["HyperParameterTuningJobConfig"]
@@ -123,7 +119,7 @@ class TuningJobs:
     def _create(self, tuning: Resource, trial: Document, definition: Document) -> Document:
         store = self._service.store
         tags = [{"Key": key, "Value": value} for key, value in store.tags(tuning.arn).items()]
-        request = trials.training_request(trial["name"], definition, trial["values"])
+        request = training_request(trial["name"], definition, trial["values"])
         if tags:
             request["Tags"] = tags
         try:
@@ -132,7 +128,7 @@ class TuningJobs:
                     "CreateTrainingJob", request, owner=tuning.state.get("owner", tuning.arn)
                 )
         except AwsError as error:
-            return trials.refused(trial, error)
+            return {**trial, "status": "Failed", "error": error.message, "objective": None, "seconds": 0}
         store.change(
             TRAINING.kind,
             trial["name"],
@@ -147,49 +143,44 @@ def _next(resource: Resource, known: list[Document], definitions: list[Document]
     for turn in range(len(definitions)):
         index = (number - 1 + turn) % len(definitions)
         source = random.Random(f"{config.get('RandomSeed', resource.arn)} {index} {number}")  # noqa: S311 (no secret)
-        tried = [trials.trial_of(trial) for trial in known if trial["definition"] == index]
-        inherited = [_inherited(one) for one in resource.state.get("inherited", [])] if index == 0 else []
+        tried = [trial_of(trial) for trial in known if trial["definition"] == index]
+        parents = resource.state.get("inherited", []) if index == 0 else []
+        inherited = [Trial(one["values"], one["objective"], is_over=True) for one in parents]
         values = strategies.suggest(
             config["Strategy"],
             Space.read(definitions[index]["HyperParameterRanges"]),
             [*inherited, *tried],
             source,
             expected_improvements,
-            is_maximized=trials.objective_of(definitions[index]).is_maximized,
+            is_maximized=objective_of(definitions[index]).is_maximized,
         )
         if values is not None:
-            name = trials.name_of(resource, number)
+            name = training_job_name(resource, number)
             return {"name": name, "definition": index, "values": values, "status": "InProgress"}
     return None
 
 
-def _inherited(found: Document) -> Trial:
-    return Trial(found["values"], found["objective"], is_over=True)
-
-
 def _hopeless(context: Service, known: list[Document], definitions: list[Document]) -> list[Document]:
     """Return the running trials that the median rule stops."""
-    found = []
-    for trial in known:
-        if trial["status"] != "InProgress":
-            continue
+
+    def is_stopped(trial: Document) -> bool:
         definition = definitions[trial["definition"]]
         others = [
-            trials.reports(context, other["name"], definition)
+            objective_values(context, other["name"], definition)
             for other in known
             if other["status"] == "Completed" and other["definition"] == trial["definition"]
         ]
-        mine = trials.reports(context, trial["name"], definition)
-        if is_below_median(mine, others, is_maximized=trials.objective_of(definition).is_maximized):
-            found.append(trial)
-    return found
+        mine = objective_values(context, trial["name"], definition)
+        return is_below_median(mine, others, is_maximized=objective_of(definition).is_maximized)
+
+    return [trial for trial in known if trial["status"] == "InProgress" and is_stopped(trial)]
 
 
 def _members(context: Service, resource: Resource, known: list[Document]) -> Document:
     """Return Describe's members about the training jobs: counters, the best job, and the time they took."""
-    definitions = trials.definitions(resource.document)
+    definitions = training_definitions(resource.document)
     statuses = [trial["status"] for trial in known]
-    objectives = [trials.objective_status(trial) for trial in known]
+    objectives = [objective_status(trial) for trial in known]
     members: Document = {
         "TrainingJobStatusCounters": {
             "Completed": statuses.count("Completed"),
@@ -203,18 +194,127 @@ def _members(context: Service, resource: Resource, known: list[Document]) -> Doc
         },
         "ConsumedResources": {"RuntimeInSeconds": sum(trial.get("seconds", 0) for trial in known)},
     }
-    goal = trials.objective_of(definitions[0])
-    best = _best(known, goal)
-    if best is not None:
+    goal = objective_of(definitions[0])
+    seen = [trial for trial in known if trial.get("objective") is not None]
+    if seen:
+        best = (max if goal.is_maximized else min)(seen, key=lambda trial: float(trial["objective"]))
         definition = definitions[best["definition"]]
-        members["BestTrainingJob"] = trials.summary(context, resource.name, best, definition)
-        count = rules.not_improving([trials.trial_of(trial) for trial in known], goal)
+        members["BestTrainingJob"] = summarize_trial(context, resource.name, best, definition)
+        count = rules.not_improving([trial_of(trial) for trial in known], goal)
         members["TuningJobCompletionDetails"] = {"NumberOfTrainingJobsObjectiveNotImproving": count}
     return members
 
 
-def _best(known: list[Document], goal: Objective) -> Document | None:
-    seen = [trial for trial in known if trial.get("objective") is not None]
-    if not seen:
-        return None
-    return (max if goal.is_maximized else min)(seen, key=lambda trial: float(trial["objective"]))
+def training_definitions(request: Mapping[str, Any]) -> list[Document]:
+    """Return the training job definitions of a tuning job, each with its ranges and its objective."""
+    config = request["HyperParameterTuningJobConfig"]
+    given = request.get("TrainingJobDefinitions") or [request["TrainingJobDefinition"]]
+    return [
+        {
+            "HyperParameterRanges": config.get("ParameterRanges", {}),
+            "TuningObjective": config.get("HyperParameterTuningJobObjective"),
+            **definition,
+        }
+        for definition in given
+    ]
+
+
+def objective_of(definition: Mapping[str, Any]) -> Objective:
+    """Return the metric that a definition is tuned for."""
+    return Objective.read(definition["TuningObjective"])
+
+
+def training_request(name: str, definition: Mapping[str, Any], values: Mapping[str, str]) -> Document:
+    """CreateTrainingJob for one combination of hyperparameters."""
+    request = {member: definition[member] for member in TAKEN if member in definition}
+    pool = definition.get("HyperParameterTuningResourceConfig")
+    if pool is not None:
+        # the first choice: there is one kind of machine here
+        chosen = (pool.get("InstanceConfigs") or [pool])[0]
+        members = ("InstanceType", "InstanceCount", "VolumeSizeInGB")
+        request["ResourceConfig"] = {member: chosen[member] for member in members if member in chosen}
+    if "CheckpointConfig" in definition:
+        checkpoints = definition["CheckpointConfig"]
+        request["CheckpointConfig"] = {**checkpoints, "S3Uri": f"{checkpoints['S3Uri'].rstrip('/')}/{name}"}
+    return {
+        **request,
+        "TrainingJobName": name,
+        "AlgorithmSpecification": definition["AlgorithmSpecification"],
+        "HyperParameters": {
+            **definition.get("StaticHyperParameters", {}),
+            **values,
+            OBJECTIVE_NAME: objective_of(definition).name,
+        },
+    }
+
+
+def training_job_name(tuning: Resource, number: int) -> str:
+    """Return the name of a tuning job's training job; it never changes."""
+    digest = hashlib.sha256(f"{tuning.arn} {tuning.created} {number}".encode()).hexdigest()
+    return f"{tuning.name}-{number:03d}-{digest[:8]}"
+
+
+def refresh_trial(context: Service, trial: Document, definition: Mapping[str, Any]) -> Document:
+    """Return a trial, updated with the current state of its training job."""
+    if trial["status"] in TERMINAL:
+        return trial
+    job = context.store.get(TRAINING.kind, trial["name"])
+    if job is None:
+        return trial
+    refreshed = {**trial, "status": job.status}
+    if job.status in TERMINAL:
+        name, data = objective_of(definition).name, job.document.get("FinalMetricDataList", [])
+        values = [float(item["Value"]) for item in data if item["MetricName"] == name]
+        # of a job that did not fail, the last value
+        refreshed["objective"] = values[-1] if values and job.status != "Failed" else None
+        refreshed["seconds"] = job.document.get("TrainingTimeInSeconds", 0)
+    return refreshed
+
+
+def trial_of(trial: Mapping[str, Any]) -> Trial:
+    """Return a trial as the strategies see it."""
+    return Trial(trial["values"], trial.get("objective"), trial["status"] in TERMINAL)
+
+
+def objective_values(context: Service, name: str, definition: Mapping[str, Any]) -> list[float]:
+    """Return the values of the objective that a training job has written to its log so far."""
+    job = context.store.get(TRAINING.kind, name)
+    if job is None:
+        return []
+    path = logs.path(context.root, TRAINING.log_group, f"{name}/algo-1-{int(job.created)}")
+    wanted = objective_of(definition).name
+    metrics = definition["AlgorithmSpecification"].get("MetricDefinitions", [])
+    mine = [item for item in metrics if item["Name"] == wanted]
+    return [value for *_, value in metric_values(mine, logs.read(path))] if path.exists() else []
+
+
+def summarize_trial(
+    context: Service, tuning: str, trial: Document, definition: Mapping[str, Any]
+) -> Document:
+    """Return a training job as ListTrainingJobsForHyperParameterTuningJob shows it."""
+    job = context.store.get(TRAINING.kind, trial["name"])
+    members = ("TrainingJobArn", "CreationTime", "TrainingStartTime", "TrainingEndTime", "FailureReason")
+    document = {} if job is None else job.document
+    goal, value = objective_of(definition), trial.get("objective")
+    summary = {
+        "TrainingJobName": trial["name"],
+        "TuningJobName": tuning,
+        "TrainingJobStatus": trial["status"],
+        "TunedHyperParameters": trial["values"],
+        "ObjectiveStatus": objective_status(trial),
+        **{member: document[member] for member in members if member in document},
+    }
+    if "DefinitionName" in definition:
+        summary["TrainingJobDefinitionName"] = definition["DefinitionName"]
+    if value is not None:
+        kind = "Maximize" if goal.is_maximized else "Minimize"
+        metric = {"Type": kind, "MetricName": goal.name, "Value": value}
+        summary["FinalHyperParameterTuningJobObjectiveMetric"] = metric
+    return summary
+
+
+def objective_status(trial: Mapping[str, Any]) -> str:
+    """Whether a trial has its objective: Succeeded, Pending or Failed."""
+    if trial["status"] not in TERMINAL:
+        return "Pending"
+    return "Failed" if trial.get("objective") is None else "Succeeded"

@@ -6,13 +6,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from local_sagemaker.engine.endpoints.endpoint_records import (
+from local_sagemaker.engine.endpoints.fleet import (
     HEALTH_TIMEOUT_S,
     SERVERLESS_START_TIMEOUT_S,
     EndpointPlan,
     VariantPlan,
 )
-from local_sagemaker.engine.jobs.model_data import container_definition
+from local_sagemaker.engine.jobs.channels import container_definition
 from local_sagemaker.errors import ValidationException
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation

@@ -8,8 +8,9 @@ from typing import Any
 
 from local_sagemaker.domain.deployment_policy import DeploymentPolicyError, policy_from_config
 from local_sagemaker.domain.endpoint_states import EndpointEvent, EndpointStateError, transition
-from local_sagemaker.engine.endpoints.endpoint_records import KIND, EndpointPlan, with_status
+from local_sagemaker.engine.endpoints.fleet import EndpointPlan
 from local_sagemaker.engine.endpoints.metrics import ALARM_KIND
+from local_sagemaker.engine.endpoints.rollout import KIND, with_status
 from local_sagemaker.errors import ValidationException, translate
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from local_sagemaker.domain.lifecycle import State
@@ -45,7 +45,7 @@ class JobType(ResourceType):
         state, owner = State(), owners.current()
         queued = self.new(context, parameters[f"{self.noun}Name"], parameters, status=jobs.status(state))
         document = self.job.describe(queued.document, state, queued.created)
-        resource = replace(queued, document=document, state={**jobs.dump(state), "owner": owner})
+        resource = replace(queued, document=document, state={**asdict(state), "owner": owner})
         self.keep(context, resource, parameters)
         context.jobs.submit(self.kind, resource.name, owner)
         # it may have outputs to be put while it runs

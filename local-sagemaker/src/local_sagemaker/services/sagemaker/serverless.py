@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from local_sagemaker.engine.endpoints.endpoint_records import EndpointPlan, VariantPlan
+from local_sagemaker.engine.endpoints.fleet import EndpointPlan, VariantPlan
 from local_sagemaker.errors import ValidationException
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.sagemaker.resources import refuse_members

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from local_sagemaker.engine.jobs import checkpoints, metrics
+from local_sagemaker.engine.jobs import outputs
+from local_sagemaker.engine.jobs.container_jobs import broken_metric
 from local_sagemaker.engine.jobs.pool import TRAINING
 from local_sagemaker.errors import ValidationException
 from local_sagemaker.services.context import Context
@@ -92,9 +93,9 @@ def check(parameters: dict[str, Any]) -> None:
     groups = parameters["ResourceConfig"].get("InstanceGroups", [])
     counts = [group["InstanceCount"] for group in groups]
     refuse_many(sum(counts) if counts else parameters["ResourceConfig"].get("InstanceCount", 1))
-    path = parameters.get("CheckpointConfig", {}).get("LocalPath", checkpoints.DEFAULT)
-    check_path("CheckpointConfig", path, checkpoints.ML)
-    if problem := metrics.broken(algorithm.get("MetricDefinitions", [])):
+    path = parameters.get("CheckpointConfig", {}).get("LocalPath", outputs.DEFAULT_CHECKPOINTS)
+    check_path("CheckpointConfig", path, outputs.ML)
+    if problem := broken_metric(algorithm.get("MetricDefinitions", [])):
         raise ValidationException(problem)
     names = [channel["ChannelName"] for channel in parameters.get("InputDataConfig", [])]
     if len(set(names)) < len(names):

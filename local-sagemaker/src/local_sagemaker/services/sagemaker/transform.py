@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from local_sagemaker.domain.jsonpath import JsonPathError
-from local_sagemaker.engine.jobs.model_data import container_definition
+from local_sagemaker.engine.jobs.channels import container_definition
 from local_sagemaker.engine.jobs.pool import TRANSFORM
 from local_sagemaker.engine.jobs.records import DataProcessing, RecordError, format_of
 from local_sagemaker.errors import ValidationException, invalid_request, translate

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from local_sagemaker.domain.tuning.space import Choices, RangeError, Space
 from local_sagemaker.engine.jobs.pool import TERMINAL
-from local_sagemaker.engine.workflows import gaussian, trials
-from local_sagemaker.engine.workflows.tuning_jobs import KIND
+from local_sagemaker.engine.workflows import tuning_jobs
 from local_sagemaker.errors import (
     ResourceInUse,
     ResourceNotFound,
@@ -37,7 +37,7 @@ class TuningJobType(ResourceType):
 
 JOBS = TuningJobType(
     noun=NOUN,
-    kind=KIND,
+    kind=tuning_jobs.KIND,
     missing="Requested resource not found. Could not find the hyper parameter tuning job {name}.",
     taken="Hyper parameter tuning job names must be unique within an AWS account and region; a job with this "
     "name already exists ({arn})",
@@ -93,17 +93,17 @@ def delete_tuning_job(context: Context, parameters: dict[str, Any]) -> None:
     job = JOBS.named(context, parameters)
     if job.status not in TERMINAL:
         raise ResourceInUse(f"The tuning job {job.name} is {job.status}. Stop it first.")
-    context.store.delete(KIND, job.name)
+    context.store.delete(tuning_jobs.KIND, job.name)
 
 
 @operation("sagemaker", f"ListTrainingJobsFor{NOUN}")
 def list_training_jobs_for_tuning_job(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Answer with one page of a tuning job's training jobs, by time, name, status or objective."""
     resource = JOBS.named(context, parameters)
-    definitions = trials.definitions(resource.document)
+    definitions = tuning_jobs.training_definitions(resource.document)
     status = parameters.get("StatusEquals")
     jobs = [
-        trials.summary(context, resource.name, trial, definitions[trial["definition"]])
+        tuning_jobs.summarize_trial(context, resource.name, trial, definitions[trial["definition"]])
         for trial in resource.state["trials"]
         if status in {None, trial["status"]} and context.store.get("training-job", trial["name"]) is not None
     ]
@@ -135,7 +135,7 @@ def check_request(parameters: Mapping[str, Any]) -> None:
             "Strategy Hyperband is not emulated locally. Give Bayesian, Random or Grid; "
             "TrainingJobEarlyStoppingType=Auto stops hopeless jobs."
         )
-    if config["Strategy"] == "Bayesian" and not gaussian.is_available():
+    if config["Strategy"] == "Bayesian" and find_spec("sklearn") is None:
         raise ValidationException(
             "Strategy Bayesian needs scikit-learn, which is not installed. Install local-sagemaker[tuning] "
             "where the service runs and start it again, or give Random."
@@ -153,7 +153,7 @@ def check_request(parameters: Mapping[str, Any]) -> None:
         )
     if most is None and config["Strategy"] != "Grid" and "MaxRuntimeInSeconds" not in limits:
         raise ValidationException("ResourceLimits needs MaxNumberOfTrainingJobs or MaxRuntimeInSeconds.")
-    for definition in trials.definitions(parameters):
+    for definition in tuning_jobs.training_definitions(parameters):
         _check_definition(definition, config["Strategy"])
 
 
@@ -162,7 +162,8 @@ def inherited_trials(context: Context, parameters: Mapping[str, Any]) -> list[di
     warm = parameters.get("WarmStartConfig")
     if warm is None:
         return []
-    names = {one.name for one in Space.read(trials.definitions(parameters)[0]["HyperParameterRanges"]).ranges}
+    ranges = tuning_jobs.training_definitions(parameters)[0]["HyperParameterRanges"]
+    names = {one.name for one in Space.read(ranges).ranges}
     inherited = []
     for parent in warm["ParentHyperParameterTuningJobs"]:
         name = parent.get("HyperParameterTuningJobName")
@@ -204,6 +205,6 @@ def _check_definition(definition: Mapping[str, Any], strategy: str) -> None:
             f"({', '.join(metrics) or 'there are none'}). Add a definition with its regular expression."
         )
     sample = {one.name: one.value([0.0] * one.width) for one in space.ranges}
-    request = trials.training_request("sample", definition, sample)
+    request = tuning_jobs.training_request("sample", definition, sample)
     registry.check_request("CreateTrainingJob", request)
     training.check(request)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import io
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,13 +15,16 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.datasets import load_svmlight_file
 
-BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
+from local_sagemaker.engine.algorithms.web import RefusedError
+
 Array = NDArray[np.float64]
+#: of scikit-learn, which has no types
+Estimator = Any
 CSV, LIBSVM = "text/csv", ("text/libsvm", "text/x-libsvm")
 RECORDIO = "application/x-recordio-protobuf"
 
 
-class ClientError(Exception):
+class ClientError(RefusedError):
     """What the user has to change: a hyperparameter, a file, a request."""
 
 
@@ -61,10 +63,10 @@ class Algorithm(Protocol):
     #: the key of an answer's list
     ANSWER: str
 
-    def fit(self, given: dict[str, Any], train: Table, others: Mapping[str, Table]) -> Any:  # noqa: ANN401
+    def fit(self, given: dict[str, Any], train: Table, others: Mapping[str, Table]) -> Estimator:
         """Fit the scikit-learn estimator; write the metrics of `others` (validation, test) to the log."""
 
-    def predict(self, model: Any, given: dict[str, Any], rows: Array) -> list[dict[str, Any]]:  # noqa: ANN401
+    def predict(self, model: Estimator, given: dict[str, Any], rows: Array) -> list[dict[str, Any]]:
         """Return the answer to each row."""
 
 
@@ -84,15 +86,40 @@ def parameters(known: Algorithm, given: Mapping[str, str]) -> dict[str, Any]:
     given = {name: value for name, value in given.items() if name != "_tuning_objective_metric"}
     if missing := [name for name in known.REQUIRED if name not in given]:
         raise ClientError(f"The hyperparameter {', '.join(missing)} is required.")
-    found = {name: value for name, value in known.PARAMETERS.items() if not isinstance(value, type)}
+    values = {name: value for name, value in known.PARAMETERS.items() if not isinstance(value, type)}
     for name, value in given.items():
         if name in known.WITHOUT_EFFECT:
             log(f"[warning] The hyperparameter {name} makes no difference in the local SageMaker.")
         elif name in known.PARAMETERS:
-            found[name] = _value(name, value, known.PARAMETERS[name])
+            values[name] = _value(name, value, known.PARAMETERS[name])
         else:
-            raise ClientError(f"The hyperparameter {name} is not known. There are {_names(known)}.")
-    return found
+            names = ", ".join(sorted({*known.PARAMETERS, *known.WITHOUT_EFFECT}))
+            raise ClientError(f"The hyperparameter {name} is not known. There are {names}.")
+    return values
+
+
+def check_classes(labels: Array, count: int, parameter: str, objective: str) -> None:
+    """Raise ClientError unless labels are at least two of the numbers of `count` classes.
+
+    :param parameter: the hyperparameter that says how many there are, required by `objective`.
+    """
+    met = sorted(set(labels.tolist()))
+    if count < 2:  # noqa: PLR2004 - one class is none
+        raise ClientError(f"The hyperparameter {parameter} is required for {objective}.")
+    if not set(met) <= set(range(count)) or len(met) < 2:  # noqa: PLR2004 - one class is none
+        raise ClientError(
+            f"The labels must be whole numbers from 0 to {count - 1}, of at least two kinds; there are "
+            f"{met[:10]}."
+        )
+
+
+def all_classes(model: Estimator, scores: Array, count: int) -> Array:
+    """Return probabilities of all classes; one that was not met in training has none."""
+    if scores.shape[1] == count:
+        return scores
+    spread = np.zeros((len(scores), count))
+    spread[:, model.classes_.astype(int)] = scores
+    return spread
 
 
 def choose(given: Mapping[str, Any], name: str, *values: str) -> str:
@@ -124,7 +151,7 @@ def read_channel(folder: Path, content_type: str, *, has_gaps: bool) -> Table:
     return Table(rows, np.concatenate(labels) if labels else None)
 
 
-def read_table(content: bytes, content_type: str, place: str, *, label_size: int) -> Table:
+def read_table(content: bytes, content_type: str, name: str, *, label_size: int) -> Table:
     """Return the rows of one file or request body.
 
     :param label_size: how many columns at the beginning are labels, 0 or 1.
@@ -132,10 +159,15 @@ def read_table(content: bytes, content_type: str, place: str, *, label_size: int
     """
     kind, _ = _parsed(content_type)
     if kind in LIBSVM:
-        return _libsvm(content, place)
+        try:
+            # indexes are taken as they stand, so that files that leave out different ones agree
+            rows, labels = load_svmlight_file(io.BytesIO(content), zero_based=True)
+        except ValueError as error:
+            raise ClientError(f"{name} is not in libsvm's format: {error}.") from error
+        return Table(np.asarray(rows.todense(), dtype=np.float64), np.asarray(labels, dtype=np.float64))
     if kind != CSV:
         raise ClientError(
-            f"The content type {content_type!r} of {place} is not supported by the local SageMaker. Give "
+            f"The content type {content_type!r} of {name} is not supported by the local SageMaker. Give "
             f"ContentType {CSV}" + (f"; {RECORDIO} is not read here." if kind == RECORDIO else ".")
         )
     try:
@@ -144,7 +176,7 @@ def read_table(content: bytes, content_type: str, place: str, *, label_size: int
         values = np.ascontiguousarray(frame, dtype=np.float64)
     except (ValueError, pd.errors.ParserError) as error:
         raise ClientError(
-            f"{place} is no CSV of numbers without a header: {error}. Remove the header, and encode text."
+            f"{name} is no CSV of numbers without a header: {error}. Remove the header, and encode text."
         ) from error
     if label_size == 0:
         return Table(values)
@@ -173,20 +205,7 @@ def _value(name: str, text: str, like: Any) -> Any:  # noqa: ANN401 (any type a 
         raise ClientError(f"The hyperparameter {name}={text!r} is no {kind.__name__}.") from error
 
 
-def _names(known: Algorithm) -> str:
-    return ", ".join(sorted({*known.PARAMETERS, *known.WITHOUT_EFFECT}))
-
-
 def _parsed(content_type: str) -> tuple[str, dict[str, str]]:
     kind, *options = (part.strip() for part in content_type.split(";"))
     pairs = (option.partition("=") for option in options)
     return kind.lower(), {name: value for name, _, value in pairs}
-
-
-def _libsvm(content: bytes, place: str) -> Table:
-    try:
-        # indexes are taken as they stand, so that files that leave out different ones agree
-        rows, labels = load_svmlight_file(io.BytesIO(content), zero_based=True)
-    except ValueError as error:
-        raise ClientError(f"{place} is not in libsvm's format: {error}.") from error
-    return Table(np.asarray(rows.todense(), dtype=np.float64), np.asarray(labels, dtype=np.float64))

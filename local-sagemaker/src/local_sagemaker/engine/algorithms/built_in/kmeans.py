@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from sklearn.cluster import KMeans
 
-from local_sagemaker.engine.algorithms.built_in.common import Array, ClientError, Table, choose, log
+from local_sagemaker.engine.algorithms.built_in import common
+from local_sagemaker.engine.algorithms.built_in.common import Array, ClientError, Estimator, Table
 
 PARAMETERS: Mapping[str, Any] = {
     "k": int,
@@ -30,10 +31,10 @@ INITS = {"kmeans++": "k-means++", "random": "random"}
 TRIALS = 5
 
 
-def fit(given: dict[str, Any], train: Table, others: Mapping[str, Table]) -> Any:  # noqa: ANN401 (an estimator)
+def fit(given: dict[str, Any], train: Table, others: Mapping[str, Table]) -> Estimator:
     """Fit the clusters; labels are ignored."""
-    choose(given, "init_method", *INITS)
-    init = choose(given, "local_lloyd_init_method", *INITS)
+    common.choose(given, "init_method", *INITS)
+    init = common.choose(given, "local_lloyd_init_method", *INITS)
     if given["k"] > len(train.rows):
         raise ClientError(f"k is {given['k']}, and there are {len(train.rows)} rows.")
     trials = str(given["local_lloyd_num_trials"])
@@ -49,15 +50,15 @@ def fit(given: dict[str, Any], train: Table, others: Mapping[str, Table]) -> Any
     ).fit(train.rows)
     for channel, table in {"train": train, **others}.items():
         squares = model.transform(table.rows).min(axis=1) ** 2
-        log(f"#quality_metric: host=algo-1, {channel} msd <loss>={squares.mean():.6f}")
-        log(f"#quality_metric: host=algo-1, {channel} ssd <loss>={squares.sum():.6f}")
+        common.log(f"#quality_metric: host=algo-1, {channel} msd <loss>={squares.mean():.6f}")
+        common.log(f"#quality_metric: host=algo-1, {channel} ssd <loss>={squares.sum():.6f}")
     return model
 
 
-def predict(model: Any, given: dict[str, Any], rows: Array) -> list[dict[str, Any]]:  # noqa: ANN401, ARG001
+def predict(model: Estimator, given: dict[str, Any], rows: Array) -> list[dict[str, Any]]:  # noqa: ARG001
     """Return the closest cluster of each row, and how far it is."""
     distances = model.transform(rows)
     return [
-        {"closest_cluster": float(place), "distance_to_cluster": float(row[place])}
-        for row, place in zip(distances, np.argmin(distances, axis=1), strict=True)
+        {"closest_cluster": float(closest), "distance_to_cluster": float(row[closest])}
+        for row, closest in zip(distances, np.argmin(distances, axis=1), strict=True)
     ]

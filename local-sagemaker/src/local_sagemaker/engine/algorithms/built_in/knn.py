@@ -9,7 +9,8 @@ import numpy as np
 from sklearn import metrics
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
-from local_sagemaker.engine.algorithms.built_in.common import Array, ClientError, Table, choose, log
+from local_sagemaker.engine.algorithms.built_in import common
+from local_sagemaker.engine.algorithms.built_in.common import Array, ClientError, Estimator, Table
 
 PARAMETERS: Mapping[str, Any] = {
     "k": int,
@@ -27,11 +28,11 @@ DISTANCES = {"L2": "euclidean", "COSINE": "cosine"}
 SEED = 0
 
 
-def fit(given: dict[str, Any], train: Table, others: Mapping[str, Table]) -> Any:  # noqa: ANN401 (an estimator)
+def fit(given: dict[str, Any], train: Table, others: Mapping[str, Table]) -> Estimator:
     """Fit the neighbours: `sample_size` rows of the data, chosen at random."""
-    kind = choose(given, "predictor_type", "classifier", "regressor")
-    choose(given, "index_type", "faiss.Flat")
-    distance = DISTANCES[choose(given, "index_metric", *DISTANCES)]
+    kind = common.choose(given, "predictor_type", "classifier", "regressor")
+    common.choose(given, "index_type", "faiss.Flat")
+    distance = DISTANCES[common.choose(given, "index_metric", *DISTANCES)]
     rows, labels = train.rows, train.wanted()
     if given["sample_size"] < len(rows):
         chosen = np.random.default_rng(SEED).choice(len(rows), given["sample_size"], replace=False)
@@ -42,14 +43,13 @@ def fit(given: dict[str, Any], train: Table, others: Mapping[str, Table]) -> Any
     model = made(given["k"], metric=distance).fit(rows, labels)
     for channel, table in others.items():
         guesses = model.predict(table.rows)
+        name, metric = ("mse <loss>", metrics.mean_squared_error)
         if kind == "classifier":
-            told = f"accuracy <score>={metrics.accuracy_score(table.wanted(), guesses):.6f}"
-        else:
-            told = f"mse <loss>={metrics.mean_squared_error(table.wanted(), guesses):.6f}"
-        log(f"#quality_metric: host=algo-1, {channel} {told}")
+            name, metric = ("accuracy <score>", metrics.accuracy_score)
+        common.log(f"#quality_metric: host=algo-1, {channel} {name}={metric(table.wanted(), guesses):.6f}")
     return model
 
 
-def predict(model: Any, given: dict[str, Any], rows: Array) -> list[dict[str, Any]]:  # noqa: ANN401, ARG001
+def predict(model: Estimator, given: dict[str, Any], rows: Array) -> list[dict[str, Any]]:  # noqa: ARG001
     """Return the prediction of each row's neighbours."""
     return [{"predicted_label": float(value)} for value in model.predict(rows)]

@@ -15,7 +15,8 @@ from sklearn.linear_model import ElasticNet, LinearRegression, LogisticRegressio
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from local_sagemaker.engine.algorithms.built_in.common import Array, ClientError, Table, choose, log
+from local_sagemaker.engine.algorithms.built_in import common
+from local_sagemaker.engine.algorithms.built_in.common import Array, Estimator, Table
 
 PARAMETERS: Mapping[str, Any] = {
     "predictor_type": str,
@@ -44,23 +45,23 @@ LOSSES = {BINARY: "logistic", MULTI: "softmax_loss", REGRESSOR: "squared_loss"}
 ITERATIONS = 10_000
 
 
-def fit(given: dict[str, Any], train: Table, others: Mapping[str, Table]) -> Any:  # noqa: ANN401 (an estimator)
+def fit(given: dict[str, Any], train: Table, others: Mapping[str, Table]) -> Estimator:
     """Fit the linear model."""
-    kind = choose(given, "predictor_type", BINARY, MULTI, REGRESSOR)
-    choose(given, "loss", "auto", LOSSES[kind])
+    kind = common.choose(given, "predictor_type", BINARY, MULTI, REGRESSOR)
+    common.choose(given, "loss", "auto", LOSSES[kind])
     labels = train.wanted()
     if kind != REGRESSOR:
-        _check_labels(given["num_classes"] if kind == MULTI else 2, labels)
+        common.check_classes(labels, given["num_classes"] if kind == MULTI else 2, "num_classes", f"a {kind}")
     linear = _linear(kind, given, len(labels))
     model = make_pipeline(StandardScaler(), linear) if given["normalize_data"] else make_pipeline(linear)
     model.fit(train.rows, labels)
     for channel, table in {"train": train, **others}.items():
         for name, value in _metrics(kind, model, table).items():
-            log(f"#quality_metric: host=algo-1, {channel} {name}={value:.6f}")
+            common.log(f"#quality_metric: host=algo-1, {channel} {name}={value:.6f}")
     return model
 
 
-def predict(model: Any, given: dict[str, Any], rows: Array) -> list[dict[str, Any]]:  # noqa: ANN401
+def predict(model: Estimator, given: dict[str, Any], rows: Array) -> list[dict[str, Any]]:
     """Return the score of each row, with the label for a classifier."""
     kind = given["predictor_type"]
     if kind == REGRESSOR:
@@ -68,12 +69,11 @@ def predict(model: Any, given: dict[str, Any], rows: Array) -> list[dict[str, An
     scores = model.predict_proba(rows)
     if kind == BINARY:
         return [{"score": float(row[1]), "predicted_label": int(row[1] >= 0.5)} for row in scores]  # noqa: PLR2004
-    found = np.zeros((len(rows), given["num_classes"]))
-    found[:, model.classes_.astype(int)] = scores
-    return [{"score": row.tolist(), "predicted_label": int(row.argmax())} for row in found]
+    scores = common.all_classes(model, scores, given["num_classes"])
+    return [{"score": row.tolist(), "predicted_label": int(row.argmax())} for row in scores]
 
 
-def _linear(kind: str, given: dict[str, Any], count: int) -> Any:  # noqa: ANN401 (one of four estimators)
+def _linear(kind: str, given: dict[str, Any], count: int) -> Estimator:
     l1, l2, has_bias = given["l1"], given["wd"], given["use_bias"]
     if kind == REGRESSOR:
         if l1:
@@ -96,7 +96,7 @@ def _linear(kind: str, given: dict[str, Any], count: int) -> Any:  # noqa: ANN40
     )
 
 
-def _metrics(kind: str, model: Any, table: Table) -> dict[str, float]:  # noqa: ANN401 (an estimator)
+def _metrics(kind: str, model: Estimator, table: Table) -> dict[str, float]:
     labels, guesses = table.wanted(), model.predict(table.rows)
     if kind == REGRESSOR:
         mse = metrics.mean_squared_error(labels, guesses)
@@ -115,7 +115,7 @@ def _metrics(kind: str, model: Any, table: Table) -> dict[str, float]:  # noqa: 
             "multiclass_accuracy <score>": metrics.accuracy_score(labels, guesses),
             "macro_f_beta <score>": metrics.f1_score(labels, guesses, average="macro", zero_division=0.0),
         }
-    found = {
+    measured = {
         **loss,
         "binary_classification_accuracy <score>": metrics.accuracy_score(labels, guesses),
         "binary_f_beta <score>": metrics.f1_score(labels, guesses, zero_division=0.0),
@@ -123,16 +123,5 @@ def _metrics(kind: str, model: Any, table: Table) -> dict[str, float]:  # noqa: 
         "recall <score>": metrics.recall_score(labels, guesses, zero_division=0.0),
     }
     if len(set(labels.tolist())) > 1:
-        found["roc_auc_score <score>"] = metrics.roc_auc_score(labels, scores[:, 1])
-    return found
-
-
-def _check_labels(count: int, labels: Array) -> None:
-    if count < 2:  # noqa: PLR2004 - one class is none
-        raise ClientError("The hyperparameter num_classes is required for a multiclass_classifier.")
-    met = set(labels.tolist())
-    if met - set(range(count)) or len(met) < 2:  # noqa: PLR2004 - one class is none
-        raise ClientError(
-            f"The labels must be whole numbers from 0 to {count - 1}, of at least two kinds; there are "
-            f"{sorted(met)[:10]}."
-        )
+        measured["roc_auc_score <score>"] = metrics.roc_auc_score(labels, scores[:, 1])
+    return measured

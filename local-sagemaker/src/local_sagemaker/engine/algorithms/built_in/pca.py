@@ -7,7 +7,7 @@ from typing import Any
 
 from sklearn.decomposition import PCA, TruncatedSVD
 
-from local_sagemaker.engine.algorithms.built_in.common import Array, ClientError, Table, choose
+from local_sagemaker.engine.algorithms.built_in.common import Array, ClientError, Estimator, Table, choose
 
 PARAMETERS: Mapping[str, Any] = {
     "num_components": int,
@@ -21,7 +21,7 @@ CONTENT_TYPE = "application/x-recordio-protobuf"
 ANSWER = "projections"
 
 
-def fit(given: dict[str, Any], train: Table, others: Mapping[str, Table]) -> Any:  # noqa: ANN401, ARG001
+def fit(given: dict[str, Any], train: Table, others: Mapping[str, Table]) -> Estimator:  # noqa: ARG001
     """Fit the components, in decreasing order of explained variance."""
     mode, count = choose(given, "algorithm_mode", "regular", "randomized"), given["num_components"]
     if not 1 <= count <= min(train.rows.shape):
@@ -36,6 +36,6 @@ def fit(given: dict[str, Any], train: Table, others: Mapping[str, Table]) -> Any
     ).fit(train.rows)
 
 
-def predict(model: Any, given: dict[str, Any], rows: Array) -> list[dict[str, Any]]:  # noqa: ANN401, ARG001
+def predict(model: Estimator, given: dict[str, Any], rows: Array) -> list[dict[str, Any]]:  # noqa: ARG001
     """Return the projection of each row."""
     return [{"projection": row.tolist()} for row in model.transform(rows)]

@@ -14,7 +14,8 @@ import numpy as np
 from sklearn import metrics
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-from local_sagemaker.engine.algorithms.built_in.common import Array, ClientError, Table, choose, log
+from local_sagemaker.engine.algorithms.built_in import common
+from local_sagemaker.engine.algorithms.built_in.common import Array, ClientError, Estimator, Table
 
 PARAMETERS: Mapping[str, Any] = {
     "num_round": int,
@@ -36,16 +37,8 @@ PARAMETERS: Mapping[str, Any] = {
 REQUIRED = ("num_round",)
 WITHOUT_EFFECT = frozenset(
     {
-        *(
-            "gamma",
-            "alpha",
-            "subsample",
-            "colsample_bytree",
-            "colsample_bylevel",
-            "max_delta_step",
-            "nthread",
-        ),
-        *("tree_method", "grow_policy", "verbosity", "silent", "base_score", "sketch_eps"),
+        *("gamma", "alpha", "subsample", "colsample_bytree", "colsample_bylevel", "max_delta_step"),
+        *("nthread", "tree_method", "grow_policy", "verbosity", "silent", "base_score", "sketch_eps"),
         *("updater", "refresh_leaf", "process_type", "predictor", "deterministic_histogram", "dsplit"),
     }
 )
@@ -60,44 +53,55 @@ REGRESSIONS = {
     "count:poisson": "poisson",
 }
 BINARY, SOFTMAX, SOFTPROB = "binary:logistic", "multi:softmax", "multi:softprob"
+#: objective -> its metrics, the default first; and those of a regression
+METRICS = {
+    BINARY: ("logloss", "auc", "error"),
+    SOFTMAX: ("mlogloss", "merror"),
+    SOFTPROB: ("mlogloss", "merror"),
+}
+ERRORS = ("rmse", "mae")
 #: metrics of which more is better
 RISING = frozenset({"auc"})
 
 
-def fit(given: dict[str, Any], train: Table, others: Mapping[str, Table]) -> Any:  # noqa: ANN401 (an estimator)
+def fit(given: dict[str, Any], train: Table, others: Mapping[str, Table]) -> Estimator:
     """Fit the booster; log the metrics of train and validation after each round, as xgboost does."""
-    objective = choose(given, "objective", *REGRESSIONS, BINARY, SOFTMAX, SOFTPROB)
-    choose(given, "booster", "gbtree")
+    objective = common.choose(given, "objective", *REGRESSIONS, BINARY, SOFTMAX, SOFTPROB)
+    common.choose(given, "booster", "gbtree")
     labels = train.wanted()
     names = given["eval_metric"].strip("[]").replace('"', "").split(",") if given["eval_metric"] else []
-    names = [name.strip() for name in names] or [_default(objective)]
-    for name in names:
-        _check_metric(name, objective)
-    _check_labels(objective, given, labels)
+    names = [name.strip() for name in names] or [METRICS.get(objective, ERRORS)[0]]
+    known = METRICS.get(objective, ERRORS)
+    if unknown := [name for name in names if name not in known]:
+        raise ClientError(
+            f"eval_metric={unknown[0]} is not supported for {objective}: {', '.join(known)} are."
+        )
+    if objective not in REGRESSIONS:
+        common.check_classes(labels, _classes(given), "num_class", objective)
     weights = np.where(labels == 1, given["scale_pos_weight"], 1.0) if objective == BINARY else None
-    model = _model(objective, given).fit(train.rows, labels, sample_weight=weights)
+    model = _model(given).fit(train.rows, labels, sample_weight=weights)
     tables = {"train": train, **({"validation": others["validation"]} if "validation" in others else {})}
-    rounds = _rounds(model, objective, given, names, tables)
+    rounds = _rounds(model, given, names, tables)
     stop = _written(rounds, given["early_stopping_rounds"], names[-1])
     if stop < given["num_round"]:
-        model = _model(objective, {**given, "num_round": stop}).fit(train.rows, labels, sample_weight=weights)
+        model = _model({**given, "num_round": stop}).fit(train.rows, labels, sample_weight=weights)
     return model
 
 
-def predict(model: Any, given: dict[str, Any], rows: Array) -> list[dict[str, Any]]:  # noqa: ANN401
+def predict(model: Estimator, given: dict[str, Any], rows: Array) -> list[dict[str, Any]]:
     """Return a score for each row: a value, a probability, a class, or the probabilities of all classes."""
     objective = given["objective"]
     if objective in REGRESSIONS:
         return [{"score": float(value)} for value in model.predict(rows)]
-    found = _spread(model, model.predict_proba(rows), 2 if objective == BINARY else given["num_class"])
+    scores = common.all_classes(model, model.predict_proba(rows), _classes(given))
     if objective == BINARY:
-        return [{"score": float(row[1])} for row in found]
+        return [{"score": float(row[1])} for row in scores]
     if objective == SOFTMAX:
-        return [{"score": float(row.argmax())} for row in found]
-    return [{"score": row.tolist()} for row in found]
+        return [{"score": float(row.argmax())} for row in scores]
+    return [{"score": row.tolist()} for row in scores]
 
 
-def _model(objective: str, given: dict[str, Any]) -> Any:  # noqa: ANN401 (one of two estimators)
+def _model(given: dict[str, Any]) -> Estimator:
     shared = {
         "learning_rate": given["eta"],
         "max_iter": given["num_round"],
@@ -110,31 +114,27 @@ def _model(objective: str, given: dict[str, Any]) -> Any:  # noqa: ANN401 (one o
         "early_stopping": False,
         "random_state": given["seed"],
     }
-    if objective in REGRESSIONS:
-        return HistGradientBoostingRegressor(loss=REGRESSIONS[objective], **shared)
+    if loss := REGRESSIONS.get(given["objective"]):
+        return HistGradientBoostingRegressor(loss=loss, **shared)
     return HistGradientBoostingClassifier(**shared)
 
 
 def _rounds(
-    model: Any,  # noqa: ANN401 (one of two estimators)
-    objective: str,
-    given: dict[str, Any],
-    names: list[str],
-    tables: dict[str, Table],
+    model: Estimator, given: dict[str, Any], names: list[str], tables: dict[str, Table]
 ) -> Iterator[dict[str, float]]:
     """Yield the metrics after each round, by `<channel>-<metric>`."""
-    is_regression = objective in REGRESSIONS
+    is_regression = given["objective"] in REGRESSIONS
     stages = [
         (model.staged_predict if is_regression else model.staged_predict_proba)(table.rows)
         for table in tables.values()
     ]
-    classes = 2 if objective == BINARY else given["num_class"]
-    for found in zip(*stages, strict=True):
+    classes = _classes(given)
+    for stage in zip(*stages, strict=True):
         yield {
             f"{channel}-{name}": _metric(
-                name, table.wanted(), scores if is_regression else _spread(model, scores, classes)
+                name, table.wanted(), scores if is_regression else common.all_classes(model, scores, classes)
             )
-            for (channel, table), scores in zip(tables.items(), found, strict=True)
+            for (channel, table), scores in zip(tables.items(), stage, strict=True)
             for name in names
         }
 
@@ -142,12 +142,12 @@ def _rounds(
 def _written(rounds: Iterator[dict[str, float]], patience: int, name: str) -> int:
     """Write a line for each round; how many there are until the validation's metric stops to improve."""
     best, since, count = math.inf, 0, 0
-    for found in rounds:
-        log(f"[{count}]\t" + "\t".join(f"{key}:{value:.5f}" for key, value in found.items()))
+    for measured in rounds:
+        common.log(f"[{count}]\t" + "\t".join(f"{key}:{value:.5f}" for key, value in measured.items()))
         count += 1
-        if not patience or f"validation-{name}" not in found:
+        if not patience or f"validation-{name}" not in measured:
             continue
-        value = found[f"validation-{name}"] * (-1 if name in RISING else 1)
+        value = measured[f"validation-{name}"] * (-1 if name in RISING else 1)
         best, since = (value, 0) if value < best else (best, since + 1)
         if since >= patience:
             break
@@ -167,35 +167,5 @@ def _metric(name: str, labels: Array, scores: Array) -> float:
     return float(metrics.log_loss(labels, scores, labels=np.arange(scores.shape[1])))
 
 
-def _default(objective: str) -> str:
-    return {BINARY: "logloss", SOFTMAX: "mlogloss", SOFTPROB: "mlogloss"}.get(objective, "rmse")
-
-
-def _check_metric(name: str, objective: str) -> None:
-    known = {BINARY: ("auc", "error", "logloss")}.get(objective, ("merror", "mlogloss"))
-    known = ("rmse", "mae") if objective in REGRESSIONS else known
-    if name not in known:
-        raise ClientError(f"eval_metric={name} is not supported for {objective}: {', '.join(known)} are.")
-
-
-def _check_labels(objective: str, given: dict[str, Any], labels: Array) -> None:
-    if objective in REGRESSIONS:
-        return
-    count = 2 if objective == BINARY else given["num_class"]
-    if count < 2:  # noqa: PLR2004 - one class is none
-        raise ClientError(f"The hyperparameter num_class is required for {objective}.")
-    strange = sorted(set(labels.tolist()) - set(range(count)))
-    if strange or len(set(labels.tolist())) < 2:  # noqa: PLR2004 - one class is none
-        raise ClientError(
-            f"The labels must be whole numbers from 0 to {count - 1}, of at least two kinds; there are "
-            f"{sorted(set(labels.tolist()))[:10]}."
-        )
-
-
-def _spread(model: Any, scores: Array, count: int) -> Array:  # noqa: ANN401 (an estimator)
-    """Probabilities of all classes; one that was not met in training has none."""
-    if scores.shape[1] == count:
-        return scores
-    found = np.zeros((len(scores), count))
-    found[:, model.classes_.astype(int)] = scores
-    return found
+def _classes(given: dict[str, Any]) -> int:
+    return 2 if given["objective"] == BINARY else int(given["num_class"])
