@@ -8,6 +8,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from sagemaker_kit.jobs import IMAGE, Lab
 from sagemaker_kit.service import Service
 
 # What an example takes depends on what else the machine does; a test that hangs has pytest's timeout.
@@ -46,3 +47,11 @@ def start_shared_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
 def sagemaker(start_service: Callable[..., Service]) -> Service:
     """A service for one test."""
     return start_service()
+
+
+@pytest.fixture
+def lab(start_service: Callable[..., Service], tmp_path: Path) -> Lab:
+    """A service for one test, with the image whose container runs the environment's SCRIPT."""
+    path = tmp_path / "image.toml"
+    path.write_text(IMAGE)
+    return Lab(start_service("--image", str(path)))

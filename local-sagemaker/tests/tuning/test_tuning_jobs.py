@@ -4,15 +4,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sagemaker_kit.jobs import IMAGE, ROLE, Lab
+from sagemaker_kit.jobs import ROLE, Lab
 from sagemaker_kit.refusals import refused
-from sagemaker_kit.service import Service
 
 #: writes x squared, of the hyperparameter x, as its loss
 SQUARE = (
@@ -22,14 +19,6 @@ SQUARE = (
 LOSS = [{"Name": "loss", "Regex": "loss=([-+0-9.e]+)"}]
 RANGE = {"ContinuousParameterRanges": [{"Name": "x", "MinValue": "-1", "MaxValue": "3"}]}
 CHOICES = {"CategoricalParameterRanges": [{"Name": "x", "Values": ["3", "-1", "0.5"]}]}
-
-
-@pytest.fixture
-def lab(start_service: Callable[..., Service], tmp_path: Path) -> Lab:
-    """A service with the image whose container runs the environment's SCRIPT."""
-    path = tmp_path / "image.toml"
-    path.write_text(IMAGE)
-    return Lab(start_service("--image", str(path)))
 
 
 def tune(lab: Lab, name: str, script: str = SQUARE, **config: Any) -> str:
