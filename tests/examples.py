@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -30,6 +32,16 @@ def not_none(value: Value | None) -> Value:
     """What has to be there."""
     assert value is not None
     return value
+
+
+def archive(name: str, content: bytes) -> bytes:
+    """A tar.gz with one file."""
+    body = io.BytesIO()
+    with tarfile.open(fileobj=body, mode="w:gz") as tar:
+        entry = tarfile.TarInfo(name)
+        entry.size = len(content)
+        tar.addfile(entry, io.BytesIO(content))
+    return body.getvalue()
 
 
 def month(number: int) -> Interval:

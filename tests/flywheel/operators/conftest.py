@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -19,7 +17,7 @@ from include.core.documents.ledger import Entry
 from include.core.ledger import Ledger
 from include.core.settings import Settings
 from tests.attempt import run_outside_airflow
-from tests.examples import step_result
+from tests.examples import archive, step_result
 
 ANSWER = {"label": "1", "score": 0.75}
 JANUARY = "2013-01-01"
@@ -96,16 +94,6 @@ class Run:
     def at(self, start: str) -> Run:
         """The same for another interval."""
         return replace(self, start=start)
-
-
-def archive(name: str, content: bytes) -> bytes:
-    """A tar.gz with one file."""
-    body = io.BytesIO()
-    with tarfile.open(fileobj=body, mode="w:gz") as tar:
-        entry = tarfile.TarInfo(name)
-        entry.size = len(content)
-        tar.addfile(entry, io.BytesIO(content))
-    return body.getvalue()
 
 
 @pytest.fixture(autouse=True)
