@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from include.core.documents.manifest import KeyRecord, Manifest, OutputFile
-from include.core.documents.model import Bounds, Verdict
+from include.core.documents.model import Bounds, Evaluation, MeasuredMetric, Verdict
 from include.core.documents.monitoring import (
     Alarm,
     Evidence,
@@ -59,6 +59,25 @@ def verdict(*, promote: bool) -> Verdict:
         challenger=Bounds(0.7, 0.6, 0.8),
         baselines={"constant": Bounds(0.5, 0.5, 0.5)},
     )
+
+
+def evaluation(value: float, low: float, high: float) -> Evaluation:
+    """An evaluation that says no more than how good the challenger was."""
+    return Evaluation(
+        rows=1000,
+        models={"challenger": {"roc_auc": MeasuredMetric(value, low, high, 0.02)}},
+        gain={},
+        slices=(),
+        calibration=(),
+        calibrations={},
+        importance={},
+    )
+
+
+def defined(value: float | None) -> float:
+    """A number that must not be undefined."""
+    assert value is not None
+    return value
 
 
 def manifest(key: str, digest: str, *, step: str = "clean", **sizes: int) -> Manifest:

@@ -71,7 +71,7 @@ def _files(folder: str, names: str, ending: str = "py") -> tuple[str, ...]:
 _TEMPLATES = "ml/reports/templates"
 _CONTRACT = ("core/cycle.py", "core/monitoring.py", "ml/exceptions.py", "steps/contract.py")
 _TABLES = (*_files("steps", "manifest tables"), "ml/monitoring/summaries.py")
-_MODEL = ("core/archives.py", *_files("steps/serving", "inference model_files payload"))
+_MODEL = ("core/archives.py", *_files("steps/serving", "inference model_files"))
 _ROWS = ("steps/rows.py", "steps/tables.py", "ml/features/labels.py", "ml/monitoring/summaries.py")
 _FEATURES = (*_TABLES, *_MODEL, *_ROWS)
 _METRICS = _files("ml/evaluation", "metrics resampling")
@@ -148,7 +148,7 @@ _ROWS_OF_STEPS = (
             *_files("core/documents", "codec model"),
             "steps/judgement.py",
             "ml/evaluation/promotion.py",
-            *_files("ml/reports", "cards charts drawing evaluation"),
+            *_files("ml/reports", "charts drawing evaluation"),
             *_files(_TEMPLATES, "card evaluation", "*"),
         ),
     ),
@@ -208,7 +208,7 @@ _ROWS_OF_STEPS = (
         kind="transform job",
         inputs={"batch": "the prepare's `batch/`", "model": "the champion's `model.tar.gz`"},
         outputs=("*.csv.out",),
-        code=(*_MODEL, "steps/serving/server.py"),
+        code=(*_MODEL, *_files("steps/serving", "payload server")),
     ),
     StepRow(
         name="collect",

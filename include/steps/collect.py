@@ -11,12 +11,13 @@ from typing import IO, Any, Self
 
 import pandas as pd
 
+from include.core.documents.reports import AnswerCounts, Coverage
 from include.core.layout import COVERAGE, LABELS, PREDICTIONS
 from include.ml.exceptions import InvalidInput
 from include.ml.monitoring.ground_truth import label_coverage, label_history
 from include.ml.monitoring.records import Capture, Faults, without_input
 from include.steps.contract import Step, run
-from include.steps.manifest import write_json, write_manifest
+from include.steps.manifest import write_document, write_manifest
 from include.steps.tables import read_table, write_table
 from include.steps.traffic import TruthFound, read_captures, read_scored, read_truth
 
@@ -28,19 +29,16 @@ MERGED_LINES = 50_000
 def collect(step: Step) -> dict[str, float]:
     """Write predictions.parquet, labels.parquet, merged/*.jsonl and coverage.json."""
     batch, truth = batch_predictions(step), read_truth(step)
-    given = read_table(step.required("prepared") / "labels/labels.parquet")
-    known = label_history(pd.concat([given[list(truth.labels)], truth.labels], ignore_index=True))
+    prepared = read_table(step.required("prepared") / "labels/labels.parquet")
+    known = label_history(pd.concat([prepared[list(truth.labels)], truth.labels], ignore_index=True))
     online = Online(step, last_labels(known))
     predictions = pd.concat([batch, online.read()], ignore_index=True)
-    events = predictions.drop_duplicates("event_id")[["event_id", "event_time"]].reset_index(drop=True)
-    history = known[known["event_id"].isin(events["event_id"])].reset_index(drop=True)
+    history = known[known["event_id"].isin(predictions["event_id"])].reset_index(drop=True)
     write_table(step.output / PREDICTIONS, predictions[list(COLUMNS)])
     write_table(step.output / LABELS, history)
-    found = label_coverage(events, history, step.end) | truth_summary(
-        step, truth, set(events["event_id"]), online
-    )
-    write_json(step.output / COVERAGE, found | {"answers": {"batch": len(batch), **online.counts}})
-    metrics = {name: value for name, value in found.items() if isinstance(value, int)}
+    coverage = describe_coverage(step, truth, online, predictions, history)
+    write_document(step.output / COVERAGE, coverage)
+    metrics = {name: value for name, value in vars(coverage).items() if isinstance(value, int)}
     counts = {"rows_in": len(batch) + online.seen, "rows_out": len(predictions), **online.lost}
     write_manifest(step, counts=counts, metrics=metrics)
     return {"rows_in": counts["rows_in"], "rows_out": counts["rows_out"], **metrics}
@@ -67,21 +65,24 @@ def last_labels(history: pd.DataFrame) -> dict[str, str]:
     return dict(zip(history["event_id"], history["label"], strict=True))
 
 
-def truth_summary(step: Step, truth: TruthFound, events: set[str], online: Online) -> dict[str, Any]:
-    """Count ground truth that is repeated, of unknown events, or malformed."""
-    new = label_history(truth.labels)
+def describe_coverage(
+    step: Step, truth: TruthFound, online: Online, predictions: pd.DataFrame, history: pd.DataFrame
+) -> Coverage:
+    """Return which events have labels, and which ground truth is repeated, malformed or of unknown events."""
+    events = predictions.drop_duplicates("event_id")[["event_id", "event_time"]]
+    scored = set(events["event_id"]) | online.elsewhere
     unknown = {
         record.event_id
         for record in truth.records
-        if record.event_id not in events
-        and record.event_id not in online.elsewhere
-        and step.start <= (record.event_time or record.known_time) < step.end
+        if record.event_id not in scored and step.start <= (record.event_time or record.known_time) < step.end
     }
-    return {
-        "duplicate": len(truth.labels) - len(new),
-        "unknown_events": len(unknown),
-        "malformed": {"captures": online.faults.summary(), "truth": truth.faults.summary()},
-    }
+    return Coverage(
+        **vars(label_coverage(events, history, step.end)),
+        duplicate=len(truth.labels) - len(label_history(truth.labels)),
+        unknown_events=len(unknown),
+        answers=online.answers(int((predictions["source"] == "batch").sum())),
+        malformed={"captures": online.faults.summary(), "truth": truth.faults.summary()},
+    )
 
 
 @dataclass
@@ -141,11 +142,14 @@ class Online:
             "rows_of_other_windows": self.outside,
         }
 
-    @property
-    def counts(self) -> dict[str, int]:
-        """The counts of online answers in coverage.json."""
-        online = self.seen - sum(self.lost.values())
-        return {"online": online, "repeated": self.repeated, "of_other_windows": self.outside}
+    def answers(self, batch: int) -> AnswerCounts:
+        """Return where answers come from, given how many there are of the batch."""
+        return AnswerCounts(
+            batch=batch,
+            online=self.seen - sum(self.lost.values()),
+            repeated=self.repeated,
+            of_other_windows=self.outside,
+        )
 
 
 def hides_requests(step: Step) -> bool:

@@ -6,24 +6,23 @@ Reads the replay input (`replay_input`: intervals, models and decisions), `prepa
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from include.core.documents.model import MeasuredMetric
+from include.core.documents.reports import ComparedInterval, Replay, ReplayedInterval, ReplayInput
 from include.core.layout import REPLAY, REPLAY_INPUT, REPLAY_PAGE
 from include.ml.evaluation import metrics
 from include.ml.exceptions import InvalidInput
 from include.ml.reports import replays
 from include.steps import contract
-from include.steps.contract import Step
-from include.steps.manifest import write_json, write_manifest
+from include.steps.contract import Step, read_document
+from include.steps.manifest import write_document, write_manifest
 from include.steps.rows import to_columns
 from include.steps.serving import inference, model_files
 from include.steps.serving.inference import Arrays, Model
@@ -41,36 +40,27 @@ def main() -> None:
 
 def compare(step: Step) -> Mapping[str, float]:
     """Score every interval that had a champion, and write the report; return the metrics."""
-    replayed = read_replay_input(step)
-    with tempfile.TemporaryDirectory() as place:
-        cache = ModelCache(step, Path(place))
-        intervals = [compare_interval(step, each, replayed["frozen"], cache) for each in replayed["months"]]
-    document = {**replayed, "metric": step.description.metric, "months": intervals}
-    write_json(step.output / REPLAY, document)
+    path = step.required("replay_input") / REPLAY_INPUT
+    given = read_document(path, ReplayInput.from_text, "Run `make replay` again.")
+    if not given.months:
+        raise InvalidInput("No interval of the replay had a champion: there is nothing to compare.")
+    with tempfile.TemporaryDirectory() as folder:
+        cache = ModelCache(step, Path(folder))
+        intervals = tuple(compare_interval(step, each, given.frozen, cache) for each in given.months)
+    replay = Replay(**vars(given) | {"metric": step.description.metric, "months": intervals})
+    replay = write_document(step.output / REPLAY, replay)
     title = f"{step.cycle}: {step.start:%Y-%m-%d} to {step.end:%Y-%m-%d} replayed"
-    (step.output / REPLAY_PAGE).write_text(replays.render_replay(title, document), encoding="utf-8")
-    rows = sum(each["rows"] for each in intervals)
+    (step.output / REPLAY_PAGE).write_text(replays.render_replay(title, replay), encoding="utf-8")
+    rows = sum(interval.rows for interval in intervals)
     write_manifest(step, counts={"rows_in": rows, "rows_out": rows})
     return {"intervals": len(intervals), "rows": rows}
-
-
-def read_replay_input(step: Step) -> dict[str, Any]:
-    """Return the replay input: its intervals had a champion each, and `frozen` was the first champion."""
-    path = step.required("replay_input") / REPLAY_INPUT
-    try:
-        replayed: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InvalidInput(f"The replay input cannot be read: {error}. Run `make replay` again.") from error
-    if not replayed.get("months"):
-        raise InvalidInput("No interval of the replay had a champion: there is nothing to compare.")
-    return replayed
 
 
 class ModelCache:
     """Models by their place below the input `models`, each unpacked and checked once."""
 
-    def __init__(self, step: Step, place: Path) -> None:
-        self._step, self._place = step, place
+    def __init__(self, step: Step, scratch: Path) -> None:
+        self._step, self._scratch = step, scratch
         self._found: dict[str, dict[str, Model]] = {}
 
     def models(self, name: str) -> dict[str, Model]:
@@ -80,7 +70,7 @@ class ModelCache:
         return self._found[name]
 
     def _read(self, name: str) -> dict[str, Model]:
-        folder = self._place / str(len(self._found))
+        folder = self._scratch / str(len(self._found))
         model_files.unpack(self._step.required("models") / name, folder)
         model = inference.read_model(folder)
         models = {"model": model}
@@ -91,27 +81,26 @@ class ModelCache:
 
 
 def compare_interval(
-    step: Step, interval: Mapping[str, Any], frozen: str, cache: ModelCache
-) -> dict[str, Any]:
+    step: Step, replayed: ReplayedInterval, frozen: str, cache: ModelCache
+) -> ComparedInterval:
     """Return one interval with the cycle's metric of every model on the same rows."""
-    end = contract.parse_time("end", interval["interval"][1])
-    columns, labels = labelled_rows(step, step.required("prepared") / interval["prepared"], end)
-    beside = cache.models(interval["champion"])
+    folder = step.required("prepared") / replayed.prepared
+    columns, labels = labelled_rows(step, folder, replayed.interval.end)
+    beside = cache.models(replayed.champion)
     models = {"champion": beside["model"], "frozen": cache.models(frozen)["model"]}
     models |= {name: beside[name] for name in BASELINES}
-    metric = step.description.metric
-    found = {name: measure_model(model, columns, labels, metric, step) for name, model in models.items()}
-    return {**interval, "rows": len(labels), "models": found}
+    measured = {name: measure_model(model, columns, labels, step) for name, model in models.items()}
+    return ComparedInterval(**vars(replayed), rows=len(labels), models=measured)
 
 
-def measure_model(
-    model: Model, columns: Arrays, labels: np.ndarray, metric: str, step: Step
-) -> dict[str, float]:
-    """Return the metric of one model, with its 95 % bootstrap interval."""
+def measure_model(model: Model, columns: Arrays, labels: np.ndarray, step: Step) -> MeasuredMetric:
+    """Return the cycle's metric of one model, with its 95 % bootstrap interval."""
     classes = step.module("features").CLASSES
     probabilities = inference.spread_classes(model.probabilities(columns), model.signature.classes, classes)
-    found = metrics.bootstrap(labels, probabilities, threshold=model.signature.threshold, resamples=RESAMPLES)
-    return asdict(found[metric])
+    measured = metrics.bootstrap(
+        labels, probabilities, threshold=model.signature.threshold, resamples=RESAMPLES
+    )
+    return measured[step.description.metric]
 
 
 def labelled_rows(step: Step, folder: Path, end: datetime) -> tuple[Arrays, np.ndarray]:

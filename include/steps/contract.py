@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import os
@@ -11,9 +12,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from include.core.cycle import Cycle
+from include.core.exceptions import InvalidDocument
 from include.ml.exceptions import InvalidInput
 
 #: overrides /opt/ml where a job cannot have a root directory of its own
@@ -22,6 +24,8 @@ BASE_VARIABLE = "SAGEMAKER_BASE_DIR"
 MESSAGE_BYTES = 1024
 #: arguments of every job; all others are parameters of the step
 COMMON = ("cycle", "start", "end", "key")
+
+Content = TypeVar("Content")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +55,9 @@ class Step:
     @property
     def output(self) -> Path:
         """The directory of the step's result; created if it is missing."""
-        place = self.base / ("model" if self.is_training else "processing/output")
-        place.mkdir(parents=True, exist_ok=True)
-        return place
+        folder = self.base / ("model" if self.is_training else "processing/output")
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     def input(self, name: str) -> Path:
         """Return the directory of an input or channel, which need not exist."""
@@ -100,26 +104,45 @@ def parse_time(name: str, text: str) -> datetime:
     return time.astimezone(UTC)
 
 
-def step_from(name: str, told: Mapping[str, str], base: Path) -> Step:
+def read_document(path: Path, parse: Callable[[bytes], Content], advice: str) -> Content:
+    """Return what an earlier step wrote.
+
+    :param parse: the `from_text` of a document, or `json.loads`
+    :param advice: what to do if the file cannot be read
+    :raises InvalidInput: the file is missing, or is not what `parse` expects
+    """
+    try:
+        return parse(path.read_bytes())
+    except (OSError, ValueError, InvalidDocument) as error:
+        raise InvalidInput(f"{path.name} cannot be read ({error}). {advice}") from error
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file, 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def step_from(name: str, given: Mapping[str, str], base: Path) -> Step:
     """Return the step that names and values describe."""
-    missing = [key for key in COMMON if not told.get(key)]
+    missing = [key for key in COMMON if not given.get(key)]
     if missing:
         raise InvalidInput(
-            f"Step {name} was not told its {', '.join(missing)} (it was told {sorted(told)}). "
+            f"Step {name} was not told its {', '.join(missing)} (it was told {sorted(given)}). "
             "Give every job --cycle, --start, --end and --key."
         )
-    start, end = parse_time("start", told["start"]), parse_time("end", told["end"])
+    start, end = parse_time("start", given["start"]), parse_time("end", given["end"])
     if start >= end:
         raise InvalidInput(
             f"The interval {start.isoformat()} to {end.isoformat()} is empty. Its end must be later."
         )
-    parameters = {key: value for key, value in told.items() if key not in COMMON}
+    parameters = {key: value for key, value in given.items() if key not in COMMON}
     return Step(
         name=name,
-        cycle=told["cycle"],
+        cycle=given["cycle"],
         start=start,
         end=end,
-        key=told["key"],
+        key=given["key"],
         parameters=parameters,
         base=base,
     )
@@ -127,8 +150,8 @@ def step_from(name: str, told: Mapping[str, str], base: Path) -> Step:
 
 def from_arguments(name: str, arguments: Sequence[str], base: Path) -> Step:
     """Return the step of a processing job's arguments: `process <step>`, then `--name value` pairs."""
-    words = [word for word in ("process", name) if word in arguments[:2]]
-    given = list(arguments[len(words) :])
+    role = [word for word in ("process", name) if word in arguments[:2]]
+    given = list(arguments[len(role) :])
     names, values = given[0::2], given[1::2]
     odd = [text for text in names if not text.startswith("--")]
     if odd or len(names) != len(values):
@@ -141,13 +164,9 @@ def from_arguments(name: str, arguments: Sequence[str], base: Path) -> Step:
 def from_hyperparameters(name: str, base: Path) -> Step:
     """Return the step of a training job's hyperparameters."""
     path = base / "input/config/hyperparameters.json"
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InvalidInput(
-            f"{path} cannot be read ({error}). SageMaker writes it before a training job starts."
-        ) from error
-    return step_from(name, told, base)
+    return step_from(
+        name, read_document(path, json.loads, "SageMaker writes it before a training job starts."), base
+    )
 
 
 def read_step(name: str) -> Step:

@@ -7,16 +7,17 @@ import json
 import math
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from include.core.documents.manifest import files_digest
+from include.core.documents.model import Evaluation, ModelSignature, Verdict
 from include.core.layout import (
     EVALUATION,
     GOLDEN_ROWS,
-    MANIFEST,
     METRICS,
     MODEL_ARCHIVE,
     MODEL_CARD,
@@ -25,19 +26,19 @@ from include.core.layout import (
     VERDICT,
 )
 from include.ml.evaluation import metrics
-from include.ml.evaluation.comparison import Answers
+from include.ml.evaluation.clusters import time_blocks
+from include.ml.evaluation.comparison import Answers, Holdout
 from include.ml.evaluation.metrics import Estimate, permutation_importance
 from include.ml.exceptions import InvalidInput
-from include.ml.reports import cards
-from include.ml.reports.evaluation import render_evaluation
+from include.ml.reports.evaluation import CardFacts, card_document, render_card, render_evaluation
 from include.steps import contract, judgement
-from include.steps.contract import Step
+from include.steps.contract import Step, digest
 from include.steps.judgement import Comparison, Estimates
-from include.steps.manifest import digest, write_json, write_manifest
+from include.steps.manifest import write_document, write_json, write_manifest
 from include.steps.monitoring import reference
 from include.steps.rows import Rows, read_rows
 from include.steps.serving import inference, model_files
-from include.steps.serving.inference import Model, Signature
+from include.steps.serving.inference import Model
 
 #: rows that `verify` sends through the live endpoint
 GOLDEN_COUNT = 20
@@ -62,37 +63,29 @@ def evaluate(step: Step) -> Mapping[str, float]:
             name: Answers(score_rows(model, rows, features.CLASSES, name), threshold(name, model))
             for name, model in models.items()
         }
-    holdout = judgement.read_holdout(step, rows)
+    holdout = Holdout(rows.labels, rows.event_ids, time_blocks(rows.times, step.description.promotion.block))
     estimates = {
         name: metrics.bootstrap(
-            rows.labels, found.probabilities, threshold=found.threshold, clusters=holdout.clusters
+            rows.labels, theirs.probabilities, threshold=theirs.threshold, clusters=holdout.clusters
         )
-        for name, found in answers.items()
+        for name, theirs in answers.items()
     }
     compared = judgement.compare_models(step, rows, holdout, answers)
-    verdict = judgement.judge_challenger(step, estimates, compared).as_json()
-    document = finite(
-        evaluation_document(
-            step, rows, models["challenger"], answers=answers, estimates=estimates, compared=compared
-        )
+    verdict = judgement.judge_challenger(step, estimates, compared)
+    evaluation = describe_evaluation(
+        step, rows, models["challenger"], answers=answers, estimates=estimates, compared=compared
     )
-    write_json(step.output / VERDICT, verdict)
-    write_json(step.output / EVALUATION, document)
+    verdict = write_document(step.output / VERDICT, verdict)
+    evaluation = write_document(step.output / EVALUATION, evaluation)
     write_golden(step.output / GOLDEN_ROWS, rows, models["challenger"])
-    write_report(step, rows, verdict, document, answers)
-    write_card(step, trained, models["challenger"].signature, verdict, document)
+    write_report(step, rows, verdict, evaluation, answers)
+    write_card(step, trained, models["challenger"].signature, verdict, evaluation)
     reference.write_reference(step)
-    reference.write_monitoring(
-        step,
-        document["importance"],
-        rows.labels,
-        answers["challenger"].probabilities,
-        judgement.event_seconds(step.required("holdout")),
-    )
+    reference.write_monitoring(step, evaluation.importance, holdout, answers["challenger"].probabilities)
     value = estimates["challenger"][step.description.metric].value
-    told = {step.description.metric: value, "promote": int(verdict["promote"])}
-    write_manifest(step, counts={"rows_in": len(rows), "rows_out": len(rows)}, metrics=told)
-    return {"rows": len(rows), **told}
+    measured = {step.description.metric: value, "promote": int(verdict.promote)}
+    write_manifest(step, counts={"rows_in": len(rows), "rows_out": len(rows)}, metrics=measured)
+    return {"rows": len(rows), **measured}
 
 
 def read_models(step: Step, place: Path) -> dict[str, Model]:
@@ -135,7 +128,7 @@ def threshold(name: str, model: Model) -> float:
     return 0.5 if name in BASELINES else model.signature.threshold
 
 
-def evaluation_document(
+def describe_evaluation(
     step: Step,
     rows: Rows,
     model: Model,
@@ -143,31 +136,27 @@ def evaluation_document(
     answers: Mapping[str, Answers],
     estimates: Estimates,
     compared: Comparison,
-) -> dict[str, Any]:
+) -> Evaluation:
     """Return the content of evaluation.json: the registry's part, and what the report shows."""
     classes, metric = step.module("features").CLASSES, step.description.metric
     groups = {name: rows.columns[name] for name in step.module("estimator").SLICES}
     ours, limit = answers["challenger"].probabilities, answers["challenger"].threshold
     calibrations = {
-        name: metrics.calibration(*reference.score_outcomes(rows.labels, found.probabilities))
-        for name, found in answers.items()
+        name: metrics.calibration(*reference.score_outcomes(rows.labels, theirs.probabilities))
+        for name, theirs in answers.items()
     }
-    return {
-        f"{step.description.task}_classification_metrics": registry_metrics(
-            rows, ours, estimates["challenger"], limit, classes
-        ),
-        "rows": len(rows),
-        "models": {
-            name: {key: asdict(each) for key, each in found.items()} for name, found in estimates.items()
-        },
-        "gain": {
-            name: {rival: asdict(each) for rival, each in found.items()}
-            for name, found in compared.gains.items()
-        },
-        "slices": metrics.slice_metrics(rows.labels, ours, groups, metric, threshold=limit),
-        "calibration": calibrations["challenger"],
-        "calibrations": calibrations,
-        "importance": permutation_importance(
+    registered = registry_metrics(rows, ours, estimates["challenger"], limit, classes)
+    is_binary = step.description.task == "binary"
+    return Evaluation(
+        binary_classification_metrics=registered if is_binary else None,
+        multiclass_classification_metrics=None if is_binary else registered,
+        rows=len(rows),
+        models=estimates,
+        gain=compared.gains,
+        slices=tuple(metrics.slice_metrics(rows.labels, ours, groups, metric, threshold=limit)),
+        calibration=calibrations["challenger"],
+        calibrations=calibrations,
+        importance=permutation_importance(
             lambda columns: inference.spread_classes(
                 model.probabilities(columns), model.signature.classes, classes
             ),
@@ -175,7 +164,7 @@ def evaluation_document(
             rows.labels,
             metric,
         ),
-    }
+    )
 
 
 def registry_metrics(
@@ -186,26 +175,26 @@ def registry_metrics(
     classes: tuple[str, ...],
 ) -> dict[str, Any]:
     """Return metrics in the registry's schema, with confusion matrix and, for two classes, ROC curve."""
-    found: dict[str, Any] = {
+    registered: dict[str, Any] = {
         REGISTRY_NAMES.get(name, name): {
-            "value": each.value,
-            "standard_deviation": each.standard_deviation,
+            "value": estimate.value,
+            "standard_deviation": estimate.standard_deviation,
         }
-        for name, each in estimates.items()
+        for name, estimate in estimates.items()
     }
     is_binary = len(classes) == 2  # noqa: PLR2004 - two classes
     said = (probabilities[:, 1] >= threshold).astype(int) if is_binary else probabilities.argmax(axis=1)
     matrix = metrics.confusion(rows.labels, said, len(classes))
-    found["confusion_matrix"] = {
+    registered["confusion_matrix"] = {
         name: dict(zip(classes, row, strict=True)) for name, row in zip(classes, matrix.tolist(), strict=True)
     }
     if is_binary:
         false, true = metrics.roc_curve(rows.labels, probabilities[:, 1])
-        found["receiver_operating_characteristic_curve"] = {
+        registered["receiver_operating_characteristic_curve"] = {
             "false_positive_rates": false.tolist(),
             "true_positive_rates": true.tolist(),
         }
-    return found
+    return registered
 
 
 def write_golden(path: Path, rows: Rows, model: Model) -> None:
@@ -229,31 +218,19 @@ def _plain(value: object) -> object:
 
 
 def write_report(
-    step: Step,
-    rows: Rows,
-    verdict: Mapping[str, Any],
-    document: Mapping[str, Any],
-    answers: Mapping[str, Answers],
+    step: Step, rows: Rows, verdict: Verdict, evaluation: Evaluation, answers: Mapping[str, Answers]
 ) -> None:
     """Write report.html."""
     curves = {}
     if step.description.task == "binary":
-        found = {
-            name: metrics.roc_curve(rows.labels, each.probabilities[:, 1]) for name, each in answers.items()
+        rates = {
+            name: metrics.roc_curve(rows.labels, theirs.probabilities[:, 1])
+            for name, theirs in answers.items()
         }
-        curves = {name: (false.tolist(), true.tolist()) for name, (false, true) in found.items()}
+        curves = {name: (false.tolist(), true.tolist()) for name, (false, true) in rates.items()}
     title = f"{step.cycle}: evaluation of {step.start:%Y-%m-%d} to {step.end:%Y-%m-%d}"
-    page = render_evaluation(title, verdict, document, curves)
+    page = render_evaluation(title, verdict, evaluation, curves)
     (step.output / REPORT).write_text(page, encoding="utf-8")
-
-
-def finite(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Return the same JSON with null for NaN and infinities: a metric can be undefined on a small holdout."""
-    if isinstance(value, dict):
-        return {key: finite(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @dataclass(frozen=True)
@@ -269,23 +246,18 @@ class Trained:
 
 def read_trained(folder: Path) -> Trained:
     """Read an unpacked model, whose files have been checked."""
-    about = json.loads((folder / MANIFEST).read_text())
+    manifest = model_files.read_manifest(folder)
     measured = json.loads((folder / METRICS).read_text())["metrics"]
-    files = [file for file in about["files"] if file["name"].startswith("code/")]
-    sums = "".join(f"{file['name']} {file['sha256']}\n" for file in files)
-    return Trained(about["key"], hashlib.sha256(sums.encode()).hexdigest(), measured)
+    code = files_digest(file for file in manifest.files if file.name.startswith("code/"))
+    return Trained(manifest.key, code, measured)
 
 
 def write_card(
-    step: Step,
-    trained: Trained,
-    signature: Signature,
-    verdict: Mapping[str, Any],
-    evaluation: Mapping[str, Any],
+    step: Step, trained: Trained, signature: ModelSignature, verdict: Verdict, evaluation: Evaluation
 ) -> None:
     """Write both forms of the card."""
     cycle = step.description
-    facts = cards.CardFacts(
+    facts = CardFacts(
         cycle=step.cycle,
         purpose=cycle.description,
         intended_uses=cycle.intended_uses,
@@ -294,13 +266,13 @@ def write_card(
         classes=step.module("features").CLASSES,
         lineage=lineage(step, trained),
         hyperparameters=cycle.hyperparameters,
-        features=[*signature.numbers, *signature.strings],
+        features=signature.features,
         training=trained.measured,
         verdict=verdict,
         evaluation=evaluation,
     )
-    write_json(step.output / MODEL_CARD, cards.card_document(facts))
-    (step.output / MODEL_CARD_PAGE).write_text(cards.render_card(facts), encoding="utf-8")
+    write_json(step.output / MODEL_CARD, card_document(facts))
+    (step.output / MODEL_CARD_PAGE).write_text(render_card(facts), encoding="utf-8")
 
 
 def lineage(step: Step, trained: Trained) -> dict[str, str]:

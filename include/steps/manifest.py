@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow.parquet as pq
 
+from include.core.documents.codec import Document
 from include.core.documents.manifest import Manifest, OutputFile, files_digest
 from include.core.layout import MANIFEST, Interval
-from include.steps.contract import Step
+from include.steps.contract import Step, digest
 
 #: where a row that came in can have gone to, besides the names that start with "rows_" in a step's counts
 ROWS_IN = "rows_in"
 
-
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+Kept = TypeVar("Kept", bound=Document)
 
 
 def check_balance(counts: Mapping[str, int]) -> None:
@@ -66,8 +63,14 @@ def write_manifest(
         counts=dict(counts),
         metrics=dict(metrics or {}),
     )
-    write_json(step.output / MANIFEST, manifest.as_json())
-    return manifest
+    return write_document(step.output / MANIFEST, manifest)
+
+
+def write_document(path: Path, document: Kept) -> Kept:
+    """Write a document, and return it as its readers see it: an undefined number is None."""
+    content = document.as_json()
+    write_json(path, content)
+    return document.from_json(content)
 
 
 def write_json(path: Path, value: object) -> None:

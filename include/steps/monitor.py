@@ -2,67 +2,66 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
-
-from include.core.layout import EVIDENCE
+from include.core.documents.monitoring import (
+    Alarm,
+    DataEvidence,
+    Evidence,
+    MonitoredChampion,
+    QualityEvidence,
+)
+from include.core.layout import EVIDENCE, Interval
+from include.ml.exceptions import InvalidInput
 from include.ml.monitoring.alarms import AlarmRule, judge_evidence
-from include.steps.contract import Step, run
-from include.steps.manifest import write_json, write_manifest
+from include.steps.contract import Step, parse_time, run
+from include.steps.manifest import write_document, write_manifest
 from include.steps.monitoring.data import monitor_data
 from include.steps.monitoring.quality import monitor_quality
-
-#: parameters that describe the champion, by their names in evidence.json
-CHAMPION = {
-    "version": "champion-version",
-    "data_end": "champion-data-end",
-    "evaluation_uri": "champion-evaluation-uri",
-}
 
 
 def monitor(step: Step) -> dict[str, float]:
     """Write the findings about data and quality, and evidence.json, which joins them."""
-    data, quality = monitor_data(step), monitor_quality(step)
-    metrics = {**data.pop("metrics"), **quality.pop("metrics")}
-    n_rows = data["rows"]
-    evidence = {
-        "version": 1,
-        "window": [step.start.isoformat(), step.end.isoformat()],
-        "champion": {name: step.parameters.get(parameter) for name, parameter in CHAMPION.items()},
-        **data,
-        **quality,
-        "alarm": judge_window(step, data, quality),
-    }
-    write_json(step.output / EVIDENCE, evidence)
-    counts = {"rows_in": n_rows, "rows_out": n_rows, "rows_quarantined": 0, "rows_duplicate": 0}
-    metrics["alarm"] = int(evidence["alarm"]["is_alarm"])
+    (data, compared), (quality, judged) = monitor_data(step), monitor_quality(step)
+    evidence = Evidence(
+        version=1,
+        window=Interval(step.start, step.end),
+        champion=read_champion(step),
+        alarm=judge_window(step, data, quality),
+        **vars(data),
+        **vars(quality),
+    )
+    write_document(step.output / EVIDENCE, evidence)
+    counts = {"rows_in": data.rows, "rows_out": data.rows, "rows_quarantined": 0, "rows_duplicate": 0}
+    metrics = {**compared, **judged, "alarm": int(evidence.alarm.is_alarm)}
     write_manifest(step, counts=counts, metrics=metrics)
-    return {"rows_in": n_rows, **metrics}
+    return {"rows_in": data.rows, **metrics}
 
 
-def judge_window(step: Step, data: dict[str, Any], quality: dict[str, Any]) -> dict[str, Any]:
-    """Return the `alarm` of evidence.json, by the cycle's rule and what was known at the window's end.
+def read_champion(step: Step) -> MonitoredChampion:
+    """Return the champion that the job's parameters describe."""
+    given = step.parameters
+    missing = sorted({"champion-version", "champion-data-end"} - set(given))
+    if missing:
+        raise InvalidInput(f"The job has no --{' and no --'.join(missing)}. Name the champion to it.")
+    return MonitoredChampion(
+        version=given["champion-version"],
+        data_end=parse_time("champion-data-end", given["champion-data-end"]),
+        evaluation_uri=given.get("champion-evaluation-uri"),
+    )
+
+
+def judge_window(step: Step, data: DataEvidence, quality: QualityEvidence) -> Alarm:
+    """Return whether the window alarms, by the cycle's rule and what was known at the window's end.
 
     Labels that became known later count for later decisions only, so a window gives the same alarm whenever
     it is monitored.
     """
-    known = [each for each in quality["quality"] if datetime.fromisoformat(each["cutoff"]) <= step.end]
     rules = step.description.monitoring
     rule = AlarmRule(
         minimum_rows=rules.minimum_rows,
         minimum_importance=rules.minimum_importance,
-        separability_limit=rules.separability_limit,
         matured_share=rules.matured_share,
     )
-    return judge_evidence(
-        rule,
-        rows=data["rows"],
-        broken=data["broken"],
-        features=data["features"],
-        separability=data["separability"],
-        predictions=data["predictions"],
-        quality=known,
-    )
+    return judge_evidence(rule, data, [each for each in quality.quality if each.cutoff <= step.end])
 
 
 def main() -> None:

@@ -30,6 +30,8 @@ class Rows:
     labels: np.ndarray
     #: identifiers of the rows
     event_ids: np.ndarray
+    #: times of the events
+    times: pd.Series
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -42,7 +44,7 @@ def read_rows(folder: Path, features: ModuleType) -> Rows:
     :raises InvalidInput: when a column is missing, there is no row, or a label is none of the classes
     """
     parts = sorted(folder.rglob("*.parquet"))
-    wanted = ["event_id", *features.SIGNATURE, features.LABEL]
+    wanted = ["event_id", "event_time", *features.SIGNATURE, features.LABEL]
     if not parts:
         raise InvalidInput(f"{folder} holds no Parquet file. Check what the transform step wrote.")
     for part in parts:
@@ -50,13 +52,17 @@ def read_rows(folder: Path, features: ModuleType) -> Rows:
         if missing:
             raise InvalidInput(
                 f"{part.name} lacks the column(s) {', '.join(missing)}. The transform step must write every "
-                "column of SIGNATURE in features.py, the event id and the label."
+                "column of SIGNATURE in features.py, the event's id and time, and the label."
             )
     frame = pd.concat([pd.read_parquet(part, columns=wanted) for part in parts], ignore_index=True)
     if frame.empty:
         raise InvalidInput(f"{folder} holds no rows. Fetch a longer period, or check the split of the cycle.")
-    labels = class_places(frame[features.LABEL], features.CLASSES)
-    return Rows(to_columns(frame, features.SIGNATURE), labels, frame["event_id"].astype(str).to_numpy(object))
+    return Rows(
+        columns=to_columns(frame, features.SIGNATURE),
+        labels=class_places(frame[features.LABEL], features.CLASSES),
+        event_ids=frame["event_id"].astype(str).to_numpy(object),
+        times=frame["event_time"],
+    )
 
 
 def to_columns(frame: pd.DataFrame, kinds: Mapping[str, str]) -> Arrays:
@@ -121,14 +127,6 @@ def feature_rows(step: Step, partition: Partition) -> pd.DataFrame:
         tables[name] = read_table(path)
     built = step.module("joining").build(tables)
     rows: pd.DataFrame = built.sort_values(["event_time", "event_id"], ignore_index=True)
-    combined = features.combine(columns_of(rows, features.SIGNATURE))
+    combined = features.combine(to_columns(rows, features.SIGNATURE))
     numbers = {name: np.asarray(combined[name], dtype=float) for name in features.COMBINED}
     return pd.concat([rows, pd.DataFrame(numbers, index=rows.index)], axis=1)
-
-
-def columns_of(rows: pd.DataFrame, signature: dict[str, str]) -> dict[str, np.ndarray]:
-    """Return the signature's columns as arrays: numbers as float, text as objects."""
-    return {
-        name: rows[name].to_numpy(dtype=float if kind == "number" else object)
-        for name, kind in signature.items()
-    }

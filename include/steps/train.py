@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
+from typing import Literal
 
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from include.core.documents.codec import to_json
+from include.core.documents.model import ColumnSignature, ModelSignature
 from include.core.layout import METRICS, SIGNATURE
 from include.ml.evaluation.metrics import best_threshold, metrics
 from include.ml.exceptions import InvalidInput
@@ -24,8 +26,7 @@ from include.steps import contract
 from include.steps.contract import Step
 from include.steps.rows import Rows, read_rows
 from include.steps.serving import inference, model_files
-from include.steps.serving.inference import Signature, from_estimator
-from include.steps.serving.payload import Column
+from include.steps.serving.inference import from_estimator
 
 #: the folder that holds the package `include` of the running code
 ROOT = Path(__file__).parents[2]
@@ -37,7 +38,7 @@ VALUES_LIMIT = 1000
 class Fitted:
     """The fitted models and their signature."""
 
-    signature: Signature
+    signature: ModelSignature
     pipeline: Pipeline
     linear: Pipeline
     constant: ClassifierMixin
@@ -61,16 +62,13 @@ def train(step: Step) -> Mapping[str, float]:
         fitted, measured = measure_models(fitted, features, validation)
         write_model(step.output, fitted)
         agreement = write_onnx(step.output, fitted, features, validation)
-    told = {"rows": len(train), "rows_validation": len(validation), **measured}
-    # a metric is undefined where the validation rows have one class; JSON has no word for it but null
-    shown = {name: value if math.isfinite(value) else None for name, value in told.items()}
-    document = {"metrics": shown, "onnx": agreement, "threads": threads}
-    (step.output / METRICS).write_text(json.dumps(document, indent=1) + "\n")
+    counted = {"rows": len(train), "rows_validation": len(validation), **measured}
+    # a metric is undefined where the validation rows have one class
+    content = to_json({"metrics": counted, "onnx": agreement, "threads": threads})
+    (step.output / METRICS).write_text(json.dumps(content, indent=1) + "\n")
     copy_code(step.output / "code", step.cycle)
-    interval = [step.start.isoformat(), step.end.isoformat()]
-    about = {"step": "train", "cycle": step.cycle, "interval": interval, "key": step.key}
-    model_files.write_manifest(step.output, about)
-    return told
+    model_files.write_manifest(step)
+    return counted
 
 
 def require_classes(train: Rows, features: ModuleType) -> None:
@@ -83,21 +81,26 @@ def require_classes(train: Rows, features: ModuleType) -> None:
         )
 
 
-def make_signature(step: Step, features: ModuleType, train: Rows) -> Signature:
+def make_signature(step: Step, features: ModuleType, train: Rows) -> ModelSignature:
     """Return what the model takes and gives; it has only the classes that training met."""
-    kinds: Mapping[str, str] = features.SIGNATURE
-    strings = tuple(name for name, kind in kinds.items() if kind == "string")
-    values = {name: frozenset(np.unique(train.columns[name]).tolist()) for name in strings}
-    return Signature(
+    kinds: Mapping[str, Literal["number", "string"]] = features.SIGNATURE
+    numbers, strings = ([name for name in kinds if kinds[name] == kind] for kind in ("number", "string"))
+    return ModelSignature(
+        version=1,
         cycle=step.cycle,
         task=step.description.task,
-        columns=tuple(Column(name, kind == "number") for name, kind in kinds.items()),
-        numbers=(*(name for name in kinds if name not in strings), *features.COMBINED),
-        strings=strings,
+        id_column="event_id",
+        columns=tuple(describe_column(name, kind, train.columns[name]) for name, kind in kinds.items()),
         classes=tuple(features.CLASSES[place] for place in np.unique(train.labels)),
         threshold=0.5,
-        categories={name: each for name, each in values.items() if len(each) <= VALUES_LIMIT},
+        features=(*numbers, *features.COMBINED, *strings),
     )
+
+
+def describe_column(name: str, kind: Literal["number", "string"], values: np.ndarray) -> ColumnSignature:
+    """Return a column's signature, with the values of a text column that has few."""
+    known = tuple(np.unique(values).tolist()) if kind == "string" else ()
+    return ColumnSignature(name=name, type=kind, values=known if 0 < len(known) <= VALUES_LIMIT else None)
 
 
 def fit(step: Step, features: ModuleType, train: Rows, pipeline: Pipeline) -> Fitted:
@@ -133,7 +136,7 @@ def measure_models(fitted: Fitted, features: ModuleType, validation: Rows) -> tu
 
 def write_model(folder: Path, fitted: Fitted) -> None:
     """Write signature, pipeline and baselines."""
-    (folder / SIGNATURE).write_text(json.dumps(fitted.signature.to_json(), indent=1) + "\n")
+    (folder / SIGNATURE).write_text(json.dumps(fitted.signature.as_json(), indent=1) + "\n")
     model_files.write_estimator(fitted.pipeline, folder / model_files.SKOPS)
     model_files.write_estimator(fitted.constant, folder / model_files.CONSTANT)
     model_files.write_estimator(fitted.linear, folder / model_files.LINEAR)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.steps.contract import step_from
-from include.steps.manifest import check_balance, digest, write_manifest
+from include.steps.contract import digest, step_from
+from include.steps.manifest import check_balance, write_manifest
 from include.steps.tables import TableWriter, read_chunks, read_table, write_table
 
 TOLD = {"cycle": "c", "start": "2013-01-01T00:00:00+00:00", "end": "2013-02-01T00:00:00+00:00", "key": "ab"}

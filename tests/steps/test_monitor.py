@@ -8,9 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tests.examples import evaluation
 from tests.steps.container import Container, Containers, History
 
 DAY_2 = {"start": "2020-01-02T00:00:00+00:00", "end": "2020-01-03T00:00:00+00:00"}
+CHAMPION = {"champion_version": "arn:1", "champion_data_end": DAY_2["start"]}
 
 
 @pytest.fixture
@@ -37,8 +39,8 @@ def monitored(prepared: Container, with_history: History, container: Containers,
     collected.run("collect", **DAY_2)
     evaluated = tmp_path / "evaluated"
     evaluated.mkdir()
-    own = {"models": {"challenger": {"roc_auc": {"value": 0.9, "low": 0.85, "high": 0.95}}}}
-    (evaluated / "evaluation.json").write_text(json.dumps(own))
+    own = evaluation(0.9, 0.85, 0.95)
+    (evaluated / "evaluation.json").write_text(json.dumps(own.as_json()))
     job = container("monitor")
     job.link("prepared", prepared.output)
     job.link("collected", collected.output)
@@ -68,7 +70,7 @@ def test_an_interval_without_its_partition_is_refused(with_history: History) -> 
 
 def test_predictions_are_judged_by_known_labels(monitored: Container) -> None:
     """Perfect predictions have perfect metrics, in Model Monitor's schema."""
-    manifest = monitored.run("monitor", **DAY_2)
+    manifest = monitored.run("monitor", **DAY_2, **CHAMPION)
     quality = json.loads((monitored.output / "model_quality.json").read_text())
     assert quality["binary_classification_metrics"]["auc"] == {"value": 1.0, "standard_deviation": 0.0}
     assert quality["binary_classification_metrics"]["confusion_matrix"]["1"] == {"0": 0, "1": 12}
@@ -79,7 +81,7 @@ def test_broken_constraints_are_told(monitored: Container, prepared: Container) 
     """A column that is gone and one that came are violations of their kinds."""
     path = prepared.output / "rows/part-00000.parquet"
     pd.read_parquet(path).rename(columns={"temp": "heat"}).to_parquet(path)
-    monitored.run("monitor", **DAY_2)
+    monitored.run("monitor", **DAY_2, **CHAMPION)
     found = json.loads((monitored.output / "constraint_violations.json").read_text())["violations"]
     assert {(v["feature_name"], v["constraint_check_type"]) for v in found} == {
         ("temp", "missing_column_check"),
@@ -90,4 +92,4 @@ def test_broken_constraints_are_told(monitored: Container, prepared: Container) 
 def test_a_damaged_baseline_is_refused(monitored: Container) -> None:
     """Without the champion's baseline nothing is compared."""
     (monitored.base / "processing/input/baseline/statistics.json").write_text("{")
-    assert "baseline cannot be read" in monitored.refuse("monitor", **DAY_2)
+    assert "run its transform again" in monitored.refuse("monitor", **DAY_2, **CHAMPION)

@@ -11,33 +11,46 @@ from include.core.layout import Interval
 
 
 @dataclass(frozen=True, kw_only=True)
-class OutputFile:
-    """One file of an output."""
+class ModelFile:
+    """One file of a model."""
 
-    #: path below the output's folder
+    #: path below the folder of the manifest
     name: str
-    #: [rows] null for a file that is no Parquet table
-    rows: int | None
     #: [bytes] size
     bytes: int
     sha256: str
 
 
-def files_digest(files: Iterable[OutputFile]) -> str:
+@dataclass(frozen=True, kw_only=True)
+class OutputFile(ModelFile):
+    """One file of an output."""
+
+    #: [rows] null for a file that is no Parquet table
+    rows: int | None
+
+
+def files_digest(files: Iterable[ModelFile]) -> str:
     """Return the digest of an output's content, over the names and digests of its files."""
     sums = "".join(f"{file.name} {file.sha256}\n" for file in files)
     return hashlib.sha256(sums.encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Manifest(Document):
-    """What a processing job wrote: `manifest.json`, its last file."""
+class ModelManifest(Document):
+    """What a training job wrote: `manifest.json` of the model's archive."""
 
     step: str
     cycle: str
     interval: Interval
     #: the step's key
     key: str
+    files: tuple[ModelFile, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest(ModelManifest):
+    """What a processing job wrote: `manifest.json`, its last file."""
+
     files: tuple[OutputFile, ...]
     #: SHA-256 over the sorted names and digests of the files; a later step's key takes it in
     digest: str

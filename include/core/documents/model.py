@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from include.core.documents.codec import OMIT_NONE, Document
@@ -89,6 +90,11 @@ class ColumnSignature:
     #: values met in training, of a string column that has few; others are allowed
     values: tuple[str, ...] | None = field(default=None, metadata=OMIT_NONE)
 
+    @cached_property
+    def is_number(self) -> bool:
+        """Return whether the column holds numbers."""
+        return self.type == "number"
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSignature(Document):
@@ -108,8 +114,18 @@ class ModelSignature(Document):
     #: what the model is given: columns and combined attributes, numbers first
     features: tuple[str, ...]
 
+    @cached_property
+    def strings(self) -> tuple[str, ...]:
+        """Return the names of the features that are strings."""
+        return tuple(column.name for column in self.columns if not column.is_number)
 
-@dataclass(frozen=True, kw_only=True)
+    @cached_property
+    def numbers(self) -> tuple[str, ...]:
+        """Return the names of the features that are numbers, those of clients first."""
+        return tuple(name for name in self.features if name not in self.strings)
+
+
+@dataclass(frozen=True)
 class MeasuredMetric(Bounds):
     """A metric with its 95 % bootstrap interval."""
 
@@ -145,11 +161,16 @@ class Evaluation(Document):
     #: of every model
     calibrations: Mapping[str, tuple[CalibrationBin, ...]]
     #: by how much the metric falls when a column is shuffled
-    importance: Mapping[str, float]
+    importance: Mapping[str, float | None]
     #: the registry's schema of two classes
     binary_classification_metrics: Mapping[str, Any] | None = field(default=None, metadata=OMIT_NONE)
     #: the registry's schema of several classes
     multiclass_classification_metrics: Mapping[str, Any] | None = field(default=None, metadata=OMIT_NONE)
+
+    @property
+    def registered(self) -> Mapping[str, Any]:
+        """Return the metrics in the registry's schema, whichever task it is."""
+        return self.binary_classification_metrics or self.multiclass_classification_metrics or {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,6 +188,11 @@ class Histogram:
     correlation: float | None = None
     #: by which the number of rows is divided
     design_effect: float | None = None
+
+    @property
+    def axis(self) -> dict[str, tuple[float, ...] | tuple[str, ...]]:
+        """Return what the counts stand over: `edges` of a number, or `values` of a text."""
+        return {"edges": self.edges or ()} if self.kind == "number" else {"values": self.values or ()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,7 +224,7 @@ class MonitoringBaseline(Document):
     #: [rows] size of the holdout
     rows: int
     #: by how much the metric falls when a column is shuffled
-    importance: Mapping[str, float]
+    importance: Mapping[str, float | None]
     #: how the answers are spread
     predictions: Histogram
     #: null where the holdout holds too little to fit one

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from include.core.documents.codec import OMIT_NONE, Document
 from include.core.documents.model import Bounds
@@ -39,7 +40,7 @@ class PredictionShift:
     """How far the answers have moved."""
 
     #: [0 to 1] Kolmogorov-Smirnov distance or total variation
-    distance: float | None
+    distance: float
     is_drifted: bool
 
 
@@ -47,8 +48,8 @@ class PredictionShift:
 class PredictionDrift(PredictionShift):
     """How far the answers have moved, and by which test."""
 
-    test: str
-    p_value: float | None
+    test: Literal["ks", "tv"]
+    p_value: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +65,9 @@ class FeatureShift(PredictionShift):
 class FeatureDrift(FeatureShift):
     """How far one feature has moved, and by which test."""
 
-    test: str
+    test: Literal["ks", "tv"]
     #: corrected for the number of features
-    p_value: float | None
+    p_value: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,9 +75,9 @@ class SeparabilityShift:
     """Whether a classifier tells the window's rows from the training rows."""
 
     #: [0 to 1] area under its curve
-    value: float | None
+    value: float
     #: [0 to 1] the lower bound must exceed it to alarm
-    limit: float | None
+    limit: float
     is_drifted: bool
 
 
@@ -85,16 +86,16 @@ class Separability(SeparabilityShift):
     """Whether a classifier tells the window's rows from the training rows, and by what."""
 
     #: [0 to 1] lower bound
-    low: float | None
+    low: float
     #: [0 to 1] upper bound
-    high: float | None
+    high: float
     #: by how much the area falls without a feature, by its name
     features: Mapping[str, float]
 
 
 @dataclass(frozen=True, kw_only=True)
-class WindowQuality:
-    """How good the answers were, by the labels known at a cut-off."""
+class WindowQuality(Bounds):
+    """How good the answers were, by the labels known at a cut-off: a metric with its 95 % interval."""
 
     cutoff: datetime
     metric: str
@@ -102,11 +103,6 @@ class WindowQuality:
     judged: int
     #: [share] of the answers
     coverage: float | None
-    value: float | None
-    #: lower bound of the 95 % interval
-    low: float | None
-    #: upper bound of the 95 % interval
-    high: float | None
     #: what the champion's own evaluation promised
     reference: Bounds | None
     #: whether it is surely worse than the reference
@@ -142,14 +138,11 @@ class Matured(Document):
 
 
 @dataclass(frozen=True, kw_only=True)
-class QualityEstimate:
+class QualityEstimate(Bounds):
     """What the answers are worth by their scores, without labels."""
 
     method: str
     metric: str
-    value: float | None
-    low: float | None
-    high: float | None
     #: [share] estimated
     accuracy: float | None
     #: [share] estimated, for two classes
@@ -170,15 +163,12 @@ class FacetValues:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FacetBias:
-    """One metric of bias for a declared group of records."""
+class FacetBias(Bounds):
+    """One metric of bias for a declared group of records, with its 95 % interval."""
 
     facet: FacetValues
     #: SageMaker Clarify's name
     metric: str
-    value: float | None
-    low: float | None
-    high: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,20 +194,23 @@ class Alarm:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence(Document):
-    """What monitor found in one window: `evidence.json`."""
+class DataEvidence:
+    """What a window's rows and answers show beside those of the champion's training."""
 
-    version: int
-    window: Interval
     #: [rows] in the window
     rows: int
-    champion: MonitoredChampion
     broken: tuple[Fault, ...]
     #: by importance times distance, the greatest first
     features: tuple[FeatureDrift, ...]
     #: null where it is not asked for or cannot be told
     separability: Separability | None
     predictions: PredictionDrift | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class QualityEvidence:
+    """What a window's answers were worth."""
+
     #: one for each cut-off at which labels had changed
     quality: tuple[WindowQuality, ...]
     #: the same for answers given online, where there are any beside the batch's
@@ -226,7 +219,38 @@ class Evidence(Document):
     estimate: QualityEstimate | None = None
     bias: tuple[FacetBias, ...] = ()
     slices: tuple[SliceScore, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence(QualityEvidence, DataEvidence, Document):
+    """What monitor found in one window: `evidence.json`."""
+
+    version: int
+    window: Interval
+    champion: MonitoredChampion
     alarm: Alarm
+
+
+@dataclass(frozen=True, kw_only=True)
+class EarlierWindow:
+    """An earlier window that mature judges again."""
+
+    window: Interval
+    #: key of the monitor that watched it
+    monitor_key: str
+    #: `<interval>/<key>/` of what was collected for it
+    collected: str
+    #: what its quality was compared with; null where it was compared with nothing
+    reference: Bounds | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaturePlan(Document):
+    """What mature is to judge again: `<cycle>/plans/<digest>/plan.json`."""
+
+    windows: tuple[EarlierWindow, ...]
+    #: the ends of all windows from the first of them on, in order
+    ends: tuple[datetime, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

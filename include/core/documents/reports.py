@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from include.core.documents.codec import Document
+from include.core.documents.model import MeasuredMetric
 from include.core.documents.monitoring import (
     Alarm,
     Fault,
@@ -45,8 +46,8 @@ class AnswerCounts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Coverage(Document):
-    """What collect found of labels: `coverage.json`."""
+class LabelCoverage:
+    """How many events have labels, and since when."""
 
     events: int
     #: events with a label
@@ -55,11 +56,17 @@ class Coverage(Document):
     late: int
     #: labels that replace an earlier one
     corrected: int
+    by_age: tuple[AgeShare, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coverage(LabelCoverage, Document):
+    """What collect found of labels: `coverage.json`."""
+
     #: ground-truth records that repeat an earlier one
     duplicate: int
     #: events with ground truth that were never scored
     unknown_events: int
-    by_age: tuple[AgeShare, ...]
     answers: AnswerCounts
     #: by `captures` and `truth`
     malformed: Mapping[str, Malformed]
@@ -180,3 +187,21 @@ class ReplayInput(Document):
     frozen: str
     decisions: tuple[ReplayedDecision, ...]
     seconds: ReplaySeconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedInterval(ReplayedInterval):
+    """An interval with the quality of every model on its rows."""
+
+    #: [rows] with a label
+    rows: int
+    #: the cycle's metric by model: `champion`, `frozen` (the first champion) and the baselines
+    models: Mapping[str, MeasuredMetric]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replay(ReplayInput):
+    """What a replay's comparison found: `replay.json`."""
+
+    metric: str
+    months: tuple[ComparedInterval, ...]

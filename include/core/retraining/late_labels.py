@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from include.core.cycle import Cycle
-from include.core.documents.codec import digest, to_json
+from include.core.documents.codec import digest
 from include.core.documents.manifest import KeyRecord, Manifest
-from include.core.documents.model import Bounds
+from include.core.documents.monitoring import EarlierWindow, MaturePlan
 from include.core.layout import LABELS, MANIFEST, PLAN, PREDICTIONS, Interval
 from include.core.places import Places, below_step
 from include.core.retraining.records import MonitoringLog, Snapshot
@@ -20,19 +20,14 @@ from include.core.settings import Settings
 
 #: what mature reads of a collect's output
 READ = (PREDICTIONS, LABELS)
-#: what it is told of a late window
-PLANNED = ("window", "monitor_key", "collected", "reference")
 
 
 @dataclass(frozen=True)
 class LateWindow:
     """An earlier window with labels that its monitor did not see."""
 
-    window: Interval
-    monitor_key: str
-    #: `<interval>/<key>/` of what was collected for it
-    collected: str
-    reference: Bounds | None
+    earlier: EarlierWindow
+    #: what was collected for it
     files: tuple[File, ...]
 
 
@@ -66,7 +61,10 @@ class LateLabels:
             return None
         reference = next((quality.reference for quality in record.evidence.quality), None)
         collected = below_step(self._places.output("collect", window, manifest.key))
-        return LateWindow(window, record.key, collected, reference, _files(collected, manifest))
+        earlier = EarlierWindow(
+            window=window, monitor_key=record.key, collected=collected, reference=reference
+        )
+        return LateWindow(earlier, _files(collected, manifest))
 
     def _inputs(self, key: str) -> Mapping[str, str]:
         """Return the inputs of a job, by the record of its key."""
@@ -93,8 +91,8 @@ class LateLabels:
 
     def put_plan(self, window: Interval, late: Iterable[LateWindow]) -> StepInput:
         """Write what the job needs to know about the windows, and return it as an input."""
-        windows = [{name: to_json(getattr(each, name)) for name in PLANNED} for each in late]
-        content = {"windows": windows, "ends": [each.iso[1] for each in self._last(window)]}
+        ends = tuple(each.end for each in self._last(window))
+        content = MaturePlan(windows=tuple(each.earlier for each in late), ends=ends).as_json()
         folder = self._places.plan(digest(content))
         self.hook.put_document(f"{folder}{PLAN}", content)
         return StepInput(Source(folder), digest(content))

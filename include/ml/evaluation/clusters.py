@@ -8,6 +8,7 @@ intraclass correlation, here by analysis of variance over the indicators of all 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,21 @@ class ClusteredRows:
     rows: pd.DataFrame
     #: of each row, counted from 0; rows of one cluster are not independent
     clusters: NDArray[np.integer]
+
+
+def time_blocks(times: pd.Series, block: timedelta | None) -> NDArray[np.int64] | None:
+    """Return the block of time that each event belongs to; None where rows are independent.
+
+    Examples
+    --------
+    >>> hours = pd.Series(pd.to_datetime(["2013-01-01T01:00Z", "2013-01-01T23:00Z", "2013-01-02T01:00Z"]))
+    >>> time_blocks(hours, timedelta(days=1)).tolist()
+    [15706, 15706, 15707]
+    """
+    if block is None:
+        return None
+    seconds = pd.to_datetime(times, utc=True).dt.as_unit("s").astype("int64").to_numpy()
+    return np.asarray(seconds // int(block.total_seconds()))
 
 
 def correlation(bins: NDArray[np.integer], clusters: NDArray[np.integer], *, ordered: bool) -> float | None:

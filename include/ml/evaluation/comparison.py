@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from include.core.documents.model import Bounds, JudgedSlice
 from include.ml.evaluation import resampling
 from include.ml.evaluation.metrics import SMALLEST
 
@@ -64,7 +65,7 @@ class BootstrapPlan:
 
 
 @dataclass(frozen=True)
-class Gain:
+class Gain(Bounds):
     """How much better, in the metric's unit, with the bounds of its interval; NaN where it is undefined."""
 
     value: float
@@ -182,22 +183,11 @@ LEAST_ROWS, LEAST_OF_A_CLASS = 50, 10
 RANKING = ("roc_auc", "average_precision")
 
 
-@dataclass(frozen=True)
-class SliceGain:
+@dataclass(frozen=True, kw_only=True)
+class SliceGain(JudgedSlice):
     """How much better the challenger is on the rows with one value of one column."""
 
-    column: str
-    value: str
-    rows: int
-    #: over the champion, with an interval that is wide enough for all slices together
     gain: Gain
-    #: the gain that the slice must not surely be below
-    floor: float
-
-    @property
-    def is_under_floor(self) -> bool:
-        """Whether even the upper bound is below the floor: chance alone does not explain the loss."""
-        return self.gain.high < self.floor
 
 
 def slice_gains(
@@ -209,11 +199,12 @@ def slice_gains(
     groups: Mapping[str, np.ndarray],
     floor: Callable[[str], float],
     plan: BootstrapPlan,
-) -> list[SliceGain]:
+) -> tuple[SliceGain, ...]:
     """Return the gain over the champion in each slice that is big enough to tell, the worst first.
 
     With twenty slices, one 95 % interval misses the truth by chance: the confidence is raised so that it
-    holds for all of them together (Bonferroni).
+    holds for all of them together (Bonferroni). A slice is under its floor if even the upper bound is: chance
+    alone does not explain the loss then.
     """
     found = list(_slices(metric, holdout, groups))
     shared = replace(plan, confidence=1 - (1 - plan.confidence) / max(len(found), 1))
@@ -221,8 +212,18 @@ def slice_gains(
     for column, value, chosen in found:
         rivals = {"champion": champion.only(chosen)}
         gain = gains(metric, holdout.only(chosen), challenger.only(chosen), rivals, shared)["champion"]
-        judged.append(SliceGain(column, value, int(chosen.sum()), gain, floor(column)))
-    return sorted(judged, key=lambda each: each.gain.value - each.floor)
+        least = floor(column)
+        judged.append(
+            SliceGain(
+                column=column,
+                value=value,
+                rows=int(chosen.sum()),
+                gain=gain,
+                floor=least,
+                is_under_floor=gain.high < least,
+            )
+        )
+    return tuple(sorted(judged, key=lambda judgement: judgement.gain.value - judgement.floor))
 
 
 def _slices(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from include.core.documents.model import CalibrationBin, MeasuredMetric
 from include.ml.evaluation import resampling
 
 #: probabilities are kept this far from 0 and 1 before their logarithm is taken
@@ -14,8 +15,8 @@ SMALLEST = 1e-7
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A metric with its 95 % bootstrap interval and standard deviation."""
+class Estimate(MeasuredMetric):
+    """A metric as it was computed: NaN where it is undefined."""
 
     value: float
     low: float
@@ -81,7 +82,8 @@ def _estimate(name: str, value: float, drawn: np.ndarray, clusters: int | None) 
     # a stretched interval can reach beyond what the metric can be
     low, high = np.clip(bounds, 0.0, np.inf if name.endswith("_loss") else 1.0).tolist()
     drawn = drawn[np.isfinite(drawn)]
-    return Estimate(value, low, high, float(drawn.std()) if len(drawn) else float("nan"))
+    deviation = float(drawn.std()) if len(drawn) else float("nan")
+    return Estimate(value, low, high, deviation)
 
 
 def weighted(
@@ -191,22 +193,22 @@ def slice_metrics(
     return found
 
 
-def calibration(is_true: np.ndarray, scores: np.ndarray, bins: int = 10) -> list[dict[str, float]]:
+def calibration(is_true: np.ndarray, scores: np.ndarray, bins: int = 10) -> tuple[CalibrationBin, ...]:
     """Return mean score and observed share of bins of about equally many rows, by ascending score.
 
     Rows of one score share a bin: which of them would come first is chance.
 
-    >>> [each["rows"] for each in calibration(np.array([0, 1, 1, 0]), np.array([0.2, 0.2, 0.2, 0.9]), 2)]
+    >>> [each.rows for each in calibration(np.array([0, 1, 1, 0]), np.array([0.2, 0.2, 0.2, 0.9]), 2)]
     [3, 1]
     """
     order = np.argsort(scores, kind="stable")
     ends = np.linspace(0, len(order), bins + 1).round().astype(int)[1:]
     ends = np.unique(np.searchsorted(scores[order], scores[order][ends[ends > 0] - 1], side="right"))
     parts = [part for part in np.split(order, ends) if len(part)]
-    return [
-        {"rows": len(part), "score": float(scores[part].mean()), "share": float(is_true[part].mean())}
+    return tuple(
+        CalibrationBin(rows=len(part), score=float(scores[part].mean()), share=float(is_true[part].mean()))
         for part in parts
-    ]
+    )
 
 
 def confusion(labels: np.ndarray, said: np.ndarray, classes: int) -> np.ndarray:

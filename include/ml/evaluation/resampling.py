@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import stats
 
+from include.core.documents.model import Bounds
+
 #: row counts held at once: the memory of a bootstrap does not grow with the repetitions
 CELLS = 2**18
 
@@ -80,3 +82,13 @@ def bootstrap_interval(
         student, normal = stats.t.ppf(tail, clusters - 1), stats.norm.ppf(tail)
         stretch = float(student / normal * np.sqrt(clusters / (clusters - 1)))
     return float(value + stretch * (low - value)), float(value + stretch * (high - value))
+
+
+def bounds(value: float, low: float, high: float) -> Bounds:
+    """Return a number with its interval as documents have it: what is not finite is None."""
+    return Bounds(finite(value), finite(low), finite(high))
+
+
+def finite(value: float) -> float | None:
+    """Return the number, or None if it is not finite."""
+    return float(value) if np.isfinite(value) else None

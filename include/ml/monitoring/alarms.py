@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from include.core.documents.monitoring import (
+    Alarm,
+    DataEvidence,
+    Fault,
+    FeatureDrift,
+    Separability,
+    WindowQuality,
+)
 from include.ml.monitoring.drift import Movement
 from include.ml.monitoring.violations import HARMLESS
 
@@ -20,13 +27,11 @@ class AlarmRule:
     minimum_rows: int
     #: of the model's importance, that drifted features must carry
     minimum_importance: float
-    #: area that the lower bound of separability must exceed; None: not asked
-    separability_limit: float | None
     #: of labels that must be known before quality counts
     matured_share: float
 
 
-def importance_shares(importance: Mapping[str, float]) -> dict[str, float]:
+def importance_shares(importance: Mapping[str, float | None]) -> dict[str, float]:
     """Return each column's share of the model's importance; a negative one, which is chance, counts as none.
 
     Where no column has any, all count alike.
@@ -36,106 +41,93 @@ def importance_shares(importance: Mapping[str, float]) -> dict[str, float]:
     >>> importance_shares({"temp": 0.25, "wind": 0.25, "dest": -0.02})
     {'temp': 0.5, 'wind': 0.5, 'dest': 0.0}
     """
-    held = {name: max(value, 0.0) for name, value in importance.items()}
+    held = {name: max(value or 0.0, 0.0) for name, value in importance.items()}
     total = sum(held.values())
     if total == 0:
         return {name: 1 / len(held) for name in held}
     return {name: value / total for name, value in held.items()}
 
 
-def feature_entries(moved: Sequence[Movement], shares: Mapping[str, float]) -> list[dict[str, Any]]:
-    """Return the `features` of evidence.json, those first that moved far and matter.
+def feature_drifts(moved: Sequence[Movement], shares: Mapping[str, float]) -> tuple[FeatureDrift, ...]:
+    """Return how far the features have drifted, those first that moved far and matter.
 
-    A combined attribute has no importance of its own (null): it is made of columns whose importance holds
+    A combined attribute has no importance of its own (None): it is made of columns whose importance holds
     what the model takes from it, since shuffling a column changes it too.
     """
-    found = [
-        {
-            "name": each.name,
-            "test": each.test,
-            "distance": each.distance,
-            "p_value": each.p_value,
-            "importance": shares.get(each.name),
-            "is_drifted": each.is_drifted,
-        }
+    drifts = [
+        FeatureDrift(
+            name=each.name,
+            test=each.test,
+            distance=each.distance,
+            p_value=each.p_value,
+            importance=shares.get(each.name),
+            is_drifted=each.is_drifted,
+        )
         for each in moved
     ]
-    return sorted(
-        found, key=lambda each: (-(each["importance"] or 0.0) * each["distance"], -each["distance"])
+    return tuple(
+        sorted(drifts, key=lambda drift: (-(drift.importance or 0.0) * drift.distance, -drift.distance))
     )
 
 
-def judge_evidence(
-    rule: AlarmRule,
-    *,
-    rows: int,
-    broken: Sequence[Mapping[str, str]],
-    features: Sequence[Mapping[str, Any]],
-    separability: Mapping[str, Any] | None,
-    predictions: Mapping[str, Any] | None,
-    quality: Sequence[Mapping[str, Any]],
-) -> dict[str, Any]:
-    """Return the `alarm` of evidence.json, from its other parts.
+def judge_evidence(rule: AlarmRule, data: DataEvidence, quality: Sequence[WindowQuality]) -> Alarm:
+    """Return whether a window alarms, from what its rows show and what is known of its quality.
 
-    Returns
-    -------
-    `is_alarm`; `reasons`, what speaks for retraining; `held_back`, why the window does not alarm for all
-    that, or null. A window with too few rows is not judged. While a column that the model reads is broken
-    none alarms: a model trained on such rows would learn the fault. Drift of the predictions is told beside
-    other reasons and is none by itself: other inputs have to give other answers, and a model that says so
-    may be right. Whether it is, the labels tell.
+    A window with too few rows is not judged. While a column that the model reads is broken none alarms: a
+    model trained on such rows would learn the fault. Drift of the predictions is told beside other reasons
+    and is none by itself: other inputs have to give other answers, and a model that says so may be right.
+    Whether it is, the labels tell.
     """
     reasons = [
-        *_of_features(rule, features),
-        *_of_separability(rule, separability),
+        *_of_features(rule, data.features),
+        *_of_separability(data.separability),
         *_of_quality(rule, quality),
     ]
-    if reasons and predictions and predictions["is_drifted"]:
-        reasons.append(f"its answers have moved as well, by {predictions['distance']:.2f}")
-    held_back = _held_back(rule, rows, broken)
-    return {"is_alarm": bool(reasons) and held_back is None, "reasons": reasons, "held_back": held_back}
+    if reasons and data.predictions and data.predictions.is_drifted:
+        reasons.append(f"its answers have moved as well, by {data.predictions.distance:.2f}")
+    held_back = _held_back(rule, data.rows, data.broken)
+    return Alarm(is_alarm=bool(reasons) and held_back is None, reasons=tuple(reasons), held_back=held_back)
 
 
-def _held_back(rule: AlarmRule, rows: int, broken: Sequence[Mapping[str, str]]) -> str | None:
-    faults = [each for each in broken if each["check"] != HARMLESS]
+def _held_back(rule: AlarmRule, rows: int, broken: Sequence[Fault]) -> str | None:
+    faults = [fault for fault in broken if fault.check != HARMLESS]
     if faults:
-        what = ", ".join(dict.fromkeys(each["feature"] or "the window" for each in faults))
-        checks = ", ".join(dict.fromkeys(each["check"] for each in faults))
+        what = ", ".join(dict.fromkeys(fault.feature or "the window" for fault in faults))
+        checks = ", ".join(dict.fromkeys(fault.check for fault in faults))
         return f"broken upstream: {what} ({checks}); a model trained on these rows would learn the fault"
     if rows < rule.minimum_rows:
         return f"{rows} rows are too few to judge by; the rule asks for {rule.minimum_rows}"
     return None
 
 
-def _of_features(rule: AlarmRule, features: Sequence[Mapping[str, Any]]) -> list[str]:
-    drifted = [each for each in features if each["is_drifted"]]
-    carried = sum(each["importance"] or 0.0 for each in drifted)
+def _of_features(rule: AlarmRule, features: Sequence[FeatureDrift]) -> list[str]:
+    drifted = [feature for feature in features if feature.is_drifted]
+    carried = sum(feature.importance or 0.0 for feature in drifted)
     if not drifted or carried < rule.minimum_importance:
         return []
-    names = [each["name"] for each in drifted if each["importance"]]
+    names = [feature.name for feature in drifted if feature.importance]
     has, together = ("has", "") if len(names) == 1 else ("have", "together ")
     return [f"{listed(names)} {has} drifted: {together}{carried:.0%} of the model's importance"]
 
 
-def _of_separability(rule: AlarmRule, found: Mapping[str, Any] | None) -> list[str]:
-    if not found or rule.separability_limit is None or found["low"] <= rule.separability_limit:
+def _of_separability(found: Separability | None) -> list[str]:
+    if not found or not found.is_drifted:
         return []
-    by = f" by {listed(list(found['features']))}" if found["features"] else ""
-    area = f"{found['value']:.2f} ({found['low']:.2f} to {found['high']:.2f})"
-    limit = f"limit {rule.separability_limit:g}"
+    by = f" by {listed(list(found.features))}" if found.features else ""
+    area = f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
+    limit = f"limit {found.limit:g}"
     return [f"a classifier tells the window from the baseline{by}: area under the curve {area}, {limit}"]
 
 
-def _of_quality(rule: AlarmRule, quality: Sequence[Mapping[str, Any]]) -> list[str]:
+def _of_quality(rule: AlarmRule, quality: Sequence[WindowQuality]) -> list[str]:
     """By the last cut-off at which enough labels were known: later labels correct earlier ones."""
-    matured = [each for each in quality if (each["coverage"] or 0.0) >= rule.matured_share]
-    if not matured or not matured[-1]["is_worse"]:
+    matured = [each for each in quality if (each.coverage or 0.0) >= rule.matured_share]
+    if not matured or not matured[-1].is_worse:
         return []
     last = matured[-1]
-    against = last["reference"]["value"] if last.get("reference") else None
-    than = f" than {against:.3f}" if against is not None else ""
-    found = f"{last['value']:.3f} ({last['low']:.3f} to {last['high']:.3f}) on {last['judged']} labels"
-    return [f"{last['metric']} is surely worse{than} in the model's evaluation: {found}"]
+    than = f" than {last.reference.value:.3f}" if last.reference and last.reference.value is not None else ""
+    found = f"{last.value:.3f} ({last.low:.3f} to {last.high:.3f}) on {last.judged} labels"
+    return [f"{last.metric} is surely worse{than} in the model's evaluation: {found}"]
 
 
 def listed(names: Sequence[str]) -> str:

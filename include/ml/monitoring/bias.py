@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from include.core.documents.model import Bounds
 from include.ml.evaluation import resampling
 
 REPETITIONS, SEED = 500, 0
@@ -202,8 +202,8 @@ POST_TRAINING: dict[str, Metric] = {
 
 def bias_metrics(
     is_group: np.ndarray, truth: np.ndarray, said: np.ndarray, clusters: np.ndarray | None = None
-) -> list[dict[str, Any]]:
-    """Return every metric with its 95 % bootstrap interval.
+) -> dict[str, Bounds]:
+    """Return every metric by its name, with its 95 % bootstrap interval.
 
     Parameters
     ----------
@@ -216,8 +216,8 @@ def bias_metrics(
 
     Returns
     -------
-    One `{"metric", "value", "low", "high"}` each; None where a number is undefined, as all are when one facet
-    is empty. A bound is of those draws in which the metric is defined.
+    None where a number is undefined, as all are when one facet is empty. A bound is of those draws in which
+    the metric is defined.
     """
     cell = 4 * is_group.astype(int) + 2 * (1 - truth.astype(int)) + (truth.astype(bool) != said.astype(bool))
     members = np.eye(CELLS)[cell]
@@ -227,13 +227,13 @@ def bias_metrics(
     whole = _facets(members.sum(axis=0, keepdims=True))
     resampled = _facets(np.concatenate(drawn))
     n_clusters = None if clusters is None else len(np.unique(clusters))
-    found = []
+    found = {}
     for name, metric in {**PRE_TRAINING, **POST_TRAINING}.items():
         value = float(_of_both(metric, *whole)[0])
         low = high = float("nan")
         if np.isfinite(value):
             low, high = resampling.bootstrap_interval(value, _of_both(metric, *resampled), 0.95, n_clusters)
-        found.append({"metric": name, "value": _number(value), "low": _number(low), "high": _number(high)})
+        found[name] = resampling.bounds(value, low, high)
     return found
 
 
@@ -246,7 +246,3 @@ def _facets(counts: Numbers) -> tuple[Facet, Facet]:
 def _of_both(metric: Metric, a: Facet, d: Facet) -> Numbers:
     """Return the metric where both facets have records."""
     return np.where((a.rows > 0) & (d.rows > 0), metric(a, d), np.nan)
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -23,9 +23,9 @@ def suggest_constraints(statistics: Mapping[str, Any], drift_distance: float = 0
 
     Examples
     --------
-    >>> from include.ml.monitoring.statistics import describe_frames
-    >>> import pandas as pd
-    >>> found = suggest_constraints(describe_frames([pd.DataFrame({"seats": [2.0, 4.0]})]))
+    >>> seats = {"common": {"num_present": 2, "num_missing": 0}, "min": 2.0}
+    >>> feature = {"name": "seats", "inferred_type": "Integral", "numerical_statistics": seats}
+    >>> found = suggest_constraints({"features": [feature]})
     >>> found["features"][0]["num_constraints"], found["features"][0]["completeness"]
     ({'is_non_negative': True}, 0.95)
     """

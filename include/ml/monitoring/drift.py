@@ -176,24 +176,14 @@ def of_numbers(name: str, baseline: Side, current: Side) -> Movement:
     return Movement(name=name, test="ks", distance=distance, p_value=chance)
 
 
-def of_texts(
-    name: str,
-    baseline: Mapping[str, int],
-    current: Mapping[str, int],
-    design_effects: tuple[float, float] = (1, 1),
-) -> Movement:
-    """Return the movement of a column of texts, by their counts; new ones count like all others."""
-    every = sorted(baseline.keys() | current.keys())
-    before, now = (
-        Side(np.array([counts.get(value, 0) for value in every]), effect)
-        for counts, effect in zip((baseline, current), design_effects, strict=True)
-    )
+def of_texts(name: str, baseline: Side, current: Side) -> Movement:
+    """Return the movement of a column of texts, by counts of the same texts."""
     return Movement(
         name=name,
         test="tv",
-        distance=total_variation(before, now),
-        by_chance=total_variation_by_chance(before, now),
-        p_value=total_variation_p(before, now),
+        distance=total_variation(baseline, current),
+        by_chance=total_variation_by_chance(baseline, current),
+        p_value=total_variation_p(baseline, current),
     )
 
 
@@ -263,7 +253,11 @@ def movements(
             continue
         pair = effects.get(name, (1.0, 1.0))
         if is_text(before) and categories(before):
-            found.append(of_texts(name, categories(before), categories(now[name]), pair))
+            texts = categories(before), categories(now[name])
+            # new ones count like all others
+            every = sorted(texts[0].keys() | texts[1].keys())
+            both = [np.array([side.get(value, 0) for value in every]) for side in texts]
+            found.append(of_texts(name, Side(both[0], pair[0]), Side(both[1], pair[1])))
         elif not is_text(before) and statistics_of(before)["distribution"]["kll"]["buckets"]:
             inside = bucket_counts(before)
             found.append(of_numbers(name, Side(inside, pair[0]), Side(counts[name], pair[1])))

@@ -10,15 +10,16 @@ does the estimate, however wrong they have become. It is no measurement, and ala
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import optimize, special
 
+from include.core.documents.model import Bounds, Calibration
+from include.core.documents.monitoring import QualityEstimate
 from include.ml.evaluation import metrics, resampling
-from include.ml.monitoring.judging import finite_or_none
+from include.ml.evaluation.resampling import finite
 
 #: maps fitted to resampled holdouts, behind an interval of the estimate
 DRAWS = 100
@@ -36,7 +37,7 @@ IDENTITY = np.array([1.0, 1.0, 0.0])
 
 def calibration_map(
     labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray | None = None
-) -> dict[str, Any]:
+) -> Calibration:
     """Fit what turns scores into probabilities, on rows that the model was not trained on.
 
     The map is beta calibration (Kull, Silva Filho and Flach 2017): logit p = a ln s - b ln(1 - s) + c, a and
@@ -51,28 +52,20 @@ def calibration_map(
         Probabilities as the model gives them, shape (n,).
     clusters
         What rows that share an unseen cause have in common, shape (n,); None when rows are independent.
-
-    Returns
-    -------
-    dict
-        `kind`, `a`, `b`, `c`; `draws`, the same three numbers for resampled rows; `rows` and `clusters`
-        (how many, or None); `calibration_error` with `value`, `low` and `high` (0 to 1), see
-        `calibration_error`. JSON as it is.
     """
     labels, scores = np.asarray(labels, dtype=float), np.asarray(scores, dtype=float)
     a, b, c = _fit_once(labels, scores).tolist()
     resampled = resampling.draw_counts(labels.astype(int), clusters, DRAWS, SEED)
-    draws = [np.round(numbers, 6).tolist() for numbers in _fit(labels, scores, resampled)]
-    return {
-        "kind": "beta",
-        "a": a,
-        "b": b,
-        "c": c,
-        "draws": draws,
-        "rows": len(labels),
-        "clusters": None if clusters is None else len(np.unique(clusters)),
-        "calibration_error": calibration_error(labels, scores, clusters),
-    }
+    return Calibration(
+        kind="beta",
+        a=a,
+        b=b,
+        c=c,
+        draws=tuple(tuple(np.round(numbers, 6).tolist()) for numbers in _fit(labels, scores, resampled)),
+        rows=len(labels),
+        clusters=None if clusters is None else len(np.unique(clusters)),
+        calibration_error=calibration_error(labels, scores, clusters),
+    )
 
 
 def _features(scores: np.ndarray) -> np.ndarray:
@@ -123,9 +116,7 @@ def calibrated(numbers: Sequence[float] | np.ndarray, scores: np.ndarray) -> np.
     return found
 
 
-def calibration_error(
-    labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray | None = None
-) -> dict[str, float | None]:
+def calibration_error(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray | None = None) -> Bounds:
     """Return the expected calibration error of calibrated scores, with its 95 % interval; None without rows.
 
     The mean, over bins of about equally many rows, of the distance between mean probability and observed
@@ -134,7 +125,7 @@ def calibration_error(
     alone makes it positive, and resampling adds chance: the interval errs to the high side.
     """
     if not len(labels):
-        return {"value": None, "low": None, "high": None}
+        return Bounds(None, None, None)
     labels, scores = np.asarray(labels, dtype=float), np.asarray(scores, dtype=float)
     gaps = _unseen(labels, scores, clusters) - labels
     order = np.argsort(scores, kind="stable")
@@ -150,7 +141,7 @@ def calibration_error(
     )
     n_clusters = None if clusters is None else len(np.unique(clusters))
     low, high = np.clip(resampling.bootstrap_interval(value, drawn, 0.95, n_clusters), 0, 1).tolist()
-    return {"value": value, "low": finite_or_none(min(low, value)), "high": finite_or_none(max(high, value))}
+    return resampling.bounds(value, min(low, value), max(high, value))
 
 
 def _unseen(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray | None) -> np.ndarray:
@@ -165,8 +156,8 @@ def _unseen(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray | None)
 
 
 def estimate_quality(
-    calibration: Mapping[str, Any], scores: np.ndarray, is_positive: np.ndarray | None, metric: str
-) -> dict[str, Any] | None:
+    calibration: Calibration, scores: np.ndarray, is_positive: np.ndarray | None, metric: str
+) -> QualityEstimate | None:
     """Return the expected accuracy and, of two classes, area under the ROC curve of unlabelled answers.
 
     Parameters
@@ -183,33 +174,30 @@ def estimate_quality(
 
     Returns
     -------
-    dict or None
-        `method`, `metric`, `value` with `low` and `high`, `accuracy`, `positive_share` (None for several
-        classes), `rows`, and the map's `calibration_error` with `calibration_error_low` and `_high`. None
-        without rows. The interval holds what the shortness of the holdout leaves open, and no drift.
+    None without rows. The interval holds what the shortness of the holdout leaves open, and no drift.
     """
     if not len(scores):
         return None
-    numbers = [calibration["a"], calibration["b"], calibration["c"]]
+    numbers = [calibration.a, calibration.b, calibration.c]
     answers = _Answers.of(np.asarray(scores, dtype=float), is_positive)
     chosen = _area if metric == "roc_auc" else _accuracy
     value = chosen(calibrated(numbers, answers.scores), answers)
-    drawn = np.array([chosen(calibrated(draw, answers.scores), answers) for draw in calibration["draws"]])
-    low, high = resampling.bootstrap_interval(value, drawn, 0.95, calibration["clusters"])
-    error, probabilities = calibration["calibration_error"], calibrated(numbers, answers.scores)
-    return {
-        "method": "confidence",
-        "metric": metric,
-        "value": finite_or_none(value),
-        "low": finite_or_none(max(low, 0.0)),
-        "high": finite_or_none(min(high, 1.0)),
-        "accuracy": finite_or_none(_accuracy(probabilities, answers)),
-        "positive_share": None if is_positive is None else float(answers.rows @ probabilities / len(scores)),
-        "rows": len(scores),
-        "calibration_error": error["value"],
-        "calibration_error_low": error["low"],
-        "calibration_error_high": error["high"],
-    }
+    drawn = np.array([chosen(calibrated(draw, answers.scores), answers) for draw in calibration.draws])
+    low, high = resampling.bootstrap_interval(value, drawn, 0.95, calibration.clusters)
+    error, probabilities = calibration.calibration_error, calibrated(numbers, answers.scores)
+    return QualityEstimate(
+        method="confidence",
+        metric=metric,
+        value=finite(value),
+        low=finite(max(low, 0.0)),
+        high=finite(min(high, 1.0)),
+        accuracy=finite(_accuracy(probabilities, answers)),
+        positive_share=None if is_positive is None else float(answers.rows @ probabilities / len(scores)),
+        rows=len(scores),
+        calibration_error=error.value,
+        calibration_error_low=error.low,
+        calibration_error_high=error.high,
+    )
 
 
 @dataclass(frozen=True)

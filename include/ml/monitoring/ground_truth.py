@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from include.core.documents.reports import AgeShare, LabelCoverage
 from include.ml.features.labels import as_text
 from include.ml.monitoring.records import MalformedError, member, parse_moment, parse_object, text_of
 
@@ -126,7 +126,7 @@ def labels_at(history: pd.DataFrame, cutoff: datetime) -> pd.DataFrame:
     return known.drop_duplicates("event_id", keep="last")[list(COLUMNS)].reset_index(drop=True)
 
 
-def label_coverage(events: pd.DataFrame, history: pd.DataFrame, end: datetime) -> dict[str, Any]:
+def label_coverage(events: pd.DataFrame, history: pd.DataFrame, end: datetime) -> LabelCoverage:
     """Count the events with labels, their age when the labels came, and corrections.
 
     Parameters
@@ -139,13 +139,13 @@ def label_coverage(events: pd.DataFrame, history: pd.DataFrame, end: datetime) -
         End of the window, after which a first label is late.
     """
     first = history[history["version"] == 0].merge(events, on="event_id", how="inner", validate="one_to_one")
-    return {
-        "events": len(events),
-        "labelled": len(first),
-        "late": int((first["known_time"] > end).sum()),
-        "corrected": int(history.loc[history["version"] > 0, "event_id"].nunique()),
-        "by_age": by_age(events, history),
-    }
+    return LabelCoverage(
+        events=len(events),
+        labelled=len(first),
+        late=int((first["known_time"] > end).sum()),
+        corrected=int(history.loc[history["version"] > 0, "event_id"].nunique()),
+        by_age=share_by_age(events, history),
+    )
 
 
 HOUR_S, DAY_S = 3_600, 86_400
@@ -156,9 +156,9 @@ AGES_S: tuple[int, ...] = (
 )
 
 
-def by_age(
-    events: pd.DataFrame, labels: pd.DataFrame, until: datetime | None = None, ages_s: Sequence[int] = AGES_S
-) -> list[dict[str, float | None]]:
+def share_by_age(
+    events: pd.DataFrame, labels: pd.DataFrame, ages_s: Sequence[int] = AGES_S
+) -> tuple[AgeShare, ...]:
     """Return the share of events whose first label became known within each age.
 
     The age of a label is the time from its event to its `known_time`; a label that was known before its event
@@ -171,36 +171,26 @@ def by_age(
         Columns `event_id` and `event_time`; an event counts once, however often it is listed.
     labels
         Columns `event_id` and `known_time`; labels of events that are not listed do not count.
-    until
-        When labels were looked for last. An event that was younger then than an age tells nothing about that
-        age and is left out of its share. None: every event counts, as if labels had been awaited for ever.
     ages_s
         Ages in seconds.
 
     Returns
     -------
-    One `{"age_s", "share"}` for each age, in their order; the share, from 0 to 1, is None where no event
-    counts.
+    The shares in the order of the ages; None where there is no event.
 
     Examples
     --------
     >>> noon = pd.Timestamp("2013-01-01T12:00Z")
     >>> events = pd.DataFrame({"event_id": ["a", "b"], "event_time": [noon, noon]})
     >>> labels = pd.DataFrame({"event_id": ["a"], "known_time": [noon + pd.Timedelta(hours=2)]})
-    >>> by_age(events, labels, ages_s=[3600, 7200])
-    [{'age_s': 3600, 'share': 0.0}, {'age_s': 7200, 'share': 0.5}]
+    >>> [found.share for found in share_by_age(events, labels, [3600, 7200])]
+    [0.0, 0.5]
     """
     once = events.drop_duplicates("event_id")
     first = labels.groupby("event_id")["known_time"].min().reindex(once["event_id"])
     happened = pd.DatetimeIndex(pd.to_datetime(once["event_time"], utc=True))
     age_s = (pd.DatetimeIndex(pd.to_datetime(first, utc=True)) - happened).total_seconds().to_numpy()
-    seen_s = np.full(len(once), np.inf)
-    if until is not None:
-        seen_s = (pd.Timestamp(until) - happened).total_seconds().to_numpy()
-        # what became known after the last look was not seen
-        age_s = np.where(age_s <= seen_s, age_s, np.nan)
-    return [{"age_s": limit_s, "share": _share(age_s[seen_s >= limit_s], limit_s)} for limit_s in ages_s]
-
-
-def _share(age_s: np.ndarray, limit_s: int) -> float | None:
-    return float((age_s <= limit_s).mean()) if len(age_s) else None
+    return tuple(
+        AgeShare(age_s=limit_s, share=float((age_s <= limit_s).mean()) if len(age_s) else None)
+        for limit_s in ages_s
+    )

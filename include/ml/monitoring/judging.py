@@ -5,14 +5,17 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
 
+from include.core.documents.model import Bounds
+from include.core.documents.monitoring import SliceScore, WindowQuality
 from include.ml.evaluation import comparison, resampling
+from include.ml.evaluation.clusters import time_blocks
 from include.ml.evaluation.comparison import Answers, Statistic
+from include.ml.evaluation.resampling import finite
 from include.ml.features.labels import class_places
 from include.ml.monitoring.ground_truth import labels_at
 
@@ -35,8 +38,8 @@ class Standard:
     matured_share: float
     #: how far the metric may surely fall below the reference
     quality_drop: float
-    #: events of one stretch of so many seconds are drawn as one; None where rows are independent
-    block_s: int | None = None
+    #: events of one stretch of time of this length are drawn as one; None where rows are independent
+    block: timedelta | None = None
     repetitions: int = REPETITIONS
     seed: int = 0
 
@@ -97,9 +100,9 @@ def quality_at(
     cutoff: datetime,
     *,
     standard: Standard,
-    reference: Mapping[str, float | None] | None,
-) -> dict[str, Any]:
-    """Return the quality by the labels known at `cutoff`: one entry of `quality` in evidence.json.
+    reference: Bounds | None,
+) -> WindowQuality:
+    """Return the quality by the labels known at `cutoff`.
 
     Parameters
     ----------
@@ -108,47 +111,40 @@ def quality_at(
     labels
         Columns `event_id`, `label`, `known_time` and `version`; labels of other events are left aside.
     reference
-        `value`, `low` and `high` of the metric in the model's own evaluation; None when it has none.
+        The metric in the model's own evaluation; None when it has none.
 
-    Returns
-    -------
-    dict
-        `cutoff`, `metric`, `judged` (rows), `coverage` (share of the events that had a label), `value` with
-        its 95 % interval `low` to `high`, `reference` and `is_worse`. A number that is undefined is None.
-
+    Notes
+    -----
     The model is worse when enough labels are there and even the upper bound is below what the reference
     leaves room for: before, what is missing may be what it is good at; and chance alone is no alarm.
     """
     judged = judged_at(predictions, labels, cutoff)
     coverage = len(judged) / len(predictions) if len(predictions) else None
-    value, low, high = measured(judged, standard)
-    least = reference["value"] if reference else None
-    is_worse = (
-        coverage is not None
-        and coverage >= standard.matured_share
-        and least is not None
-        and bool(high < least - standard.quality_drop)
+    quality = measured(judged, standard)
+    least = reference.value if reference else None
+    is_worse = False
+    if coverage is not None and least is not None and quality.high is not None:
+        is_worse = coverage >= standard.matured_share and quality.high < least - standard.quality_drop
+    return WindowQuality(
+        cutoff=cutoff,
+        metric=standard.metric,
+        judged=len(judged),
+        coverage=coverage,
+        value=quality.value,
+        low=quality.low,
+        high=quality.high,
+        reference=reference,
+        is_worse=is_worse,
     )
-    return {
-        "cutoff": cutoff.isoformat(),
-        "metric": standard.metric,
-        "judged": len(judged),
-        "coverage": coverage,
-        "value": finite_or_none(value),
-        "low": finite_or_none(low),
-        "high": finite_or_none(high),
-        "reference": {name: reference.get(name) for name in ("value", "low", "high")} if reference else None,
-        "is_worse": is_worse,
-    }
 
 
-def measured(judged: pd.DataFrame, standard: Standard) -> tuple[float, float, float]:
+def measured(judged: pd.DataFrame, standard: Standard) -> Bounds:
     """Return the metric of judged answers and its 95 % interval, by a bootstrap of blocks, if any."""
     statistic, truth = statistic_of(judged, standard)
     if statistic is None:
-        return float("nan"), float("nan"), float("nan")
+        return Bounds(None, None, None)
     value = float(statistic(np.ones((1, len(truth))))[0])
-    clusters = time_blocks(judged["event_time"], standard.block_s)
+    clusters = time_blocks(judged["event_time"], standard.block)
     drawn = [
         statistic(weights)
         for weights in resampling.draw_counts(truth, clusters, standard.repetitions, standard.seed)
@@ -156,7 +152,7 @@ def measured(judged: pd.DataFrame, standard: Standard) -> tuple[float, float, fl
     n_clusters = None if clusters is None else len(np.unique(clusters))
     low, high = resampling.bootstrap_interval(value, np.concatenate(drawn), 0.95, n_clusters)
     # a stretched interval can reach beyond what a share can be
-    return value, float(np.clip(low, 0, 1)), float(np.clip(high, 0, 1))
+    return resampling.bounds(value, np.clip(low, 0, 1), np.clip(high, 0, 1))
 
 
 def statistic_of(judged: pd.DataFrame, standard: Standard) -> tuple[Statistic | None, np.ndarray]:
@@ -177,38 +173,24 @@ def statistic_of(judged: pd.DataFrame, standard: Standard) -> tuple[Statistic | 
     return comparison.metric_statistic(standard.metric, truth, answers), truth
 
 
-def time_blocks(times: pd.Series, block_s: int | None) -> np.ndarray | None:
-    """Return which stretch of time each event belongs to; None where rows are independent."""
-    if block_s is None:
-        return None
-    seconds = pd.to_datetime(times, utc=True).dt.as_unit("s").astype("int64").to_numpy()
-    return np.asarray(seconds // block_s)
-
-
-def finite_or_none(value: float) -> float | None:
-    """Return the number, or None if it is not finite."""
-    return float(value) if np.isfinite(value) else None
-
-
 def slice_scores(
     judged: pd.DataFrame, groups: Mapping[str, np.ndarray], standard: Standard
-) -> list[dict[str, Any]]:
+) -> tuple[SliceScore, ...]:
     """Return the metric by slice of at least LEAST_SLICE_ROWS judged rows, the worst first.
 
     A slice in which the metric is undefined has the score None, and comes last.
     """
-    found = []
+    scored = []
     for column, values in groups.items():
-        for value, count in zip(*np.unique(values.astype(str), return_counts=True), strict=True):
+        names = values.astype(str)
+        for value, count in zip(*np.unique(names, return_counts=True), strict=True):
             if count < LEAST_SLICE_ROWS:
                 continue
-            score = evaluation_of(judged[values.astype(str) == value], standard)
-            told = {"column": column, "value": str(value), "rows": int(count), "metric": standard.metric}
-            found.append({**told, "score": score})
-    return sorted(found, key=lambda each: (each["score"] is None, each["score"] or 0.0))
-
-
-def evaluation_of(judged: pd.DataFrame, standard: Standard) -> float | None:
-    """Return the metric of judged answers without an interval."""
-    statistic, truth = statistic_of(judged, standard)
-    return None if statistic is None else finite_or_none(float(statistic(np.ones((1, len(truth))))[0]))
+            statistic, truth = statistic_of(judged[names == value], standard)
+            score = None if statistic is None else finite(float(statistic(np.ones((1, len(truth))))[0]))
+            scored.append(
+                SliceScore(
+                    column=column, value=str(value), rows=int(count), metric=standard.metric, score=score
+                )
+            )
+    return tuple(sorted(scored, key=lambda slice_: (slice_.score is None, slice_.score or 0.0)))

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from include.core.documents.monitoring import Malformed
+
 #: faults that are told with their place; the others are only counted
 EXAMPLES = 5
 
@@ -29,7 +31,7 @@ class Faults:
     >>> faults = Faults()
     >>> faults.add("10/a.jsonl", 3, MalformedError("it is cut off"))
     >>> faults.summary()
-    {'count': 1, 'examples': ['10/a.jsonl, line 3: it is cut off']}
+    Malformed(count=1, examples=('10/a.jsonl, line 3: it is cut off',))
     """
 
     def __init__(self) -> None:
@@ -42,9 +44,9 @@ class Faults:
         if len(self._examples) < EXAMPLES:
             self._examples.append(f"{file}, line {line}: {error}")
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Malformed:
         """Return how many there were, and which were the first."""
-        return {"count": self.count, "examples": list(self._examples)}
+        return Malformed(count=self.count, examples=tuple(self._examples))
 
 
 def parse_object(line: str) -> dict[str, Any]:

@@ -6,7 +6,6 @@ whoever knows the weather of each hour of a month recognises its flights without
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from include.core.documents.monitoring import Separability
 from include.ml.evaluation.clusters import ClusteredRows
 
 FOLDS = 5
@@ -24,17 +24,6 @@ CATEGORIES = 200
 CONFIDENCE = 0.95
 #: features that are named, and how much of the area they must be worth
 NAMED, WORTH = 10, 0.005
-
-
-@dataclass(frozen=True, kw_only=True)
-class Separability:
-    """The area under the ROC curve with its interval; 0.5 means that window and baseline look the same."""
-
-    value: float
-    low: float
-    high: float
-    #: by how much the area falls when one feature is shuffled, largest first
-    features: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -49,9 +38,12 @@ class Trial:
 
 
 def measure_separability(
-    baseline: ClusteredRows, current: ClusteredRows, *, seed: int = 0
+    baseline: ClusteredRows, current: ClusteredRows, *, limit: float, seed: int = 0
 ) -> Separability | None:
     """Return the cross-validated area under the curve of a classifier that tells `current` from `baseline`.
+
+    An area of 0.5 means that both look the same; from a lower bound above `limit` on, 0 to 1, rows have
+    drifted. Features are named with the largest fall of the area first.
 
     Returns
     -------
@@ -69,10 +61,13 @@ def measure_separability(
     trials = [guess(table, sides, folds, fold, seed) for fold in range(FOLDS)]
     value = float(np.mean([trial.area for trial in trials]))
     half = half_width(trials, clusters, min(len(np.unique(clusters[sides == side])) for side in (0, 1)))
+    low = max(value - half, 0.0)
     return Separability(
         value=value,
-        low=max(value - half, 0.0),
+        low=low,
         high=min(value + half, 1.0),
+        limit=limit,
+        is_drifted=low > limit,
         features=telling(trials, table, sides, seed) if value - half > 0.5 else {},  # noqa: PLR2004 - chance
     )
 

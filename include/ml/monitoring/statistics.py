@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from include.ml.exceptions import InvalidInput
@@ -17,7 +16,6 @@ from include.ml.monitoring.summaries import (
     Texts,
     TextSummary,
     Thinned,
-    columns_of,
     quantile_edges,
 )
 
@@ -96,25 +94,3 @@ class Bounds:
     def edges(self) -> dict[str, NDArray[np.float64]]:
         """Return bounds by column of numbers that has a value."""
         return {name: quantile_edges(found.held) for name, found in self._samples.items() if found.seen}
-
-
-def describe_frames(frames: Iterable[pd.DataFrame], private: Collection[str] = ()) -> dict[str, Any]:
-    """statistics.json of a baseline whose rows can be read twice, such as a list of frames.
-
-    Examples
-    --------
-    >>> found = describe_frames([pd.DataFrame({"temp": [1.0, 2.0, None], "sky": ["clear", "grey", "grey"]})])
-    >>> temp, sky = found["features"]
-    >>> temp["inferred_type"], temp["numerical_statistics"]["mean"]
-    ('Integral', 1.5)
-    >>> sky["string_statistics"]["distinct_count"]
-    2
-    """
-    frames = list(frames)
-    bounds = Bounds()
-    for frame in frames:
-        bounds.add(columns_of(frame))
-    profile = Profile(bounds.edges(), private=private)
-    for frame in frames:
-        profile.add(columns_of(frame), len(frame))
-    return profile.statistics()

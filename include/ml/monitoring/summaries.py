@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 #: different texts that are counted by name; later ones share one count, so that memory is bounded
@@ -30,25 +29,6 @@ class Texts:
 ColumnValues = NDArray[np.float64] | Texts
 #: columns of equal length; a missing number is NaN
 Columns = Mapping[str, ColumnValues]
-
-
-def columns_of(frame: pd.DataFrame) -> dict[str, ColumnValues]:
-    """Return the columns of a frame: what is no number is text.
-
-    Examples
-    --------
-    >>> found = columns_of(pd.DataFrame({"temp": [1, 2], "sky": ["grey", None]}))
-    >>> found["temp"].tolist(), found["sky"].codes.tolist(), list(found["sky"].values)
-    ([1.0, 2.0], [0, -1], ['grey'])
-    """
-    return {str(name): _column(frame[name]) for name in frame.columns}
-
-
-def _column(values: pd.Series) -> ColumnValues:
-    if pd.api.types.is_numeric_dtype(values.dtype):
-        return values.to_numpy(dtype=np.float64, na_value=np.nan)
-    codes, texts = pd.factorize(values)
-    return Texts(codes, [str(text) for text in texts])
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from include.core.documents.monitoring import Fault
 from include.ml.monitoring.constraints import completeness, statistics_of
 from include.ml.monitoring.drift import Movement, categories, count_present, is_text
 
@@ -34,13 +35,12 @@ def violations(
     Examples
     --------
     >>> from include.ml.monitoring.constraints import suggest_constraints
-    >>> from include.ml.monitoring.statistics import describe_frames
-    >>> import pandas as pd
-    >>> baseline = describe_frames([pd.DataFrame({"sky": ["clear", "grey"], "temp": [3.5, 4.0]})])
-    >>> rules = suggest_constraints(baseline)
-    >>> now = describe_frames([pd.DataFrame({"sky": ["clear", "red"]})])
+    >>> seats = {"common": {"num_present": 2, "num_missing": 0}, "min": 2.0}
+    >>> feature = {"name": "seats", "inferred_type": "Integral", "numerical_statistics": seats}
+    >>> rules = suggest_constraints({"features": [feature]})
+    >>> now = {"dataset": {"item_count": 2}, "features": []}
     >>> [found["constraint_check_type"] for found in violations(rules, now, [])]
-    ['categorical_values_check', 'missing_column_check']
+    ['missing_column_check']
     """
     now = {feature["name"]: feature for feature in current["features"]}
     if not current["dataset"]["item_count"]:
@@ -61,13 +61,13 @@ def violations(
     return found
 
 
-def faults(found: Sequence[Violation]) -> list[dict[str, str]]:
-    """Return the `broken` of evidence.json: what alerts and never retrains."""
-    return [
-        {"feature": v["feature_name"], "check": v["constraint_check_type"], "description": v["description"]}
+def faults(found: Sequence[Violation]) -> tuple[Fault, ...]:
+    """Return the violations that alert and never retrain."""
+    return tuple(
+        Fault(feature=v["feature_name"], check=v["constraint_check_type"], description=v["description"])
         for v in found
         if v["constraint_check_type"] in (*FAULTS, "empty_window_check")
-    ]
+    )
 
 
 def violation(name: str, check: str, description: str) -> Violation:

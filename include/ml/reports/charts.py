@@ -8,11 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup
 
-from include.ml.reports import drawing
+from include.core.documents.model import Bounds, CalibrationBin, JudgedSlice, Verdict
+from include.ml.reports import drawing, phrases
 
 #: a value and the text that stands beside it on an axis
 Tick = tuple[float, str]
@@ -29,12 +29,10 @@ HEAD, FOOT = 26.0, 38.0
 
 @dataclass(frozen=True)
 class Interval:
-    """A value with its bounds; each may be undefined."""
+    """A value with its bounds, and how they are drawn."""
 
     name: str
-    value: float | None
-    low: float | None
-    high: float | None
+    bounds: Bounds
     #: class of its colour
     css: str = "c1"
     #: a bound drawn across the row
@@ -103,8 +101,13 @@ def interval_chart(
     title: str, axis_name: str, intervals: Sequence[Interval], required: float | None = None
 ) -> Markup:
     """Draw one interval below the other, with a line at 0 and a dashed one at what is required."""
-    known = [v for each in intervals for v in (each.value, each.low, each.high, each.floor) if v is not None]
-    axis = axis_over(axis_name, [0.0, *known, *([] if required is None else [required])])
+    numbers = [
+        number
+        for each in intervals
+        for number in (each.bounds.value, each.bounds.low, each.bounds.high, each.floor)
+        if number is not None
+    ]
+    axis = axis_over(axis_name, [0.0, *numbers, *([] if required is None else [required])])
     left = 16 + CHARACTER * max((len(each.name) for each in intervals), default=0)
     width, bottom = 640.0, HEAD + ROW * max(len(intervals), 1)
     frame = Frame(axis, left, width - 12)
@@ -113,25 +116,21 @@ def interval_chart(
         parts.append(_vertical(frame.place(required), bottom, "required"))
     for row, each in enumerate(intervals):
         parts.append(_interval_row(each, HEAD + ROW * (row + 0.5), left, frame))
-    words = "; ".join(f"{each.name}: {_words(each)}" for each in intervals)
+    words = "; ".join(f"{each.name}: {phrases.estimate(each.bounds)}" for each in intervals)
     return drawing.drawing(title, f"{axis_name}. {words}.", parts, width=width, height=bottom + FOOT)
 
 
 def _interval_row(each: Interval, y: float, left: float, frame: Frame) -> Markup:
+    value, low, high = each.bounds.value, each.bounds.low, each.bounds.high
     parts = [drawing.text(left - 8, y + 4, each.name, "tick", "end")]
-    if each.low is not None and each.high is not None:
-        parts.append(drawing.line(frame.place(each.low), y, frame.place(each.high), y, f"bound {each.css}"))
+    if low is not None and high is not None:
+        parts.append(drawing.line(frame.place(low), y, frame.place(high), y, f"bound {each.css}"))
     if each.floor is not None:
         x = frame.place(each.floor)
         parts.append(drawing.line(x, y - 7, x, y + 7, "floor"))
-    if each.value is not None:
-        parts.append(drawing.circle(frame.place(each.value), y, 4, f"dot {each.css}"))
+    if value is not None:
+        parts.append(drawing.circle(frame.place(value), y, 4, f"dot {each.css}"))
     return Markup().join(parts)
-
-
-def _words(each: Interval) -> str:
-    shown = ["undefined" if value is None else f"{value:.4f}" for value in (each.value, each.low, each.high)]
-    return f"{shown[0]} [{shown[1]}, {shown[2]}]"
 
 
 def line_chart(
@@ -232,34 +231,30 @@ def _legend(series: Sequence[Series], left: float, width: float) -> tuple[list[M
     return parts, y + 20
 
 
-def gain_chart(verdict: Mapping[str, Any]) -> Markup:
+def gain_chart(verdict: Verdict) -> Markup:
     """Draw the challenger's gain over each rival, and the gain that is required over the champion."""
-    rivals = {"baseline " + name: gain for name, gain in verdict["baseline_gains"].items()}
-    if verdict["gain"]:
-        rivals = {"champion": verdict["gain"], **rivals}
-    intervals = [Interval(f"over {name}", *_bounds(gain)) for name, gain in rivals.items()]
-    required = verdict["rule"]["minimum_gain"] if verdict["gain"] else None
-    name = f"gain in {verdict['metric']}" + ("" if required is None else "; dashed: required")
+    rivals = {"baseline " + name: gain for name, gain in verdict.baseline_gains.items()}
+    if verdict.gain:
+        rivals = {"champion": verdict.gain, **rivals}
+    intervals = [Interval(f"over {name}", gain) for name, gain in rivals.items()]
+    required = verdict.rule.minimum_gain if verdict.rule and verdict.gain else None
+    name = f"gain in {verdict.metric}" + ("" if required is None else "; dashed: required")
     return interval_chart("Gain of the challenger on the same rows", name, intervals, required)
 
 
-def slice_chart(slices: Sequence[Mapping[str, Any]], metric: str) -> Markup:
+def slice_chart(slices: Sequence[JudgedSlice], metric: str) -> Markup:
     """Draw the gain over the champion in each slice with its floor; red is under the floor."""
     intervals = [
         Interval(
-            f"{each['column']}={each['value']} ({each['rows']})",
-            *_bounds(each["gain"]),
-            css="bad" if each["is_under_floor"] else "c1",
-            floor=each["floor"],
+            f"{each.column}={each.value} ({each.rows})",
+            each.gain,
+            css="bad" if each.is_under_floor else "c1",
+            floor=each.floor,
         )
         for each in slices
     ]
     name = f"gain over the champion in {metric}"
     return interval_chart("Slices, the worst first; red: the floor", name, intervals)
-
-
-def _bounds(gain: Mapping[str, float | None]) -> tuple[float | None, float | None, float | None]:
-    return gain["value"], gain["low"], gain["high"]
 
 
 def roc_chart(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> Markup:
@@ -273,11 +268,11 @@ def roc_chart(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> 
     return line_chart("ROC curve", series, x_axis, y_axis, height=400)
 
 
-def calibration_chart(calibrations: Mapping[str, Sequence[Mapping[str, float]]]) -> Markup:
+def calibration_chart(calibrations: Mapping[str, Sequence[CalibrationBin]]) -> Markup:
     """Draw the observed share against the mean score, by model."""
     series = [Series("perfect", [(0.0, 0.0), (1.0, 1.0)], "c4 dotted", has_dots=False)]
     for name, bins in calibrations.items():
-        points = [(each["score"], each["share"]) for each in bins]
+        points = [(each.score, each.share) for each in bins]
         series.append(Series(name, points, MODEL_COLOURS.get(name, "c4")))
     shares = round_ticks(0.0, 1.0)
     x_axis, y_axis = Axis("mean score", 0, 1, shares), Axis("observed share", 0, 1, shares)

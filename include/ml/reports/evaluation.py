@@ -1,20 +1,27 @@
-"""The report of an evaluation: verdict, gains, metrics, charts, slices and importance as one page."""
+"""What people read of an evaluation: its report, and the model card as SageMaker's JSON and as HTML.
+
+The card says what a version is, where it comes from and how good it is. Its JSON follows SageMaker's model
+card schema, which limits the length of texts. Nothing here has the time of writing, so the same evaluation
+gives the same report and card; the ledger knows when and by whom it was decided.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from markupsafe import Markup
 
-from include.ml.reports import charts, pages
+from include.core.documents.model import Bounds, Evaluation, JudgedSlice, PromotionRule, Verdict
+from include.ml.reports import charts, pages, phrases
 
 Row = dict[str, object]
 Curve = tuple[Sequence[float], Sequence[float]]
 
 
 def render_evaluation(
-    title: str, verdict: Mapping[str, Any], evaluation: Mapping[str, Any], curves: Mapping[str, Curve]
+    title: str, verdict: Verdict, evaluation: Evaluation, curves: Mapping[str, Curve]
 ) -> str:
     """Return the report as an HTML page.
 
@@ -23,7 +30,7 @@ def render_evaluation(
     title
         Heading of the page, text.
     verdict, evaluation
-        The content of verdict.json and evaluation.json.
+        What evaluate found.
     curves
         False and true positive rates of each model, 0 to 1; empty if there are more classes than two.
     """
@@ -31,80 +38,212 @@ def render_evaluation(
         "evaluation.html.j2",
         title=title,
         outcome=outcome_of(verdict),
-        reasons=verdict["reasons"],
-        method=_method(verdict["rule"], evaluation["rows"]),
-        gains=gain_rows(evaluation["gain"]),
-        metrics=metric_rows(evaluation["models"]),
+        reasons=verdict.reasons,
+        method=_method(verdict.rule, evaluation.rows),
+        gains=gain_rows(evaluation),
+        metrics=metric_rows(evaluation),
         charts=_charts(verdict, evaluation, curves),
-        slices=slice_rows(verdict, evaluation["slices"]),
-        calibrations=evaluation["calibrations"],
-        importance=[{"column": name, "loss": loss} for name, loss in evaluation["importance"].items()],
+        slices=slice_rows(verdict, evaluation),
+        calibrations={name: [asdict(row) for row in rows] for name, rows in evaluation.calibrations.items()},
+        importance=[{"column": name, "loss": loss} for name, loss in evaluation.importance.items()],
     )
 
 
-def _charts(
-    verdict: Mapping[str, Any], evaluation: Mapping[str, Any], curves: Mapping[str, Curve]
-) -> list[Markup]:
+def _charts(verdict: Verdict, evaluation: Evaluation, curves: Mapping[str, Curve]) -> list[Markup]:
     drawn = [charts.gain_chart(verdict)]
-    if verdict["slices"]:
-        drawn.append(charts.slice_chart(verdict["slices"], verdict["metric"]))
+    if verdict.slices:
+        drawn.append(charts.slice_chart(verdict.slices, verdict.metric))
     if curves:
         drawn.append(charts.roc_chart(curves))
-    return [*drawn, charts.calibration_chart(evaluation["calibrations"])]
+    return [*drawn, charts.calibration_chart(evaluation.calibrations)]
 
 
-def outcome_of(verdict: Mapping[str, Any]) -> str:
+def outcome_of(verdict: Verdict) -> str:
     """Return the verdict in words."""
-    return "Promote" if verdict["promote"] else "Keep what there is"
+    return "Promote" if verdict.promote else "Keep what there is"
 
 
-def _method(rule: Mapping[str, Any], rows: int) -> str:
+def _method(rule: PromotionRule | None, rows: int) -> str:
     """Say how the numbers were computed."""
+    said = f"All models were scored by the same code on the same {rows} holdout rows."
+    if rule is None:
+        return said
     drawn = "rows, class by class,"
-    if rule["block_s"]:
-        drawn = f"blocks of {rule['block_s'] / 3600:g} hours, because their rows share what no column tells,"
+    if rule.block_s:
+        drawn = f"blocks of {rule.block_s / 3600:g} hours, because their rows share what no column tells,"
     return (
-        f"All models were scored by the same code on the same {rows} holdout rows. Brackets hold intervals "
-        f"from a bootstrap of {drawn} and those of gains are paired: {rule['confidence']:.0%}, "
-        f"{rule['repetitions']} draws."
+        f"{said} Brackets hold intervals from a bootstrap of {drawn} and those of gains are paired: "
+        f"{rule.confidence:.0%}, {rule.repetitions} draws."
     )
 
 
-def gain_rows(gains: Mapping[str, Mapping[str, Mapping[str, float | None]]]) -> list[Row]:
+def gain_rows(evaluation: Evaluation) -> list[Row]:
     """Return a row for each metric, with a column for every rival."""
     return [
-        {"metric": metric, **{f"over {rival}": _interval(found) for rival, found in rivals.items()}}
-        for metric, rivals in gains.items()
+        {"metric": metric, **{f"over {rival}": phrases.estimate(gain) for rival, gain in rivals.items()}}
+        for metric, rivals in evaluation.gain.items()
     ]
 
 
-def slice_rows(verdict: Mapping[str, Any], slices: Sequence[Mapping[str, object]]) -> list[Row]:
+def slice_rows(verdict: Verdict, evaluation: Evaluation) -> list[Row]:
     """Return the challenger's metric in each slice, with its gain over the champion if there is one."""
-    over = {(each["column"], each["value"]): each for each in verdict["slices"]}
-    return [{**each, **_slice_gain(over.get((each["column"], each["value"])), over)} for each in slices]
+    judged = {(each.column, each.value): each for each in verdict.slices}
+    return [
+        {**row, **(_slice_gain(judged.get((row["column"], row["value"]))) if judged else {})}
+        for row in evaluation.slices
+    ]
 
 
-def _slice_gain(found: Mapping[str, Any] | None, over: Mapping[Any, object]) -> Row:
-    if not over:
-        return {}
-    if found is None:
+def _slice_gain(judged: JudgedSlice | None) -> Row:
+    if judged is None:
         return {"gain over champion": "too few rows", "floor": "", "judged": ""}
-    judged = "under its floor" if found["is_under_floor"] else "held"
-    return {"gain over champion": _interval(found["gain"]), "floor": found["floor"], "judged": judged}
+    return {
+        "gain over champion": phrases.estimate(judged.gain),
+        "floor": judged.floor,
+        "judged": _outcome(judged),
+    }
 
 
-def metric_rows(models: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[Row]:
+def _outcome(judged: JudgedSlice) -> str:
+    return "under its floor" if judged.is_under_floor else "held"
+
+
+def metric_rows(evaluation: Evaluation) -> list[Row]:
     """Return a row for each metric, with the interval of every model."""
     return [
-        {"metric": metric, **{name: _interval(values[metric]) for name, values in models.items()}}
-        for metric in next(iter(models.values()))
+        {
+            "metric": metric,
+            **{name: phrases.estimate(values[metric]) for name, values in evaluation.models.items()},
+        }
+        for metric in next(iter(evaluation.models.values()))
     ]
 
 
-def _interval(found: Mapping[str, float | None]) -> str:
-    value, low, high = (_figure(found[name]) for name in ("value", "low", "high"))
-    return f"{value} [{low}, {high}]"
+#: the schema's limits of a text
+SHORT, LONG = 1024, 2048
+#: the schema's limit of a matrix
+MATRIX_CLASSES = 20
 
 
-def _figure(value: float | None) -> str:
-    return "none" if value is None else pages.show_cell(value)
+@dataclass(frozen=True, kw_only=True)
+class CardFacts:
+    """What a card shows."""
+
+    cycle: str
+    purpose: str
+    intended_uses: str
+    limits: str
+    task: str
+    classes: Sequence[str]
+    #: "data interval", "event cut-off" and so on: where the version comes from
+    lineage: Mapping[str, str]
+    hyperparameters: Mapping[str, str]
+    features: Sequence[str]
+    #: what training counted and measured
+    training: Mapping[str, float | None]
+    verdict: Verdict
+    evaluation: Evaluation
+
+
+def card_document(facts: CardFacts) -> dict[str, Any]:
+    """Return the card in SageMaker's model card schema."""
+    return {
+        "model_overview": {
+            "model_name": facts.cycle,
+            "model_description": facts.purpose[:SHORT],
+            "problem_type": f"{facts.task} classification",
+        },
+        "intended_uses": {
+            "purpose_of_model": facts.purpose[:LONG],
+            "intended_uses": facts.intended_uses[:LONG],
+            "risk_rating": "Unknown",
+        },
+        "training_details": {
+            "training_observations": _listed(facts.hyperparameters, "Hyperparameters: ")[:SHORT],
+            "training_job_details": {"user_provided_training_metrics": _training(facts.training)},
+        },
+        "evaluation_details": [_evaluated(facts)],
+        "business_details": {"business_problem": facts.purpose[:LONG]},
+        "additional_information": {
+            "caveats_and_recommendations": facts.limits[:LONG],
+            "custom_details": {
+                **{name: text[:SHORT] for name, text in facts.lineage.items()},
+                "features": ", ".join(facts.features)[:SHORT],
+            },
+        },
+    }
+
+
+def render_card(facts: CardFacts) -> str:
+    """Return the card as an HTML page."""
+    return pages.render_page(
+        "card.html.j2",
+        title=f"Model card: {facts.cycle}, {facts.lineage['data interval'].replace('T00:00:00+00:00', '')}",
+        facts=facts,
+        outcome=outcome_of(facts.verdict),
+        lineage=_pairs(facts.lineage),
+        hyperparameters=_pairs(facts.hyperparameters) or [{"name": "the cycle's defaults"}],
+        training=_pairs(facts.training),
+        metrics=metric_rows(facts.evaluation),
+        gains=gain_rows(facts.evaluation),
+        slices=slice_rows(facts.verdict, facts.evaluation),
+    )
+
+
+def _pairs(values: Mapping[str, object]) -> list[dict[str, object]]:
+    return [{"name": name, "value": "undefined" if each is None else each} for name, each in values.items()]
+
+
+def _listed(values: Mapping[str, str], before: str) -> str:
+    return before + (", ".join(f"{name}={value}" for name, value in values.items()) or "the cycle's defaults")
+
+
+def _training(measured: Mapping[str, float | None]) -> list[dict[str, Any]]:
+    """Return the metrics of training; the schema cannot hold an undefined one."""
+    return [{"name": name, "value": value} for name, value in measured.items() if value is not None]
+
+
+def _evaluated(facts: CardFacts) -> dict[str, Any]:
+    evaluation, verdict = facts.evaluation, facts.verdict
+    groups = [
+        {"name": name, "metric_data": [_metric(metric, each) for metric, each in measured.items()]}
+        for name, measured in evaluation.models.items()
+    ]
+    for rival in [name for name in evaluation.models if name != "challenger"]:
+        over = [_metric(metric, rivals[rival]) for metric, rivals in evaluation.gain.items()]
+        groups.append({"name": f"gain over {rival}", "metric_data": over})
+    groups.append({"name": "slices", "metric_data": [_slice(each) for each in verdict.slices]})
+    if len(facts.classes) <= MATRIX_CLASSES:
+        groups.append({"name": "confusion matrix", "metric_data": [_matrix(evaluation, facts.classes)]})
+    return {
+        "name": "holdout",
+        "evaluation_observation": f"{outcome_of(verdict)}. {' '.join(verdict.reasons)}"[:LONG],
+        "metadata": {"rows": str(evaluation.rows), "metric": verdict.metric},
+        "metric_groups": groups,
+    }
+
+
+def _metric(name: str, found: Bounds) -> dict[str, Any]:
+    """Return one number with its interval; an undefined one is a text."""
+    notes = f"interval {found.low} to {found.high}"
+    if found.value is None:
+        return {"name": name, "type": "string", "value": "undefined", "notes": notes}
+    return {"name": name, "type": "number", "value": found.value, "notes": notes}
+
+
+def _slice(judged: JudgedSlice) -> dict[str, Any]:
+    named = _metric(f"gain where {judged.column} is {judged.value}"[:255], judged.gain)
+    outcome = f"floor {judged.floor}, {_outcome(judged)}; {judged.rows} rows"
+    return {**named, "notes": f"{named['notes']}; {outcome}"}
+
+
+def _matrix(evaluation: Evaluation, classes: Sequence[str]) -> dict[str, Any]:
+    """Return the confusion matrix: rows are true classes, columns are the challenger's answers."""
+    matrix = evaluation.registered["confusion_matrix"]
+    return {
+        "name": "confusion matrix",
+        "type": "matrix",
+        "value": [[matrix[true][said] for said in classes] for true in classes],
+        "x_axis_name": list(classes),
+        "y_axis_name": list(classes),
+    }

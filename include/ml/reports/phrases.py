@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from include.core.documents.model import Bounds
+
 #: seconds of each unit of ages, the largest first
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 #: a month is no shorter
@@ -48,6 +50,18 @@ def metric(value: float | None) -> str:
     ('0.700', 'undefined')
     """
     return "undefined" if value is None else f"{value:.3f}"
+
+
+def estimate(found: Bounds) -> str:
+    """Return a number with its interval, with four decimals.
+
+    >>> estimate(Bounds(0.7, 0.69, None))
+    '0.7000 [0.6900, undefined]'
+    """
+    value, low, high = (
+        "undefined" if number is None else f"{number:.4f}" for number in (found.value, found.low, found.high)
+    )
+    return f"{value} [{low}, {high}]"
 
 
 def interval(found: Content) -> str:

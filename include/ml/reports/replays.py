@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import math
+from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from include.ml.reports import charts, pages
+from include.core.documents.reports import (
+    ComparedInterval,
+    Replay,
+    ReplayedDecision,
+    ReplaySeconds,
+    StepSeconds,
+)
+from include.ml.reports import charts, pages, phrases
 from include.ml.reports.charts import Series
 
-Interval = Mapping[str, Any]
 Row = dict[str, object]
 
 #: how each model is called, and the classes of its line
@@ -22,18 +28,9 @@ LINES = {
 }
 
 
-def render_replay(title: str, document: Mapping[str, Any]) -> str:
-    """Return the report of a replay as an HTML page.
-
-    Parameters
-    ----------
-    title
-        Heading of the page, text.
-    document
-        The content of replay.json: `metric`, `months` (the intervals, each with `interval`, `version`, `rows`
-        and the estimates `models`), `decisions`, and `seconds`.
-    """
-    metric, intervals = document["metric"], document["months"]
+def render_replay(title: str, replay: Replay) -> str:
+    """Return the report of a replay as an HTML page; `title` is its heading."""
+    metric, intervals = replay.metric, replay.months
     return pages.render_page(
         "replay.html.j2",
         title=title,
@@ -41,72 +38,72 @@ def render_replay(title: str, document: Mapping[str, Any]) -> str:
         quality_chart=quality_chart(metric, intervals),
         quality_caption=f"{metric} on each interval's own rows, later than all that the models learnt from "
         "[95 % interval]",
-        quality=[_quality_row(each) for each in intervals],
-        decisions=[_decision_row(each) for each in document["decisions"]],
-        seconds_chart=seconds_chart(document["seconds"]["steps"]),
-        seconds=_seconds_rows(document["seconds"]),
+        quality=[_quality_row(interval) for interval in intervals],
+        decisions=[_decision_row(decision) for decision in replay.decisions],
+        seconds_chart=seconds_chart(replay.seconds.steps),
+        seconds=_seconds_rows(replay.seconds),
     )
 
 
-def summarize_replay(metric: str, intervals: Sequence[Interval]) -> str:
-    """Say what retraining was worth.
-
-    >>> interval = {"models": {"champion": {"value": 0.7}, "frozen": {"value": 0.6}}}
-    >>> summarize_replay("roc_auc", [interval])
-    'Mean roc_auc over 1 intervals: champion 0.7000, frozen 0.6000. The champion was better in 1 of them.'
-    """
-    values = {name: [each["models"][name]["value"] for each in intervals] for name in ("champion", "frozen")}
-    means = {name: sum(each) / len(each) for name, each in values.items()}
-    better = sum(one > other for one, other in zip(values["champion"], values["frozen"], strict=True))
+def summarize_replay(metric: str, intervals: Sequence[ComparedInterval]) -> str:
+    """Say what retraining was worth."""
+    pairs = [
+        (champion, frozen)
+        for interval in intervals
+        if (champion := interval.models["champion"].value) is not None
+        and (frozen := interval.models["frozen"].value) is not None
+    ]
+    means = [sum(values) / len(pairs) for values in zip(*pairs, strict=True)] or [math.nan, math.nan]
     return (
-        f"Mean {metric} over {len(intervals)} intervals: champion {means['champion']:.4f}, frozen "
-        f"{means['frozen']:.4f}. The champion was better in {better} of them."
+        f"Mean {metric} over {len(pairs)} intervals: champion {means[0]:.4f}, frozen {means[1]:.4f}. "
+        f"The champion was better in {sum(one > other for one, other in pairs)} of them."
     )
 
 
-def _quality_row(interval: Interval) -> Row:
-    row: Row = {"from": interval["interval"][0][:10], "rows": interval["rows"]}
-    row["champion is"] = interval["version"]
-    return row | {name: _estimate(interval["models"][name]) for name in LINES}
+def _quality_row(interval: ComparedInterval) -> Row:
+    row: Row = {"from": f"{interval.interval.start:%Y-%m-%d}", "rows": interval.rows}
+    row["champion is"] = interval.version
+    return row | {name: phrases.estimate(interval.models[name]) for name in LINES}
 
 
-def _estimate(found: Mapping[str, float]) -> str:
-    return f"{found['value']:.4f} [{found['low']:.4f}, {found['high']:.4f}]"
+def _decision_row(decision: ReplayedDecision) -> Row:
+    return {
+        "from": f"{decision.interval.start:%Y-%m-%d}",
+        "version": decision.version,
+        "": "promoted" if decision.promoted else "refused",
+        "why": " ".join(decision.reasons),
+    }
 
 
-def _decision_row(found: Mapping[str, Any]) -> Row:
-    outcome = "promoted" if found["promoted"] else "refused"
-    reasons = " ".join(found["reasons"])
-    return {"from": found["interval"][0][:10], "version": found["version"], "": outcome, "why": reasons}
-
-
-def _seconds_rows(seconds: Mapping[str, Any]) -> list[Row]:
+def _seconds_rows(seconds: ReplaySeconds) -> list[Row]:
     rows: list[Row] = [
-        {"step": each["step"], "tasks": each["tasks"], "seconds": f"{each['seconds']:.1f}"}
-        for each in seconds["steps"]
+        {"step": step.step, "tasks": step.tasks, "seconds": f"{step.seconds:.1f}"} for step in seconds.steps
     ]
     whole = {"step": "from the first task's start to the last one's end", "tasks": ""}
-    return [*rows, {**whole, "seconds": f"{seconds['wall_s']:.1f}"}]
+    return [*rows, {**whole, "seconds": f"{seconds.wall_s:.1f}"}]
 
 
-def quality_chart(metric: str, intervals: Sequence[Interval]) -> Markup:
+def quality_chart(metric: str, intervals: Sequence[ComparedInterval]) -> Markup:
     """Draw the metric of every model by interval, with 95 % intervals."""
     series, values = [], []
     for model, (name, css) in LINES.items():
-        found = [each["models"][model] for each in intervals]
-        points = [(float(place), each["value"]) for place, each in enumerate(found)]
-        bounds = [(each["low"], each["high"]) for each in found]
-        series.append(Series(name, points, css, bounds))
+        known = [
+            (float(place), each.value, each.low, each.high)
+            for place, each in enumerate(interval.models[model] for interval in intervals)
+            if each.value is not None and each.low is not None and each.high is not None
+        ]
+        bounds = [(low, high) for *_, low, high in known]
+        series.append(Series(name, [(x, value) for x, value, *_ in known], css, bounds))
         values += [value for pair in bounds for value in pair]
     every = -(-len(intervals) // 12)
-    ticks = [(float(n), each["interval"][0][:7]) for n, each in enumerate(intervals) if n % every == 0]
+    ticks = [(float(n), f"{each.interval.start:%Y-%m}") for n, each in enumerate(intervals) if n % every == 0]
     x_axis = charts.Axis("", -0.5, len(intervals) - 0.5, ticks)
     title = "Quality of what was in production, and of what could have been"
     y_axis = charts.axis_over(metric, values)
     return charts.line_chart(title, series, x_axis, y_axis, width=900, height=420)
 
 
-def seconds_chart(steps: Sequence[Mapping[str, Any]]) -> Markup:
+def seconds_chart(steps: Sequence[StepSeconds]) -> Markup:
     """Draw the mean seconds of a task, by step."""
-    means = {each["step"]: each["seconds"] / each["tasks"] for each in steps}
+    means = {step.step: step.seconds / step.tasks for step in steps}
     return charts.bar_chart("Where the time went", "seconds per task", means, width=900)

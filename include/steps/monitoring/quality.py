@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from include.core.documents.monitoring import (
+    FacetBias,
+    FacetValues,
+    QualityEstimate,
+    QualityEvidence,
+    SliceScore,
+    WindowQuality,
+)
 from include.core.layout import LABELS, MODEL_QUALITY, PREDICTIONS
 from include.core.monitoring import Facet
 from include.core.schedule import ticks, window_schedule
+from include.ml.evaluation.clusters import time_blocks
 from include.ml.exceptions import InvalidInput
 from include.ml.features.labels import as_text
 from include.ml.monitoring import judging
@@ -22,7 +30,7 @@ from include.ml.monitoring.judging import Standard
 from include.ml.monitoring.quality import model_quality
 from include.steps.contract import Step
 from include.steps.manifest import write_json
-from include.steps.monitoring.reference import read_calibration, read_reference, read_standard
+from include.steps.monitoring.reference import read_monitoring, read_reference, read_standard
 from include.steps.tables import read_table
 
 
@@ -40,24 +48,24 @@ class Window:
     standard: Standard
 
 
-def monitor_quality(step: Step) -> dict[str, Any]:
+def monitor_quality(step: Step) -> tuple[QualityEvidence, dict[str, float]]:
     """Judge the predictions at each cut-off, and write model_quality.json for the last.
 
-    Returns `quality`, `online`, `estimate`, `bias` and `slices` for evidence.json, and `metrics` for the
-    manifest.
+    The second value are metrics for the manifest.
     """
     window = read_window(step)
     judged = judging.judged_at(window.predictions, window.labels, window.cutoffs[-1])
-    metrics = write_quality(step, judged, judging.time_blocks(judged["event_time"], window.standard.block_s))
+    blocks = time_blocks(judged["event_time"], window.standard.block)
+    metrics = write_quality(step, judged, blocks)
     rows = read_columns(step, judged)
-    return {
-        "quality": quality_entries(step, window, window.predictions),
-        "online": quality_entries(step, window, window.online) if len(window.online) else [],
-        "estimate": estimate_entry(step, window.predictions),
-        "bias": bias_entries(step, judged, rows, window.standard),
-        "slices": slice_entries(step, judged, rows, window.standard),
-        "metrics": {"scored": len(window.predictions), "judged": len(judged), **metrics},
-    }
+    evidence = QualityEvidence(
+        quality=judge_answers(step, window, window.predictions),
+        online=judge_answers(step, window, window.online) if len(window.online) else (),
+        estimate=estimate_window(step, window.predictions),
+        bias=measure_bias(step, judged, rows, blocks),
+        slices=score_slices(step, judged, rows, window.standard),
+    )
+    return evidence, {"scored": len(window.predictions), "judged": len(judged), **metrics}
 
 
 def read_window(step: Step) -> Window:
@@ -84,23 +92,23 @@ def window_ends(step: Step, known_times: pd.Series) -> list[datetime]:
     return found
 
 
-def quality_entries(step: Step, window: Window, predictions: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the entries of `quality`, one for each cut-off."""
+def judge_answers(step: Step, window: Window, predictions: pd.DataFrame) -> tuple[WindowQuality, ...]:
+    """Return the quality at each cut-off."""
     reference = read_reference(step.required("evaluated"), window.standard.metric)
-    return [
+    return tuple(
         judging.quality_at(predictions, window.labels, cutoff, standard=window.standard, reference=reference)
         for cutoff in window.cutoffs
-    ]
+    )
 
 
-def estimate_entry(step: Step, predictions: pd.DataFrame) -> dict[str, Any] | None:
+def estimate_window(step: Step, predictions: pd.DataFrame) -> QualityEstimate | None:
     """Return the quality estimated from scores, if the champion's evaluation left a calibration."""
-    calibration = read_calibration(step.required("evaluated"))
-    if calibration is None:
+    left = read_monitoring(step.required("evaluated"))
+    if left is None or left.calibration is None:
         return None
     cycle, positive = step.description, step.module("features").CLASSES[-1]
     is_positive = (predictions["label"] == positive).to_numpy(bool) if cycle.task == "binary" else None
-    return estimate_quality(calibration, predictions["score"].to_numpy(float), is_positive, cycle.metric)
+    return estimate_quality(left.calibration, predictions["score"].to_numpy(float), is_positive, cycle.metric)
 
 
 def write_quality(step: Step, judged: pd.DataFrame, clusters: np.ndarray | None) -> dict[str, float]:
@@ -110,7 +118,7 @@ def write_quality(step: Step, judged: pd.DataFrame, clusters: np.ndarray | None)
     quality["dataset"] |= {"start_time": step.start.isoformat(), "end_time": step.end.isoformat()}
     write_json(step.output / MODEL_QUALITY, quality)
     values = quality[f"{task}_classification_metrics"]
-    return {name: found["value"] for name, found in values.items() if "value" in found}
+    return {name: metric["value"] for name, metric in values.items() if "value" in metric}
 
 
 def read_columns(step: Step, judged: pd.DataFrame) -> pd.DataFrame:
@@ -133,35 +141,35 @@ def facet_texts(column: pd.Series) -> pd.Series:
     return column.map({value: as_text(value) for value in column.dropna().unique().tolist()}).astype(object)
 
 
-def slice_entries(
+def score_slices(
     step: Step, judged: pd.DataFrame, rows: pd.DataFrame, standard: Standard
-) -> list[dict[str, Any]]:
+) -> tuple[SliceScore, ...]:
     """Return the metric by slice; values of private columns are left out."""
-    told = set(rows.columns) - set(step.description.monitoring.private)
-    columns = [column for column in step.module("estimator").SLICES if column in told]
+    shown = set(rows.columns) - set(step.description.monitoring.private)
+    columns = [column for column in step.module("estimator").SLICES if column in shown]
     groups = {column: rows[column].fillna("").to_numpy(object) for column in columns}
     return judging.slice_scores(judged, groups, standard)
 
 
-def bias_entries(
-    step: Step, judged: pd.DataFrame, rows: pd.DataFrame, standard: Standard
-) -> list[dict[str, Any]]:
+def measure_bias(
+    step: Step, judged: pd.DataFrame, rows: pd.DataFrame, blocks: np.ndarray | None
+) -> tuple[FacetBias, ...]:
     """Return the bias metrics of each declared facet, for two classes; all None for a missing column."""
     if step.description.task != "binary":
-        return []
-    positive = standard.classes[-1]
-    clusters = judging.time_blocks(judged["event_time"], standard.block_s)
-    found = []
+        return ()
+    positive = step.module("features").CLASSES[-1]
+    found: list[FacetBias] = []
     for facet in step.description.monitoring.facets:
         chosen, is_group = facet_members(facet, rows)
         measured = bias_metrics(
             is_group,
             (judged["truth"] == positive).to_numpy(bool)[chosen],
             (judged["label"] == positive).to_numpy(bool)[chosen],
-            None if clusters is None else clusters[chosen],
+            None if blocks is None else blocks[chosen],
         )
-        found += [{"facet": asdict(facet), **each} for each in measured]
-    return found
+        values = FacetValues(column=facet.column, values=facet.values)
+        found += [FacetBias(facet=values, metric=name, **vars(each)) for name, each in measured.items()]
+    return tuple(found)
 
 
 def facet_members(facet: Facet, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

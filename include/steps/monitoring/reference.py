@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from include.core.documents.model import Bounds, Evaluation, Histogram, MonitoringBaseline
 from include.core.layout import CALIBRATION, EVALUATION, REFERENCE
 from include.ml.evaluation import clusters
+from include.ml.evaluation.comparison import Holdout
 from include.ml.exceptions import InvalidInput
 from include.ml.monitoring.estimation import calibration_map
 from include.ml.monitoring.judging import Standard
 from include.ml.monitoring.summaries import histogram, quantile_edges
-from include.steps.contract import Step
-from include.steps.manifest import write_json
+from include.steps.contract import Step, read_document
+from include.steps.manifest import write_document
 from include.steps.tables import RowSample, count_rows, read_batches, write_table
 
 #: training rows that stand for all of them
@@ -48,30 +49,23 @@ def write_reference(step: Step) -> int:
 
 
 def write_monitoring(
-    step: Step,
-    importance: Mapping[str, float],
-    labels: np.ndarray,
-    probabilities: np.ndarray,
-    times_s: np.ndarray,
+    step: Step, importance: Mapping[str, float | None], holdout: Holdout, probabilities: np.ndarray
 ) -> None:
     """Write the model's importances, the spread of its answers, and the calibration of its scores.
 
     :param importance: by how much the metric falls when a column is shuffled
-    :param labels: places of the holdout's true classes
+    :param holdout: the rows that were scored
     :param probabilities: of the classes, shape (rows, classes)
-    :param times_s: of the events, in seconds
     """
-    block = step.description.promotion.block
-    groups = None if block is None else times_s // int(block.total_seconds())
-    is_true, scores = score_outcomes(labels, probabilities)
-    content = {
-        "version": 1,
-        "rows": len(labels),
-        "importance": dict(importance),
-        "predictions": prediction_spread(step, probabilities, groups),
-        "calibration": calibration_map(is_true, scores, groups),
-    }
-    write_json(step.output / CALIBRATION, content)
+    is_true, scores = score_outcomes(holdout.labels, probabilities)
+    baseline = MonitoringBaseline(
+        version=1,
+        rows=len(holdout),
+        importance=importance,
+        predictions=prediction_spread(step, probabilities, holdout.clusters),
+        calibration=calibration_map(is_true, scores, holdout.clusters),
+    )
+    write_document(step.output / CALIBRATION, baseline)
 
 
 def score_outcomes(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -81,79 +75,62 @@ def score_outcomes(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.nd
     return probabilities.argmax(axis=1) == labels, probabilities.max(axis=1)
 
 
-def prediction_spread(step: Step, probabilities: np.ndarray, groups: np.ndarray | None) -> dict[str, Any]:
+def prediction_spread(step: Step, probabilities: np.ndarray, blocks: np.ndarray | None) -> Histogram:
     """Return the answers' distribution: of a score in buckets, or of several classes."""
     classes = step.module("features").CLASSES
     if step.description.task == "binary":
-        scores = pd.Series(probabilities[:, 1])
-        edges = quantile_edges(scores.to_numpy(float))
-        counts = histogram(scores.to_numpy(float), edges)
-        found: dict[str, Any] = {"kind": "number", "edges": edges.tolist(), "counts": counts.tolist()}
-        bins = clusters.bins_of(scores, edges)
+        scores = probabilities[:, 1]
+        edges = quantile_edges(scores)
+        spread = Histogram(
+            kind="number", edges=tuple(edges.tolist()), counts=tuple(histogram(scores, edges).tolist())
+        )
+        bins = clusters.bins_of(pd.Series(scores), edges)
     else:
         bins = probabilities.argmax(axis=1)
         counts = np.bincount(bins, minlength=len(classes))
-        found = {"kind": "text", "values": list(classes), "counts": counts.tolist()}
-    return found | correlated(bins, groups, ordered=found["kind"] == "number")
-
-
-def correlated(bins: np.ndarray, groups: np.ndarray | None, *, ordered: bool) -> dict[str, float | None]:
-    """Return the correlation of answers within a group, and the design effect that follows."""
-    if groups is None:
-        return {"correlation": None, "design_effect": 1.0}
-    codes = pd.factorize(groups)[0]
-    found = clusters.correlation(bins, codes, ordered=ordered)
-    return {
-        "correlation": found,
-        "design_effect": clusters.design_effect(found or 0.0, codes, len(bins)),
-    }
+        spread = Histogram(kind="text", values=tuple(classes), counts=tuple(counts.tolist()))
+    if blocks is None:
+        return replace(spread, design_effect=1.0)
+    codes = pd.factorize(blocks)[0]
+    shared = clusters.correlation(bins, codes, ordered=spread.kind == "number")
+    effect = clusters.design_effect(shared or 0.0, codes, len(bins))
+    return replace(spread, correlation=shared, design_effect=effect)
 
 
 #: the model that an evaluation is about
 OWN = "challenger"
+EVALUATE_AGAIN = "It is the champion's. Run its evaluate again."
 
 
 def read_standard(step: Step) -> Standard:
     """Return how the cycle judges its model, with the blocks by which models are compared."""
     cycle, features = step.description, step.module("features")
-    block = cycle.promotion.block
     return Standard(
         metric=cycle.metric,
         classes=tuple(features.CLASSES),
         matured_share=cycle.monitoring.matured_share,
         quality_drop=cycle.monitoring.quality_drop,
-        block_s=None if block is None else int(block.total_seconds()),
+        block=cycle.promotion.block,
         seed=cycle.promotion.seed,
     )
 
 
-def read_reference(folder: Path, metric: str) -> dict[str, float | None]:
+def read_reference(folder: Path, metric: str) -> Bounds:
     """Return the champion's metric on its own holdout, with its interval.
 
     :param folder: the output of the evaluate step that judged the champion
     """
-    own = _read(folder / EVALUATION).get("models", {}).get(OWN, {}).get(metric)
-    if not isinstance(own, Mapping):
+    evaluation = read_document(folder / EVALUATION, Evaluation.from_text, EVALUATE_AGAIN)
+    own = evaluation.models.get(OWN, {}).get(metric)
+    if own is None:
         raise InvalidInput(
             f"The champion's evaluation in {folder} does not tell its {metric}. The cycle's metric may have "
             "changed since: train and evaluate again."
         )
-    return {name: own.get(name) for name in ("value", "low", "high")}
+    return Bounds(own.value, own.low, own.high)
 
 
-def read_calibration(folder: Path) -> dict[str, Any] | None:
-    """Return what turns the champion's scores into probabilities; None for a model evaluated without it."""
+def read_monitoring(folder: Path) -> MonitoringBaseline | None:
+    """Return what the champion's evaluate left; None for a model that was evaluated without it."""
     path = folder / CALIBRATION
-    if not path.is_file():
-        return None
-    found = _read(path).get("calibration")
-    return dict(found) if isinstance(found, Mapping) else None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise InvalidInput(
-            f"The champion's {path.name} cannot be read: {error}. Run its evaluate again."
-        ) from error
+    return read_document(path, MonitoringBaseline.from_text, EVALUATE_AGAIN) if path.is_file() else None

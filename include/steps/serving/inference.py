@@ -8,7 +8,6 @@ table of named columns. Neither pandas nor scikit-learn is imported here as long
 from __future__ import annotations
 
 import importlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from include.core.documents.model import ModelSignature
 from include.core.layout import SIGNATURE
-from include.ml.exceptions import InvalidInput
+from include.steps.contract import read_document
 from include.steps.serving import model_files
-from include.steps.serving.payload import Column
 
 Arrays = dict[str, np.ndarray]
 Combine = Callable[[Mapping[str, np.ndarray]], Arrays]
@@ -27,66 +26,11 @@ Combine = Callable[[Mapping[str, np.ndarray]], Arrays]
 Predict = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Signature:
-    """What a model takes and gives."""
-
-    cycle: str
-    task: str
-    columns: tuple[Column, ...]
-    #: names of all number features, those of clients first
-    numbers: tuple[str, ...]
-    strings: tuple[str, ...]
-    classes: tuple[str, ...]
-    #: a binary model says the second class from this probability on
-    threshold: float
-    #: values met in training, by string column
-    categories: Mapping[str, frozenset[str]]
-
-    def to_json(self) -> dict[str, object]:
-        """Return the content of `signature.json`."""
-        return {
-            "version": 1,
-            "cycle": self.cycle,
-            "task": self.task,
-            "id_column": "event_id",
-            "columns": [_column_json(column, self.categories) for column in self.columns],
-            "classes": list(self.classes),
-            "threshold": self.threshold,
-            "features": [*self.numbers, *self.strings],
-        }
-
-    @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> Signature:
-        """Read what `to_json` wrote."""
-        columns = tuple(Column(each["name"], each["type"] == "number") for each in told["columns"])
-        strings = tuple(column.name for column in columns if not column.is_number)
-        return cls(
-            cycle=told["cycle"],
-            task=told["task"],
-            columns=columns,
-            numbers=tuple(name for name in told["features"] if name not in strings),
-            strings=strings,
-            classes=tuple(told["classes"]),
-            threshold=told["threshold"],
-            categories={
-                each["name"]: frozenset(each["values"]) for each in told["columns"] if "values" in each
-            },
-        )
-
-
-def _column_json(column: Column, categories: Mapping[str, frozenset[str]]) -> dict[str, object]:
-    about: dict[str, object] = {"name": column.name, "type": "number" if column.is_number else "string"}
-    if column.name in categories:
-        about["values"] = sorted(categories[column.name])
-    return about
-
-
 @dataclass(frozen=True)
 class Model:
     """A signature, the cycle's combined attributes, and something that turns numbers into probabilities."""
 
-    signature: Signature
+    signature: ModelSignature
     combine: Combine
     predict: Predict
 
@@ -109,7 +53,7 @@ class Model:
         return [classes[index] for index in best.tolist()], probabilities.max(axis=1).tolist()
 
 
-def stack(signature: Signature, combine: Combine, columns: Arrays) -> tuple[np.ndarray, np.ndarray]:
+def stack(signature: ModelSignature, combine: Combine, columns: Arrays) -> tuple[np.ndarray, np.ndarray]:
     """Add the combined attributes and stack everything, strings apart.
 
     :param columns: one array of equal length for each column of the signature; a missing number is NaN
@@ -130,7 +74,7 @@ def _side_by_side(columns: Sequence[np.ndarray], rows: int, kind: type) -> np.nd
     return np.ascontiguousarray(joined.reshape(len(columns), rows).T)
 
 
-def to_arrays(signature: Signature, columns: Sequence[Sequence[Any]]) -> Arrays:
+def to_arrays(signature: ModelSignature, columns: Sequence[Sequence[Any]]) -> Arrays:
     """Return arrays from the lists of a payload."""
     return {
         column.name: np.array(values, dtype=np.float64 if column.is_number else object)
@@ -138,7 +82,7 @@ def to_arrays(signature: Signature, columns: Sequence[Sequence[Any]]) -> Arrays:
     }
 
 
-def table(signature: Signature, numbers: np.ndarray, strings: np.ndarray) -> Any:  # noqa: ANN401 - no pandas here
+def table(signature: ModelSignature, numbers: np.ndarray, strings: np.ndarray) -> Any:  # noqa: ANN401 - no pandas here
     """Return the data frame that the scikit-learn pipeline takes."""
     import pandas as pd  # noqa: PLC0415 - serving ONNX must not need pandas
 
@@ -146,7 +90,7 @@ def table(signature: Signature, numbers: np.ndarray, strings: np.ndarray) -> Any
     return frame.assign(**{name: strings[:, index] for index, name in enumerate(signature.strings)})
 
 
-def from_estimator(estimator: Any, signature: Signature) -> Predict:  # noqa: ANN401 - scikit-learn has no types
+def from_estimator(estimator: Any, signature: ModelSignature) -> Predict:  # noqa: ANN401 - scikit-learn has no types
     """Return a function that predicts by a fitted scikit-learn pipeline."""
 
     def predict(numbers: np.ndarray, strings: np.ndarray) -> np.ndarray:
@@ -178,10 +122,7 @@ def from_onnx(model: bytes | Path, threads: int = 1) -> Predict:
 def read_model(folder: Path, *, prefer_onnx: bool = True, threads: int = 1) -> Model:
     """Return the model in a folder; check its files by their digests before loading them."""
     names = model_files.check_manifest(folder)
-    try:
-        signature = Signature.from_json(json.loads((folder / SIGNATURE).read_text()))
-    except (OSError, ValueError, KeyError) as error:
-        raise InvalidInput(f"{folder / SIGNATURE} cannot be read ({error!r}). Train again.") from error
+    signature = read_document(folder / SIGNATURE, ModelSignature.from_text, "Train again.")
     combine = importlib.import_module(f"include.cycles.{signature.cycle}.features").combine
     if prefer_onnx and model_files.ONNX in names:
         return Model(signature, combine, from_onnx(folder / model_files.ONNX, threads))

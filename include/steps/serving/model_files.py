@@ -5,16 +5,16 @@ Nothing here unpickles: skops builds what is on the list of trusted types and re
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tarfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from include.core.archives import extract
-from include.core.layout import MANIFEST
+from include.core.documents.manifest import ModelFile, ModelManifest
+from include.core.layout import MANIFEST, Interval
 from include.ml.exceptions import InvalidInput
+from include.steps.contract import Step, digest, read_document
 
 SKOPS, ONNX = "model.skops", "model.onnx"
 CONSTANT, LINEAR = "baselines/constant.skops", "baselines/linear.skops"
@@ -31,20 +31,23 @@ TRUSTED = (
 )
 
 
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file, 64 hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def write_manifest(folder: Path, about: Mapping[str, object]) -> None:
-    """Write size and digest of every file below `folder` to its manifest; call it last."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
-    files = [
-        {"name": path.relative_to(folder).as_posix(), "bytes": path.stat().st_size, "sha256": digest(path)}
-        for path in paths
-    ]
-    (folder / MANIFEST).write_text(json.dumps({**about, "files": files}, indent=1) + "\n")
+def write_manifest(step: Step) -> None:
+    """Write size and digest of every file of the step's model to its manifest; call it last."""
+    folder = step.output
+    manifest = ModelManifest(
+        step=step.name,
+        cycle=step.cycle,
+        interval=Interval(step.start, step.end),
+        key=step.key,
+        files=tuple(
+            ModelFile(
+                name=path.relative_to(folder).as_posix(), bytes=path.stat().st_size, sha256=digest(path)
+            )
+            for path in sorted(folder.rglob("*"))
+            if path.is_file() and path.name != MANIFEST
+        ),
+    )
+    (folder / MANIFEST).write_text(json.dumps(manifest.as_json(), indent=1) + "\n")
 
 
 def check_manifest(folder: Path) -> set[str]:
@@ -52,25 +55,26 @@ def check_manifest(folder: Path) -> set[str]:
 
     :raises InvalidInput: when a file is missing or is not what the manifest says
     """
-    try:
-        files = json.loads((folder / MANIFEST).read_text())["files"]
-        expected = {str(file["name"]): str(file["sha256"]) for file in files}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InvalidInput(
-            f"The model in {folder} has no readable {MANIFEST} ({error}). Train it again."
-        ) from error
-    for name, sha256 in expected.items():
-        path = folder / name
+    files = read_manifest(folder).files
+    for file in files:
+        path, name = folder / file.name, file.name
         if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
             raise InvalidInput(
                 f"The model in {folder} lacks {name}, which its manifest lists. Train it again."
             )
-        if digest(path) != sha256:
+        if digest(path) != file.sha256:
             raise InvalidInput(
                 f"{name} of the model in {folder} is not the file that was trained: its digest differs from "
                 f"{MANIFEST}. Do not use this model; train it again."
             )
-    return set(expected)
+    return {file.name for file in files}
+
+
+def read_manifest(folder: Path) -> ModelManifest:
+    """Return the manifest of an unpacked model."""
+    return read_document(
+        folder / MANIFEST, ModelManifest.from_text, f"The model in {folder} is incomplete: train it again."
+    )
 
 
 def unpack(archive: Path, folder: Path) -> Path:

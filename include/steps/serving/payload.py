@@ -10,8 +10,9 @@ import csv
 import io
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, NoReturn
+
+from include.core.documents.model import ColumnSignature
 
 CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
 #: the largest number of single precision, in which the model computes
@@ -30,15 +31,7 @@ class BadRequest(Exception):  # noqa: N818 - it reads as what the answer says
         self.status = status
 
 
-@dataclass(frozen=True)
-class Column:
-    """One column that clients send."""
-
-    name: str
-    is_number: bool
-
-
-def parse_body(body: bytes, content_type: str, columns: Sequence[Column]) -> Columns:
+def parse_body(body: bytes, content_type: str, columns: Sequence[ColumnSignature]) -> Columns:
     """Return the columns of a request's body.
 
     :param body: the body as it was sent
@@ -70,7 +63,7 @@ def media_type(header: str) -> tuple[str, str]:
     return kind.strip(), "utf-8"
 
 
-def _from_csv(text: str, columns: Sequence[Column]) -> Columns:
+def _from_csv(text: str, columns: Sequence[ColumnSignature]) -> Columns:
     rows = _csv_rows(text.removeprefix("\ufeff"))
     for number, row in enumerate(rows, 1):
         if len(row) != len(columns):
@@ -134,7 +127,7 @@ def _decode(text: str, where: str) -> object:
         raise BadRequest(f"{where} is not JSON: {error}.") from error
 
 
-def _from_json(text: str, columns: Sequence[Column]) -> Columns:
+def _from_json(text: str, columns: Sequence[ColumnSignature]) -> Columns:
     given = _decode(text, "The body")
     if isinstance(given, dict):
         given = given.get("instances", [given])
@@ -143,12 +136,12 @@ def _from_json(text: str, columns: Sequence[Column]) -> Columns:
     return _from_objects(given, columns)
 
 
-def _from_json_lines(text: str, columns: Sequence[Column]) -> Columns:
+def _from_json_lines(text: str, columns: Sequence[ColumnSignature]) -> Columns:
     lines = text.replace("\r\n", "\n").rstrip("\n").split("\n")
     return _from_objects([_decode(line, f"Line {row}") for row, line in enumerate(lines, 1)], columns)
 
 
-def _from_objects(rows: list[Any], columns: Sequence[Column]) -> Columns:
+def _from_objects(rows: list[Any], columns: Sequence[ColumnSignature]) -> Columns:
     """Return columns of rows that are objects; members that are no column are ignored."""
     try:
         taken = [[row[column.name] for row in rows] for column in columns]
@@ -160,7 +153,7 @@ def _from_objects(rows: list[Any], columns: Sequence[Column]) -> Columns:
     ]
 
 
-def _refuse_objects(rows: list[Any], columns: Sequence[Column]) -> NoReturn:
+def _refuse_objects(rows: list[Any], columns: Sequence[ColumnSignature]) -> NoReturn:
     for number, row in enumerate(rows, 1):
         if not isinstance(row, dict):
             raise BadRequest(
@@ -203,7 +196,7 @@ def _require_text(value: str, row: int, name: str) -> None:
         raise BadRequest(f"Row {row}, column {name!r}: {value[:60]!r} is not valid Unicode.") from error
 
 
-PARSERS: dict[str, Callable[[str, Sequence[Column]], Columns]] = {
+PARSERS: dict[str, Callable[[str, Sequence[ColumnSignature]], Columns]] = {
     CSV: _from_csv,
     JSON: _from_json,
     JSON_LINES: _from_json_lines,

@@ -99,7 +99,7 @@ class Server:
         self._signature = model.signature
         self._batcher = Batcher(model)
         self._body_limit = body_limit
-        self._known = [model.signature.categories.get(column.name) for column in model.signature.columns]
+        self._known = [frozenset(column.values or ()) for column in model.signature.columns]
         self._unknown: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

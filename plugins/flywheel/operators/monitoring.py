@@ -159,14 +159,14 @@ class MatureOperator(JobOperator):
         version = champion_of(self, interval).version
         late = LateLabels(self.hook, self.settings, self.cycle)
         windows = late.windows(interval, version)
-        files = late.truth(interval, [each.window for each in windows])
+        files = late.truth(interval, [each.earlier.window for each in windows])
         if not files:
             raise AirflowSkipException(
                 f"No labels have come late: nothing before {interval} is judged again."
             )
         where = (self.hook, self.settings, self.cycle)
         collected = [file for each in windows for file in each.files]
-        self.log.info("Judging %s again", ", ".join(str(each.window) for each in windows))
+        self.log.info("Judging %s again", ", ".join(str(each.earlier.window) for each in windows))
         return StepInputs(
             {
                 "plan": late.put_plan(interval, windows),

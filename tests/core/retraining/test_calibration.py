@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy.stats import norm
 
-from include.core.documents.codec import to_json
-from include.core.documents.monitoring import Evidence
+from include.core.documents.monitoring import Fault
 from include.core.layout import Interval
 from include.core.monitoring import Monitoring
 from include.core.retraining.rule import Finding, Past, judge_retraining
@@ -52,24 +52,19 @@ def window(
         drift.of_numbers(name, drift.Side(baseline[name]), drift.Side(found))
         for name, found in current.items()
     ]
-    fault = {"feature": lacks or "", "check": "missing_column_check", "description": "it is missing"}
-    broken = [fault] if lacks else []
-    found = evidence(when, judged=rows)
-    alarm = alarms.judge_evidence(
-        alarms.AlarmRule(
-            minimum_rows=RULES.minimum_rows,
-            minimum_importance=RULES.minimum_importance,
-            separability_limit=RULES.separability_limit,
-            matured_share=RULES.matured_share,
-        ),
+    found = replace(
+        evidence(when, judged=rows),
         rows=rows,
-        broken=broken,
-        features=alarms.feature_entries(drift.mark_drifted(moved, rule), IMPORTANCE),
-        separability=None,
-        predictions=None,
-        quality=to_json(found.quality),
+        broken=(Fault(feature=lacks, check="missing_column_check"),) if lacks else (),
+        features=alarms.feature_drifts(drift.mark_drifted(moved, rule), IMPORTANCE),
     )
-    return Finding.of(Evidence.from_json({**found.as_json(), "broken": broken, "alarm": alarm}))
+    alarm_rule = alarms.AlarmRule(
+        minimum_rows=RULES.minimum_rows,
+        minimum_importance=RULES.minimum_importance,
+        matured_share=RULES.matured_share,
+    )
+    alarm = alarms.judge_evidence(alarm_rule, found, found.quality)
+    return Finding.of(replace(found, alarm=alarm))
 
 
 def requests(rng: np.random.Generator, rows: int, **given: Any) -> list[bool]:  # noqa: ANN401 - what `window` takes

@@ -153,7 +153,8 @@ def test_truth_that_came_later_makes_a_window_late(watched: LateLabels, put: Put
     """With the collect that its monitor has read, and what its quality was compared with."""
     put("truth/2013/04/20/08/b.jsonl", "truth/2013/05/02/08/c.jsonl")
     (late,) = watched.windows(APRIL, CHAMPION)
-    assert (late.window, late.monitor_key, late.reference) == (MARCH, "mk", Bounds(0.7, 0.69, 0.71))
+    earlier = late.earlier
+    assert (earlier.window, earlier.monitor_key, earlier.reference) == (MARCH, "mk", Bounds(0.7, 0.69, 0.71))
     assert [file.name for file in late.files] == [
         f"{MARCH}/ck/predictions.parquet",
         f"{MARCH}/ck/labels.parquet",

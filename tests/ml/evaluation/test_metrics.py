@@ -85,8 +85,8 @@ def test_slices_leave_out_what_is_too_small() -> None:
 def test_calibration_counts_every_row_once() -> None:
     """Bins have all rows between them, ordered by score."""
     found = calibration(LABELS == 1, SCORES)
-    assert sum(each["rows"] for each in found) == 400
-    assert [each["score"] for each in found] == sorted(each["score"] for each in found)
+    assert sum(each.rows for each in found) == 400
+    assert [each.score for each in found] == sorted(each.score for each in found)
 
 
 def test_the_roc_curve_has_the_area() -> None:
@@ -99,7 +99,8 @@ def test_the_roc_curve_has_the_area() -> None:
 def test_calibration_keeps_equal_scores_together() -> None:
     """A constant model has one bin, whatever the order of its rows."""
     found = calibration(LABELS == 1, np.full(400, 0.3))
-    assert found == [{"rows": 400, "score": pytest.approx(0.3), "share": pytest.approx(LABELS.mean())}]
+    (only,) = found
+    assert [only.rows, only.score, only.share] == pytest.approx([400, 0.3, LABELS.mean()])
 
 
 def test_intervals_of_clusters_stay_where_the_metric_can_be() -> None:

@@ -37,12 +37,19 @@ def test_the_rule(
     assert promote is found.promote
 
 
+def judged(column: str, value: str, rows: int, gain: Gain) -> SliceGain:
+    """A slice whose floor is two hundredths below zero."""
+    return SliceGain(
+        column=column, value=value, rows=rows, gain=gain, floor=-0.02, is_under_floor=gain.high < -0.02
+    )
+
+
 def test_a_slice_under_its_floor_keeps_the_champion_and_is_named() -> None:
     """Of two slices under their floors the worst is named, with its rows, gain and floor."""
     slices = [
-        SliceGain("origin", "JFK", 500, LOSS, floor=-0.02),
-        SliceGain("carrier", "UA", 90, Gain(-0.2, -0.3, -0.1), floor=-0.02),
-        SliceGain("carrier", "B6", 400, SURE, floor=-0.02),
+        judged("origin", "JFK", 500, LOSS),
+        judged("carrier", "UA", 90, Gain(-0.2, -0.3, -0.1)),
+        judged("carrier", "B6", 400, SURE),
     ]
     found = decide_promotion("roc_auc", 0.0, SURE, {"constant": SURE}, slices)
     expected = (
@@ -54,7 +61,7 @@ def test_a_slice_under_its_floor_keeps_the_champion_and_is_named() -> None:
 
 def test_a_slice_that_is_only_perhaps_worse_does_not_veto() -> None:
     """A loss on few rows, whose interval reaches above the floor, is named and does not veto."""
-    tiny = SliceGain("carrier", "OO", 55, Gain(-0.2, -0.45, 0.05), floor=-0.02)
+    tiny = judged("carrier", "OO", 55, Gain(-0.2, -0.45, 0.05))
     found = decide_promotion("roc_auc", 0.0, SURE, {"constant": SURE}, [tiny])
     assert found.promote
     assert "the worst is carrier=OO (55 rows)" in found.reasons[1]

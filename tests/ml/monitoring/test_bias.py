@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 
 import numpy as np
 import pytest
 
+from include.core.documents.model import Bounds
 from include.ml.monitoring.bias import POST_TRAINING, PRE_TRAINING, bias_metrics
-from tests.examples import not_none
+from tests.examples import defined, not_none
 
 Counts = tuple[int, int, int, int]
 #: true positives, false negatives, false positives and true negatives of facet a (100) and d (50)
@@ -32,7 +32,7 @@ def records(a: Counts, d: Counts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def values(a: Counts, d: Counts) -> dict[str, float | None]:
     """The metrics alone."""
-    return {each["metric"]: each["value"] for each in bias_metrics(*records(a, d))}
+    return {name: each.value for name, each in bias_metrics(*records(a, d)).items()}
 
 
 def test_every_metric_by_hand() -> None:
@@ -94,12 +94,15 @@ def test_the_swapped_group_has_the_opposite_sign() -> None:
         assert one[name] == pytest.approx(other[name]), name
 
 
+def interval(found: Bounds) -> tuple[float, float]:
+    """The bounds of a metric that is defined."""
+    return defined(found.low), defined(found.high)
+
+
 @pytest.mark.parametrize("empty", [(A, (0, 0, 0, 0)), ((0, 0, 0, 0), D), ((0, 0, 0, 0), (0, 0, 0, 0))])
 def test_an_empty_facet_has_no_metrics(empty: tuple[Counts, Counts]) -> None:
     """There is nobody to compare with: all is null, and nothing warns."""
-    found = bias_metrics(*records(*empty))
-    assert all((each["value"], each["low"], each["high"]) == (None, None, None) for each in found)
-    json.dumps(found, allow_nan=False)
+    assert set(bias_metrics(*records(*empty)).values()) == {Bounds(None, None, None)}
 
 
 def test_what_divides_by_nothing_is_null_alone() -> None:
@@ -123,8 +126,8 @@ def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
     for seed in range(100):
         generator = np.random.default_rng(seed)
         group, truth, said = (generator.random(200) < share for share in (0.3, 0.4, 0.5))
-        (found,) = [each for each in bias_metrics(group, truth, said) if each["metric"] == "DPPL"]
-        held += found["low"] <= 0 <= found["high"]
+        low, high = interval(bias_metrics(group, truth, said)["DPPL"])
+        held += low <= 0 <= high
     assert 88 <= held <= 100
 
 
@@ -135,10 +138,6 @@ def test_days_that_err_together_widen_the_interval() -> None:
     group = generator.random(1000) < 0.2 + 0.6 * (days % 2)
     said = generator.random(1000) < 0.2 + 0.6 * (days < 5)
     truth = generator.random(1000) < 0.4
-    widths = [
-        found["high"] - found["low"]
-        for clusters in (None, days)
-        for found in bias_metrics(group, truth, said, clusters)
-        if found["metric"] == "DPPL"
-    ]
+    found = [interval(bias_metrics(group, truth, said, blocks)["DPPL"]) for blocks in (None, days)]
+    widths = [high - low for low, high in found]
     assert widths[1] > 2 * widths[0]

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from scipy.stats import ks_2samp
 
+from include.core.documents.monitoring import DataEvidence, Fault
 from include.ml.evaluation import clusters
 from include.ml.evaluation.clusters import ClusteredRows
 from include.ml.monitoring import alarms, drift
@@ -20,13 +21,13 @@ from include.ml.monitoring.alarms import AlarmRule
 from include.ml.monitoring.constraints import suggest_constraints
 from include.ml.monitoring.drift import DriftRule, Movement, Side
 from include.ml.monitoring.separability import measure_separability
-from include.ml.monitoring.statistics import describe_frames
 from include.ml.monitoring.summaries import BUCKETS, histogram, quantile_edges
 from include.ml.monitoring.violations import faults, violations
+from tests.ml.monitoring.frames import describe_frames
 
 #: the defaults of include/core/monitoring.py
 RULE = DriftRule(minimum_distance=0.1, significance=0.01, minimum_rows=500)
-ALARM = AlarmRule(minimum_rows=500, minimum_importance=0.1, separability_limit=0.75, matured_share=0.9)
+ALARM = AlarmRule(minimum_rows=500, minimum_importance=0.1, matured_share=0.9)
 WINDOWS, BASELINE_ROWS, NUMBERS, TEXTS = 1000, 20_000, 15, 5
 CATEGORIES = (3, 5, 10, 40, 100)
 SIZES = (500, 1000, 2000, 5000, 10_000, 20_000)
@@ -34,35 +35,31 @@ SIZES = (500, 1000, 2000, 5000, 10_000, 20_000)
 SHARES = {f"f{place}": 1.0 for place in range(NUMBERS + TEXTS)}
 
 
-def alarm_of(moved: list[Movement], rows: int, broken: list[dict[str, str]] | None = None) -> bool:
+def alarm_of(moved: list[Movement], rows: int, broken: tuple[Fault, ...] = ()) -> bool:
     """Whether a window alarms by its features alone."""
-    told = alarms.judge_evidence(
-        ALARM,
+    evidence = DataEvidence(
         rows=rows,
-        broken=broken or [],
-        features=alarms.feature_entries(moved, SHARES),
+        broken=broken,
+        features=alarms.feature_drifts(moved, SHARES),
         separability=None,
         predictions=None,
-        quality=[],
     )
-    return bool(told["is_alarm"])
+    return alarms.judge_evidence(ALARM, evidence, []).is_alarm
 
 
 def window(generator: np.random.Generator, rows: int) -> list[Movement]:
     """The movements of 20 features in one window without drift."""
     per_bucket = BASELINE_ROWS // BUCKETS
-    before = np.array([0, *[per_bucket] * BUCKETS, 0])
+    baseline = Side(np.array([0, *[per_bucket] * BUCKETS, 0]))
     found = []
     for place in range(NUMBERS):
         truth = generator.dirichlet(np.full(BUCKETS, per_bucket))
-        now = np.array([0, *generator.multinomial(rows, truth), 0])
-        found.append(drift.of_numbers(f"f{place}", Side(before), Side(now)))
+        current = Side(np.array([0, *generator.multinomial(rows, truth), 0]))
+        found.append(drift.of_numbers(f"f{place}", baseline, current))
     for place, width in enumerate(CATEGORIES, NUMBERS):
         truth = generator.dirichlet(np.ones(width))
-        sides = [generator.multinomial(n, truth).tolist() for n in (BASELINE_ROWS, rows)]
-        names = [str(value) for value in range(width)]
-        before_texts, now_texts = (dict(zip(names, side, strict=True)) for side in sides)
-        found.append(drift.of_texts(f"f{place}", before_texts, now_texts))
+        before, now = (Side(generator.multinomial(n, truth)) for n in (BASELINE_ROWS, rows))
+        found.append(drift.of_texts(f"f{place}", before, now))
     return drift.mark_drifted(found, RULE)
 
 
@@ -125,7 +122,7 @@ def test_a_missing_column_alerts_and_never_retrains() -> None:
     edges = quantile_edges(baseline["f1"].to_numpy())
     sides = [Side(histogram(baseline["f1"].to_numpy() + shift, edges)) for shift in (0.0, 2.0)]
     moved = drift.mark_drifted([drift.of_numbers("f1", *sides)], RULE)
-    assert [(each["feature"], each["check"]) for each in broken] == [("f0", "missing_column_check")]
+    assert [(each.feature, each.check) for each in broken] == [("f0", "missing_column_check")]
     assert moved[0].is_drifted
     assert not alarm_of(moved, 2000, broken)
     assert alarm_of(moved, 2000)
@@ -168,7 +165,7 @@ def test_a_classifier_does_not_tell_equal_sides_apart(seed: int) -> None:
         ClusteredRows(pd.DataFrame(generator.normal(size=(1000, 5)), columns=list("abcde")), np.arange(1000))
         for _ in range(2)
     ]
-    found = measure_separability(*sides)
+    found = measure_separability(*sides, limit=0.75)
     assert found is not None
     assert found.low < 0.55
     assert 0.44 < found.value < 0.56
@@ -180,7 +177,7 @@ def test_a_classifier_sees_what_no_single_feature_shows() -> None:
     base, other = generator.normal(size=(2, 1500, 2))
     other[:, 1] = 0.95 * other[:, 0] + np.sqrt(1 - 0.95**2) * other[:, 1]
     sides = [ClusteredRows(pd.DataFrame(rows, columns=["a", "b"]), np.arange(1500)) for rows in (base, other)]
-    found = measure_separability(*sides)
+    found = measure_separability(*sides, limit=0.75)
     assert found is not None
     assert found.low > 0.75
     assert set(found.features) == {"a", "b"}
@@ -191,8 +188,9 @@ def test_days_that_were_learnt_are_no_drift() -> None:
     generator = np.random.default_rng(4)
     sides = days(generator, 30, 50), days(generator, 30, 50)
     exact = [ClusteredRows(side.rows.assign(day=of_day(generator, side)), side.clusters) for side in sides]
-    by_day = measure_separability(*exact)
-    by_row = measure_separability(*(ClusteredRows(side.rows, np.arange(len(side.rows))) for side in exact))
+    by_day = measure_separability(*exact, limit=0.75)
+    alone = [ClusteredRows(side.rows, np.arange(len(side.rows))) for side in exact]
+    by_row = measure_separability(*alone, limit=0.75)
     assert by_row is not None
     assert by_day is not None
     assert by_row.low > 0.75
@@ -208,4 +206,4 @@ def of_day(generator: np.random.Generator, side: ClusteredRows) -> np.ndarray:
 def test_too_few_days_are_not_judged() -> None:
     """With fewer days than folds nothing can be tried on days that were not met."""
     generator = np.random.default_rng(2)
-    assert measure_separability(days(generator, 4, 200), days(generator, 30, 50)) is None
+    assert measure_separability(days(generator, 4, 200), days(generator, 30, 50), limit=0.75) is None

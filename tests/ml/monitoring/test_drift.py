@@ -14,7 +14,7 @@ from scipy.stats import ks_2samp
 from include.ml.monitoring.constraints import suggest_constraints
 from include.ml.monitoring.drift import DriftRule, bucket_edges, movements, of_numbers, of_texts
 from include.ml.monitoring.drift import Side as Counted
-from include.ml.monitoring.statistics import Profile, describe_frames
+from include.ml.monitoring.statistics import Profile
 from include.ml.monitoring.summaries import (
     BUCKETS,
     CATEGORIES,
@@ -22,11 +22,11 @@ from include.ml.monitoring.summaries import (
     SAMPLED,
     TextSummary,
     Thinned,
-    columns_of,
     histogram,
     quantile_edges,
 )
 from include.ml.monitoring.violations import faults, violations
+from tests.ml.monitoring.frames import columns_of, describe_frames
 
 RULE = DriftRule(minimum_distance=0.1, significance=0.01, minimum_rows=500)
 BASELINE = pd.DataFrame({"temp": np.linspace(0.5, 99.5, 1000), "sky": ["clear", "grey"] * 500})
@@ -178,9 +178,8 @@ def test_a_private_column_shows_counts_only() -> None:
 def test_many_categories_do_not_pass_for_a_large_effect() -> None:
     """Of 500 rows over 100 airports more than a tenth of the distance is chance, and not taken for drift."""
     random = np.random.default_rng(1)
-    before = dict(enumerate(random.multinomial(20_000, np.full(100, 0.01)).tolist()))
-    now = dict(enumerate(random.multinomial(500, np.full(100, 0.01)).tolist()))
-    measured = of_texts("dest", {str(k): n for k, n in before.items()}, {str(k): n for k, n in now.items()})
+    before, now = (Counted(random.multinomial(rows, np.full(100, 0.01))) for rows in (20_000, 500))
+    measured = of_texts("dest", before, now)
     assert measured.distance > RULE.minimum_distance
     assert measured.distance == pytest.approx(measured.by_chance, abs=0.03)
     assert measured.p_value > 0.01
@@ -190,4 +189,4 @@ def test_no_rows_are_one_fault() -> None:
     """A window without rows is a fault upstream, not a missing column for each feature."""
     profile = Profile()
     told = faults(violations(suggest_constraints(describe_frames([BASELINE])), profile.statistics(), []))
-    assert [(each["feature"], each["check"]) for each in told] == [("", "empty_window_check")]
+    assert [(each.feature, each.check) for each in told] == [("", "empty_window_check")]

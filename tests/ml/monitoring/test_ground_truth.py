@@ -142,6 +142,6 @@ def test_coverage_is_a_share_of_all_events() -> None:
     """Also of those that have no label."""
     events = pd.DataFrame({"event_id": list("abcd"), "event_time": [pd.Timestamp(2013, 3, 1, tz="UTC")] * 4})
     found = label_coverage(events, label_history(labels(("a", "0", 2), ("b", "0", 3), ("b", "1", 4))), DAY)
-    shares = {each["age_s"] // 86400: each["share"] for each in found["by_age"]}
+    shares = {each.age_s // 86400: each.share for each in found.by_age}
     assert (shares[0], shares[1], shares[2], shares[90]) == (0.0, 0.25, 0.5, 0.5)
-    assert (found["events"], found["labelled"], found["late"], found["corrected"]) == (4, 2, 1, 1)
+    assert (found.events, found.labelled, found.late, found.corrected) == (4, 2, 1, 1)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from include.core.documents.model import Bounds
+from include.core.documents.monitoring import SliceScore, WindowQuality
 from include.ml.monitoring.judging import (
     Standard,
     cutoffs,
@@ -21,12 +21,13 @@ from include.ml.monitoring.judging import (
     quality_at,
     slice_scores,
 )
+from tests.examples import defined
 
 START, END = datetime(2013, 2, 1, tzinfo=UTC), datetime(2013, 3, 1, tzinfo=UTC)
 STANDARD = Standard(
     metric="roc_auc", classes=("0", "1"), matured_share=0.9, quality_drop=0.03, repetitions=200
 )
-REFERENCE = {"value": 0.8, "low": 0.78, "high": 0.82}
+REFERENCE = Bounds(0.8, 0.78, 0.82)
 
 
 def window(rows: int, strength: float = 1.0, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -54,10 +55,11 @@ def judge(
     predictions: pd.DataFrame,
     labels: pd.DataFrame,
     standard: Standard = STANDARD,
-    reference: Mapping[str, float | None] | None = REFERENCE,
-) -> dict[str, Any]:
-    """The entry at two days after the window's end."""
-    return quality_at(predictions, labels, END + timedelta(days=2), standard=standard, reference=reference)
+    reference: Bounds | None = REFERENCE,
+) -> WindowQuality:
+    """The quality at two days after the window's end."""
+    cutoff = END + timedelta(days=2)
+    return quality_at(predictions, labels, cutoff, standard=standard, reference=reference)
 
 
 def test_an_entry_has_the_metric_of_scikit_learn() -> None:
@@ -65,27 +67,27 @@ def test_an_entry_has_the_metric_of_scikit_learn() -> None:
     predictions, labels = window(600)
     found = judge(predictions, labels.iloc[:570])
     truth = labels["label"].iloc[:570].astype(int)
-    assert found["value"] == pytest.approx(roc_auc_score(truth, predictions["score"].iloc[:570]))
-    assert (found["judged"], found["coverage"], found["metric"]) == (570, 0.95, "roc_auc")
-    assert found["low"] < found["value"] < found["high"]
-    assert found["reference"] == REFERENCE
-    assert found["cutoff"] == "2013-03-03T00:00:00+00:00"
+    assert found.value == pytest.approx(roc_auc_score(truth, predictions["score"].iloc[:570]))
+    assert (found.judged, found.coverage, found.metric) == (570, 0.95, "roc_auc")
+    assert defined(found.low) < defined(found.value) < defined(found.high)
+    assert found.reference == REFERENCE
+    assert found.cutoff == END + timedelta(days=2)
 
 
 def test_a_weak_model_is_worse_only_by_enough_labels() -> None:
     """The same loss counts from the matured share on; until then what is missing may be the better part."""
     predictions, labels = window(2000, strength=0.2)
-    assert judge(predictions, labels)["is_worse"]
-    assert not judge(predictions, labels.iloc[:1799])["is_worse"]
-    assert judge(predictions, labels.iloc[:1800])["is_worse"]
+    assert judge(predictions, labels).is_worse
+    assert not judge(predictions, labels.iloc[:1799]).is_worse
+    assert judge(predictions, labels.iloc[:1800]).is_worse
 
 
 @pytest.mark.parametrize(("strength", "least", "most"), [(0.8, 0, 1), (0.5, 95, 100)])
 def test_a_window_alarms_for_a_loss_and_not_for_chance(strength: float, least: int, most: int) -> None:
     """Of a hundred windows of 500 rows: none while the model is as good as it was, most when it is not."""
-    promised = measured(judged_at(*window(20_000, 0.8, seed=999), END + timedelta(days=1)), STANDARD)[0]
-    reference = {"value": promised, "low": None, "high": None}
-    found = [judge(*window(500, strength, seed), reference=reference)["is_worse"] for seed in range(100)]
+    promised = measured(judged_at(*window(20_000, 0.8, seed=999), END + timedelta(days=1)), STANDARD).value
+    reference = Bounds(promised, None, None)
+    found = [judge(*window(500, strength, seed), reference=reference).is_worse for seed in range(100)]
     assert least <= sum(found) <= most
 
 
@@ -93,26 +95,26 @@ def test_a_loss_that_chance_explains_is_none() -> None:
     """With a few rows the upper bound reaches what was promised."""
     predictions, labels = window(40, strength=0.4, seed=1)
     found = judge(predictions, labels)
-    assert found["value"] < REFERENCE["value"] - STANDARD.quality_drop < found["high"]
-    assert not found["is_worse"]
+    assert defined(found.value) < 0.8 - STANDARD.quality_drop < defined(found.high)
+    assert not found.is_worse
 
 
 def test_the_drop_that_is_allowed_is_allowed() -> None:
     """A model surely below its evaluation, but by less than the rule's drop, is not worse."""
     predictions, labels = window(4000, strength=1.0)
     found = judge(predictions, labels)
-    promised = {"value": found["high"] + 0.02, "low": None, "high": None}
-    assert not judge(predictions, labels, reference=promised)["is_worse"]
+    promised = Bounds(defined(found.high) + 0.02, None, None)
+    assert not judge(predictions, labels, reference=promised).is_worse
     tight = replace(STANDARD, quality_drop=0.01)
-    assert judge(predictions, labels, reference=promised, standard=tight)["is_worse"]
+    assert judge(predictions, labels, reference=promised, standard=tight).is_worse
 
 
 def test_without_an_evaluation_nothing_is_worse() -> None:
     """A champion that was never evaluated is measured, not judged."""
     predictions, labels = window(500, strength=0.1)
     found = judge(predictions, labels, reference=None)
-    assert (found["reference"], found["is_worse"]) == (None, False)
-    assert found["value"] is not None
+    assert (found.reference, found.is_worse) == (None, False)
+    assert found.value is not None
 
 
 @pytest.mark.parametrize("rows", [0, 1])
@@ -120,8 +122,8 @@ def test_what_is_undefined_is_null(rows: int) -> None:
     """Without rows, or with rows of one class, there is no ranking."""
     predictions, labels = window(rows)
     found = judge(predictions, labels)
-    assert (found["value"], found["low"], found["high"], found["is_worse"]) == (None, None, None, False)
-    assert found["coverage"] == (1.0 if rows else None)
+    assert (found.value, found.low, found.high, found.is_worse) == (None, None, None, False)
+    assert found.coverage == (1.0 if rows else None)
 
 
 def test_accuracy_is_of_what_was_said() -> None:
@@ -131,7 +133,7 @@ def test_accuracy_is_of_what_was_said() -> None:
     truth[:30] = np.where(truth[:30] == "1", "0", "1")
     standard = replace(STANDARD, metric="accuracy")
     found = judge(predictions.assign(label=truth, score=0.5), labels, standard=standard)
-    assert found["value"] == pytest.approx(0.9)
+    assert found.value == pytest.approx(0.9)
 
 
 def test_multiclass_answers_are_judged_by_accuracy() -> None:
@@ -139,9 +141,7 @@ def test_multiclass_answers_are_judged_by_accuracy() -> None:
     predictions, labels = window(3)
     three = replace(STANDARD, metric="accuracy", classes=("a", "b", "c"))
     answers = predictions.assign(label=["a", "b", "c"])
-    assert judge(answers, labels.assign(label=["a", "b", "b"]), standard=three)["value"] == pytest.approx(
-        2 / 3
-    )
+    assert judge(answers, labels.assign(label=["a", "b", "b"]), standard=three).value == pytest.approx(2 / 3)
 
 
 def test_of_several_labels_the_last_known_counts() -> None:
@@ -155,7 +155,7 @@ def test_of_several_labels_the_last_known_counts() -> None:
             "version": [1, 0, 0],
         }
     )
-    found = [judged_at(predictions, labels, END + timedelta(days=day))["truth"].tolist() for day in (0, 1)]
+    found = [judged_at(predictions, labels, END + timedelta(days=day)).truth.tolist() for day in (0, 1)]
     assert found == [["0", "1"], ["1", "1"]]
 
 
@@ -178,15 +178,20 @@ def test_the_order_of_rows_changes_nothing() -> None:
     assert judge(*shuffled) == judge(predictions, labels)
 
 
+def width(found: Bounds) -> float:
+    """How much the interval leaves open."""
+    return defined(found.high) - defined(found.low)
+
+
 def test_blocks_that_share_a_cause_widen_the_interval() -> None:
     """When all rows of a day err together, a bootstrap of single rows promises too much."""
     predictions, labels = window(1400)
     bad_day = predictions["event_time"].dt.day_of_year % 2 == 0
     answers = predictions.assign(score=predictions["score"].where(~bad_day, 1 - predictions["score"]))
     judged = judged_at(answers, labels, END + timedelta(days=1))
-    _, low, high = measured(judged, STANDARD)
-    _, wide_low, wide_high = measured(judged, replace(STANDARD, block_s=86_400))
-    assert wide_high - wide_low > 2 * (high - low)
+    narrow = measured(judged, STANDARD)
+    wide = measured(judged, replace(STANDARD, block=timedelta(days=1)))
+    assert width(wide) > 2 * width(narrow)
 
 
 def test_a_window_is_judged_again_where_labels_changed() -> None:
@@ -207,7 +212,7 @@ def test_slices_come_worst_first_and_only_with_enough_rows() -> None:
     truth = np.where(group == "one", "0", labels["label"])
     judged = predictions.assign(score=score, truth=truth)
     found = slice_scores(judged, {"kind": group}, STANDARD)
-    assert [each["value"] for each in found] == ["bad", "good", "one"]
-    assert [each["rows"] for each in found] == [401, 400, 100]
-    assert found[0]["score"] < 0.5 < found[1]["score"]
-    assert found[2] == {"column": "kind", "value": "one", "rows": 100, "metric": "roc_auc", "score": None}
+    assert [each.value for each in found] == ["bad", "good", "one"]
+    assert [each.rows for each in found] == [401, 400, 100]
+    assert defined(found[0].score) < 0.5 < defined(found[1].score)
+    assert found[2] == SliceScore(column="kind", value="one", rows=100, metric="roc_auc", score=None)

@@ -3,45 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from include.ml.reports.cards import CardFacts, render_card
-from include.ml.reports.evaluation import render_evaluation
+from include.core.documents.model import (
+    Bounds,
+    CalibrationBin,
+    Evaluation,
+    JudgedSlice,
+    MeasuredMetric,
+    PromotionRule,
+    Verdict,
+)
+from include.core.documents.reports import (
+    ComparedInterval,
+    Replay,
+    ReplayedDecision,
+    ReplaySeconds,
+    StepSeconds,
+)
+from include.core.layout import Interval
+from include.ml.reports.evaluation import CardFacts, render_card, render_evaluation
 from include.ml.reports.profile import TableSample, render_profile
 from include.ml.reports.replays import render_replay
 from include.ml.reports.window.page import WindowReport, render_window
 from tests.ml.reports import windows as example
 from tests.ml.reports.reader import Reader
 
-ESTIMATE = {"value": 0.7, "low": 0.6, "high": 0.8}
+ESTIMATE = Bounds(0.7, 0.6, 0.8)
+MEASURED = MeasuredMetric(0.7, 0.6, 0.8, 0.05)
+MONTH = Interval.parse("2013-01-01_2013-02-01")
 PLAIN = "plain"
 
 
-def evaluated(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """verdict.json and evaluation.json in which every text is `name`."""
-    sliced = {"column": name, "value": name, "rows": 5}
-    verdict = {
-        "promote": True,
-        "reasons": [name],
-        "metric": name,
-        "gain": ESTIMATE,
-        "baseline_gains": {name: ESTIMATE},
-        "slices": [{**sliced, "gain": ESTIMATE, "floor": -0.1, "is_under_floor": False}],
-        "rule": {"minimum_gain": 0.0, "confidence": 0.95, "repetitions": 10, "block_s": None},
-    }
-    evaluation = {
-        "rows": 5,
-        "models": {name: {name: ESTIMATE}},
-        "gain": {name: {name: ESTIMATE}},
-        "slices": [{**sliced, name: 0.5}],
-        "calibrations": {name: [{"rows": 5, "score": 0.5, "share": 0.4}]},
-        "importance": {name: 0.1},
-    }
+def evaluated(name: str) -> tuple[Verdict, Evaluation]:
+    """A verdict and an evaluation in which every text is `name`."""
+    rule = PromotionRule(
+        minimum_gain=0.0,
+        slice_floor=-0.1,
+        slice_floors={},
+        confidence=0.95,
+        repetitions=10,
+        seed=0,
+        block_s=None,
+    )
+    judged = JudgedSlice(column=name, value=name, rows=5, gain=ESTIMATE, floor=-0.1, is_under_floor=False)
+    verdict = Verdict(
+        promote=True,
+        reasons=(name,),
+        metric=name,
+        challenger=ESTIMATE,
+        gain=ESTIMATE,
+        baseline_gains={name: ESTIMATE},
+        slices=(judged,),
+        rule=rule,
+    )
+    evaluation = Evaluation(
+        rows=5,
+        models={name: {name: MEASURED}},
+        gain={name: {name: ESTIMATE}},
+        slices=({"column": name, "value": name, "rows": 5, name: 0.5},),
+        calibration=(),
+        calibrations={name: (CalibrationBin(rows=5, score=0.5, share=0.4),)},
+        importance={name: 0.1},
+    )
     return verdict, evaluation
 
 
@@ -53,9 +81,12 @@ def evaluation_page(name: str) -> str:
 def card_page(name: str) -> str:
     """A model card."""
     verdict, evaluation = evaluated(name)
-    texts = {"cycle": name, "purpose": name, "intended_uses": name, "limits": name, "task": name}
     facts = CardFacts(
-        **texts,
+        cycle=name,
+        purpose=name,
+        intended_uses=name,
+        limits=name,
+        task=name,
         classes=[name, "other"],
         lineage={"data interval": name, name: name},
         hyperparameters={name: name},
@@ -69,15 +100,14 @@ def card_page(name: str) -> str:
 
 def replay_page(name: str) -> str:
     """A replay."""
-    models = dict.fromkeys(("champion", "frozen", "linear", "constant"), ESTIMATE)
-    interval = [name, name]
-    document = {
-        "metric": name,
-        "months": [{"interval": interval, "version": name, "rows": 5, "models": models}],
-        "decisions": [{"interval": interval, "version": name, "promoted": True, "reasons": [name]}],
-        "seconds": {"steps": [{"step": name, "tasks": 1, "seconds": 1.0}], "wall_s": 1.0},
-    }
-    return render_replay(name, document)
+    models = dict.fromkeys(("champion", "frozen", "linear", "constant"), MEASURED)
+    interval = ComparedInterval(
+        interval=MONTH, prepared=name, champion=name, version=name, rows=5, models=models
+    )
+    decision = ReplayedDecision(interval=MONTH, version=name, promoted=True, reasons=(name,))
+    seconds = ReplaySeconds(wall_s=1.0, steps=(StepSeconds(step=name, tasks=1, seconds=1.0),))
+    replay = Replay(metric=name, months=(interval,), frozen=name, decisions=(decision,), seconds=seconds)
+    return render_replay(name, replay)
 
 
 def profile_page(name: str) -> str:

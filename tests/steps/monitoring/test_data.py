@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from include.core.documents.model import Histogram, MonitoringBaseline
 from include.ml.monitoring.constraints import suggest_constraints
-from include.ml.monitoring.statistics import describe_frames
 from include.ml.monitoring.summaries import histogram, quantile_edges
 from include.steps.tables import RowSample, read_batches, write_table
+from tests.examples import evaluation
+from tests.ml.monitoring.frames import describe_frames
 from tests.steps.container import DAY, Container, Containers
 
 ROWS = 1500
@@ -50,7 +52,9 @@ def watch(
         job = container("monitor")
         write_baseline(job.base / "processing/input", readings(0), [private] if private else [])
         write_window(job.base / "processing/input", rows)
-        job.run("monitor", champion_version="arn:1", champion_data_end=DAY[0])
+        job.run(
+            "monitor", champion_version="arn:1", champion_data_end=DAY[0], champion_evaluation_uri="s3://e/"
+        )
         return dict(json.loads((job.output / "evidence.json").read_text()))
 
     return run
@@ -66,24 +70,25 @@ def make_private(path: Path, column: str) -> None:
 def write_baseline(inputs: Path, rows: pd.DataFrame, private: list[str]) -> None:
     """What the champion's transform and evaluate left."""
     statistics = describe_frames([rows.drop(columns=["event_id", "event_time"])], private)
-    evaluated = {
-        "importance": IMPORTANCE,
-        "predictions": predictions(np.linspace(0, 1, ROWS)),
-    }
-    own = {"models": {"challenger": {"roc_auc": {"value": 0.6, "low": 0.4, "high": 0.8}}}}
+    left = MonitoringBaseline(
+        version=1,
+        rows=ROWS,
+        importance=IMPORTANCE,
+        predictions=predictions(np.linspace(0, 1, ROWS)),
+        calibration=None,
+    )
     write(inputs / "baseline/statistics.json", statistics)
     write(inputs / "baseline/constraints.json", suggest_constraints(statistics))
-    write(inputs / "evaluated/monitoring.json", evaluated)
-    write(inputs / "evaluated/evaluation.json", own)
+    write(inputs / "evaluated/monitoring.json", left.as_json())
+    write(inputs / "evaluated/evaluation.json", evaluation(0.6, 0.4, 0.8).as_json())
     write_table(inputs / "evaluated/reference.parquet", rows.drop(columns=["event_id", *private]))
 
 
-def predictions(scores: np.ndarray) -> dict[str, Any]:
+def predictions(scores: np.ndarray) -> Histogram:
     """The scores' distribution as evaluate describes it."""
     edges = quantile_edges(scores)
     counts = histogram(scores, edges).tolist()
-    about = {"correlation": None, "design_effect": 1.0}
-    return {"kind": "number", "edges": edges.tolist(), "counts": counts, **about}
+    return Histogram(kind="number", edges=tuple(edges.tolist()), counts=tuple(counts), design_effect=1.0)
 
 
 def write_window(inputs: Path, rows: pd.DataFrame) -> None:
@@ -111,7 +116,7 @@ def test_a_window_like_the_baseline_is_quiet(watch: Callable[..., dict[str, Any]
     assert (found["rows"], found["broken"], found["predictions"]["is_drifted"]) == (ROWS, [], False)
     assert not any(each["is_drifted"] for each in found["features"])
     assert found["separability"]["low"] < 0.55
-    assert found["champion"] == {"version": "arn:1", "data_end": DAY[0], "evaluation_uri": None}
+    assert found["champion"] == {"version": "arn:1", "data_end": DAY[0], "evaluation_uri": "s3://e/"}
 
 
 def test_drift_of_what_matters_alarms(watch: Callable[..., dict[str, Any]]) -> None:

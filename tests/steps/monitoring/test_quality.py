@@ -14,11 +14,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from include.core.documents.codec import to_json
+from include.core.documents.model import Calibration, Histogram, MonitoringBaseline
 from include.core.monitoring import Facet, Monitoring
 from include.ml.exceptions import InvalidInput
 from include.ml.monitoring.estimation import calibration_map
 from include.steps.contract import Step
 from include.steps.monitoring.quality import monitor_quality
+from tests.examples import evaluation
 
 START, END = datetime(2020, 1, 2, tzinfo=UTC), datetime(2020, 1, 3, tzinfo=UTC)
 ROWS = 400
@@ -26,7 +29,7 @@ OWN = {"value": 0.8, "low": 0.75, "high": 0.85}
 
 
 @cache
-def promised() -> dict[str, Any]:
+def promised() -> Calibration:
     """The calibration of the window's answers, which takes seconds: the same for every test."""
     truth, score, _ = answers()
     return calibration_map(truth == 1, score)
@@ -64,8 +67,14 @@ class Window:
             known_time=times + pd.Timedelta(minutes=30)
         )
         self.evaluated: dict[str, Any] = {
-            "evaluation.json": {"models": {"challenger": {"roc_auc": OWN | {"standard_deviation": 0.02}}}},
-            "monitoring.json": {"calibration": promised()},
+            "evaluation.json": evaluation(*OWN.values()).as_json(),
+            "monitoring.json": MonitoringBaseline(
+                version=1,
+                rows=ROWS,
+                importance={},
+                predictions=Histogram(kind="number", counts=()),
+                calibration=promised(),
+            ).as_json(),
         }
 
     def rules(self, **told: Any) -> None:  # noqa: ANN401 - any rule of monitoring
@@ -83,7 +92,8 @@ class Window:
         self.labels.to_parquet(collected / "labels.parquet", index=False)
         for name, content in self.evaluated.items():
             (evaluated / name).write_text(json.dumps(content))
-        found = monitor_quality(self.step)
+        evidence, metrics = monitor_quality(self.step)
+        found = {**to_json(evidence), "metrics": metrics}
         json.dumps(found, allow_nan=False)
         return found
 
@@ -176,7 +186,7 @@ def test_each_facet_has_its_bias_metrics(window: Window) -> None:
     window.rules(facets=(Facet(column="temp", values=("1",)), Facet(column="station", values=("B",))))
     found = window.watch()["bias"]
     facets = {each["facet"]["column"]: each for each in found if each["metric"] == "CI"}
-    assert facets["temp"]["facet"] == {"column": "temp", "values": ("1",)}
+    assert facets["temp"]["facet"] == {"column": "temp", "values": ["1"]}
     assert facets["temp"]["value"] == pytest.approx((160 - 200) / 360)
     assert facets["station"]["value"] == pytest.approx(1 - 2 * (window.rows["station"] == "B").mean())
     assert len(found) == 2 * 17
@@ -197,7 +207,7 @@ def test_answers_that_are_no_class_are_refused(window: Window) -> None:
 
 def test_an_evaluation_without_the_metric_is_refused(window: Window) -> None:
     """Nothing is judged by a promise that was not made."""
-    window.evaluated["evaluation.json"] = {"models": {}}
+    window.evaluated["evaluation.json"]["models"] = {}
     with pytest.raises(InvalidInput, match="roc_auc"):
         window.watch()
 

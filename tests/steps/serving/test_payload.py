@@ -11,18 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from include.core.documents.model import ColumnSignature
 from include.steps.serving.payload import (
     CSV,
     JSON,
     JSON_LINES,
     BadRequest,
-    Column,
     choose_answer_type,
     format_answer,
     parse_body,
 )
 
-COLUMNS = (Column("carrier", is_number=False), Column("temp_f", is_number=True))
+COLUMNS = (ColumnSignature(name="carrier", type="string"), ColumnSignature(name="temp_f", type="number"))
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8)
 NUMBER = st.none() | st.floats(-1e30, 1e30) | st.integers(-(2**53), 2**53)
 ROWS = st.lists(st.tuples(TEXT, NUMBER), min_size=1, max_size=20)
