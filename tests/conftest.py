@@ -20,6 +20,9 @@ import pytest
 # OpenMP's threads that wait must not keep busy the cores which the other test process works on. It is read
 # when scikit-learn is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# OpenBLAS knows no such policy, and on small arrays its second thread costs many times what it helps. It is
+# read when numpy is loaded.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # skops asks every loaded module for each name it knows. Some of Airflow's warn when they are asked, so
 # it comes before them; in a job's container there is no Airflow.

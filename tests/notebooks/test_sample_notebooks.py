@@ -18,8 +18,9 @@ NOTEBOOKS = sorted(SAMPLES.glob("*.ipynb"))
 def execute(path: Path, environment: dict[str, str]) -> list[str]:
     """Run a notebook top to bottom where it lies; what its cells have shown as text."""
     book = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    resources = {"metadata": {"path": path.parent}}
     client = NotebookClient(
-        book, timeout=240, kernel_name="python3", resources={"metadata": {"path": path.parent}}
+        book, timeout=240, startup_timeout=240, kernel_name="python3", resources=resources
     )
     client.execute(env=environment)
     outputs = [output for cell in book.cells for output in cell.get("outputs", [])]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from include.core.documents.model import Bounds, Evaluation, Histogram, MonitoringBaseline
 from include.core.layout import CALIBRATION, EVALUATION, REFERENCE
@@ -58,12 +59,15 @@ def write_monitoring(
     :param probabilities: of the classes, shape (rows, classes)
     """
     is_true, scores = score_outcomes(holdout.labels, probabilities)
+    # hundreds of fits of three numbers each: a second thread of BLAS costs many times what they do
+    with threadpool_limits({"blas": 1}):
+        calibration = calibration_map(is_true, scores, holdout.clusters)
     baseline = MonitoringBaseline(
         version=1,
         rows=len(holdout),
         importance=importance,
         predictions=prediction_spread(step, probabilities, holdout.clusters),
-        calibration=calibration_map(is_true, scores, holdout.clusters),
+        calibration=calibration,
     )
     write_document(step.output / CALIBRATION, baseline)
 
