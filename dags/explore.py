@@ -35,7 +35,7 @@ with DAG(
     start_date=datetime(2013, 1, 1, tzinfo=UTC),
     catchup=False,
     default_args=params.DEFAULT_ARGS,
-    params={"hours": params.hours(), "stop": params.stop()},
+    params=params.form("hours", "stop"),
     tags=["flywheel"],
 ):
     opened = OpenNotebookOperator(task_id="open")

@@ -33,7 +33,7 @@ for cycle in find_cycles().values():
         catchup=False,
         max_active_runs=1,
         default_args=params.DEFAULT_ARGS,
-        params={"to_version": params.to_version(), "reason": params.reason()},
+        params=params.form("to_version", "reason"),
         tags=["flywheel", cycle.name],
     ):
         roll_back = RollBackOperator(task_id="roll_back", cycle=cycle)

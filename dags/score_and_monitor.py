@@ -61,7 +61,7 @@ for cycle in find_cycles().values():
         catchup=False,
         max_active_runs=4,
         default_args=params.DEFAULT_ARGS,
-        params={"interval_start": params.interval_start(), "force": params.force()},
+        params=params.form("interval_start", "force"),
         tags=["flywheel", cycle.name],
     ):
         fetch = FetchOperator(task_id="fetch", **of_windows)

@@ -68,12 +68,7 @@ for cycle in find_cycles().values():
         # Data and models are made side by side; transform and evaluate wait for the intervals before them.
         max_active_runs=3,
         default_args=params.DEFAULT_ARGS,
-        params={
-            "interval_start": params.interval_start(),
-            "force": params.force(),
-            "deploy": params.deploy(),
-            "approval": params.approval(),
-        },
+        params=params.form("interval_start", "force", "deploy", "approval"),
         tags=["flywheel", cycle.name],
     ):
         fetch = FetchOperator(task_id="fetch", cycle=cycle)
@@ -82,7 +77,7 @@ for cycle in find_cycles().values():
         train = TrainOperator(task_id="train", cycle=cycle)
         evaluate = EvaluateOperator(task_id="evaluate", cycle=cycle)
         decide = DecidePromotionOperator(task_id="decide", cycle=cycle)
-        approve = ApproveOperator(task_id="approve", cycle=cycle, params={"reason": params.answer()})
+        approve = ApproveOperator(task_id="approve", cycle=cycle, params=params.answer_form())
         register = RegisterOperator(task_id="register", cycle=cycle)
         deploy = DeployOperator(task_id="deploy", cycle=cycle)
         verify = VerifyOperator(task_id="verify", cycle=cycle)

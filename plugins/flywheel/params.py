@@ -21,100 +21,81 @@ DEFAULT_ARGS: dict[str, Any] = {
 }
 
 
-def interval_start() -> Param:
-    """Which interval a run is about."""
-    return Param(
-        None,
-        type=["null", "string"],
-        format="date",
-        title="Start of the interval",
-        description="First day of an interval of the schedule, such as 2013-01-01 (UTC). Empty: the run's "
+#: the params of the trigger forms, by name
+PARAMS: dict[str, dict[str, Any]] = {
+    "interval_start": {
+        "default": None,
+        "type": ["null", "string"],
+        "format": "date",
+        "title": "Start of the interval",
+        "description": "First day of an interval of the schedule, such as 2013-01-01 (UTC). Empty: the run's "
         "own interval, or the newest complete one.",
-    )
-
-
-def force() -> Param:
-    """Whether completed jobs are run again."""
-    return Param(
-        default=False,
-        type="boolean",
-        title="Run every job again",
-        description="Also those that completed before with the same code, inputs and settings. Their outputs "
-        "get keys of their own and overwrite nothing.",
-    )
-
-
-def deploy() -> Param:
-    """Whether a promoted version is brought into service."""
-    return Param(
-        default=True,
-        type="boolean",
-        title="Deploy",
-        description="Bring the version into service if it is promoted and the newest. Off: only decide and "
-        "register.",
-    )
-
-
-def approval() -> Param:
-    """Whether a person is asked before a promotion."""
-    return Param(
-        default=False,
-        type="boolean",
-        title="Ask for approval",
-        description="Before a version is promoted, wait for a person who has seen the evidence. Off: what "
+    },
+    "force": {
+        "default": False,
+        "type": "boolean",
+        "title": "Run every job again",
+        "description": "Also those that completed before with the same code, inputs and settings. Their "
+        "outputs get keys of their own and overwrite nothing.",
+    },
+    "deploy": {
+        "default": True,
+        "type": "boolean",
+        "title": "Deploy",
+        "description": "Bring the version into service if it is promoted and the newest. Off: only decide "
+        "and register.",
+    },
+    "approval": {
+        "default": False,
+        "type": "boolean",
+        "title": "Ask for approval",
+        "description": "Before a version is promoted, wait for a person who has seen the evidence. Off: what "
         "was decided is done.",
-    )
+    },
+    "to_version": {
+        "default": None,
+        "type": ["null", "string"],
+        "title": "To version",
+        "description": "ARN or number of a version that was in production. Empty: the last good one before "
+        "the current.",
+    },
+    # without a default: somebody must say why production goes back
+    "reason": {
+        "type": "string",
+        "minLength": 3,
+        "title": "Reason",
+        "description": "Why production goes back; kept in the ledger and in the registry.",
+    },
+    "hours": {
+        "default": 8,
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "maximum": 168,
+        "title": "Hours",
+        "description": "How long the instance is kept before it is stopped.",
+    },
+    "stop": {
+        "default": False,
+        "type": "boolean",
+        "title": "Stop now",
+        "description": "Open nothing; stop the instance, whoever started it.",
+    },
+}
+#: the field of the form in which a person approves or rejects
+ANSWER: dict[str, Any] = {
+    "default": None,
+    "type": ["null", "string"],
+    "title": "Reason",
+    "description": "Why you approve or reject; kept in the ledger.",
+    "source": "task",
+}
 
 
-def to_version() -> Param:
-    """Which version production goes back to."""
-    return Param(
-        None,
-        type=["null", "string"],
-        title="To version",
-        description="ARN or number of a version that was in production. Empty: the last good one before the "
-        "current.",
-    )
+def form(*names: str) -> dict[str, Param]:
+    """Return the params of a trigger form, by name."""
+    return {name: Param(**PARAMS[name]) for name in names}
 
 
-def reason() -> Param:
-    """Why production goes back; there is no default."""
-    return Param(
-        type="string",
-        minLength=3,
-        title="Reason",
-        description="Why production goes back; kept in the ledger and in the registry.",
-    )
-
-
-def answer() -> Param:
-    """Why a person approves or rejects."""
-    return Param(
-        None,
-        type=["null", "string"],
-        title="Reason",
-        description="Why you approve or reject; kept in the ledger.",
-        source="task",
-    )
-
-
-def hours() -> Param:
-    """How long a notebook instance is kept."""
-    return Param(
-        8,
-        type="number",
-        exclusiveMinimum=0,
-        maximum=168,
-        title="Hours",
-        description="How long the instance is kept before it is stopped.",
-    )
-
-
-def stop() -> Param:
-    """Whether a notebook instance is only stopped."""
-    return Param(
-        default=False,
-        type="boolean",
-        title="Stop now",
-        description="Open nothing; stop the instance, whoever started it.",
-    )
+def answer_form() -> dict[str, Param]:
+    """Return the params of the form of approve."""
+    return {"reason": Param(**ANSWER)}

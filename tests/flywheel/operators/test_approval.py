@@ -11,7 +11,7 @@ from airflow.providers.standard.operators import hitl
 from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
 
 from flywheel.operators import ApproveOperator, DecidePromotionOperator, DeployOperator, RegisterOperator
-from flywheel.params import answer as answer_field
+from flywheel.params import answer_form
 from include.core.ledger import is_concluded, last_decision, production
 from tests.examples import not_none
 
@@ -58,7 +58,7 @@ def park(run: Any, context: Any) -> TaskAwaitingInput:
     """Ask, and wait without holding a worker."""
     context["task_instance"] = context["ti"]
     with pytest.raises(TaskAwaitingInput) as parked:
-        run.make(ApproveOperator, params={"reason": answer_field()}).execute(context)
+        run.make(ApproveOperator, params=answer_form()).execute(context)
     return parked.value
 
 
