@@ -50,8 +50,14 @@ def sagemaker(start_service: Callable[..., Service]) -> Service:
 
 
 @pytest.fixture
-def lab(start_service: Callable[..., Service], tmp_path: Path) -> Lab:
-    """A service for one test, with the image whose container runs the environment's SCRIPT."""
+def image(tmp_path: Path) -> Path:
+    """The image.toml of the image whose container runs the environment's SCRIPT."""
     path = tmp_path / "image.toml"
     path.write_text(IMAGE)
-    return Lab(start_service("--image", str(path)))
+    return path
+
+
+@pytest.fixture
+def lab(start_service: Callable[..., Service], image: Path) -> Lab:
+    """A service for one test, with that image."""
+    return Lab(start_service("--image", str(image)))

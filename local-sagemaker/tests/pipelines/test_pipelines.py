@@ -10,19 +10,17 @@ from pathlib import Path
 import pytest
 
 from sagemaker_kit import serving
-from sagemaker_kit.jobs import IMAGE, Lab
+from sagemaker_kit.jobs import Lab
 from sagemaker_kit.pipelines import create, ended, get, process, start, statuses, steps
 from sagemaker_kit.refusals import refused
 from sagemaker_kit.service import Service
 
 
 @pytest.fixture
-def lab(start_service: Callable[..., Service], tmp_path: Path) -> Lab:
+def lab(start_service: Callable[..., Service], image: Path, tmp_path: Path) -> Lab:
     """A service with the image whose container runs the environment's SCRIPT, and the model that echoes."""
-    path = tmp_path / "image.toml"
-    path.write_text(IMAGE)
     echo = serving.image(tmp_path / "echo")
-    return Lab(start_service("--image", str(path), "--image", str(echo)))
+    return Lab(start_service("--image", str(image), "--image", str(echo)))
 
 
 def test_a_whole_pipeline_runs(lab: Lab) -> None:
