@@ -127,11 +127,14 @@ class _Server:
             _open_to(self.user, self.binaries)
 
     def initialise(self) -> None:
-        """Make the data directory."""
-        self.directory.mkdir(mode=0o700, exist_ok=True)
-        os.chown(self.directory, self.user.pw_uid, self.user.pw_gid)
+        """Make the data directory, whole or not at all."""
+        draft = self.directory.with_suffix(".new")
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(mode=0o700)
+        os.chown(draft, self.user.pw_uid, self.user.pw_gid)
         names = ("--username", OWNER, "--encoding", "UTF8", "--no-locale", "--auth", "peer")
-        self._run("initdb", "--pgdata", str(self.directory), *names)
+        self._run("initdb", "--pgdata", str(draft), *names)
+        draft.replace(self.directory)
 
     def start(self) -> None:
         """Start the server, and wait until it takes connections; it outlives the command that started it.

@@ -112,3 +112,13 @@ def test_a_server_that_cannot_start_says_why(settings: Settings) -> None:
         database.start_database(settings)
     assert "shared_buffers" in str(caught.value)
     assert str(folder) in str(caught.value)
+
+
+def test_a_set_up_that_was_killed_leaves_nothing_behind(settings: Settings) -> None:
+    """What a killed initdb left is made anew."""
+    half = Home(settings).postgres.with_suffix(".new")
+    half.mkdir()
+    (half / "PG_VERSION").write_text("18\n")
+    database.start_database(settings)
+    assert ask(settings, "select 1") == 1
+    assert not half.exists()
