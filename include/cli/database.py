@@ -55,8 +55,7 @@ DETACHED = 'log=$1; shift; "$@" >>"$log" 2>&1 </dev/null & echo $!'
 
 def database_urls(settings: Settings) -> tuple[str, str]:
     """Return the URLs for Airflow's synchronous and asynchronous halves; the database must run."""
-    url = settings.database_url or _embedded_url(Home(settings).postgres)
-    scheme, _, rest = url.partition(":")
+    scheme, _, rest = (settings.database_url or _embedded_url(Home(settings).postgres)).partition(":")
     if scheme.partition("+")[0] not in {"postgresql", "postgres"}:
         raise StackError(
             f"FLYWHEEL_DATABASE_URL begins with {scheme!r}, but Airflow's backfills need a PostgreSQL. "
@@ -274,15 +273,12 @@ def _is_server(pid: int) -> bool:
 
 def _end_orphans(directory: Path) -> None:
     """Wait for the processes of a server that was killed: they hold its shared memory until they notice."""
-    orphans = [p for p in psutil.process_iter(["name", "cwd"]) if _is_of(p, directory)]
+    wanted = {"name": "postgres", "cwd": str(directory.resolve())}
+    orphans = [process for process in psutil.process_iter(list(wanted)) if process.info == wanted]
     for orphan in psutil.wait_procs(orphans, ORPHANS_TIMEOUT_S)[1]:
         with suppress(psutil.NoSuchProcess):
             orphan.send_signal(signal.SIGQUIT)
     psutil.wait_procs(orphans, ORPHANS_TIMEOUT_S)
-
-
-def _is_of(process: psutil.Process, directory: Path) -> bool:
-    return bool(process.info["name"] == "postgres" and process.info["cwd"] == str(directory.resolve()))
 
 
 def _pid_lines(directory: Path) -> list[str]:

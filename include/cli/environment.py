@@ -51,8 +51,7 @@ def sagemaker_url(settings: Settings) -> str:
 
 def login(settings: Settings) -> str:
     """Return how one gets into Airflow's UI."""
-    password = Home(settings).secrets().password
-    return f"UI: {airflow_url(settings)}  user: {ADMIN}  password: {password}"
+    return f"UI: {airflow_url(settings)}  user: {ADMIN}  password: {Home(settings).secrets().password}"
 
 
 def uses_local_sagemaker(settings: Settings, environment: Mapping[str, str] = os.environ) -> bool:

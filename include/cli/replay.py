@@ -200,9 +200,8 @@ def _seconds(api: AirflowApi, runs: Sequence[Json]) -> ReplaySeconds:
         for task in sorted(tasks, key=lambda task: task["start_date"]):
             steps.setdefault(f"{kind}: {task['task_id']}", []).append(task["duration"])
     began = min(datetime.fromisoformat(run["start_date"]) for run in runs)
-    ended = max(datetime.fromisoformat(run["end_date"]) for run in runs)
     return ReplaySeconds(
-        wall_s=(ended - began).total_seconds(),
+        wall_s=(max(datetime.fromisoformat(run["end_date"]) for run in runs) - began).total_seconds(),
         steps=tuple(
             StepSeconds(step=step, tasks=len(seconds), seconds=sum(seconds))
             for step, seconds in steps.items()

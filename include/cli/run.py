@@ -123,20 +123,15 @@ class RunResult:
 
 def collect(settings: Settings, api: AirflowApi, runs: Sequence[CycleRun]) -> list[RunResult]:
     """Return the results of finished runs."""
-    s3 = client(settings, "s3")
-    return [_result(api, s3, run) for run in runs]
-
-
-def _result(api: AirflowApi, s3: Any, run: CycleRun) -> RunResult:  # noqa: ANN401 - a boto3 client
-    tasks = sorted(api.tasks(run.dag_id, run.run_id), key=lambda task: task["start_date"] or "~")
-    steps = {task["task_id"]: api.step_result(run.dag_id, run.run_id, task["task_id"]) for task in tasks}
-    evaluation = steps.get("evaluate", {}).get("uri")
-    return RunResult(
-        run=run,
-        steps=steps,
-        seconds={task["task_id"]: task["duration"] for task in tasks if task["duration"] is not None},
-        verdict=read_json(s3, f"{evaluation.rstrip('/')}/{VERDICT}") if evaluation else {},
-    )
+    s3, results = client(settings, "s3"), []
+    for run in runs:
+        tasks = sorted(api.tasks(run.dag_id, run.run_id), key=lambda task: task["start_date"] or "~")
+        steps = {task["task_id"]: api.step_result(run.dag_id, run.run_id, task["task_id"]) for task in tasks}
+        seconds = {task["task_id"]: task["duration"] for task in tasks if task["duration"] is not None}
+        evaluation = steps.get("evaluate", {}).get("uri")
+        verdict = read_json(s3, f"{evaluation.rstrip('/')}/{VERDICT}") if evaluation else {}
+        results.append(RunResult(run, steps, seconds, verdict))
+    return results
 
 
 def print_results(results: Sequence[RunResult], terminal: Terminal) -> None:

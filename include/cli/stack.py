@@ -217,8 +217,7 @@ class Stack:
             if not self.is_wanted() or not self._is_ill():
                 return
             for service in self._dead():
-                log = service.log
-                self.terminal.say(f"{service.name} has died; starting it again (its log: {log})")
+                self.terminal.say(f"{service.name} has died; starting it again (its log: {service.log})")
                 self._restarts[service.name] += 1
                 if self._restarts[service.name] > RESTARTS:
                     raise StackError(f"{service.name} died {RESTARTS + 1} times. {service.evidence()}")
@@ -244,7 +243,11 @@ class Stack:
     def _migrate(self) -> None:
         """Bring the database's tables to this Airflow's version, unless that was done."""
         stamp = self.home.run / "migrated"
-        wanted = self._migration()
+        # what the tables depend on: the lock, and which database it is
+        lock = hashlib.sha256((PROJECT / "requirements.txt").read_bytes()).hexdigest()
+        born = self.home.postgres / "PG_VERSION"
+        database = self.settings.database_url or (born.stat().st_mtime_ns if born.exists() else 0)
+        wanted = hashlib.sha256(f"{lock} {database}".encode()).hexdigest()
         if stamp.exists() and stamp.read_text() == wanted:
             return
         log = self.home.logs / "migrate.log"
@@ -263,13 +266,6 @@ class Stack:
                 "If FLYWHEEL_DATABASE_URL is set: can it be reached, and may its user create tables?"
             )
         stamp.write_text(wanted)
-
-    def _migration(self) -> str:
-        """Return a digest of what the tables depend on: the lock, and which database it is."""
-        lock = hashlib.sha256((PROJECT / "requirements.txt").read_bytes()).hexdigest()
-        born = self.home.postgres / "PG_VERSION"
-        database = self.settings.database_url or (born.stat().st_mtime_ns if born.exists() else 0)
-        return hashlib.sha256(f"{lock} {database}".encode()).hexdigest()
 
     @contextmanager
     def _lock(self) -> Iterator[None]:

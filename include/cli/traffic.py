@@ -92,8 +92,7 @@ def traffic(settings: Settings, terminal: Terminal, plan: Plan) -> int:
         seconds, faults = send(settings, terminal, plan, events)
         terminal.say(f"  {_summary(seconds, faults)}")
         if not faults:
-            content = {"prepared": prepared.uri, "requests": len(events)}
-            sagemaker.put_once(mark, json.dumps(content).encode())
+            sagemaker.put_once(mark, json.dumps({"prepared": prepared.uri, "requests": len(events)}).encode())
     sent = {event.event_id for event in events}
     known = [label for label in prepared.labels() if label.event_id in sent]
     until = plan.until or datetime.now(UTC)
@@ -200,8 +199,7 @@ class Prepared:
 
     def _find(self) -> str:
         """Return where the last prepare of the interval wrote, by SageMaker's own list of jobs."""
-        prefix = job_name_prefix(self._cycle, "prepare", self._interval)
-        for job in self._sagemaker.jobs(PROCESSING, prefix):
+        for job in self._sagemaker.jobs(PROCESSING, job_name_prefix(self._cycle, "prepare", self._interval)):
             if job["ProcessingJobStatus"] != "Completed":
                 continue
             found = self._sagemaker.describe(PROCESSING, job["ProcessingJobName"])

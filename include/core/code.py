@@ -36,7 +36,7 @@ def archive_files(cycle: str, root: Path = PROJECT) -> list[Path]:
     include = root / "include"
     single = [include / "__init__.py", *(include / "cycles").glob("*.py")]
     trees = [include / "core", include / "steps", include / "ml", include / "cycles" / cycle]
-    return sorted(single + [path for tree in trees for path in _sources(tree)])
+    return sorted(single + [path for tree in trees for path in tree.rglob("*") if _is_source(path)])
 
 
 def archive(files: Iterable[Path], root: Path = PROJECT) -> bytes:
@@ -134,10 +134,6 @@ def _used_by(files: Iterable[Path], root: Path) -> set[Path]:
     return used
 
 
-def _sources(tree: Path) -> list[Path]:
-    return sorted(path for path in tree.rglob("*") if _is_source(path))
-
-
 def _is_source(path: Path) -> bool:
     """Return whether a path is a file that Python did not make itself."""
     return path.is_file() and "__pycache__" not in path.parts
@@ -184,36 +180,24 @@ def _write(value: object, parts: list[str], bindings: set[tuple[str, str]]) -> N
 
     Fields without a value are left out, so that nodes read alike in all versions of Python that have them.
     """
-    if isinstance(value, ast.Import | ast.ImportFrom):
-        bindings.update(_bound(value))
-    elif isinstance(value, ast.AST) and not _is_bare_text(value):
-        parts.append(f"{type(value).__name__}(")
-        for name in value._fields:
-            child = getattr(value, name, None)
-            if child is not None and child != []:
-                parts.append(name)
+    match value:
+        case ast.Import() | ast.ImportFrom():
+            prefix = f"{'.' * value.level}{value.module or ''}." if isinstance(value, ast.ImportFrom) else ""
+            bindings.update((f"{prefix}{alias.name}", alias.asname or alias.name) for alias in value.names)
+        case ast.Expr(value=ast.Constant(value=str())):
+            pass  # a docstring, or another text that nothing reads
+        case ast.AST():
+            parts.append(f"{type(value).__name__}(")
+            for name in value._fields:
+                child = getattr(value, name, None)
+                if child is not None and child != []:
+                    parts.append(name)
+                    _write(child, parts, bindings)
+            parts.append(")")
+        case list():
+            parts.append("[")
+            for child in value:
                 _write(child, parts, bindings)
-        parts.append(")")
-    elif isinstance(value, list):
-        parts.append("[")
-        for child in value:
-            _write(child, parts, bindings)
-        parts.append("]")
-    elif not isinstance(value, ast.AST):
-        parts.append(repr(value))
-
-
-def _bound(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
-    """Yield what an import names, and as what."""
-    prefix = f"{'.' * node.level}{node.module or ''}." if isinstance(node, ast.ImportFrom) else ""
-    for alias in node.names:
-        yield f"{prefix}{alias.name}", alias.asname or alias.name
-
-
-def _is_bare_text(node: ast.AST) -> bool:
-    """Return whether a statement is a docstring, or another text that nothing reads."""
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
+            parts.append("]")
+        case _:
+            parts.append(repr(value))

@@ -7,9 +7,10 @@ cleared and deleted, and a person may work on an interval by hand. ADR 0007 give
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from itertools import takewhile
 from typing import Literal
 
 from include.core.cycle import Cycle
@@ -72,7 +73,7 @@ class IntervalDependencies:
     def _undecided(self, earlier: list[Interval], entries: list[Entry]) -> Interval | None:
         """Return the first interval after the last settled one, if there is one among `earlier`."""
         partitions, first = self._outputs.partitions(earlier), None
-        chain = [partitions[each] for each in earlier[: _leading(earlier, partitions)]]
+        chain = [partitions[each] for each in takewhile(partitions.__contains__, earlier)]
         for indices in _backwards(len(earlier)):
             settled = self._settled(earlier, indices, chain, entries)
             for index in reversed(indices):
@@ -165,15 +166,9 @@ class IntervalDependencies:
             for job in self.hook.jobs(kind, f"-{day}-"):
                 name = parse_job_name(job[kind.name_field])
                 is_ours = name is not None and (name.cycle, name.day) == (self.cycle.name, day)
-                is_recent = job["LastModifiedTime"].timestamp() > limit
-                if is_ours and (kind.is_active(job) or is_recent):
+                if is_ours and (kind.is_active(job) or job["LastModifiedTime"].timestamp() > limit):
                     return True
         return False
-
-
-def _leading(intervals: Sequence[Interval], partitions: Mapping[Interval, Partition]) -> int:
-    """Return how many intervals from the first on were found."""
-    return next((n for n, interval in enumerate(intervals) if interval not in partitions), len(intervals))
 
 
 def _backwards(count: int) -> Iterator[range]:

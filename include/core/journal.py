@@ -88,8 +88,7 @@ class Journal(Generic[E]):
             if entry in entries:
                 return entry
             new: E = replace(entry, number=entries[-1].number + 1 if entries else 1)
-            key = self._prefix + entry_name(new.number)
-            if write_record(self._s3, self._bucket, key, new):
+            if write_record(self._s3, self._bucket, self._prefix + entry_name(new.number), new):
                 if new.number % SEGMENT_EVERY == 0:
                     self._compact(new.number)
                 return new

@@ -158,7 +158,6 @@ def rollback(entries: list[Entry], to: str | None, reason: str, by: Mapping[str,
     if current is None:
         raise RollbackRefused("There is nothing in production, so there is nothing to roll back.")
     target = _target(entries, current, to)
-    newest = max(e.data_end for e in entries if e.kind == "decision")
     return replace(
         target,
         kind="rollback",
@@ -167,7 +166,7 @@ def rollback(entries: list[Entry], to: str | None, reason: str, by: Mapping[str,
         verdict=None,
         reasons=(reason,),
         replaces=current.version,
-        effective=newest,
+        effective=max(e.data_end for e in entries if e.kind == "decision"),
         number=0,
     )
 

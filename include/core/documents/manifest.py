@@ -31,8 +31,7 @@ class OutputFile(ModelFile):
 
 def files_digest(files: Iterable[ModelFile]) -> str:
     """Return the digest of an output's content, over the names and digests of its files."""
-    sums = "".join(f"{file.name} {file.sha256}\n" for file in files)
-    return hashlib.sha256(sums.encode()).hexdigest()
+    return hashlib.sha256("".join(f"{file.name} {file.sha256}\n" for file in files).encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)

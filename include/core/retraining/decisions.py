@@ -81,8 +81,7 @@ class RetrainingDecisions:
     def _judge(self, snapshot: Snapshot, past: Past) -> RetrainingJudgement:
         own = snapshot.record(past.last[-1])
         assert own is not None  # noqa: S101 - both callers look at windows that are recorded
-        since = own[1].evidence.champion.data_end
-        findings = snapshot.findings(min(since, past.last[0].start))
+        findings = snapshot.findings(min(own[1].evidence.champion.data_end, past.last[0].start))
         return judge_retraining(self.cycle.monitoring, findings, past)
 
     def _decide(

@@ -86,8 +86,7 @@ class LateLabels:
         first = min((each.start for each in late), default=None)
         if first is None:
             return []
-        root = self._places.ground_truth
-        return list(files_by_hour(self.hook, root, "", first, window.end))
+        return list(files_by_hour(self.hook, self._places.ground_truth, "", first, window.end))
 
     def put_plan(self, window: Interval, late: Iterable[LateWindow]) -> StepInput:
         """Write what the job needs to know about the windows, and return it as an input."""

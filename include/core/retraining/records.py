@@ -71,8 +71,7 @@ class MonitoringLog:
 
     def names(self, window: Interval | None = None) -> list[str]:
         """Return the names of all records and decisions, or of one window's, below the log's folder."""
-        keys = self._objects.keys(f"{window}/" if window else "")
-        return [key.removeprefix(self._prefix) for key in keys]
+        return [key.removeprefix(self._prefix) for key in self._objects.keys(f"{window}/" if window else "")]
 
     def read(self, names: Iterable[str]) -> dict[str, tuple[str, Any]]:
         """Return the URI and the content of records and decisions.

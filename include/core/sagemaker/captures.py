@@ -39,17 +39,14 @@ def captured_files(hook: SageMaker, settings: Settings, cycle: Cycle, window: In
     root, rule = Places(settings.bucket, cycle.name).captured, cycle.monitoring
     first = window.start - rule.request_lead
     if rule.retention is not None:
-        first = max(first, kept_from(rule.retention))
+        # from when on files are there, and still will be while a job reads them
+        reading = min(timedelta(hours=1), rule.retention / 10)
+        first = max(first, datetime.now(UTC) - rule.retention + reading)
     end = None if rule.request_lag is None else window.end + rule.request_lag
     variants = list_folders(hook.s3, *split_uri(f"{root}{cycle.name}/"))
     return [
         file for name in variants for file in files_by_hour(hook, root, f"{cycle.name}/{name}/", first, end)
     ]
-
-
-def kept_from(retention: timedelta) -> datetime:
-    """From when on captured files are there, and still will be while a job reads them."""
-    return datetime.now(UTC) - retention + min(timedelta(hours=1), retention / 10)
 
 
 def truth_files(hook: SageMaker, settings: Settings, cycle: Cycle, window: Interval) -> list[File]:
@@ -60,8 +57,7 @@ def truth_files(hook: SageMaker, settings: Settings, cycle: Cycle, window: Inter
 
 def horizon(cycle: Cycle, window: Interval) -> datetime:
     """Return until when labels of a window are waited for: as many windows more as its decisions look at."""
-    following = ticks(window_schedule(cycle), window.end)
-    return list(islice(following, cycle.monitoring.windows))[-1]
+    return list(islice(ticks(window_schedule(cycle), window.end), cycle.monitoring.windows))[-1]
 
 
 def files_by_hour(
@@ -134,7 +130,10 @@ class Expiry:
         yield from (f"{places.captured_batch}{kind}/" for kind in ("input", "output"))
 
     def _remove_before(self, folder: str, limit: datetime) -> int:
-        """Remove the files of the hours that ended by `limit`."""
+        """Remove the files of the hours that ended by `limit`; one that is gone already is no error.
+
+        :raises FlywheelError: S3 refuses
+        """
         bucket, prefix = split_uri(folder)
         end = f"{prefix}{hour_folder(limit)}/"
         old: list[str] = []
@@ -145,19 +144,12 @@ class Expiry:
             if place is not None and place.kind in CAPTURED:
                 old.append(item["Key"])
         for first in range(0, len(old), BATCH):
-            self._delete(bucket, old[first : first + BATCH])
+            listed = {"Objects": [{"Key": key} for key in old[first : first + BATCH]], "Quiet": True}
+            errors = self.hook.s3.delete_objects(Bucket=bucket, Delete=listed).get("Errors", [])
+            if errors:
+                raise FlywheelError(
+                    f"{len(errors)} captured files cannot be removed, the first of them {errors[0]['Key']}: "
+                    f"{errors[0]['Code']}. Let the connection's identity delete objects below "
+                    f"{Places(bucket, self.cycle.name).captured.rstrip('/')}."
+                )
         return len(old)
-
-    def _delete(self, bucket: str, keys: list[str]) -> None:
-        """Delete objects; one that is gone already is none to complain about.
-
-        :raises FlywheelError: S3 refuses
-        """
-        listed = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
-        errors = self.hook.s3.delete_objects(Bucket=bucket, Delete=listed).get("Errors", [])
-        if errors:
-            raise FlywheelError(
-                f"{len(errors)} captured files cannot be removed, the first of them {errors[0]['Key']}: "
-                f"{errors[0]['Code']}. Let the connection's identity delete objects below "
-                f"{Places(bucket, self.cycle.name).captured.rstrip('/')}."
-            )

@@ -100,11 +100,10 @@ class SageMaker:
     def jobs(self, kind: JobKind, contains: str) -> Iterator[dict[str, Any]]:
         """Summaries of all jobs of a kind whose name contains something, the newest first."""
         verb = kind.describe.replace("describe_", "list_") + "s"
-        field = kind.name_field.replace("Name", "Summaries")
         for page in self.api.get_paginator(verb).paginate(
             NameContains=contains, SortBy="CreationTime", SortOrder="Descending"
         ):
-            yield from page[field]
+            yield from page[kind.name_field.replace("Name", "Summaries")]
 
     # Logs
 

@@ -55,8 +55,9 @@ class Endpoint:
         tried = [name for name in weights if name.startswith(VARIANT_PREFIX)]
         if not tried:
             return None
-        config = self._config(description["EndpointConfigName"])
-        tags = self._tags(config["EndpointConfigArn"])
+        arn = self._config(description["EndpointConfigName"])["EndpointConfigArn"]
+        pages = self.hook.api.get_paginator("list_tags").paginate(ResourceArn=arn)
+        tags = {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
         if CHAMPION_TAG not in tags or FINAL_TAG not in tags:
             return None  # somebody else's variant with such a name
         return Canary(
@@ -72,10 +73,6 @@ class Endpoint:
     def _config(self, name: str) -> dict[str, Any]:
         answer: dict[str, Any] = self.hook.api.describe_endpoint_config(EndpointConfigName=name)
         return answer
-
-    def _tags(self, arn: str) -> dict[str, str]:
-        pages = self.hook.api.get_paginator("list_tags").paginate(ResourceArn=arn)
-        return {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
 
     # Changing; each asks SageMaker for something and waits for nothing
 

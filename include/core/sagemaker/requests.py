@@ -134,6 +134,7 @@ def processing(job: JobSpec, inputs: Mapping[str, Source], parameters: Mapping[s
     given = {**job.common_parameters, **parameters}
     arguments = [text for name, value in given.items() for text in (f"--{name}", value)]
     sources = {"code": Source(job.code_uri), **inputs}
+    output = {"S3Uri": job.output_uri, "LocalPath": f"{PROCESSING_ROOT}/output", "S3UploadMode": "EndOfJob"}
     return {
         "ProcessingJobName": job.name,
         "RoleArn": job.settings.role_arn,
@@ -144,7 +145,7 @@ def processing(job: JobSpec, inputs: Mapping[str, Source], parameters: Mapping[s
         },
         "Environment": job.environment,
         "ProcessingInputs": [_processing_input(name, source) for name, source in sources.items()],
-        "ProcessingOutputConfig": {"Outputs": [_processing_output(job.output_uri)]},
+        "ProcessingOutputConfig": {"Outputs": [{"OutputName": "output", "S3Output": output}]},
         "ProcessingResources": {"ClusterConfig": _cluster(job.compute)},
         "StoppingCondition": {"MaxRuntimeInSeconds": job.compute.max_runtime_s},
     }
@@ -162,11 +163,6 @@ def _processing_input(name: str, source: Source) -> ApiRequest:
             "S3DataDistributionType": "FullyReplicated",
         },
     }
-
-
-def _processing_output(uri: str) -> ApiRequest:
-    destination = {"S3Uri": uri, "LocalPath": f"{PROCESSING_ROOT}/output", "S3UploadMode": "EndOfJob"}
-    return {"OutputName": "output", "S3Output": destination}
 
 
 def _cluster(compute: Compute) -> ApiRequest:

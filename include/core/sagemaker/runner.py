@@ -116,7 +116,6 @@ class JobRunner:
         :param timeout_s: after which waiting is given up and the job stopped
         """
         owner = self.owner or JobOwner("", "")
-        deadline = None if timeout_s is None else time.time() + timeout_s
         for generation in count(1):
             named = spec.generation(generation)
             self.job = named.name
@@ -128,7 +127,7 @@ class JobRunner:
                 task=owner.task,
                 attempt=owner.attempt,
                 timeout_s=timeout_s,
-                deadline=deadline,
+                deadline=None if timeout_s is None else time.time() + timeout_s,
             )
             if found := self._try(wanted, request_of(named), check):
                 return found

@@ -166,5 +166,4 @@ def forced_by(context: Context) -> str | None:
 
 def task_digest(ti: Any) -> str:  # noqa: ANN401 - Airflow's task instance
     """Return the identity of a task over all its attempts, short enough for a tag's key."""
-    identity = f"{ti.dag_id}|{ti.run_id}|{ti.task_id}|{ti.map_index}"
-    return hashlib.sha256(identity.encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{ti.dag_id}|{ti.run_id}|{ti.task_id}|{ti.map_index}".encode()).hexdigest()[:16]

@@ -108,8 +108,7 @@ class JobOperator(CycleOperator):
         """Start the job or attach to it, wait for its end, and hand on what it made."""
         interval = self.interval(context)
         given = self.step_inputs(context, interval)
-        owner = JobOwner(task_digest(context["ti"]), str(context["ti"].id))
-        runner = self._runner_for(owner)
+        runner = self._runner_for(JobOwner(task_digest(context["ti"]), str(context["ti"].id)))
         timeout = self.execution_timeout
         attached = runner.start(
             self.spec(context, interval, given),

@@ -248,8 +248,7 @@ class ReportOperator(JobOperator):
         for what, file in (("evidence", EVIDENCE), ("distributions", DISTRIBUTIONS)):
             yield Provenance(what=what, uri=f"{monitored.uri}{file}", digest=monitored.digest)
         if collected is not None:
-            uri = f"{collected.uri}{COVERAGE}"
-            yield Provenance(what="labels by age", uri=uri, digest=collected.digest)
+            yield Provenance(what="labels by age", uri=f"{collected.uri}{COVERAGE}", digest=collected.digest)
         yield Provenance(what="watch record", uri=decided.record, digest="")
         yield Provenance(what="decision", uri=decided.uri, digest="")
         evaluated = self.document_of(monitored, EVIDENCE, Evidence).champion.evaluation_uri

@@ -95,13 +95,10 @@ class OpenNotebookOperator(NotebookOperator):
         """Bring the instance into service."""
         if context["params"]["stop"]:
             raise AirflowSkipException(f"This run was told to stop {self.instance}.")
-        return self._go_on(context, is_begun=False)
+        return self.resume(context, {}, is_begun=False)
 
     def resume(self, context: Context, event: Event, is_begun: bool) -> dict[str, Any]:  # noqa: ARG002, FBT001 - its word does not count; Airflow's way to pass it
-        """Go on after the trigger fired."""
-        return self._go_on(context, is_begun=is_begun)
-
-    def _go_on(self, context: Context, *, is_begun: bool) -> dict[str, Any]:
+        """Go on, at first and whenever the trigger fired."""
         run, pause_s = self.run_of(context), FIRST_POLL_S
         while True:
             description = self.notebook.look()
@@ -169,17 +166,13 @@ class StopNotebookOperator(NotebookOperator):
 
     def execute(self, context: Context) -> None:
         """Stop it, and wait until it is stopped."""
-        self._go_on(context)
+        self.resume(context, {})
 
     def resume(self, context: Context, event: Event) -> None:  # noqa: ARG002 - its word does not count
-        """Go on after the trigger fired."""
-        self._go_on(context)
-
-    def _go_on(self, context: Context) -> None:
+        """Go on, at first and whenever the trigger fired."""
         run, pause_s = self.run_of(context), FIRST_POLL_S
-        is_told = context["params"]["stop"]
         while (status := self.notebook.status()) in {*PASSING, "InService"}:
-            if status == "InService" and not self.notebook.stop(None if is_told else run):
+            if status == "InService" and not self.notebook.stop(None if context["params"]["stop"] else run):
                 raise AirflowSkipException(f"{self.instance} was started by another run, which will stop it.")
             pause_s = self.wait(run, pause_s)
         self.log.info("The notebook instance %s is %s", self.instance, status or "not there")

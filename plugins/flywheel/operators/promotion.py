@@ -134,8 +134,7 @@ class RegisterOperator(CycleOperator):
         }
         self.hook.create_once("create_model_package_group", group)
         own = [entry.at for entry in self.ledger.entries() if entry.model_uri == decision.model_uri]
-        since = min([decision.at, *own])
-        version = find_version(self.hook.api, self.cycle.name, decision.model_uri, since)
+        version = find_version(self.hook.api, self.cycle.name, decision.model_uri, min([decision.at, *own]))
         if version is None:
             arn: str = self.hook.api.create_model_package(**wanted)["ModelPackageArn"]
             self.log.info("Registered %s as %s", arn, approval)
@@ -228,13 +227,11 @@ class ApproveOperator(CycleOperator, HITLOperator):
         self.publish(context, cycle_page(self.cycle.name, entry=decided.decision.number))
         self.log.info("%s", sentence)
         if not is_approved:
-            self._reject(context, decided.decision, sentence)
+            decision, by = decided.decision, _by(context)
+            wanted = replace(decision, kind="rejection", at=now(), by=by, reasons=(sentence,), number=0)
+            entry = self.ledger.reject(wanted, decision)
+            self.log.info("Entry %d of the ledger: rejected", entry.number)
         return self._result(decided, (sentence,), promote=is_approved and decided.promote)
-
-    def _reject(self, context: Context, decision: Entry, reason: str) -> None:
-        wanted = replace(decision, kind="rejection", at=now(), by=_by(context), reasons=(reason,), number=0)
-        entry = self.ledger.reject(wanted, decision)
-        self.log.info("Entry %d of the ledger: rejected", entry.number)
 
     def _result(self, decided: DecideResult, approval: tuple[str, ...], *, promote: bool) -> Result:
         return self.result(ApproveResult, **{**vars(decided), "approval": approval, "promote": promote})
@@ -278,21 +275,7 @@ class RollBackOperator(CycleOperator):
             "Entry %d: back from %s to %s. %s", entry.number, entry.replaces, entry.version, entry.reasons[0]
         )
         self._follow(entry)
-        return self._result(entry)
-
-    def _follow(self, entry: Entry) -> None:
-        """Make the registry say what the ledger does of what is withdrawn, and of what production is."""
-        entries, why = self.ledger.entries(), f"Rolled back: {entry.reasons[0]}"
-        promoted = [promotion for promotion in entries if promotion.kind == "promotion" and promotion.version]
-        standing = {promotion.version for promotion in promoted if not is_withdrawn(entries, promotion)}
-        for version in sorted(
-            {promotion.version for promotion in promoted if promotion.version} - standing - {entry.version}
-        ):
-            set_approval(self.hook.api, version, "Rejected", why)
-        set_approval(self.hook.api, str(entry.version), "Approved")
-
-    def _result(self, entry: Entry) -> Result:
-        """Return the version gone back to, as `register` hands on a new one."""
+        # the version gone back to, as `register` hands on a new one
         return self.result(
             RollBackResult,
             interval=entry.interval,
@@ -304,3 +287,14 @@ class RollBackOperator(CycleOperator):
             replaces=entry.replaces,
             entry=entry.number,
         )
+
+    def _follow(self, entry: Entry) -> None:
+        """Make the registry say what the ledger does of what is withdrawn, and of what production is."""
+        entries, why = self.ledger.entries(), f"Rolled back: {entry.reasons[0]}"
+        promoted = [promotion for promotion in entries if promotion.kind == "promotion" and promotion.version]
+        standing = {promotion.version for promotion in promoted if not is_withdrawn(entries, promotion)}
+        for version in sorted(
+            {promotion.version for promotion in promoted if promotion.version} - standing - {entry.version}
+        ):
+            set_approval(self.hook.api, version, "Rejected", why)
+        set_approval(self.hook.api, str(entry.version), "Approved")

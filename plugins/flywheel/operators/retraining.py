@@ -63,8 +63,7 @@ class DecideRetrainingOperator(RetrainingOperator):
             # skipped where no labels came late
             self.document_of(matured, MATURED, Matured).quality if matured else (),
         )
-        is_backfill = context["dag_run"].run_type == "backfill"
-        decided = deciding.decide(window, is_backfill=is_backfill)
+        decided = deciding.decide(window, is_backfill=context["dag_run"].run_type == "backfill")
         self._log_decision(decided.decision)
         again = list(deciding.decide_again(window))
         for later in again:

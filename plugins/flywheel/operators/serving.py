@@ -100,8 +100,7 @@ class ServingOperator(CycleOperator):
 
     def put_model(self, model_uri: str, interval: Interval) -> str:
         """Return the name of the model made from an archive; it follows from what the model is."""
-        identity = digest(model("", model_uri, self.settings))
-        name = job_name(self.cycle.name, "model", interval, identity)
+        name = job_name(self.cycle.name, "model", interval, digest(model("", model_uri, self.settings)))
         self.hook.create_once("create_model", model(name, model_uri, self.settings))
         return name
 
@@ -146,9 +145,13 @@ class DeployOperator(ServingOperator):
         self.publish(context, version_page(self.cycle.name, registered.version))
         self._check_gate(context, registered)
         model_name = self.put_model(registered.uri, interval)
+        identity = digest(endpoint_config("", self.cycle, model_name, self.settings))
+        final = job_name(self.cycle.name, "endpoint", interval, identity)
+        request = endpoint_config(final, self.cycle, model_name, self.settings)
+        self.hook.create_once("create_endpoint_config", request)
         timeout = self.execution_timeout
         deadline = time.time() + timeout.total_seconds() if timeout else None
-        return self._go_on(context, Progress(self._put_config(model_name, interval), deadline))
+        return self._go_on(context, Progress(final, deadline))
 
     def resume(self, context: Context, event: Mapping[str, Any], progress: Mapping[str, Any]) -> Result:  # noqa: ARG002 - its word does not count
         """Go on after the trigger fired: the endpoint is asked again."""
@@ -222,9 +225,8 @@ class DeployOperator(ServingOperator):
         if move is Move.RETURN and seen.canary is not None:
             return seen.canary.champion
         if move is Move.START and seen.config is not None:
-            share = self.rollout.canary_share
             return self.endpoint.put_canary(
-                self.cycle.name, self.interval(context), seen.config, final, share
+                self.cycle.name, self.interval(context), seen.config, final, self.rollout.canary_share
             )
         return final
 
@@ -281,13 +283,6 @@ class DeployOperator(ServingOperator):
             f"While this ran, {_named(champion)} became production. Clear `deploy` of its run "
             f"{champion.by.get('run_id')}, in case its deployment came before this one."
         )
-
-    def _put_config(self, model_name: str, interval: Interval) -> str:
-        identity = digest(endpoint_config("", self.cycle, model_name, self.settings))
-        name = job_name(self.cycle.name, "endpoint", interval, identity)
-        request = endpoint_config(name, self.cycle, model_name, self.settings)
-        self.hook.create_once("create_endpoint_config", request)
-        return name
 
     def _done(self, context: Context, progress: Progress) -> Result:
         self._check_overtaken(context)

@@ -38,29 +38,22 @@ class VerifyOperator(CycleOperator):
         deployed = self.result_of(context, "deploy", DeployResult)
         self.publish(context, version_page(self.cycle.name, deployed.version))
         uri = f"{deployed.evaluation_uri}{GOLDEN_ROWS}"
-        rows = self._golden(uri)
+        rows = [json.loads(line) for line in (self.hook.read(uri) or b"").splitlines() if line.strip()]
+        if not rows:
+            raise OutputMissing(f"There are no golden rows in {uri} to verify with. Clear `evaluate`.")
         for start in range(0, len(rows), BATCH_ROWS):
             batch = rows[start : start + BATCH_ROWS]
-            answers = self._ask(deployed.endpoint, [row["row"] for row in batch])
-            self._compare(uri, start, batch, answers)
+            self._compare(uri, start, batch, self._ask(deployed.endpoint, [row["row"] for row in batch]))
         self.log.info("%d golden rows: the endpoint %s answers as offline", len(rows), deployed.endpoint)
         return self.result(VerifyResult, **{**vars(deployed), "uri": uri, "counts": {"rows": len(rows)}})
 
-    def _golden(self, uri: str) -> list[dict[str, Any]]:
-        body = self.hook.read(uri)
-        rows = [json.loads(line) for line in (body or b"").splitlines() if line.strip()]
-        if not rows:
-            raise OutputMissing(f"There are no golden rows in {uri} to verify with. Clear `evaluate`.")
-        return rows
-
     def _ask(self, endpoint: str, rows: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Return the endpoint's answers, one for each row."""
-        body = "".join(f"{json.dumps(row)}\n" for row in rows).encode()
         answer = self.hook.client("sagemaker-runtime").invoke_endpoint(
             EndpointName=endpoint,
             ContentType="application/jsonlines",
             Accept="application/jsonlines",
-            Body=body,
+            Body="".join(f"{json.dumps(row)}\n" for row in rows).encode(),
         )
         return [json.loads(line) for line in answer["Body"].read().splitlines() if line.strip()]
 

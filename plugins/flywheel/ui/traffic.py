@@ -57,8 +57,7 @@ class Traffic:
         places = Places(self._bucket, self._cycle.name)
         _, root = split_uri(f"{places.captured}{self._cycle.name}/")
         variants = self._objects.folders(self._bucket, root)
-        items = [item for each in variants for item in self._newest(f"{root}{each}/")]
-        chosen, is_all = _chosen(items)
+        chosen, is_all = _chosen([item for each in variants for item in self._newest(f"{root}{each}/")])
         files = self._read(chosen, self._captured, self._requests)
         monitored = set(self._objects.folders(*split_uri(places.watch)))
         windows = sorted({window for each in files for window in each.events})
