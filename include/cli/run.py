@@ -218,8 +218,7 @@ def ask(settings: Settings, endpoint: str, body: str) -> str:
     answer = client(settings, "sagemaker-runtime").invoke_endpoint(
         EndpointName=endpoint, ContentType="application/json", Body=body
     )
-    text: str = answer["Body"].read().decode()
-    return text
+    return str(answer["Body"].read().decode())
 
 
 def python_example(settings: Settings, endpoint: str, body: str) -> str:

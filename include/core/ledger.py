@@ -179,7 +179,7 @@ def promotion_of(entries: list[Entry], entry: Entry) -> Entry:
 
 def _target(entries: list[Entry], current: Entry, to: str | None) -> Entry:
     older = _older(entries, current)
-    wanted = older if to is None else [e for e in older if _is_called(e, to)]
+    wanted = [e for e in older if to in {None, str(e.version), version_number(str(e.version))}]
     if wanted:
         return wanted[0]
     known = ", ".join(str(e.version) for e in older) or "none"
@@ -198,8 +198,3 @@ def _older(entries: list[Entry], current: Entry) -> list[Entry]:
         latest = production(left)
         older += [latest] if latest else []
     return older
-
-
-def _is_called(entry: Entry, name: str) -> bool:
-    version = str(entry.version)
-    return name in {version, version_number(version)}

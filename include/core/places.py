@@ -153,14 +153,6 @@ class Place:
     kind: str
     parts: Mapping[str, str]
 
-    @property
-    def interval(self) -> Interval:
-        """The interval in its name.
-
-        :raises KeyError: there is none in the name of this kind
-        """
-        return Interval.parse(self.parts["interval"])
-
 
 _DAY = r"\d{4}-\d\d-\d\d(?:T\d\d-\d\d)?"
 _INTERVAL = rf"(?P<interval>{_DAY}_{_DAY})"

@@ -52,8 +52,7 @@ class FlywheelLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ANN401, ARG002 - Airflow's signature
         """Return the address, or nothing if the task did not come so far."""
-        links: dict[str, str] = operator.links
-        return links.get(self.name, "")
+        return str(operator.links.get(self.name, ""))
 
 
 #: the place of Flywheel's page that tells of what the task did
@@ -84,9 +83,7 @@ def object_url(connection: Connection, uri: str) -> str:
     bucket, key = split_uri(uri)
     if endpoint := connection.endpoint_url("s3"):
         return f"{endpoint.rstrip('/')}/{bucket}/{quote(key)}"
-    return (
-        f"https://{connection.region}.console.aws.amazon.com/s3/object/{bucket}?prefix={quote(key, safe='')}"
-    )
+    return f"{_console(connection)}/s3/object/{bucket}?prefix={quote(key, safe='')}"
 
 
 def evaluation_links(connection: Connection, uri: str) -> dict[str, str]:

@@ -234,7 +234,7 @@ def test_a_parsed_output_says_all_that_its_place_says() -> None:
     assert found is not None
     expected = {"step": "train", "interval": MONTHS, "key": KEY}
     assert found.parts == {**expected, "file": "job/output/model.tar.gz"}
-    assert found.interval == MONTH
+    assert Interval.parse(found.parts["interval"]) == MONTH
 
 
 @pytest.mark.parametrize(

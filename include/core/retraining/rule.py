@@ -99,7 +99,9 @@ def judge_retraining(rule: Monitoring, findings: Findings, past: Past) -> Retrai
     counted = [findings[past_window] for past_window in past.last if past_window in findings]
     counted = [finding for finding in counted if finding.version == newest.version]
     alarmed = [finding for finding in counted if finding.alarms(window.end)]
-    labels = _new_labels(findings, newest.data_end, window.end)
+    since = [f for f in findings.values() if newest.data_end <= f.window.start and f.window.end <= window.end]
+    known = [finding.quality_at(window.end) for finding in since]
+    labels = sum(quality.judged for quality in known if quality)
     done = [end for end in past.trainings if window.start - rule.budget_period < end <= window.start]
     against = [
         *_few_alarms(rule, window, newest, alarmed),
@@ -157,13 +159,6 @@ def _nothing_new(newest: Finding, past: Past) -> list[str]:
     if wanted.end <= start and wanted.end in past.trainings:
         return [f"The training for {wanted} was decided before; there is no newer interval."]
     return []
-
-
-def _new_labels(findings: Findings, since: datetime, cutoff: datetime) -> int:
-    """Return the number of labels of the windows from `since` to `cutoff` that could be known then."""
-    windows = [f for f in findings.values() if since <= f.window.start and f.window.end <= cutoff]
-    known = [finding.quality_at(cutoff) for finding in windows]
-    return sum(quality.judged for quality in known if quality)
 
 
 def _alarms(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any
 
 from include.core.sagemaker.client import SageMaker
@@ -31,10 +30,7 @@ class Notebook:
 
     def __init__(self, hook: SageMaker, name: str) -> None:
         self.hook, self.name = hook, name
-
-    @cached_property
-    def _named(self) -> dict[str, str]:
-        return {"NotebookInstanceName": self.name}
+        self._named = {"NotebookInstanceName": name}
 
     def look(self) -> Mapping[str, Any] | None:
         """Return what SageMaker says of it now; None if there is no such instance."""

@@ -118,7 +118,14 @@ class JobOperator(CycleOperator):
         )
         self._show(context, attached)
         if self.deferrable and self.kind.is_active(self.hook.describe(self.kind, attached.job)):
-            self._defer(attached)
+            trigger = JobEndedTrigger(
+                kind=self.kind.name,
+                job=attached.job,
+                task=attached.task,
+                attempt=attached.attempt,
+                **self.polling(attached.deadline),
+            )
+            self.defer(trigger=trigger, method_name="resume", kwargs={"attached": asdict(attached)})
         return self._finish(context, runner, attached)
 
     def resume(self, context: Context, event: Mapping[str, Any], attached: Mapping[str, Any]) -> Result:
@@ -150,16 +157,6 @@ class JobOperator(CycleOperator):
         window = Interval.from_iso(attached.interval)
         page = cycle_page(self.cycle.name, window=window) if self.is_of_window else task_page(context["ti"])
         self.publish(context, page, {**links, **self.extra_links(attached)})
-
-    def _defer(self, attached: AttachedJob) -> None:
-        trigger = JobEndedTrigger(
-            kind=self.kind.name,
-            job=attached.job,
-            task=attached.task,
-            attempt=attached.attempt,
-            **self.polling(attached.deadline),
-        )
-        self.defer(trigger=trigger, method_name="resume", kwargs={"attached": asdict(attached)})
 
     def _finish(self, context: Context, runner: JobRunner, attached: AttachedJob) -> Result:
         try:
@@ -259,16 +256,13 @@ class OrderedOperator(JobOperator):
             awaited = None
         if awaited is not None:
             self.log.info("Waiting until %s is %s; a hole if nothing happens to it", awaited, self.need)
-            self._defer_turn(interval, since, patience)
+            trigger = IntervalReadyTrigger(
+                cycle=self.cycle.name,
+                interval=interval.iso,
+                need=self.need,
+                since=since,
+                patience_s=patience.total_seconds(),
+                **self.polling(),
+            )
+            self.defer(trigger=trigger, method_name="proceed", kwargs={"since": since})
         return super().execute(context)
-
-    def _defer_turn(self, interval: Interval, since: float, patience: timedelta) -> None:
-        trigger = IntervalReadyTrigger(
-            cycle=self.cycle.name,
-            interval=interval.iso,
-            need=self.need,
-            since=since,
-            patience_s=patience.total_seconds(),
-            **self.polling(),
-        )
-        self.defer(trigger=trigger, method_name="proceed", kwargs={"since": since})

@@ -123,23 +123,18 @@ class CollectOperator(TableOperator):
         Labels keep the time at which they became known, so that seeing more of them than a window did
         changes nothing about what was known at its end.
         """
-        inputs = {
-            "prepared": input_of(self.output_of(context, "prepare")),
-            "scored": input_of(self.output_of(context, "batch_transform")),
-            **self._traffic(interval),
-        }
-        return StepInputs(inputs, {"model": champion_of(self, interval).model_uri})
-
-    def _traffic(self, window: Interval) -> dict[str, StepInput]:
-        """Return the lists of capture files and of ground-truth files; none for what there is none of."""
+        tasks = {"prepared": "prepare", "scored": "batch_transform"}
+        inputs = {name: input_of(self.output_of(context, task)) for name, task in tasks.items()}
         where = (self.hook, self.settings, self.cycle)
         lists = {
-            "captured": (self.places.captured, captured_files(*where, window)),
-            "truth": (self.places.ground_truth, truth_files(*where, window)),
+            "captured": (self.places.captured, captured_files(*where, interval)),
+            "truth": (self.places.ground_truth, truth_files(*where, interval)),
         }
         for name, (root, files) in lists.items():
             self.log.info("%s: %d files below %s", name, len(files), root)
-        return {name: as_input(*where, root, files) for name, (root, files) in lists.items() if files}
+            if files:
+                inputs[name] = as_input(*where, root, files)
+        return StepInputs(inputs, {"model": champion_of(self, interval).model_uri})
 
 
 class MatureOperator(JobOperator):

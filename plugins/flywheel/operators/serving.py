@@ -183,7 +183,11 @@ class DeployOperator(ServingOperator):
             seen = self.endpoint.look()
             move = self._next(seen, progress, outcome)
             if move is Move.DONE:
-                return self._done(context, progress)
+                self._check_overtaken(context)
+                name, config = self.cycle.name, progress.final
+                self.log.info("The endpoint %s is in service with %s", name, config)
+                served = {"endpoint": name, "config": config, "rollout": progress.judgement}
+                return self.result(DeployResult, **vars(self._registered(context)), **served)
             if move is Move.FAIL:
                 raise DeploymentFailed(failure(self.cycle.name, progress.final, seen, outcome.refusal))
             if move in {Move.WAIT, Move.BAKE}:
@@ -282,17 +286,6 @@ class DeployOperator(ServingOperator):
         raise DeploymentFailed(
             f"While this ran, {_named(champion)} became production. Clear `deploy` of its run "
             f"{champion.by.get('run_id')}, in case its deployment came before this one."
-        )
-
-    def _done(self, context: Context, progress: Progress) -> Result:
-        self._check_overtaken(context)
-        self.log.info("The endpoint %s is in service with %s", self.cycle.name, progress.final)
-        return self.result(
-            DeployResult,
-            **vars(self._registered(context)),
-            endpoint=self.cycle.name,
-            config=progress.final,
-            rollout=progress.judgement,
         )
 
 

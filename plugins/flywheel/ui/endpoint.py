@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -35,6 +36,9 @@ def endpoint(hook: SageMaker, name: str) -> Json | None:
     end = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
     whole = variant_metrics(hook, name, variants, WHOLE, end=end, span_s=SPAN_S, period_s=SPAN_S)
     minutes = variant_metrics(hook, name, variants, WHOLE[:1], end=end, span_s=SPAN_S, period_s=MINUTE_S)
+    counted = Counter[datetime]()
+    for result in minutes.values():
+        counted.update(dict(zip(result["Timestamps"], result["Values"], strict=True)))
     return {
         "name": name,
         "status": description["EndpointStatus"],
@@ -45,7 +49,10 @@ def endpoint(hook: SageMaker, name: str) -> Json | None:
         "log": log_url(hook, f"/aws/sagemaker/Endpoints/{name}") or None,
         "span_s": SPAN_S,
         "variants": [_variant(each, whole) for each in description.get("ProductionVariants", [])],
-        "requests_by_minute": _by_minute(minutes),
+        # over all variants; minutes without any are left out
+        "requests_by_minute": [
+            [at.astimezone(UTC).isoformat(), round(count)] for at, count in sorted(counted.items())
+        ],
     }
 
 
@@ -68,12 +75,3 @@ def _variant(variant: Mapping[str, Any], whole: Mapping[Named, Any]) -> Json:
 
 def _ms(microseconds: float | None) -> float | None:
     return microseconds / 1000 if microseconds is not None else None
-
-
-def _by_minute(minutes: Mapping[Named, Any]) -> list[list[Any]]:
-    """Pairs of a minute and how many requests it had, over all variants; minutes without any are left out."""
-    counted: dict[datetime, float] = {}
-    for result in minutes.values():
-        for at, count in zip(result["Timestamps"], result["Values"], strict=True):
-            counted[at] = counted.get(at, 0) + count
-    return [[at.astimezone(UTC).isoformat(), round(count)] for at, count in sorted(counted.items())]

@@ -139,20 +139,14 @@ class Reader:
 
     def monitored(self, cycle: Cycle) -> MonitoredWindows:
         """Return the cycle's watch records."""
-        known = self._monitored.get(cycle.name)
-        if known is None:
-            known = MonitoredWindows(
-                self.hook.s3, self.objects, self.settings.bucket, cycle, self._ledger_of(cycle)
-            )
-            self._monitored[cycle.name] = known
-        return known
+        where = (self.hook.s3, self.objects, self.settings.bucket)
+        known = MonitoredWindows(*where, cycle, self._ledger_of(cycle))
+        return self._monitored.setdefault(cycle.name, known)
 
     def _ledger_of(self, cycle: Cycle) -> Ledger:
         """Return the cycle's ledger, which remembers what was read of it."""
-        known = self._ledgers.get(cycle.name)
-        if known is None:
-            known = self._ledgers[cycle.name] = Ledger(self.hook.s3, self.settings.bucket, cycle.name)
-        return known
+        known = Ledger(self.hook.s3, self.settings.bucket, cycle.name)
+        return self._ledgers.setdefault(cycle.name, known)
 
     def _champion(self, cycle: Cycle) -> Json:
         entries = self._ledger_of(cycle).entries()
