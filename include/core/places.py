@@ -222,6 +222,17 @@ def output_path(uri: str) -> str | None:
     return "/".join(place.parts[name] for name in ("step", "interval", "key"))
 
 
+def address_from_output(uri: str) -> str | None:
+    """Return the address of a file relative to a page in the folder of an output, as a bucket serves both.
+
+    None for a folder, and for what is not in S3.
+    """
+    if not is_s3(uri) or uri.endswith("/"):
+        return None
+    # an output lies four folders below its bucket: <cycle>/<step>/<interval>/<key>/
+    return "../../../../" + split_uri(uri)[1]
+
+
 def key_of(output: str) -> str:
     """Return the key that the folder of an output ends with."""
     return output.rstrip("/").rpartition("/")[2]

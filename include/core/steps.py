@@ -279,6 +279,7 @@ _ROWS_OF_STEPS = (
         },
         outputs=("report.html",),
         code=(
+            "core/places.py",
             "steps/manifest.py",
             *_PAGES,
             *_files("ml/reports", "distributions drawing"),

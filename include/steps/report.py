@@ -7,45 +7,38 @@ windows, the decision, promotions and provenance); writes `report.html`.
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
 
-from include.core.layout import DISTRIBUTIONS, EVIDENCE, REPORT, REPORT_INPUT, VIOLATIONS
-from include.ml.exceptions import InvalidInput
+from include.core.documents.monitoring import Evidence
+from include.core.documents.reports import ReportInput
+from include.core.layout import DISTRIBUTIONS, EVIDENCE, REPORT, REPORT_INPUT, VIOLATIONS, version_of
+from include.core.places import address_from_output
 from include.ml.reports.window.page import WindowReport, render_window
-from include.steps.contract import Step, run
+from include.steps.contract import Step, read_document, run
 from include.steps.manifest import write_manifest
+
+AGAIN = "Run monitor and decide for the window again, then report."
 
 
 def report(step: Step) -> dict[str, int]:
     """Write the page; return the metrics."""
     monitored, rule = step.required("monitored"), step.description.monitoring
-    evidence = read_document(monitored / EVIDENCE)
+    evidence = read_document(monitored / EVIDENCE, Evidence.from_text, AGAIN)
+    given = read_document(step.required("report_input") / REPORT_INPUT, ReportInput.from_text, AGAIN)
     page = render_window(
         WindowReport(
-            report_input=read_document(step.required("report_input") / REPORT_INPUT),
+            report_input=given,
             evidence=evidence,
-            distributions=read_document(monitored / DISTRIBUTIONS),
-            violations=read_document(monitored / VIOLATIONS)["violations"],
+            distributions=read_document(monitored / DISTRIBUTIONS, json.loads, AGAIN),
+            violations=read_document(monitored / VIOLATIONS, json.loads, AGAIN)["violations"],
             limits={"distance": rule.minimum_distance, "matured_share": rule.matured_share},
+            version_of=version_of,
+            address_of=address_from_output,
             private=frozenset(rule.private),
         )
     )
     (step.output / REPORT).write_text(page, encoding="utf-8")
-    rows = int(evidence["rows"])
-    write_manifest(step, counts={"rows_in": rows, "rows_out": rows})
-    return {"rows": rows, "bytes": len(page.encode())}
-
-
-def read_document(path: Path) -> dict[str, Any]:
-    """Read a JSON file of an input."""
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InvalidInput(
-            f"{path.name} cannot be read ({error}). Run monitor and decide for the window again, then report."
-        ) from error
-    return found
+    write_manifest(step, counts={"rows_in": evidence.rows, "rows_out": evidence.rows})
+    return {"rows": evidence.rows, "bytes": len(page.encode())}
 
 
 def main() -> None:

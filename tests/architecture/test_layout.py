@@ -15,8 +15,7 @@ FILES = [
     path
     for folder in ("include", "plugins", "dags", "tools", "benchmarks")
     for path in sorted((ROOT / folder).rglob("*.py"))
-    # include/ml knows nothing of the layout; its reports cut addresses for readers
-    if path not in LAYOUT and not path.is_relative_to(ROOT / "include/ml")
+    if path not in LAYOUT
 ]
 SCRIPTS = sorted((ROOT / "plugins/flywheel/ui/static").glob("*.js"))
 #: what only the layout may write: URIs, and the folders below a cycle or a bucket

@@ -18,14 +18,15 @@ def job(ice: Callable[[str], None], container: Containers, tmp_path: Path) -> Co
     """A container whose inputs are what monitor and decide have left of a window."""
     ice("file:///nowhere.csv")
     made = container("report")
-    contents = {
-        "monitored/evidence.json": example.evidence(2),
+    given = example.report_input([example.evidence(1), example.evidence(2)])
+    contents: dict[str, dict[str, Any]] = {
+        "monitored/evidence.json": example.evidence(2).as_json(),
         "monitored/distributions.json": {
             "features": [example.entry("temp")],
             "predictions": example.entry("score"),
         },
         "monitored/constraint_violations.json": {"violations": []},
-        "report_input/report_input.json": example.report_input([example.evidence(1), example.evidence(2)]),
+        "report_input/report_input.json": given.as_json(),
     }
     for name, content in contents.items():
         write(tmp_path / name, content)

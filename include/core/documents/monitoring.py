@@ -82,7 +82,7 @@ class SeparabilityShift:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Separability(SeparabilityShift):
+class Separability(SeparabilityShift, Bounds):
     """Whether a classifier tells the window's rows from the training rows, and by what."""
 
     #: [0 to 1] lower bound

@@ -33,13 +33,15 @@ TAIL_WIDTH, TAIL_GAP = 26.0, 8.0
 CLASSES = ("base", "now")
 
 Array = NDArray[np.float64]
+#: an entry of distributions.json
+Entry = Mapping[str, Any]
 #: shares in equal steps, below them and above them
 Spread = tuple[Array, float, float]
 #: text of a value on an axis
 TickText = Callable[[float], str]
 
 
-def split_tails(entry: Mapping[str, Any], side: str) -> tuple[Array, Array, float, float]:
+def split_tails(entry: Entry, side: str) -> tuple[Array, Array, float, float]:
     """Return edges, shares between them, and the shares below the first edge and above the last one.
 
     The entry's shares may have those two at their ends or not. A last bucket of a single value has no width
@@ -53,7 +55,7 @@ def split_tails(entry: Mapping[str, Any], side: str) -> tuple[Array, Array, floa
     return edges, shares, 0.0, 0.0
 
 
-def common_range(entry: Mapping[str, Any], sides: Sequence[str]) -> tuple[float, float]:
+def common_range(entry: Entry, sides: Sequence[str]) -> tuple[float, float]:
     """Return the range of nearly all values of every side: one outlier must not flatten the drawing."""
     lows, highs = [], []
     for side in sides:
@@ -72,7 +74,7 @@ def common_range(entry: Mapping[str, Any], sides: Sequence[str]) -> tuple[float,
     return (low, high) if low < high else (low - 0.5, low + 0.5)
 
 
-def rebin(entry: Mapping[str, Any], side: str, grid: Array) -> Spread:
+def rebin(entry: Entry, side: str, grid: Array) -> Spread:
     """Return shares in the steps of `grid`, below and above it; values lie evenly within a bucket.
 
     Examples
@@ -94,9 +96,7 @@ def rebin(entry: Mapping[str, Any], side: str, grid: Array) -> Spread:
     return np.diff(reached) / total, float(below + left) / total, float(above + right) / total
 
 
-def draw_numbers(
-    entry: Mapping[str, Any], title: str, sides: Sequence[str] = ("baseline", "current")
-) -> Markup:
+def draw_numbers(entry: Entry, title: str, sides: Sequence[str] = ("baseline", "current")) -> Markup:
     """Draw distributions of a number on the same axes: the first filled, the second as a line over it."""
     low, high = common_range(entry, sides)
     label = _time if entry["kind"] == "time" else _number
@@ -177,9 +177,7 @@ def _time(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%d %b %Y}"
 
 
-def draw_categories(
-    entry: Mapping[str, Any], title: str, sides: Sequence[str] = ("baseline", "current")
-) -> Markup:
+def draw_categories(entry: Entry, title: str, sides: Sequence[str] = ("baseline", "current")) -> Markup:
     """Draw shares of categories on the same axes: the first as a wide bar, the second as a thin one."""
     rows = largest_categories(entry, sides)
     height = max(len(rows) * 15 + 4, 24)
@@ -197,7 +195,7 @@ def draw_categories(
     return drawing.drawing(title, f"{' → '.join(sides)}: {'; '.join(said)}.", parts, height=height)
 
 
-def largest_categories(entry: Mapping[str, Any], sides: Sequence[str]) -> list[tuple[str, list[float]]]:
+def largest_categories(entry: Entry, sides: Sequence[str]) -> list[tuple[str, list[float]]]:
     """Return the largest categories with their shares on every side, and all others together.
 
     Examples
@@ -234,7 +232,7 @@ def bucket_names(edges: Sequence[float]) -> list[str]:
     return [*names, low if low == high else f"{low} to {high}"]
 
 
-def as_categories(entry: Mapping[str, Any], sides: Sequence[str]) -> dict[str, Any]:
+def as_categories(entry: Entry, sides: Sequence[str]) -> dict[str, Any]:
     """Return a number of few buckets as categories, in the order of their values."""
     names, made = bucket_names(entry["edges"]), {}
     for side in sides:
@@ -250,9 +248,7 @@ def _shortened(name: str) -> str:
     return name if len(name) <= NAME_LETTERS else name[: NAME_LETTERS - 1] + "…"
 
 
-def draw_distribution(
-    entry: Mapping[str, Any], title: str, sides: Sequence[str] = ("baseline", "current")
-) -> Markup:
+def draw_distribution(entry: Entry, title: str, sides: Sequence[str] = ("baseline", "current")) -> Markup:
     """Draw an entry of distributions.json.
 
     Parameters

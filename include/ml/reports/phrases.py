@@ -1,11 +1,9 @@
-"""Numbers, times and addresses as text for reports."""
+"""Numbers and times as text for reports."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
 from include.core.documents.model import Bounds
 
@@ -13,8 +11,6 @@ from include.core.documents.model import Bounds
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 #: a month is no shorter
 MONTH_DAYS = 28
-
-Content = Mapping[str, Any]
 
 
 def percent(share: float | None) -> str:
@@ -64,15 +60,16 @@ def estimate(found: Bounds) -> str:
     return f"{value} [{low}, {high}]"
 
 
-def interval(found: Content) -> str:
+def interval(found: Bounds) -> str:
     """Return a value with the bounds of its interval, if it has any.
 
-    >>> interval({"value": 0.7, "low": 0.69, "high": 0.71})
+    >>> interval(Bounds(0.7, 0.69, 0.71))
     '0.700 [0.690, 0.710]'
     """
-    low, high = found.get("low"), found.get("high")
-    bounds = "" if low is None or high is None else f" [{metric(low)}, {metric(high)}]"
-    return metric(found.get("value")) + bounds
+    bounds = (
+        "" if found.low is None or found.high is None else f" [{metric(found.low)}, {metric(found.high)}]"
+    )
+    return metric(found.value) + bounds
 
 
 def chance(p_value: float | None) -> str:
@@ -107,60 +104,39 @@ def count(n: int, one: str, many: str = "") -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
-def moment(text: str) -> str:
+def moment(time: datetime) -> str:
     """Return a time in UTC; at midnight without its clock.
 
-    >>> moment("2013-02-01T00:00:00+00:00"), moment("2013-02-01T06:30:00+00:00")
+    >>> moment(datetime(2013, 2, 1)), moment(datetime(2013, 2, 1, 6, 30))
     ('1 Feb 2013', '1 Feb 2013 06:30 UTC')
     """
-    time = datetime.fromisoformat(text).astimezone(UTC)
     clock = f"{time:%H:%M}"
     return f"{time.day} {time:%b %Y}" + ("" if clock == "00:00" else f" {clock} UTC")
 
 
-def window(pair: Sequence[str]) -> str:
+def window(start: datetime, end: datetime) -> str:
     """Return a window in words.
 
-    >>> window(["2013-02-01T00:00:00+00:00", "2013-03-01T00:00:00+00:00"])
+    >>> window(datetime(2013, 2, 1), datetime(2013, 3, 1))
     'February 2013'
-    >>> window(["2013-02-01T00:00:00+00:00", "2013-02-02T00:00:00+00:00"])
+    >>> window(datetime(2013, 2, 1), datetime(2013, 2, 2))
     '1 Feb 2013 to 2 Feb 2013'
     """
-    start, end = (datetime.fromisoformat(text).astimezone(UTC) for text in pair)
     is_month = (start.day, start.hour, end.day, end.hour) == (1, 0, 1, 0)
     if is_month and MONTH_DAYS <= (end - start).days <= MONTH_DAYS + 3:
         return f"{start:%B %Y}"
-    return f"{moment(pair[0])} to {moment(pair[1])}"
+    return f"{moment(start)} to {moment(end)}"
 
 
-def short(pair: Sequence[str]) -> str:
+def short(start: datetime, end: datetime) -> str:
     """Return the start of a window, as short as the window's length allows.
 
-    >>> short(["2013-02-01T00:00:00+00:00", "2013-03-01T00:00:00+00:00"])
+    >>> short(datetime(2013, 2, 1), datetime(2013, 3, 1))
     'Feb 2013'
-    >>> short(["2013-02-01T06:00:00+00:00", "2013-02-01T12:00:00+00:00"])
+    >>> short(datetime(2013, 2, 1, 6), datetime(2013, 2, 1, 12))
     '1 Feb 06:00'
     """
-    start, end = (datetime.fromisoformat(text).astimezone(UTC) for text in pair)
     days = (end - start).total_seconds() / 86_400
     if days >= MONTH_DAYS:
         return f"{start:%b %Y}"
     return f"{start.day} {start:%b}" + (f" {start:%H:%M}" if days < 1 else "")
-
-
-def version(arn: str) -> str:
-    """Return a version's short name: the end of its ARN.
-
-    >>> version("arn:aws:sagemaker:us-east-1:000000000000:model-package/flights/3")
-    'flights/3'
-    """
-    return arn.rpartition("model-package/")[2] or arn
-
-
-def relative_address(uri: str) -> str:
-    """Return the address relative to the report, which lies four folders below its bucket.
-
-    >>> relative_address("s3://flywheel/flights/monitor/2013-02-01_2013-03-01/ab/evidence.json")
-    '../../../../flights/monitor/2013-02-01_2013-03-01/ab/evidence.json'
-    """
-    return "../../../../" + uri.partition("://")[2].partition("/")[2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -18,8 +19,11 @@ from include.core.documents.model import (
     PromotionRule,
     Verdict,
 )
+from include.core.documents.monitoring import Alarm, FacetBias, FacetValues, Fault, SliceScore
 from include.core.documents.reports import (
     ComparedInterval,
+    PromotionMark,
+    Provenance,
     Replay,
     ReplayedDecision,
     ReplaySeconds,
@@ -29,7 +33,7 @@ from include.core.layout import Interval
 from include.ml.reports.evaluation import CardFacts, render_card, render_evaluation
 from include.ml.reports.profile import TableSample, render_profile
 from include.ml.reports.replays import render_replay
-from include.ml.reports.window.page import WindowReport, render_window
+from include.ml.reports.window.page import render_window
 from tests.ml.reports import windows as example
 from tests.ml.reports.reader import Reader
 
@@ -119,34 +123,35 @@ def profile_page(name: str) -> str:
 
 def window_page(name: str) -> str:
     """A window."""
+    bias = FacetBias(
+        facet=FacetValues(column=name, values=(name,)), metric=name, value=None, low=None, high=None
+    )
     own = example.evidence(
         2,
-        [example.feature(name, 0.5, 0.2) | {"test": name}],
-        slices=[{"column": name, "value": name, "rows": 5, "metric": name, "score": None}],
-        bias=[{"facet": {"column": name, "values": [name]}, "metric": name, "value": None}],
-        broken=[{"feature": name, "check": name, "description": name}],
-        champion={"version": name, "data_end": example.START.isoformat(), "evaluation_uri": name},
-        quality=[example.quality(2) | {"metric": name}],
-        alarm={"is_alarm": True, "reasons": [name], "held_back": name},
+        [example.feature(name, 0.5, 0.2)],
+        slices=(SliceScore(column=name, value=name, rows=5, metric=name, score=None),),
+        bias=(bias,),
+        broken=(Fault(feature=name, check=name, description=name),),
+        champion=replace(example.CHAMPION, version=name, evaluation_uri=name),
+        quality=(replace(example.quality(2), metric=name),),
+        alarm=Alarm(is_alarm=True, reasons=(name,), held_back=name),
     )
-    decision = example.decision(due=False)
-    decision |= {"reasons": [name], "against": [name], "rule": {name: name}}
-    decision["evidence"] = {name: {"is_alarm": True, "why": name, "quality": None}}
+    decision = replace(
+        example.decision(due=False),
+        reasons=(name,),
+        against=(name,),
+        evidence={name: example.finding(name)},
+    )
     given = example.report_input(
         [example.evidence(1), own],
         cycle=name,
         decision=decision,
-        provenance=[{"what": name, "uri": f"s3://b/{name}.json", "digest": name}],
-        promotions=[{"number": 1, "version": name, "data_end": example.START.isoformat()}],
+        provenance=(Provenance(what=name, uri=f"s3://b/{name}.json", digest=name),),
+        promotions=(PromotionMark(number=1, version=name, data_end=example.START),),
     )
     entry = {"name": name, "kind": "text", "values": [name, "UA"], "baseline": [0.4, 0.6]}
-    report = WindowReport(
-        report_input=given,
-        evidence=own,
-        distributions={"features": [{**entry, "current": [0.9, 0.1]}], "predictions": example.entry(name)},
-        violations=[{"feature_name": name, "constraint_check_type": name, "description": name}],
-        limits={"distance": 0.1, "matured_share": 0.9},
-    )
+    violation = {"feature_name": name, "constraint_check_type": name, "description": name}
+    report = example.report(given, own, [{**entry, "current": [0.9, 0.1]}], violations=[violation])
     return render_window(report)
 
 

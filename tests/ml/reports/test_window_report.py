@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from include.core.documents.monitoring import Alarm, Evidence, FacetBias, FacetValues, Fault, SliceScore
+from include.core.documents.reports import PromotionMark, Provenance
+from include.core.documents.retraining import Emission
 from include.ml.reports.window import findings
-from include.ml.reports.window.page import WindowReport, render_window
+from include.ml.reports.window.page import render_window
 from tests.ml.reports import windows as example
 from tests.ml.reports.reader import Reader
 
-LIMITS = {"distance": 0.1, "matured_share": 0.9}
-
 
 def made(
-    evidence: dict[str, Any] | None = None,
+    evidence: Evidence | None = None,
     *,
     entries: list[dict[str, Any]] | None = None,
     private: frozenset[str] = frozenset(),
@@ -26,15 +28,8 @@ def made(
     """The page of a window after two others."""
     own = evidence if evidence is not None else example.evidence(2)
     entries = [example.entry("temp")] if entries is None else entries
-    report = WindowReport(
-        report_input=example.report_input([example.evidence(0), example.evidence(1), own], **changes),
-        evidence=own,
-        distributions={"features": entries, "predictions": example.entry("score")},
-        violations=violations or [],
-        limits=LIMITS,
-        private=private,
-    )
-    return render_window(report)
+    given = example.report_input([example.evidence(0), example.evidence(1), own], **changes)
+    return render_window(example.report(given, own, entries, violations=violations or [], private=private))
 
 
 def test_the_summary_tells_what_moved_what_it_weighs_and_what_was_decided() -> None:
@@ -51,7 +46,8 @@ def test_the_summary_tells_what_moved_what_it_weighs_and_what_was_decided() -> N
 
 def test_a_due_retraining_that_was_not_asked_for_says_why() -> None:
     """A backfilled window is no silent one."""
-    decision = {**example.decision(), "emission": {"is_emitted": False, "why": "this is a backfill"}}
+    emission = Emission(is_emitted=False, why="this is a backfill")
+    decision = replace(example.decision(), emission=emission)
     assert "was not asked for now. This is a backfill." in findings.decision_words(decision)
 
 
@@ -69,22 +65,17 @@ def test_a_decision_against_retraining_names_what_stood_against_it() -> None:
 )
 def test_a_window_that_was_held_back_says_so_first(broken: list[str], why: str, word: str) -> None:
     """A fault is to be repaired, and too few rows tell nothing; the page says so before anything else."""
-    faults = [{"feature": name, "check": "c", "description": "It is gone."} for name in broken]
-    alarm = {"is_alarm": False, "reasons": ["temp has drifted"], "held_back": why}
+    faults = tuple(Fault(feature=name, check="c", description="It is gone.") for name in broken)
+    alarm = Alarm(is_alarm=False, reasons=("temp has drifted",), held_back=why)
     own = example.evidence(2, broken=faults, alarm=alarm)
-    assert why[1:] in findings.summarize_window(own, None)[0]
+    assert why[1:] in findings.summarize_window(own, example.decision())[0]
     assert findings.status_of(own).name == word
-    assert word in Reader(made(own, decision=None)).text
+    assert word in Reader(made(own)).text
 
 
 def test_a_harmless_violation_does_not_hold_the_window_back() -> None:
     """A column more than the baseline has is no fault that matters."""
-    extra = {
-        "feature": "new",
-        "check": "extra_column_check",
-        "description": "The baseline has no such column.",
-    }
-    own = example.evidence(2, broken=[extra])
+    own = example.evidence(2, broken=(Fault(feature="new", check="extra_column_check"),))
     assert findings.status_of(own).name == "Alarm"
 
 
@@ -93,16 +84,12 @@ def test_forty_features_and_twenty_four_windows_stay_under_300_kb() -> None:
     names = [f"feature_with_a_long_name_{n}" for n in range(40)]
     all_features = [example.feature(name, 0.5, 0.025) for name in names]
     days = [example.evidence(n, all_features) for n in range(24)]
-    report = WindowReport(
-        report_input=example.report_input(days),
-        evidence=days[-1],
-        distributions={"features": [example.entry(n) for n in names], "predictions": example.entry("score")},
-        violations=[
-            {"feature_name": n, "constraint_check_type": "baseline_drift_check", "description": "x" * 99}
-            for n in names
-        ],
-        limits=LIMITS,
-    )
+    violations = [
+        {"feature_name": n, "constraint_check_type": "baseline_drift_check", "description": "x" * 99}
+        for n in names
+    ]
+    entries = [example.entry(name) for name in names]
+    report = example.report(example.report_input(days), days[-1], entries, violations=violations)
     text = render_window(report)
     assert text.count("<svg") >= 42
     assert len(text.encode()) < 300_000
@@ -119,6 +106,12 @@ def test_nothing_is_loaded_and_nothing_runs() -> None:
     assert "url(" not in made()
 
 
+def bias_of(column: str, value: str, metric: str) -> FacetBias:
+    """A metric of bias without an interval."""
+    facet = FacetValues(column=column, values=(value,))
+    return FacetBias(facet=facet, metric=metric, value=1.0, low=None, high=None)
+
+
 HOSTILE = '"><script>alert(1)</script><b onclick=x>&'
 
 
@@ -131,27 +124,32 @@ def test_hostile_names_and_values_stay_text() -> None:
         "baseline": [0.4, 0.6],
         "current": [0.9, 0.1],
     }
+    judgement = example.quality(2)
     own = example.evidence(
         2,
-        [example.feature(HOSTILE, 0.5, 0.2) | {"test": HOSTILE}],
-        slices=[{"column": HOSTILE, "value": HOSTILE, "rows": 5, "metric": HOSTILE, "score": None}],
-        bias=[{"facet": {"column": HOSTILE, "values": [HOSTILE]}, "metric": HOSTILE, "value": None}],
-        broken=[{"feature": HOSTILE, "check": HOSTILE, "description": HOSTILE}],
-        champion={"version": HOSTILE, "data_end": example.START.isoformat(), "evaluation_uri": HOSTILE},
-        quality=[example.quality(2) | {"metric": HOSTILE}],
-        estimate={"metric": HOSTILE, "value": 0.5, "calibration_error": None},
+        [example.feature(HOSTILE, 0.5, 0.2)],
+        slices=(SliceScore(column=HOSTILE, value=HOSTILE, rows=5, metric=HOSTILE, score=None),),
+        bias=(bias_of(HOSTILE, HOSTILE, HOSTILE),),
+        broken=(Fault(feature=HOSTILE, check=HOSTILE, description=HOSTILE),),
+        champion=replace(example.CHAMPION, version=HOSTILE, evaluation_uri=HOSTILE),
+        quality=(replace(judgement, metric=HOSTILE),),
+        estimate=example.estimate(0.5, HOSTILE),
     )
-    decision = example.decision(due=False)
-    decision |= {"reasons": [HOSTILE], "against": [HOSTILE], "evidence": {}, "rule": {HOSTILE: HOSTILE}}
-    decision["emission"]["why"] = HOSTILE
+    decision = replace(
+        example.decision(due=False),
+        reasons=(HOSTILE,),
+        against=(HOSTILE,),
+        evidence={HOSTILE: example.finding(HOSTILE)},
+        emission=Emission(is_emitted=False, why=HOSTILE),
+    )
     text = made(
         own,
         entries=[text_entry],
         violations=[{"feature_name": HOSTILE, "constraint_check_type": HOSTILE, "description": HOSTILE}],
         decision=decision,
         cycle=HOSTILE,
-        provenance=[{"what": HOSTILE, "uri": f"s3://b/{HOSTILE}", "digest": HOSTILE}],
-        promotions=[{"number": 1, "version": HOSTILE, "data_end": example.START.isoformat()}],
+        provenance=(Provenance(what=HOSTILE, uri=f"s3://b/{HOSTILE}", digest=HOSTILE),),
+        promotions=(PromotionMark(number=1, version=HOSTILE, data_end=example.START),),
     )
     found = Reader(text)
     assert "script" not in found.tags()
@@ -191,13 +189,17 @@ def test_private_columns_show_that_they_moved_and_nothing_of_what_they_hold() ->
     own = example.evidence(
         2,
         [example.feature("tailnum", 0.5, 0.2)],
-        slices=[{"column": "tailnum", "value": "N12345", "rows": 5, "metric": "roc_auc", "score": 0.7}],
-        bias=[{"facet": {"column": "tailnum", "values": ["N12345"]}, "metric": "DI", "value": 1.0}],
-        broken=[{"feature": "tailnum", "check": "c", "description": "1 new value: N12345."}],
+        slices=(SliceScore(column="tailnum", value="N12345", rows=5, metric="roc_auc", score=0.7),),
+        bias=(bias_of("tailnum", "N12345", "DI"),),
+        broken=(Fault(feature="tailnum", check="c", description="1 new value: N12345."),),
     )
     quoting = "The window is broken upstream: tailnum: 1 new value: N12345."
-    decision = example.decision(due=False) | {"reasons": [quoting], "against": [quoting]}
-    decision["evidence"] = {"w": {"is_alarm": False, "why": "tailnum: 1 new value: N12345", "quality": None}}
+    decision = replace(
+        example.decision(due=False),
+        reasons=(quoting,),
+        against=(quoting,),
+        evidence={"w": example.finding("tailnum: 1 new value: N12345")},
+    )
     violation = {
         "feature_name": "tailnum",
         "constraint_check_type": "categorical_values_check",
@@ -212,7 +214,7 @@ def test_private_columns_show_that_they_moved_and_nothing_of_what_they_hold() ->
 
 def test_an_estimate_is_called_one_and_drawn_hollow() -> None:
     """Before labels come nothing is shown as known."""
-    own = example.evidence(2, quality=[])
+    own = example.evidence(2, quality=())
     text = made(own)
     assert "No label is known yet. By an estimate from the model's own scores" in Reader(text).text
     assert "roc_auc, an estimate" in text
@@ -224,37 +226,37 @@ def test_an_estimate_is_called_one_and_drawn_hollow() -> None:
 
 def test_quality_on_few_labels_is_marked_as_young() -> None:
     """A solid mark is a promise that enough labels are known."""
-    text = made(example.evidence(2, quality=[example.quality(2, coverage=0.4)]))
+    text = made(example.evidence(2, quality=(example.quality(2, coverage=0.4),)))
     assert len(re.findall(r'<circle [^>]*class="judged young"', text)) == 1
 
 
 def test_quality_is_what_was_known_at_the_windows_end() -> None:
     """Labels that came later do not change what was decided by."""
-    later = {**example.quality(5, value=0.4), "cutoff": example.window(9)[1]}
-    own = example.evidence(2, quality=[later, example.quality(2)])
+    later = replace(example.quality(5, value=0.4), cutoff=example.window(9).end)
+    own = example.evidence(2, quality=(later, example.quality(2)))
     assert "roc_auc is 0.700" in Reader(made(own)).text
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"features": []},
-        {"features": [example.feature("a", None, None)]},
-        {"quality": [], "estimate": None},
-        {"quality": [example.quality(2, value=None)], "estimate": {"metric": "m", "value": None}},
+        {"features": ()},
+        {"features": (example.feature("a", importance=None),)},
+        {"quality": (), "estimate": None},
+        {"quality": (example.quality(2, value=None),), "estimate": example.estimate(None)},
         {"separability": None, "predictions": None},
     ],
 )
 def test_what_is_undefined_is_told_as_such(changes: dict[str, Any]) -> None:
     """No number is made up, and no page is missing, where monitor could not tell."""
-    found = Reader(made(example.evidence(2, **changes), decision=None, coverage=None, promotions=[]))
+    found = Reader(made(example.evidence(2, **changes), coverage=None, promotions=()))
     assert "nan" not in found.text
-    assert "No decision" in found.text
+    assert "Labels by age" not in found.text
 
 
 def test_a_far_move_that_chance_may_have_made_is_not_called_drift() -> None:
     """Weather of one month is few draws: distance alone moves nothing."""
-    far = example.feature("pressure", 0.39, 0.2) | {"is_drifted": False, "p_value": 0.2}
+    far = replace(example.feature("pressure", 0.39, 0.2), is_drifted=False, p_value=0.2)
     text = made(example.evidence(2, [far, example.feature("wind")]))
     assert "None of 2 features has moved." in text
     assert text.count('<span class="badge">may be chance</span>') == 1

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from include.core.documents.monitoring import Evidence, FeatureDrift, PredictionShift, SeparabilityShift
 from include.ml.reports import distributions, phrases
-from include.ml.reports.phrases import Content
+from include.ml.reports.distributions import Entry
 from include.ml.reports.window import findings
-from include.ml.reports.window.findings import Status
+from include.ml.reports.window.findings import Status, Window
 
 #: bounds of the shades of a cell, in shares of the distance that counts as drift
 SHADES = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -38,7 +39,7 @@ class FeatureCard:
 
     name: str
     test: str
-    distance: float | None
+    distance: float
     #: share of the model's importance in words; None if the columns it is made of hold it
     importance: str | None
     chance: str
@@ -57,6 +58,9 @@ class StripCell:
 
     text: str
     css: str
+
+
+ABSENT = StripCell("–", "none")  # noqa: RUF001 - a dash where there is no number
 
 
 @dataclass(frozen=True)
@@ -85,14 +89,14 @@ class Strip:
 
 
 def feature_cards(
-    evidence: Content, entries: Mapping[str, Content], private: Collection[str], limit: float
+    evidence: Evidence, entries: Mapping[str, Entry], private: Collection[str], limit: float
 ) -> list[FeatureCard]:
     """Return one card for each feature, by importance times distance.
 
     Parameters
     ----------
     evidence
-        The content of evidence.json.
+        What monitor found.
     entries
         Distributions by the feature's name.
     private
@@ -100,36 +104,36 @@ def feature_cards(
     limit
         Distance from which on a feature may have drifted.
     """
-    features = findings.order_features(evidence["features"])
-    return [_card(each, features, entries, private, limit) for each in features]
+    features = findings.order_features(evidence.features)
+    return [_card(feature, features, entries, private, limit) for feature in features]
 
 
 def _card(
-    feature: Content,
-    features: Sequence[Content],
-    entries: Mapping[str, Content],
+    feature: FeatureDrift,
+    features: Sequence[FeatureDrift],
+    entries: Mapping[str, Entry],
     private: Collection[str],
     limit: float,
 ) -> FeatureCard:
-    name = feature["name"]
+    name = feature.name
     entry = None if name in private else entries.get(name)
     drawn = distributions.draw_distribution(entry, f"{name}: baseline and current") if entry else None
-    has_importance = feature.get("importance") is not None
+    has_importance = feature.importance is not None
     return FeatureCard(
         name=name,
-        test=feature["test"],
-        distance=feature["distance"],
+        test=feature.test,
+        distance=feature.distance,
         importance=phrases.percent(findings.share_of([feature], features)) if has_importance else None,
-        chance=phrases.chance(feature.get("p_value")),
-        is_moved=feature["is_drifted"],
-        is_far=(feature["distance"] or 0.0) >= limit,
+        chance=phrases.chance(feature.p_value),
+        is_moved=feature.is_drifted,
+        is_far=feature.distance >= limit,
         drawing=drawn,
         numbers=tabulate(entry) if entry else None,
         note=PRIVATE if name in private else NOT_SHOWN,
     )
 
 
-def tabulate(entry: Content) -> Numbers:
+def tabulate(entry: Entry) -> Numbers:
     """Return a distribution's shares as rows; of many categories those that changed most."""
     found = list(zip(_names(entry), entry["baseline"], entry["current"], strict=True))
     found = [row for row in found if row[1] or row[2]]
@@ -139,7 +143,7 @@ def tabulate(entry: Content) -> Numbers:
     return Numbers(found, n_more)
 
 
-def _names(entry: Content) -> list[str]:
+def _names(entry: Entry) -> list[str]:
     if entry["kind"] != "number":
         return [str(value) for value in entry["values"]]
     names, edges = distributions.bucket_names(entry["edges"]), entry["edges"]
@@ -148,49 +152,51 @@ def _names(entry: Content) -> list[str]:
     return [f"below {phrases.number(edges[0])}", *names, f"above {phrases.number(edges[-1])}"]
 
 
-def build_strip(windows: Sequence[Content], limit: float) -> Strip:
+def build_strip(windows: Sequence[Window], limit: float) -> Strip:
     """Return every feature over the last windows: a shade and a number for each.
 
     Parameters
     ----------
     windows
-        Evidence by window, the oldest first.
+        The last windows, the oldest first.
     limit
         The distance that counts as drift.
     """
-    features = findings.order_features(windows[-1]["features"])
+    features = findings.order_features(windows[-1].features)
     top = max((findings.weight(feature) for feature in features), default=0.0)
     rows = []
     for feature in features:
         width = 100 * findings.weight(feature) / top if top else 0.0
-        cells = _cells([_feature_of(each, feature["name"]) for each in windows], limit)
-        rows.append(StripRow(feature["name"], cells, width))
-    rows.append(StripRow(PREDICTIONS, _cells([each.get("predictions") for each in windows], limit)))
-    rows.append(StripRow(TOGETHER, [_separability_cell(each) for each in windows], unit="AUC"))
-    heads = [phrases.short(each["window"]) for each in windows]
-    return Strip(heads, [findings.status_of(each) for each in windows], rows)
+        shifts = [_feature_of(window, feature.name) for window in windows]
+        rows.append(StripRow(feature.name, _cells(shifts, limit), width))
+    rows.append(StripRow(PREDICTIONS, _cells([window.predictions for window in windows], limit)))
+    separated = [_separability_cell(window.separability) for window in windows]
+    rows.append(StripRow(TOGETHER, separated, unit="AUC"))
+    heads = [findings.short_name(window) for window in windows]
+    return Strip(heads, [findings.status_of(window) for window in windows], rows)
 
 
-def _feature_of(evidence: Content, name: str) -> Content | None:
-    return next((each for each in evidence["features"] if each["name"] == name), None)
+def _feature_of(window: Window, name: str) -> PredictionShift | None:
+    return next((feature for feature in window.features if feature.name == name), None)
 
 
-def _cells(found: Sequence[Content | None], limit: float) -> list[StripCell]:
-    values = [each["distance"] if each else None for each in found]
-    return [_cell(v, (v or 0.0) / (limit or 1.0), each) for v, each in zip(values, found, strict=True)]
+def _cells(shifts: Sequence[PredictionShift | None], limit: float) -> list[StripCell]:
+    return [
+        _cell(shift.distance, shift.distance / (limit or 1.0), is_drifted=shift.is_drifted)
+        if shift
+        else ABSENT
+        for shift in shifts
+    ]
 
 
-def _cell(value: float | None, level: float, found: Content | None) -> StripCell:
-    if found is None or value is None:
-        return StripCell("–", "none")  # noqa: RUF001 - a dash where there is no number
+def _cell(value: float, level: float, *, is_drifted: bool) -> StripCell:
     shade = sum(level >= bound for bound in SHADES)
-    drifted = " drifted" if found["is_drifted"] else ""
-    return StripCell(f"{value:.2f}".removeprefix("0"), f"h{shade}{drifted}")
+    return StripCell(f"{value:.2f}".removeprefix("0"), f"h{shade}{' drifted' if is_drifted else ''}")
 
 
-def _separability_cell(evidence: Content) -> StripCell:
+def _separability_cell(found: SeparabilityShift | None) -> StripCell:
     """Return the classifier's area under the curve; its shade goes by its own limit, from 0.5 on."""
-    found = evidence.get("separability") or {}
-    value, limit = found.get("value"), found.get("limit")
-    level = 0.0 if value is None or limit is None else (value - 0.5) / max(limit - 0.5, 1e-9)
-    return _cell(value, level, found or None)
+    if found is None:
+        return ABSENT
+    level = (found.value - 0.5) / max(found.limit - 0.5, 1e-9)
+    return _cell(found.value, level, is_drifted=found.is_drifted)

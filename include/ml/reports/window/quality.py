@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
 
 from markupsafe import Markup
 
+from include.core.documents.monitoring import QualityEstimate, WindowQuality
+from include.core.documents.reports import AgeShare
 from include.ml.reports import drawing, phrases
-from include.ml.reports.phrases import Content
-from include.ml.reports.window.findings import quality_of
+from include.ml.reports.window.findings import Window, quality_of, short_name
+
+#: the short name of a version, given its ARN
+VersionOf = Callable[[str], str]
 
 WIDTH, HEIGHT = 960.0, 250.0
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 950.0, 24.0, 206.0
@@ -39,52 +42,52 @@ class Scale:
         return BOTTOM - (BOTTOM - TOP) * (value - self.low) / (self.high - self.low)
 
 
-def draw_quality(windows: Sequence[Content], matured_share: float) -> Markup | None:
+def draw_quality(windows: Sequence[Window], matured_share: float, version_of: VersionOf) -> Markup | None:
     """Draw quality by window with intervals, beside the value of the champion's evaluation.
 
     Parameters
     ----------
     windows
-        Evidence by window, the oldest first.
+        The last windows, the oldest first.
     matured_share
         Share of labels, 0 to 1, from which on a window's quality counts.
+    version_of
+        Returns the short name of a version, given its ARN.
 
     Returns
     -------
     An SVG element, or None if no window has a number.
     """
-    values = [value for each in windows for value in _values(each)]
+    values = [value for window in windows for value in _values(window)]
     if not values:
         return None
     scale = Scale(len(windows), values)
     parts = [_grid(scale), _names(windows, scale)]
-    parts += [_reference(place, each, scale) for place, each in enumerate(windows)]
-    parts += [_change(place, pair, scale) for place, pair in enumerate(pairwise(windows))]
-    parts += [_estimate(place, each.get("estimate"), scale) for place, each in enumerate(windows)]
+    parts += [_reference(place, quality_of(window), scale) for place, window in enumerate(windows)]
+    parts += [_change(place, pair, scale, version_of) for place, pair in enumerate(pairwise(windows))]
+    parts += [_estimate(place, window.estimate, scale) for place, window in enumerate(windows)]
     parts.append(_line(windows, scale))
-    parts += [_judged(place, quality_of(each), scale, matured_share) for place, each in enumerate(windows)]
-    said = "; ".join(
-        f"{phrases.short(each['window'])}: {quality_text(each, matured_share)}" for each in windows
-    )
-    return drawing.drawing("Quality over time", said, parts, width=WIDTH, height=HEIGHT)
+    parts += [_judged(place, quality_of(w), scale, matured_share) for place, w in enumerate(windows)]
+    description = "; ".join(f"{short_name(w)}: {quality_text(w, matured_share)}" for w in windows)
+    return drawing.drawing("Quality over time", description, parts, width=WIDTH, height=HEIGHT)
 
 
-def quality_text(evidence: Content, matured_share: float) -> str:
+def quality_text(window: Window, matured_share: float) -> str:
     """Return a window's quality as text."""
-    found, estimate = quality_of(evidence), evidence.get("estimate") or {}
-    if found and found["value"] is not None:
-        is_matured = (found["coverage"] or 0.0) >= matured_share
-        return phrases.interval(found) + ("" if is_matured else ", not matured")
-    if estimate.get("value") is not None:
-        return f"estimate {phrases.metric(estimate['value'])}"
+    quality, estimate = quality_of(window), window.estimate
+    if quality and quality.value is not None:
+        is_matured = (quality.coverage or 0.0) >= matured_share
+        return phrases.interval(quality) + ("" if is_matured else ", not matured")
+    if estimate and estimate.value is not None:
+        return f"estimate {phrases.metric(estimate.value)}"
     return "unknown"
 
 
-def _values(evidence: Content) -> list[float]:
-    found, estimate = quality_of(evidence) or {}, evidence.get("estimate") or {}
-    reference = found.get("reference") or {}
-    names = ("value", "low", "high")
-    values = [each.get(name) for each in (found, reference) for name in names] + [estimate.get("value")]
+def _values(window: Window) -> list[float]:
+    quality = quality_of(window)
+    measured = [quality, quality.reference] if quality else []
+    values = [number for each in measured if each for number in (each.value, each.low, each.high)]
+    values += [window.estimate.value] if window.estimate else []
     return [value for value in values if value is not None]
 
 
@@ -100,103 +103,103 @@ def _grid(scale: Scale) -> Markup:
     )
 
 
-def _names(windows: Sequence[Content], scale: Scale) -> Markup:
+def _names(windows: Sequence[Window], scale: Scale) -> Markup:
     every = -(-len(windows) // NAMES)
     last = len(windows) - 1
     # counted from the newest, which always has its name
     places = [place for place in range(len(windows)) if (last - place) % every == 0]
     return Markup().join(
-        drawing.text(scale.x(n), BOTTOM + 20, phrases.short(windows[n]["window"]), "tick", "middle")
-        for n in places
+        drawing.text(scale.x(n), BOTTOM + 20, short_name(windows[n]), "tick", "middle") for n in places
     )
 
 
-def _reference(place: int, evidence: Content, scale: Scale) -> Markup:
+def _reference(place: int, quality: WindowQuality | None, scale: Scale) -> Markup:
     """Return the value of the champion's evaluation as a line, with its interval as a band."""
-    found = (quality_of(evidence) or {}).get("reference") or {}
-    if found.get("value") is None:
+    reference = quality.reference if quality else None
+    if reference is None or reference.value is None:
         return Markup()
-    left, y = LEFT + place * scale.step, scale.y(found["value"])
+    left, y = LEFT + place * scale.step, scale.y(reference.value)
     band = Markup()
-    if found.get("low") is not None and found.get("high") is not None:
-        top = scale.y(found["high"])
-        band = drawing.box(left, top, scale.step, scale.y(found["low"]) - top, "band")
+    if reference.low is not None and reference.high is not None:
+        top = scale.y(reference.high)
+        band = drawing.box(left, top, scale.step, scale.y(reference.low) - top, "band")
     return band + drawing.line(left, y, left + scale.step, y, "promise")
 
 
-def _change(place: int, pair: tuple[Content, Content], scale: Scale) -> Markup:
+def _change(place: int, pair: tuple[Window, Window], scale: Scale, version_of: VersionOf) -> Markup:
     """Return the mark of a new champion between two windows."""
-    before, after = (each["champion"]["version"] for each in pair)
+    before, after = (window.champion.version for window in pair)
     if before == after:
         return Markup()
     x = LEFT + (place + 1) * scale.step
-    name = drawing.text(x + 4, TOP - 8, phrases.version(after), "tick")
+    name = drawing.text(x + 4, TOP - 8, version_of(after), "tick")
     return drawing.line(x, TOP - 18, x, BOTTOM, "change") + name
 
 
-def _estimate(place: int, found: Mapping[str, Any] | None, scale: Scale) -> Markup:
+def _estimate(place: int, estimate: QualityEstimate | None, scale: Scale) -> Markup:
     """Return an estimate: a hollow diamond, with its calibration error as a dashed line."""
-    if not found or found.get("value") is None:
+    if estimate is None or estimate.value is None:
         return Markup()
     # beside the mark of the labels
-    x, y, error = scale.x(place) + min(scale.step * 0.22, 14), scale.y(found["value"]), 0.0
-    if found.get("calibration_error") is not None:
-        error = abs(scale.y(found["value"] - abs(found["calibration_error"])) - y)
+    x, y, error = scale.x(place) + min(scale.step * 0.22, 14), scale.y(estimate.value), 0.0
+    if estimate.calibration_error is not None:
+        error = abs(scale.y(estimate.value - abs(estimate.calibration_error)) - y)
     points = [(x, y - 6), (x + 6, y), (x, y + 6), (x - 6, y)]
     bar = drawing.line(x, y - error, x, y + error, "estimate") if error else Markup()
     return bar + drawing.path(points, "estimate", is_closed=True)
 
 
-def _judged(place: int, found: Content | None, scale: Scale, matured_share: float) -> Markup:
+def _judged(place: int, quality: WindowQuality | None, scale: Scale, matured_share: float) -> Markup:
     """Return quality by labels: a dot with its interval, solid if enough labels are known."""
-    if not found or found["value"] is None:
+    if quality is None or quality.value is None:
         return Markup()
-    x, y = scale.x(place), scale.y(found["value"])
-    css = "judged" if (found["coverage"] or 0.0) >= matured_share else "judged young"
+    x, y = scale.x(place), scale.y(quality.value)
+    css = "judged" if (quality.coverage or 0.0) >= matured_share else "judged young"
     bar = Markup()
-    if found.get("low") is not None and found.get("high") is not None:
-        bar = drawing.line(x, scale.y(found["low"]), x, scale.y(found["high"]), css)
+    if quality.low is not None and quality.high is not None:
+        bar = drawing.line(x, scale.y(quality.low), x, scale.y(quality.high), css)
     return bar + drawing.circle(x, y, 5.5, css)
 
 
-def _line(windows: Sequence[Content], scale: Scale) -> Markup:
+def _line(windows: Sequence[Window], scale: Scale) -> Markup:
     """Return a line through the judged values."""
-    found = [(place, quality_of(each)) for place, each in enumerate(windows)]
-    points = [(scale.x(n), scale.y(q["value"])) for n, q in found if q and q["value"] is not None]
+    points = [
+        (scale.x(place), scale.y(quality.value))
+        for place, window in enumerate(windows)
+        if (quality := quality_of(window)) and quality.value is not None
+    ]
     return drawing.path(points, "trend") if len(points) > 1 else Markup()
 
 
-def draw_coverage(by_age: Sequence[Content]) -> Markup:
+def draw_coverage(by_age: Sequence[AgeShare]) -> Markup:
     """Draw the share of events with a label by the label's age, the ages at equal steps."""
     points, parts = [], []
     step, every = (AGES_RIGHT - 40) / max(len(by_age), 1), -(-len(by_age) // AGES)
-    for place, each in enumerate(by_age):
-        x, y = 36 + step * (place + 0.5), AGES_BOTTOM - (AGES_BOTTOM - 20) * each["share"]
+    for place, age in enumerate(by_age):
+        x, y = 36 + step * (place + 0.5), AGES_BOTTOM - (AGES_BOTTOM - 20) * (age.share or 0.0)
         points.append((x, y))
         parts.append(drawing.circle(x, y, 4, "judged"))
         if place % every == 0:
-            parts.append(drawing.text(x, AGES_BOTTOM + 14, phrases.age(each["age_s"]), "tick", "middle"))
+            parts.append(drawing.text(x, AGES_BOTTOM + 14, phrases.age(age.age_s), "tick", "middle"))
     for share in (0.0, 0.5, 1.0):
         y = AGES_BOTTOM - (AGES_BOTTOM - 20) * share
         parts.insert(0, drawing.line(34, y, AGES_RIGHT, y, "grid"))
         parts.append(drawing.text(30, y + 4, f"{share:.0%}", "tick", "end"))
-    said = "; ".join(
-        f"{phrases.percent(each['share'])} within {phrases.age(each['age_s'])}" for each in by_age
-    )
+    description = "; ".join(f"{phrases.percent(a.share)} within {phrases.age(a.age_s)}" for a in by_age)
     joined = drawing.path(points, "trend") if len(points) > 1 else Markup()
-    return drawing.drawing("Labels known by age", said, [joined, *parts])
+    return drawing.drawing("Labels known by age", description, [joined, *parts])
 
 
-def quality_row(evidence: Content) -> dict[str, object]:
+def quality_row(window: Window, version_of: VersionOf) -> dict[str, object]:
     """Return a window's quality as a row of a table."""
-    found, estimate = quality_of(evidence) or {}, evidence.get("estimate") or {}
-    reference = found.get("reference") or {}
+    quality, estimate = quality_of(window), window.estimate
+    reference = quality.reference if quality else None
     return {
-        "window": phrases.short(evidence["window"]),
-        "by labels": phrases.interval(found) if found else "unknown",
-        "labels": phrases.number(found["judged"]) if found else "0",
-        "known": phrases.percent(found.get("coverage")),
-        "estimate": phrases.metric(estimate["value"]) if estimate.get("value") is not None else "none",
-        "evaluation": phrases.interval(reference) if reference.get("value") is not None else "unknown",
-        "champion": phrases.version(evidence["champion"]["version"]),
+        "window": short_name(window),
+        "by labels": phrases.interval(quality) if quality else "unknown",
+        "labels": phrases.number(quality.judged if quality else 0),
+        "known": phrases.percent(quality.coverage if quality else None),
+        "estimate": phrases.metric(estimate.value) if estimate and estimate.value is not None else "none",
+        "evaluation": phrases.interval(reference) if reference and reference.value is not None else "unknown",
+        "champion": version_of(window.champion.version),
     }
