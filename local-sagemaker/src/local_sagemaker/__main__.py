@@ -66,9 +66,8 @@ async def serve(options: Options, listener: socket.socket) -> None:
         timeout_graceful_shutdown=10,
     )
     server = Server(config)
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
+        asyncio.get_running_loop().add_signal_handler(number, server.stop)
     async with running(parts):
         print(f"Local SageMaker is ready at {parts.context.url}, root {parts.context.root}", flush=True)  # noqa: T201 (its one line)
         await server._serve(sockets=[listener])  # noqa: SLF001 (serve() would install other signal handlers)

@@ -102,7 +102,21 @@ class Parts:
 def build(options: Options) -> Parts:
     """Put the parts together; nothing runs yet."""
     services.load()
-    service = _service(options)
+    objects = ObjectStore(options.root / "s3")
+    for bucket in options.buckets:
+        if not objects.has_bucket(bucket):
+            objects.create_bucket(bucket)
+    service = Service(
+        root=options.root,
+        url=_url(options.host, options.port),
+        credentials=Credentials(options.keys, inside(options.root)) if options.keys else None,
+        images=options.images,
+        samples=options.notebooks,
+        job_limit=options.jobs,
+        serverless_idle_s=options.serverless_idle_s,
+        objects=objects,
+        store=Store(options.root / "sagemaker.sqlite"),
+    )
     forks = Forks(Images(service.images))
     jobs, workflows = JobPool(service, forks), WorkflowLoop(service.root)
     hosting, notebooks = Hosting(service, forks), Notebooks(service)
@@ -116,24 +130,6 @@ def build(options: Options) -> Parts:
     )
     jobs.on_end(workflows.wake)
     return Parts(context, forks, jobs, workflows, hosting, notebooks)
-
-
-def _service(options: Options) -> Service:
-    objects = ObjectStore(options.root / "s3")
-    for bucket in options.buckets:
-        if not objects.has_bucket(bucket):
-            objects.create_bucket(bucket)
-    return Service(
-        root=options.root,
-        url=_url(options.host, options.port),
-        credentials=Credentials(options.keys, inside(options.root)) if options.keys else None,
-        images=options.images,
-        samples=options.notebooks,
-        job_limit=options.jobs,
-        serverless_idle_s=options.serverless_idle_s,
-        objects=objects,
-        store=Store(options.root / "sagemaker.sqlite"),
-    )
 
 
 def _url(host: str, port: int) -> str:

@@ -38,9 +38,13 @@ async def dispatch(context: Context, request: HttpRequest) -> HttpResponse:
         form = await _form(request)
         route = routing.route(request, form)
         if context.credentials is not None:
-            wanted = models.service_model(route.service).signing_name
-            check_service(request, wanted, route.protocol)
-        return await _answer(context, request, route, form)
+            check_service(request, models.service_model(route.service).signing_name, route.protocol)
+        operation, model = _operation(route)
+        parameters = await _parameters(request, route, model, form)
+        validation.check(model.input_shape, parameters)
+        with owners.on_behalf_of(owners.of_request(request)):
+            result = await _call(operation, context, parameters)
+        return responses.answer(model, route.protocol, result, request.id)
     except AwsError as error:
         return failed(error, request, route)
     except Exception as error:
@@ -57,15 +61,6 @@ async def _form(request: HttpRequest) -> dict[str, str]:
         return {}
     is_form = request.headers.get("content-type", "").startswith(routing.FORM)
     return routing.form_of(request, await request.body.read() if is_form else b"")
-
-
-async def _answer(context: Context, request: HttpRequest, route: Route, form: dict[str, str]) -> HttpResponse:
-    operation, model = _operation(route)
-    parameters = await _parameters(request, route, model, form)
-    validation.check(model.input_shape, parameters)
-    with owners.on_behalf_of(owners.of_request(request)):
-        result = await _call(operation, context, parameters)
-    return responses.answer(model, route.protocol, result, request.id)
 
 
 def _operation(route: Route) -> tuple[Operation, OperationModel]:

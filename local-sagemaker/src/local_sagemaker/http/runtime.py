@@ -69,7 +69,18 @@ async def application(context: Context, scope: Scope, receive: Receive, send: Se
         if scope["method"] == "GET":
             reply = Reply(200, [(b"content-type", b"application/json")], _figures(context, name))
         elif scope["path"].endswith(STREAM_PATH):
-            await respond_streaming(_route(context, name), headers, sent, receive, send)
+            # a client that leaves ends its invocation: the container sees its connection closed
+            work = asyncio.create_task(stream(_route(context, name), headers, sent, _stream_client(send)))
+            gone = asyncio.create_task(_wait_until_gone(receive))
+            try:
+                await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+                if work.done():
+                    await work
+                    await send({"type": "http.response.body", "body": b""})
+            finally:
+                for task in (work, gone):
+                    task.cancel()
+                await asyncio.gather(work, gone, return_exceptions=True)
             return
         else:
             reply = await reply_to(context, name, headers, sent)
@@ -140,26 +151,6 @@ async def _answer(send: Send, reply: Reply) -> None:
     ]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})
-
-
-async def respond_streaming(
-    route: EndpointRoute, headers: dict[bytes, bytes], body: bytes, receive: Receive, send: Send
-) -> None:
-    """Answer one request; raise InvokeError if the answer is not a stream.
-
-    A client that leaves ends its invocation: the container sees its connection closed.
-    """
-    work = asyncio.create_task(stream(route, headers, body, _stream_client(send)))
-    gone = asyncio.create_task(_wait_until_gone(receive))
-    try:
-        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if work.done():
-            await work
-            await send({"type": "http.response.body", "body": b""})
-    finally:
-        for task in (work, gone):
-            task.cancel()
-        await asyncio.gather(work, gone, return_exceptions=True)
 
 
 def _stream_client(send: Send) -> StreamClient:

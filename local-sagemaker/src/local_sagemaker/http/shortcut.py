@@ -66,12 +66,11 @@ def read(data: bytes) -> Invocation | None:
 
 def answer(reply: Reply) -> bytes:
     """Return an answer, head and body."""
-    fields = b"".join([b"%b: %b\r\n" % field for field in reply.headers])
     return b"%bcontent-length: %d\r\nx-amzn-requestid: %b\r\n%b\r\n%b" % (
         STATUS_LINES[reply.status],
         len(reply.body),
         request_id(),
-        fields,
+        b"".join([b"%b: %b\r\n" % field for field in reply.headers]),
         reply.body,
     )
 

@@ -70,7 +70,15 @@ def _read_form(shape: Any, form: dict[str, str], prefix: str) -> Any:
                     members[name] = _read_form(member, form, path)
             return members
         case "list":
-            return _read_form_list(shape, form, prefix)
+            flat = shape.serialization.get("flattened")
+            if flat and shape.member.serialization.get("name"):
+                path = ".".join([*prefix.split(".")[:-1], shape.member.serialization["name"]])
+            else:
+                path = prefix if flat else f"{prefix}.{shape.member.serialization.get('name', 'member')}"
+            items: list[Any] = []
+            while _has(form, f"{path}.{len(items) + 1}"):
+                items.append(_read_form(shape.member, form, f"{path}.{len(items) + 1}"))
+            return items
         case "map":
             return _read_form_map(shape, form, prefix)
         case "blob":
@@ -83,18 +91,6 @@ def _read_form(shape: Any, form: dict[str, str], prefix: str) -> Any:
 
 def _has(form: dict[str, str], path: str) -> bool:
     return path in form or any(key.startswith(f"{path}.") for key in form)
-
-
-def _read_form_list(shape: Any, form: dict[str, str], prefix: str) -> list[Any]:
-    flat = shape.serialization.get("flattened")
-    if flat and shape.member.serialization.get("name"):
-        path = ".".join([*prefix.split(".")[:-1], shape.member.serialization["name"]])
-    else:
-        path = prefix if flat else f"{prefix}.{shape.member.serialization.get('name', 'member')}"
-    items: list[Any] = []
-    while _has(form, f"{path}.{len(items) + 1}"):
-        items.append(_read_form(shape.member, form, f"{path}.{len(items) + 1}"))
-    return items
 
 
 def _read_form_map(shape: Any, form: dict[str, str], prefix: str) -> dict[str, Any]:

@@ -40,35 +40,23 @@ HEADER_LENGTH = 1000
 def answer(operation: OperationModel, protocol: str, result: dict[str, Any], request_id: str) -> HttpResponse:
     """Return the successful response of `operation` with `result`, members of its output shape."""
     if protocol == "json":
-        return _json(operation, result, request_id)
+        shape = operation.output_shape
+        content = b"" if shape is None else json.dumps(json_values.write(shape, result)).encode()
+        version = operation.metadata.get("jsonVersion", "1.1")
+        headers = {"content-type": f"application/x-amz-json-{version}", "x-amzn-requestid": request_id}
+        return HttpResponse(200, content, headers)
     if protocol == "query":
-        return _query(operation, result, request_id)
-    return _rest(operation, protocol, result, request_id)
-
-
-def _json(operation: OperationModel, result: dict[str, Any], request_id: str) -> HttpResponse:
-    shape = operation.output_shape
-    body = b"" if shape is None else json.dumps(json_values.write(shape, result)).encode()
-    version = operation.metadata.get("jsonVersion", "1.1")
-    headers = {"content-type": f"application/x-amz-json-{version}", "x-amzn-requestid": request_id}
-    return HttpResponse(200, body, headers)
-
-
-def _query(operation: OperationModel, result: dict[str, Any], request_id: str) -> HttpResponse:
-    shape, name = operation.output_shape, operation.name
-    inner = ""
-    if shape is not None:
-        wrapper = shape.serialization.get("resultWrapper", f"{name}Result")
-        inner = f"<{wrapper}>{''.join(xml_values.members(shape, result))}</{wrapper}>"
-    namespace = operation.metadata.get("xmlNamespace", "")
-    body = (
-        f'{xml_values.PROLOGUE}<{name}Response xmlns="{namespace}">{inner}'
-        f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{name}Response>"
-    )
-    return HttpResponse(200, body.encode(), {"content-type": "text/xml", "x-amzn-requestid": request_id})
-
-
-def _rest(operation: OperationModel, protocol: str, result: dict[str, Any], request_id: str) -> HttpResponse:
+        shape, name = operation.output_shape, operation.name
+        inner = ""
+        if shape is not None:
+            wrapper = shape.serialization.get("resultWrapper", f"{name}Result")
+            inner = f"<{wrapper}>{''.join(xml_values.members(shape, result))}</{wrapper}>"
+        namespace = operation.metadata.get("xmlNamespace", "")
+        text = (
+            f'{xml_values.PROLOGUE}<{name}Response xmlns="{namespace}">{inner}'
+            f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{name}Response>"
+        )
+        return HttpResponse(200, text.encode(), {"content-type": "text/xml", "x-amzn-requestid": request_id})
     id_header = "x-amz-request-id" if protocol == "rest-xml" else "x-amzn-requestid"
     shape, status = operation.output_shape, int(operation.http.get("responseCode", 200))
     if shape is None:
@@ -144,15 +132,13 @@ def failure(error: AwsError, protocol: str, model: ServiceModel | None, request_
     code = CODES.get(protocol, {}).get(error.code, error.code)
     status = 501 if code == "NotImplemented" else error.status
     if protocol == "rest-xml":
-        return _s3_failure(error, code, status, request_id)
+        pairs = [("Code", code), ("Message", error.message), *error.members.items()]
+        inner = _elements([*pairs, ("RequestId", request_id), ("HostId", request_id)])
+        headers = {"content-type": "application/xml", "x-amz-request-id": request_id}
+        headers |= {"x-local-sagemaker-message": header_text(error.message[:HEADER_LENGTH])}
+        return HttpResponse(status, f"{xml_values.PROLOGUE}<Error>{inner}</Error>".encode(), headers)
     if protocol == "query":
         return _query_failure(error, code, model, request_id)
-    return _json_failure(error, code, protocol, model, request_id)
-
-
-def _json_failure(
-    error: AwsError, code: str, protocol: str, model: ServiceModel | None, request_id: str
-) -> HttpResponse:
     content = {_message_name(code, model): error.message, **error.members}
     headers = {"x-amzn-requestid": request_id}
     if protocol == "json":
@@ -194,14 +180,6 @@ def _query_code(code: str, model: ServiceModel) -> str:
 
 def _blame(error: AwsError) -> str:
     return "Sender" if error.status < 500 else "Receiver"  # noqa: PLR2004 (HTTP's own border)
-
-
-def _s3_failure(error: AwsError, code: str, status: int, request_id: str) -> HttpResponse:
-    pairs = [("Code", code), ("Message", error.message), *error.members.items()]
-    inner = _elements([*pairs, ("RequestId", request_id), ("HostId", request_id)])
-    headers = {"content-type": "application/xml", "x-amz-request-id": request_id}
-    headers |= {"x-local-sagemaker-message": header_text(error.message[:HEADER_LENGTH])}
-    return HttpResponse(status, f"{xml_values.PROLOGUE}<Error>{inner}</Error>".encode(), headers)
 
 
 def _elements(pairs: Iterable[tuple[str, object]]) -> str:

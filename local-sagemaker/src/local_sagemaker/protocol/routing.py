@@ -63,30 +63,22 @@ def route(request: HttpRequest, form: dict[str, str]) -> Route:
     """Return the operation that `request` asks for; `form` holds the fields of a query request's body."""
     target = request.headers.get("x-amz-target")
     if target:
-        return _by_target(target)
+        prefix, _, operation = target.partition(".")
+        service = models.services_by("targetPrefix", "json").get(prefix)
+        if service is None:
+            raise UnknownOperation(f"{target}: this local service knows no target {prefix!r}.")
+        return Route(service, "json", operation)
     if "Action" in form:
-        return _by_action(form)
+        service = models.services_by("apiVersion", "query").get(form.get("Version", ""))
+        if service is None:
+            raise UnknownOperation(f"{form['Action']}: no service here has version {form.get('Version')!r}.")
+        return Route(service, "query", form["Action"])
     services = _candidates(request)
     for service in services:
         matched = _by_path(request, service)
         if matched:
             return matched
     raise UnknownOperation(f"No operation of {', '.join(services)} is {request.method} {request.path}.")
-
-
-def _by_target(target: str) -> Route:
-    prefix, _, operation = target.partition(".")
-    service = models.services_by("targetPrefix", "json").get(prefix)
-    if service is None:
-        raise UnknownOperation(f"{target}: this local service knows no target {prefix!r}.")
-    return Route(service, "json", operation)
-
-
-def _by_action(form: dict[str, str]) -> Route:
-    service = models.services_by("apiVersion", "query").get(form.get("Version", ""))
-    if service is None:
-        raise UnknownOperation(f"{form['Action']}: no service here has version {form.get('Version')!r}.")
-    return Route(service, "query", form["Action"])
 
 
 def signing_name(request: HttpRequest) -> str | None:

@@ -87,11 +87,10 @@ async def describe_alarms(context: Context, parameters: dict[str, Any]) -> dict[
     meters = context.hosting.meters
     alarms = [alarm for name in chosen if (alarm := read_alarm(context.store, meters, name)) is not None]
     wanted = [alarm for alarm in alarms if _is_wanted(alarm, parameters)]
-    more = wanted[size - 1].name if len(wanted) > size else None
     return {
         "MetricAlarms": [_described(alarm) for alarm in wanted[:size]],
         "CompositeAlarms": [],
-        "NextToken": more,
+        "NextToken": wanted[size - 1].name if len(wanted) > size else None,
     }
 
 

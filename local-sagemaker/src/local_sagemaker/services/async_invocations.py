@@ -28,7 +28,13 @@ HEADERS = {
 async def invoke_endpoint_async(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Accept an invocation that is answered in S3; it is on the disk when this answers."""
     route, config = _endpoint(context, parameters["EndpointName"])
-    _check(parameters)
+    location = parameters.get("InputLocation")
+    if bool(location) == bool(parameters.get("Body")):
+        raise ValidationException(
+            "Body and InputLocation are mutually exclusive. Provide exactly one of them."
+        )
+    if location and not location.startswith("s3://"):
+        raise ValidationException(f"InputLocation {location} is not emulated: name it as s3://bucket/key.")
     inference_id = parameters.get("InferenceId") or str(uuid.uuid4())
     request = _request(route, parameters, config["OutputConfig"], inference_id)
     if not await context.hosting.queues.submit(request):
@@ -54,16 +60,6 @@ def _endpoint(context: Context, name: str) -> tuple[EndpointRoute, Mapping[str, 
             f"Endpoint {name} of account {context.account} is not in service: its status is {route.status}."
         )
     return route, route.asynchronous
-
-
-def _check(parameters: Mapping[str, Any]) -> None:
-    location = parameters.get("InputLocation")
-    if bool(location) == bool(parameters.get("Body")):
-        raise ValidationException(
-            "Body and InputLocation are mutually exclusive. Provide exactly one of them."
-        )
-    if location and not location.startswith("s3://"):
-        raise ValidationException(f"InputLocation {location} is not emulated: name it as s3://bucket/key.")
 
 
 def _request(

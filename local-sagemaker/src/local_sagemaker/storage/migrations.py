@@ -42,7 +42,19 @@ def migrate(connection: sqlite3.Connection, path: Path, steps: list[str] | None 
             f"of before ({_copy(path, len(steps)).name}, if there is one) in its place: later data is lost."
         )
     if 0 < version < len(steps):
-        _keep_copy(connection, path, version)
+        # the copy comes whole or not at all
+        kept = _copy(path, version)
+        unfinished = kept.with_name(f"{kept.name}.new")
+        try:
+            unfinished.unlink(missing_ok=True)
+            connection.execute(queries.COPY, {"path": str(unfinished)})
+            unfinished.replace(kept)
+            files.sync_folder(kept.parent)
+        except (sqlite3.Error, OSError) as error:
+            raise SchemaError(
+                f"Cannot copy {path} to {kept.name} before it is migrated: {error}. Nothing was changed. "
+                "Make room for a copy, or move the root to a larger disk."
+            ) from error
     for number, statements in enumerate(steps[version:], start=version + 1):
         _run(connection, path, number, statements)
 
@@ -56,22 +68,6 @@ def _run(connection: sqlite3.Connection, path: Path, number: int, statements: st
         raise SchemaError(
             f"Cannot bring {path} to schema {number}: {error}. It is as it was, at schema {number - 1}. Make "
             "room if the disk is full; else use the program that wrote it, and report this."
-        ) from error
-
-
-def _keep_copy(connection: sqlite3.Connection, path: Path, version: int) -> None:
-    """Copy the database to `<name>.schema-<version>`, whole or not at all."""
-    kept = _copy(path, version)
-    unfinished = kept.with_name(f"{kept.name}.new")
-    try:
-        unfinished.unlink(missing_ok=True)
-        connection.execute(queries.COPY, {"path": str(unfinished)})
-        unfinished.replace(kept)
-        files.sync_folder(kept.parent)
-    except (sqlite3.Error, OSError) as error:
-        raise SchemaError(
-            f"Cannot copy {path} to {kept.name} before it is migrated: {error}. Nothing was changed. Make "
-            "room for a copy, or move the root to a larger disk."
         ) from error
 
 

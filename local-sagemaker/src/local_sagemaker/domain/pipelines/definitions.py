@@ -100,22 +100,18 @@ class PipelineDefinition:
             if name not in given and "DefaultValue" not in parameter:
                 raise DefinitionError(f"Missing value for the parameter {name}, which has no default.")
             value = given.get(name, parameter.get("DefaultValue"))
-            values[name] = _cast(name, parameter, value)
+            kind = parameter.get("Type", "String")
+            try:
+                cast = BOOLEANS[str(value).lower()] if kind == "Boolean" else CASTS[kind](value)
+            except (KeyError, ValueError, TypeError) as error:
+                raise DefinitionError(
+                    f"The parameter {name} is {value!r}, which is not of the type {kind}."
+                ) from error
+            allowed = parameter.get("EnumValues")
+            if allowed and cast not in allowed:
+                raise DefinitionError(f"The parameter {name} is {value!r}; it may be one of {allowed}.")
+            values[name] = cast
         return values
-
-
-def _cast(name: str, parameter: Mapping[str, Any], value: Any) -> Any:  # noqa: ANN401 (a parameter's value)
-    kind = parameter.get("Type", "String")
-    try:
-        cast = BOOLEANS[str(value).lower()] if kind == "Boolean" else CASTS[kind](value)
-    except (KeyError, ValueError, TypeError) as error:
-        raise DefinitionError(
-            f"The parameter {name} is {value!r}, which is not of the type {kind}."
-        ) from error
-    allowed = parameter.get("EnumValues")
-    if allowed and cast not in allowed:
-        raise DefinitionError(f"The parameter {name} is {value!r}; it may be one of {allowed}.")
-    return cast
 
 
 def _flatten(

@@ -169,8 +169,7 @@ def cache_key(kind: str, arguments: Mapping[str, Any]) -> str | None:
     if kind not in CACHE_KEY_ATTRIBUTES:
         return None
     compared = {name: _member(arguments, name) for name in CACHE_KEY_ATTRIBUTES[kind]}
-    text = json.dumps(compared, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(json.dumps(compared, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _member(arguments: Any, path: str) -> Any:  # noqa: ANN401 (any JSON)

@@ -51,7 +51,14 @@ def suggest(
     if len(_tried(trials)) >= space.size:
         return None
     if strategy == "Grid":
-        return _next_of_grid(space, trials)
+        tried = _tried(trials)
+        choices = [one.values for one in space.ranges if isinstance(one, Choices)]
+        names = [one.name for one in space.ranges]
+        for words in itertools.product(*choices):
+            values = dict(zip(names, words, strict=True))
+            if _key(values) not in tried:
+                return values
+        return None
     if strategy == "Bayesian":
         seen = [trial for trial in trials if trial.objective is not None and math.isfinite(trial.objective)]
         if len(seen) > len(space.ranges):
@@ -65,17 +72,6 @@ def _tried(trials: Iterable[Trial]) -> set[tuple[tuple[str, str], ...]]:
 
 def _key(values: Values) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(values.items()))
-
-
-def _next_of_grid(space: Space, trials: Sequence[Trial]) -> Values | None:
-    tried = _tried(trials)
-    choices = [one.values for one in space.ranges if isinstance(one, Choices)]
-    names = [one.name for one in space.ranges]
-    for words in itertools.product(*choices):
-        values = dict(zip(names, words, strict=True))
-        if _key(values) not in tried:
-            return values
-    return None
 
 
 def _untried(space: Space, trials: Sequence[Trial], source: random.Random) -> Values:

@@ -247,22 +247,18 @@ class AsyncRequestQueue:
             request_id = self._waiting.popleft()
             self._is_choosing = True
             try:
-                await self._start_request(request_id)
+                request = await asyncio.to_thread(load_request, self._service, request_id)
+                if request is not None:
+                    chosen = await self._choose_container(request)
+                    if chosen is not None:
+                        chosen[1].in_flight += 1
+                    run_in_background(self.tasks, self._carry_out(request, chosen))
             except Exception:
                 log.exception("Trying the request %s of %s again", request_id, self._route.name)
                 self._waiting.appendleft(request_id)
                 await asyncio.sleep(STORAGE_PAUSE_S)
             finally:
                 self._is_choosing = False
-
-    async def _start_request(self, request_id: str) -> None:
-        """Wait until a request can be sent, and start it."""
-        request = await asyncio.to_thread(load_request, self._service, request_id)
-        if request is not None:
-            chosen = await self._choose_container(request)
-            if chosen is not None:
-                chosen[1].in_flight += 1
-            run_in_background(self.tasks, self._carry_out(request, chosen))
 
     async def _choose_container(self, request: AsyncRequest) -> tuple[Variant, Target] | None:
         """Return a container below its limit; None if the request has expired."""

@@ -201,8 +201,7 @@ class TrafficSplit(Fleet):
 
     def variant_named(self, name: str) -> Variant | None:
         """Return the variant of that name, of the next fleet if both have it."""
-        fleet = self._next_fleet()
-        return fleet.variants.get(name) or self.variants.get(name)
+        return self._next_fleet().variants.get(name) or self.variants.get(name)
 
     def _next_fleet(self) -> Fleet:
         self._credit += self._share

@@ -80,7 +80,10 @@ class Hosting:
         """Resume every stored endpoint, and start to write captured invocations."""
         self._capture_writer.start()
         for resource in await asyncio.to_thread(self._service.store.search, KIND):
-            self._resume(resource)
+            endpoint = self._add_endpoint(resource.name, resource.status)
+            plan = resource.state.get("serving") or resource.state.get("rollout") or {}
+            endpoint.route.asynchronous = plan.get("asynchronous")
+            self._run_in_background(endpoint, self._bring_back(endpoint, resource))
         await self.queues.start()
 
     async def stop(self) -> None:
@@ -192,12 +195,6 @@ class Hosting:
 
     # Resuming after a restart.
 
-    def _resume(self, resource: Resource) -> None:
-        endpoint = self._add_endpoint(resource.name, resource.status)
-        plan = resource.state.get("serving") or resource.state.get("rollout") or {}
-        endpoint.route.asynchronous = plan.get("asynchronous")
-        self._run_in_background(endpoint, self._bring_back(endpoint, resource))
-
     async def _bring_back(self, endpoint: HostedEndpoint, resource: Resource) -> None:
         plans = {
             role: EndpointPlan.from_json(document)
@@ -216,8 +213,7 @@ class Hosting:
             endpoint.route.fleet = replica_set.fleet
         if rollout is None:
             return
-        is_rescaling = serving is not None and serving.generation == rollout.generation
-        if is_rescaling:
+        if serving is not None and serving.generation == rollout.generation:
             await self._rescale(endpoint, rollout)
         else:
             await self._roll_out(endpoint, rollout, resource.state.get("deployment"))

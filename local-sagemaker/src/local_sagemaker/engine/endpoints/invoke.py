@@ -238,7 +238,6 @@ def model_error(route: EndpointRoute, status: int, message: str) -> InvokeError:
     """Return the error of a container that answered with `status`, or did not answer (0)."""
     message = message[:MESSAGE_LIMIT]
     kind = "client" if status in range(400, 500) else "server"
-    arn = f"arn:aws:logs:{route.region}:{route.account}:log-group:{route.log_group}"
     return InvokeError(
         "ModelError",
         424,
@@ -246,7 +245,7 @@ def model_error(route: EndpointRoute, status: int, message: str) -> InvokeError:
         f"{route.log_group} in account {route.account} for more information.",
         OriginalStatusCode=status,
         OriginalMessage=message,
-        LogStreamArn=arn,
+        LogStreamArn=f"arn:aws:logs:{route.region}:{route.account}:log-group:{route.log_group}",
     )
 
 

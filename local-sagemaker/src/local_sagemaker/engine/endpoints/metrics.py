@@ -204,24 +204,19 @@ def read_alarm(store: Store, meters: Meters, name: str) -> Resource | None:
     if alarm is None:
         return None
     now = time.time()
-    points = _alarm_points(store, meters, alarm.document, now)
+    period, count = alarm.document["Period"], alarm.document["EvaluationPeriods"]
+    measure = alarm.document.get("Statistic") or alarm.document["ExtendedStatistic"]
+    # Metrics are kept by the second; the second that has just begun is included. The newest window is first.
+    end = int(now) + 1
+    windows = [Distribution() for _ in range(count)]
+    for at, values in read_values(store, meters, alarm.document, end - period * count, end):
+        windows[(end - 1 - at) // period].merge(values)
+    points = [statistic(window, measure) if window.count else None for window in windows]
     judged = judge_alarm(alarm.document, points, alarm.state["value"])
     if judged.value == alarm.state["value"]:
         return alarm
     state = {"value": judged.value, "reason": judged.reason, "since": now}
     return store.change(ALARM_KIND, name, lambda resource: replace(resource, state=state))
-
-
-def _alarm_points(store: Store, meters: Meters, alarm: Mapping[str, Any], now: float) -> list[float | None]:
-    """Return the metric of an alarm in each of its evaluation periods, the newest first."""
-    period, count = alarm["Period"], alarm["EvaluationPeriods"]
-    name = alarm.get("Statistic") or alarm["ExtendedStatistic"]
-    # Metrics are kept by the second; the second that has just begun is included.
-    end = int(now) + 1
-    windows = [Distribution() for _ in range(count)]
-    for at, values in read_values(store, meters, alarm, end - period * count, end):
-        windows[(end - 1 - at) // period].merge(values)
-    return [statistic(window, name) if window.count else None for window in windows]
 
 
 def _stored_values(

@@ -112,7 +112,15 @@ class Replica:
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, BACKOFF_LIMIT_S)
                 try:
-                    container = await self._restart(target)
+                    self._container = None
+                    self._container = await Container.start(self.spec)
+                    try:
+                        await self._container.wait_until_healthy(self._health_timeout_s)
+                    except ContainerError:
+                        await self._container.stop()
+                        raise
+                    target.client, target.is_healthy = self._container.client, True
+                    container = self._container
                     break
                 except ContainerError as error:
                     log.warning("%s did not come back: %s", self.spec.workspace, error)
@@ -130,17 +138,6 @@ class Replica:
             failures = failures + 1 if problem else 0
             target.is_healthy = not problem
         return f"is not healthy ({problem})"
-
-    async def _restart(self, target: Target) -> Container:
-        self._container = None
-        self._container = await Container.start(self.spec)
-        try:
-            await self._container.wait_until_healthy(self._health_timeout_s)
-        except ContainerError:
-            await self._container.stop()
-            raise
-        target.client, target.is_healthy = self._container.client, True
-        return self._container
 
 
 async def _drained(is_busy: Callable[[], bool], drain_s: float) -> None:

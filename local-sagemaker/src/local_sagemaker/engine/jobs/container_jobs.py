@@ -113,7 +113,12 @@ class TrainingJobs(ContainerJobs):
             put(folder, f"{base}/data" if is_plain else f"{base}/output.tar.gz", objects, "the output")
         definitions = job.document[self.container].get("MetricDefinitions", [])
         if definitions and job.log.exists():
-            members["FinalMetricDataList"] = final_metrics(definitions, logs.read(job.log))
+            last: dict[str, dict[str, Any]] = {}
+            for event, name, value in metric_values(definitions, logs.read(job.log)):
+                last[name] = {"MetricName": name, "Value": value, "Timestamp": moment(event.timestamp / 1000)}
+            members["FinalMetricDataList"] = [
+                last[item["Name"]] for item in definitions if item["Name"] in last
+            ]
             _publish_metrics(job, definitions)
         return members
 
@@ -243,16 +248,6 @@ def _transitions(
     if state.phase is Phase.ENDED:
         new["EndTime"] = now
     return [*past[:-1], *({**last, "EndTime": now} for last in past[-1:]), new]
-
-
-def final_metrics(
-    definitions: Sequence[Mapping[str, str]], events: Iterable[LogEvent]
-) -> list[dict[str, Any]]:
-    """Return the last value of every metric that came, as FinalMetricDataList has it."""
-    last: dict[str, dict[str, Any]] = {}
-    for event, name, value in metric_values(definitions, events):
-        last[name] = {"MetricName": name, "Value": value, "Timestamp": moment(event.timestamp / 1000)}
-    return [last[item["Name"]] for item in definitions if item["Name"] in last]
 
 
 def metric_values(

@@ -64,7 +64,13 @@ class JobPool:
             for resource in self._store.search(kind, Query(status=status))
         ]
         # before any job goes on: those try in a folder of their own what the machine allows
-        self._sweep({(resource.kind, resource.name) for resource in unfinished})
+        # what is left of jobs that have ended goes: a crash may have come before that
+        living = {(resource.kind, resource.name) for resource in unfinished}
+        for kind in KINDS:
+            folder = self._service.root / "jobs" / kind
+            for entry in folder.iterdir() if folder.is_dir() else []:
+                if (kind, entry.name) not in living:
+                    shutil.rmtree(entry, ignore_errors=True)
         for resource in sorted(unfinished, key=lambda resource: resource.created):
             self._recover(KINDS[resource.kind], resource)
         self._admit()
@@ -118,14 +124,6 @@ class JobPool:
         with self._lock:
             self._queue.hold(watch.owner)
             self._begin(watch)
-
-    def _sweep(self, living: set[tuple[str, str]]) -> None:
-        """Remove workspaces of jobs that have ended: a crash may have come before that."""
-        for kind in KINDS:
-            folder = self._service.root / "jobs" / kind
-            for entry in folder.iterdir() if folder.is_dir() else []:
-                if (kind, entry.name) not in living:
-                    shutil.rmtree(entry, ignore_errors=True)
 
     def _admit(self) -> None:
         with self._lock:

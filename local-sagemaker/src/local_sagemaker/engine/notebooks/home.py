@@ -123,11 +123,6 @@ def _declared_samples(folder: Path, declared: dict[str, Any]) -> Samples:
     return Samples(folder, python, {**inherited, **environment})
 
 
-def notebook_arn(service: Service, name: str) -> str:
-    """Return the ARN of an instance; AWS writes the name in lower case."""
-    return service.arn("sagemaker", f"notebook-instance/{name.lower()}")
-
-
 class NotebookHome:
     """The folders of one instance, as of one of its starts."""
 
@@ -137,7 +132,8 @@ class NotebookHome:
         :param number: of the start, from 1.
         """
         self.service, self.name = service, name
-        self.arn = notebook_arn(service, name)
+        # AWS writes the name in lower case
+        self.arn = service.arn("sagemaker", f"notebook-instance/{name.lower()}")
         self.folder = service.root / "notebooks" / name
         #: HOME of kernels and scripts
         self.home = self.folder / "home"

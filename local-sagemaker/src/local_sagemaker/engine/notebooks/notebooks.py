@@ -73,8 +73,7 @@ class Notebooks:
 
     async def _run(self, name: str) -> None:
         try:
-            container = await self._bring_up(name)
-            await self._watch(name, container)
+            await self._watch(name, await self._bring_up(name))
         except NotebookError as error:
             await self._fail(name, str(error))
         except Exception as error:
@@ -133,8 +132,7 @@ class Notebooks:
 
     async def _remove(self, name: str, previous: asyncio.Task[None] | None) -> None:
         await cancel(previous)
-        home = NotebookHome.of(self._service, await self._resource(name))
-        await asyncio.to_thread(home.remove)
+        await asyncio.to_thread(NotebookHome.of(self._service, await self._resource(name)).remove)
         await asyncio.to_thread(self._service.store.delete, KIND, name)
 
     async def _fail(self, name: str, reason: str) -> None:

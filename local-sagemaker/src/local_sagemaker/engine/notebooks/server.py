@@ -133,9 +133,8 @@ def _start_script(home: NotebookHome, samples: Samples, hook: str, content: byte
     # a script that does not name its interpreter is a shell script
     argv = (str(script),) if content.startswith(b"#!") else ("/bin/bash", str(script))
     log = home.log(f"LifecycleConfig{hook}")
-    spec = ProcessSpec(argv, home.environment(samples), workspace, log, cwd=home.home)
     try:
-        return start(spec)
+        return start(ProcessSpec(argv, home.environment(samples), workspace, log, cwd=home.home))
     except LaunchError as error:
         raise NotebookError(f"InternalServerError: {error}") from error
 

@@ -150,7 +150,14 @@ class Run:
     def run(self, announce: Callable[[], object]) -> int:
         """Create, start, and wait; the container's exit code. `announce` is called before there is one."""
         is_rootless = self._check()
-        self._sweep()
+        # what a run in this workspace has left behind that ended with the machine or the daemon
+        label = f"label={LABEL}.workspace={self.environment[WORKSPACE]}"
+        form = f'{{{{.ID}}}} {{{{.Label "{LABEL}.pid"}}}}'
+        for line in self.ask("ps", "--all", "--filter", label, "--format", form).splitlines():
+            container, _, pid = line.partition(" ")
+            if not _is_run(pid):
+                with suppress(DockerError):  # it may be on its way out
+                    self.ask("rm", "--force", "--volumes", container)
         announce()
         self.ask(*create_words(self.plan, self.environment, self.name, is_rootless=is_rootless))
         if self.is_stopping:
@@ -183,16 +190,6 @@ class Run:
                 f"`docker pull {image}`, and start again."
             ) from error
         return "name=rootless" in options
-
-    def _sweep(self) -> None:
-        """Remove what a run in this workspace has left behind that ended with the machine or the daemon."""
-        label = f"label={LABEL}.workspace={self.environment[WORKSPACE]}"
-        form = f'{{{{.ID}}}} {{{{.Label "{LABEL}.pid"}}}}'
-        for line in self.ask("ps", "--all", "--filter", label, "--format", form).splitlines():
-            container, _, pid = line.partition(" ")
-            if not _is_run(pid):
-                with suppress(DockerError):  # it may be on its way out
-                    self.ask("rm", "--force", "--volumes", container)
 
 
 def reap(name: str) -> int:

@@ -87,7 +87,21 @@ def start(spec: ProcessSpec, forks: Forks | None = None) -> Process:
         start_new_session=True,
         cwd="/",
     )
-    return _launched(child, spec.workspace)
+    if child.stdout is None or child.stderr is None:
+        raise LaunchError("The shim has no pipes.")
+    child.stdout.read()  # the shim has recorded itself: from now on it is found after a restart
+    record = _read(spec.workspace / "run/process.json")
+    if record is None:
+        reason = child.stderr.read().decode("utf-8", "replace").strip()
+        child.wait()
+        raise LaunchError(
+            f"Cannot start a process in {spec.workspace}: {reason or 'its shim ended at once'}."
+        )
+    child.stdout.close()
+    child.stderr.close()
+    # it is waited for by Process; Popen would complain of a child that is meant to outlive it
+    child.returncode = 0
+    return Process(spec.workspace, int(record["pid"]), str(record["started"]), is_child=True)
 
 
 def _running(workspace: Path, run: Path) -> Process | None:
@@ -220,23 +234,6 @@ def _prepare(spec: ProcessSpec, run: Path) -> tuple[Isolation, dict[str, str]]:
     path.touch(mode=0o600)  # the environment may hold secrets
     path.write_text(json.dumps(document), encoding="utf-8")
     return isolation, environment
-
-
-def _launched(child: subprocess.Popen[bytes], workspace: Path) -> Process:
-    """Wait until the shim has recorded itself: from then on it is found after a restart."""
-    if child.stdout is None or child.stderr is None:
-        raise LaunchError("The shim has no pipes.")
-    child.stdout.read()
-    record = _read(workspace / "run/process.json")
-    if record is None:
-        reason = child.stderr.read().decode("utf-8", "replace").strip()
-        child.wait()
-        raise LaunchError(f"Cannot start a process in {workspace}: {reason or 'its shim ended at once'}.")
-    child.stdout.close()
-    child.stderr.close()
-    # it is waited for by Process; Popen would complain of a child that is meant to outlive it
-    child.returncode = 0
-    return Process(workspace, int(record["pid"]), str(record["started"]), is_child=True)
 
 
 def _end_session(leader: int, started: str) -> None:

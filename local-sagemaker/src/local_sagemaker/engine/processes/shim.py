@@ -45,13 +45,16 @@ def main(folder: str, spawn: Callable[[dict[str, object], int], int] | None = No
     signal.signal(signal.SIGTERM, lambda *_: runner.signal(signal.SIGTERM))
     signal.signal(signal.SIGUSR1, lambda *_: runner.signal(signal.SIGKILL))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    reserve(folder, "exit.json")
+    # take the room that a record will need: how a job ended must not be lost for a full disk
+    with open(f"{folder}/exit.json.new", "wb") as file:  # noqa: PTH123
+        file.write(b" " * RECORD_BYTES)
+        file.flush()
+        os.fsync(file.fileno())
     record(folder, "process.json", {"pid": os.getpid(), "started": started(os.getpid())})
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 1)  # the service waits for the end of this pipe: from here on it can find the process
     os.dup2(null, 2)
-    status = runner.run()
-    record(folder, "exit.json", {"status": status, "ended": time.time()})
+    record(folder, "exit.json", {"status": runner.run(), "ended": time.time()})
     return 0
 
 
@@ -174,14 +177,6 @@ def started(pid: int) -> str:
             return ""
     with os.popen(f"ps -o lstart= -p {pid}") as answer:  # noqa: S605 (a number; where there is no /proc)
         return answer.read().strip()
-
-
-def reserve(folder: str, name: str) -> None:
-    """Take the room that a record will need: how a job ended must not be lost for a full disk."""
-    with open(f"{folder}/{name}.new", "wb") as file:  # noqa: PTH123
-        file.write(b" " * RECORD_BYTES)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def record(folder: str, name: str, content: dict[str, object]) -> None:

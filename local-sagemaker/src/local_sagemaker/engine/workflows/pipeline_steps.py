@@ -184,8 +184,7 @@ class StepRunner:
 
     def _status(self, step: PipelineStep, record: Document) -> tuple[str, str | None]:
         """Return a step's status and its reason, by what has become of its resource."""
-        kind = TYPES[step.type]
-        if not kind.is_job:
+        if not TYPES[step.type].is_job:
             return "Succeeded", None
         resource = self.resource_of(step, record)
         if resource is None:

@@ -47,7 +47,17 @@ class PipelineExecutions:
                 if records.get(step.name, {}).get("status") == "Executing":
                     self._steps.stop(step, records[step.name])
         else:
-            self._begin(resource, definition, records)
+            limit = resource.document.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps")
+            scope = self._scope(resource, definition, records)
+            for step in definition.steps:
+                last = records.get(step.name)
+                running = sum(record["status"] in RUNNING for record in records.values())
+                is_again = last is not None and last.get("again_at", float("inf")) <= time.time()
+                is_new = last is None and (limit is None or running < limit) and _is_due(step, records)
+                if is_again or is_new:
+                    records[step.name] = self._steps.begin(resource, step, scope, last)
+                    if records[step.name]["status"] == "Succeeded":  # the next one may refer to it
+                        scope = self._scope(resource, definition, records)
         status, reason = _outcome(resource, definition, records, is_ending=is_ending)
         if (records, status) == (resource.state["steps"], resource.status):
             return False
@@ -57,21 +67,6 @@ class PipelineExecutions:
     def fail(self, resource: Resource, reason: str) -> None:
         """End an execution that cannot go on."""
         self._keep(resource, resource.state["steps"], "Failed", reason[:1024])
-
-    def _begin(
-        self, resource: Resource, definition: PipelineDefinition, records: dict[str, Document]
-    ) -> None:
-        limit = resource.document.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps")
-        scope = self._scope(resource, definition, records)
-        for step in definition.steps:
-            last = records.get(step.name)
-            running = sum(record["status"] in RUNNING for record in records.values())
-            is_again = last is not None and last.get("again_at", float("inf")) <= time.time()
-            is_new = last is None and (limit is None or running < limit) and _is_due(step, records)
-            if is_again or is_new:
-                records[step.name] = self._steps.begin(resource, step, scope, last)
-                if records[step.name]["status"] == "Succeeded":  # the next one may refer to it
-                    scope = self._scope(resource, definition, records)
 
     def _scope(
         self, resource: Resource, definition: PipelineDefinition, records: Mapping[str, Document]
@@ -128,8 +123,7 @@ def _property_file(context: Service, step: PipelineStep, described: Document, na
     if name not in files:
         raise ValidationException(f"The step {step.name} has no property file {name}.")
     wanted = files[name]
-    outputs = described.get("ProcessingOutputConfig", {}).get("Outputs", [])
-    for output in outputs:
+    for output in described.get("ProcessingOutputConfig", {}).get("Outputs", []):
         if output["OutputName"] == wanted["OutputName"]:
             place = bucket_and_key(f"{output['S3Output']['S3Uri'].rstrip('/')}/{wanted['FilePath']}")
             return context.objects.path(*place).read_text(encoding="utf-8")

@@ -77,7 +77,13 @@ class TuningJobs:
             ):
                 known[number] = self._create(resource, trial, definitions[trial["definition"]])
         resource = self._keep(resource, known, verdict)
-        self._stop(resource, known, definitions, verdict)
+        running = [trial for trial in known if trial["status"] == "InProgress"]
+        config = resource.document["HyperParameterTuningJobConfig"]
+        if not verdict.stops:
+            is_early = config.get("TrainingJobEarlyStoppingType") == "Auto"
+            running = _hopeless(self._service, known, definitions) if is_early and running else []
+        for trial in running:
+            self._pool.request_stop(TRAINING.kind, trial["name"])
         return (resource.state, resource.status) != (was.state, was.status)
 
     def fail(self, resource: Resource, reason: str) -> None:
@@ -104,17 +110,6 @@ class TuningJobs:
             return replace(latest, status=status, document=document, state=state, modified=now)
 
         return self._service.store.change(KIND, resource.name, change)
-
-    def _stop(
-        self, resource: Resource, known: list[Document], definitions: list[Document], verdict: Verdict
-    ) -> None:
-        running = [trial for trial in known if trial["status"] == "InProgress"]
-        config = resource.document["HyperParameterTuningJobConfig"]
-        if not verdict.stops:
-            is_early = config.get("TrainingJobEarlyStoppingType") == "Auto"
-            running = _hopeless(self._service, known, definitions) if is_early and running else []
-        for trial in running:
-            self._pool.request_stop(TRAINING.kind, trial["name"])
 
     def _create(self, tuning: Resource, trial: Document, definition: Document) -> Document:
         store = self._service.store
@@ -145,11 +140,10 @@ def _next(resource: Resource, known: list[Document], definitions: list[Document]
         source = random.Random(f"{config.get('RandomSeed', resource.arn)} {index} {number}")  # noqa: S311 (no secret)
         tried = [trial_of(trial) for trial in known if trial["definition"] == index]
         parents = resource.state.get("inherited", []) if index == 0 else []
-        inherited = [Trial(one["values"], one["objective"], is_over=True) for one in parents]
         values = strategies.suggest(
             config["Strategy"],
             Space.read(definitions[index]["HyperParameterRanges"]),
-            [*inherited, *tried],
+            [*(Trial(one["values"], one["objective"], is_over=True) for one in parents), *tried],
             source,
             expected_improvements,
             is_maximized=objective_of(definitions[index]).is_maximized,

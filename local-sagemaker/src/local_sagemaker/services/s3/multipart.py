@@ -20,7 +20,7 @@ PART_LIMIT = 10_000
 
 def _upload(context: Context, parameters: dict[str, Any]) -> Upload:
     bucket, key = parameters["Bucket"], parameters["Key"]
-    return multipart.find(context.objects, bucket, key, parameters["UploadId"])
+    return multipart.find_upload(context.objects, bucket, key, parameters["UploadId"])
 
 
 @operation("s3", "CreateMultipartUpload", ignored=(*UNUSED, "ChecksumType"))
@@ -69,8 +69,7 @@ def complete_multipart_upload(context: Context, parameters: dict[str, Any]) -> d
     if not listed:
         raise InvalidArgument("You must specify at least one part")
     wanted = [(part.get("PartNumber", 0), part.get("ETag", "").strip('"')) for part in listed]
-    check = conditions.write_check(parameters)
-    info = multipart.complete(context.objects, upload, wanted, check)
+    info = multipart.complete(context.objects, upload, wanted, conditions.write_check(parameters))
     location = f"{context.url}/{info.bucket}/{info.key}"
     return {"Location": location, "Bucket": info.bucket, "Key": info.key, "ETag": quoted(info.etag)}
 

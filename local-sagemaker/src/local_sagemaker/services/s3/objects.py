@@ -140,8 +140,7 @@ def delete_objects(context: Context, parameters: dict[str, Any]) -> dict[str, An
             deleted.append({"Key": item["Key"]})
         else:
             errors.append({"Key": item["Key"], "Code": error.code, "Message": error.message})
-    shown = [] if parameters["Delete"].get("Quiet") else deleted
-    return {"Deleted": shown, "Errors": errors}
+    return {"Deleted": [] if parameters["Delete"].get("Quiet") else deleted, "Errors": errors}
 
 
 @operation("s3", "GetObjectTagging", ignored=("RequestPayer", "ExpectedBucketOwner"))

@@ -59,28 +59,21 @@ CONFIGS.serve_delete("Forget an endpoint configuration; endpoints that were made
 )
 def create_endpoint_config(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Keep an endpoint configuration; its models must exist."""
-    _check(context, parameters)
-    return CONFIGS.create(context, parameters)
-
-
-def _check(context: Context, parameters: dict[str, Any]) -> None:
     refuse_members(parameters, REFUSED, "an endpoint")
     names = [variant["VariantName"] for variant in parameters["ProductionVariants"]]
     if len(set(names)) < len(names):
         raise ValidationException(f"Two production variants have the same name: {', '.join(names)}.")
     for variant in parameters["ProductionVariants"]:
-        _check_variant(context, variant)
+        refuse_members(variant, REFUSED_IN_VARIANT, "a variant")
+        if "ModelName" not in variant:
+            raise ValidationException(
+                f"Variant {variant['VariantName']} has no ModelName; "
+                "inference components are not emulated here."
+            )
+        MODELS.named(context, variant)
     serverless.check(context, parameters)
     check_async(parameters)
-
-
-def _check_variant(context: Context, variant: dict[str, Any]) -> None:
-    refuse_members(variant, REFUSED_IN_VARIANT, "a variant")
-    if "ModelName" not in variant:
-        raise ValidationException(
-            f"Variant {variant['VariantName']} has no ModelName; inference components are not emulated here."
-        )
-    MODELS.named(context, variant)
+    return CONFIGS.create(context, parameters)
 
 
 def check_async(parameters: Mapping[str, Any]) -> None:

@@ -82,9 +82,8 @@ def _session(context: Context, request: HttpRequest, resource: Resource, session
     cookie = sessions.seal_session(home.secret.read_text(encoding="utf-8"), int(time.time()) + session_s)
     # cookies know no ports: what is set for this host's path is sent to the instance's server too
     options = f"Path={home.base_url}; Max-Age={session_s}; HttpOnly; SameSite=Lax"
-    location = f"http://{_host(request)}:{resource.state['port']}{home.base_url}lab"
     headers = {
-        "location": location,
+        "location": f"http://{_host(request)}:{resource.state['port']}{home.base_url}lab",
         "set-cookie": f"{sessions.COOKIE}={cookie}; {options}",
         "cache-control": "no-store",
         "referrer-policy": "no-referrer",

@@ -202,9 +202,8 @@ def find_execution(context: Context, arn: str) -> Resource:
 
 def _summary(execution: Resource) -> dict[str, Any]:
     document = execution.document
-    members = ("PipelineExecutionArn", "PipelineExecutionStatus", *NAMES)
     return {
-        **chosen(document, members),
+        **chosen(document, ("PipelineExecutionArn", "PipelineExecutionStatus", *NAMES)),
         "StartTime": moment(execution.created),
         "PipelineExecutionFailureReason": document.get("FailureReason"),
     }

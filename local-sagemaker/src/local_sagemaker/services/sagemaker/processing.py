@@ -31,9 +31,20 @@ def create_processing_job(context: Context, parameters: dict[str, Any]) -> dict[
     """Queue a processing job: its entry point runs in a process with its inputs below /opt/ml/processing."""
     _check_cluster(parameters["ProcessingResources"]["ClusterConfig"])
     for item in parameters.get("ProcessingInputs", []):
-        _check_input(item)
+        name, source = item["InputName"], item.get("S3Input")
+        if source is None or item.get("AppManaged"):
+            raise ValidationException(f"Input {name}: only an S3Input is supported by the local SageMaker.")
+        if source.get("S3InputMode") == "Pipe":
+            raise ValidationException(
+                f"Input {name}: S3InputMode Pipe is not supported by the local SageMaker. Give File."
+            )
+        check_data_type(f"Input {name}", source)
+        check_path(f"Input {name}", source.get("LocalPath"), BASE)
     for item in parameters.get("ProcessingOutputConfig", {}).get("Outputs", []):
-        _check_output(item)
+        name, target = item["OutputName"], item.get("S3Output")
+        if target is None or item.get("AppManaged"):
+            raise ValidationException(f"Output {name}: only an S3Output is supported by the local SageMaker.")
+        check_path(f"Output {name}", target.get("LocalPath"), BASE)
     # SageMaker's own default
     parameters.setdefault("StoppingCondition", {}).setdefault("MaxRuntimeInSeconds", 86_400)
     return JOBS.submit(context, parameters)
@@ -47,22 +58,3 @@ def _check_cluster(given: dict[str, Any]) -> None:
             "InstancePreferences. Give an InstanceType and an InstanceCount."
         )
     refuse_many(given["InstanceCount"])
-
-
-def _check_input(item: dict[str, Any]) -> None:
-    name, source = item["InputName"], item.get("S3Input")
-    if source is None or item.get("AppManaged"):
-        raise ValidationException(f"Input {name}: only an S3Input is supported by the local SageMaker.")
-    if source.get("S3InputMode") == "Pipe":
-        raise ValidationException(
-            f"Input {name}: S3InputMode Pipe is not supported by the local SageMaker. Give File."
-        )
-    check_data_type(f"Input {name}", source)
-    check_path(f"Input {name}", source.get("LocalPath"), BASE)
-
-
-def _check_output(item: dict[str, Any]) -> None:
-    name, target = item["OutputName"], item.get("S3Output")
-    if target is None or item.get("AppManaged"):
-        raise ValidationException(f"Output {name}: only an S3Output is supported by the local SageMaker.")
-    check_path(f"Output {name}", target.get("LocalPath"), BASE)

@@ -72,9 +72,8 @@ def create_training_job(context: Context, parameters: dict[str, Any]) -> dict[st
 @operation("sagemaker", "DescribeTrainingJob")
 def describe_training_job(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Answer with a training job's request, status, transitions, artifacts and metrics."""
-    document = JOBS.named(context, parameters).document
     # the member is required, and sagemaker-core insists on it
-    return {"ModelArtifacts": {"S3ModelArtifacts": ""}, **document}
+    return {"ModelArtifacts": {"S3ModelArtifacts": ""}, **JOBS.named(context, parameters).document}
 
 
 def check(parameters: dict[str, Any]) -> None:
@@ -101,17 +100,13 @@ def check(parameters: dict[str, Any]) -> None:
     if len(set(names)) < len(names):
         raise ValidationException(f"Channel names must be unique; InputDataConfig has {', '.join(names)}.")
     for channel in parameters.get("InputDataConfig", []):
-        _check_channel(channel)
-
-
-def _check_channel(channel: dict[str, Any]) -> None:
-    name = channel["ChannelName"]
-    source = channel["DataSource"].get("S3DataSource")
-    if source is None:
-        raise ValidationException(
-            f"Channel {name}: only an S3DataSource is supported by the local SageMaker."
-        )
-    check_data_type(f"Channel {name}", source)
+        name = channel["ChannelName"]
+        source = channel["DataSource"].get("S3DataSource")
+        if source is None:
+            raise ValidationException(
+                f"Channel {name}: only an S3DataSource is supported by the local SageMaker."
+            )
+        check_data_type(f"Channel {name}", source)
 
 
 def complete_built_in(parameters: dict[str, Any]) -> None:

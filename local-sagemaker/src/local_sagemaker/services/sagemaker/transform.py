@@ -39,13 +39,6 @@ JOBS.serve_stop(
 )
 def create_transform_job(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Queue a job that sends records of S3 objects to a model and puts the answers beside them."""
-    _check(parameters)
-    container_definition(context, parameters["ModelName"])
-    return JOBS.submit(context, parameters)
-
-
-def _check(parameters: dict[str, Any]) -> None:
-    """Refuse what no record could be sent by."""
     given = parameters["TransformInput"]
     _refuse("SplitType", given.get("SplitType", "None"), {"None", "Line"})
     kind = given["DataSource"]["S3DataSource"]["S3DataType"]
@@ -62,6 +55,8 @@ def _check(parameters: dict[str, Any]) -> None:
             format_of(processing.content_type)
         if processing.touches_answers and processing.accept is not None:
             format_of(processing.accept)
+    container_definition(context, parameters["ModelName"])
+    return JOBS.submit(context, parameters)
 
 
 def _refuse(member: str, value: str, emulated: set[str]) -> None:

@@ -85,7 +85,7 @@ def begin(store: ObjectStore, bucket: str, key: str, properties: Properties) -> 
     return Upload(name, bucket, key, begun, properties, folder)
 
 
-def find(store: ObjectStore, bucket: str, key: str, name: str) -> Upload:
+def find_upload(store: ObjectStore, bucket: str, key: str, name: str) -> Upload:
     """Return the upload; raise NoSuchUpload when it is not there or is for another key."""
     upload = _load(store.places.uploads / name) if ID.fullmatch(name) else None
     if upload is None or (upload.bucket, upload.key) != (bucket, key):
@@ -118,7 +118,7 @@ def add(store: ObjectStore, upload: Upload, number: int, draft: Draft) -> Part:
     draft.finish()
     path = upload.folder / f"{number:05d}-{draft.md5}"
     with store.lock(upload.id):
-        find(store, upload.bucket, upload.key, upload.id)
+        find_upload(store, upload.bucket, upload.key, upload.id)
         earlier = [part for part in upload.parts() if part.number == number]
         draft.path.replace(path)
         files.sync_folder(upload.folder)
@@ -133,7 +133,7 @@ def complete(
 ) -> ObjectInfo:
     """Put parts together to the object: `wanted` holds number and entity tag of each, in order."""
     with store.lock(upload.id):
-        find(store, upload.bucket, upload.key, upload.id)
+        find_upload(store, upload.bucket, upload.key, upload.id)
         parts = _chosen(upload, wanted)
         joined = b"".join(bytes.fromhex(part.etag) for part in parts)
         etag = f"{hashlib.md5(joined, usedforsecurity=False).hexdigest()}-{len(parts)}"

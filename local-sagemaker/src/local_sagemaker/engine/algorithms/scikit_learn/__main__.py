@@ -105,9 +105,8 @@ def _environment(own: dict[str, Any], given: dict[str, Any]) -> dict[str, str]:
     }
     values |= {f"CHANNEL_{channel.upper()}": BASE / "input/data" / channel for channel in channels}
     values |= {f"HP_{key.upper()}": value for key, value in own.items()}
-    variables = {f"SM_{key}": _word(value) for key, value in values.items()}
     return {
-        **variables,
+        **{f"SM_{key}": _word(value) for key, value in values.items()},
         "SM_TRAINING_ENV": json.dumps({key.lower(): str(value) for key, value in values.items()}),
     }
 

@@ -46,7 +46,14 @@ def fetch(directory: str, folder: Path) -> Path:
         return Path(directory.removeprefix("file://"))
     with tempfile.TemporaryDirectory() as scratch:
         archive = Path(scratch) / "source.tar.gz"
-        _download(directory, archive)
+        import boto3  # noqa: PLC0415 (slow to import, and code in the container needs none)
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+        bucket, _, key = directory.removeprefix("s3://").partition("/")
+        try:
+            boto3.client("s3").download_file(bucket, key, str(archive))
+        except (BotoCoreError, ClientError, OSError) as error:
+            raise CodeError(f"Cannot download the code {directory}: {error}.") from error
         folder.mkdir(parents=True, exist_ok=True)
         try:
             with tarfile.open(archive) as tar:
@@ -90,17 +97,6 @@ def _is_installed(name: str) -> bool:
     except importlib.metadata.PackageNotFoundError:
         return False
     return True
-
-
-def _download(uri: str, target: Path) -> None:
-    import boto3  # noqa: PLC0415 (slow to import, and code in the container needs none)
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    try:
-        boto3.client("s3").download_file(bucket, key, str(target))
-    except (BotoCoreError, ClientError, OSError) as error:
-        raise CodeError(f"Cannot download the code {uri}: {error}.") from error
 
 
 def serve() -> int:
