@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
 import pandas as pd
 
+from include.core.documents.data import QuarantinedRow, TableQuality
 from include.core.layout import QUALITY
 from include.ml.cleaning.rules import QUARANTINE, Cleaner, top_reasons
 from include.ml.exceptions import InvalidInput
@@ -30,7 +30,7 @@ class Tally:
     rows_duplicate: int = 0
     #: rows by reason, without the values, so that a thousand bad values are one reason
     reasons: Counter[str] = field(default_factory=Counter)
-    examples: list[dict[str, Any]] = field(default_factory=list)
+    examples: list[QuarantinedRow] = field(default_factory=list)
     missing: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -51,7 +51,7 @@ def clean(step: Step) -> dict[str, int]:
         quarantine.write(_no_rows())
         for name in step.module("schema").TABLES:
             tallies[name] = clean_table(step, name, quarantine)
-    write_json(step.output / QUALITY, {name: report(tally) for name, tally in tallies.items()})
+    write_json(step.output / QUALITY, {name: report(tally).as_json() for name, tally in tallies.items()})
     for name, tally in tallies.items():
         check_limit(name, tally, step.description.quarantine_limit_share)
     total = {key: sum(tally.counts[key] for tally in tallies.values()) for key in Tally().counts}
@@ -88,8 +88,8 @@ def _count(tally: Tally, n_raw: int, rows: pd.DataFrame, bad: pd.DataFrame, n_du
     tally.reasons.update(_kind(reason) for reason in bad["reason"])
     tally.missing.update({str(column): int(n) for column, n in rows.isna().sum().items()})
     room = EXAMPLES - len(tally.examples)
-    shown = bad.head(max(room, 0))[["row", "reason", "values"]].to_dict("records")
-    tally.examples += [{str(name): value for name, value in row.items()} for row in shown]
+    shown = bad.head(max(room, 0))[["row", "reason", "values"]]
+    tally.examples += [QuarantinedRow(*row) for row in shown.itertuples(index=False, name=None)]
 
 
 def _kind(reason: str) -> str:
@@ -106,15 +106,15 @@ def _kind(reason: str) -> str:
     return "; ".join(found)
 
 
-def report(tally: Tally) -> dict[str, Any]:
+def report(tally: Tally) -> TableQuality:
     """Return one table's part of `quality.json`."""
     out = max(tally.rows_out, 1)
-    return {
+    return TableQuality(
         **tally.counts,
-        "reasons": dict(tally.reasons),
-        "examples": tally.examples,
-        "missing_share": {column: n / out for column, n in sorted(tally.missing.items())},
-    }
+        reasons=dict(tally.reasons),
+        examples=tuple(tally.examples),
+        missing_share={column: n / out for column, n in tally.missing.items()},
+    )
 
 
 def check_limit(name: str, tally: Tally, limit_share: float) -> None:
@@ -122,7 +122,7 @@ def check_limit(name: str, tally: Tally, limit_share: float) -> None:
     share = tally.rows_quarantined / max(tally.rows_in, 1)
     if share <= limit_share and tally.rows_out:
         return
-    examples = " | ".join(f"row {e['row']}: {e['reason']}" for e in tally.examples)
+    examples = " | ".join(f"row {e.row}: {e.reason}" for e in tally.examples)
     raise InvalidInput(
         f"{tally.rows_quarantined} of {tally.rows_in} rows of {name} are bad ({share:.1%}, the limit is "
         f"{limit_share:.1%}): {top_reasons(tally.reasons)}. Examples: {examples}. "

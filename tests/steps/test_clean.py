@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from include.core.documents.data import TableQuality
 from tests.steps.container import Container, Containers
 
 #: makes the container of a clean step out of CSV lines
@@ -98,12 +99,23 @@ def test_too_many_bad_rows_stop_the_cycle(clean: Cleaning) -> None:
 
 
 def test_the_report_tells_what_was_found(clean: Cleaning) -> None:
-    """quality.json has counts, reasons and the share of missing values."""
-    job = clean([*good(8), "A,2020-01-01T20:00:00Z,,US,,0", "A,2020-01-01T21:00:00Z,,US,warm,0"])
+    """quality.json has counts, reasons, examples and the share of missing values, and is a document."""
+    bad = "A,2020-01-01T21:00:00Z,,US,warm,0"
+    job = clean([*good(8), "A,2020-01-01T20:00:00Z,,US,,0", bad])
     job.run("clean")
     report = json.loads((job.output / "quality.json").read_text())["readings"]
-    assert report["reasons"] == {"temp: is no number": 1}
-    assert report["missing_share"]["temp"] == pytest.approx(1 / 9)
+    quality = TableQuality.from_json(report)
+    assert quality.as_json() == report
+    assert (quality.rows_in, quality.rows_out, quality.rows_quarantined, quality.rows_duplicate) == (
+        10,
+        9,
+        1,
+        0,
+    )
+    assert quality.reasons == {"temp: is no number": 1}
+    assert [(each.row, each.reason) for each in quality.examples] == [(9, "temp: 'warm' is no number")]
+    assert list(json.loads(quality.examples[0].values).values()) == [each or None for each in bad.split(",")]
+    assert quality.missing_share["temp"] == pytest.approx(1 / 9)
 
 
 def test_a_missing_table_is_refused(clean: Cleaning) -> None:

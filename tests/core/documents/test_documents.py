@@ -14,6 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from include.core.documents.codec import Document, canonical
+from include.core.documents.data import TableQuality
 from include.core.documents.ledger import Entry
 from include.core.documents.manifest import KeyRecord, Manifest
 from include.core.documents.model import Evaluation, ModelSignature, MonitoringBaseline, Verdict
@@ -29,6 +30,7 @@ KINDS: dict[str, type[Document]] = {
     r"ledger/\d+\.json": Entry,
     r"keys/\w+\.json": KeyRecord,
     r"\w+/[\d_-]+/\w+/manifest\.json": Manifest,
+    r"clean/.*/quality\.json": TableQuality,
     r"evaluate/.*/verdict\.json": Verdict,
     r"evaluate/.*/evaluation\.json": Evaluation,
     r"evaluate/.*/monitoring\.json": MonitoringBaseline,
@@ -64,7 +66,9 @@ def kept() -> list[tuple[type[Document], str, Any]]:
             below = re.sub(r"^(\./)?s3/flywheel/digits/", "", name)
             kind = next((each for shape, each in KINDS.items() if re.fullmatch(shape, below)), None)
             if kind is not None:
-                found.append((kind, below, json.loads(content)))
+                value = json.loads(content)
+                parts = value.values() if kind is TableQuality else (value,)
+                found += [(kind, below, part) for part in parts]
     return found
 
 
