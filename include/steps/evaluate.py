@@ -183,7 +183,9 @@ def registry_metrics(
         for name, estimate in estimates.items()
     }
     is_binary = len(classes) == 2  # noqa: PLR2004 - two classes
-    said = (probabilities[:, 1] >= threshold).astype(int) if is_binary else probabilities.argmax(axis=1)
+    said = probabilities.argmax(axis=1)
+    if is_binary:
+        said = metrics.is_positive(probabilities[:, 1], threshold).astype(int)
     matrix = metrics.confusion(rows.labels, said, len(classes))
     registered["confusion_matrix"] = {
         name: dict(zip(classes, row, strict=True)) for name, row in zip(classes, matrix.tolist(), strict=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from include.core.documents.model import Bounds, JudgedSlice
 from include.ml.evaluation import resampling
-from include.ml.evaluation.metrics import SMALLEST
+from include.ml.evaluation.metrics import SMALLEST, is_positive
 
 #: metrics that two models can be compared by; the gain is positive when the first is better, whichever it is
 BINARY_METRICS = ("roc_auc", "average_precision", "accuracy", "log_loss")
@@ -124,7 +124,7 @@ def metric_statistic(metric: str, labels: np.ndarray, answers: Answers) -> Stati
 
 def _is_right(labels: np.ndarray, answers: Answers) -> np.ndarray:
     if answers.probabilities.shape[1] == BINARY_CLASSES:
-        said = (answers.probabilities[:, 1] >= answers.threshold).astype(int)
+        said = is_positive(answers.probabilities[:, 1], answers.threshold).astype(int)
     else:
         said = answers.probabilities.argmax(axis=1)
     return np.asarray(said == labels, dtype=float)

@@ -131,7 +131,7 @@ def ranking(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> tupl
 def _at(
     threshold: float, labels: np.ndarray, scores: np.ndarray, weights: np.ndarray
 ) -> dict[str, np.ndarray]:
-    said = scores >= threshold
+    said = is_positive(scores, threshold)
     hits = weights @ (said & (labels == 1))
     said_total, positives = weights @ said, weights @ (labels == 1)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -157,19 +157,39 @@ def _mean_f1(labels: np.ndarray, predicted: np.ndarray, weights: np.ndarray, cla
     return mean
 
 
+def is_positive(scores: np.ndarray, threshold: float) -> np.ndarray:
+    """Return whether each answer is the positive class, shape (n,).
+
+    Compared in double precision: NumPy compares an array of single precision with a float in single precision,
+    which moves a threshold onto a score below it.
+    """
+    return np.asarray(np.asarray(scores, dtype=np.float64) >= threshold)
+
+
 def best_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
     """Return the probability from which a positive answer gives the best F1 score; 0.5 for one class.
 
-    >>> best_threshold(np.array([0, 0, 1]), np.array([0.1, 0.2, 0.4]))
-    0.4
+    It lies halfway between the lowest score that is to be positive and the next lower one, in double and in
+    single precision, so that a score that was rounded to single precision is answered alike. Scores that are
+    equal in single precision are one step: no served model can tell them apart.
+
+    >>> best_threshold(np.array([0, 0, 1]), np.array([0.125, 0.25, 0.5]))
+    0.375
     """
     if len(np.unique(labels)) < 2:  # noqa: PLR2004 - both classes
         return 0.5
     order = np.argsort(-scores, kind="stable")
+    ordered = np.asarray(scores, dtype=np.float64)[order]
+    single = ordered.astype(np.float32)
     hits = np.cumsum(labels[order])
-    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
+    ends = np.flatnonzero(np.append(np.diff(single) != 0, True))
     f1 = 2 * hits[ends] / (ends + 1 + hits[-1])
-    return round(float(scores[order][ends[np.argmax(f1)]]), 6)
+    last = int(ends[np.argmax(f1)])
+    high = min(float(ordered[last]), float(single[last]))
+    below = slice(last + 1, last + 2)
+    low = max((*ordered[below].tolist(), *single[below].tolist()), default=min(0.0, high))
+    middle = low + (high - low) / 2
+    return middle if np.float32(middle) > np.float32(low) else high
 
 
 def slice_metrics(

@@ -219,10 +219,13 @@ def choose_answer_type(accept: str, content_type: str) -> str:
 
 
 def format_answer(labels: Sequence[str], scores: Sequence[float], kind: str) -> bytes:
-    """Return the body with labels and scores; nine digits are enough for single precision."""
+    """Return the body with labels and scores, each the shortest text that reads back to the same number.
+
+    Fewer digits would move a score that many rows share across the bounds of its bucket in the baseline.
+    """
     if kind == CSV:
-        return "".join(f"{_csv_field(a)},{b:.9g}\n" for a, b in zip(labels, scores, strict=True)).encode()
-    objects = [f'{{"label": {json.dumps(a)}, "score": {b:.9g}}}' for a, b in zip(labels, scores, strict=True)]
+        return "".join(f"{_csv_field(a)},{b!r}\n" for a, b in zip(labels, scores, strict=True)).encode()
+    objects = [f'{{"label": {json.dumps(a)}, "score": {b!r}}}' for a, b in zip(labels, scores, strict=True)]
     if kind == JSON_LINES:
         return ("\n".join(objects) + "\n").encode()
     return f'{{"predictions": [{", ".join(objects)}]}}'.encode()

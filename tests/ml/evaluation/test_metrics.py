@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
 from sklearn import metrics as reference
+
+from include.core.documents.model import ModelSignature
 
 from include.ml.evaluation.metrics import (
     best_threshold,
     bootstrap,
     calibration,
     confusion,
+    is_positive,
     metrics,
     roc_curve,
     slice_metrics,
 )
+from include.steps.serving.inference import Model
+from include.steps.serving.payload import CSV, format_answer
 
 GENERATOR = np.random.default_rng(0)
 LABELS = GENERATOR.integers(0, 2, 400)
@@ -73,6 +82,58 @@ def test_the_threshold_is_the_best_of_all() -> None:
     """No other threshold has a better F1 score."""
     best = metrics(LABELS, BINARY, best_threshold(LABELS, SCORES))["f1_score"]
     assert best == max(metrics(LABELS, BINARY, each)["f1_score"] for each in np.unique(SCORES))
+
+
+#: scores with many ties, numbers of few digits and neighbours in single precision
+THIRDS = some.sampled_from([0.0, 1 / 3, 0.5, 2 / 3, 1.0])
+NEIGHBOURS = some.integers(-3, 3).map(lambda ulps: float(np.float32(0.3) + ulps * np.spacing(np.float32(0.3))))
+ANY_SCORE = THIRDS | NEIGHBOURS | some.floats(0, 1) | some.floats(0, 1, width=32)
+
+
+@settings(max_examples=300)
+@given(rows=some.lists(some.tuples(some.booleans(), ANY_SCORE), min_size=2, max_size=40))
+def test_a_threshold_keeps_its_answers_in_training_serving_and_evaluation(
+    rows: list[tuple[bool, float]],
+) -> None:
+    """Written, read, compared in double or single precision, or sent as text: the same rows are positive."""
+    labels, scores = (np.array(values) for values in zip(*rows, strict=True))
+    labels = labels.astype(int)
+    signature = ModelSignature(
+        version=1,
+        cycle="c",
+        task="binary",
+        id_column="event_id",
+        columns=(),
+        classes=("0", "1"),
+        threshold=best_threshold(labels, scores),
+        features=(),
+    )
+    stored = ModelSignature.from_text(json.dumps(signature.as_json()))
+    single = scores.astype(np.float32)
+    said = is_positive(scores, stored.threshold)
+    model = Model(stored, dict, lambda numbers, _: numbers)
+    served, answered = model.label(np.column_stack([1 - single, single]))
+    lines = format_answer(served, answered, CSV).decode().splitlines()
+    read = np.array([float(line.split(",")[1]) for line in lines])
+    assert served == [str(int(each)) for each in said]
+    for other in (is_positive(single, stored.threshold), is_positive(read, stored.threshold)):
+        np.testing.assert_array_equal(other, said)
+    if len(set(labels)) == 2:
+        best = max(reference.f1_score(labels, single >= each) for each in np.unique(single))
+        assert reference.f1_score(labels, said) == pytest.approx(best)
+
+
+@pytest.mark.parametrize("score", [1 / 3, 2 / 3, float(np.float32(1 / 3)), 1e-9, 5e-324, 1.0])
+def test_an_answer_reads_back_to_its_score(score: float) -> None:
+    """Many rows share a score and the baseline has a bucket for it: no digit may be lost."""
+    assert float(format_answer(["1"], [score], CSV).decode().split(",")[1]) == score
+
+
+def test_the_threshold_of_thirds_finds_every_positive() -> None:
+    """A nearest-neighbours model's scores have no end in decimals; all of its positives stay positive."""
+    labels = np.array([0, 0, 0, 1, 1, 1, 1, 0])
+    scores = np.array([0, 0, 1 / 3, 2 / 3, 2 / 3, 2 / 3, 2 / 3, 1 / 3])
+    assert best_threshold(labels, scores) == pytest.approx(0.5)
 
 
 def test_slices_leave_out_what_is_too_small() -> None:
