@@ -56,14 +56,14 @@ def feature_drifts(moved: Sequence[Movement], shares: Mapping[str, float]) -> tu
     """
     drifts = [
         FeatureDrift(
-            name=each.name,
-            test=each.test,
-            distance=each.distance,
-            p_value=each.p_value,
-            importance=shares.get(each.name),
-            is_drifted=each.is_drifted,
+            name=movement.name,
+            test=movement.test,
+            distance=movement.distance,
+            p_value=movement.p_value,
+            importance=shares.get(movement.name),
+            is_drifted=movement.is_drifted,
         )
-        for each in moved
+        for movement in moved
     ]
     return tuple(
         sorted(drifts, key=lambda drift: (-(drift.importance or 0.0) * drift.distance, -drift.distance))
@@ -110,24 +110,24 @@ def _of_features(rule: AlarmRule, features: Sequence[FeatureDrift]) -> list[str]
     return [f"{listed(names)} {has} drifted: {together}{carried:.0%} of the model's importance"]
 
 
-def _of_separability(found: Separability | None) -> list[str]:
-    if not found or not found.is_drifted:
+def _of_separability(separability: Separability | None) -> list[str]:
+    if not separability or not separability.is_drifted:
         return []
-    by = f" by {listed(list(found.features))}" if found.features else ""
-    area = f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
-    limit = f"limit {found.limit:g}"
+    by = f" by {listed(list(separability.features))}" if separability.features else ""
+    area = f"{separability.value:.2f} ({separability.low:.2f} to {separability.high:.2f})"
+    limit = f"limit {separability.limit:g}"
     return [f"a classifier tells the window from the baseline{by}: area under the curve {area}, {limit}"]
 
 
 def _of_quality(rule: AlarmRule, quality: Sequence[WindowQuality]) -> list[str]:
     """By the last cut-off at which enough labels were known: later labels correct earlier ones."""
-    matured = [each for each in quality if (each.coverage or 0.0) >= rule.matured_share]
+    matured = [measured for measured in quality if (measured.coverage or 0.0) >= rule.matured_share]
     if not matured or not matured[-1].is_worse:
         return []
     last = matured[-1]
     than = f" than {last.reference.value:.3f}" if last.reference and last.reference.value is not None else ""
-    found = f"{last.value:.3f} ({last.low:.3f} to {last.high:.3f}) on {last.judged} labels"
-    return [f"{last.metric} is surely worse{than} in the model's evaluation: {found}"]
+    interval = f"{last.value:.3f} ({last.low:.3f} to {last.high:.3f}) on {last.judged} labels"
+    return [f"{last.metric} is surely worse{than} in the model's evaluation: {interval}"]
 
 
 def listed(names: Sequence[str]) -> str:

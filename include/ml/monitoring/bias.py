@@ -201,7 +201,7 @@ POST_TRAINING: dict[str, Metric] = {
 
 
 def bias_metrics(
-    is_group: np.ndarray, truth: np.ndarray, said: np.ndarray, clusters: np.ndarray | None = None
+    is_group: np.ndarray, truth: np.ndarray, predicted: np.ndarray, clusters: np.ndarray | None = None
 ) -> dict[str, Bounds]:
     """Return every metric by its name, with its 95 % bootstrap interval.
 
@@ -219,7 +219,8 @@ def bias_metrics(
     None where a number is undefined, as all are when one facet is empty. A bound is of those draws in which
     the metric is defined.
     """
-    cell = 4 * is_group.astype(int) + 2 * (1 - truth.astype(int)) + (truth.astype(bool) != said.astype(bool))
+    is_wrong = truth.astype(bool) != predicted.astype(bool)
+    cell = 4 * is_group.astype(int) + 2 * (1 - truth.astype(int)) + is_wrong
     members = np.eye(CELLS)[cell]
     # drawn from all rows alike: how many belong to the group is itself a matter of chance
     alike = np.zeros(len(cell), dtype=int)
@@ -227,14 +228,14 @@ def bias_metrics(
     whole = _facets(members.sum(axis=0, keepdims=True))
     resampled = _facets(np.concatenate(drawn))
     n_clusters = None if clusters is None else len(np.unique(clusters))
-    found = {}
+    by_metric = {}
     for name, metric in {**PRE_TRAINING, **POST_TRAINING}.items():
         value = float(_of_both(metric, *whole)[0])
         low = high = float("nan")
         if np.isfinite(value):
             low, high = resampling.bootstrap_interval(value, _of_both(metric, *resampled), 0.95, n_clusters)
-        found[name] = resampling.bounds(value, low, high)
-    return found
+        by_metric[name] = resampling.bounds(value, low, high)
+    return by_metric
 
 
 def _facets(counts: Numbers) -> tuple[Facet, Facet]:

@@ -57,8 +57,8 @@ def completeness(feature: Mapping[str, Any]) -> float:
 
 def statistics_of(feature: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the statistics proper of one entry, of numbers or of text."""
-    found: Mapping[str, Any] = feature.get("numerical_statistics") or feature["string_statistics"]
-    return found
+    statistics: Mapping[str, Any] = feature.get("numerical_statistics") or feature["string_statistics"]
+    return statistics
 
 
 def least_completeness(share: float) -> float:
@@ -80,12 +80,12 @@ def least_completeness(share: float) -> float:
 def _constraint(feature: Mapping[str, Any]) -> dict[str, Any]:
     least = least_completeness(completeness(feature))
     common = {"name": feature["name"], "inferred_type": feature["inferred_type"], "completeness": least}
-    told = statistics_of(feature)
+    statistics = statistics_of(feature)
     if feature["inferred_type"] == "String":
-        values = [bucket["value"] for bucket in told["distribution"]["categorical"]["buckets"]]
+        values = [bucket["value"] for bucket in statistics["distribution"]["categorical"]["buckets"]]
         # an incomplete list would call known values new
-        is_whole = len(values) == told["distinct_count"] < CATEGORIES
+        is_whole = len(values) == statistics["distinct_count"] < CATEGORIES
         return {**common, "string_constraints": {"domains": values}} if is_whole and values else common
-    if told["common"]["num_present"] and "min" not in told:
+    if statistics["common"]["num_present"] and "min" not in statistics:
         return common
-    return {**common, "num_constraints": {"is_non_negative": told.get("min", 0.0) >= 0.0}}
+    return {**common, "num_constraints": {"is_non_negative": statistics.get("min", 0.0) >= 0.0}}

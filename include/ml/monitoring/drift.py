@@ -204,21 +204,20 @@ def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
     return corrected
 
 
-def mark_drifted(found: Collection[Movement], rule: DriftRule) -> list[Movement]:
+def mark_drifted(moved: Collection[Movement], rule: DriftRule) -> list[Movement]:
     """Correct the p-values for each other, and say which features have drifted.
 
     Of a text's distance, the part that chance alone brings about is not taken for an effect.
     """
-    every = list(found)
-    corrected = holm(np.array([each.p_value for each in every])).tolist()
+    corrected = holm(np.array([movement.p_value for movement in moved])).tolist()
     return [
-        replace(each, p_value=p_value, is_drifted=_is_large(each, rule) and p_value < rule.significance)
-        for each, p_value in zip(every, corrected, strict=True)
+        replace(movement, p_value=p, is_drifted=_is_large(movement, rule) and p < rule.significance)
+        for movement, p in zip(moved, corrected, strict=True)
     ]
 
 
-def _is_large(found: Movement, rule: DriftRule) -> bool:
-    return found.distance - found.by_chance >= rule.minimum_distance
+def _is_large(movement: Movement, rule: DriftRule) -> bool:
+    return movement.distance - movement.by_chance >= rule.minimum_distance
 
 
 def movements(
@@ -244,7 +243,7 @@ def movements(
         By feature, of the baseline and of the current rows; without one, rows count as independent.
     """
     now, effects = {feature["name"]: feature for feature in current["features"]}, design_effects or {}
-    found = []
+    moved = []
     for before in baseline["features"]:
         name = before["name"]
         if name in without or name not in now or is_text(before) != is_text(now[name]):
@@ -257,11 +256,11 @@ def movements(
             # new ones count like all others
             every = sorted(texts[0].keys() | texts[1].keys())
             both = [np.array([side.get(value, 0) for value in every]) for side in texts]
-            found.append(of_texts(name, Side(both[0], pair[0]), Side(both[1], pair[1])))
+            moved.append(of_texts(name, Side(both[0], pair[0]), Side(both[1], pair[1])))
         elif not is_text(before) and statistics_of(before)["distribution"]["kll"]["buckets"]:
             inside = bucket_counts(before)
-            found.append(of_numbers(name, Side(inside, pair[0]), Side(counts[name], pair[1])))
-    return mark_drifted(found, rule)
+            moved.append(of_numbers(name, Side(inside, pair[0]), Side(counts[name], pair[1])))
+    return mark_drifted(moved, rule)
 
 
 def categories(feature: Mapping[str, Any]) -> dict[str, int]:

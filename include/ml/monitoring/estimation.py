@@ -98,8 +98,8 @@ def _likeliest(features: np.ndarray, positives: np.ndarray, totals: np.ndarray) 
         return float(value), features.T @ (totals * special.expit(logits) - positives) + off
 
     bounds = [(0, None), (0, None), (None, None)]
-    found: np.ndarray = optimize.minimize(loss, IDENTITY, jac=True, method="L-BFGS-B", bounds=bounds).x
-    return found
+    fitted: np.ndarray = optimize.minimize(loss, IDENTITY, jac=True, method="L-BFGS-B", bounds=bounds).x
+    return fitted
 
 
 def _fit_once(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -112,8 +112,9 @@ def calibrated(numbers: Sequence[float] | np.ndarray, scores: np.ndarray) -> np.
     >>> calibrated([1, 1, 0], np.array([0.25, 0.5])).round(6).tolist()
     [0.25, 0.5]
     """
-    found: np.ndarray = special.expit(_features(np.asarray(scores, dtype=float)) @ np.asarray(numbers))
-    return found
+    logits = _features(np.asarray(scores, dtype=float)) @ np.asarray(numbers)
+    probabilities: np.ndarray = special.expit(logits)
+    return probabilities
 
 
 def calibration_error(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray | None = None) -> Bounds:
@@ -148,11 +149,11 @@ def _unseen(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray | None)
     """Return each row's probability by a map fitted to the other folds."""
     groups = np.arange(len(labels)) if clusters is None else np.unique(clusters, return_inverse=True)[1]
     folds = groups % FOLDS
-    found = np.empty(len(labels))
+    probabilities = np.empty(len(labels))
     for fold in np.unique(folds):
         out = folds == fold
-        found[out] = calibrated(_fit_once(labels[~out], scores[~out]), scores[out])
-    return found
+        probabilities[out] = calibrated(_fit_once(labels[~out], scores[~out]), scores[out])
+    return probabilities
 
 
 def estimate_quality(
@@ -208,20 +209,20 @@ class _Answers:
     #: how many answers have each score
     rows: np.ndarray
     #: how many of those say what the score is the probability of; the others say the opposite
-    said: np.ndarray
+    positive: np.ndarray
 
     @classmethod
     def of(cls, scores: np.ndarray, is_positive: np.ndarray | None) -> _Answers:
         inside = np.clip(scores, metrics.SMALLEST, 1 - metrics.SMALLEST)
         steps = np.round(special.logit(inside) / FINE_WIDTH)
         _, member, rows = np.unique(steps, return_inverse=True, return_counts=True)
-        said = rows if is_positive is None else np.bincount(member, is_positive.astype(float))
-        return cls(np.bincount(member, scores) / rows, rows.astype(float), said.astype(float))
+        positive = rows if is_positive is None else np.bincount(member, is_positive.astype(float))
+        return cls(np.bincount(member, scores) / rows, rows.astype(float), positive.astype(float))
 
 
 def _accuracy(probabilities: np.ndarray, answers: _Answers) -> float:
     """Return the mean probability that the answer is right."""
-    right = answers.said @ probabilities + (answers.rows - answers.said) @ (1 - probabilities)
+    right = answers.positive @ probabilities + (answers.rows - answers.positive) @ (1 - probabilities)
     return float(right / answers.rows.sum())
 
 

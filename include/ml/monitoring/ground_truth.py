@@ -81,13 +81,13 @@ def _label(text: str, classes: Sequence[str]) -> str:
     return label
 
 
-def as_frame(found: Sequence[Truth]) -> pd.DataFrame:
+def as_frame(truths: Sequence[Truth]) -> pd.DataFrame:
     """Return truths as a frame with COLUMNS, in their order."""
     return pd.DataFrame(
         {
-            "event_id": pd.Series([truth.event_id for truth in found], dtype="str"),
-            "label": pd.Series([truth.label for truth in found], dtype="str"),
-            "known_time": pd.to_datetime([truth.known_time for truth in found], utc=True).as_unit("us"),
+            "event_id": pd.Series([truth.event_id for truth in truths], dtype="str"),
+            "label": pd.Series([truth.label for truth in truths], dtype="str"),
+            "known_time": pd.to_datetime([truth.known_time for truth in truths], utc=True).as_unit("us"),
         }
     )
 

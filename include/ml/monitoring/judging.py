@@ -56,7 +56,7 @@ def once_each(predictions: pd.DataFrame) -> pd.DataFrame:
     -------
     The rows that count, in the order of their event ids, so that the order of files is all one.
     """
-    rank = predictions["source"].map({source: place for place, source in enumerate(SOURCES)})
+    rank = predictions["source"].map({source: preference for preference, source in enumerate(SOURCES)})
     ordered = predictions.assign(rank=rank).sort_values(["event_id", "rank"], kind="stable")
     return ordered.drop_duplicates("event_id").drop(columns="rank").reset_index(drop=True)
 

@@ -45,19 +45,19 @@ def model_quality(
     """
     values: dict[str, Any] = {}
     if len(scored):
-        places = {text: place for place, text in enumerate(classes)}
-        truth = scored["truth"].map(places).to_numpy(dtype=int)
-        said = scored["label"].map(places).to_numpy(dtype=int)
+        codes = {text: code for code, text in enumerate(classes)}
+        truth = scored["truth"].map(codes).to_numpy(dtype=int)
+        predicted = scored["label"].map(codes).to_numpy(dtype=int)
         is_ranked = task == "binary" and len(np.unique(truth)) == BOTH
         score = scored["score"].to_numpy(dtype=float) if is_ranked else None
         drawn = resampling.draw_counts(truth, clusters, RESAMPLES, SEED)
         values |= _with_deviations(
-            _measure(truth, said, classes=len(classes), score=score, task=task), drawn, len(truth)
+            _measure(truth, predicted, classes=len(classes), score=score, task=task), drawn, len(truth)
         )
         if score is not None:
             false, true = metrics.roc_curve(truth, score)
             values[CURVE] = {"false_positive_rates": false.tolist(), "true_positive_rates": true.tolist()}
-        matrix = metrics.confusion(truth, said, len(classes)).tolist()
+        matrix = metrics.confusion(truth, predicted, len(classes)).tolist()
         values["confusion_matrix"] = {
             name: dict(zip(classes, row, strict=True)) for name, row in zip(classes, matrix, strict=True)
         }
@@ -65,26 +65,26 @@ def model_quality(
 
 
 def _measure(
-    truth: np.ndarray, said: np.ndarray, *, classes: int, score: np.ndarray | None, task: str
+    truth: np.ndarray, predicted: np.ndarray, *, classes: int, score: np.ndarray | None, task: str
 ) -> Measure:
     """Return every metric as a function of each row's count; the area only if there is a ranking."""
-    cells = np.eye(classes**2)[truth * classes + said]
+    cells = np.eye(classes**2)[truth * classes + predicted]
     area = None
     if score is not None:
         area = comparison.metric_statistic("roc_auc", truth, Answers(np.column_stack([1 - score, score])))
 
     def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
         matrices = (weights @ cells).reshape(len(weights), classes, classes)
-        found = _binary(matrices) if task == "binary" else _multiclass(matrices)
-        return found if area is None else {**found, "auc": area(weights)}
+        by_metric = _binary(matrices) if task == "binary" else _multiclass(matrices)
+        return by_metric if area is None else {**by_metric, "auc": area(weights)}
 
     return measure
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """Return one count by another; 0 of nothing, as Model Monitor's metrics have it."""
-    found: np.ndarray = np.divide(part, whole, out=np.zeros_like(part, dtype=float), where=whole > 0)
-    return found
+    ratio: np.ndarray = np.divide(part, whole, out=np.zeros_like(part, dtype=float), where=whole > 0)
+    return ratio
 
 
 def _binary(matrices: np.ndarray) -> dict[str, np.ndarray]:
@@ -106,14 +106,14 @@ def _binary(matrices: np.ndarray) -> dict[str, np.ndarray]:
 def _multiclass(matrices: np.ndarray) -> dict[str, np.ndarray]:
     """Return accuracy, and the means of each class's metrics weighted by its rows."""
     hits = np.diagonal(matrices, axis1=1, axis2=2)
-    rows, said = matrices.sum(axis=2), matrices.sum(axis=1)
+    rows, predicted = matrices.sum(axis=2), matrices.sum(axis=1)
     shares = rows / rows.sum(axis=1, keepdims=True)
-    each = {
-        "weighted_precision": _ratio(hits, said),
+    by_class = {
+        "weighted_precision": _ratio(hits, predicted),
         "weighted_recall": _ratio(hits, rows),
-        "weighted_f1": _ratio(2 * hits, rows + said),
+        "weighted_f1": _ratio(2 * hits, rows + predicted),
     }
-    means = {name: np.asarray((shares * values).sum(axis=1)) for name, values in each.items()}
+    means = {name: np.asarray((shares * values).sum(axis=1)) for name, values in by_class.items()}
     return {"accuracy": _ratio(hits.sum(axis=1), rows.sum(axis=1)), **means}
 
 

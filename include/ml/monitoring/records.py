@@ -58,12 +58,12 @@ def parse_object(line: str) -> dict[str, Any]:
         The line is cut off, or is something else.
     """
     try:
-        found = json.loads(line)
+        value = json.loads(line)
     except json.JSONDecodeError as error:
         raise MalformedError(f"it is no JSON ({error.msg} at character {error.pos})") from error
-    if not isinstance(found, dict):
+    if not isinstance(value, dict):
         raise MalformedError("it is no JSON object")
-    return found
+    return value
 
 
 def member(record: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -74,10 +74,10 @@ def member(record: Mapping[str, Any], name: str) -> dict[str, Any]:
     MalformedError
         There is none of that name.
     """
-    found = record.get(name)
-    if not isinstance(found, dict):
+    value = record.get(name)
+    if not isinstance(value, dict):
         raise MalformedError(f"it has no {name}")
-    return found
+    return value
 
 
 def text_of(part: Mapping[str, Any]) -> str:
@@ -115,10 +115,10 @@ def parse_moment(text: object, name: str) -> datetime:
         It is no such time.
     """
     try:
-        found = datetime.fromisoformat(str(text))
+        moment = datetime.fromisoformat(str(text))
     except ValueError as error:
         raise MalformedError(f"its {name} is no ISO 8601 time") from error
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 #: where among the custom attributes of a request the time of its event stands
@@ -165,8 +165,8 @@ def _event_time(metadata: Mapping[str, Any]) -> datetime | None:
     """Return the time of the event among the custom attributes, which SageMaker keeps as a list of texts."""
     given = metadata.get("customAttributes") or []
     texts = [given] if isinstance(given, str) else given
-    found = [match.group(1) for text in texts if (match := EVENT_TIME.search(str(text)))]
-    return parse_moment(found[0], "event_time") if found else None
+    times = [match.group(1) for text in texts if (match := EVENT_TIME.search(str(text)))]
+    return parse_moment(times[0], "event_time") if times else None
 
 
 def parse_answer(output: Mapping[str, Any]) -> tuple[str, float]:

@@ -94,8 +94,8 @@ def divide(sides: NDArray[np.integer], clusters: NDArray[np.integer], seed: int)
     for side in (0, 1):
         of_side = generator.permutation(np.unique(clusters[sides == side]))
         fold_of[of_side] = np.arange(len(of_side)) % FOLDS
-    found: NDArray[np.integer] = fold_of[clusters]
-    return found
+    folds: NDArray[np.integer] = fold_of[clusters]
+    return folds
 
 
 def guess(

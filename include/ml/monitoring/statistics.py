@@ -93,4 +93,4 @@ class Bounds:
 
     def edges(self) -> dict[str, NDArray[np.float64]]:
         """Return bounds by column of numbers that has a value."""
-        return {name: quantile_edges(found.held) for name, found in self._samples.items() if found.seen}
+        return {name: quantile_edges(sample.held) for name, sample in self._samples.items() if sample.seen}

@@ -46,26 +46,26 @@ def violations(
     if not current["dataset"]["item_count"]:
         # Without rows there are no columns to judge; one fault says it all.
         return [violation("", "empty_window_check", "The window holds no rows.")]
-    drifted = {each.name: each for each in moved if each.is_drifted}
-    found: list[Violation] = []
+    drifted = {movement.name: movement for movement in moved if movement.is_drifted}
+    broken: list[Violation] = []
     for rule in constraints["features"]:
-        found += _broken(rule, now.get(rule["name"]), constraints["monitoring_config"])
+        broken += _broken(rule, now.get(rule["name"]), constraints["monitoring_config"])
         if rule["name"] in drifted:
-            found.append(_drift(drifted[rule["name"]]))
+            broken.append(_drift(drifted[rule["name"]]))
     known = {rule["name"] for rule in constraints["features"]}
-    found += [
+    broken += [
         violation(name, "extra_column_check", "The baseline has no such column.")
         for name in now
         if name not in known
     ]
-    return found
+    return broken
 
 
-def faults(found: Sequence[Violation]) -> tuple[Fault, ...]:
+def faults(violated: Sequence[Violation]) -> tuple[Fault, ...]:
     """Return the violations that alert and never retrain."""
     return tuple(
         Fault(feature=v["feature_name"], check=v["constraint_check_type"], description=v["description"])
-        for v in found
+        for v in violated
         if v["constraint_check_type"] in (*FAULTS, "empty_window_check")
     )
 
@@ -117,6 +117,6 @@ def _drift(moved: Movement) -> Violation:
     return violation(moved.name, "baseline_drift_check", text)
 
 
-def _fits(expected: str, found: str) -> bool:
+def _fits(expected: str, actual: str) -> bool:
     """Whole numbers fit a column of fractions, and nothing else fits another type."""
-    return expected == found or (expected, found) == ("Fractional", "Integral")
+    return expected == actual or (expected, actual) == ("Fractional", "Integral")

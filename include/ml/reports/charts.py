@@ -84,7 +84,7 @@ def round_ticks(low: float, high: float, most: int = 6) -> list[Tick]:
     """
     raw = max(high - low, 1e-12) / max(most - 1, 1)
     power = 10.0 ** math.floor(math.log10(raw))
-    step = next(each * power for each in STEPS if each * power >= raw * (1 - 1e-9))
+    step = next(multiple * power for multiple in STEPS if multiple * power >= raw * (1 - 1e-9))
     digits = max(0, -math.floor(math.log10(step)) + (step / power == 2.5))  # noqa: PLR2004 - has a digit more
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [(round(n * step, 12), f"{n * step:.{digits}f}") for n in range(first, last + 1)]
@@ -103,33 +103,33 @@ def interval_chart(
     """Draw one interval below the other, with a line at 0 and a dashed one at what is required."""
     numbers = [
         number
-        for each in intervals
-        for number in (each.bounds.value, each.bounds.low, each.bounds.high, each.floor)
+        for interval in intervals
+        for number in (interval.bounds.value, interval.bounds.low, interval.bounds.high, interval.floor)
         if number is not None
     ]
     axis = axis_over(axis_name, [0.0, *numbers, *([] if required is None else [required])])
-    left = 16 + CHARACTER * max((len(each.name) for each in intervals), default=0)
+    left = 16 + CHARACTER * max((len(interval.name) for interval in intervals), default=0)
     width, bottom = 640.0, HEAD + ROW * max(len(intervals), 1)
     frame = Frame(axis, left, width - 12)
     parts = [_title(title), *_x_axis(frame, HEAD, bottom), _vertical(frame.place(0.0), bottom, "zero")]
     if required is not None:
         parts.append(_vertical(frame.place(required), bottom, "required"))
-    for row, each in enumerate(intervals):
-        parts.append(_interval_row(each, HEAD + ROW * (row + 0.5), left, frame))
-    words = "; ".join(f"{each.name}: {phrases.estimate(each.bounds)}" for each in intervals)
+    for row, interval in enumerate(intervals):
+        parts.append(_interval_row(interval, HEAD + ROW * (row + 0.5), left, frame))
+    words = "; ".join(f"{interval.name}: {phrases.estimate(interval.bounds)}" for interval in intervals)
     return drawing.drawing(title, f"{axis_name}. {words}.", parts, width=width, height=bottom + FOOT)
 
 
-def _interval_row(each: Interval, y: float, left: float, frame: Frame) -> Markup:
-    value, low, high = each.bounds.value, each.bounds.low, each.bounds.high
-    parts = [drawing.text(left - 8, y + 4, each.name, "tick", "end")]
+def _interval_row(interval: Interval, y: float, left: float, frame: Frame) -> Markup:
+    value, low, high = interval.bounds.value, interval.bounds.low, interval.bounds.high
+    parts = [drawing.text(left - 8, y + 4, interval.name, "tick", "end")]
     if low is not None and high is not None:
-        parts.append(drawing.line(frame.place(low), y, frame.place(high), y, f"bound {each.css}"))
-    if each.floor is not None:
-        x = frame.place(each.floor)
+        parts.append(drawing.line(frame.place(low), y, frame.place(high), y, f"bound {interval.css}"))
+    if interval.floor is not None:
+        x = frame.place(interval.floor)
         parts.append(drawing.line(x, y - 7, x, y + 7, "floor"))
     if value is not None:
-        parts.append(drawing.circle(frame.place(value), y, 4, f"dot {each.css}"))
+        parts.append(drawing.circle(frame.place(value), y, 4, f"dot {interval.css}"))
     return Markup().join(parts)
 
 
@@ -149,14 +149,14 @@ def line_chart(
     bottom = frame_y.start
     parts = [_title(title), *legend, *_y_axis(frame_y, frame_x.start, frame_x.end)]
     parts += [*_x_axis(frame_x, top, bottom), *marks]
-    for each in series:
-        places = [(frame_x.place(x), frame_y.place(y)) for x, y in each.points if math.isfinite(x + y)]
-        for (x, _), (low, high) in zip(places, each.bounds, strict=False):
-            parts.append(drawing.line(x, frame_y.place(low), x, frame_y.place(high), f"thin {each.css}"))
-        parts.append(drawing.path(places, f"series {each.css}"))
-        parts += [drawing.circle(x, y, 3, f"dot {each.css}") for x, y in places if each.has_dots]
+    for line in series:
+        places = [(frame_x.place(x), frame_y.place(y)) for x, y in line.points if math.isfinite(x + y)]
+        for (x, _), (low, high) in zip(places, line.bounds, strict=False):
+            parts.append(drawing.line(x, frame_y.place(low), x, frame_y.place(high), f"thin {line.css}"))
+        parts.append(drawing.path(places, f"series {line.css}"))
+        parts += [drawing.circle(x, y, 3, f"dot {line.css}") for x, y in places if line.has_dots]
     words = "; ".join(
-        f"{each.name}: {', '.join(f'{x:.3g} {y:.3g}' for x, y in _some(each.points))}" for each in series
+        f"{line.name}: {', '.join(f'{x:.3g} {y:.3g}' for x, y in _some(line.points))}" for line in series
     )
     return drawing.drawing(
         title, f"{y_axis.name} by {x_axis.name}. {words}.", parts, width=width, height=height
@@ -221,12 +221,12 @@ def _y_axis(frame: Frame, left: float, right: float) -> list[Markup]:
 def _legend(series: Sequence[Series], left: float, width: float) -> tuple[list[Markup], float]:
     """Return a key for each line, row by row, and where the chart below may begin."""
     parts, x, y = [], left, HEAD + 8
-    for each in series:
-        needed = 40 + CHARACTER * len(each.name)
+    for line in series:
+        needed = 40 + CHARACTER * len(line.name)
         if x > left and x + needed > width:
             x, y = left, y + 16
-        parts.append(drawing.path([(x, y), (x + 22, y)], f"series {each.css}"))
-        parts.append(drawing.text(x + 28, y + 4, each.name, "tick"))
+        parts.append(drawing.path([(x, y), (x + 22, y)], f"series {line.css}"))
+        parts.append(drawing.text(x + 28, y + 4, line.name, "tick"))
         x += needed
     return parts, y + 20
 
@@ -246,12 +246,12 @@ def slice_chart(slices: Sequence[JudgedSlice], metric: str) -> Markup:
     """Draw the gain over the champion in each slice with its floor; red is under the floor."""
     intervals = [
         Interval(
-            f"{each.column}={each.value} ({each.rows})",
-            each.gain,
-            css="bad" if each.is_under_floor else "c1",
-            floor=each.floor,
+            f"{judged.column}={judged.value} ({judged.rows})",
+            judged.gain,
+            css="bad" if judged.is_under_floor else "c1",
+            floor=judged.floor,
         )
-        for each in slices
+        for judged in slices
     ]
     name = f"gain over the champion in {metric}"
     return interval_chart("Slices, the worst first; red: the floor", name, intervals)
@@ -272,7 +272,7 @@ def calibration_chart(calibrations: Mapping[str, Sequence[CalibrationBin]]) -> M
     """Draw the observed share against the mean score, by model."""
     series = [Series("perfect", [(0.0, 0.0), (1.0, 1.0)], "c4 dotted", has_dots=False)]
     for name, bins in calibrations.items():
-        points = [(each.score, each.share) for each in bins]
+        points = [(group.score, group.share) for group in bins]
         series.append(Series(name, points, MODEL_COLOURS.get(name, "c4")))
     shares = round_ticks(0.0, 1.0)
     x_axis, y_axis = Axis("mean score", 0, 1, shares), Axis("observed share", 0, 1, shares)

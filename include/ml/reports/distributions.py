@@ -87,9 +87,9 @@ def rebin(entry: Entry, side: str, grid: Array) -> Spread:
     edges, inside, below, above = split_tails(entry, side)
     total = float(inside.sum() + below + above) or 1.0
     if len(edges) < 2 or edges[0] == edges[-1]:  # noqa: PLR2004 - a constant has no width
-        place = np.searchsorted(grid, edges[0], side="right") - 1
+        step = np.searchsorted(grid, edges[0], side="right") - 1
         shares = np.zeros(len(grid) - 1)
-        shares[min(max(place, 0), len(shares) - 1)] = inside.sum() / total
+        shares[min(max(step, 0), len(shares) - 1)] = inside.sum() / total
         return shares, below / total, above / total
     reached = np.interp(grid, edges, np.concatenate([[0.0], inside.cumsum()]))
     left, right = reached[0], inside.sum() - reached[-1]
@@ -101,23 +101,23 @@ def draw_numbers(entry: Entry, title: str, sides: Sequence[str] = ("baseline", "
     low, high = common_range(entry, sides)
     label = _time if entry["kind"] == "time" else _number
     grid = np.linspace(low, high, STEPS + 1)
-    found = {side: rebin(entry, side, grid) for side in sides}
-    outside = [(below, above) for _, below, above in found.values()]
-    tails = [max(each[place] for each in outside) > TAIL for place in (0, 1)]
+    spreads = {side: rebin(entry, side, grid) for side in sides}
+    outside = [(below, above) for _, below, above in spreads.values()]
+    tails = [max(pair[end] for pair in outside) > TAIL for end in (0, 1)]
     left = LEFT + (TAIL_WIDTH + TAIL_GAP) * tails[0]
     right = RIGHT - (TAIL_WIDTH + TAIL_GAP) * tails[1]
-    peak = max(float(shares.max()) for shares, _, _ in found.values()) or 1.0
+    peak = max(float(shares.max()) for shares, _, _ in spreads.values()) or 1.0
     parts = [
         _steps(shares / peak, left, right, css)
-        for css, (shares, _, _) in zip(CLASSES, found.values(), strict=False)
+        for css, (shares, _, _) in zip(CLASSES, spreads.values(), strict=False)
     ]
     ends = ((LEFT, "below"), (RIGHT - TAIL_WIDTH, "above"))
-    for place, (x, word) in enumerate(ends):
-        if tails[place]:
-            parts.append(_gauge(x, [each[place] for each in outside], word))
+    for end, (x, word) in enumerate(ends):
+        if tails[end]:
+            parts.append(_gauge(x, [pair[end] for pair in outside], word))
     parts.append(drawing.line(left, BOTTOM, right, BOTTOM, "axis"))
     parts += _ticks(low, high, left, right, label)
-    return drawing.drawing(title, _description(found, low, high, label), parts)
+    return drawing.drawing(title, _description(spreads, low, high, label), parts)
 
 
 def _height(share: float) -> float:
@@ -128,8 +128,8 @@ def _steps(heights: Array, left: float, right: float, css: str) -> Markup:
     """Return a distribution as a line of steps that meets the axis at both ends."""
     places = np.linspace(left, right, len(heights) + 1)
     points = [(places[0], BOTTOM)]
-    for place, height in enumerate(heights):
-        points += [(places[place], _height(height)), (places[place + 1], _height(height))]
+    for step, height in enumerate(heights):
+        points += [(places[step], _height(height)), (places[step + 1], _height(height))]
     return drawing.path([*points, (places[-1], BOTTOM)], css, is_closed=css == "base")
 
 
@@ -159,14 +159,14 @@ def _ticks(low: float, high: float, left: float, right: float, label: TickText) 
     ]
 
 
-def _description(found: Mapping[str, Spread], low: float, high: float, label: TickText) -> str:
+def _description(spreads: Mapping[str, Spread], low: float, high: float, label: TickText) -> str:
     """Describe a distribution of numbers by the quarters of its range and what lies outside."""
-    said = []
-    for side, (shares, below, above) in found.items():
+    texts = []
+    for side, (shares, below, above) in spreads.items():
         quarters = [float(part.sum()) for part in np.array_split(shares, 4)]
-        inside = ", ".join(f"{each:.0%}" for each in quarters)
-        said.append(f"{side}: {below:.0%} below, {inside} in the quarters of the range, {above:.0%} above")
-    return f"Range {label(low)} to {label(high)}. {'; '.join(said)}."
+        inside = ", ".join(f"{share:.0%}" for share in quarters)
+        texts.append(f"{side}: {below:.0%} below, {inside} in the quarters of the range, {above:.0%} above")
+    return f"Range {label(low)} to {label(high)}. {'; '.join(texts)}."
 
 
 def _number(value: float) -> str:
@@ -182,17 +182,17 @@ def draw_categories(entry: Entry, title: str, sides: Sequence[str] = ("baseline"
     rows = largest_categories(entry, sides)
     height = max(len(rows) * 15 + 4, 24)
     widest = max((max(shares) for _, shares in rows), default=1.0) or 1.0
-    parts, said = [], []
-    for place, (name, shares) in enumerate(rows):
-        y, scale = place * 15 + 2.0, 138 / widest
+    parts, phrases = [], []
+    for row, (name, shares) in enumerate(rows):
+        y, scale = row * 15 + 2.0, 138 / widest
         parts.append(drawing.text(104, y + 9, _shortened(name), "tick", "end"))
         parts.append(drawing.box(110, y, shares[0] * scale, 11, "base"))
         if len(shares) > 1:
             parts.append(drawing.box(110, y + 3.5, shares[1] * scale, 4, "now"))
         values = " → ".join(map(_share, shares))
         parts.append(drawing.text(RIGHT, y + 9, values, "tick", "end"))
-        said.append(f"{name} {values}")
-    return drawing.drawing(title, f"{' → '.join(sides)}: {'; '.join(said)}.", parts, height=height)
+        phrases.append(f"{name} {values}")
+    return drawing.drawing(title, f"{' → '.join(sides)}: {'; '.join(phrases)}.", parts, height=height)
 
 
 def largest_categories(entry: Entry, sides: Sequence[str]) -> list[tuple[str, list[float]]]:
@@ -208,8 +208,7 @@ def largest_categories(entry: Entry, sides: Sequence[str]) -> list[tuple[str, li
     all others [0.0, 0.2]
     """
     rows = [
-        (str(name), [float(entry[side][place]) for side in sides])
-        for place, name in enumerate(entry["values"])
+        (str(name), [float(entry[side][code]) for side in sides]) for code, name in enumerate(entry["values"])
     ]
     rows.sort(key=lambda row: -max(row[1]))
     shown = sorted(rows[:CATEGORIES], key=lambda row: -row[1][0])
@@ -225,8 +224,8 @@ def bucket_names(edges: Sequence[float]) -> list[str]:
     >>> bucket_names([0.0, 1.0, 2.5, 2.5])
     ['0 to <1', '1 to <2.5', '2.5']
     """
-    said = [_number(edge) for edge in edges]
-    pairs = list(pairwise(said))
+    bounds = [_number(edge) for edge in edges]
+    pairs = list(pairwise(bounds))
     names = [f"{low} to <{high}" for low, high in pairs[:-1]]
     low, high = pairs[-1]
     return [*names, low if low == high else f"{low} to {high}"]
@@ -239,7 +238,7 @@ def as_categories(entry: Entry, sides: Sequence[str]) -> dict[str, Any]:
         _, inside, below, above = split_tails(entry, side)
         made[side] = [below, *inside.tolist(), above]
     values = [f"below {_number(entry['edges'][0])}", *names, f"above {_number(entry['edges'][-1])}"]
-    is_met = [any(made[side][place] > 0 for side in sides) for place in range(len(values))]
+    is_met = [any(made[side][n] > 0 for side in sides) for n in range(len(values))]
     kept = {side: [v for v, met in zip(made[side], is_met, strict=True) if met] for side in sides}
     return {"kind": "text", "values": [v for v, met in zip(values, is_met, strict=True) if met], **kept}
 

@@ -26,8 +26,8 @@ def drawing(
 def text(x: float, y: float, words: str, css: str = "", anchor: str = "start") -> Markup:
     """Return words at a place; `anchor` is "start", "middle" or "end"."""
     kind = Markup(' class="{}"').format(css) if css else ""
-    place = Markup(' text-anchor="{}"').format(anchor) if anchor != "start" else ""
-    return Markup('<text x="{:.4g}" y="{:.4g}"{}{}>{}</text>').format(x, y, kind, place, words)
+    alignment = Markup(' text-anchor="{}"').format(anchor) if anchor != "start" else ""
+    return Markup('<text x="{:.4g}" y="{:.4g}"{}{}>{}</text>').format(x, y, kind, alignment, words)
 
 
 def box(x: float, y: float, width: float, height: float, css: str) -> Markup:

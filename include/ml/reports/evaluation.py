@@ -65,14 +65,14 @@ def outcome_of(verdict: Verdict) -> str:
 
 def _method(rule: PromotionRule | None, rows: int) -> str:
     """Say how the numbers were computed."""
-    said = f"All models were scored by the same code on the same {rows} holdout rows."
+    scored = f"All models were scored by the same code on the same {rows} holdout rows."
     if rule is None:
-        return said
+        return scored
     drawn = "rows, class by class,"
     if rule.block_s:
         drawn = f"blocks of {rule.block_s / 3600:g} hours, because their rows share what no column tells,"
     return (
-        f"{said} Brackets hold intervals from a bootstrap of {drawn} and those of gains are paired: "
+        f"{scored} Brackets hold intervals from a bootstrap of {drawn} and those of gains are paired: "
         f"{rule.confidence:.0%}, {rule.repetitions} draws."
     )
 
@@ -87,7 +87,7 @@ def gain_rows(evaluation: Evaluation) -> list[Row]:
 
 def slice_rows(verdict: Verdict, evaluation: Evaluation) -> list[Row]:
     """Return the challenger's metric in each slice, with its gain over the champion if there is one."""
-    judged = {(each.column, each.value): each for each in verdict.slices}
+    judged = {(s.column, s.value): s for s in verdict.slices}
     return [
         {**row, **(_slice_gain(judged.get((row["column"], row["value"]))) if judged else {})}
         for row in evaluation.slices
@@ -191,7 +191,7 @@ def render_card(facts: CardFacts) -> str:
 
 
 def _pairs(values: Mapping[str, object]) -> list[dict[str, object]]:
-    return [{"name": name, "value": "undefined" if each is None else each} for name, each in values.items()]
+    return [{"name": key, "value": "undefined" if value is None else value} for key, value in values.items()]
 
 
 def _listed(values: Mapping[str, str], before: str) -> str:
@@ -206,13 +206,13 @@ def _training(measured: Mapping[str, float | None]) -> list[dict[str, Any]]:
 def _evaluated(facts: CardFacts) -> dict[str, Any]:
     evaluation, verdict = facts.evaluation, facts.verdict
     groups = [
-        {"name": name, "metric_data": [_metric(metric, each) for metric, each in measured.items()]}
+        {"name": name, "metric_data": [_metric(metric, bounds) for metric, bounds in measured.items()]}
         for name, measured in evaluation.models.items()
     ]
     for rival in [name for name in evaluation.models if name != "challenger"]:
         over = [_metric(metric, rivals[rival]) for metric, rivals in evaluation.gain.items()]
         groups.append({"name": f"gain over {rival}", "metric_data": over})
-    groups.append({"name": "slices", "metric_data": [_slice(each) for each in verdict.slices]})
+    groups.append({"name": "slices", "metric_data": [_slice(judged) for judged in verdict.slices]})
     if len(facts.classes) <= MATRIX_CLASSES:
         groups.append({"name": "confusion matrix", "metric_data": [_matrix(evaluation, facts.classes)]})
     return {
@@ -223,12 +223,12 @@ def _evaluated(facts: CardFacts) -> dict[str, Any]:
     }
 
 
-def _metric(name: str, found: Bounds) -> dict[str, Any]:
+def _metric(name: str, bounds: Bounds) -> dict[str, Any]:
     """Return one number with its interval; an undefined one is a text."""
-    notes = f"interval {found.low} to {found.high}"
-    if found.value is None:
+    notes = f"interval {bounds.low} to {bounds.high}"
+    if bounds.value is None:
         return {"name": name, "type": "string", "value": "undefined", "notes": notes}
-    return {"name": name, "type": "number", "value": found.value, "notes": notes}
+    return {"name": name, "type": "number", "value": bounds.value, "notes": notes}
 
 
 def _slice(judged: JudgedSlice) -> dict[str, Any]:
@@ -243,7 +243,7 @@ def _matrix(evaluation: Evaluation, classes: Sequence[str]) -> dict[str, Any]:
     return {
         "name": "confusion matrix",
         "type": "matrix",
-        "value": [[matrix[true][said] for said in classes] for true in classes],
+        "value": [[matrix[true][predicted] for predicted in classes] for true in classes],
         "x_axis_name": list(classes),
         "y_axis_name": list(classes),
     }

@@ -48,28 +48,25 @@ def metric(value: float | None) -> str:
     return "undefined" if value is None else f"{value:.3f}"
 
 
-def estimate(found: Bounds) -> str:
+def estimate(bounds: Bounds) -> str:
     """Return a number with its interval, with four decimals.
 
     >>> estimate(Bounds(0.7, 0.69, None))
     '0.7000 [0.6900, undefined]'
     """
-    value, low, high = (
-        "undefined" if number is None else f"{number:.4f}" for number in (found.value, found.low, found.high)
-    )
+    numbers = bounds.value, bounds.low, bounds.high
+    value, low, high = ("undefined" if number is None else f"{number:.4f}" for number in numbers)
     return f"{value} [{low}, {high}]"
 
 
-def interval(found: Bounds) -> str:
+def interval(bounds: Bounds) -> str:
     """Return a value with the bounds of its interval, if it has any.
 
     >>> interval(Bounds(0.7, 0.69, 0.71))
     '0.700 [0.690, 0.710]'
     """
-    bounds = (
-        "" if found.low is None or found.high is None else f" [{metric(found.low)}, {metric(found.high)}]"
-    )
-    return metric(found.value) + bounds
+    value, low, high = metric(bounds.value), bounds.low, bounds.high
+    return value if low is None or high is None else f"{value} [{metric(low)}, {metric(high)}]"
 
 
 def chance(p_value: float | None) -> str:

@@ -85,15 +85,15 @@ def summarize_table(table: TableSample) -> str:
     """
     size = f"{phrases.count(table.rows, 'row')}, {phrases.count(len(table.missing), 'column')}."
     lacking = {name: n for name, n in table.missing.items() if n}
-    said = "No value is missing."
+    lack = "No value is missing."
     if lacking:
         worst = max(lacking, key=lambda name: lacking[name])
         share = phrases.percent(lacking[worst] / max(table.rows, 1))
-        said = f"Values are missing in {len(lacking)} of them, most in {worst} ({share})."
+        lack = f"Values are missing in {len(lacking)} of them, most in {worst} ({share})."
     if len(table.sample) == table.rows:
-        return f"{size} {said}"
+        return f"{size} {lack}"
     seen = phrases.count(len(table.sample), "row")
-    return f"{size} {said} All else is of {seen} from all over it."
+    return f"{size} {lack} All else is of {seen} from all over it."
 
 
 def view_column(table: TableSample, name: str, private: frozenset[str]) -> ColumnView:
@@ -158,7 +158,7 @@ def text_entry(values: pd.Series) -> dict[str, Any] | None:
     if len(counts) == len(values) > 1:
         return None
     top = counts.sort_index().sort_values(ascending=False, kind="stable")[:NAMED] / len(values)
-    return {"kind": "text", "values": [str(each) for each in top.index], "share": top.tolist()}
+    return {"kind": "text", "values": [str(text) for text in top.index], "share": top.tolist()}
 
 
 def number_entry(values: pd.Series, kind: str) -> dict[str, Any]:
@@ -188,7 +188,7 @@ def choose_examples(values: pd.Series) -> list[str]:
     """Return some different values from all over the table, as texts."""
     different = values.drop_duplicates()
     chosen = different.iloc[:: max(len(different) // EXAMPLES, 1)][:EXAMPLES]
-    return [_example(each) for each in chosen]
+    return [_example(value) for value in chosen]
 
 
 def _example(value: object) -> str:

@@ -88,15 +88,15 @@ def quality_chart(metric: str, intervals: Sequence[ComparedInterval]) -> Markup:
     series, values = [], []
     for model, (name, css) in LINES.items():
         known = [
-            (float(place), each.value, each.low, each.high)
-            for place, each in enumerate(interval.models[model] for interval in intervals)
-            if each.value is not None and each.low is not None and each.high is not None
+            (float(position), measured.value, measured.low, measured.high)
+            for position, measured in enumerate(interval.models[model] for interval in intervals)
+            if measured.value is not None and measured.low is not None and measured.high is not None
         ]
         bounds = [(low, high) for *_, low, high in known]
         series.append(Series(name, [(x, value) for x, value, *_ in known], css, bounds))
         values += [value for pair in bounds for value in pair]
     every = -(-len(intervals) // 12)
-    ticks = [(float(n), f"{each.interval.start:%Y-%m}") for n, each in enumerate(intervals) if n % every == 0]
+    ticks = [(float(n), f"{intervals[n].interval.start:%Y-%m}") for n in range(0, len(intervals), every)]
     x_axis = charts.Axis("", -0.5, len(intervals) - 0.5, ticks)
     title = "Quality of what was in production, and of what could have been"
     y_axis = charts.axis_over(metric, values)

@@ -85,7 +85,7 @@ class Strip:
     @property
     def legend(self) -> str:
         """What the signs of the windows mean."""
-        return ", ".join(dict.fromkeys(f"{each.sign} {each.name.lower()}" for each in self.statuses))
+        return ", ".join(dict.fromkeys(f"{status.sign} {status.name.lower()}" for status in self.statuses))
 
 
 def feature_cards(
@@ -135,12 +135,12 @@ def _card(
 
 def tabulate(entry: Entry) -> Numbers:
     """Return a distribution's shares as rows; of many categories those that changed most."""
-    found = list(zip(_names(entry), entry["baseline"], entry["current"], strict=True))
-    found = [row for row in found if row[1] or row[2]]
-    n_more = max(len(found) - ROWS, 0)
+    rows = list(zip(_names(entry), entry["baseline"], entry["current"], strict=True))
+    rows = [row for row in rows if row[1] or row[2]]
+    n_more = max(len(rows) - ROWS, 0)
     if n_more:
-        found = sorted(found, key=lambda row: -abs(row[1] - row[2]))[:ROWS]
-    return Numbers(found, n_more)
+        rows = sorted(rows, key=lambda row: -abs(row[1] - row[2]))[:ROWS]
+    return Numbers(rows, n_more)
 
 
 def _names(entry: Entry) -> list[str]:
@@ -194,9 +194,9 @@ def _cell(value: float, level: float, *, is_drifted: bool) -> StripCell:
     return StripCell(f"{value:.2f}".removeprefix("0"), f"h{shade}{' drifted' if is_drifted else ''}")
 
 
-def _separability_cell(found: SeparabilityShift | None) -> StripCell:
+def _separability_cell(separability: SeparabilityShift | None) -> StripCell:
     """Return the classifier's area under the curve; its shade goes by its own limit, from 0.5 on."""
-    if found is None:
+    if separability is None:
         return ABSENT
-    level = (found.value - 0.5) / max(found.limit - 0.5, 1e-9)
-    return _cell(found.value, level, is_drifted=found.is_drifted)
+    level = (separability.value - 0.5) / max(separability.limit - 0.5, 1e-9)
+    return _cell(separability.value, level, is_drifted=separability.is_drifted)

@@ -142,11 +142,11 @@ def _beside(quality: WindowQuality) -> str:
 
 def separability_words(evidence: Evidence) -> str:
     """Say whether a classifier tells the window from the baseline."""
-    found = evidence.separability
-    if found is None:
+    separability = evidence.separability
+    if separability is None:
         return "No classifier was asked to tell the window from the baseline."
-    judged = "too well" if found.is_drifted else "not too well"
-    auc = f"its AUC is {phrases.interval(found)} (limit {phrases.metric(found.limit)})"
+    judged = "too well" if separability.is_drifted else "not too well"
+    auc = f"its AUC is {phrases.interval(separability)} (limit {phrases.metric(separability.limit)})"
     return f"A classifier tells the window from the baseline {judged}: {auc}."
 
 

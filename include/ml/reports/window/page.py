@@ -82,14 +82,14 @@ def render_window(report: WindowReport) -> str:
         coverage=_coverage(given.coverage) if given.coverage else None,
         checks=_checks(evidence, redact_violations(report.violations, private)),
         champion=evidence.champion.version,
-        provenance=[{**vars(each), "address": report.address_of(each.uri)} for each in given.provenance],
+        provenance=[{**vars(link), "address": report.address_of(link.uri)} for link in given.provenance],
         promotions=[
             {
-                "entry": each.number,
-                "version": report.version_of(each.version),
-                "data up to": phrases.moment(each.data_end),
+                "entry": promotion.number,
+                "version": report.version_of(promotion.version),
+                "data up to": phrases.moment(promotion.data_end),
             }
-            for each in given.promotions
+            for promotion in given.promotions
         ],
     )
 
@@ -102,15 +102,16 @@ def redact_evidence(evidence: Evidence, private: Collection[str]) -> Evidence:
             replace(fault, description=HIDDEN) if fault.feature in private else fault
             for fault in evidence.broken
         ),
-        bias=tuple(each for each in evidence.bias if each.facet.column not in private),
-        slices=tuple(each for each in evidence.slices if each.column not in private),
+        bias=tuple(measured for measured in evidence.bias if measured.facet.column not in private),
+        slices=tuple(judged for judged in evidence.slices if judged.column not in private),
     )
 
 
 def redact_violations(violations: Sequence[Violation], private: Collection[str]) -> list[Violation]:
     """Return violations whose descriptions quote no private column."""
     return [
-        {**each, "description": HIDDEN} if each["feature_name"] in private else each for each in violations
+        {**violation, "description": HIDDEN} if violation["feature_name"] in private else violation
+        for violation in violations
     ]
 
 
@@ -161,14 +162,14 @@ def _tiles(evidence: Evidence, before: Window | None) -> list[dict[str, str | No
 
 
 def _metric(window: Window) -> str:
-    found = findings.measured_or_estimated(window)
-    is_estimate = found is not None and found is window.estimate
-    return f"{found.metric if found else 'quality'}{', an estimate' if is_estimate else ''}"
+    measured = findings.measured_or_estimated(window)
+    is_estimate = measured is not None and measured is window.estimate
+    return f"{measured.metric if measured else 'quality'}{', an estimate' if is_estimate else ''}"
 
 
 def _metric_value(window: Window) -> str:
-    found = findings.measured_or_estimated(window)
-    return phrases.metric(found.value if found else None)
+    measured = findings.measured_or_estimated(window)
+    return phrases.metric(measured.value if measured else None)
 
 
 def _decision(decision: DecisionSummary) -> dict[str, Any]:
@@ -249,23 +250,23 @@ def _checks(evidence: Evidence, violations: Sequence[Violation]) -> dict[str, li
     """Return slices, bias and violations as rows of tables."""
     bias: list[Row] = [
         {
-            "group": f"{each.facet.column} in {', '.join(each.facet.values)}",
-            "metric": each.metric,
-            "": BIAS.get(each.metric, ""),
-            "value [95 % interval]": phrases.interval(each),
+            "group": f"{measured.facet.column} in {', '.join(measured.facet.values)}",
+            "metric": measured.metric,
+            "": BIAS.get(measured.metric, ""),
+            "value [95 % interval]": phrases.interval(measured),
         }
-        for each in evidence.bias
+        for measured in evidence.bias
     ]
     violated: list[Row] = [
         {
-            "column": each["feature_name"],
-            "check": each["constraint_check_type"].removesuffix("_check").replace("_", " "),
-            "what": each["description"],
+            "column": violation["feature_name"],
+            "check": violation["constraint_check_type"].removesuffix("_check").replace("_", " "),
+            "what": violation["description"],
         }
-        for each in violations
+        for violation in violations
     ]
     return {
-        "Slices": [vars(each) for each in evidence.slices],
+        "Slices": [vars(judged) for judged in evidence.slices],
         "Bias, by Clarify's formulas": bias,
         "Violated constraints": violated,
     }

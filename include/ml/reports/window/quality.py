@@ -33,9 +33,9 @@ class Scale:
         margin = max((high - low) * 0.12, 0.005)
         self.low, self.high, self.step = low - margin, high + margin, (RIGHT - LEFT) / n_windows
 
-    def x(self, place: float) -> float:
+    def x(self, position: float) -> float:
         """Return the middle of a window."""
-        return LEFT + (place + 0.5) * self.step
+        return LEFT + (position + 0.5) * self.step
 
     def y(self, value: float) -> float:
         """Return the height of a value."""
@@ -63,11 +63,11 @@ def draw_quality(windows: Sequence[Window], matured_share: float, version_of: Ve
         return None
     scale = Scale(len(windows), values)
     parts = [_grid(scale), _names(windows, scale)]
-    parts += [_reference(place, quality_of(window), scale) for place, window in enumerate(windows)]
-    parts += [_change(place, pair, scale, version_of) for place, pair in enumerate(pairwise(windows))]
-    parts += [_estimate(place, window.estimate, scale) for place, window in enumerate(windows)]
+    parts += [_reference(n, quality_of(window), scale) for n, window in enumerate(windows)]
+    parts += [_change(n, pair, scale, version_of) for n, pair in enumerate(pairwise(windows))]
+    parts += [_estimate(n, window.estimate, scale) for n, window in enumerate(windows)]
     parts.append(_line(windows, scale))
-    parts += [_judged(place, quality_of(w), scale, matured_share) for place, w in enumerate(windows)]
+    parts += [_judged(n, quality_of(w), scale, matured_share) for n, w in enumerate(windows)]
     description = "; ".join(f"{short_name(w)}: {quality_text(w, matured_share)}" for w in windows)
     return drawing.drawing("Quality over time", description, parts, width=WIDTH, height=HEIGHT)
 
@@ -86,7 +86,7 @@ def quality_text(window: Window, matured_share: float) -> str:
 def _values(window: Window) -> list[float]:
     quality = quality_of(window)
     measured = [quality, quality.reference] if quality else []
-    values = [number for each in measured if each for number in (each.value, each.low, each.high)]
+    values = [n for bounds in measured if bounds for n in (bounds.value, bounds.low, bounds.high)]
     values += [window.estimate.value] if window.estimate else []
     return [value for value in values if value is not None]
 
@@ -107,18 +107,18 @@ def _names(windows: Sequence[Window], scale: Scale) -> Markup:
     every = -(-len(windows) // NAMES)
     last = len(windows) - 1
     # counted from the newest, which always has its name
-    places = [place for place in range(len(windows)) if (last - place) % every == 0]
+    places = [position for position in range(len(windows)) if (last - position) % every == 0]
     return Markup().join(
         drawing.text(scale.x(n), BOTTOM + 20, short_name(windows[n]), "tick", "middle") for n in places
     )
 
 
-def _reference(place: int, quality: WindowQuality | None, scale: Scale) -> Markup:
+def _reference(position: int, quality: WindowQuality | None, scale: Scale) -> Markup:
     """Return the value of the champion's evaluation as a line, with its interval as a band."""
     reference = quality.reference if quality else None
     if reference is None or reference.value is None:
         return Markup()
-    left, y = LEFT + place * scale.step, scale.y(reference.value)
+    left, y = LEFT + position * scale.step, scale.y(reference.value)
     band = Markup()
     if reference.low is not None and reference.high is not None:
         top = scale.y(reference.high)
@@ -126,22 +126,22 @@ def _reference(place: int, quality: WindowQuality | None, scale: Scale) -> Marku
     return band + drawing.line(left, y, left + scale.step, y, "promise")
 
 
-def _change(place: int, pair: tuple[Window, Window], scale: Scale, version_of: VersionOf) -> Markup:
+def _change(position: int, pair: tuple[Window, Window], scale: Scale, version_of: VersionOf) -> Markup:
     """Return the mark of a new champion between two windows."""
     before, after = (window.champion.version for window in pair)
     if before == after:
         return Markup()
-    x = LEFT + (place + 1) * scale.step
+    x = LEFT + (position + 1) * scale.step
     name = drawing.text(x + 4, TOP - 8, version_of(after), "tick")
     return drawing.line(x, TOP - 18, x, BOTTOM, "change") + name
 
 
-def _estimate(place: int, estimate: QualityEstimate | None, scale: Scale) -> Markup:
+def _estimate(position: int, estimate: QualityEstimate | None, scale: Scale) -> Markup:
     """Return an estimate: a hollow diamond, with its calibration error as a dashed line."""
     if estimate is None or estimate.value is None:
         return Markup()
     # beside the mark of the labels
-    x, y, error = scale.x(place) + min(scale.step * 0.22, 14), scale.y(estimate.value), 0.0
+    x, y, error = scale.x(position) + min(scale.step * 0.22, 14), scale.y(estimate.value), 0.0
     if estimate.calibration_error is not None:
         error = abs(scale.y(estimate.value - abs(estimate.calibration_error)) - y)
     points = [(x, y - 6), (x + 6, y), (x, y + 6), (x - 6, y)]
@@ -149,11 +149,11 @@ def _estimate(place: int, estimate: QualityEstimate | None, scale: Scale) -> Mar
     return bar + drawing.path(points, "estimate", is_closed=True)
 
 
-def _judged(place: int, quality: WindowQuality | None, scale: Scale, matured_share: float) -> Markup:
+def _judged(position: int, quality: WindowQuality | None, scale: Scale, matured_share: float) -> Markup:
     """Return quality by labels: a dot with its interval, solid if enough labels are known."""
     if quality is None or quality.value is None:
         return Markup()
-    x, y = scale.x(place), scale.y(quality.value)
+    x, y = scale.x(position), scale.y(quality.value)
     css = "judged" if (quality.coverage or 0.0) >= matured_share else "judged young"
     bar = Markup()
     if quality.low is not None and quality.high is not None:
@@ -164,8 +164,8 @@ def _judged(place: int, quality: WindowQuality | None, scale: Scale, matured_sha
 def _line(windows: Sequence[Window], scale: Scale) -> Markup:
     """Return a line through the judged values."""
     points = [
-        (scale.x(place), scale.y(quality.value))
-        for place, window in enumerate(windows)
+        (scale.x(n), scale.y(quality.value))
+        for n, window in enumerate(windows)
         if (quality := quality_of(window)) and quality.value is not None
     ]
     return drawing.path(points, "trend") if len(points) > 1 else Markup()
@@ -175,11 +175,11 @@ def draw_coverage(by_age: Sequence[AgeShare]) -> Markup:
     """Draw the share of events with a label by the label's age, the ages at equal steps."""
     points, parts = [], []
     step, every = (AGES_RIGHT - 40) / max(len(by_age), 1), -(-len(by_age) // AGES)
-    for place, age in enumerate(by_age):
-        x, y = 36 + step * (place + 0.5), AGES_BOTTOM - (AGES_BOTTOM - 20) * (age.share or 0.0)
+    for n, age in enumerate(by_age):
+        x, y = 36 + step * (n + 0.5), AGES_BOTTOM - (AGES_BOTTOM - 20) * (age.share or 0.0)
         points.append((x, y))
         parts.append(drawing.circle(x, y, 4, "judged"))
-        if place % every == 0:
+        if n % every == 0:
             parts.append(drawing.text(x, AGES_BOTTOM + 14, phrases.age(age.age_s), "tick", "middle"))
     for share in (0.0, 0.5, 1.0):
         y = AGES_BOTTOM - (AGES_BOTTOM - 20) * share
