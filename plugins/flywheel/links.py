@@ -1,7 +1,8 @@
 """Links from a task to what its job made, for a browser.
 
-On AWS those to objects lead to the console. The local service has none, so there they are the addresses of
-the objects. Those to Flywheel's own page lead into Airflow.
+What people read (reports, model cards, profiles, records) is shown by Airflow: S3 has it saved, not shown.
+Folders, endpoints and logs lead to AWS's console. The local service has none: there a folder is the list of
+its objects, and the others have no link.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from urllib.parse import quote, urlsplit
 from airflow.sdk import BaseOperatorLink, conf
 
 from include.core.layout import MODEL_CARD_PAGE, REPORT, split_uri, version_number
+from include.core.places import below_cycle
 
 
 class Connection(Protocol):
@@ -78,20 +80,6 @@ def _console(connection: Connection) -> str:
     return f"https://{connection.region}.console.aws.amazon.com"
 
 
-def object_url(connection: Connection, uri: str) -> str:
-    """Where a browser sees one object."""
-    bucket, key = split_uri(uri)
-    if endpoint := connection.endpoint_url("s3"):
-        return f"{endpoint.rstrip('/')}/{bucket}/{quote(key)}"
-    return f"{_console(connection)}/s3/object/{bucket}?prefix={quote(key, safe='')}"
-
-
-def evaluation_links(connection: Connection, uri: str) -> dict[str, str]:
-    """Return the links to the report and the model card of an evaluation."""
-    pages = {REPORT_PAGE.name: REPORT, CARD.name: MODEL_CARD_PAGE}
-    return {name: object_url(connection, f"{uri}{page}") for name, page in pages.items()}
-
-
 def folder_url(connection: Connection, uri: str) -> str:
     """Where a browser sees the list of the objects below a URI."""
     bucket, key = split_uri(uri)
@@ -137,14 +125,28 @@ def task_page(ti: Any) -> str:  # noqa: ANN401 - what Airflow gives tasks, in se
     return "/".join(["dags", *(quote(name, safe="") for name in names)])
 
 
+def file_url(cycle: str, uri: str) -> str:
+    """Where a browser sees one of the files of a cycle that people read."""
+    return f"{_root()}/flywheel/{cycle_page(cycle)}/files/{quote(below_cycle(uri))}"
+
+
+def evaluation_links(cycle: str, uri: str) -> dict[str, str]:
+    """Return the links to the report and the model card of an evaluation."""
+    pages = {REPORT_PAGE.name: REPORT, CARD.name: MODEL_CARD_PAGE}
+    return {name: file_url(cycle, f"{uri}{page}") for name, page in pages.items()}
+
+
 def page_url(page: str) -> str:
     """Where a browser sees a page of Flywheel's inside Airflow's, on whichever host it sees Airflow.
 
-    Airflow's own page for plugins shows in its frame the path that follows its own. If a proxy gives Airflow
-    a path of its own, `[api] base_url` says which, and both begin with it.
+    Airflow's own page for plugins shows in its frame the path that follows its own.
     """
-    root = urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
-    return f"{root}/plugin/flywheel{root}/flywheel/{page}"
+    return f"{_root()}/plugin/flywheel{_root()}/flywheel/{page}"
+
+
+def _root() -> str:
+    """Return the path that a proxy gives Airflow, as `[api] base_url` says it."""
+    return urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
 
 
 def absolute_page_url(page: str) -> str:

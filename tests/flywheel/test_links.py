@@ -12,9 +12,9 @@ from flywheel.links import (
     absolute_page_url,
     cycle_page,
     endpoint_url,
+    file_url,
     folder_url,
     log_url,
-    object_url,
     page_url,
     task_page,
     version_page,
@@ -39,17 +39,30 @@ class Aws(Local):
         return None
 
 
-def test_on_the_local_service_an_object_is_its_own_page() -> None:
-    """The service answers to bucket and key."""
-    assert object_url(Local(), "s3://b/a/report.html") == "http://127.0.0.1:4566/b/a/report.html"
+def test_a_folder_is_a_list_of_objects() -> None:
+    """The local service lists a prefix; AWS's console has the bucket in the path."""
     assert folder_url(Local(), "s3://b/a/") == "http://127.0.0.1:4566/b?list-type=2&prefix=a%2F"
-
-
-def test_on_aws_links_lead_to_the_console() -> None:
-    """With the bucket in the path and the key as the prefix."""
     console = "https://us-east-1.console.aws.amazon.com/s3"
-    assert object_url(Aws(), "s3://b/a/r.html") == f"{console}/object/b?prefix=a%2Fr.html"
     assert folder_url(Aws(), "s3://b/a/").startswith(f"{console}/buckets/b?prefix=a%2F")
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        (
+            "s3://b/flights/evaluate/2013-01-01_2013-02-01/0a/report.html",
+            "evaluate/2013-01-01_2013-02-01/0a/report.html",
+        ),
+        (
+            "s3://b/flights/clean/2013-01-01T06%2B00_2013-02-01/0a/profile.html",
+            "clean/2013-01-01T06%252B00_2013-02-01/0a/profile.html",
+        ),
+    ],
+)
+def test_what_people_read_is_shown_in_airflow(monkeypatch: pytest.MonkeyPatch, uri: str, path: str) -> None:
+    """S3 has a browser save a page; the cycle's own page shows it, below the path that a proxy gives."""
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "http://host:8080/team")
+    assert file_url("flights", uri) == f"/team/flywheel/cycles/flights/files/{path}"
 
 
 def test_an_endpoint_has_a_page_on_aws_only() -> None:

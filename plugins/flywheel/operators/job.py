@@ -18,9 +18,9 @@ from flywheel.links import (
     OUTPUTS,
     TABLE_PROFILE,
     cycle_page,
+    file_url,
     folder_url,
     log_url,
-    object_url,
     task_page,
 )
 from flywheel.operators.base import CycleOperator, Result, forced_by, task_digest
@@ -215,7 +215,7 @@ class TableOperator(JobOperator):
 
     def extra_links(self, attached: AttachedJob) -> dict[str, str]:
         """Return the link to the page."""
-        return {"Profile": object_url(self.hook, f"{attached.uri}{PROFILE}")}
+        return {"Profile": file_url(self.cycle.name, f"{attached.uri}{PROFILE}")}
 
 
 #: the same for a run that monitoring asked for, which goes on where a hole is only undecided

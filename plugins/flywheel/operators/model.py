@@ -77,4 +77,4 @@ class EvaluateOperator(OrderedOperator):
 
     def extra_links(self, attached: AttachedJob) -> dict[str, str]:
         """Return the report with its plots, and the model card."""
-        return evaluation_links(self.hook, attached.uri)
+        return evaluation_links(self.cycle.name, attached.uri)

@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from flywheel.links import REPORT_PAGE, cycle_page, object_url
+from flywheel.links import REPORT_PAGE, cycle_page, file_url
 from flywheel.operators.base import CycleOperator, Result
 from flywheel.operators.job import JobOperator, TableOperator, input_of
 from flywheel.operators.serving import ServingOperator
@@ -234,7 +234,7 @@ class ReportOperator(JobOperator):
 
     def extra_links(self, attached: AttachedJob) -> dict[str, str]:
         """Return the page."""
-        return {"Report": object_url(self.hook, f"{attached.uri}{REPORT}")}
+        return {"Report": file_url(self.cycle.name, f"{attached.uri}{REPORT}")}
 
     def _provenance(
         self, monitored: JobResult, decided: DecideRetrainingResult, collected: JobResult | None

@@ -80,7 +80,7 @@ class RegisterOperator(CycleOperator):
         decision = approved.decision
         version = self._version(context, decision, "Approved" if approved.promote else "Rejected")
         page = version_page(self.cycle.name, version)
-        self.publish(context, page, evaluation_links(self.hook, decision.evaluation_uri))
+        self.publish(context, page, evaluation_links(self.cycle.name, decision.evaluation_uri))
         return self.result(
             RegisterResult,
             interval=approved.interval,

@@ -8,7 +8,7 @@ from typing import Any
 from airflow.sdk import Asset, Context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from flywheel.links import DECISION, absolute_page_url, cycle_page, object_url
+from flywheel.links import DECISION, absolute_page_url, cycle_page, file_url
 from flywheel.operators.base import CycleOperator, Result, run_identity
 from include.core.cycle import Cycle
 from include.core.documents.monitoring import Evidence, Matured
@@ -36,7 +36,7 @@ class RetrainingOperator(CycleOperator):
     def show(self, context: Context, window: Interval, decision_uri: str) -> None:
         """Show links to the window and to the record of its decision."""
         page = cycle_page(self.cycle.name, window=window)
-        self.publish(context, page, {"Decision": object_url(self.hook, decision_uri)})
+        self.publish(context, page, {"Decision": file_url(self.cycle.name, decision_uri)})
 
     def deciding(self, context: Context) -> RetrainingDecisions:
         """Return the cycle's records, on behalf of this run."""
