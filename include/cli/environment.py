@@ -17,8 +17,10 @@ from botocore.exceptions import ClientError
 
 from include.cli.database import database_urls
 from include.cli.home import ADMIN, Home
+from include.cli.terminal import StackError
+from include.core.exceptions import InvalidDocument
 from include.core.layout import split_uri
-from include.core.sagemaker.client import SageMaker
+from include.core.sagemaker.client import D, SageMaker
 from include.core.settings import PREFIX, PROJECT, Settings
 
 #: Airflow hides a connection's password wherever it stands in a log, so it is a text that stands nowhere else
@@ -158,10 +160,12 @@ def read_object(s3: Any, uri: str) -> bytes:  # noqa: ANN401 - a boto3 client
     return found
 
 
-def read_json(s3: Any, uri: str) -> dict[str, Any]:  # noqa: ANN401 - a boto3 client
-    """Return a JSON object in S3, by its `s3://` URI."""
-    found: dict[str, Any] = json.loads(read_object(s3, uri))
-    return found
+def read_document(s3: Any, uri: str, kind: type[D]) -> D:  # noqa: ANN401 - a boto3 client
+    """Return a document in S3, by its `s3://` URI."""
+    try:
+        return kind.from_text(read_object(s3, uri))
+    except InvalidDocument as error:
+        raise StackError(f"{uri} cannot be read: {error} Clear the task that wrote it.") from error
 
 
 def _connection_variable(settings: Settings) -> str:

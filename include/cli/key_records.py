@@ -13,7 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from include.cli.airflow_api import Json
-from include.cli.environment import read_json, sagemaker_of
+from include.cli.environment import read_document, sagemaker_of
 from include.cli.terminal import StackError
 from include.core.archives import extract
 from include.core.code import archive_digest, file_digests, step_files
@@ -52,7 +52,7 @@ class Records:
     def read(self, cycle: str, key: str) -> KeyRecord:
         """Return the record of a key, which is what the key was made from."""
         uri = Places(self.settings.bucket, cycle).key_record(key)
-        record = KeyRecord.from_json(read_json(self.s3, uri))
+        record = read_document(self.s3, uri, KeyRecord)
         if record.key != key:
             raise StackError(f"{uri} is not what its key was made from: somebody changed it. Restore it.")
         return record

@@ -8,13 +8,14 @@ from typing import Any
 
 from include.cli.airflow_api import AirflowApi, Json
 from include.cli.driver import Driver, cycle_named, driver_of, short_version
-from include.cli.environment import client, read_json, read_object, sagemaker_of
+from include.cli.environment import client, read_document, read_object, sagemaker_of
 from include.cli.stack import Stack
 from include.cli.terminal import StackError, Terminal, bounds_text
 from include.core.cycle import Cycle
 from include.core.documents.codec import canonical, digest
 from include.core.documents.ledger import Entry
 from include.core.documents.reports import (
+    Replay,
     ReplayedDecision,
     ReplayedInterval,
     ReplayInput,
@@ -73,7 +74,7 @@ def replay(settings: Settings, terminal: Terminal, *, cycle: str, intervals: int
     draft = report.with_suffix(".part")
     draft.write_bytes(read_object(s3, f"{uri}{REPLAY_PAGE}"))
     draft.replace(report)
-    _print(read_json(s3, f"{uri}{REPLAY}"), terminal)
+    _print(read_document(s3, f"{uri}{REPLAY}", Replay), terminal)
     terminal.say(f"\n  The report, with plots: {report}")
     return 0
 
@@ -212,23 +213,22 @@ def _seconds(api: AirflowApi, runs: Sequence[Json]) -> ReplaySeconds:
 # What is printed: the same tables as in the report
 
 
-def _print(document: Json, terminal: Terminal) -> None:
-    rows = [[document["metric"], "rows", "version", *MODELS]]
-    for each in document["months"]:
-        values = [bounds_text(each["models"][model]) for model in MODELS]
-        rows.append([each["interval"][0][:10], f"{each['rows']:,}", each["version"], *values])
+def _print(replay: Replay, terminal: Terminal) -> None:
+    rows = [[replay.metric, "rows", "version", *MODELS]]
+    for compared in replay.months:
+        values = [bounds_text(compared.models[model]) for model in MODELS]
+        rows.append([compared.interval.day, f"{compared.rows:,}", compared.version, *values])
     terminal.say()
     terminal.table(rows)
     terminal.say()
-    for each in document["decisions"]:
-        outcome = "promoted" if each["promoted"] else "refused "
-        reasons = " ".join(each["reasons"])
-        terminal.say(f"  {each['interval'][0][:10]}  {each['version']:<12} {outcome}  {reasons}")
+    for decision in replay.decisions:
+        outcome = "promoted" if decision.promoted else "refused "
+        reasons = " ".join(decision.reasons)
+        terminal.say(f"  {decision.interval.day}  {decision.version:<12} {outcome}  {reasons}")
     terminal.say()
-    seconds = document["seconds"]
     rows = [["step", "tasks", "seconds", "each"]]
-    for each in seconds["steps"]:
-        mean = each["seconds"] / each["tasks"]
-        rows.append([each["step"], str(each["tasks"]), f"{each['seconds']:.1f}", f"{mean:.1f}"])
+    for step in replay.seconds.steps:
+        mean = step.seconds / step.tasks
+        rows.append([step.step, str(step.tasks), f"{step.seconds:.1f}", f"{mean:.1f}"])
     terminal.table(rows)
-    terminal.say(f"  from the first task's start to the last one's end: {seconds['wall_s']:.0f} s")
+    terminal.say(f"  from the first task's start to the last one's end: {replay.seconds.wall_s:.0f} s")

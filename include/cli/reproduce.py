@@ -12,12 +12,13 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from include.cli.airflow_api import Json
-from include.cli.environment import read_json
+from include.cli.environment import read_document
 from include.cli.key_records import Records
 from include.cli.terminal import StackError, Terminal
 from include.core.code import file_digests, step_files
 from include.core.cycle import find_cycles
 from include.core.documents.manifest import KeyRecord, Manifest, files_digest
+from include.core.documents.model import Reproduction
 from include.core.exceptions import FlywheelError
 from include.core.keys import differences, differing_files, environment_digest
 from include.core.layout import MANIFEST, REPRODUCTION, folder_of, job_name, split_uri
@@ -138,7 +139,7 @@ def _check(records: Records, recorded: Recorded, terminal: Terminal) -> None:
 def changed_files(s3: Any, recorded: Recorded) -> list[str]:  # noqa: ANN401 - a boto3 client
     """Return what of the transform's output, its manifest included, is not what was recorded."""
     place = recorded.transform_uri
-    manifest = Manifest.from_json(read_json(s3, f"{place}{MANIFEST}"))
+    manifest = read_document(s3, f"{place}{MANIFEST}", Manifest)
     if {files_digest(manifest.files)} != set(recorded.record.inputs.values()):
         return [f"{place}{MANIFEST} lists other files than were trained on"]
     expected = {file.name: file.sha256 for file in manifest.files}
@@ -207,14 +208,14 @@ def _repeat(records: Records, recorded: Recorded, terminal: Terminal, tolerance:
             "again": Source(_model_of(again)),
         }
         complete(PROCESSING, processing(job, inputs, {"tolerance": str(tolerance)}))
-    found = read_json(records.s3, f"{job.output_uri}{REPRODUCTION}")
+    outcome = read_document(records.s3, f"{job.output_uri}{REPRODUCTION}", Reproduction)
     terminal.say(
-        f"  {'Reproduced' if found['is_reproduced'] else 'NOT reproduced'}: largest difference "
-        f"{found['largest']} over {found['rows']} rows of the holdout, "
-        f"{found['rows_beyond']} of them beyond the tolerance of {found['tolerance']}"
+        f"  {'Reproduced' if outcome.is_reproduced else 'NOT reproduced'}: largest difference "
+        f"{outcome.largest} over {outcome.rows} rows of the holdout, "
+        f"{outcome.rows_beyond} of them beyond the tolerance of {outcome.tolerance}"
     )
     terminal.say(f"  Both jobs are called {name}; their outputs are at {place}")
-    return 0 if found["is_reproduced"] else 1
+    return 0 if outcome.is_reproduced else 1
 
 
 def _model_of(description: Mapping[str, Any]) -> str:

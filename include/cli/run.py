@@ -18,12 +18,13 @@ from include.cli.environment import (
     SECRET_KEY,
     client,
     login,
-    read_json,
+    read_document,
     read_object,
     sagemaker_url,
 )
 from include.cli.stack import Stack
 from include.cli.terminal import StackError, Terminal, bounds_text
+from include.core.documents.model import Verdict
 from include.core.layout import GOLDEN_ROWS, VERDICT
 from include.core.settings import Settings
 
@@ -112,8 +113,8 @@ class RunResult:
     steps: Mapping[str, Json]
     #: task -> seconds
     seconds: Mapping[str, float]
-    #: verdict.json of the evaluation; empty where nothing was evaluated
-    verdict: Mapping[str, Any]
+    #: of the evaluation; None where nothing was evaluated
+    verdict: Verdict | None
 
     def count(self, step: str, name: str, kind: str = "counts") -> str:
         """Return a count of a step, `-` where it has none."""
@@ -129,7 +130,7 @@ def collect(settings: Settings, api: AirflowApi, runs: Sequence[CycleRun]) -> li
         steps = {task["task_id"]: api.step_result(run.dag_id, run.run_id, task["task_id"]) for task in tasks}
         seconds = {task["task_id"]: task["duration"] for task in tasks if task["duration"] is not None}
         evaluation = steps.get("evaluate", {}).get("uri")
-        verdict = read_json(s3, f"{evaluation.rstrip('/')}/{VERDICT}") if evaluation else {}
+        verdict = read_document(s3, f"{evaluation.rstrip('/')}/{VERDICT}", Verdict) if evaluation else None
         results.append(RunResult(run, steps, seconds, verdict))
     return results
 
@@ -157,8 +158,8 @@ def _training_row(result: RunResult) -> list[str]:
         result.count("fetch", "rows_out"),
         result.count("clean", "rows_quarantined"),
         result.count("train", "rows", "metrics"),
-        f"{verdict['metric']} {bounds_text(verdict['challenger'])}" if verdict.get("challenger") else "-",
-        short_version(registered.get("version")) if verdict.get("promote") else "as before",
+        f"{verdict.metric} {bounds_text(verdict.challenger)}" if verdict else "-",
+        short_version(registered.get("version")) if verdict and verdict.promote else "as before",
         str(deployed.get("endpoint") or "-"),
     ]
 
@@ -176,10 +177,11 @@ def _scoring(result: RunResult) -> str:
 def _comparison(result: RunResult) -> str:
     """Return the challenger beside the champion and the baselines, on the same holdout."""
     verdict = result.verdict
-    rivals = {"champion": verdict.get("champion"), **(verdict.get("baselines") or {})}
-    beside = "; ".join(f"{name} {bounds_text(value)}" for name, value in rivals.items() if value)
-    challenger = bounds_text(verdict["challenger"])
-    return f"  {result.run.interval_start} {verdict.get('metric')}: challenger {challenger}; {beside}"
+    if verdict is None:
+        return f"  {result.run.interval_start} nothing was evaluated"
+    models = {"challenger": verdict.challenger, "champion": verdict.champion, **verdict.baselines}
+    measured = "; ".join(f"{name} {bounds_text(bounds)}" for name, bounds in models.items() if bounds)
+    return f"  {result.run.interval_start} {verdict.metric}: {measured}"
 
 
 def _seconds_table(results: Sequence[RunResult]) -> list[list[str]]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
+
+from include.core.documents.model import Bounds
 
 CLEAR_LINE = "\r\x1b[2K"
 NAME_WIDTH = 18
@@ -57,8 +59,8 @@ class Terminal:
             self._transient = False
 
 
-def bounds_text(found: Mapping[str, float | None]) -> str:
+def bounds_text(bounds: Bounds) -> str:
     """Return a value with its interval, `0.6500 [0.6300, 0.6700]`; a bound that is unknown is a `?`."""
-    numbers = map(found.get, ("value", "low", "high"))
+    numbers = (bounds.value, bounds.low, bounds.high)
     value, low, high = ("?" if number is None else f"{number:.4f}" for number in numbers)
     return f"{value} [{low}, {high}]"

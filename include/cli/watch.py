@@ -13,6 +13,7 @@ from include.cli.driver import CycleRun, Driver, cycle_named, driver_of, short_v
 from include.cli.stack import Stack
 from include.cli.terminal import StackError, Terminal, bounds_text
 from include.core.cycle import Cycle
+from include.core.documents.model import Bounds
 from include.core.exceptions import FlywheelError
 from include.core.layout import Interval, start_text, training_dag
 from include.core.schedule import history, newest_complete, starting_at, window_schedule
@@ -56,7 +57,7 @@ class MonitoredWindow:
         return [
             self.window[0][:10],
             self.champion,
-            f"{quality['metric']} {bounds_text(quality)}"
+            f"{quality['metric']} {bounds_text(Bounds(quality['value'], quality['low'], quality['high']))}"
             if quality and quality["value"] is not None
             else "-",
             "ALARM" if self.is_alarm else "quiet",

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from include.core.documents.manifest import files_digest
-from include.core.documents.model import Evaluation, ModelSignature, Verdict
+from include.core.documents.model import Evaluation, ModelSignature, TrainingReport, Verdict
 from include.core.layout import (
     EVALUATION,
     GOLDEN_ROWS,
@@ -32,7 +32,7 @@ from include.ml.evaluation.metrics import Estimate, permutation_importance
 from include.ml.exceptions import InvalidInput
 from include.ml.reports.evaluation import CardFacts, card_document, render_card, render_evaluation
 from include.steps import contract, judgement
-from include.steps.contract import Step, digest
+from include.steps.contract import Step, digest, read_document
 from include.steps.judgement import Comparison, Estimates
 from include.steps.manifest import write_document, write_json, write_manifest
 from include.steps.monitoring import reference
@@ -249,9 +249,9 @@ class Trained:
 def read_trained(folder: Path) -> Trained:
     """Read an unpacked model, whose files have been checked."""
     manifest = model_files.read_manifest(folder)
-    measured = json.loads((folder / METRICS).read_text())["metrics"]
+    report = read_document(folder / METRICS, TrainingReport.from_text, "Train the model again.")
     code = files_digest(file for file in manifest.files if file.name.startswith("code/"))
-    return Trained(manifest.key, code, measured)
+    return Trained(manifest.key, code, report.metrics)
 
 
 def write_card(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from include.ml.exceptions import InvalidInput
 from include.ml.models.export import compare_reproduction
 from include.steps import contract
 from include.steps.contract import Step
-from include.steps.manifest import write_json, write_manifest
+from include.steps.manifest import write_document, write_manifest
 from include.steps.rows import read_rows
 from include.steps.serving import inference, model_files
 from include.steps.serving.inference import Arrays
@@ -35,12 +34,10 @@ def reproduce(step: Step) -> Mapping[str, float]:
     rows = read_rows(step.required("rows"), step.module("features"))
     answers = [probabilities(step, name, rows.columns) for name in ("original", "again")]
     found = compare_reproduction(answers[0], answers[1], read_tolerance(step))
-    # JSON has no word for an infinite difference but null
-    largest = found.largest if math.isfinite(found.largest) else None
-    document = {**asdict(found), "largest": largest, "is_reproduced": found.is_reproduced}
-    write_json(step.output / REPRODUCTION, document)
+    write_document(step.output / REPRODUCTION, found)
     write_manifest(step, counts={"rows_in": found.rows, "rows_out": found.rows})
-    return {"rows": found.rows, "rows_beyond": found.rows_beyond, "largest": found.largest}
+    largest = math.inf if found.largest is None else found.largest
+    return {"rows": found.rows, "rows_beyond": found.rows_beyond, "largest": largest}
 
 
 def read_tolerance(step: Step) -> float:

@@ -16,8 +16,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from include.core.documents.codec import to_json
-from include.core.documents.model import ColumnSignature, ModelSignature
+from include.core.documents.model import ColumnSignature, ModelSignature, OnnxExport, TrainingReport
 from include.core.layout import METRICS, SIGNATURE
 from include.ml.evaluation.metrics import best_threshold, metrics
 from include.ml.exceptions import InvalidInput
@@ -61,11 +60,10 @@ def train(step: Step) -> Mapping[str, float]:
         fitted = fit(step, features, train, estimator.pipeline(step.parameters))
         fitted, measured = measure_models(fitted, features, validation)
         write_model(step.output, fitted)
-        agreement = write_onnx(step.output, fitted, features, validation)
+        export_outcome = write_onnx(step.output, fitted, features, validation)
     counted = {"rows": len(train), "rows_validation": len(validation), **measured}
-    # a metric is undefined where the validation rows have one class
-    content = to_json({"metrics": counted, "onnx": agreement, "threads": threads})
-    (step.output / METRICS).write_text(json.dumps(content, indent=1) + "\n")
+    report = TrainingReport(metrics=counted, onnx=export_outcome, threads=threads)
+    (step.output / METRICS).write_text(json.dumps(report.as_json(), indent=1) + "\n")
     copy_code(step.output / "code", step.cycle)
     model_files.write_manifest(step)
     return counted
@@ -145,7 +143,7 @@ def write_model(folder: Path, fitted: Fitted) -> None:
         model_files.read_estimator(folder / name)
 
 
-def write_onnx(folder: Path, fitted: Fitted, features: ModuleType, validation: Rows) -> dict[str, object]:
+def write_onnx(folder: Path, fitted: Fitted, features: ModuleType, validation: Rows) -> OnnxExport:
     """Export the pipeline; keep the export only if it agrees on every validation row. Return the outcome."""
     signature = fitted.signature
     inputs = inference.stack(signature, features.combine, validation.columns)
@@ -154,12 +152,12 @@ def write_onnx(folder: Path, fitted: Fitted, features: ModuleType, validation: R
         actual = inference.from_onnx(exported)(*inputs)
     except Exception as error:  # noqa: BLE001 - converter and runtime raise what they like; skops remains
         print(f"onnx=absent reason={type(error).__name__}: {error}")
-        return {"kept": False, "reason": f"{type(error).__name__}: {error}"}
+        return OnnxExport(kept=False, reason=f"{type(error).__name__}: {error}")
     agreement = export.compare_export(from_estimator(fitted.pipeline, signature)(*inputs), actual)
     if agreement.is_close:
         (folder / model_files.ONNX).write_bytes(exported)
     print(f"onnx={'kept' if agreement.is_close else 'absent'} reason={agreement}")
-    return {"kept": agreement.is_close, "reason": str(agreement)}
+    return OnnxExport(kept=agreement.is_close, reason=str(agreement))
 
 
 def copy_code(target: Path, cycle: str) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from include.cli.__main__ import main
+from include.cli.environment import read_document
 from include.cli.key_records import Records, code_uri
 from include.cli.reproduce import Recorded, _notes
 from include.cli.terminal import StackError
@@ -22,6 +23,7 @@ from include.core.cycle import Cycle, find_cycles
 from include.core.documents.codec import canonical
 from include.core.documents.ledger import Entry
 from include.core.documents.manifest import KeyRecord
+from include.core.documents.model import Reproduction
 from include.core.keys import key_record
 from include.core.layout import Interval, job_name
 from include.core.places import Places
@@ -141,6 +143,15 @@ def test_a_recorded_training_is_reproduced(trained: Trained, capsys: pytest.Capt
     said = capsys.readouterr().out
     assert "Every input is as it was recorded." in said
     assert "Reproduced: largest difference 0.0 over 200 rows of the holdout" in said
+
+
+def test_a_document_without_a_field_is_refused_by_name(service: Any) -> None:
+    """What a command reads names the object and the field."""
+    uri = f"s3://{SETTINGS.bucket}/flights/reproduction.json"
+    put(service, uri, b'{"rows": 3, "largest": null, "rows_beyond": 3, "tolerance": 0.1}')
+    with pytest.raises(StackError) as refusal:
+        read_document(service.s3, uri, Reproduction)
+    assert {uri, "is_reproduced;"} <= set(str(refusal.value).split())
 
 
 def test_a_changed_input_is_named_and_stops_it(

@@ -94,14 +94,14 @@ def test_no_row_vanishes(results: list[RunResult]) -> None:
 
 def test_the_model_beats_guessing(results: list[RunResult]) -> None:
     """On held-out flights the challenger's interval lies above the constant baseline's value."""
-    for result in results[:2]:
-        challenger, constant = result.verdict["challenger"], result.verdict["baselines"]["constant"]
-        assert challenger["low"] > constant["value"]
+    verdicts = [result.verdict for result in results[:2] if result.verdict]
+    bounds = [(verdict.challenger.low, verdict.baselines["constant"].value) for verdict in verdicts]
+    assert [low > value for low, value in bounds if low is not None and value is not None] == [True, True]
 
 
 def test_production_is_what_was_decided(results: list[RunResult], stack: Stack) -> None:
     """The champion in the status is the version that the last promoting run registered."""
-    promoted = [result for result in results[:2] if result.verdict["promote"]]
+    promoted = [result for result in results[:2] if result.verdict and result.verdict.promote]
     assert promoted
     champion = status(stack)["cycles"]["flights"]["champion"]
     assert champion
@@ -110,7 +110,7 @@ def test_production_is_what_was_decided(results: list[RunResult], stack: Stack) 
 
 def test_the_endpoint_answers_as_the_model_did_offline(results: list[RunResult], settings: Settings) -> None:
     """A row of the evaluation gets the score the evaluation wrote down."""
-    deployed = next(result for result in reversed(results[:2]) if result.verdict["promote"])
+    deployed = next(result for result in reversed(results[:2]) if result.verdict and result.verdict.promote)
     uri = deployed.steps["evaluate"]["uri"]
     body = first_golden_row(client(settings, "s3"), uri)
     answer = json.loads(ask(settings, "flights", body))

@@ -19,6 +19,7 @@ import pytest
 
 from include.cycles.flights import features
 from include.ml.exceptions import InvalidInput
+from include.steps.evaluate import read_trained
 from include.steps.rows import read_rows
 from include.steps.serving import inference, model_files
 from include.steps.serving.payload import CSV, JSON, JSON_LINES, parse_body
@@ -286,6 +287,27 @@ def test_a_payload_and_a_parquet_file_give_the_same_arrays(tmp_path: Path, train
     online = inference.to_arrays(signature, parse_body(as_csv(), CSV, signature.columns))
     for name, values in offline.items():
         np.testing.assert_array_equal(online[name], values)
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ("{", "TrainingReport is no JSON"),
+        ('{"onnx": {"kept": true, "reason": ""}, "threads": 1}', "TrainingReport lacks metrics"),
+        (
+            '{"metrics": {"rows": "many"}, "onnx": {"kept": true, "reason": ""}, "threads": 1}',
+            "metrics.rows must be",
+        ),
+    ],
+)
+def test_a_models_metrics_are_refused_by_the_name_of_the_field(
+    trained: Path, tmp_path: Path, content: str, fault: str
+) -> None:
+    """What training measured is part of the card: nothing of it is left out in silence."""
+    shutil.copy(trained / "model/manifest.json", tmp_path)
+    (tmp_path / "metrics.json").write_text(content)
+    with pytest.raises(InvalidInput, match=re.escape(fault)):
+        read_trained(tmp_path)
 
 
 def test_the_model_card_keeps_the_registrys_schema(evaluated: Path) -> None:

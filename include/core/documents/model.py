@@ -125,6 +125,42 @@ class ModelSignature(Document):
         return tuple(name for name in self.features if name not in self.strings)
 
 
+@dataclass(frozen=True, kw_only=True)
+class OnnxExport:
+    """What came of the export to ONNX."""
+
+    #: whether the model's archive has it
+    kept: bool
+    #: how far its answers are from the pipeline's, or why there is none
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingReport(Document):
+    """What train counted and measured: `metrics.json` of the model's archive."""
+
+    #: rows, and every metric of the model and of the baselines on the validation rows
+    metrics: Mapping[str, float | None]
+    onnx: OnnxExport
+    threads: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduction(Document):
+    """How far two models' answers to the same rows are apart: `reproduction.json`."""
+
+    #: [rows] compared
+    rows: int
+    #: [probability] largest difference; null where the answers cannot be compared
+    largest: float | None
+    #: [rows] with a difference above the tolerance
+    rows_beyond: int
+    #: [probability]
+    tolerance: float
+    #: whether there were rows, and each is within the tolerance
+    is_reproduced: bool
+
+
 @dataclass(frozen=True)
 class MeasuredMetric(Bounds):
     """A metric with its 95 % bootstrap interval."""

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from include.core.documents.model import Reproduction
+
 #: how far a probability of the exported model may be from the original's: ONNX computes in single precision
 TOLERANCE = 1e-5
 
@@ -117,38 +119,22 @@ def compare_export(expected: np.ndarray, actual: np.ndarray) -> Agreement:
     return Agreement(float(np.abs(expected - actual).max(initial=0.0)), len(expected))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reproduction:
-    """How far two models' answers to the same rows are apart."""
-
-    rows: int
-    #: largest absolute difference of a probability; infinite where they cannot be compared
-    largest: float
-    #: rows with a difference above the tolerance
-    rows_beyond: int
-    tolerance: float
-
-    @property
-    def is_reproduced(self) -> bool:
-        """Whether every row is within the tolerance, and there was one."""
-        return self.rows > 0 and self.rows_beyond == 0
-
-
 def compare_reproduction(original: np.ndarray, again: np.ndarray, tolerance: float) -> Reproduction:
     """Compare probabilities, both of shape (rows, classes); a number that is none is a difference.
 
     >>> compare_reproduction(np.array([[0.25, 0.75]]), np.array([[0.5, 0.5]]), 0.1).rows_beyond
     1
     """
-    rows = len(original)
-    if original.shape != again.shape:
-        return Reproduction(rows=rows, largest=float("inf"), rows_beyond=rows, tolerance=tolerance)
-    gaps = np.abs(original - again)
-    gaps[~np.isfinite(gaps)] = np.inf
-    by_row = gaps.max(axis=1, initial=0.0)
+    if original.shape == again.shape:
+        by_row = np.abs(original - again).max(axis=1, initial=0.0)
+        by_row[~np.isfinite(by_row)] = np.inf
+    else:
+        by_row = np.full(len(original), np.inf)
+    largest, beyond = float(by_row.max(initial=0.0)), int((by_row > tolerance).sum())
     return Reproduction(
-        rows=rows,
-        largest=float(by_row.max(initial=0.0)),
-        rows_beyond=int((by_row > tolerance).sum()),
+        rows=len(by_row),
+        largest=largest if np.isfinite(largest) else None,
+        rows_beyond=beyond,
         tolerance=tolerance,
+        is_reproduced=len(by_row) > 0 and not beyond,
     )

@@ -17,7 +17,13 @@ from include.core.documents.codec import Document, canonical
 from include.core.documents.data import TableQuality
 from include.core.documents.ledger import Entry
 from include.core.documents.manifest import KeyRecord, Manifest
-from include.core.documents.model import Evaluation, ModelSignature, MonitoringBaseline, Verdict
+from include.core.documents.model import (
+    Evaluation,
+    ModelSignature,
+    MonitoringBaseline,
+    TrainingReport,
+    Verdict,
+)
 from include.core.documents.monitoring import Evidence, WatchRecord
 from include.core.documents.reports import Coverage, ReplayInput, ReportInput
 from include.core.documents.retraining import RetrainingDecision
@@ -41,6 +47,7 @@ KINDS: dict[str, type[Document]] = {
     r"(?:report-inputs|stories)/.*\.json": ReportInput,
     r"replays/.*\.json": ReplayInput,
     r"train/.*/signature\.json": ModelSignature,
+    r"train/.*/metrics\.json": TrainingReport,
 }
 
 

@@ -29,7 +29,7 @@ def test_a_difference_counts_from_the_tolerance_on() -> None:
 def test_answers_that_cannot_be_compared_differ(other: np.ndarray) -> None:
     """Another number of rows, or no numbers: every row is beyond any tolerance."""
     found = compare_reproduction(ANSWERS, other, 1.0)
-    assert (found.is_reproduced, found.rows_beyond) == (False, 3)
+    assert (found.is_reproduced, found.rows_beyond, found.largest) == (False, 3, None)
 
 
 def test_no_rows_reproduce_nothing() -> None:
