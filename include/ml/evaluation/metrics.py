@@ -160,8 +160,8 @@ def _mean_f1(labels: np.ndarray, predicted: np.ndarray, weights: np.ndarray, cla
 def is_positive(scores: np.ndarray, threshold: float) -> np.ndarray:
     """Return whether each answer is the positive class, shape (n,).
 
-    Compared in double precision: NumPy compares an array of single precision with a float in single precision,
-    which moves a threshold onto a score below it.
+    Compared in double precision: NumPy compares an array of single precision with a float in single
+    precision, which moves a threshold onto a score below it.
     """
     return np.asarray(np.asarray(scores, dtype=np.float64) >= threshold)
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as some
 from sklearn import metrics as reference
 
 from include.core.documents.model import ModelSignature
-
 from include.ml.evaluation.metrics import (
     best_threshold,
     bootstrap,
@@ -86,7 +85,9 @@ def test_the_threshold_is_the_best_of_all() -> None:
 
 #: scores with many ties, numbers of few digits and neighbours in single precision
 THIRDS = some.sampled_from([0.0, 1 / 3, 0.5, 2 / 3, 1.0])
-NEIGHBOURS = some.integers(-3, 3).map(lambda ulps: float(np.float32(0.3) + ulps * np.spacing(np.float32(0.3))))
+NEIGHBOURS = some.integers(-3, 3).map(
+    lambda ulps: float(np.float32(0.3) + ulps * np.spacing(np.float32(0.3)))
+)
 ANY_SCORE = THIRDS | NEIGHBOURS | some.floats(0, 1) | some.floats(0, 1, width=32)
 
 
