@@ -18,6 +18,7 @@ from croniter import CroniterError, croniter  # type: ignore[import-untyped]  # 
 
 from include.core.layout import CYCLE_NAME
 from include.core.monitoring import Monitoring
+from include.core.tasks import TASKS, TaskName
 
 #: what Airflow and croniter know under the same name, besides five fields
 PRESETS = {"@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually"}
@@ -146,7 +147,7 @@ class Cycle:
     intended_uses: str = "What the description says, on records like those that it was trained on."
     limits: str = "Evaluated on one stretch of time after its training rows; no other population was tested."
     #: the kind of model
-    task: Literal["binary", "multiclass"]
+    task: TaskName
     #: cron expression in UTC; an interval reaches from one tick to the next
     schedule: str
     #: start of the first interval there is data for (UTC)
@@ -155,8 +156,8 @@ class Cycle:
     end: datetime | None = None
     source: PythonSource | FileSource
     split: Split
-    #: metric that decides between models, a higher value is better
-    metric: Literal["roc_auc", "accuracy"]
+    #: metric that decides between models, one that TASKS calls deciding
+    metric: str
     #: a clean step that quarantines a larger share of its rows than this fails
     quarantine_limit_share: float = 0.05
     #: what it takes to replace the champion
@@ -179,6 +180,13 @@ class Cycle:
             )
         if self.start.tzinfo is not UTC or (self.end is not None and self.end.tzinfo is not UTC):
             raise ValueError(f"Cycle {self.name}: start and end must be in UTC (datetime(..., tzinfo=UTC)).")
+        if self.task not in TASKS:
+            raise ValueError(f"Cycle {self.name}: task={self.task!r} is none of {', '.join(TASKS)}.")
+        if self.metric not in TASKS[self.task].deciding:
+            raise ValueError(
+                f"Cycle {self.name}: metric={self.metric!r} cannot decide between models of the task "
+                f"{self.task}; these can: {', '.join(TASKS[self.task].deciding)}."
+            )
         self._check_schedule("schedule", self.schedule)
         if self.monitoring.schedule is not None:
             self._check_schedule("monitoring.schedule", self.monitoring.schedule)

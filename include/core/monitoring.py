@@ -36,7 +36,7 @@ class Monitoring:
     #: area under the curve from which on a classifier tells the window from the baseline too well; None: not
     #: asked
     separability_limit: float | None = 0.75
-    #: how far the metric on matured labels may surely fall below the model's own evaluation
+    #: by how much the metric on matured labels may surely be worse than in the model's own evaluation
     quality_drop: float = 0.03
     #: from this share of labels on, a window's quality counts
     matured_share: float = 0.9

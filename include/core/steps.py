@@ -69,7 +69,7 @@ def _files(folder: str, names: str, ending: str = "py") -> tuple[str, ...]:
 
 # Chapters of the shared code, as the lists below name them
 _TEMPLATES = "ml/reports/templates"
-_CONTRACT = ("core/cycle.py", "core/monitoring.py", "ml/exceptions.py", "steps/contract.py")
+_CONTRACT = (*_files("core", "cycle monitoring tasks"), "ml/exceptions.py", "steps/contract.py")
 _TABLES = (*_files("steps", "manifest tables"), "ml/monitoring/summaries.py")
 _MODEL = ("core/archives.py", *_files("steps/serving", "inference model_files"))
 _ROWS = ("steps/rows.py", "steps/tables.py", "ml/features/labels.py", "ml/monitoring/summaries.py")

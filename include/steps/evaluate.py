@@ -25,6 +25,7 @@ from include.core.layout import (
     REPORT,
     VERDICT,
 )
+from include.core.tasks import task_of_classes
 from include.ml.evaluation import metrics
 from include.ml.evaluation.clusters import time_blocks
 from include.ml.evaluation.comparison import Answers, Holdout
@@ -43,8 +44,6 @@ from include.steps.serving.inference import Model
 #: rows that `verify` sends through the live endpoint
 GOLDEN_COUNT = 20
 BASELINES = {"constant": model_files.CONSTANT, "linear": model_files.LINEAR}
-#: the registry's names of our metrics, where they differ
-REGISTRY_NAMES = {"roc_auc": "auc", "f1_score": "f1"}
 
 
 def main() -> None:
@@ -175,8 +174,9 @@ def registry_metrics(
     classes: tuple[str, ...],
 ) -> dict[str, Any]:
     """Return metrics in the registry's schema, with confusion matrix and, for two classes, ROC curve."""
+    metric = task_of_classes(len(classes)).metric
     registered: dict[str, Any] = {
-        REGISTRY_NAMES.get(name, name): {
+        metric(name).registry_name: {
             "value": estimate.value,
             "standard_deviation": estimate.standard_deviation,
         }

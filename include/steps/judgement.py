@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from include.core.cycle import Promotion
 from include.core.documents.model import Bounds, PromotionRule, Verdict
+from include.core.tasks import TASKS
 from include.ml.evaluation.comparison import (
-    BINARY_METRICS,
-    MULTICLASS_METRICS,
     Answers,
     BootstrapPlan,
     Gain,
@@ -43,10 +42,11 @@ def compare_models(step: Step, rows: Rows, holdout: Holdout, answers: Mapping[st
     cycle = step.description
     challenger, champion = answers["challenger"], answers.get("champion")
     rivals = {name: theirs for name, theirs in answers.items() if name != "challenger"}
-    known = BINARY_METRICS if cycle.task == "binary" else MULTICLASS_METRICS
     rule = cycle.promotion
     plan = BootstrapPlan(rule.confidence, rule.repetitions, rule.seed)
-    by_metric = {metric: gains(metric, holdout, challenger, rivals, plan) for metric in known}
+    by_metric = {
+        metric: gains(metric, holdout, challenger, rivals, plan) for metric in TASKS[cycle.task].compared
+    }
     if champion is None:
         return Comparison(by_metric, ())
     groups = {name: rows.columns[name] for name in step.module("estimator").SLICES}

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from include.core.documents.codec import OMIT_NONE, Document
+from include.core.tasks import TaskName
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class ModelSignature(Document):
 
     version: int
     cycle: str
-    task: Literal["binary", "multiclass"]
+    task: TaskName
     #: the column that identifies a record; no feature
     id_column: str
     #: what a client sends, in the order of CSV

@@ -8,12 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from include.core.documents.model import Bounds, JudgedSlice
+from include.core.tasks import METRICS, task_of_classes
 from include.ml.evaluation import resampling
 from include.ml.evaluation.metrics import SMALLEST, is_positive
 
-#: metrics that two models can be compared by; the gain is positive when the first is better, whichever it is
-BINARY_METRICS = ("roc_auc", "average_precision", "accuracy", "log_loss")
-MULTICLASS_METRICS = ("accuracy", "log_loss")
 BINARY_CLASSES = 2
 
 #: values of a metric, shape (draws,), from counts of rows, shape (draws, n)
@@ -78,8 +76,8 @@ def gains(
 ) -> dict[str, Gain]:
     """Return the gain of the challenger over each rival, by a paired bootstrap over the same rows.
 
-    Pairing is what makes it sharp: a hard day is hard for both, and cancels. For a loss, the gain is how much
-    lower the challenger's is.
+    Pairing is what makes it sharp: a hard day is hard for both, and cancels. A gain is positive when the
+    challenger is better, whichever the metric's direction.
 
     >>> holdout = Holdout(np.array([0, 0, 1, 1]), np.arange(4))
     >>> right = Answers(np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.1, 0.9]]))
@@ -90,16 +88,16 @@ def gains(
     rows = holdout.only(order)
     ours = metric_statistic(metric, rows.labels, challenger.only(order))
     theirs = {name: metric_statistic(metric, rows.labels, each.only(order)) for name, each in rivals.items()}
-    once = np.ones((1, len(rows)))
+    once, sign = np.ones((1, len(rows))), METRICS[metric].sign
     drawn: dict[str, list[np.ndarray]] = {name: [] for name in rivals}
     for weights in resampling.draw_counts(rows.labels, rows.clusters, plan.repetitions, plan.seed):
-        our_values = ours(weights)
+        our_values = sign * ours(weights)
         for name, their in theirs.items():
-            drawn[name].append(our_values - their(weights))
+            drawn[name].append(our_values - sign * their(weights))
     n_clusters = None if rows.clusters is None else len(np.unique(rows.clusters))
     found = {}
     for name, their in theirs.items():
-        value = float((ours(once) - their(once))[0])
+        value = float((sign * ours(once) - sign * their(once))[0])
         bounds = resampling.bootstrap_interval(
             value, np.concatenate(drawn[name]), plan.confidence, n_clusters
         )
@@ -108,18 +106,18 @@ def gains(
 
 
 def metric_statistic(metric: str, labels: np.ndarray, answers: Answers) -> Statistic:
-    """Return the metric of these answers as a function of how often each row counts; a loss is negated."""
+    """Return the metric of these answers as a function of how often each row counts."""
     classes = answers.probabilities.shape[1]
-    known = BINARY_METRICS if classes == BINARY_CLASSES else MULTICLASS_METRICS
+    known = task_of_classes(classes).compared
     if metric not in known:
         raise ValueError(
             f"Models of {classes} classes cannot be compared by {metric!r}; they can by {', '.join(known)}. "
             "Change `metric` in cycle.py."
         )
-    if metric in {"roc_auc", "average_precision"}:
-        return _ranking(metric, labels, answers.probabilities[:, 1])
-    each = _is_right(labels, answers) if metric == "accuracy" else _log_likelihood(labels, answers)
-    return lambda weights: np.asarray(weights @ each / weights.sum(axis=1))
+    if metric in ROW_VALUES:
+        values = ROW_VALUES[metric](labels, answers)
+        return lambda weights: np.asarray(weights @ values / weights.sum(axis=1))
+    return _ranking(metric, labels, answers.probabilities[:, 1])
 
 
 def _is_right(labels: np.ndarray, answers: Answers) -> np.ndarray:
@@ -130,9 +128,13 @@ def _is_right(labels: np.ndarray, answers: Answers) -> np.ndarray:
     return np.asarray(said == labels, dtype=float)
 
 
-def _log_likelihood(labels: np.ndarray, answers: Answers) -> np.ndarray:
+def _log_losses(labels: np.ndarray, answers: Answers) -> np.ndarray:
     right = answers.probabilities[np.arange(len(labels)), labels]
-    return np.asarray(np.log(np.clip(right, SMALLEST, 1.0)))
+    return np.asarray(-np.log(np.clip(right, SMALLEST, 1.0)))
+
+
+#: metrics that are means over the rows, each with its value of every row, shape (n,); others rank the rows
+ROW_VALUES = {"accuracy": _is_right, "log_loss": _log_losses}
 
 
 def _ranking(metric: str, labels: np.ndarray, scores: np.ndarray) -> Statistic:
@@ -180,7 +182,6 @@ def _sums(weights: np.ndarray, order: np.ndarray) -> np.ndarray:
 
 #: a slice of fewer rows, or of fewer rows of a class that it has to rank, tells nothing
 LEAST_ROWS, LEAST_OF_A_CLASS = 50, 10
-RANKING = ("roc_auc", "average_precision")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,6 +234,6 @@ def _slices(
         for value in np.unique(values):
             chosen = values == value
             of_classes = np.bincount(holdout.labels[chosen], minlength=2)
-            is_ranked = metric not in RANKING or of_classes.min() >= LEAST_OF_A_CLASS
-            if chosen.sum() >= LEAST_ROWS and is_ranked:
+            is_told = "both classes" not in METRICS[metric].needs or of_classes.min() >= LEAST_OF_A_CLASS
+            if chosen.sum() >= LEAST_ROWS and is_told:
                 yield column, str(value), chosen

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from include.core.documents.model import CalibrationBin, MeasuredMetric
+from include.core.tasks import METRICS, Metric, task_of_classes
 from include.ml.evaluation import resampling
 
 #: probabilities are kept this far from 0 and 1 before their logarithm is taken
@@ -71,16 +72,16 @@ def bootstrap(
         for weights in resampling.draw_counts(labels, clusters, resamples, seed)
     ]
     n_clusters = None if clusters is None else len(np.unique(clusters))
+    metric = task_of_classes(probabilities.shape[1]).metric
     return {
-        name: _estimate(name, value, np.concatenate([part[name] for part in parts]), n_clusters)
+        name: _estimate(metric(name), value, np.concatenate([part[name] for part in parts]), n_clusters)
         for name, value in values.items()
     }
 
 
-def _estimate(name: str, value: float, drawn: np.ndarray, clusters: int | None) -> Estimate:
-    bounds = resampling.bootstrap_interval(value, drawn, 0.95, clusters)
+def _estimate(metric: Metric, value: float, drawn: np.ndarray, clusters: int | None) -> Estimate:
     # a stretched interval can reach beyond what the metric can be
-    low, high = np.clip(bounds, 0.0, np.inf if name.endswith("_loss") else 1.0).tolist()
+    low, high = metric.cut(*resampling.bootstrap_interval(value, drawn, 0.95, clusters))
     drawn = drawn[np.isfinite(drawn)]
     deviation = float(drawn.std()) if len(drawn) else float("nan")
     return Estimate(value, low, high, deviation)
@@ -258,7 +259,7 @@ def permutation_importance(
     rows: int = 2000,
     seed: int = 0,
 ) -> dict[str, float]:
-    """Return by how much the metric falls when a column is shuffled (Breiman 2001, section 10).
+    """Return by how much worse the metric gets when a column is shuffled (Breiman 2001, section 10).
 
     Computed on a sample of up to `rows` rows. Columns that tell the same share their importance.
 
@@ -278,5 +279,5 @@ def permutation_importance(
     found = {}
     for name, values in sample.items():
         shuffled = {**sample, name: generator.permutation(values)}
-        found[name] = whole - metrics(labels[chosen], predict(shuffled))[metric]
+        found[name] = METRICS[metric].gain(whole, metrics(labels[chosen], predict(shuffled))[metric])
     return dict(sorted(found.items(), key=lambda item: -item[1]))

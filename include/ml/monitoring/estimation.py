@@ -18,6 +18,7 @@ from scipy import optimize, special
 
 from include.core.documents.model import Bounds, Calibration
 from include.core.documents.monitoring import QualityEstimate
+from include.core.tasks import METRICS
 from include.ml.evaluation import metrics, resampling
 from include.ml.evaluation.resampling import finite
 
@@ -159,7 +160,7 @@ def _unseen(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray | None)
 def estimate_quality(
     calibration: Calibration, scores: np.ndarray, is_positive: np.ndarray | None, metric: str
 ) -> QualityEstimate | None:
-    """Return the expected accuracy and, of two classes, area under the ROC curve of unlabelled answers.
+    """Return the expected metric and the expected accuracy of unlabelled answers.
 
     Parameters
     ----------
@@ -171,27 +172,29 @@ def estimate_quality(
         Whether the answer was the positive class, shape (n,); None when there are several classes, and the
         score is that of the label that was said.
     metric
-        The cycle's metric: "roc_auc" or "accuracy".
+        The cycle's metric; a name of ESTIMATED can be estimated.
 
     Returns
     -------
-    None without rows. The interval holds what the shortness of the holdout leaves open, and no drift.
+    None without rows, and for a metric that no estimate is known of. The interval holds what the shortness of
+    the holdout leaves open, and no drift.
     """
-    if not len(scores):
+    if not len(scores) or metric not in ESTIMATED:
         return None
     numbers = [calibration.a, calibration.b, calibration.c]
     answers = _Answers.of(np.asarray(scores, dtype=float), is_positive)
-    chosen = _area if metric == "roc_auc" else _accuracy
+    chosen = ESTIMATED[metric]
     value = chosen(calibrated(numbers, answers.scores), answers)
     drawn = np.array([chosen(calibrated(draw, answers.scores), answers) for draw in calibration.draws])
-    low, high = resampling.bootstrap_interval(value, drawn, 0.95, calibration.clusters)
+    interval = resampling.bootstrap_interval(value, drawn, 0.95, calibration.clusters)
+    low, high = METRICS[metric].cut(*interval)
     error, probabilities = calibration.calibration_error, calibrated(numbers, answers.scores)
     return QualityEstimate(
         method="confidence",
         metric=metric,
         value=finite(value),
-        low=finite(max(low, 0.0)),
-        high=finite(min(high, 1.0)),
+        low=finite(low),
+        high=finite(high),
         accuracy=finite(_accuracy(probabilities, answers)),
         positive_share=None if is_positive is None else float(answers.rows @ probabilities / len(scores)),
         rows=len(scores),
@@ -238,3 +241,7 @@ def _area(probabilities: np.ndarray, answers: _Answers) -> float:
     if pairs <= 0:
         return float("nan")
     return float((positive @ (below + negative / 2) - alone / 2) / pairs)
+
+
+#: the metrics that can be estimated, each from probabilities and answers
+ESTIMATED = {"accuracy": _accuracy, "roc_auc": _area}

@@ -12,6 +12,7 @@ import pandas as pd
 
 from include.core.documents.model import Bounds
 from include.core.documents.monitoring import SliceScore, WindowQuality
+from include.core.tasks import METRICS, task_of_classes
 from include.ml.evaluation import comparison, resampling
 from include.ml.evaluation.clusters import time_blocks
 from include.ml.evaluation.comparison import Answers, Statistic
@@ -30,13 +31,13 @@ REPETITIONS = 500
 class Standard:
     """How a model is judged."""
 
-    #: "roc_auc" (two classes) or "accuracy"
+    #: a name that the task's table calls deciding
     metric: str
     #: texts of the classes; of two the last is the positive one
     classes: tuple[str, ...]
     #: from this share of labelled events on the judgement counts
     matured_share: float
-    #: how far the metric may surely fall below the reference
+    #: by how much the metric may surely be worse than the reference, in its own unit
     quality_drop: float
     #: events of one stretch of time of this length are drawn as one; None where rows are independent
     block: timedelta | None = None
@@ -115,16 +116,13 @@ def quality_at(
 
     Notes
     -----
-    The model is worse when enough labels are there and even the upper bound is below what the reference
+    The model is worse when enough labels are there and even the better bound is worse than the reference
     leaves room for: before, what is missing may be what it is good at; and chance alone is no alarm.
     """
     judged = judged_at(predictions, labels, cutoff)
     coverage = len(judged) / len(predictions) if len(predictions) else None
     quality = measured(judged, standard)
-    least = reference.value if reference else None
-    is_worse = False
-    if coverage is not None and least is not None and quality.high is not None:
-        is_worse = coverage >= standard.matured_share and quality.high < least - standard.quality_drop
+    is_matured = coverage is not None and coverage >= standard.matured_share
     return WindowQuality(
         cutoff=cutoff,
         metric=standard.metric,
@@ -134,8 +132,17 @@ def quality_at(
         low=quality.low,
         high=quality.high,
         reference=reference,
-        is_worse=is_worse,
+        is_worse=is_matured and is_surely_worse(quality, reference, standard),
     )
+
+
+def is_surely_worse(quality: Bounds, reference: Bounds | None, standard: Standard) -> bool:
+    """Whether even the better bound is worse than the reference by more than the standard leaves room for."""
+    metric = METRICS[standard.metric]
+    best = quality.high if metric.is_higher_better else quality.low
+    if reference is None or reference.value is None or best is None:
+        return False
+    return metric.sign * best < metric.sign * reference.value - standard.quality_drop
 
 
 def measured(judged: pd.DataFrame, standard: Standard) -> Bounds:
@@ -151,8 +158,9 @@ def measured(judged: pd.DataFrame, standard: Standard) -> Bounds:
     ]
     n_clusters = None if clusters is None else len(np.unique(clusters))
     low, high = resampling.bootstrap_interval(value, np.concatenate(drawn), 0.95, n_clusters)
-    # a stretched interval can reach beyond what a share can be
-    return resampling.bounds(value, np.clip(low, 0, 1), np.clip(high, 0, 1))
+    # a stretched interval can reach beyond what the metric can be
+    metric = task_of_classes(len(standard.classes)).metric(standard.metric)
+    return resampling.bounds(value, *metric.cut(low, high))
 
 
 def statistic_of(judged: pd.DataFrame, standard: Standard) -> tuple[Statistic | None, np.ndarray]:
@@ -163,11 +171,12 @@ def statistic_of(judged: pd.DataFrame, standard: Standard) -> tuple[Statistic | 
     truth = class_places(judged["truth"], standard.classes) if len(judged) else np.empty(0, dtype=np.intp)
     if not len(judged):
         return None, truth
+    needs = METRICS[standard.metric].needs
+    if "both classes" in needs and len(np.unique(truth)) < 2:  # noqa: PLR2004 - a ranking is of both classes
+        return None, truth
     if standard.metric == "accuracy":
         right = (judged["label"].to_numpy(object) == judged["truth"].to_numpy(object)).astype(float)
         return (lambda weights: np.asarray(weights @ right / weights.sum(axis=1))), truth
-    if len(np.unique(truth)) < 2:  # noqa: PLR2004 - a ranking is of both classes
-        return None, truth
     score = judged["score"].to_numpy(dtype=float)
     answers = Answers(np.column_stack([1 - score, score]))
     return comparison.metric_statistic(standard.metric, truth, answers), truth
@@ -180,7 +189,7 @@ def slice_scores(
 
     A slice in which the metric is undefined has the score None, and comes last.
     """
-    scored = []
+    scored, sign = [], METRICS[standard.metric].sign
     for column, values in groups.items():
         names = values.astype(str)
         for value, count in zip(*np.unique(names, return_counts=True), strict=True):
@@ -193,4 +202,4 @@ def slice_scores(
                     column=column, value=str(value), rows=int(count), metric=standard.metric, score=score
                 )
             )
-    return tuple(sorted(scored, key=lambda slice_: (slice_.score is None, slice_.score or 0.0)))
+    return tuple(sorted(scored, key=lambda slice_: (slice_.score is None, sign * (slice_.score or 0.0))))

@@ -14,6 +14,7 @@ from include.core.documents.reports import (
     ReplaySeconds,
     StepSeconds,
 )
+from include.core.tasks import METRICS
 from include.ml.reports import charts, pages, phrases
 from include.ml.reports.charts import Series
 
@@ -56,7 +57,7 @@ def summarize_replay(metric: str, intervals: Sequence[ComparedInterval]) -> str:
     means = [sum(values) / len(pairs) for values in zip(*pairs, strict=True)] or [math.nan, math.nan]
     return (
         f"Mean {metric} over {len(pairs)} intervals: champion {means[0]:.4f}, frozen {means[1]:.4f}. "
-        f"The champion was better in {sum(one > other for one, other in pairs)} of them."
+        f"The champion was better in {sum(METRICS[metric].gain(*pair) > 0 for pair in pairs)} of them."
     )
 
 

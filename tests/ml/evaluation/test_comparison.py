@@ -8,10 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from sklearn import metrics as reference
 
+from include.core.tasks import TASKS
 from include.ml.evaluation import resampling
 from include.ml.evaluation.comparison import (
-    BINARY_METRICS,
-    MULTICLASS_METRICS,
     Answers,
     BootstrapPlan,
     Gain,
@@ -50,7 +49,7 @@ def measured(metric: str, labels: np.ndarray, found: Answers, weights: np.ndarra
     return -float(reference.log_loss(truth, scores))
 
 
-@pytest.mark.parametrize("metric", BINARY_METRICS)
+@pytest.mark.parametrize("metric", TASKS["binary"].compared)
 @pytest.mark.parametrize("clusters", [None, np.arange(300) // 20], ids=["rows", "clusters"])
 def test_gains_are_those_of_a_plain_loop(metric: str, clusters: np.ndarray | None) -> None:
     """One draw after the other, rows really repeated, scikit-learn's metrics: the same interval."""
@@ -77,7 +76,7 @@ def test_an_independent_bootstrap_has_about_the_same_interval() -> None:
     np.testing.assert_allclose((found.low, found.high), np.quantile(loop, [0.025, 0.975]), atol=0.012)
 
 
-@pytest.mark.parametrize("metric", BINARY_METRICS)
+@pytest.mark.parametrize("metric", TASKS["binary"].compared)
 @settings(max_examples=15)
 @given(seed=some.integers(0, 2**32 - 1), is_clustered=some.booleans())
 def test_order_and_direction_do_not_matter(metric: str, seed: int, *, is_clustered: bool) -> None:
@@ -93,13 +92,13 @@ def test_order_and_direction_do_not_matter(metric: str, seed: int, *, is_cluster
     assert mixed == there
 
 
-@pytest.mark.parametrize("metric", BINARY_METRICS)
+@pytest.mark.parametrize("metric", TASKS["binary"].compared)
 def test_a_model_gains_nothing_over_itself(metric: str) -> None:
     """Neither the value nor the bounds are off zero by rounding."""
     assert gains(metric, Holdout(LABELS, IDS), GOOD, {"it": GOOD}, PLAN)["it"] == Gain(0.0, 0.0, 0.0)
 
 
-@pytest.mark.parametrize("metric", MULTICLASS_METRICS)
+@pytest.mark.parametrize("metric", TASKS["multiclass"].compared)
 def test_several_classes_are_compared_alike(metric: str) -> None:
     """A model that knows the labels gains over one that guesses; ranking metrics are refused by name."""
     labels = GENERATOR.integers(0, 4, 200)
