@@ -76,15 +76,15 @@ def _package(root: Path) -> str:
 
 def _code(role: str) -> Path:
     """Return the folder to import from; an archive is unpacked into a temporary one."""
-    for place in (BASE / name for name in PLACES[role]):
-        if (place / "include").is_dir():
-            return place
-        archives = sorted(place.glob("*.tar.gz"))
+    for folder in (BASE / name for name in PLACES[role]):
+        if (folder / "include").is_dir():
+            return folder
+        archives = sorted(folder.glob("*.tar.gz"))
         if len(archives) == 1:
             return _unpack(archives[0])
         if archives:
             names = ", ".join(path.name for path in archives)
-            raise ValueError(f"Cannot choose the code: {place} holds {names}. Give the job one archive.")
+            raise ValueError(f"Cannot choose the code: {folder} holds {names}. Give the job one archive.")
     places = " or ".join(str(BASE / name) for name in PLACES[role])
     raise ValueError(f"Cannot find the job's code: no archive in {places}. Give the job the channel 'code'.")
 
@@ -126,12 +126,12 @@ def _step(role: str, arguments: list[str], root: Path) -> str:
 def _fail(role: str, reason: str) -> int:
     """Write the reason where SageMaker looks for it and as the last line of the log; return 1."""
     if role != "serve":
-        place = BASE / "output" / ("failure" if role == "train" else "message")
+        path = BASE / "output" / ("failure" if role == "train" else "message")
         try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(reason.encode()[:REASON_LIMIT].decode(errors="ignore"))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(reason.encode()[:REASON_LIMIT].decode(errors="ignore"))
         except OSError as error:
-            sys.stderr.write(f"Cannot leave the reason in {place}: {error}\n")
+            sys.stderr.write(f"Cannot leave the reason in {path}: {error}\n")
     sys.stderr.write(reason + "\n")
     return 1
 

@@ -46,7 +46,7 @@ def compare(step: Step) -> Mapping[str, float]:
         raise InvalidInput("No interval of the replay had a champion: there is nothing to compare.")
     with tempfile.TemporaryDirectory() as folder:
         cache = ModelCache(step, Path(folder))
-        intervals = tuple(compare_interval(step, each, given.frozen, cache) for each in given.months)
+        intervals = tuple(compare_interval(step, interval, given.frozen, cache) for interval in given.months)
     replay = Replay(**vars(given) | {"metric": step.description.metric, "months": intervals})
     replay = write_document(step.output / REPLAY, replay)
     title = f"{step.cycle}: {step.start:%Y-%m-%d} to {step.end:%Y-%m-%d} replayed"

@@ -80,8 +80,8 @@ class Step:
     @property
     def description(self) -> Cycle:
         """The cycle's description, from its `cycle.py`."""
-        found: Cycle = self.module("cycle").CYCLE
-        return found
+        cycle: Cycle = self.module("cycle").CYCLE
+        return cycle
 
 
 def base_directory() -> Path:

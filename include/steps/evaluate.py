@@ -55,9 +55,9 @@ def evaluate(step: Step) -> Mapping[str, float]:
     """Score all models, compare, judge and write; return the metrics of the last log line."""
     features = step.module("features")
     rows = read_rows(step.required("holdout"), features)
-    with tempfile.TemporaryDirectory() as place:
-        models = read_models(step, Path(place))
-        trained = read_trained(Path(place) / "challenger")
+    with tempfile.TemporaryDirectory() as folder:
+        models = read_models(step, Path(folder))
+        trained = read_trained(Path(folder) / "challenger")
         answers = {
             name: Answers(score_rows(model, rows, features.CLASSES, name), threshold(name, model))
             for name, model in models.items()
@@ -87,13 +87,13 @@ def evaluate(step: Step) -> Mapping[str, float]:
     return {"rows": len(rows), **measured}
 
 
-def read_models(step: Step, place: Path) -> dict[str, Model]:
+def read_models(step: Step, target: Path) -> dict[str, Model]:
     """Return the challenger, its baselines and the champion, if any; check files before loading them."""
-    folder = _unpacked(step.required("challenger"), place / "challenger")
+    folder = _unpacked(step.required("challenger"), target / "challenger")
     challenger = inference.read_model(folder)
     models = {"challenger": challenger}
     if step.input("champion").is_dir() and any(step.input("champion").iterdir()):
-        models["champion"] = inference.read_model(_unpacked(step.input("champion"), place / "champion"))
+        models["champion"] = inference.read_model(_unpacked(step.input("champion"), target / "champion"))
     for name, file in BASELINES.items():
         estimator = model_files.read_estimator(folder / file)
         predict = inference.from_estimator(estimator, challenger.signature)
@@ -113,13 +113,13 @@ def _unpacked(source: Path, target: Path) -> Path:
 def score_rows(model: Model, rows: Rows, classes: tuple[str, ...], name: str) -> np.ndarray:
     """Return probabilities of all classes of the cycle, shape (rows, classes)."""
     try:
-        found = model.probabilities(rows.columns)
+        probabilities = model.probabilities(rows.columns)
     except KeyError as error:
         raise InvalidInput(
             f"The {name} cannot be scored on this holdout: it needs {error}, which SIGNATURE and combine in "
             "features.py no longer give. Keep the column, or start a cycle of a new name."
         ) from error
-    return inference.spread_classes(found, model.signature.classes, classes)
+    return inference.spread_classes(probabilities, model.signature.classes, classes)
 
 
 def threshold(name: str, model: Model) -> float:
@@ -183,10 +183,10 @@ def registry_metrics(
         for name, estimate in estimates.items()
     }
     is_binary = len(classes) == 2  # noqa: PLR2004 - two classes
-    said = probabilities.argmax(axis=1)
+    predicted = probabilities.argmax(axis=1)
     if is_binary:
-        said = metrics.is_positive(probabilities[:, 1], threshold).astype(int)
-    matrix = metrics.confusion(rows.labels, said, len(classes))
+        predicted = metrics.is_positive(probabilities[:, 1], threshold).astype(int)
+    matrix = metrics.confusion(rows.labels, predicted, len(classes))
     registered["confusion_matrix"] = {
         name: dict(zip(classes, row, strict=True)) for name, row in zip(classes, matrix.tolist(), strict=True)
     }
@@ -201,13 +201,13 @@ def registry_metrics(
 
 def write_golden(path: Path, rows: Rows, model: Model) -> None:
     """Write rows of the holdout as a client sends them, with the answers that the endpoint must give."""
-    places = np.unique(np.linspace(0, len(rows) - 1, GOLDEN_COUNT).astype(int))
-    columns = {name: values[places] for name, values in rows.columns.items()}
+    chosen = np.unique(np.linspace(0, len(rows) - 1, GOLDEN_COUNT).astype(int))
+    columns = {name: values[chosen] for name, values in rows.columns.items()}
     labels, scores = model.label(model.probabilities(columns))
     lines = []
-    for index, place in enumerate(places):
+    for index, row in enumerate(chosen):
         instance = {name: _plain(values[index]) for name, values in columns.items()}
-        event_id = str(rows.event_ids[place])
+        event_id = str(rows.event_ids[row])
         lines.append({"event_id": event_id, "row": instance, "label": labels[index], "score": scores[index]})
     path.write_text("".join(json.dumps(line, allow_nan=False) + "\n" for line in lines))
 
@@ -231,8 +231,8 @@ def write_report(
         }
         curves = {name: (false.tolist(), true.tolist()) for name, (false, true) in rates.items()}
     title = f"{step.cycle}: evaluation of {step.start:%Y-%m-%d} to {step.end:%Y-%m-%d}"
-    page = render_evaluation(title, verdict, evaluation, curves)
-    (step.output / REPORT).write_text(page, encoding="utf-8")
+    html = render_evaluation(title, verdict, evaluation, curves)
+    (step.output / REPORT).write_text(html, encoding="utf-8")
 
 
 @dataclass(frozen=True)

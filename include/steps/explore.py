@@ -66,8 +66,8 @@ def null_counts(footer: pq.FileMetaData) -> Iterator[tuple[str, int]]:
     """Yield the missing values of every column in every row group, from Parquet's footer."""
     for n in range(footer.num_row_groups):
         group = footer.row_group(n)
-        for place in range(group.num_columns):
-            column = group.column(place)
+        for number in range(group.num_columns):
+            column = group.column(number)
             if column.statistics is not None and column.statistics.has_null_count:
                 yield column.path_in_schema, column.statistics.null_count
 

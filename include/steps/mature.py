@@ -38,8 +38,8 @@ def mature(step: Step) -> dict[str, float]:
             quality.append(
                 MaturedQuality(window=earlier.window, monitor_key=earlier.monitor_key, **vars(judged))
             )
-    found = Matured(quality=tuple(quality), malformed=truth.faults.summary())
-    write_document(step.output / MATURED, found)
+    matured = Matured(quality=tuple(quality), malformed=truth.faults.summary())
+    write_document(step.output / MATURED, matured)
     metrics = {"windows": len(plan.windows), "matured": len(quality), "malformed": truth.faults.count}
     write_manifest(step, counts={"rows_in": rows, "rows_out": rows}, metrics=metrics)
     return {"rows": rows, **metrics}
@@ -57,7 +57,7 @@ class Labels:
         """Yield the ends at which labels differ from those that the window's own monitor saw."""
         for cutoff in cutoffs(self.now["known_time"], ends):
             columns = ["event_id", "label"]
-            now, before = (labels_at(each, cutoff)[columns] for each in (self.now, self.before))
+            now, before = (labels_at(labels, cutoff)[columns] for labels in (self.now, self.before))
             if not now.equals(before):
                 yield cutoff
 

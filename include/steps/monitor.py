@@ -61,7 +61,7 @@ def judge_window(step: Step, data: DataEvidence, quality: QualityEvidence) -> Al
         minimum_importance=rules.minimum_importance,
         matured_share=rules.matured_share,
     )
-    return judge_evidence(rule, data, [each for each in quality.quality if each.cutoff <= step.end])
+    return judge_evidence(rule, data, [known for known in quality.quality if known.cutoff <= step.end])
 
 
 def main() -> None:

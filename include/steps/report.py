@@ -24,7 +24,7 @@ def report(step: Step) -> dict[str, int]:
     monitored, rule = step.required("monitored"), step.description.monitoring
     evidence = read_document(monitored / EVIDENCE, Evidence.from_text, AGAIN)
     given = read_document(step.required("report_input") / REPORT_INPUT, ReportInput.from_text, AGAIN)
-    page = render_window(
+    html = render_window(
         WindowReport(
             report_input=given,
             evidence=evidence,
@@ -36,9 +36,9 @@ def report(step: Step) -> dict[str, int]:
             private=frozenset(rule.private),
         )
     )
-    (step.output / REPORT).write_text(page, encoding="utf-8")
+    (step.output / REPORT).write_text(html, encoding="utf-8")
     write_manifest(step, counts={"rows_in": evidence.rows, "rows_out": evidence.rows})
-    return {"rows": evidence.rows, "bytes": len(page.encode())}
+    return {"rows": evidence.rows, "bytes": len(html.encode())}
 
 
 def main() -> None:

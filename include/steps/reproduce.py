@@ -33,11 +33,11 @@ def reproduce(step: Step) -> Mapping[str, float]:
     """Ask both models about every row, and write how far their answers are apart."""
     rows = read_rows(step.required("rows"), step.module("features"))
     answers = [probabilities(step, name, rows.columns) for name in ("original", "again")]
-    found = compare_reproduction(answers[0], answers[1], read_tolerance(step))
-    write_document(step.output / REPRODUCTION, found)
-    write_manifest(step, counts={"rows_in": found.rows, "rows_out": found.rows})
-    largest = math.inf if found.largest is None else found.largest
-    return {"rows": found.rows, "rows_beyond": found.rows_beyond, "largest": largest}
+    comparison = compare_reproduction(answers[0], answers[1], read_tolerance(step))
+    write_document(step.output / REPRODUCTION, comparison)
+    write_manifest(step, counts={"rows_in": comparison.rows, "rows_out": comparison.rows})
+    largest = math.inf if comparison.largest is None else comparison.largest
+    return {"rows": comparison.rows, "rows_beyond": comparison.rows_beyond, "largest": largest}
 
 
 def read_tolerance(step: Step) -> float:
@@ -54,8 +54,8 @@ def read_tolerance(step: Step) -> float:
 
 def probabilities(step: Step, name: str, columns: Arrays) -> np.ndarray:
     """Return one model's probabilities of all the cycle's classes; check its files by their digests."""
-    with tempfile.TemporaryDirectory() as place:
-        folder = model_files.unpack(step.required(name) / MODEL_ARCHIVE, Path(place))
+    with tempfile.TemporaryDirectory() as target:
+        folder = model_files.unpack(step.required(name) / MODEL_ARCHIVE, Path(target))
         # scikit-learn's own model: whether its export was kept is not what is asked
         model = inference.read_model(folder, prefer_onnx=False)
         classes = step.module("features").CLASSES

@@ -89,7 +89,7 @@ def make_signature(step: Step, features: ModuleType, train: Rows) -> ModelSignat
         task=step.description.task,
         id_column="event_id",
         columns=tuple(describe_column(name, kind, train.columns[name]) for name, kind in kinds.items()),
-        classes=tuple(features.CLASSES[place] for place in np.unique(train.labels)),
+        classes=tuple(features.CLASSES[label] for label in np.unique(train.labels)),
         threshold=0.5,
         features=(*numbers, *features.COMBINED, *strings),
     )
@@ -105,8 +105,8 @@ def fit(step: Step, features: ModuleType, train: Rows, pipeline: Pipeline) -> Fi
     """Fit the pipeline and the baselines on the training rows alone."""
     signature = make_signature(step, features, train)
     table = inference.table(signature, *inference.stack(signature, features.combine, train.columns))
-    places = {name: place for place, name in enumerate(signature.classes)}
-    labels = np.array([places[features.CLASSES[label]] for label in train.labels])
+    codes = {name: code for code, name in enumerate(signature.classes)}
+    labels = np.array([codes[features.CLASSES[label]] for label in train.labels])
     return Fitted(
         signature=signature,
         pipeline=pipeline.fit(table, labels),
@@ -118,7 +118,7 @@ def fit(step: Step, features: ModuleType, train: Rows, pipeline: Pipeline) -> Fi
 def measure_models(fitted: Fitted, features: ModuleType, validation: Rows) -> tuple[Fitted, dict[str, float]]:
     """Set the threshold and measure all three models on the validation rows."""
     inputs = inference.stack(fitted.signature, features.combine, validation.columns)
-    found: dict[str, float] = {}
+    by_name: dict[str, float] = {}
     models = {"": fitted.pipeline, "constant_": fitted.constant, "linear_": fitted.linear}
     for prefix, estimator in models.items():
         scores = inference.spread_classes(
@@ -128,8 +128,8 @@ def measure_models(fitted: Fitted, features: ModuleType, validation: Rows) -> tu
             threshold = best_threshold(validation.labels, scores[:, 1])
             fitted = replace(fitted, signature=replace(fitted.signature, threshold=threshold))
         measured = metrics(validation.labels, scores, fitted.signature.threshold)
-        found |= {f"validation_{prefix}{name}": value for name, value in measured.items()}
-    return fitted, found
+        by_name |= {f"validation_{prefix}{name}": value for name, value in measured.items()}
+    return fitted, by_name
 
 
 def write_model(folder: Path, fitted: Fitted) -> None:
@@ -170,6 +170,6 @@ def copy_code(target: Path, cycle: str) -> None:
             p for p in (package / folder).rglob("*") if p.is_file() and "__pycache__" not in p.parts
         )
     for path in files:
-        place = target / path.relative_to(ROOT)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, place)
+        copy = target / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)

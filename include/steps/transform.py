@@ -80,9 +80,10 @@ def write_baseline(step: Step) -> None:
     profile = Profile(bounds.edges(), private=rule.private)
     for batch in _batches(files, names):
         profile.add(columns_of(batch, names), batch.num_rows)
-    found = profile.statistics()
-    write_json(step.output / "baseline/statistics.json", found)
-    write_json(step.output / "baseline/constraints.json", suggest_constraints(found, rule.minimum_distance))
+    statistics = profile.statistics()
+    write_json(step.output / "baseline/statistics.json", statistics)
+    constraints = suggest_constraints(statistics, rule.minimum_distance)
+    write_json(step.output / "baseline/constraints.json", constraints)
 
 
 def _batches(files: list[Path], columns: list[str]) -> Iterator[pa.RecordBatch]:

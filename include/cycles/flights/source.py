@@ -37,12 +37,12 @@ def tables(start: datetime, end: datetime) -> Mapping[str, Iterator[pd.DataFrame
 def package_files() -> Mapping[str, Path]:
     """Return the package's data files by name. The package itself is not imported: its import fails."""
     try:
-        found = files(PACKAGE) or []
+        paths = files(PACKAGE) or []
     except PackageNotFoundError as error:
         raise InvalidInput(
             f"The package {PACKAGE} is not installed. It holds the example's data: install it."
         ) from error
-    return {path.name: Path(str(path.locate())) for path in found}
+    return {path.name: Path(str(path.locate())) for path in paths}
 
 
 def read(name: str, *required: str) -> Iterator[pd.DataFrame]:

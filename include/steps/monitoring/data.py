@@ -115,8 +115,8 @@ def monitor_data(step: Step) -> tuple[DataEvidence, dict[str, float]]:
         "violations": len(violated),
         "broken_features": len(without),
         "compared_features": len(moved),
-        "drifted_features": sum(each.is_drifted for each in moved),
-        "largest_distance": max((each.distance for each in moved), default=0.0),
+        "drifted_features": sum(movement.is_drifted for movement in moved),
+        "largest_distance": max((movement.distance for movement in moved), default=0.0),
     }
 
 
@@ -145,7 +145,8 @@ def read_baseline(step: Step) -> Baseline:
 def read_rows(step: Step, baseline: Baseline) -> Current:
     """Count the window's rows in the baseline's buckets, in one pass."""
     files = sorted((step.required("prepared") / "rows").glob("*.parquet"))
-    known = {n: list(drift.categories(each)) for n, each in baseline.features.items() if drift.is_text(each)}
+    texts = {name: entry for name, entry in baseline.features.items() if drift.is_text(entry)}
+    known = {name: list(drift.categories(entry)) for name, entry in texts.items()}
     profile = Profile(baseline.edges, known, step.description.monitoring.private)
     sample = tables.RowSample(tables.count_rows(files), SAMPLE_ROWS)
     for path in files:
@@ -220,8 +221,8 @@ def find_separability(
 def distributions(baseline: Baseline, current: Current) -> list[dict[str, Any]]:
     """Return the `features` of distributions.json: shares of both sides in common bins."""
     counts, now = current.profile.counts(), current.profile.statistics()
-    texts = {each["name"]: each for each in now["features"] if drift.is_text(each)}
-    found: list[dict[str, Any]] = []
+    texts = {feature["name"]: feature for feature in now["features"] if drift.is_text(feature)}
+    shown: list[dict[str, Any]] = []
     for name, before in baseline.features.items():
         if drift.is_text(before) and name in texts:
             sides = drift.categories(before), drift.categories(texts[name])
@@ -233,8 +234,8 @@ def distributions(baseline: Baseline, current: Current) -> list[dict[str, Any]]:
             entry = {"kind": "number", "edges": baseline.edges[name].tolist()}
         else:
             continue
-        found.append({"name": name, **entry, "baseline": shares[0], "current": shares[1]})
-    return found
+        shown.append({"name": name, **entry, "baseline": shares[0], "current": shares[1]})
+    return shown
 
 
 def shares_of(counts: list[int]) -> list[float]:
@@ -280,5 +281,5 @@ def answers_design_effect(step: Step, answers: pd.DataFrame, bins: np.ndarray, s
         return 1.0
     codes = cluster_codes(answers, block)
     own = clusters.correlation(bins, codes, ordered=spread.kind == "number")
-    known = [each for each in (own, spread.correlation) if each is not None]
+    known = [correlation for correlation in (own, spread.correlation) if correlation is not None]
     return clusters.design_effect(sum(known) / len(known) if known else 0.0, codes, len(bins))

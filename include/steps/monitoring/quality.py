@@ -84,12 +84,12 @@ def read_window(step: Step) -> Window:
 
 def window_ends(step: Step, known_times: pd.Series) -> list[datetime]:
     """Return the window's end and those after it, until every label was known."""
-    found = [step.end]
+    ends = [step.end]
     last = known_times.max()
     following = ticks(window_schedule(step.description), step.end)
-    while pd.notna(last) and found[-1] < last:
-        found.append(next(following))
-    return found
+    while pd.notna(last) and ends[-1] < last:
+        ends.append(next(following))
+    return ends
 
 
 def judge_answers(step: Step, window: Window, predictions: pd.DataFrame) -> tuple[WindowQuality, ...]:
@@ -158,7 +158,7 @@ def measure_bias(
     if step.description.task != "binary":
         return ()
     positive = step.module("features").CLASSES[-1]
-    found: list[FacetBias] = []
+    biases: list[FacetBias] = []
     for facet in step.description.monitoring.facets:
         chosen, is_group = facet_members(facet, rows)
         measured = bias_metrics(
@@ -168,8 +168,8 @@ def measure_bias(
             None if blocks is None else blocks[chosen],
         )
         values = FacetValues(column=facet.column, values=facet.values)
-        found += [FacetBias(facet=values, metric=name, **vars(each)) for name, each in measured.items()]
-    return tuple(found)
+        biases += [FacetBias(facet=values, metric=name, **vars(bounds)) for name, bounds in measured.items()]
+    return tuple(biases)
 
 
 def facet_members(facet: Facet, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

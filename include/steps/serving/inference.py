@@ -109,12 +109,12 @@ def from_onnx(model: bytes | Path, threads: int = 1) -> Predict:
     options.log_severity_level = 3
     content = model if isinstance(model, bytes) else str(model)
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    inputs = {each.name for each in session.get_inputs()}
+    inputs = {node.name for node in session.get_inputs()}
 
     def predict(numbers: np.ndarray, strings: np.ndarray) -> np.ndarray:
         feed = {"numbers": numbers, "strings": strings}
-        found: np.ndarray = session.run(["probabilities"], {name: feed[name] for name in inputs})[0]
-        return found
+        probabilities: np.ndarray = session.run(["probabilities"], {name: feed[name] for name in inputs})[0]
+        return probabilities
 
     return predict
 

@@ -88,14 +88,14 @@ def _csv_rows(text: str) -> list[list[str]]:
 
 def _csv_numbers(values: Sequence[str], name: str) -> list[Number]:
     try:
-        found = [float(value) if value else None for value in values]
+        numbers = [float(value) if value else None for value in values]
     except ValueError:
-        found = [_csv_number(value, row, name) for row, value in enumerate(values, 1)]
+        numbers = [_csv_number(value, row, name) for row, value in enumerate(values, 1)]
     # float() takes 1_000 and nan as well
-    for row, (value, text) in enumerate(zip(found, values, strict=True), 1):
+    for row, (value, text) in enumerate(zip(numbers, values, strict=True), 1):
         if value is not None and (not -LARGEST <= value <= LARGEST or "_" in text):
             _refuse_number(text, row, name)
-    return found
+    return numbers
 
 
 def _csv_number(text: str, row: int, name: str) -> float | None:

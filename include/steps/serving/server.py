@@ -170,18 +170,18 @@ class Server:
 
     def _count_unknown(self, columns: Columns) -> str:
         """Return the string columns with values unknown to training; log them ever more rarely."""
-        found = []
+        names = []
         for column, values, known in zip(self._signature.columns, columns, self._known, strict=True):
             strange = [value for value in values if value not in known] if known else []
             if strange:
-                found.append(column.name)
+                names.append(column.name)
                 before, after = self._unknown[column.name], self._unknown[column.name] + len(strange)
                 self._unknown[column.name] = after
                 if len(str(before)) < len(str(after)) or not before:
                     log.warning(
                         "%d unknown values in column %s so far: %.60r", after, column.name, strange[-1]
                     )
-        return ",".join(found)
+        return ",".join(names)
 
 
 ROUTES: dict[str, tuple[str, Callable[[Server, Scope, Receive, Send], Awaitable[None]]]] = {
