@@ -104,8 +104,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _moment(text: str) -> datetime:
     """Return a date or time, in UTC unless it says otherwise."""
-    found = datetime.fromisoformat(text)
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 if __name__ == "__main__":

@@ -64,8 +64,8 @@ class AirflowApi:
 
     def runs(self, dag_id: str) -> list[Json]:
         """Return the newest runs, newest first; none where there is no such DAG."""
-        found = self._find(f"/dags/{dag_id}/dagRuns?limit=50&order_by=-run_after")
-        return list(found["dag_runs"]) if found else []
+        answer = self._find(f"/dags/{dag_id}/dagRuns?limit=50&order_by=-run_after")
+        return list(answer["dag_runs"]) if answer else []
 
     def events(self, dag_id: str, run_id: str) -> list[Json]:
         """Return the events of assets that started a run."""
@@ -96,8 +96,8 @@ class AirflowApi:
 
     def is_backfilling(self, dag_id: str) -> bool:
         """Return whether a backfill of a DAG is under way."""
-        found = self.ask("GET", f"/backfills?dag_id={dag_id}&limit=1&order_by=-id")["backfills"]
-        return any(backfill["completed_at"] is None for backfill in found)
+        backfills = self.ask("GET", f"/backfills?dag_id={dag_id}&limit=1&order_by=-id")["backfills"]
+        return any(backfill["completed_at"] is None for backfill in backfills)
 
     def runs_from(self, dag_id: str, first: datetime, last: datetime) -> list[Json]:
         """Return the runs whose logical date, the start of their interval, is from `first` to `last`."""
@@ -115,16 +115,16 @@ class AirflowApi:
 
     def step_result(self, dag_id: str, run_id: str, task_id: str) -> Json:
         """Return what a step returned; empty if it returned nothing."""
-        found = self._find(f"{_path(dag_id, run_id)}/taskInstances/{task_id}/xcomEntries/return_value")
-        value = found["value"] if found else {}
+        entry = self._find(f"{_path(dag_id, run_id)}/taskInstances/{task_id}/xcomEntries/return_value")
+        value = entry["value"] if entry else {}
         value = json.loads(value) if isinstance(value, str) else value
         return value if isinstance(value, dict) else {}
 
     def log(self, dag_id: str, run_id: str, task_id: str, attempt: int) -> list[str]:
         """Return the lines of a task's log."""
         path = f"{_path(dag_id, run_id)}/taskInstances/{task_id}/logs/{attempt}"
-        found = self._find(f"{path}?full_content=true")
-        return [line for entry in found["content"] for line in _lines(entry)] if found else []
+        answer = self._find(f"{path}?full_content=true")
+        return [line for entry in answer["content"] for line in _lines(entry)] if answer else []
 
     def _find(self, path: str) -> Json | None:
         answer = self._send("GET", path)
@@ -185,5 +185,5 @@ def _checked(answer: httpx.Response) -> Json:
     if not answer.is_success:
         asked = f"{answer.request.method} {answer.request.url.path}"
         raise StackError(f"Airflow refused {asked} with {answer.status_code}: {answer.text[:500]}")
-    found = answer.json() if answer.content else {}
-    return found if isinstance(found, dict) else {}
+    body = answer.json() if answer.content else {}
+    return body if isinstance(body, dict) else {}

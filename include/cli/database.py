@@ -188,8 +188,8 @@ class _Server:
         with suppress(FileExistsError):
             folder.mkdir(mode=0o700)
             os.chown(folder, self.user.pw_uid, self.user.pw_gid)
-        found = folder.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != self.user.pw_uid:
+        status = folder.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != self.user.pw_uid:
             raise StackError(f"{folder} is another user's. Remove it, or set TMPDIR to a directory of yours.")
         folder.chmod(0o700)
         return folder
@@ -250,15 +250,15 @@ def _server_user() -> pwd.struct_passwd:
 def _open_to(user: pwd.struct_passwd, path: Path) -> None:
     """Let the server's user pass through the folders above a path that root keeps to itself."""
     for folder in path.parents:
-        found = folder.stat()
-        is_passable = found.st_mode & (stat.S_IXGRP if found.st_gid == user.pw_gid else stat.S_IXOTH)
-        if is_passable or found.st_uid != os.getuid():
+        status = folder.stat()
+        is_passable = status.st_mode & (stat.S_IXGRP if status.st_gid == user.pw_gid else stat.S_IXOTH)
+        if is_passable or status.st_uid != os.getuid():
             continue
-        if found.st_gid != user.pw_gid and found.st_mode & stat.S_IRWXG:  # the group is somebody's already
-            folder.chmod(stat.S_IMODE(found.st_mode) | stat.S_IXOTH)
+        if status.st_gid != user.pw_gid and status.st_mode & stat.S_IRWXG:  # the group is somebody's already
+            folder.chmod(stat.S_IMODE(status.st_mode) | stat.S_IXOTH)
         else:
-            os.chown(folder, found.st_uid, user.pw_gid)
-            folder.chmod(stat.S_IMODE(found.st_mode) | stat.S_IXGRP)
+            os.chown(folder, status.st_uid, user.pw_gid)
+            folder.chmod(stat.S_IMODE(status.st_mode) | stat.S_IXGRP)
 
 
 def _is_server(pid: int) -> bool:

@@ -105,14 +105,14 @@ class Driver:
         time.sleep(seconds)
 
     def _complete(self, run: CycleRun) -> None:
-        found = self.api.run(run.dag_id, run.run_id)
+        known = self.api.run(run.dag_id, run.run_id)
         self._say(f"\n{run.dag_id}, interval from {run.interval_start}")
-        if found is None:
+        if known is None:
             self.api.trigger(run.dag_id, run.run_id, {"interval_start": run.interval_start})
-        elif found["state"] == "success":
+        elif known["state"] == "success":
             self._say("  done before")
             return
-        elif found["state"] == "failed":
+        elif known["state"] == "failed":
             self._say("  failed before; going on with the tasks that failed")
             self.api.clear_failed(run.dag_id, run.run_id)
         self._follow(run)
@@ -126,11 +126,11 @@ class Driver:
         state = "queued"
         while state not in FINISHED:
             self.heal()
-            found = self.api.run(run.dag_id, run.run_id)
-            if found is None:
+            known = self.api.run(run.dag_id, run.run_id)
+            if known is None:
                 raise StackError(f"The run {run.run_id} of {run.dag_id} was deleted while it was followed.")
             # asked before the tasks, so that a finished run's tasks are all seen finished
-            state = found["state"]
+            state = known["state"]
             tasks = self.api.tasks(run.dag_id, run.run_id)
             self._show(tasks, shown)
             time.sleep(LOOK_INTERVAL_S if state not in FINISHED else 0)
@@ -157,11 +157,11 @@ class Driver:
         task = min(failed, key=lambda task: task["end_date"] or "~")
         attempt = task["try_number"]
         lines = self.api.log(run.dag_id, run.run_id, task["task_id"], attempt)
-        place = f"dag_id={run.dag_id}/run_id={run.run_id}/task_id={task['task_id']}/attempt={attempt}.log"
+        path = f"dag_id={run.dag_id}/run_id={run.run_id}/task_id={task['task_id']}/attempt={attempt}.log"
         end = "\n".join(f"    {line}" for line in [line for line in lines if line.strip()][-LOG_LINES:])
         return (
             f"Task {task['task_id']} of {run.dag_id} failed for {run.interval_start} (attempt {attempt}).\n"
-            f"{end}\nIts log: {self.logs / place}\n"
+            f"{end}\nIts log: {self.logs / path}\n"
             "Once the cause is gone, run again: the run goes on with the tasks that failed."
         )
 
@@ -200,8 +200,8 @@ class Driver:
 
     def _runs(self, dag_id: str, starts: list[datetime]) -> dict[datetime, Json]:
         """Return the run of each interval that has one, by the interval's start, in order of time."""
-        found = self.api.runs_from(dag_id, starts[0], starts[-1])
-        runs = {datetime.fromisoformat(run["logical_date"]): run for run in found}
+        known = self.api.runs_from(dag_id, starts[0], starts[-1])
+        runs = {datetime.fromisoformat(run["logical_date"]): run for run in known}
         return dict(sorted(runs.items()))
 
     def _show_run(self, dag_id: str, start: datetime, run: Json) -> None:

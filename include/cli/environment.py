@@ -33,12 +33,12 @@ CONFIG = Config(retries={"max_attempts": 5, "mode": "standard"}, connect_timeout
 
 def read_env_file(path: Path) -> dict[str, str]:
     """Return the variables of a `.env` file: `NAME=value` lines; blank lines and `#` comments are skipped."""
-    found: dict[str, str] = {}
+    variables: dict[str, str] = {}
     for line in path.read_text().splitlines() if path.exists() else []:
         name, equals, value = line.strip().removeprefix("export ").partition("=")
         if equals and not name.startswith("#"):
-            found[name.strip()] = value.strip().strip("\"'")
-    return found
+            variables[name.strip()] = value.strip().strip("\"'")
+    return variables
 
 
 def airflow_url(settings: Settings) -> str:
@@ -156,8 +156,8 @@ def make_bucket(settings: Settings) -> None:
 def read_object(s3: Any, uri: str) -> bytes:  # noqa: ANN401 - a boto3 client
     """Return the bytes of an object in S3, by its `s3://` URI."""
     bucket, key = split_uri(uri)
-    found: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-    return found
+    content: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    return content
 
 
 def read_document(s3: Any, uri: str, kind: type[D]) -> D:  # noqa: ANN401 - a boto3 client
@@ -185,9 +185,9 @@ def _connection(settings: Settings) -> dict[str, Any]:
         return _local_connection(settings)
     text = os.environ[_connection_variable(settings)]
     if text.lstrip().startswith("{"):
-        found: dict[str, Any] = json.loads(text)
-        extra = found.get("extra")
-        return {**found, "extra": json.loads(extra) if isinstance(extra, str) and extra else extra}
+        connection: dict[str, Any] = json.loads(text)
+        extra = connection.get("extra")
+        return {**connection, "extra": json.loads(extra) if isinstance(extra, str) and extra else extra}
     uri = urlsplit(text)
     username, password = (unquote(part) if part else None for part in (uri.username, uri.password))
     return {"login": username, "password": password, "extra": dict(parse_qsl(uri.query))}

@@ -71,9 +71,9 @@ class Home:
                 password=secrets.token_urlsafe(12),
             )
             _write_private(self._secrets, asdict(made))
-        found = Secrets(**json.loads(self._secrets.read_text()))
-        _write_private(self.passwords, {ADMIN: found.password})
-        return found
+        kept = Secrets(**json.loads(self._secrets.read_text()))
+        _write_private(self.passwords, {ADMIN: kept.password})
+        return kept
 
 
 def _write_private(path: Path, value: dict[str, str]) -> None:

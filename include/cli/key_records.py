@@ -44,10 +44,10 @@ class Records:
         if interval:
             return cycle, self._decided(cycle, interval)
         try:
-            found = self.sagemaker.api.describe_training_job(TrainingJobName=named)["HyperParameters"]
+            parameters = self.sagemaker.api.describe_training_job(TrainingJobName=named)["HyperParameters"]
         except ClientError:
             return self._beginning(named)
-        return found["cycle"], found["key"]
+        return parameters["cycle"], parameters["key"]
 
     def read(self, cycle: str, key: str) -> KeyRecord:
         """Return the record of a key, which is what the key was made from."""
@@ -62,11 +62,11 @@ class Records:
         kind, last = kind_of(record.step), None
         for generation in count(1):
             name = job_name(record.cycle, record.step, record.interval, key, generation)
-            found = self.sagemaker.find(kind, name)
-            if found is None:
+            job = self.sagemaker.find(kind, name)
+            if job is None:
                 break
-            if last is None or kind.is_ok(found) or not kind.is_ok(last):
-                last = found
+            if last is None or kind.is_ok(job) or not kind.is_ok(last):
+                last = job
         if last is None:
             raise StackError(f"SageMaker knows no {kind.name} {name}.")
         return last
@@ -82,8 +82,8 @@ class Records:
         body = self.sagemaker.read(uri) if uri else None
         if body is None:
             return None
-        with tempfile.TemporaryDirectory() as place:
-            root = Path(place)
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
             with tarfile.open(fileobj=io.BytesIO(body), mode="r:gz") as tar:
                 extract(tar, root)
             files = {path for path in root.rglob("*") if path.is_file()}
@@ -105,7 +105,7 @@ class Records:
         """Return the key of the training that the ledger's last decision about an interval was about."""
         entries = Ledger(self.s3, self.settings.bucket, cycle).entries()
         known = {str(entry.interval): entry.key for entry in entries if entry.kind == "decision"}
-        named = [each for each in known if each == interval or each.startswith(f"{interval}_")]
+        named = [name for name in known if name == interval or name.startswith(f"{interval}_")]
         if len(named) != 1:
             intervals = ", ".join(sorted(known)) or "none"
             raise StackError(f"The ledger of {cycle} has no decision about {interval}. It has: {intervals}.")
@@ -113,23 +113,23 @@ class Records:
 
     def _beginning(self, named: str) -> tuple[str, str]:
         """Return the one key that begins with `named`."""
-        found = []
+        matches = []
         for cycle in find_cycles():
             prefix = f"{Places(self.settings.bucket, cycle).key_records}{named}"
             places = [parse_place(split_uri(prefix + rest)[1]) for rest in self.sagemaker.sizes(prefix)]
-            found += [(cycle, place.parts["key"]) for place in places if place]
-        if len(found) != 1:
-            many = f"{len(found)} keys begin" if found else "No training job is named, and no key begins"
+            matches += [(cycle, parsed.parts["key"]) for parsed in places if parsed]
+        if len(matches) != 1:
+            many = f"{len(matches)} keys begin" if matches else "No training job is named, and no key begins"
             raise StackError(
                 f"{many} with {named!r}. Give a training job's name, <cycle>/<interval> as the ledger "
                 "has it, or so much of a key that there is one."
             )
-        return found[0]
+        return matches[0]
 
 
 def code_uri(description: Mapping[str, Any]) -> str | None:
     """Return where the code of a job is; None for a batch transform, whose model carries it."""
     channels, given = description.get("InputDataConfig", []), description.get("ProcessingInputs", [])
     sources = {channel["ChannelName"]: channel["DataSource"]["S3DataSource"]["S3Uri"] for channel in channels}
-    sources |= {each["InputName"]: each["S3Input"]["S3Uri"] for each in given}
+    sources |= {item["InputName"]: item["S3Input"]["S3Uri"] for item in given}
     return sources.get("code")

@@ -123,11 +123,11 @@ def _replay(
 def _comparison_inputs(sagemaker: SageMaker, places: Places, replay_input: ReplayInput) -> dict[str, Source]:
     """Put what `include/steps/compare.py` reads where the same replay input always has it."""
 
-    def listed(step: str, found: Iterable[str]) -> Source:
+    def listed(step: str, folders: Iterable[str]) -> Source:
         """Return one input for all files at places below a step's outputs, kept as SageMaker reads it."""
         root = places.step(step)
         content: list[Any] = [{"prefix": root}]
-        content += [place + name for place in found for name in sagemaker.sizes(root + place)]
+        content += [folder + name for folder in folders for name in sagemaker.sizes(root + folder)]
         uri = places.manifest_list(digest(content))
         sagemaker.put_once(uri, canonical(content).encode())
         return Source(uri, "ManifestFile")
@@ -135,8 +135,8 @@ def _comparison_inputs(sagemaker: SageMaker, places: Places, replay_input: Repla
     content, compared = replay_input.as_json(), replay_input.months
     folder = places.replay_input(digest(content))
     sagemaker.put_once(folder + REPLAY_INPUT, canonical(content).encode())
-    models = sorted({replay_input.frozen, *(each.champion for each in compared)})
-    prepared = listed("prepare", (each.prepared for each in compared))
+    models = sorted({replay_input.frozen, *(interval.champion for interval in compared)})
+    prepared = listed("prepare", (interval.prepared for interval in compared))
     return {"replay_input": Source(folder), "prepared": prepared, "models": listed("train", models)}
 
 

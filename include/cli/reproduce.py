@@ -138,13 +138,13 @@ def _check(records: Records, recorded: Recorded, terminal: Terminal) -> None:
 
 def changed_files(s3: Any, recorded: Recorded) -> list[str]:  # noqa: ANN401 - a boto3 client
     """Return what of the transform's output, its manifest included, is not what was recorded."""
-    place = recorded.transform_uri
-    manifest = read_document(s3, f"{place}{MANIFEST}", Manifest)
+    folder = recorded.transform_uri
+    manifest = read_document(s3, f"{folder}{MANIFEST}", Manifest)
     if {files_digest(manifest.files)} != set(recorded.record.inputs.values()):
-        return [f"{place}{MANIFEST} lists other files than were trained on"]
+        return [f"{folder}{MANIFEST} lists other files than were trained on"]
     expected = {file.name: file.sha256 for file in manifest.files}
-    actual = {name: found for name in expected if (found := _sha256(s3, f"{place}{name}"))}
-    return differing_files(expected, actual, "the manifest", place)
+    actual = {name: sha256 for name in expected if (sha256 := _sha256(s3, f"{folder}{name}"))}
+    return differing_files(expected, actual, "the manifest", folder)
 
 
 def _sha256(s3: Any, uri: str) -> str | None:  # noqa: ANN401 - a boto3 client
@@ -175,22 +175,22 @@ def _repeat(records: Records, recorded: Recorded, terminal: Terminal, tolerance:
     """Train and compare, under a name and in a place that nothing else reads; 0 if reproduced."""
     cycle, interval = recorded.record.cycle, recorded.record.interval
     name = job_name(cycle, STEP, interval, uuid.uuid4().hex)
-    place = Places(records.settings.bucket, cycle).reproduction(recorded.key, name)
+    target = Places(records.settings.bucket, cycle).reproduction(recorded.key, name)
 
     def complete(kind: JobKind, request: ApiRequest) -> Json:
         runner = JobRunner(
             records.sagemaker,
             kind,
             poll_interval_s=LOOK_INTERVAL_S,
-            on_look=lambda found: terminal.show(
-                f"  {kind.name} {name}: {found.get('SecondaryStatus', 'running')}"
+            on_look=lambda job: terminal.show(
+                f"  {kind.name} {name}: {job.get('SecondaryStatus', 'running')}"
             ),
         )
         runner.create(request)
-        return runner.finish(AttachedJob(job=name, key=recorded.key, uri=place, interval=[]))
+        return runner.finish(AttachedJob(job=name, key=recorded.key, uri=target, interval=[]))
 
     with terminal.timed("training"):
-        again = complete(TRAINING, repetition(recorded, name, place))
+        again = complete(TRAINING, repetition(recorded, name, target))
     with terminal.timed("comparison"):
         job = JobSpec(
             name=name,
@@ -199,7 +199,7 @@ def _repeat(records: Records, recorded: Recorded, terminal: Terminal, tolerance:
             interval=interval,
             key=recorded.key,
             code_uri=put_code(records.sagemaker, records.settings.bucket, cycle),
-            output_uri=f"{place}comparison/",
+            output_uri=f"{target}comparison/",
             settings=records.settings,
         )
         inputs = {
@@ -214,7 +214,7 @@ def _repeat(records: Records, recorded: Recorded, terminal: Terminal, tolerance:
         f"{outcome.largest} over {outcome.rows} rows of the holdout, "
         f"{outcome.rows_beyond} of them beyond the tolerance of {outcome.tolerance}"
     )
-    terminal.say(f"  Both jobs are called {name}; their outputs are at {place}")
+    terminal.say(f"  Both jobs are called {name}; their outputs are at {target}")
     return 0 if outcome.is_reproduced else 1
 
 
@@ -223,7 +223,7 @@ def _model_of(description: Mapping[str, Any]) -> str:
     return folder_of(description["ModelArtifacts"]["S3ModelArtifacts"])
 
 
-def repetition(recorded: Recorded, name: str, place: str) -> Json:
+def repetition(recorded: Recorded, name: str, target: str) -> Json:
     """Return the request of the recorded training, under another name and with another output."""
     request = {field: recorded.description[field] for field in REQUEST if field in recorded.description}
-    return {**request, "TrainingJobName": name, "OutputDataConfig": {"S3OutputPath": place.rstrip("/")}}
+    return {**request, "TrainingJobName": name, "OutputDataConfig": {"S3OutputPath": target.rstrip("/")}}

@@ -137,7 +137,7 @@ def airflow_health(settings: Settings) -> dict[str, str]:
     try:
         answer = httpx.get(f"{airflow_url(settings)}/api/v2/monitor/health", timeout=QUESTION_TIMEOUT_S)
         answer.raise_for_status()
-        return {part: said["status"] or "" for part, said in answer.json().items()}
+        return {part: state["status"] or "" for part, state in answer.json().items()}
     except (httpx.HTTPError, ValueError, KeyError, TypeError):
         return {}
 

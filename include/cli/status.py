@@ -30,11 +30,11 @@ RUNS = 10
 
 def show_status(settings: Settings, terminal: Terminal, *, as_json: bool) -> int:
     """Print what runs, for people or for programs."""
-    found = find_status(settings)
+    status = find_status(settings)
     if as_json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(status, indent=2))
     else:
-        _print(found, settings, terminal)
+        _print(status, settings, terminal)
     return 0
 
 
@@ -63,20 +63,20 @@ def find_status(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _print(found: dict[str, Any], settings: Settings, terminal: Terminal) -> None:
+def _print(status: dict[str, Any], settings: Settings, terminal: Terminal) -> None:
     rows = [["service", "state", "address"]]
     for name in ("airflow", "local_sagemaker"):
-        state = "healthy" if found[name]["healthy"] else "not running"
-        rows.append([name.replace("_", " "), state, found[name]["url"]])
+        state = "healthy" if status[name]["healthy"] else "not running"
+        rows.append([name.replace("_", " "), state, status[name]["url"]])
     terminal.table(rows)
     terminal.say()
     rows = [["cycle", "champion", "endpoint", "runs"]]
-    for name, cycle in found["cycles"].items():
+    for name, cycle in status["cycles"].items():
         runs = [f"{run['interval']} {run['state']}" for run in cycle["runs"][:RUNS]] or ["-"]
         rows.append([name, short_version(cycle["champion"]), cycle["endpoint"] or "-", runs[0]])
         rows += [["", "", "", run] for run in runs[1:]]
     terminal.table(rows)
-    terminal.say(f"\n  {login(settings)}" if found["airflow"]["healthy"] else "\n  Start with `make run`.")
+    terminal.say(f"\n  {login(settings)}" if status["airflow"]["healthy"] else "\n  Start with `make run`.")
 
 
 def _find_champion(settings: Settings, cycle: str) -> str | None:
@@ -90,10 +90,10 @@ def _find_champion(settings: Settings, cycle: str) -> str | None:
 def _find_endpoint(settings: Settings, cycle: str) -> str | None:
     """Return the name of the cycle's endpoint if it answers requests."""
     try:
-        found = client(settings, "sagemaker").describe_endpoint(EndpointName=cycle)
+        status = client(settings, "sagemaker").describe_endpoint(EndpointName=cycle)["EndpointStatus"]
     except (BotoCoreError, ClientError):
         return None
-    return cycle if found["EndpointStatus"] in SERVING else None
+    return cycle if status in SERVING else None
 
 
 def _find_runs(settings: Settings, cycle: Cycle) -> list[dict[str, str]]:

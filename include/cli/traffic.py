@@ -113,14 +113,14 @@ def _find_interval(plan: Plan) -> tuple[Cycle, Interval]:
 
 def _check_endpoint(sagemaker: SageMaker, cycle: Cycle) -> None:
     try:
-        found = sagemaker.api.describe_endpoint(EndpointName=cycle.name)
+        status = sagemaker.api.describe_endpoint(EndpointName=cycle.name)["EndpointStatus"]
     except (ClientError, BotoCoreError) as error:
         raise StackError(
             f"The endpoint {cycle.name} cannot be asked: {error}. Start the services with `make run`, and "
             f"deploy a model by {training_dag(cycle.name)}."
         ) from error
-    if found["EndpointStatus"] not in {"InService", "Updating"}:
-        raise StackError(f"The endpoint {cycle.name} is {found['EndpointStatus']}; see its run of `deploy`.")
+    if status not in {"InService", "Updating"}:
+        raise StackError(f"The endpoint {cycle.name} is {status}; see its run of `deploy`.")
 
 
 # What a client would send, and what it would learn later
@@ -174,21 +174,21 @@ class Prepared:
     def events(self) -> list[Event]:
         """Return every record that was to be scored, in order of the events' times."""
         times = self._times()
-        found = [
+        events = [
             Event(row[0], times[row[0]], _csv_line(row[1:]))
             for name in self._names("batch/")
             for row in csv.reader(io.StringIO(self._read(name).decode()))
         ]
-        return sorted(found, key=lambda event: (event.event_time, event.event_id))
+        return sorted(events, key=lambda event: (event.event_time, event.event_id))
 
     def labels(self) -> list[Label]:
         """Return every label that the data holds, in the order in which they became known."""
         times = self._times()
-        found = [
+        labels = [
             Label(row["event_id"], times[row["event_id"]], str(row["label"]), row["known_time"])
             for row in self._rows("labels/labels.parquet", ["event_id", "label", "known_time"])
         ]
-        return sorted(found, key=lambda label: (label.known_time, label.event_id))
+        return sorted(labels, key=lambda label: (label.known_time, label.event_id))
 
     def _times(self) -> dict[str, datetime]:
         return {
@@ -202,10 +202,10 @@ class Prepared:
         for job in self._sagemaker.jobs(PROCESSING, job_name_prefix(self._cycle, "prepare", self._interval)):
             if job["ProcessingJobStatus"] != "Completed":
                 continue
-            found = self._sagemaker.describe(PROCESSING, job["ProcessingJobName"])
-            uri = str(found["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"])
-            place = parse_place(split_uri(uri.rstrip("/") + "/")[1])
-            is_its_own = place and place.parts.get("interval") == str(self._interval)
+            description = self._sagemaker.describe(PROCESSING, job["ProcessingJobName"])
+            uri = str(description["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"])
+            parsed = parse_place(split_uri(uri.rstrip("/") + "/")[1])
+            is_its_own = parsed and parsed.parts.get("interval") == str(self._interval)
             if is_its_own and self._sagemaker.sizes(uri + MANIFEST):
                 return uri
         raise StackError(

@@ -78,13 +78,13 @@ def watch(settings: Settings, terminal: Terminal, *, cycle: str, windows: int | 
     stack.start()
     try:
         with driver_of(stack, is_brief=True) as driver:
-            found = list(_monitor(driver, monitored, chosen))
+            results = list(_monitor(driver, monitored, chosen))
     except FlywheelError as error:
         raise StackError(str(error)) from error
-    _print(found, terminal)
-    place = settings.home / "watch.json"
-    place.write_text(json.dumps({"cycle": cycle, "windows": [asdict(each) for each in found]}, indent=1))
-    terminal.say(f"\n  Everything that was found, for programs: {place}")
+    _print(results, terminal)
+    path = settings.home / "watch.json"
+    path.write_text(json.dumps({"cycle": cycle, "windows": [asdict(done) for done in results]}, indent=1))
+    terminal.say(f"\n  Everything that was found, for programs: {path}")
     return 0
 
 
@@ -105,9 +105,9 @@ def _monitor(driver: Driver, cycle: Cycle, windows: list[Interval]) -> Iterator[
     for window in windows:
         run = CycleRun(cycle.name, "score_and_monitor", start_text(window.start), made_by="watch")
         driver.complete([run])
-        found = _find_decision(driver, run)
-        driver.terminal.say(f"  {'  '.join(found.row())}")
-        yield found
+        monitored = _find_decision(driver, run)
+        driver.terminal.say(f"  {'  '.join(monitored.row())}")
+        yield monitored
 
 
 def _find_decision(driver: Driver, run: CycleRun) -> MonitoredWindow:
@@ -166,13 +166,13 @@ def _find_run(driver: Driver, dag_id: str, request: int) -> str:
     )
 
 
-def _print(found: list[MonitoredWindow], terminal: Terminal) -> None:
+def _print(windows: list[MonitoredWindow], terminal: Terminal) -> None:
     """Print one line for each window, and the reasons below."""
     terminal.say()
     heading = ["window", "champion", "quality", "alarm", "retraining", "what it did"]
-    terminal.table([heading, *(each.row() for each in found)])
-    for each in found:
-        terminal.say(f"\n  {each.window[0][:10]}  {each.why}")
-        outcome = each.retraining.reasons if each.retraining else []
-        for reason in [*each.decision["against"], each.decision["emission"]["why"], *outcome]:
+    terminal.table([heading, *(window.row() for window in windows)])
+    for window in windows:
+        terminal.say(f"\n  {window.window[0][:10]}  {window.why}")
+        outcome = window.retraining.reasons if window.retraining else []
+        for reason in [*window.decision["against"], window.decision["emission"]["why"], *outcome]:
             terminal.say(f"              {reason}")

@@ -73,7 +73,7 @@ class IntervalDependencies:
     def _undecided(self, earlier: list[Interval], entries: list[Entry]) -> Interval | None:
         """Return the first interval after the last settled one, if there is one among `earlier`."""
         partitions, first = self._outputs.partitions(earlier), None
-        chain = [partitions[each] for each in takewhile(partitions.__contains__, earlier)]
+        chain = [partitions[interval] for interval in takewhile(partitions.__contains__, earlier)]
         for indices in _backwards(len(earlier)):
             settled = self._settled(earlier, indices, chain, entries)
             for index in reversed(indices):
@@ -96,24 +96,24 @@ class IntervalDependencies:
             index: last_decision(entries, intervals[index].end) for index in indices if index < len(chain)
         }
         standing: Decisions = {
-            i: each for i, each in decisions.items() if each and is_concluded(entries, each)
+            i: decision for i, decision in decisions.items() if decision and is_concluded(entries, decision)
         }
 
         def transform(index: int, _: Entry) -> KeyRecord:
             return self._record("transform", intervals[index], clean=content_digest(chain[: index + 1]))
 
-        standing = self._made_from(standing, lambda each: key_of(each.transform_uri), transform)
+        standing = self._made_from(standing, lambda decision: key_of(decision.transform_uri), transform)
         rows = self._transformed(standing)
 
         def train(index: int, _: Entry) -> KeyRecord:
             return self._record("train", intervals[index], train=rows[index], validation=rows[index])
 
-        standing = self._made_from(standing, lambda each: each.key, train)
+        standing = self._made_from(standing, lambda decision: decision.key, train)
 
         def evaluate(index: int, decision: Entry) -> KeyRecord:
             return self._evaluation(intervals[index], decision, rows[index], entries)
 
-        return self._made_from(standing, lambda each: key_of(each.evaluation_uri), evaluate)
+        return self._made_from(standing, lambda decision: key_of(decision.evaluation_uri), evaluate)
 
     def _transformed(self, decisions: Decisions) -> dict[int, str]:
         """Return the digest of the transform behind each decision; an empty one if it is gone."""

@@ -48,14 +48,14 @@ def list_objects(s3: Any, bucket: str, prefix: str, *, after: str = "") -> Itera
     :param after: list only keys that sort after this one
     """
     where = {"StartAfter": after} if after else {}
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **where):
-        yield from page.get("Contents", [])
+    for answer in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **where):
+        yield from answer.get("Contents", [])
 
 
 def list_folders(s3: Any, bucket: str, prefix: str) -> list[str]:
     """Return the names of the folders below a prefix, without their slashes."""
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
-    folders = (each["Prefix"] for page in pages for each in page.get("CommonPrefixes", []))
+    folders = (item["Prefix"] for answer in pages for item in answer.get("CommonPrefixes", []))
     return [folder.removeprefix(prefix).rstrip("/") for folder in folders]
 
 

@@ -216,10 +216,10 @@ def output_path(uri: str) -> str | None:
     """Return `<step>/<interval>/<key>` of the output that a URI names or lies in; None if there is none."""
     if not is_s3(uri):
         return None
-    place = parse_place(split_uri(uri.rstrip("/") + "/")[1])
-    if place is None or place.kind != "output":
+    parsed = parse_place(split_uri(uri.rstrip("/") + "/")[1])
+    if parsed is None or parsed.kind != "output":
         return None
-    return "/".join(place.parts[name] for name in ("step", "interval", "key"))
+    return "/".join(parsed.parts[name] for name in ("step", "interval", "key"))
 
 
 def address_from_output(uri: str) -> str | None:

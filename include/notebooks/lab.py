@@ -90,8 +90,8 @@ def read_table(uri: str) -> pd.DataFrame:
     if not uri.endswith("/"):
         return pd.read_parquet(io.BytesIO(read(uri)))
     bucket, prefix = split_uri(uri)
-    found = s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
-    names = [item["Key"] for item in found if item["Key"].endswith(".parquet")]
+    objects = s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
+    names = [item["Key"] for item in objects if item["Key"].endswith(".parquet")]
     return pd.concat([read_table(join_uri(bucket, name)) for name in names], ignore_index=True)
 
 
@@ -107,12 +107,12 @@ def write_table(uri: str, table: pd.DataFrame) -> str:
 
 def newest_model() -> str:
     """Return the archive of the last training job of these notebooks."""
-    found = sagemaker.list_training_jobs(
+    jobs = sagemaker.list_training_jobs(
         NameContains="lab-train-", StatusEquals="Completed", SortBy="CreationTime", SortOrder="Descending"
     )
-    if not found["TrainingJobSummaries"]:
+    if not jobs["TrainingJobSummaries"]:
         raise FileNotFoundError("Nothing was trained yet: run 3_train first.")
-    name = found["TrainingJobSummaries"][0]["TrainingJobName"]
+    name = jobs["TrainingJobSummaries"][0]["TrainingJobName"]
     description = sagemaker.describe_training_job(TrainingJobName=name)
     return str(description["ModelArtifacts"]["S3ModelArtifacts"])
 

@@ -89,9 +89,9 @@ def to_json(value: Any) -> Any:  # noqa: ANN401 - a document, or a part of one
         parts = ((field, getattr(value, field.name)) for field in fields(value))
         return {f.name: to_json(v) for f, v in parts if v is not None or not f.metadata.get("omit_none")}
     if isinstance(value, Mapping):
-        return {name: to_json(each) for name, each in value.items()}
+        return {name: to_json(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
-        return [to_json(each) for each in value]
+        return [to_json(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -112,86 +112,86 @@ def is_required(field: Field[Any]) -> bool:
     return field.default is MISSING and field.default_factory is MISSING
 
 
-def _read(hint: Any, value: Any, place: str) -> Any:  # noqa: ANN401 - an annotation, a JSON value, and what it means
+def _read(hint: Any, value: Any, path: str) -> Any:  # noqa: ANN401 - an annotation, a JSON value, and what it means
     """Return the value that JSON stands for by an annotation.
 
-    :param place: the document and the path of the field, for errors
+    :param path: the document and the path of the field, for errors
     """
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in {Union, UnionType}:
-        return _read_union(arguments, value, place)
+        return _read_union(arguments, value, path)
     if origin is Literal:
-        return value if value in arguments else _refuse(place, f"one of {', '.join(arguments)}", value)
+        return value if value in arguments else _refuse(path, f"one of {', '.join(arguments)}", value)
     if origin is tuple:
-        return tuple(_read(arguments[0], v, f"{place}[{i}]") for i, v in enumerate(_list(value, place)))
+        return tuple(_read(arguments[0], v, f"{path}[{i}]") for i, v in enumerate(_list(value, path)))
     if origin is not None and issubclass(origin, Mapping):
-        named = _object(value, place)
-        return {name: _read(arguments[1], each, f"{place}.{name}") for name, each in named.items()}
-    return _read_plain(hint, value, place)
+        named = _object(value, path)
+        return {name: _read(arguments[1], part, f"{path}.{name}") for name, part in named.items()}
+    return _read_plain(hint, value, path)
 
 
-def _read_plain(hint: Any, value: Any, place: str) -> Any:  # noqa: ANN401 - see _read
+def _read_plain(hint: Any, value: Any, path: str) -> Any:  # noqa: ANN401 - see _read
     """Read a value whose annotation has no parameters."""
     if hint is Any:
         return value
     if hint is datetime:
-        return _time(value, place)
+        return _time(value, path)
     if hint is Interval:
-        return _interval(value, place)
+        return _interval(value, path)
     if is_dataclass(hint):
-        return _read_object(hint, value, place)
+        return _read_object(hint, value, path)
     types, expected = SCALARS[hint]
     is_other = isinstance(value, bool) and hint is not bool
-    return value if isinstance(value, types) and not is_other else _refuse(place, expected, value)
+    return value if isinstance(value, types) and not is_other else _refuse(path, expected, value)
 
 
-def _read_object(kind: Any, value: Any, place: str) -> Any:  # noqa: ANN401 - see _read
-    values = _object(value, place)
+def _read_object(kind: Any, value: Any, path: str) -> Any:  # noqa: ANN401 - see _read
+    values = _object(value, path)
     if issubclass(kind, Document):
         values = kind.lift(values)
     typed = typed_fields(kind)
     missing = [field.name for field, _ in typed if is_required(field) and field.name not in values]
     if missing:
-        raise InvalidDocument(f"{place} lacks {', '.join(missing)}; it has {', '.join(values) or 'nothing'}.")
+        raise InvalidDocument(f"{path} lacks {', '.join(missing)}; it has {', '.join(values) or 'nothing'}.")
     given = [(field.name, hint) for field, hint in typed if field.name in values]
-    return kind(**{name: _read(hint, values[name], f"{place}.{name}") for name, hint in given})
+    return kind(**{name: _read(hint, values[name], f"{path}.{name}") for name, hint in given})
 
 
-def _read_union(arguments: Iterable[Any], value: Any, place: str) -> Any:  # noqa: ANN401 - see _read
+def _read_union(arguments: Iterable[Any], value: Any, path: str) -> Any:  # noqa: ANN401 - see _read
     """Read by the first alternative that fits; the error is the last one's."""
     if value is None and NoneType in arguments:
         return None
-    *others, last = [each for each in arguments if each is not NoneType]
-    for each in others:
+    *others, last = [hint for hint in arguments if hint is not NoneType]
+    for hint in others:
         try:
-            return _read(each, value, place)
+            return _read(hint, value, path)
         except InvalidDocument:
             continue
-    return _read(last, value, place)
+    return _read(last, value, path)
 
 
-def _time(value: Any, place: str) -> datetime:  # noqa: ANN401 - any JSON value
+def _time(value: Any, path: str) -> datetime:  # noqa: ANN401 - any JSON value
     try:
         time = datetime.fromisoformat(value)
     except (TypeError, ValueError):
-        _refuse(place, "an ISO 8601 time", value)
-    return time.astimezone(UTC) if time.tzinfo else _refuse(place, "a time with its offset from UTC", value)
+        _refuse(path, "an ISO 8601 time", value)
+    return time.astimezone(UTC) if time.tzinfo else _refuse(path, "a time with its offset from UTC", value)
 
 
-def _interval(value: Any, place: str) -> Interval:  # noqa: ANN401 - any JSON value
-    times = [_time(each, f"{place}[{i}]") for i, each in enumerate(_list(value, place))]
-    return Interval(*times) if len(times) == len(fields(Interval)) else _refuse(place, "two times", value)
+def _interval(value: Any, path: str) -> Interval:  # noqa: ANN401 - any JSON value
+    times = [_time(time, f"{path}[{i}]") for i, time in enumerate(_list(value, path))]
+    return Interval(*times) if len(times) == len(fields(Interval)) else _refuse(path, "two times", value)
 
 
-def _list(value: Any, place: str) -> list[Any]:  # noqa: ANN401 - any JSON value
-    return list(value) if isinstance(value, list | tuple) else _refuse(place, "a list", value)
+def _list(value: Any, path: str) -> list[Any]:  # noqa: ANN401 - any JSON value
+    return list(value) if isinstance(value, list | tuple) else _refuse(path, "a list", value)
 
 
-def _object(value: Any, place: str) -> Mapping[str, Any]:  # noqa: ANN401 - any JSON value
-    return value if isinstance(value, Mapping) else _refuse(place, "an object", value)
+def _object(value: Any, path: str) -> Mapping[str, Any]:  # noqa: ANN401 - any JSON value
+    return value if isinstance(value, Mapping) else _refuse(path, "an object", value)
 
 
-def _refuse(place: str, expected: str, value: object) -> NoReturn:
+def _refuse(path: str, expected: str, value: object) -> NoReturn:
     text = repr(value)
     shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
-    raise InvalidDocument(f"{place} must be {expected}, but is {shown}.")
+    raise InvalidDocument(f"{path} must be {expected}, but is {shown}.")

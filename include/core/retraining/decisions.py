@@ -67,7 +67,7 @@ class RetrainingDecisions:
     def decide_again(self, window: Interval) -> Iterator[Decided]:
         """Decide again about later windows whose decision this window's record changes."""
         snapshot = Snapshot(self.log)
-        for later in [each for each in snapshot.windows() if each > window]:
+        for later in [judged for judged in snapshot.windows() if judged > window]:
             known = snapshot.decision(later)
             if known is None:
                 continue  # its own run is about to decide

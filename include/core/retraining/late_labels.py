@@ -42,7 +42,7 @@ class LateLabels:
         """Return the earlier windows of the same champion whose ground truth has changed since."""
         snapshot = Snapshot(MonitoringLog(self.hook.s3, self.settings.bucket, self.cycle.name))
         late = (self._late(earlier, snapshot, champion) for earlier in self._last(window)[:-1])
-        return [each for each in late if each is not None]
+        return [item for item in late if item is not None]
 
     def _last(self, window: Interval) -> list[Interval]:
         """Return the window and those before it whose labels are still waited for, see `captures.horizon`."""
@@ -83,15 +83,15 @@ class LateLabels:
 
     def truth(self, window: Interval, late: Iterable[Interval]) -> list[File]:
         """Return the ground truth of late windows that was delivered by the end of `window`."""
-        first = min((each.start for each in late), default=None)
+        first = min((interval.start for interval in late), default=None)
         if first is None:
             return []
         return list(files_by_hour(self.hook, self._places.ground_truth, "", first, window.end))
 
     def put_plan(self, window: Interval, late: Iterable[LateWindow]) -> StepInput:
         """Write what the job needs to know about the windows, and return it as an input."""
-        ends = tuple(each.end for each in self._last(window))
-        content = MaturePlan(windows=tuple(each.earlier for each in late), ends=ends).as_json()
+        ends = tuple(interval.end for interval in self._last(window))
+        content = MaturePlan(windows=tuple(item.earlier for item in late), ends=ends).as_json()
         folder = self._places.plan(digest(content))
         self.hook.put_document(f"{folder}{PLAN}", content)
         return StepInput(Source(folder), digest(content))

@@ -134,7 +134,7 @@ class Snapshot:
         """Return what counts of a window and a kind, the last one written, with its URI."""
         names = self._named(window, kind)
         self._fetch(names)
-        return max((self._read[name] for name in names), key=lambda each: each[1].at, default=None)
+        return max((self._read[name] for name in names), key=lambda record: record[1].at, default=None)
 
     def _named(self, window: Interval, kind: type) -> list[str]:
         return [name for name in self._names.get(window, []) if _kind(name) is kind]

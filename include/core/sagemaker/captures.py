@@ -140,8 +140,8 @@ class Expiry:
         for item in list_objects(self.hook.s3, bucket, prefix):
             if item["Key"] >= end:
                 break
-            place = parse_place(item["Key"])
-            if place is not None and place.kind in CAPTURED:
+            parsed = parse_place(item["Key"])
+            if parsed is not None and parsed.kind in CAPTURED:
                 old.append(item["Key"])
         for first in range(0, len(old), BATCH):
             listed = {"Objects": [{"Key": key} for key in old[first : first + BATCH]], "Quiet": True}

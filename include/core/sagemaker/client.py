@@ -100,10 +100,10 @@ class SageMaker:
     def jobs(self, kind: JobKind, contains: str) -> Iterator[dict[str, Any]]:
         """Summaries of all jobs of a kind whose name contains something, the newest first."""
         verb = kind.describe.replace("describe_", "list_") + "s"
-        for page in self.api.get_paginator(verb).paginate(
+        for answer in self.api.get_paginator(verb).paginate(
             NameContains=contains, SortBy="CreationTime", SortOrder="Descending"
         ):
-            yield from page[kind.name_field.replace("Name", "Summaries")]
+            yield from answer[kind.name_field.replace("Name", "Summaries")]
 
     # Logs
 
@@ -111,12 +111,12 @@ class SageMaker:
         """Yield the lines a job has logged since the last call, and bring `tokens` up to date."""
         for stream in self._streams(kind, job):
             while True:
-                page = self._page(kind, stream, tokens.get(stream))
-                yield from (event["message"] for event in page["events"])
+                answer = self._page(kind, stream, tokens.get(stream))
+                yield from (event["message"] for event in answer["events"])
                 # CloudWatch says "that was all" by giving the same token again
-                if page["nextForwardToken"] == tokens.get(stream):
+                if answer["nextForwardToken"] == tokens.get(stream):
                     break
-                tokens[stream] = page["nextForwardToken"]
+                tokens[stream] = answer["nextForwardToken"]
 
     def _streams(self, kind: JobKind, job: str) -> list[str]:
         logs = self.client("logs")

@@ -57,7 +57,7 @@ class Endpoint:
             return None
         arn = self._config(description["EndpointConfigName"])["EndpointConfigArn"]
         pages = self.hook.api.get_paginator("list_tags").paginate(ResourceArn=arn)
-        tags = {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
+        tags = {tag["Key"]: tag["Value"] for answer in pages for tag in answer["Tags"]}
         if CHAMPION_TAG not in tags or FINAL_TAG not in tags:
             return None  # somebody else's variant with such a name
         return Canary(

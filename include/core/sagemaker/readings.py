@@ -72,7 +72,7 @@ def variant_metrics(
     if not queries:
         return {}
     answer = hook.client("cloudwatch").get_metric_data(
-        MetricDataQueries=[{"Id": f"q{n}", "MetricStat": each} for n, each in enumerate(queries.values())],
+        MetricDataQueries=[{"Id": f"q{n}", "MetricStat": query} for n, query in enumerate(queries.values())],
         StartTime=end - timedelta(seconds=span_s),
         EndTime=end,
         ScanBy="TimestampAscending",

@@ -43,7 +43,7 @@ def find_version(api: Any, group: str, model_uri: str, since: datetime) -> str |
         CreationTimeAfter=since - CLOCK_SKEW,
         PaginationConfig={"PageSize": 100},
     )
-    for summary in (each for page in pages for each in page["ModelPackageSummaryList"]):
+    for summary in (item for answer in pages for item in answer["ModelPackageSummaryList"]):
         _, mark, named = summary.get("ModelPackageDescription", "").rpartition(MODEL_MARK)
         if (named if mark else _model_of(api, summary["ModelPackageArn"])) == model_uri:
             return str(summary["ModelPackageArn"])

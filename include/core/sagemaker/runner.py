@@ -129,8 +129,8 @@ class JobRunner:
                 timeout_s=timeout_s,
                 deadline=None if timeout_s is None else time.time() + timeout_s,
             )
-            if found := self._try(wanted, request_of(named), check):
-                return found
+            if attached := self._try(wanted, request_of(named), check):
+                return attached
         raise AssertionError("unreachable: count() has no end")
 
     def _try(self, wanted: AttachedJob, request: ApiRequest, check: OutputCheck | None) -> AttachedJob | None:
@@ -272,7 +272,7 @@ class JobRunner:
 
     def _owners(self, arn: str) -> dict[str, str]:
         pages = self.sagemaker.api.get_paginator("list_tags").paginate(ResourceArn=arn)
-        tags = {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
+        tags = {tag["Key"]: tag["Value"] for answer in pages for tag in answer["Tags"]}
         return {k.removeprefix(OWNER_TAG): v for k, v in tags.items() if k.startswith(OWNER_TAG)}
 
 
