@@ -6,8 +6,7 @@ windows, the decision, promotions and provenance); writes `report.html`.
 
 from __future__ import annotations
 
-import json
-
+from include.core.documents.data import ConstraintViolations, Distributions
 from include.core.documents.monitoring import Evidence
 from include.core.documents.reports import ReportInput
 from include.core.layout import DISTRIBUTIONS, EVIDENCE, REPORT, REPORT_INPUT, VIOLATIONS, version_of
@@ -28,8 +27,10 @@ def report(step: Step) -> dict[str, int]:
         WindowReport(
             report_input=given,
             evidence=evidence,
-            distributions=read_document(monitored / DISTRIBUTIONS, json.loads, AGAIN),
-            violations=read_document(monitored / VIOLATIONS, json.loads, AGAIN)["violations"],
+            distributions=read_document(monitored / DISTRIBUTIONS, Distributions.from_text, AGAIN),
+            violations=read_document(
+                monitored / VIOLATIONS, ConstraintViolations.from_text, AGAIN
+            ).violations,
             limits={"distance": rule.minimum_distance, "matured_share": rule.matured_share},
             version_of=version_of,
             address_of=address_from_output,

@@ -21,10 +21,7 @@ def job(ice: Callable[[str], None], container: Containers, tmp_path: Path) -> Co
     given = example.report_input([example.evidence(1), example.evidence(2)])
     contents: dict[str, dict[str, Any]] = {
         "monitored/evidence.json": example.evidence(2).as_json(),
-        "monitored/distributions.json": {
-            "features": [example.entry("temp")],
-            "predictions": example.entry("score"),
-        },
+        "monitored/distributions.json": example.distributions([example.spread("temp")]).as_json(),
         "monitored/constraint_violations.json": {"violations": []},
         "report_input/report_input.json": given.as_json(),
     }
@@ -56,6 +53,36 @@ def test_the_same_window_gives_the_same_page(job: Container, container: Containe
     for name in ("monitored", "report_input"):
         again.link(name, tmp_path / name)
     assert job.run("report")["digest"] == again.run("report")["digest"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "fault"),
+    [
+        ("distributions.json", {"features": []}, "Distributions lacks predictions"),
+        (
+            "distributions.json",
+            {
+                "features": [{"name": "temp", "kind": "number", "baseline": [], "current": []}],
+                "predictions": None,
+            },
+            "FeatureDistribution of kind number lacks edges",
+        ),
+        ("constraint_violations.json", {}, "ConstraintViolations lacks violations"),
+        (
+            "constraint_violations.json",
+            {"violations": [{"feature_name": "temp", "constraint_check_type": "range_check"}]},
+            "violations[0] lacks description",
+        ),
+    ],
+)
+def test_a_wrong_field_is_refused_by_name(
+    job: Container, tmp_path: Path, name: str, content: dict[str, Any], fault: str
+) -> None:
+    """So is the file that has it."""
+    write(tmp_path / "monitored" / name, content)
+    message = job.refuse("report")
+    assert message.startswith(f"{name} cannot be read")
+    assert fault in message
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What steps say of data: the quality of a cleaned table."""
+"""What steps say of data: the quality of a cleaned table, a window's distributions and violations."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from include.core.documents.codec import Document
+from include.core.documents.model import Bins
 
 
 @dataclass(frozen=True)
@@ -38,3 +39,49 @@ class TableQuality(Document):
     examples: tuple[QuarantinedRow, ...]
     #: [share] of the kept rows that lack a value, by column
     missing_share: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distribution(Bins):
+    """How the baseline and a window are spread over the same bins; of a number with what lies beyond them."""
+
+    #: [share] of the baseline in each bin
+    baseline: tuple[float, ...]
+    #: [share] of the window in each bin
+    current: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureDistribution(Distribution):
+    """How a feature is spread."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distributions(Document):
+    """How a window is spread beside the champion's training rows: `distributions.json` of monitor."""
+
+    #: private ones are not among them
+    features: tuple[FeatureDistribution, ...]
+    #: null where a side has no answers
+    predictions: Distribution | None
+
+
+@dataclass(frozen=True)
+class ConstraintViolation:
+    """One constraint that a window broke."""
+
+    #: empty where it is the whole window
+    feature_name: str
+    #: Model Monitor's name of the check
+    constraint_check_type: str
+    description: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConstraintViolations(Document):
+    """The constraints that a window broke, in Model Monitor's form: `constraint_violations.json`."""
+
+    #: in the order of the features
+    violations: tuple[ConstraintViolation, ...]

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from include.core.documents.codec import OMIT_NONE, Document
+from include.core.exceptions import InvalidDocument
 from include.core.tasks import TaskName
 
 
@@ -211,25 +212,32 @@ class Evaluation(Document):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Histogram:
-    """How the holdout's answers are spread."""
+class Bins:
+    """What counts or shares stand over: buckets of a number, or values of a text."""
 
     kind: Literal["number", "text"]
-    #: [rows] in each bucket or of each value
-    counts: tuple[int, ...]
     #: of a number: the bounds of the buckets
     edges: tuple[float, ...] | None = field(default=None, metadata=OMIT_NONE)
     #: of a text: the values
     values: tuple[str, ...] | None = field(default=None, metadata=OMIT_NONE)
+
+    def __post_init__(self) -> None:
+        """Refuse bins without what their kind stands over."""
+        axis = "edges" if self.kind == "number" else "values"
+        if getattr(self, axis) is None:
+            raise InvalidDocument(f"{type(self).__name__} of kind {self.kind} lacks {axis}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Histogram(Bins):
+    """How the holdout's answers are spread."""
+
+    #: [rows] in each bucket or of each value
+    counts: tuple[int, ...]
     #: of rows in one block; null where rows are independent
     correlation: float | None = None
     #: by which the number of rows is divided
     design_effect: float | None = None
-
-    @property
-    def axis(self) -> dict[str, tuple[float, ...] | tuple[str, ...]]:
-        """Return what the counts stand over: `edges` of a number, or `values` of a text."""
-        return {"edges": self.edges or ()} if self.kind == "number" else {"values": self.values or ()}
 
 
 @dataclass(frozen=True, kw_only=True)

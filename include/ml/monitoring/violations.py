@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from include.core.documents.data import ConstraintViolation
 from include.core.documents.monitoring import Fault
 from include.ml.monitoring.constraints import completeness, statistics_of
 from include.ml.monitoring.drift import Movement, categories, count_present, is_text
 
 #: values quoted in a description
 QUOTED = 5
-Violation = dict[str, str]
 #: kinds of breaks that no change in the world explains: something upstream is at fault
 FAULTS = ("missing_column_check", "extra_column_check", "data_type_check", "completeness_check")
 #: a fault that no model notices: a column that it does not read
@@ -20,8 +20,8 @@ HARMLESS = "extra_column_check"
 
 def violations(
     constraints: Mapping[str, Any], current: Mapping[str, Any], moved: Sequence[Movement]
-) -> list[Violation]:
-    """Return the content of constraint_violations.json, in the order of the features.
+) -> list[ConstraintViolation]:
+    """Return what constraint_violations.json lists, in the order of the features.
 
     Parameters
     ----------
@@ -39,67 +39,64 @@ def violations(
     >>> feature = {"name": "seats", "inferred_type": "Integral", "numerical_statistics": seats}
     >>> rules = suggest_constraints({"features": [feature]})
     >>> now = {"dataset": {"item_count": 2}, "features": []}
-    >>> [found["constraint_check_type"] for found in violations(rules, now, [])]
+    >>> [broken.constraint_check_type for broken in violations(rules, now, [])]
     ['missing_column_check']
     """
     now = {feature["name"]: feature for feature in current["features"]}
     if not current["dataset"]["item_count"]:
         # Without rows there are no columns to judge; one fault says it all.
-        return [violation("", "empty_window_check", "The window holds no rows.")]
+        return [ConstraintViolation("", "empty_window_check", "The window holds no rows.")]
     drifted = {movement.name: movement for movement in moved if movement.is_drifted}
-    broken: list[Violation] = []
+    broken: list[ConstraintViolation] = []
     for rule in constraints["features"]:
         broken += _broken(rule, now.get(rule["name"]), constraints["monitoring_config"])
         if rule["name"] in drifted:
             broken.append(_drift(drifted[rule["name"]]))
     known = {rule["name"] for rule in constraints["features"]}
     broken += [
-        violation(name, "extra_column_check", "The baseline has no such column.")
+        ConstraintViolation(name, "extra_column_check", "The baseline has no such column.")
         for name in now
         if name not in known
     ]
     return broken
 
 
-def faults(violated: Sequence[Violation]) -> tuple[Fault, ...]:
+def faults(violated: Sequence[ConstraintViolation]) -> tuple[Fault, ...]:
     """Return the violations that alert and never retrain."""
     return tuple(
-        Fault(feature=v["feature_name"], check=v["constraint_check_type"], description=v["description"])
+        Fault(feature=v.feature_name, check=v.constraint_check_type, description=v.description)
         for v in violated
-        if v["constraint_check_type"] in (*FAULTS, "empty_window_check")
+        if v.constraint_check_type in (*FAULTS, "empty_window_check")
     )
-
-
-def violation(name: str, check: str, description: str) -> Violation:
-    """Return one entry of constraint_violations.json."""
-    return {"feature_name": name, "constraint_check_type": check, "description": description}
 
 
 def _broken(
     rule: Mapping[str, Any], now: Mapping[str, Any] | None, config: Mapping[str, Any]
-) -> Iterator[Violation]:
+) -> Iterator[ConstraintViolation]:
     name = rule["name"]
     if now is None:
-        yield violation(name, "missing_column_check", "The baseline has this column, the rows have not.")
+        yield ConstraintViolation(
+            name, "missing_column_check", "The baseline has this column, the rows have not."
+        )
         return
     # a column without a value has no type of its own
     if count_present(now) and not _fits(rule["inferred_type"], now["inferred_type"]):
         text = f"The baseline has {rule['inferred_type']} values, the rows have {now['inferred_type']}."
-        yield violation(name, "data_type_check", text)
+        yield ConstraintViolation(name, "data_type_check", text)
         return
     share = completeness(now)
     if share < rule["completeness"]:
         text = f"{share:.1%} of the rows have a value; the constraint asks for {rule['completeness']:.1%}."
-        yield violation(name, "completeness_check", text)
+        yield ConstraintViolation(name, "completeness_check", text)
     yield from _outside(rule, now, config)
 
 
 def _outside(
     rule: Mapping[str, Any], now: Mapping[str, Any], config: Mapping[str, Any]
-) -> Iterator[Violation]:
+) -> Iterator[ConstraintViolation]:
     if rule.get("num_constraints", {}).get("is_non_negative") and statistics_of(now).get("min", 0.0) < 0:
         text = f"The smallest value is {statistics_of(now)['min']:g}; the baseline has none below 0."
-        yield violation(rule["name"], "range_check", text)
+        yield ConstraintViolation(rule["name"], "range_check", text)
     if "string_constraints" not in rule or not count_present(now) or not is_text(now):
         return
     known = set(rule["string_constraints"]["domains"])
@@ -108,13 +105,13 @@ def _outside(
     if share < config["domain_content_threshold"]:
         quoted = ", ".join(sorted(new, key=lambda value: (-new[value], value))[:QUOTED])
         text = f"{len(new)} new values, in {1 - share:.1%} of the rows: {quoted}."
-        yield violation(rule["name"], "categorical_values_check", text)
+        yield ConstraintViolation(rule["name"], "categorical_values_check", text)
 
 
-def _drift(moved: Movement) -> Violation:
+def _drift(moved: Movement) -> ConstraintViolation:
     kind = {"ks": "Kolmogorov-Smirnov", "tv": "Total variation"}[moved.test]
     text = f"{kind} distance {moved.distance:.3f} from the baseline, with p = {moved.p_value:.1g} corrected."
-    return violation(moved.name, "baseline_drift_check", text)
+    return ConstraintViolation(moved.name, "baseline_drift_check", text)
 
 
 def _fits(expected: str, actual: str) -> bool:

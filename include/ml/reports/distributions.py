@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from include.core.documents.data import Distribution
 from include.ml.reports import drawing
 
 #: equal steps that a distribution of numbers is drawn in
@@ -33,21 +33,21 @@ TAIL_WIDTH, TAIL_GAP = 26.0, 8.0
 CLASSES = ("base", "now")
 
 Array = NDArray[np.float64]
-#: an entry of distributions.json
-Entry = Mapping[str, Any]
 #: shares in equal steps, below them and above them
 Spread = tuple[Array, float, float]
 #: text of a value on an axis
 TickText = Callable[[float], str]
+#: the share of each bin, by the name of one side or of two
+Sides = Mapping[str, Sequence[float]]
 
 
-def split_tails(entry: Entry, side: str) -> tuple[Array, Array, float, float]:
+def split_tails(bounds: Sequence[float], counted: Sequence[float]) -> tuple[Array, Array, float, float]:
     """Return edges, shares between them, and the shares below the first edge and above the last one.
 
-    The entry's shares may have those two at their ends or not. A last bucket of a single value has no width
+    The shares may have those two at their ends or not. A last bucket of a single value has no width
     and gets that of the bucket before.
     """
-    edges, shares = np.array(entry["edges"], float), np.asarray(entry[side], float)
+    edges, shares = np.array(bounds, float), np.asarray(counted, float)
     if len(edges) > 2 and edges[-1] == edges[-2]:  # noqa: PLR2004 - a bucket before the last one
         edges[-1] += edges[-2] - edges[-3]
     if len(shares) == len(edges) + 1:
@@ -55,11 +55,11 @@ def split_tails(entry: Entry, side: str) -> tuple[Array, Array, float, float]:
     return edges, shares, 0.0, 0.0
 
 
-def common_range(entry: Entry, sides: Sequence[str]) -> tuple[float, float]:
+def common_range(bounds: Sequence[float], sides: Sides) -> tuple[float, float]:
     """Return the range of nearly all values of every side: one outlier must not flatten the drawing."""
     lows, highs = [], []
-    for side in sides:
-        edges, inside, below, above = split_tails(entry, side)
+    for counted in sides.values():
+        edges, inside, below, above = split_tails(bounds, counted)
         if inside.sum() <= 0:
             continue
         total = inside.sum() + below + above
@@ -68,23 +68,21 @@ def common_range(entry: Entry, sides: Sequence[str]) -> tuple[float, float]:
         last = min(int(np.searchsorted(reached, 1 - TAIL)), len(edges) - 1)
         lows.append(float(edges[first]))
         highs.append(float(edges[last]))
-    edges = split_tails(entry, sides[0])[0]
-    ends = float(edges[0]), float(edges[-1])
-    low, high = (min(lows), max(highs)) if lows else ends
+    low, high = (min(lows), max(highs)) if lows else (float(edges[0]), float(edges[-1]))
     return (low, high) if low < high else (low - 0.5, low + 0.5)
 
 
-def rebin(entry: Entry, side: str, grid: Array) -> Spread:
+def rebin(bounds: Sequence[float], counted: Sequence[float], grid: Array) -> Spread:
     """Return shares in the steps of `grid`, below and above it; values lie evenly within a bucket.
 
     Examples
     --------
-    >>> entry = {"edges": [0.0, 1.0, 3.0], "current": [0.1, 0.4, 0.4, 0.1]}
-    >>> shares, below, above = rebin(entry, "current", np.array([0.0, 1.0, 2.0, 3.0]))
+    >>> grid = np.array([0.0, 1.0, 2.0, 3.0])
+    >>> shares, below, above = rebin([0.0, 1.0, 3.0], [0.1, 0.4, 0.4, 0.1], grid)
     >>> shares.round(3).tolist(), round(below, 3), round(above, 3)
     ([0.4, 0.2, 0.2], 0.1, 0.1)
     """
-    edges, inside, below, above = split_tails(entry, side)
+    edges, inside, below, above = split_tails(bounds, counted)
     total = float(inside.sum() + below + above) or 1.0
     if len(edges) < 2 or edges[0] == edges[-1]:  # noqa: PLR2004 - a constant has no width
         step = np.searchsorted(grid, edges[0], side="right") - 1
@@ -96,12 +94,21 @@ def rebin(entry: Entry, side: str, grid: Array) -> Spread:
     return np.diff(reached) / total, float(below + left) / total, float(above + right) / total
 
 
-def draw_numbers(entry: Entry, title: str, sides: Sequence[str] = ("baseline", "current")) -> Markup:
+def number_text(value: float) -> str:
+    """Return a number as an axis shows it."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"  # noqa: PLR2004 - four digits are enough
+
+
+def time_text(seconds: float) -> str:
+    """Return a time, given in seconds since 1970 in UTC, as an axis shows it."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%d %b %Y}"
+
+
+def draw_numbers(edges: Sequence[float], sides: Sides, title: str, label: TickText = number_text) -> Markup:
     """Draw distributions of a number on the same axes: the first filled, the second as a line over it."""
-    low, high = common_range(entry, sides)
-    label = _time if entry["kind"] == "time" else _number
+    low, high = common_range(edges, sides)
     grid = np.linspace(low, high, STEPS + 1)
-    spreads = {side: rebin(entry, side, grid) for side in sides}
+    spreads = {side: rebin(edges, counted, grid) for side, counted in sides.items()}
     outside = [(below, above) for _, below, above in spreads.values()]
     tails = [max(pair[end] for pair in outside) > TAIL for end in (0, 1)]
     left = LEFT + (TAIL_WIDTH + TAIL_GAP) * tails[0]
@@ -169,17 +176,9 @@ def _description(spreads: Mapping[str, Spread], low: float, high: float, label: 
     return f"Range {label(low)} to {label(high)}. {'; '.join(texts)}."
 
 
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"  # noqa: PLR2004 - four digits are enough
-
-
-def _time(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%d %b %Y}"
-
-
-def draw_categories(entry: Entry, title: str, sides: Sequence[str] = ("baseline", "current")) -> Markup:
+def draw_categories(names: Sequence[str], sides: Sides, title: str) -> Markup:
     """Draw shares of categories on the same axes: the first as a wide bar, the second as a thin one."""
-    rows = largest_categories(entry, sides)
+    rows = largest_categories(names, sides)
     height = max(len(rows) * 15 + 4, 24)
     widest = max((max(shares) for _, shares in rows), default=1.0) or 1.0
     parts, phrases = [], []
@@ -195,25 +194,24 @@ def draw_categories(entry: Entry, title: str, sides: Sequence[str] = ("baseline"
     return drawing.drawing(title, f"{' → '.join(sides)}: {'; '.join(phrases)}.", parts, height=height)
 
 
-def largest_categories(entry: Entry, sides: Sequence[str]) -> list[tuple[str, list[float]]]:
+def largest_categories(names: Sequence[str], sides: Sides) -> list[tuple[str, list[float]]]:
     """Return the largest categories with their shares on every side, and all others together.
 
     Examples
     --------
-    >>> entry = {"values": ["UA", "B6"], "baseline": [0.5, 0.5], "current": [0.2, 0.6]}
-    >>> for name, shares in largest_categories(entry, ("baseline", "current")):
+    >>> sides = {"baseline": [0.5, 0.5], "current": [0.2, 0.6]}
+    >>> for name, shares in largest_categories(["UA", "B6"], sides):
     ...     print(name, [round(share, 3) for share in shares])
     B6 [0.5, 0.6]
     UA [0.5, 0.2]
     all others [0.0, 0.2]
     """
-    rows = [
-        (str(name), [float(entry[side][code]) for side in sides]) for code, name in enumerate(entry["values"])
-    ]
+    rows = [(name, [counted[code] for counted in sides.values()]) for code, name in enumerate(names)]
     rows.sort(key=lambda row: -max(row[1]))
     shown = sorted(rows[:CATEGORIES], key=lambda row: -row[1][0])
     rest = [
-        max(float(any(entry[side])) - sum(row[1][n] for row in shown), 0.0) for n, side in enumerate(sides)
+        max(float(any(counted)) - sum(row[1][n] for row in shown), 0.0)
+        for n, counted in enumerate(sides.values())
     ]
     return [*shown, ("all others", rest)] if max(rest) > TAIL / 2 else shown
 
@@ -224,42 +222,31 @@ def bucket_names(edges: Sequence[float]) -> list[str]:
     >>> bucket_names([0.0, 1.0, 2.5, 2.5])
     ['0 to <1', '1 to <2.5', '2.5']
     """
-    bounds = [_number(edge) for edge in edges]
+    bounds = [number_text(edge) for edge in edges]
     pairs = list(pairwise(bounds))
     names = [f"{low} to <{high}" for low, high in pairs[:-1]]
     low, high = pairs[-1]
     return [*names, low if low == high else f"{low} to {high}"]
 
 
-def as_categories(entry: Entry, sides: Sequence[str]) -> dict[str, Any]:
-    """Return a number of few buckets as categories, in the order of their values."""
-    names, made = bucket_names(entry["edges"]), {}
-    for side in sides:
-        _, inside, below, above = split_tails(entry, side)
-        made[side] = [below, *inside.tolist(), above]
-    values = [f"below {_number(entry['edges'][0])}", *names, f"above {_number(entry['edges'][-1])}"]
-    is_met = [any(made[side][n] > 0 for side in sides) for n in range(len(values))]
-    kept = {side: [v for v, met in zip(made[side], is_met, strict=True) if met] for side in sides}
-    return {"kind": "text", "values": [v for v, met in zip(values, is_met, strict=True) if met], **kept}
+def as_categories(edges: Sequence[float], sides: Sides) -> tuple[list[str], Sides]:
+    """Return the buckets of a number that has few as categories, in the order of their values."""
+    tails = {side: split_tails(edges, counted) for side, counted in sides.items()}
+    made = {side: [below, *inside.tolist(), above] for side, (_, inside, below, above) in tails.items()}
+    names = [f"below {number_text(edges[0])}", *bucket_names(edges), f"above {number_text(edges[-1])}"]
+    met = [n for n in range(len(names)) if any(counted[n] > 0 for counted in made.values())]
+    return [names[n] for n in met], {side: [counted[n] for n in met] for side, counted in made.items()}
 
 
 def _shortened(name: str) -> str:
     return name if len(name) <= NAME_LETTERS else name[: NAME_LETTERS - 1] + "…"
 
 
-def draw_distribution(entry: Entry, title: str, sides: Sequence[str] = ("baseline", "current")) -> Markup:
-    """Draw an entry of distributions.json.
-
-    Parameters
-    ----------
-    entry
-        `kind` "number" or "time" (in seconds since 1970, UTC) with `edges`, or "text" with `values`; for each
-        side a list of shares.
-    title
-        Title of the drawing.
-    sides
-        Names of the lists to draw, at most two.
-    """
-    if entry["kind"] == "number" and len(entry["edges"]) <= FEW_EDGES:
-        entry = as_categories(entry, sides)
-    return (draw_categories if entry["kind"] == "text" else draw_numbers)(entry, title, sides)
+def draw_comparison(spread: Distribution, name: str) -> Markup:
+    """Draw a window's distribution over the baseline's."""
+    title, sides = f"{name}: baseline and current", {"baseline": spread.baseline, "current": spread.current}
+    if spread.edges is None:
+        return draw_categories(spread.values or (), sides, title)
+    if len(spread.edges) <= FEW_EDGES:
+        return draw_categories(*as_categories(spread.edges, sides), title)
+    return draw_numbers(spread.edges, sides, title)

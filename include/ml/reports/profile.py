@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
 from include.ml.reports import pages, phrases
-from include.ml.reports.distributions import draw_distribution
+from include.ml.reports.distributions import Sides, draw_categories, draw_numbers, number_text, time_text
 
 #: steps that a distribution is counted in
 STEPS = 28
@@ -146,28 +145,29 @@ def summarize_values(values: pd.Series, kind: str) -> dict[str, str]:
 
 def draw_column(values: pd.Series, name: str, kind: str) -> Markup | None:
     """Draw the distribution of a column's values; None for texts that are all different."""
-    entry = text_entry(values) if kind == "text" else number_entry(values, kind)
-    if entry is None:
-        return None
-    return draw_distribution(entry, f"Distribution of {name}", ("share",))
+    title = f"Distribution of {name}"
+    if kind == "text":
+        spread = text_shares(values)
+        return draw_categories(*spread, title) if spread else None
+    return draw_numbers(*number_shares(values, kind), title, time_text if kind == "time" else number_text)
 
 
-def text_entry(values: pd.Series) -> dict[str, Any] | None:
+def text_shares(values: pd.Series) -> tuple[list[str], Sides] | None:
     """Return shares of the most frequent texts; None if no text occurs twice."""
     counts = values.astype(str).value_counts()
     if len(counts) == len(values) > 1:
         return None
     top = counts.sort_index().sort_values(ascending=False, kind="stable")[:NAMED] / len(values)
-    return {"kind": "text", "values": [str(text) for text in top.index], "share": top.tolist()}
+    return [str(text) for text in top.index], {"share": top.tolist()}
 
 
-def number_entry(values: pd.Series, kind: str) -> dict[str, Any]:
+def number_shares(values: pd.Series, kind: str) -> tuple[list[float], Sides]:
     """Return shares of numbers or times in equal steps, with those beyond at both ends.
 
     Examples
     --------
-    >>> entry = number_entry(pd.Series([0.0, 1.0, 2.0, 4.0]), "number")
-    >>> entry["edges"][0], entry["edges"][-1], sum(entry["share"])
+    >>> edges, sides = number_shares(pd.Series([0.0, 1.0, 2.0, 4.0]), "number")
+    >>> edges[0], edges[-1], sum(sides["share"])
     (0.0, 4.0, 1.0)
     """
     if kind == "time":
@@ -181,7 +181,7 @@ def number_entry(values: pd.Series, kind: str) -> dict[str, Any]:
     inside = np.histogram(numbers, bins=edges)[0]
     outside = [(numbers < edges[0]).sum(), (numbers > edges[-1]).sum()]
     share = np.array([outside[0], *inside, outside[1]]) / max(len(numbers), 1)
-    return {"kind": kind, "edges": edges.tolist(), "share": share.tolist()}
+    return edges.tolist(), {"share": share.tolist()}
 
 
 def choose_examples(values: pd.Series) -> list[str]:

@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.core.documents.model import Histogram, MonitoringBaseline
+from include.core.documents.codec import narrow
+from include.core.documents.data import (
+    ConstraintViolations,
+    Distribution,
+    Distributions,
+    FeatureDistribution,
+)
+from include.core.documents.model import Bins, Histogram, MonitoringBaseline
 from include.core.documents.monitoring import DataEvidence, PredictionDrift, Separability
 from include.core.layout import (
     CONSTRAINTS,
@@ -30,7 +37,7 @@ from include.ml.monitoring.statistics import Profile
 from include.ml.monitoring.summaries import histogram
 from include.steps import tables
 from include.steps.contract import Step, read_document
-from include.steps.manifest import write_json
+from include.steps.manifest import write_document, write_json
 from include.steps.monitoring.reference import SAMPLE_ROWS, TIME, read_monitoring
 from include.steps.tables import read_table
 
@@ -101,9 +108,9 @@ def monitor_data(step: Step) -> tuple[DataEvidence, dict[str, float]]:
     write_json(step.output / STATISTICS, now)
     suggested = constraints.suggest_constraints(now, rule.minimum_distance)
     write_json(step.output / CONSTRAINTS, suggested)
-    write_json(step.output / VIOLATIONS, {"violations": violated})
-    spread = {"features": distributions(baseline, current), "predictions": answers}
-    write_json(step.output / DISTRIBUTIONS, spread)
+    write_document(step.output / VIOLATIONS, ConstraintViolations(violations=tuple(violated)))
+    spread = Distributions(features=distributions(baseline, current), predictions=answers)
+    write_document(step.output / DISTRIBUTIONS, spread)
     evidence = DataEvidence(
         rows=current.profile.rows,
         broken=broken,
@@ -218,35 +225,35 @@ def find_separability(
     return measure_separability(before, now, limit=rule.separability_limit)
 
 
-def distributions(baseline: Baseline, current: Current) -> list[dict[str, Any]]:
+def distributions(baseline: Baseline, current: Current) -> tuple[FeatureDistribution, ...]:
     """Return the `features` of distributions.json: shares of both sides in common bins."""
     counts, now = current.profile.counts(), current.profile.statistics()
     texts = {feature["name"]: feature for feature in now["features"] if drift.is_text(feature)}
-    shown: list[dict[str, Any]] = []
+    spreads: list[FeatureDistribution] = []
     for name, before in baseline.features.items():
         if drift.is_text(before) and name in texts:
             sides = drift.categories(before), drift.categories(texts[name])
-            values = sorted(sides[0].keys() | sides[1].keys())
+            values = tuple(sorted(sides[0].keys() | sides[1].keys()))
+            bins = Bins(kind="text", values=values)
             shares = [shares_of([side.get(value, 0) for value in values]) for side in sides]
-            entry: dict[str, Any] = {"kind": "text", "values": values}
         elif not drift.is_text(before) and name in counts:
             shares = [shares_of(drift.bucket_counts(before).tolist()), shares_of(counts[name].tolist())]
-            entry = {"kind": "number", "edges": baseline.edges[name].tolist()}
+            bins = Bins(kind="number", edges=tuple(baseline.edges[name].tolist()))
         else:
             continue
-        shown.append({"name": name, **entry, "baseline": shares[0], "current": shares[1]})
-    return shown
+        spreads.append(FeatureDistribution(name=name, **vars(bins), baseline=shares[0], current=shares[1]))
+    return tuple(spreads)
 
 
-def shares_of(counts: list[int]) -> list[float]:
+def shares_of(counts: list[int]) -> tuple[float, ...]:
     """Return counts over their sum."""
-    total = sum(counts)
-    return [count / total for count in counts] if total else [0.0] * len(counts)
+    total = sum(counts) or 1
+    return tuple(count / total for count in counts)
 
 
 def monitor_predictions(
     step: Step, baseline: Baseline, rule: DriftRule
-) -> tuple[PredictionDrift | None, dict[str, Any] | None]:
+) -> tuple[PredictionDrift | None, Distribution | None]:
     """Return how far the answers have moved, and their distributions; None if a side has no answers."""
     answers = once_each(read_table(step.required("collected") / PREDICTIONS))
     if baseline.monitoring is None or answers.empty:
@@ -258,10 +265,11 @@ def monitor_predictions(
     moved = (drift.of_numbers if spread.kind == "number" else drift.of_texts)("predictions", before, now)
     if min(before.counts.sum(), counts.sum()) >= rule.minimum_rows:
         (moved,) = drift.mark_drifted([moved], rule)
-    shares = {"baseline": before.shares.tolist(), "current": now.shares.tolist()}
-    return PredictionDrift(
+    drifted = PredictionDrift(
         test=moved.test, distance=moved.distance, p_value=moved.p_value, is_drifted=moved.is_drifted
-    ), {"kind": spread.kind, **spread.axis, **shares}
+    )
+    shares = [tuple(side.shares.tolist()) for side in (before, now)]
+    return drifted, Distribution(**vars(narrow(Bins, spread)), baseline=shares[0], current=shares[1])
 
 
 def bin_answers(answers: pd.DataFrame, spread: Histogram) -> tuple[np.ndarray, np.ndarray]:
@@ -269,9 +277,9 @@ def bin_answers(answers: pd.DataFrame, spread: Histogram) -> tuple[np.ndarray, n
     if spread.edges is not None:
         edges = np.array(spread.edges)
         return clusters.bins_of(answers["score"], edges), histogram(answers["score"].to_numpy(float), edges)
-    values = spread.axis["values"]
-    bins = pd.Categorical(answers["label"], categories=list(values)).codes.astype(int)
-    return bins, np.bincount(bins, minlength=len(values))
+    labels = pd.Categorical(answers["label"], categories=spread.values)
+    bins = labels.codes.astype(int)
+    return bins, np.bincount(bins, minlength=len(labels.categories))
 
 
 def answers_design_effect(step: Step, answers: pd.DataFrame, bins: np.ndarray, spread: Histogram) -> float:

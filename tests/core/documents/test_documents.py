@@ -14,11 +14,19 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from include.core.documents.codec import Document, canonical
-from include.core.documents.data import TableQuality
+from include.core.documents.data import (
+    ConstraintViolations,
+    Distribution,
+    Distributions,
+    FeatureDistribution,
+    TableQuality,
+)
 from include.core.documents.ledger import Entry
 from include.core.documents.manifest import KeyRecord, Manifest
 from include.core.documents.model import (
+    Bins,
     Evaluation,
+    Histogram,
     ModelSignature,
     MonitoringBaseline,
     TrainingReport,
@@ -27,6 +35,7 @@ from include.core.documents.model import (
 from include.core.documents.monitoring import Evidence, WatchRecord
 from include.core.documents.reports import Coverage, ReplayInput, ReportInput
 from include.core.documents.retraining import RetrainingDecision
+from include.core.exceptions import InvalidDocument
 from tools.document_schema import schema
 from tools.documents import EVERY, PAGE, example, page
 
@@ -41,6 +50,8 @@ KINDS: dict[str, type[Document]] = {
     r"evaluate/.*/evaluation\.json": Evaluation,
     r"evaluate/.*/monitoring\.json": MonitoringBaseline,
     r"monitor/.*/evidence\.json": Evidence,
+    r"monitor/.*/distributions\.json": Distributions,
+    r"monitor/.*/constraint_violations\.json": ConstraintViolations,
     r"collect/.*/coverage\.json": Coverage,
     r"watch/[\d_-]+/\w+\.json": WatchRecord,
     r"watch/[\d_-]+/decisions/\w+\.json": RetrainingDecision,
@@ -108,6 +119,24 @@ def test_the_key_of_version_1_follows_from_its_record(kept: list[tuple[type[Docu
         (Path(name).stem, KeyRecord.from_json(value).key) for kind, name, value in kept if kind is KeyRecord
     ]
     assert records == [(stem, stem) for stem, _ in records]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "lacking"),
+    [
+        (Histogram, {"kind": "number", "counts": (1,), "values": ("a",)}, "edges"),
+        (Histogram, {"kind": "text", "counts": (1,), "edges": (0.0, 1.0)}, "values"),
+        (Distribution, {"kind": "number", "baseline": (1.0,), "current": (1.0,)}, "edges"),
+        (FeatureDistribution, {"name": "x", "kind": "text", "baseline": (1.0,), "current": (1.0,)}, "values"),
+    ],
+)
+def test_bins_without_what_they_stand_over_are_refused(
+    kind: type[Bins], value: dict[str, Any], lacking: str
+) -> None:
+    """Which of the two fields is required depends on the kind."""
+    with pytest.raises(InvalidDocument) as refusal:
+        kind(**value)
+    assert {kind.__name__, f"{lacking}."} <= set(str(refusal.value).split())
 
 
 @pytest.mark.parametrize("kind", EVERY)

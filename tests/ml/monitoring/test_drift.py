@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 
+from include.core.documents.data import ConstraintViolation
 from include.ml.monitoring.constraints import suggest_constraints
 from include.ml.monitoring.drift import DriftRule, bucket_edges, movements, of_numbers, of_texts
 from include.ml.monitoring.drift import Side as Counted
@@ -34,10 +35,10 @@ BASELINE = pd.DataFrame({"temp": np.linspace(0.5, 99.5, 1000), "sky": ["clear", 
 
 def compare(now: pd.DataFrame, baseline: pd.DataFrame = BASELINE) -> list[tuple[str, str]]:
     """The breaks that the current rows make, as feature and kind."""
-    return [(each["feature_name"], each["constraint_check_type"]) for each in found(now, baseline)]
+    return [(each.feature_name, each.constraint_check_type) for each in found(now, baseline)]
 
 
-def found(now: pd.DataFrame, baseline: pd.DataFrame = BASELINE) -> list[dict[str, str]]:
+def found(now: pd.DataFrame, baseline: pd.DataFrame = BASELINE) -> list[ConstraintViolation]:
     """The violations of rows that pass by once, counted in the baseline's buckets."""
     before = describe_frames([baseline])
     numbers = [each for each in before["features"] if each["inferred_type"] != "String"]

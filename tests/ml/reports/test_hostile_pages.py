@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from include.core.documents.data import ConstraintViolation, FeatureDistribution
 from include.core.documents.model import (
     Bounds,
     CalibrationBin,
@@ -103,14 +104,15 @@ def card_page(name: str) -> str:
 
 
 def replay_page(name: str) -> str:
-    """A replay."""
+    """A replay; its metric is one of those there are."""
     models = dict.fromkeys(("champion", "frozen", "linear", "constant"), MEASURED)
     interval = ComparedInterval(
         interval=MONTH, prepared=name, champion=name, version=name, rows=5, models=models
     )
     decision = ReplayedDecision(interval=MONTH, version=name, promoted=True, reasons=(name,))
     seconds = ReplaySeconds(wall_s=1.0, steps=(StepSeconds(step=name, tasks=1, seconds=1.0),))
-    replay = Replay(metric=name, months=(interval,), frozen=name, decisions=(decision,), seconds=seconds)
+    decisions = (decision,)
+    replay = Replay(metric="roc_auc", months=(interval,), frozen=name, decisions=decisions, seconds=seconds)
     return render_replay(name, replay)
 
 
@@ -149,10 +151,11 @@ def window_page(name: str) -> str:
         provenance=(Provenance(what=name, uri=f"s3://b/{name}.json", digest=name),),
         promotions=(PromotionMark(number=1, version=name, data_end=example.START),),
     )
-    entry = {"name": name, "kind": "text", "values": [name, "UA"], "baseline": [0.4, 0.6]}
-    violation = {"feature_name": name, "constraint_check_type": name, "description": name}
-    report = example.report(given, own, [{**entry, "current": [0.9, 0.1]}], violations=[violation])
-    return render_window(report)
+    spread = FeatureDistribution(
+        name=name, kind="text", values=(name, "UA"), baseline=(0.4, 0.6), current=(0.9, 0.1)
+    )
+    violation = ConstraintViolation(name, name, name)
+    return render_window(example.report(given, own, [spread], violations=[violation]))
 
 
 PAGES = [evaluation_page, card_page, replay_page, profile_page, window_page]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.ml.reports.profile import TableSample, number_entry, render_profile, text_entry
+from include.ml.reports.profile import TableSample, number_shares, render_profile, text_shares
 
 
 def table(columns: dict[str, object], missing: dict[str, int] | None = None) -> TableSample:
@@ -61,24 +61,23 @@ def test_private_columns_show_what_is_missing_and_no_value() -> None:
 def test_one_odd_value_does_not_flatten_the_distribution() -> None:
     """A wind of a thousand miles an hour lies beyond the steps."""
     values = pd.Series([*np.linspace(0, 30, 2000), 1048.0])
-    entry = number_entry(values, "number")
-    assert entry["edges"][-1] < 31
-    assert sum(entry["share"]) == pytest.approx(1)
-    assert 0 < entry["share"][-1] < 0.01
+    edges, sides = number_shares(values, "number")
+    assert edges[-1] < 31
+    assert sum(sides["share"]) == pytest.approx(1)
+    assert 0 < sides["share"][-1] < 0.01
 
 
 @pytest.mark.parametrize("values", [[2013.0] * 5, [np.inf, 1.0], [np.inf], [0.1 + 0.2, 0.3]])
 def test_strange_numbers_have_a_distribution(values: list[float]) -> None:
     """A constant, infinities, and two that are nearly the same."""
-    entry = number_entry(pd.Series(values), "number")
-    assert np.isfinite(entry["edges"]).all()
+    assert np.isfinite(number_shares(pd.Series(values), "number")[0]).all()
     assert "<svg" in render_profile("t", [table({"x": values})])
 
 
 def test_texts_that_are_all_different_have_no_distribution() -> None:
     """A bar for each identifier tells nothing; examples do."""
     values = pd.Series([f"id-{n}" for n in range(50)])
-    assert text_entry(values) is None
+    assert text_shares(values) is None
     text = render_profile("t", [table({"id": list(values)})])
     assert "Each value is another." in text
     assert "<code>id-0</code>" in text

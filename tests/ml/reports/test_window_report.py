@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from include.core.documents.data import ConstraintViolation, FeatureDistribution
 from include.core.documents.monitoring import Alarm, Evidence, FacetBias, FacetValues, Fault, SliceScore
 from include.core.documents.reports import PromotionMark, Provenance
 from include.core.documents.retraining import Emission
@@ -20,16 +21,16 @@ from tests.ml.reports.reader import Reader
 def made(
     evidence: Evidence | None = None,
     *,
-    entries: list[dict[str, Any]] | None = None,
+    spreads: list[FeatureDistribution] | None = None,
     private: frozenset[str] = frozenset(),
-    violations: list[dict[str, Any]] | None = None,
+    violations: list[ConstraintViolation] | None = None,
     **changes: Any,  # noqa: ANN401 - any part of the report input
 ) -> str:
     """The page of a window after two others."""
     own = evidence if evidence is not None else example.evidence(2)
-    entries = [example.entry("temp")] if entries is None else entries
+    spreads = [example.spread("temp")] if spreads is None else spreads
     given = example.report_input([example.evidence(0), example.evidence(1), own], **changes)
-    return render_window(example.report(given, own, entries, violations=violations or [], private=private))
+    return render_window(example.report(given, own, spreads, violations=violations or [], private=private))
 
 
 def test_the_summary_tells_what_moved_what_it_weighs_and_what_was_decided() -> None:
@@ -84,12 +85,9 @@ def test_forty_features_and_twenty_four_windows_stay_under_300_kb() -> None:
     names = [f"feature_with_a_long_name_{n}" for n in range(40)]
     all_features = [example.feature(name, 0.5, 0.025) for name in names]
     days = [example.evidence(n, all_features) for n in range(24)]
-    violations = [
-        {"feature_name": n, "constraint_check_type": "baseline_drift_check", "description": "x" * 99}
-        for n in names
-    ]
-    entries = [example.entry(name) for name in names]
-    report = example.report(example.report_input(days), days[-1], entries, violations=violations)
+    violations = [ConstraintViolation(name, "baseline_drift_check", "x" * 99) for name in names]
+    spreads = [example.spread(name) for name in names]
+    report = example.report(example.report_input(days), days[-1], spreads, violations=violations)
     text = render_window(report)
     assert text.count("<svg") >= 42
     assert len(text.encode()) < 300_000
@@ -117,13 +115,9 @@ HOSTILE = '"><script>alert(1)</script><b onclick=x>&'
 
 def test_hostile_names_and_values_stay_text() -> None:
     """Whatever the data calls itself is shown as it is, and never becomes an element."""
-    text_entry = {
-        "name": HOSTILE,
-        "kind": "text",
-        "values": [HOSTILE, "UA"],
-        "baseline": [0.4, 0.6],
-        "current": [0.9, 0.1],
-    }
+    texts = FeatureDistribution(
+        name=HOSTILE, kind="text", values=(HOSTILE, "UA"), baseline=(0.4, 0.6), current=(0.9, 0.1)
+    )
     judgement = example.quality(2)
     own = example.evidence(
         2,
@@ -144,8 +138,8 @@ def test_hostile_names_and_values_stay_text() -> None:
     )
     text = made(
         own,
-        entries=[text_entry],
-        violations=[{"feature_name": HOSTILE, "constraint_check_type": HOSTILE, "description": HOSTILE}],
+        spreads=[texts],
+        violations=[ConstraintViolation(HOSTILE, HOSTILE, HOSTILE)],
         decision=decision,
         cycle=HOSTILE,
         provenance=(Provenance(what=HOSTILE, uri=f"s3://b/{HOSTILE}", digest=HOSTILE),),
@@ -164,7 +158,7 @@ def test_features_are_sorted_by_importance_times_distance() -> None:
         example.feature("near", 0.2, 0.5),
         example.feature("unknown", 0.5, None),
     ]
-    text = made(example.evidence(2, features), entries=[])
+    text = made(example.evidence(2, features), spreads=[])
     places = [text.index(f"<h3>{name}</h3>") for name in ("near", "far", "unknown")]
     assert places == sorted(places)
 
@@ -179,13 +173,9 @@ def test_every_drawing_has_a_title_and_words_for_its_numbers() -> None:
 
 def test_private_columns_show_that_they_moved_and_nothing_of_what_they_hold() -> None:
     """Not in a drawing, a table, a slice, a group, a violation or a reason."""
-    secret = {
-        "name": "tailnum",
-        "kind": "text",
-        "values": ["N12345"],
-        "baseline": [0.5],
-        "current": [1.0],
-    }
+    secret = FeatureDistribution(
+        name="tailnum", kind="text", values=("N12345",), baseline=(0.5,), current=(1.0,)
+    )
     own = example.evidence(
         2,
         [example.feature("tailnum", 0.5, 0.2)],
@@ -200,12 +190,8 @@ def test_private_columns_show_that_they_moved_and_nothing_of_what_they_hold() ->
         against=(quoting,),
         evidence={"w": example.finding("tailnum: 1 new value: N12345")},
     )
-    violation = {
-        "feature_name": "tailnum",
-        "constraint_check_type": "categorical_values_check",
-        "description": "1 new value: N12345.",
-    }
-    given: dict[str, Any] = {"entries": [secret], "violations": [violation], "decision": decision}
+    violation = ConstraintViolation("tailnum", "categorical_values_check", "1 new value: N12345.")
+    given: dict[str, Any] = {"spreads": [secret], "violations": [violation], "decision": decision}
     assert made(own, **given).count("N12345") >= 6
     hidden = made(own, **given, private=frozenset({"tailnum"}))
     assert "N12345" not in hidden
@@ -266,10 +252,10 @@ def test_a_far_move_that_chance_may_have_made_is_not_called_drift() -> None:
 def test_a_text_of_many_values_is_told_by_those_that_changed_most() -> None:
     """Thousands of categories would fill the page."""
     n = 3000
-    values = [f"N{place}" for place in range(n)]
-    entry = {"name": "temp", "kind": "text", "values": values, "baseline": [1 / n] * n}
-    entry["current"] = [0.5, *[0.5 / (n - 1)] * (n - 1)]
-    text = made(entries=[entry])
+    values = tuple(f"N{number}" for number in range(n))
+    before, now = (1 / n,) * n, (0.5, *(0.5 / (n - 1),) * (n - 1))
+    spread = FeatureDistribution(name="temp", kind="text", values=values, baseline=before, current=now)
+    text = made(spreads=[spread])
     assert len(text.encode()) < 60_000
     assert "<td>N0<td>0.03 %<td>50 %" in text
     assert "and 2,976 more, which changed less" in text
@@ -277,13 +263,13 @@ def test_a_text_of_many_values_is_told_by_those_that_changed_most() -> None:
 
 def test_a_number_of_two_values_is_drawn_as_two_bars() -> None:
     """Spread over an axis, zeros and ones would look like neither."""
-    entry = {
-        "name": "temp",
-        "kind": "number",
-        "edges": [0.0, 1.0, 1.0],
-        "baseline": [0.0, 0.9, 0.1, 0.0],
-        "current": [0.0, 0.2, 0.8, 0.0],
-    }
-    drawn = re.search(r"<title>temp: baseline and current.*?</svg>", made(entries=[entry]), re.DOTALL)
+    spread = FeatureDistribution(
+        name="temp",
+        kind="number",
+        edges=(0.0, 1.0, 1.0),
+        baseline=(0.0, 0.9, 0.1, 0.0),
+        current=(0.0, 0.2, 0.8, 0.0),
+    )
+    drawn = re.search(r"<title>temp: baseline and current.*?</svg>", made(spreads=[spread]), re.DOTALL)
     assert drawn is not None
     assert "0 to &lt;1 90% → 20%; 1 10% → 80%" in drawn.group()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from include.core.documents.codec import narrow
+from include.core.documents.data import Distribution, Distributions, FeatureDistribution
 from include.core.documents.model import Bounds
 from include.core.documents.monitoring import (
     Alarm,
@@ -110,16 +111,21 @@ def evidence(number: int = 0, features: Sequence[FeatureDrift] | None = None, **
     return replace(found, **changes)
 
 
-def entry(name: str) -> dict[str, Any]:
+def spread(name: str) -> FeatureDistribution:
     """A number's distribution in twenty buckets, with what lies outside of them."""
     inside = [0.05] * 20
-    return {
-        "name": name,
-        "kind": "number",
-        "edges": [n / 7 for n in range(21)],
-        "baseline": [0.0, *inside, 0.0],
-        "current": [0.1, *(share * 0.8 for share in inside), 0.1],
-    }
+    return FeatureDistribution(
+        name=name,
+        kind="number",
+        edges=tuple(n / 7 for n in range(21)),
+        baseline=(0.0, *inside, 0.0),
+        current=(0.1, *(share * 0.8 for share in inside), 0.1),
+    )
+
+
+def distributions(spreads: Sequence[FeatureDistribution]) -> Distributions:
+    """Those of features; of the predictions a number's distribution."""
+    return Distributions(features=tuple(spreads), predictions=narrow(Distribution, spread("score")))
 
 
 def finding(why: str = "temp has drifted") -> WindowFinding:
@@ -182,12 +188,17 @@ def report_input(windows: Sequence[Evidence], **changes: Any) -> ReportInput:  #
     return replace(content, **changes)
 
 
-def report(given: ReportInput, own: Evidence, entries: Sequence[dict[str, Any]], **more: Any) -> WindowReport:  # noqa: ANN401 - violations and private columns
-    """All that a page is made from; of the predictions a number's distribution."""
+def report(
+    given: ReportInput,
+    own: Evidence,
+    spreads: Sequence[FeatureDistribution],
+    **more: Any,  # noqa: ANN401 - violations and private columns
+) -> WindowReport:
+    """All that a page is made from."""
     return WindowReport(
         report_input=given,
         evidence=own,
-        distributions={"features": entries, "predictions": entry("score")},
+        distributions=distributions(spreads),
         limits=LIMITS,
         version_of=version_of,
         address_of=address_from_output,

@@ -72,7 +72,7 @@ class Window:
                 version=1,
                 rows=ROWS,
                 importance={},
-                predictions=Histogram(kind="number", counts=()),
+                predictions=Histogram(kind="number", edges=(), counts=()),
                 calibration=promised(),
             ).as_json(),
         }

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from include.core.documents.data import Distribution
 from include.core.documents.monitoring import Evidence, FeatureDrift, PredictionShift, SeparabilityShift
 from include.ml.reports import distributions, phrases
-from include.ml.reports.distributions import Entry
 from include.ml.reports.window import findings
 from include.ml.reports.window.findings import Status, Window
 
@@ -89,7 +89,7 @@ class Strip:
 
 
 def feature_cards(
-    evidence: Evidence, entries: Mapping[str, Entry], private: Collection[str], limit: float
+    evidence: Evidence, spreads: Mapping[str, Distribution], private: Collection[str], limit: float
 ) -> list[FeatureCard]:
     """Return one card for each feature, by importance times distance.
 
@@ -97,7 +97,7 @@ def feature_cards(
     ----------
     evidence
         What monitor found.
-    entries
+    spreads
         Distributions by the feature's name.
     private
         Features whose values are not shown.
@@ -105,19 +105,18 @@ def feature_cards(
         Distance from which on a feature may have drifted.
     """
     features = findings.order_features(evidence.features)
-    return [_card(feature, features, entries, private, limit) for feature in features]
+    return [_card(feature, features, spreads, private, limit) for feature in features]
 
 
 def _card(
     feature: FeatureDrift,
     features: Sequence[FeatureDrift],
-    entries: Mapping[str, Entry],
+    spreads: Mapping[str, Distribution],
     private: Collection[str],
     limit: float,
 ) -> FeatureCard:
     name = feature.name
-    entry = None if name in private else entries.get(name)
-    drawn = distributions.draw_distribution(entry, f"{name}: baseline and current") if entry else None
+    spread = None if name in private else spreads.get(name)
     has_importance = feature.importance is not None
     return FeatureCard(
         name=name,
@@ -127,15 +126,15 @@ def _card(
         chance=phrases.chance(feature.p_value),
         is_moved=feature.is_drifted,
         is_far=feature.distance >= limit,
-        drawing=drawn,
-        numbers=tabulate(entry) if entry else None,
+        drawing=distributions.draw_comparison(spread, name) if spread else None,
+        numbers=tabulate(spread) if spread else None,
         note=PRIVATE if name in private else NOT_SHOWN,
     )
 
 
-def tabulate(entry: Entry) -> Numbers:
+def tabulate(spread: Distribution) -> Numbers:
     """Return a distribution's shares as rows; of many categories those that changed most."""
-    rows = list(zip(_names(entry), entry["baseline"], entry["current"], strict=True))
+    rows = list(zip(_names(spread), spread.baseline, spread.current, strict=True))
     rows = [row for row in rows if row[1] or row[2]]
     n_more = max(len(rows) - ROWS, 0)
     if n_more:
@@ -143,11 +142,11 @@ def tabulate(entry: Entry) -> Numbers:
     return Numbers(rows, n_more)
 
 
-def _names(entry: Entry) -> list[str]:
-    if entry["kind"] != "number":
-        return [str(value) for value in entry["values"]]
-    names, edges = distributions.bucket_names(entry["edges"]), entry["edges"]
-    if len(entry["baseline"]) == len(names):
+def _names(spread: Distribution) -> Sequence[str]:
+    if spread.edges is None:
+        return spread.values or ()
+    names, edges = distributions.bucket_names(spread.edges), spread.edges
+    if len(spread.baseline) == len(names):
         return names
     return [f"below {phrases.number(edges[0])}", *names, f"above {phrases.number(edges[-1])}"]
 

@@ -6,17 +6,16 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from include.core.documents.data import ConstraintViolation, Distribution, Distributions
 from include.core.documents.monitoring import Evidence, PredictionDrift
 from include.core.documents.reports import Coverage, DecisionSummary, ReportInput
 from include.ml.reports import pages, phrases
-from include.ml.reports.distributions import Entry, draw_distribution
+from include.ml.reports.distributions import draw_comparison
 from include.ml.reports.window import features, findings, quality
 from include.ml.reports.window.findings import Window
 from include.ml.reports.window.quality import VersionOf
 
 Row = dict[str, object]
-#: an entry of constraint_violations.json
-Violation = Mapping[str, str]
 
 HIDDEN = "The column is private: what it holds is not shown."
 #: features of the classifier that the page names
@@ -49,10 +48,8 @@ class WindowReport:
 
     report_input: ReportInput
     evidence: Evidence
-    #: the content of distributions.json
-    distributions: Mapping[str, Any]
-    #: the violations of constraint_violations.json
-    violations: Sequence[Violation]
+    distributions: Distributions
+    violations: Sequence[ConstraintViolation]
     #: "distance" that counts as drift and "matured_share" of labels that counts as known, 0 to 1
     limits: Mapping[str, float]
     #: the short name of a version, given its ARN
@@ -107,10 +104,12 @@ def redact_evidence(evidence: Evidence, private: Collection[str]) -> Evidence:
     )
 
 
-def redact_violations(violations: Sequence[Violation], private: Collection[str]) -> list[Violation]:
+def redact_violations(
+    violations: Sequence[ConstraintViolation], private: Collection[str]
+) -> list[ConstraintViolation]:
     """Return violations whose descriptions quote no private column."""
     return [
-        {**violation, "description": HIDDEN} if violation["feature_name"] in private else violation
+        replace(violation, description=HIDDEN) if violation.feature_name in private else violation
         for violation in violations
     ]
 
@@ -211,28 +210,28 @@ def _rule_rows(decision: DecisionSummary) -> list[Row]:
 
 def _movements(report: WindowReport, evidence: Evidence, windows: Sequence[Window]) -> dict[str, Any]:
     """Return the features, the predictions, and all features together."""
-    entries = {entry["name"]: entry for entry in report.distributions["features"]}
+    spreads = {spread.name: spread for spread in report.distributions.features}
     weights = evidence.separability.features if evidence.separability else {}
     separating = sorted(weights.items(), key=lambda pair: -pair[1])[:SEPARATING]
     limit = report.limits["distance"]
     return {
-        "cards": features.feature_cards(evidence, entries, report.private, limit),
-        "predictions": _predictions(evidence.predictions, report.distributions.get("predictions")),
+        "cards": features.feature_cards(evidence, spreads, report.private, limit),
+        "predictions": _predictions(evidence.predictions, report.distributions.predictions),
         "separability": findings.separability_words(evidence),
         "separating": [{"feature": name, "share": share} for name, share in separating],
         "strip": features.build_strip(windows, limit),
     }
 
 
-def _predictions(moved: PredictionDrift | None, entry: Entry | None) -> dict[str, Any] | None:
-    if not moved or not entry:
+def _predictions(moved: PredictionDrift | None, spread: Distribution | None) -> dict[str, Any] | None:
+    if not moved or not spread:
         return None
     return {
         "is_moved": moved.is_drifted,
         "distance": moved.distance,
         "chance": phrases.chance(moved.p_value),
-        "drawing": draw_distribution(entry, "Predictions: baseline and current"),
-        "numbers": features.tabulate(entry),
+        "drawing": draw_comparison(spread, "Predictions"),
+        "numbers": features.tabulate(spread),
     }
 
 
@@ -246,7 +245,7 @@ def _coverage(coverage: Coverage) -> dict[str, Any]:
     }
 
 
-def _checks(evidence: Evidence, violations: Sequence[Violation]) -> dict[str, list[Row]]:
+def _checks(evidence: Evidence, violations: Sequence[ConstraintViolation]) -> dict[str, list[Row]]:
     """Return slices, bias and violations as rows of tables."""
     bias: list[Row] = [
         {
@@ -259,9 +258,9 @@ def _checks(evidence: Evidence, violations: Sequence[Violation]) -> dict[str, li
     ]
     violated: list[Row] = [
         {
-            "column": violation["feature_name"],
-            "check": violation["constraint_check_type"].removesuffix("_check").replace("_", " "),
-            "what": violation["description"],
+            "column": violation.feature_name,
+            "check": violation.constraint_check_type.removesuffix("_check").replace("_", " "),
+            "what": violation.description,
         }
         for violation in violations
     ]
