@@ -108,7 +108,8 @@ def _find_runs(settings: Settings, cycle: Cycle) -> list[dict[str, str]]:
 
 def _interval_text(run: Json, cycle: Cycle) -> str:
     """Return the run's interval as it is written everywhere; the run's id where it cannot be told."""
-    asked = (run["conf"] or {}).get("interval_start")
+    # a scheduled or backfilled run has an interval, and is refused another
+    asked = run["run_type"] == "manual" and (run["conf"] or {}).get("interval_start")
     try:
         if asked:
             is_window = run["dag_id"] == scoring_dag(cycle.name)

@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 #: run type of a run that events of assets started
 BY_ASSET = "asset_triggered"
+#: run types of runs that somebody asks for one by one, and may name an interval for
+ASKED_FOR = ("manual", "operator_triggered")
 
 
 def run_interval(
@@ -29,17 +31,20 @@ def run_interval(
 ) -> Interval:
     """Return the interval of a run, and log where it comes from.
 
-    The param `interval_start` beats the request that the run answers, which beats the run's own data
-    interval, which beats the newest interval that was complete when the run was due.
+    It is the run's own data interval, or that of the request that the run answers, or else the newest that
+    was complete when the run was due. Only a run by hand without an interval of its own may name one, by the
+    param `interval_start`.
 
     :param schedule: cron expression of the intervals; by default the cycle's
     :param requests: reads the requests for retraining, which the run of an asset event answers
-    :raises IntervalError: the interval is none of the cycle's, or is not over yet
+    :raises IntervalError: the interval is none of the cycle's, or is not over yet, or the param names another
+        than the run has
     """
     run = context["dag_run"]
     param = context["params"].get("interval_start")
     start, end = run.data_interval_start, run.data_interval_end
     if param:
+        _check_param(run, cycle, param, schedule)
         interval, why = starting_at(cycle, param, schedule), f"the param interval_start={param}"
     elif run.run_type == BY_ASSET:
         request = run_requests(run, cycle, requests())[-1]
@@ -52,6 +57,30 @@ def run_interval(
     _check(cycle, interval)
     log.info("Interval %s: %s", interval, why)
     return interval
+
+
+def _check_param(run: Any, cycle: Cycle, param: str, schedule: str | None) -> None:  # noqa: ANN401 - Airflow's DagRun
+    """Raise IntervalError if a run that has an interval of its own is given one by the param.
+
+    Airflow's form gives every run by hand the interval before "now", if nobody clears its logical date. That
+    is nobody's choice, and the param is.
+    """
+    start, end = run.data_interval_start, run.data_interval_end
+    own = Interval(start.astimezone(UTC), end.astimezone(UTC)) if start and end else None
+    given = f"interval_start={param!r} is filled in"
+    if run.run_type not in ASKED_FOR:
+        raise IntervalError(
+            f"{given} for a run of the type {str(run.run_type)!r}, whose interval is "
+            f"{own or 'what it was started for'}: it takes no other. Leave *Start of the interval* empty and "
+            "choose the intervals by the dates of the backfill."
+        )
+    if own is None or _is_manual_after_the_end(run, cycle):
+        return
+    if own not in (starting_at(cycle, param, schedule), newest_complete(cycle, run.run_after, schedule)):
+        raise IntervalError(
+            f"{given} for a run by hand whose own interval, by its logical date, is {own}. A run has one "
+            "interval: clear the logical date, or *Start of the interval*."
+        )
 
 
 def run_requests(run: Any, cycle: Cycle, requests: list[RetrainingRequest]) -> list[RetrainingRequest]:  # noqa: ANN401 - Airflow's DagRun
@@ -73,7 +102,7 @@ def run_requests(run: Any, cycle: Cycle, requests: list[RetrainingRequest]) -> l
 
 def _is_manual_after_the_end(run: Any, cycle: Cycle) -> bool:  # noqa: ANN401 - Airflow's DagRun
     """Whether the form's "now" gave a run an interval after the end of a finished source."""
-    return cycle.end is not None and run.run_type == "manual" and run.data_interval_start >= cycle.end
+    return cycle.end is not None and run.run_type in ASKED_FOR and run.data_interval_start >= cycle.end
 
 
 def _check(cycle: Cycle, interval: Interval) -> None:

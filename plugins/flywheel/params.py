@@ -28,8 +28,8 @@ PARAMS: dict[str, dict[str, Any]] = {
         "type": ["null", "string"],
         "format": "date",
         "title": "Start of the interval",
-        "description": "First day of an interval of the schedule, such as 2013-01-01 (UTC). Empty: the run's "
-        "own interval, or the newest complete one.",
+        "description": "Of one run by hand: the first day of an interval of the schedule, such as 2013-01-01 "
+        "(UTC). Empty: the run's own interval, or the newest complete one. A backfill leaves it empty.",
     },
     "force": {
         "default": False,

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from flywheel.intervals import run_interval
+from flywheel.operators import CleanOperator
 from include.core.cycle import Cycle
 from include.core.exceptions import IntervalError
 from include.core.layout import Interval
 from include.core.schedule import newest_complete
+from tests.attempt import run_outside_airflow
 
 
 def day(year: int, month: int, number: int = 1) -> datetime:
@@ -40,12 +42,35 @@ def context(
     return {"dag_run": run, "params": {"interval_start": asked}}
 
 
-def test_the_param_beats_the_runs_interval(cycle: Cycle, caplog: pytest.LogCaptureFixture) -> None:
-    """The log says which of them it was."""
+@pytest.mark.parametrize("run_type", ["scheduled", "backfill", "asset_triggered"])
+@pytest.mark.parametrize("asked", ["2013-01-01", "2013-03-01"])
+def test_a_run_that_nobody_asked_for_by_itself_takes_no_param(
+    cycle: Cycle, run_type: str, asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backfill of February and March with the form filled in would score one of them twice."""
+    run_outside_airflow(monkeypatch)
+    given: Any = context(asked=asked, start=day(2013, 1), end=day(2013, 2), run_type=run_type)
+    with pytest.raises(IntervalError, match=rf"'{asked}' .*'{run_type}', .*2013-01-01_2013-02-01") as refused:
+        # no hook and no service: the operator ends before it asks for either
+        CleanOperator(task_id="clean", cycle=cycle).execute(given)
+    assert "Leave *Start of the interval* empty" in str(refused.value)
+
+
+def test_a_run_by_hand_may_name_its_interval(cycle: Cycle, caplog: pytest.LogCaptureFixture) -> None:
+    """With no interval of its own, or with the newest one, which Airflow's form fills in by itself."""
     caplog.set_level(logging.INFO)
-    given = context(asked="2013-03-01", start=day(2013, 1), end=day(2013, 2))
-    assert run_interval(given, cycle) == Interval(day(2013, 3), day(2013, 4))
-    assert "the param interval_start=2013-03-01" in caplog.text
+    for month in (None, 5, 3):
+        own = {} if month is None else {"start": day(2013, month), "end": day(2013, month + 1)}
+        given = context(asked="2013-03-01", run_type="manual", **own)
+        assert run_interval(given, cycle) == Interval(day(2013, 3), day(2013, 4))
+    assert caplog.text.count("the param interval_start=2013-03-01") == 3
+
+
+def test_a_run_by_hand_of_another_interval_takes_no_param(cycle: Cycle) -> None:
+    """Who chose a logical date and a start has said two things."""
+    given = context(asked="2013-03-01", start=day(2013, 1), end=day(2013, 2), run_type="manual")
+    with pytest.raises(IntervalError, match=r"2013-01-01_2013-02-01.*clear the logical date"):
+        run_interval(given, cycle)
 
 
 def test_without_a_param_the_runs_interval_counts(cycle: Cycle, caplog: pytest.LogCaptureFixture) -> None:
@@ -71,7 +96,7 @@ def test_a_run_by_hand_after_the_source_ended_takes_its_last_interval(cycle: Cyc
 def test_an_interval_outside_of_the_cycle_is_refused(cycle: Cycle, asked: str) -> None:
     """The error says which time there is data for."""
     with pytest.raises(IntervalError, match="2013-01-01 to 2014-01-01"):
-        run_interval(context(asked=asked), cycle)
+        run_interval(context(asked=asked, run_type="manual"), cycle)
 
 
 def test_an_interval_that_is_not_over_is_refused(cycle: Cycle) -> None:
@@ -79,4 +104,4 @@ def test_an_interval_that_is_not_over_is_refused(cycle: Cycle) -> None:
     endless = replace(cycle, end=None)
     month = newest_complete(endless, datetime.now(UTC)).end
     with pytest.raises(IntervalError, match=f"{month:%Y-%m-%d}_"):
-        run_interval(context(asked=f"{month:%Y-%m-%d}"), endless)
+        run_interval(context(asked=f"{month:%Y-%m-%d}", run_type="manual"), endless)

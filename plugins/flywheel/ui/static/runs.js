@@ -56,7 +56,8 @@ const costNote = ({ costs: { note } }) =>
 
 /** Describes what a run is about: its interval, or how that is chosen. */
 export function runSubject(run) {
-  if (run.conf?.interval_start) return `from ${run.conf.interval_start}`;
+  const hasInterval = run.data_interval_start && run.run_type !== "manual";
+  if (run.conf?.interval_start && !hasInterval) return `from ${run.conf.interval_start}`;
   if (run.run_type === "asset_triggered") return "as monitoring asked";
   return run.data_interval_start
     ? interval([run.data_interval_start, run.data_interval_end])

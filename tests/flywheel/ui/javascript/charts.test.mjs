@@ -54,6 +54,9 @@ test("windows are joined with the models of the replay by their start", () => {
 
 test("a run's subject is its interval, or how that is chosen", () => {
   assert.equal(runSubject({ conf: { interval_start: "2013-01-01" } }), "from 2013-01-01");
+  // such a run is refused: it has an interval, and the form cannot give it another
+  const backfilled = { run_type: "backfill", data_interval_start: "2013-02-01T00:00:00Z", data_interval_end: "2013-03-01T00:00:00Z" };
+  assert.equal(runSubject({ ...backfilled, conf: { interval_start: "2013-01-01" } }), "2013-02-01 – 2013-03-01");
   assert.equal(runSubject({ run_type: "asset_triggered" }), "as monitoring asked");
   assert.equal(runSubject({ data_interval_start: "2013-01-01T00:00:00Z", data_interval_end: "2013-02-01T00:00:00Z" }), "2013-01-01 – 2013-02-01");
   assert.equal(runSubject({ run_after: "2013-02-01T06:00:00Z" }), "newest on 2013-02-01");
