@@ -133,15 +133,15 @@ def file_url(cycle: str, uri: str) -> str:
 def evaluation_links(cycle: str, uri: str) -> dict[str, str]:
     """Return the links to the report and the model card of an evaluation."""
     pages = {REPORT_PAGE.name: REPORT, CARD.name: MODEL_CARD_PAGE}
-    return {name: file_url(cycle, f"{uri}{page}") for name, page in pages.items()}
+    return {name: file_url(cycle, f"{uri}{file}") for name, file in pages.items()}
 
 
-def page_url(page: str) -> str:
+def page_url(path: str) -> str:
     """Where a browser sees a page of Flywheel's inside Airflow's, on whichever host it sees Airflow.
 
     Airflow's own page for plugins shows in its frame the path that follows its own.
     """
-    return f"{_root()}/plugin/flywheel{_root()}/flywheel/{page}"
+    return f"{_root()}/plugin/flywheel{_root()}/flywheel/{path}"
 
 
 def _root() -> str:
@@ -149,7 +149,7 @@ def _root() -> str:
     return urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
 
 
-def absolute_page_url(page: str) -> str:
+def absolute_page_url(path: str) -> str:
     """Return `page_url` with the host of `[api] base_url`, for where only absolute URLs become links."""
     base = urlsplit(conf.get("api", "base_url", fallback="") or "")
-    return f"{base.scheme}://{base.netloc}{page_url(page)}" if base.netloc else page_url(page)
+    return f"{base.scheme}://{base.netloc}{page_url(path)}" if base.netloc else page_url(path)

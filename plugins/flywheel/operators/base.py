@@ -137,9 +137,9 @@ class CycleOperator(BaseOperator):
             raise OutputMissing(f"The job {output.job} left no {output.uri}{name}. Clear `{output.step}`.")
         return document
 
-    def publish(self, context: Context, page: str, links: Mapping[str, str] | None = None) -> None:
-        """Show links on the task's page from now on; `page` is a place of Flywheel's."""
-        links = {PAGE.name: page_url(page), **(links or {})}
+    def publish(self, context: Context, path: str, links: Mapping[str, str] | None = None) -> None:
+        """Show links on the task's page from now on; `path` is one of Flywheel's."""
+        links = {PAGE.name: page_url(path), **(links or {})}
         self.links = {name: url for name, url in links.items() if url}
         for link in self.operator_extra_links:
             if link.name in self.links:

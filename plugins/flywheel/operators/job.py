@@ -155,8 +155,8 @@ class JobOperator(CycleOperator):
         outputs = folder_url(self.hook, attached.uri)
         links = {"Outputs": outputs, "Job log": log_url(self.hook, self.kind.log_group, attached.job)}
         window = Interval.from_iso(attached.interval)
-        page = cycle_page(self.cycle.name, window=window) if self.is_of_window else task_page(context["ti"])
-        self.publish(context, page, {**links, **self.extra_links(attached)})
+        path = cycle_page(self.cycle.name, window=window) if self.is_of_window else task_page(context["ti"])
+        self.publish(context, path, {**links, **self.extra_links(attached)})
 
     def _finish(self, context: Context, runner: JobRunner, attached: AttachedJob) -> Result:
         try:

@@ -154,14 +154,14 @@ class MatureOperator(JobOperator):
         version = champion_of(self, interval).version
         late = LateLabels(self.hook, self.settings, self.cycle)
         windows = late.windows(interval, version)
-        files = late.truth(interval, [each.earlier.window for each in windows])
+        files = late.truth(interval, [item.earlier.window for item in windows])
         if not files:
             raise AirflowSkipException(
                 f"No labels have come late: nothing before {interval} is judged again."
             )
         where = (self.hook, self.settings, self.cycle)
-        collected = [file for each in windows for file in each.files]
-        self.log.info("Judging %s again", ", ".join(str(each.earlier.window) for each in windows))
+        collected = [file for item in windows for file in item.files]
+        self.log.info("Judging %s again", ", ".join(str(item.earlier.window) for item in windows))
         return StepInputs(
             {
                 "plan": late.put_plan(interval, windows),

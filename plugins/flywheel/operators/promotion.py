@@ -79,8 +79,8 @@ class RegisterOperator(CycleOperator):
         approved = self.result_of(context, "approve", ApproveResult)
         decision = approved.decision
         version = self._version(context, decision, "Approved" if approved.promote else "Rejected")
-        page = version_page(self.cycle.name, version)
-        self.publish(context, page, evaluation_links(self.cycle.name, decision.evaluation_uri))
+        path = version_page(self.cycle.name, version)
+        self.publish(context, path, evaluation_links(self.cycle.name, decision.evaluation_uri))
         return self.result(
             RegisterResult,
             interval=approved.interval,

@@ -35,8 +35,8 @@ class RetrainingOperator(CycleOperator):
 
     def show(self, context: Context, window: Interval, decision_uri: str) -> None:
         """Show links to the window and to the record of its decision."""
-        page = cycle_page(self.cycle.name, window=window)
-        self.publish(context, page, {"Decision": file_url(self.cycle.name, decision_uri)})
+        path = cycle_page(self.cycle.name, window=window)
+        self.publish(context, path, {"Decision": file_url(self.cycle.name, decision_uri)})
 
     def deciding(self, context: Context) -> RetrainingDecisions:
         """Return the cycle's records, on behalf of this run."""

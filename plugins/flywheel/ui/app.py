@@ -125,7 +125,7 @@ Seen = Annotated[Cycle, Depends(seen)]
 
 def owner(dag_id: str, user: User) -> dict[str, Any]:
     """Return the cycle that a DAG belongs to."""
-    cycle = next((each for each in find_cycles().values() if dag_id in rights.dags(each).values()), None)
+    cycle = next((item for item in find_cycles().values() if dag_id in rights.dags(item).values()), None)
     if cycle is None or not rights.may_see(user, cycle):
         raise HTTPException(404, f"{dag_id} belongs to no cycle of Flywheel that you may see.")
     return about(cycle, user) | {"costs": costs(cycle)}

@@ -48,7 +48,7 @@ def endpoint(hook: SageMaker, name: str) -> Json | None:
         "console": endpoint_url(hook, name) or None,
         "log": log_url(hook, f"/aws/sagemaker/Endpoints/{name}") or None,
         "span_s": SPAN_S,
-        "variants": [_variant(each, whole) for each in description.get("ProductionVariants", [])],
+        "variants": [_variant(item, whole) for item in description.get("ProductionVariants", [])],
         # over all variants; minutes without any are left out
         "requests_by_minute": [
             [at.astimezone(UTC).isoformat(), round(count)] for at, count in sorted(counted.items())

@@ -58,18 +58,18 @@ _MORE = {
 
 def is_shown(path: str) -> bool:
     """Whether the page shows the object of this name below its cycle."""
-    place = parse_path(path)
-    if place is None or place.kind != "output":
-        return place is not None and place.kind in {"watch_record", "watch_decision"}
-    step, name = place.parts["step"], place.parts["file"]
-    return name in {page for page, _ in PAGES.get(step, ())} | _MORE.get(step, set())
+    parsed = parse_path(path)
+    if parsed is None or parsed.kind != "output":
+        return parsed is not None and parsed.kind in {"watch_record", "watch_decision"}
+    step, name = parsed.parts["step"], parsed.parts["file"]
+    return name in {file for file, _ in PAGES.get(step, ())} | _MORE.get(step, set())
 
 
 def pages(uri: str) -> dict[str, Any]:
     """Return where the page finds an output, and what people look at of it."""
     output = output_path(uri)
     step = output.partition("/")[0] if output else ""
-    return {"place": output, "pages": [list(page) for page in PAGES.get(step, ())]}
+    return {"place": output, "pages": [list(shown) for shown in PAGES.get(step, ())]}
 
 
 def media_type(path: str) -> str:

@@ -177,7 +177,7 @@ class Reader:
             PaginationConfig={"PageSize": 100},
         )
         try:
-            for package in (each for page in pages for each in page["ModelPackageSummaryList"]):
+            for package in (item for answer in pages for item in answer["ModelPackageSummaryList"]):
                 yield {
                     "version": version_of(package["ModelPackageArn"]),
                     "version_number": version_number(package["ModelPackageArn"]),

@@ -57,20 +57,20 @@ class Traffic:
         places = Places(self._bucket, self._cycle.name)
         _, root = split_uri(f"{places.captured}{self._cycle.name}/")
         variants = self._objects.folders(self._bucket, root)
-        chosen, is_all = _chosen([item for each in variants for item in self._newest(f"{root}{each}/")])
+        chosen, is_all = _chosen([item for variant in variants for item in self._newest(f"{root}{variant}/")])
         files = self._read(chosen, self._captured, self._requests)
         monitored = set(self._objects.folders(*split_uri(places.watch)))
-        windows = sorted({window for each in files for window in each.events})
-        labels, truth = self._labels([each for each in windows if str(each) not in monitored])
+        windows = sorted({window for file in files for window in file.events})
+        labels, truth = self._labels([window for window in windows if str(window) not in monitored])
         return {
             "files": len(files),
             "is_all": is_all,
             "newest": max((item["LastModified"].isoformat() for item in chosen), default=None),
-            "requests": sum(len(asked) for each in files for asked in each.events.values()),
-            "malformed": sum(each.malformed for each in files),
+            "requests": sum(len(asked) for file in files for asked in file.events.values()),
+            "malformed": sum(file.malformed for file in files),
             "truth": truth,
             "windows": [
-                _window(each, files, labels, is_monitored=str(each) in monitored) for each in windows
+                _window(window, files, labels, is_monitored=str(window) in monitored) for window in windows
             ],
         }
 

@@ -155,9 +155,7 @@ class MonitoredWindows:
         written = [item for item in items if item["Key"].endswith(f"/{file}")]
         written.sort(key=lambda item: item["LastModified"])
         places = {item["Key"]: parse_place(item["Key"]) for item in written}
-        return {
-            place.parts["interval"]: key for key, place in places.items() if place and place.kind == "output"
-        }
+        return {p.parts["interval"]: key for key, p in places.items() if p and p.kind == "output"}
 
 
 def _rule(cycle: Cycle) -> Json:

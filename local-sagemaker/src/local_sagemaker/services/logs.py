@@ -36,7 +36,7 @@ def describe_log_groups(context: Context, parameters: dict[str, Any]) -> dict[st
     names = [
         name for name in logs.groups(context.root) if name.startswith(prefix) and part.lower() in name.lower()
     ]
-    page, token = _page(names, parameters)
+    shown, token = _page(names, parameters)
     groups = [
         {
             "logGroupName": name,
@@ -47,7 +47,7 @@ def describe_log_groups(context: Context, parameters: dict[str, Any]) -> dict[st
                 logs.path(context.root, name, stream).stat().st_size for stream in _streams(context, name)
             ),
         }
-        for name in page
+        for name in shown
     ]
     return {"logGroups": groups, "nextToken": token}
 
@@ -62,8 +62,8 @@ def describe_log_streams(context: Context, parameters: dict[str, Any]) -> dict[s
         streams.sort(key=lambda stream: stream.get("lastEventTimestamp", 0))
     if parameters.get("descending"):
         streams.reverse()
-    page, token = _page(streams, parameters)
-    return {"logStreams": page, "nextToken": token}
+    shown, token = _page(streams, parameters)
+    return {"logStreams": shown, "nextToken": token}
 
 
 @operation("logs", "GetLogEvents", ignored=("unmask",))

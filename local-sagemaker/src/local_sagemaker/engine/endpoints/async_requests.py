@@ -112,9 +112,9 @@ def waiting_requests(store: Store, endpoint: str | None = None) -> list[tuple[st
     """Return endpoint and id of every request (of one endpoint) without an answer, the oldest first."""
     waiting: list[tuple[str, str]] = []
     query = Query(parent=endpoint, limit=PAGE)
-    while page := store.search(KIND, query):
-        waiting += [(resource.parent, resource.name) for resource in page]
-        query = replace(query, after=(page[-1].created, page[-1].name))
+    while requests := store.search(KIND, query):
+        waiting += [(resource.parent, resource.name) for resource in requests]
+        query = replace(query, after=(requests[-1].created, requests[-1].name))
     return waiting
 
 

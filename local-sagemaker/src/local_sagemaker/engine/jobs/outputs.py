@@ -88,10 +88,10 @@ def checkpoint_place(request: Document) -> tuple[str, str] | None:
 
 def restore_checkpoints(job: JobRecord, host: Host) -> None:
     """Copy what is in S3 already to where the container finds it; nothing there is a new beginning."""
-    place = checkpoint_place(job.document)
-    if place is None:
+    checkpoints = checkpoint_place(job.document)
+    if checkpoints is None:
         return
-    folder, uri = host.ml / place[0], place[1]
+    folder, uri = host.ml / checkpoints[0], checkpoints[1]
     folder.mkdir(parents=True, exist_ok=True)
     source = Source("CheckpointConfig", uri.rstrip("/") + "/")
     # copies: the job goes on writing to its checkpoints
@@ -101,14 +101,14 @@ def restore_checkpoints(job: JobRecord, host: Host) -> None:
 
 def put_checkpoints(job: JobRecord) -> None:
     """Put into S3 what has changed since the last time."""
-    place = checkpoint_place(job.document)
-    if place is None:
+    checkpoints = checkpoint_place(job.document)
+    if checkpoints is None:
         return
     base = job.workspace / "hosts"
     folders = [entry / "ml" for entry in sorted(base.iterdir())] if base.is_dir() else [job.ml]
-    bucket, prefix = channels.split_uri(place[1], "CheckpointConfig")
+    bucket, prefix = channels.split_uri(checkpoints[1], "CheckpointConfig")
     with _LOCK:
-        for folder in (folder / place[0] for folder in folders):
+        for folder in (folder / checkpoints[0] for folder in folders):
             refuse_link(folder, "its checkpoints")
             for path in regular_files(folder):
                 # a file may go while it is looked at

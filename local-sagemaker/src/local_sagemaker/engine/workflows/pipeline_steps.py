@@ -156,7 +156,7 @@ class StepRunner:
         kept = {"execution": execution.arn, "metadata": record["metadata"], "end": record["end"]}
         name, now, store = _cache_name(execution, step, record["key"]), record["end"], self._service.store
         try:
-            store.change(CACHE_KIND, name, lambda found: replace(found, state=kept, modified=now))
+            store.change(CACHE_KIND, name, lambda entry: replace(entry, state=kept, modified=now))
         except MissingError:
             parent = execution.parent
             arn = self._service.arn("sagemaker", f"pipeline/{parent}/cache/{name.rpartition('/')[2]}")

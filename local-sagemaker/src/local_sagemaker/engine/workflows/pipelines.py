@@ -125,8 +125,8 @@ def _property_file(context: Service, step: PipelineStep, described: Document, na
     wanted = files[name]
     for output in described.get("ProcessingOutputConfig", {}).get("Outputs", []):
         if output["OutputName"] == wanted["OutputName"]:
-            place = bucket_and_key(f"{output['S3Output']['S3Uri'].rstrip('/')}/{wanted['FilePath']}")
-            return context.objects.path(*place).read_text(encoding="utf-8")
+            address = bucket_and_key(f"{output['S3Output']['S3Uri'].rstrip('/')}/{wanted['FilePath']}")
+            return context.objects.path(*address).read_text(encoding="utf-8")
     raise ValidationException(f"The step {step.name} has no output {wanted['OutputName']} for {name}.")
 
 

@@ -63,14 +63,14 @@ def list_objects_v2(context: Context, parameters: dict[str, Any]) -> dict[str, A
     """List objects in the order of their keys' bytes, with continuation tokens."""
     token = parameters.get("ContinuationToken")
     after = parameters.get("StartAfter", "") if token is None else _read_token(token)
-    page = _page(context, parameters, after, has_owner=parameters.get("FetchOwner", False))
-    answer = page.answer | {"KeyCount": page.count}
+    listing = _page(context, parameters, after, has_owner=parameters.get("FetchOwner", False))
+    answer = listing.answer | {"KeyCount": listing.count}
     if token is not None:
         answer["ContinuationToken"] = token
-    if page.last is not None:
-        answer["NextContinuationToken"] = base64.urlsafe_b64encode(page.last.encode()).decode()
+    if listing.last is not None:
+        answer["NextContinuationToken"] = base64.urlsafe_b64encode(listing.last.encode()).decode()
     if "StartAfter" in parameters:
-        answer["StartAfter"] = page.encoded(parameters["StartAfter"])
+        answer["StartAfter"] = listing.encoded(parameters["StartAfter"])
     return answer
 
 
@@ -78,10 +78,10 @@ def list_objects_v2(context: Context, parameters: dict[str, Any]) -> dict[str, A
 def list_objects(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """List objects in the order of their keys' bytes, with markers."""
     marker = parameters.get("Marker", "")
-    page = _page(context, parameters, marker, has_owner=True)
-    answer = page.answer | {"Marker": page.encoded(marker)}
-    if page.last is not None and parameters.get("Delimiter"):
-        answer["NextMarker"] = page.encoded(page.last)
+    listing = _page(context, parameters, marker, has_owner=True)
+    answer = listing.answer | {"Marker": listing.encoded(marker)}
+    if listing.last is not None and parameters.get("Delimiter"):
+        answer["NextMarker"] = listing.encoded(listing.last)
     return answer
 
 
@@ -101,39 +101,39 @@ class _Page:
 
 
 def _page(context: Context, parameters: dict[str, Any], after: str, *, has_owner: bool) -> _Page:
-    page, delimiter = _Page(parameters), parameters.get("Delimiter", "")
+    listing, delimiter = _Page(parameters), parameters.get("Delimiter", "")
     prefix, limit = parameters.get("Prefix", ""), min(parameters.get("MaxKeys", PAGE_LIMIT), PAGE_LIMIT)
     if limit < 0:
         raise InvalidArgument("Argument maxKeys must be an integer between 0 and 2147483647")
     contents, prefixes, last = [], [], None
     for item in context.objects.entries(parameters["Bucket"], prefix, after=after, delimiter=delimiter):
-        if page.count == limit:
-            page.last = last
+        if listing.count == limit:
+            listing.last = last
             break
-        page.count += 1
+        listing.count += 1
         if isinstance(item, str):
             last = item
-            prefixes.append({"Prefix": page.encoded(item)})
+            prefixes.append({"Prefix": listing.encoded(item)})
         else:
             last = item.key
-            contents.append(_content(context, page, item, has_owner=has_owner))
-    page.answer = {
+            contents.append(_content(context, listing, item, has_owner=has_owner))
+    listing.answer = {
         "Name": parameters["Bucket"],
-        "Prefix": page.encoded(prefix),
-        "Delimiter": page.encoded(delimiter) if delimiter else None,
+        "Prefix": listing.encoded(prefix),
+        "Delimiter": listing.encoded(delimiter) if delimiter else None,
         "MaxKeys": limit,
         "EncodingType": parameters.get("EncodingType"),
-        "IsTruncated": page.last is not None,
+        "IsTruncated": listing.last is not None,
         "Contents": contents,
         "CommonPrefixes": prefixes,
     }
-    return page
+    return listing
 
 
-def _content(context: Context, page: _Page, info: ObjectInfo, *, has_owner: bool) -> dict[str, Any]:
+def _content(context: Context, listing: _Page, info: ObjectInfo, *, has_owner: bool) -> dict[str, Any]:
     owner = {"Owner": {"ID": context.account, "DisplayName": "local"}} if has_owner else {}
     return {
-        "Key": page.encoded(info.key),
+        "Key": listing.encoded(info.key),
         "LastModified": info.modified,
         "ETag": quoted(info.etag),
         "Size": info.size,

@@ -221,8 +221,8 @@ def listed(
     resources = context.store.search(kind, query)
     if fits:
         return page_of([resource for resource in resources if fits(resource)], parameters)
-    page = resources[:size]
-    return page, token_of(getattr(page[-1], sort_by), page[-1].name) if len(resources) > size else None
+    shown = resources[:size]
+    return shown, token_of(getattr(shown[-1], sort_by), shown[-1].name) if len(resources) > size else None
 
 
 def _word(sort_by: str) -> str:

@@ -59,8 +59,8 @@ def search(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     ]
     total = {"Value": len(keyed), "Relation": "EqualTo"}
     keyed.sort(key=lambda item: item[0], reverse=parameters.get("SortOrder", "Descending") == "Descending")
-    page, token = _page(keyed, parameters)
-    shown = [context.store.get(searched.kind, name) for name in page]
+    names, token = _page(keyed, parameters)
+    shown = [context.store.get(searched.kind, name) for name in names]
     return {
         "Results": [{searched.noun: _record(context, searched, one)} for one in shown if one is not None],
         "NextToken": token,
@@ -118,10 +118,10 @@ def _page(keyed: list[tuple[Key, str]], parameters: Mapping[str, Any]) -> tuple[
         last = tuple(position_of(token, int, float, str, str))
         is_descending = parameters.get("SortOrder", "Descending") == "Descending"
         keyed = [item for item in keyed if (item[0] < last if is_descending else item[0] > last)]
-    page = [name for _, name in keyed[:size]]
+    names = [name for _, name in keyed[:size]]
     if len(keyed) <= size:
-        return page, None
-    return page, token_of(*keyed[size - 1][0])
+        return names, None
+    return names, token_of(*keyed[size - 1][0])
 
 
 def fits_filters(record: Record, expression: Mapping[str, Any]) -> bool:

@@ -82,7 +82,7 @@ class Model:
         if kept["algorithm"] != name:
             raise ClientError(f"The model is one of {kept['algorithm']}, and the image is {name}.")
         types = skops.io.get_untrusted_types(file=folder / "model.skops")
-        if strange := [found for found in types if not found.startswith(TRUSTED)]:
+        if strange := [type_name for type_name in types if not type_name.startswith(TRUSTED)]:
             raise ClientError(f"The model holds {', '.join(strange)}, which is not trusted.")
         self._model = skops.io.load(folder / "model.skops", trusted=types)
         self._known, self._given = common.algorithm(name), kept["hyperparameters"]
