@@ -7,6 +7,7 @@ import tarfile
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from include.core.documents.card import CardInformation, ModelCard
 from include.core.documents.manifest import KeyRecord, Manifest, OutputFile
 from include.core.documents.model import Bounds, Evaluation, MeasuredMetric, Verdict
 from include.core.documents.monitoring import (
@@ -24,6 +25,17 @@ from include.core.monitoring import Monitoring
 from include.core.retraining.rule import Finding, Past, judge_retraining
 
 BY = {"dag_id": "flights_score_and_monitor", "run_id": "one"}
+#: what evaluate leaves for people
+CARD = ModelCard(
+    model_overview={"model_name": "probe"},
+    intended_uses={},
+    training_details={},
+    evaluation_details=({"name": "holdout"},),
+    business_details={},
+    additional_information=CardInformation(
+        caveats_and_recommendations="One month.", custom_details={"training key": "k"}
+    ),
+)
 
 Value = TypeVar("Value")
 

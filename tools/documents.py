@@ -16,14 +16,24 @@ from typing import Any, Literal, Union, get_args, get_origin
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
-from include.core.documents import data, ledger, manifest, model, monitoring, reports, results, retraining  # noqa: E402 (the path comes first)
+from include.core.documents import (  # noqa: E402 (the path comes first)
+    card,
+    data,
+    ledger,
+    manifest,
+    model,
+    monitoring,
+    reports,
+    results,
+    retraining,
+)
 from include.core.documents.codec import Document, typed_fields  # noqa: E402
 from include.core.layout import Interval  # noqa: E402
 from tools.document_schema import PLAIN, comments, parts_of  # noqa: E402
 
 PAGE = PROJECT / "docs" / "reference" / "documents.md"
 CHAPTERS = {
-    "Outputs of steps": (manifest, data, model),
+    "Outputs of steps": (manifest, data, model, card),
     "Records": (ledger, monitoring, retraining),
     "Inputs of reports": (reports,),
     "Results of tasks": (results,),

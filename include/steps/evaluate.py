@@ -35,7 +35,7 @@ from include.ml.reports.evaluation import CardFacts, card_document, render_card,
 from include.steps import contract, judgement
 from include.steps.contract import Step, digest, read_document
 from include.steps.judgement import Comparison, Estimates
-from include.steps.manifest import write_document, write_json, write_manifest
+from include.steps.manifest import write_document, write_manifest
 from include.steps.monitoring import reference
 from include.steps.rows import Rows, read_rows
 from include.steps.serving import inference, model_files
@@ -273,7 +273,7 @@ def write_card(
         verdict=verdict,
         evaluation=evaluation,
     )
-    write_json(step.output / MODEL_CARD, card_document(facts))
+    write_document(step.output / MODEL_CARD, card_document(facts))
     (step.output / MODEL_CARD_PAGE).write_text(render_card(facts), encoding="utf-8")
 
 

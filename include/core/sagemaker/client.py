@@ -7,14 +7,13 @@ process have the same one, and a scheduler that has warmed it up before it forks
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
 
 from include.core.documents.codec import Document, canonical, to_json
-from include.core.exceptions import FlywheelError
+from include.core.exceptions import InvalidDocument
 from include.core.layout import split_uri
 from include.core.objects import error_code, list_objects, read_object, write_new
 from include.core.sagemaker.kinds import JobKind
@@ -147,24 +146,16 @@ class SageMaker:
         """Return an object's bytes, or None if there is none."""
         return read_object(self.s3, *split_uri(uri))
 
-    def read_json(self, uri: str) -> dict[str, Any] | None:
-        """Return a JSON object, or None if there is no such object."""
-        body = self.read(uri)
-        if body is None:
-            return None
-        try:
-            value: dict[str, Any] = json.loads(body)
-        except ValueError as error:
-            raise FlywheelError(f"{uri} is no JSON: {error}. Was it written by hand?") from error
-        return value
-
     def read_document(self, uri: str, kind: type[D]) -> D | None:
         """Return a document, or None if there is no such object.
 
         :raises InvalidDocument: the object is no document of this kind
         """
         body = self.read(uri)
-        return None if body is None else kind.from_text(body)
+        try:
+            return None if body is None else kind.from_text(body)
+        except InvalidDocument as error:
+            raise InvalidDocument(f"{uri}: {error} Was it written by hand?") from error
 
     def sizes(self, uri: str) -> dict[str, int]:
         """Bytes of every object below a URI, by the rest of its name."""

@@ -10,6 +10,7 @@ import json
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from include.core.documents.card import ModelCard
 from include.core.documents.manifest import KeyRecord
 
 Approval = Literal["Approved", "Rejected"]
@@ -70,9 +71,9 @@ def set_approval(api: Any, version: str, approval: Approval, why: str = "") -> b
     return True
 
 
-def model_card(content: dict[str, Any], approval: Approval) -> dict[str, str]:
+def model_card(card: ModelCard, approval: Approval) -> dict[str, str]:
     """Return the member ModelCard of CreateModelPackage."""
-    text = json.dumps(content, sort_keys=True, allow_nan=False)
+    text = json.dumps(card.as_json(), sort_keys=True, allow_nan=False)
     return {"ModelCardContent": text, "ModelCardStatus": CARD_STATUS[approval]}
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from include.core.documents.card import CardInformation, ModelCard
 from include.core.documents.model import Bounds, Evaluation, JudgedSlice, PromotionRule, Verdict
 from include.ml.reports import charts, pages, phrases
 
@@ -145,33 +146,31 @@ class CardFacts:
     evaluation: Evaluation
 
 
-def card_document(facts: CardFacts) -> dict[str, Any]:
+def card_document(facts: CardFacts) -> ModelCard:
     """Return the card in SageMaker's model card schema."""
-    return {
-        "model_overview": {
+    details = {**facts.lineage, "features": ", ".join(facts.features)}
+    return ModelCard(
+        model_overview={
             "model_name": facts.cycle,
             "model_description": facts.purpose[:SHORT],
             "problem_type": f"{facts.task} classification",
         },
-        "intended_uses": {
+        intended_uses={
             "purpose_of_model": facts.purpose[:LONG],
             "intended_uses": facts.intended_uses[:LONG],
             "risk_rating": "Unknown",
         },
-        "training_details": {
+        training_details={
             "training_observations": _listed(facts.hyperparameters, "Hyperparameters: ")[:SHORT],
             "training_job_details": {"user_provided_training_metrics": _training(facts.training)},
         },
-        "evaluation_details": [_evaluated(facts)],
-        "business_details": {"business_problem": facts.purpose[:LONG]},
-        "additional_information": {
-            "caveats_and_recommendations": facts.limits[:LONG],
-            "custom_details": {
-                **{name: text[:SHORT] for name, text in facts.lineage.items()},
-                "features": ", ".join(facts.features)[:SHORT],
-            },
-        },
-    }
+        evaluation_details=(_evaluated(facts),),
+        business_details={"business_problem": facts.purpose[:LONG]},
+        additional_information=CardInformation(
+            caveats_and_recommendations=facts.limits[:LONG],
+            custom_details={name: text[:SHORT] for name, text in details.items()},
+        ),
+    )
 
 
 def render_card(facts: CardFacts) -> str:

@@ -12,6 +12,7 @@ from airflow.sdk import Context
 
 from flywheel.links import CARD, REPORT_PAGE, cycle_page, evaluation_links, version_page
 from flywheel.operators.base import CycleOperator, Result, run_identity
+from include.core.documents.card import ModelCard
 from include.core.documents.ledger import Entry
 from include.core.documents.manifest import KeyRecord
 from include.core.documents.model import Verdict
@@ -105,17 +106,11 @@ class RegisterOperator(CycleOperator):
 
     def _card(self, decision: Entry, approval: Approval) -> dict[str, str] | None:
         uri = f"{decision.evaluation_uri}{MODEL_CARD}"
-        content = self.hook.read_json(uri)
-        if content is None:
+        card = self.hook.read_document(uri, ModelCard)
+        if card is None:
             self.log.warning("There is no %s: the version gets no model card", uri)
             return None
-        made = content["additional_information"]["custom_details"]
-        made |= {
-            "decided at": decision.at.isoformat(),
-            "decided by": f"{decision.by['dag_id']}, {decision.by['run_id']}",
-        }
-        content["model_overview"]["model_artifact"] = [decision.model_uri]
-        return model_card(content, approval)
+        return model_card(card.decided(decision), approval)
 
     def _version(self, context: Context, decision: Entry, approval: Approval) -> str:
         """Return the ARN of the model's version, and create it unless it exists."""

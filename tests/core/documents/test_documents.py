@@ -7,12 +7,14 @@ import json
 import re
 import tarfile
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from include.core.documents.card import ModelCard
 from include.core.documents.codec import Document, canonical
 from include.core.documents.data import (
     ConstraintViolations,
@@ -46,6 +48,7 @@ KINDS: dict[str, type[Document]] = {
     r"keys/\w+\.json": KeyRecord,
     r"\w+/[\d_-]+/\w+/manifest\.json": Manifest,
     r"clean/.*/quality\.json": TableQuality,
+    r"evaluate/.*/model_card\.json": ModelCard,
     r"evaluate/.*/verdict\.json": Verdict,
     r"evaluate/.*/evaluation\.json": Evaluation,
     r"evaluate/.*/monitoring\.json": MonitoringBaseline,
@@ -119,6 +122,23 @@ def test_the_key_of_version_1_follows_from_its_record(kept: list[tuple[type[Docu
         (Path(name).stem, KeyRecord.from_json(value).key) for kind, name, value in kept if kind is KeyRecord
     ]
     assert records == [(stem, stem) for stem, _ in records]
+
+
+def test_a_decided_card_says_what_it_said_and_who_decided(
+    kept: list[tuple[type[Document], str, Any]],
+) -> None:
+    """Only the model's place and two details are added to what evaluate wrote."""
+    entries = [Entry.from_json(value) for kind, _, value in kept if kind is Entry]
+    cards = [value for kind, _, value in kept if kind is ModelCard]
+    for entry, value in product(entries, cards):
+        decided = ModelCard.from_json(value).decided(entry).as_json()
+        assert decided["model_overview"].pop("model_artifact") == [entry.model_uri]
+        details = decided["additional_information"]["custom_details"]
+        assert details.pop("decided at") == entry.at.isoformat()
+        assert details.pop("decided by") == f"{entry.by['dag_id']}, {entry.by['run_id']}"
+        assert decided == value
+    assert entries
+    assert cards
 
 
 @pytest.mark.parametrize(

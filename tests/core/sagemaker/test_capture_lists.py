@@ -14,6 +14,7 @@ import pytest
 from flywheel.hooks.sagemaker import SageMakerHook
 from include.core.cycle import Cycle
 from include.core.documents.model import Bounds
+from include.core.documents.monitoring import MaturePlan
 from include.core.layout import Interval
 from include.core.monitoring import Monitoring
 from include.core.places import Places
@@ -174,6 +175,7 @@ def test_the_plan_tells_all_ends(watched: LateLabels, hook: SageMaker, put: Put)
     """The job judges at the ends of all windows, also of those that are not late themselves."""
     put("truth/2013/04/20/08/b.jsonl")
     given = watched.put_plan(APRIL, watched.windows(APRIL, CHAMPION))
-    plan = hook.read_json(f"{given.source.uri}plan.json") or {}
-    assert [each["window"] for each in plan["windows"]] == [MARCH.iso]
-    assert plan["ends"] == [f"2013-0{month}-01T00:00:00+00:00" for month in (2, 3, 4, 5)]
+    plan = hook.read_document(f"{given.source.uri}plan.json", MaturePlan)
+    assert plan is not None
+    assert [earlier.window for earlier in plan.windows] == [MARCH]
+    assert plan.ends == tuple(datetime(2013, month, 1, tzinfo=UTC) for month in (2, 3, 4, 5))

@@ -17,7 +17,7 @@ from include.core.documents.ledger import Entry
 from include.core.ledger import Ledger
 from include.core.settings import Settings
 from tests.attempt import run_outside_airflow
-from tests.examples import archive, step_result
+from tests.examples import CARD, archive, step_result
 
 ANSWER = {"label": "1", "score": 0.75}
 JANUARY = "2013-01-01"
@@ -45,8 +45,7 @@ class Run:
             "baselines": {"constant": {"value": 0.5, "low": None, "high": None}},
         }
         self.put(place, "verdict.json", json.dumps(verdict).encode())
-        card: dict[str, Any] = {"model_overview": {}, "additional_information": {"custom_details": {}}}
-        self.put(place, "model_card.json", json.dumps(card).encode())
+        self.put(place, "model_card.json", json.dumps(CARD.as_json()).encode())
         self.put(place, "golden.jsonl", json.dumps({"row": {"a": 1}, **ANSWER}).encode())
         self.put(place, "model.tar.gz", archive("answer.json", json.dumps(answer).encode()))
         context = self.attempt(f"run {self.start} {name}", interval_start=self.start, deploy=True)

@@ -16,6 +16,7 @@ import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
 from flywheel.hooks.sagemaker import SageMakerHook
+from include.core.documents.manifest import KeyRecord
 from include.core.exceptions import JobFailed, JobStopped, JobTimedOut
 from include.core.settings import Settings
 from tests.examples import not_none
@@ -66,10 +67,10 @@ class Bench:
         tags = self.service.sagemaker.list_tags(ResourceArn=self._describe(job)["ProcessingJobArn"])["Tags"]
         return [tag["Value"] for tag in tags]
 
-    def record(self, key: str) -> dict[str, Any]:
+    def record(self, key: str) -> KeyRecord:
         """What went into a key."""
         uri = f"s3://{self.bucket}/flights/keys/{key}.json"
-        return not_none(SageMakerHook("aws_default").read_json(uri))
+        return not_none(SageMakerHook("aws_default").read_document(uri, KeyRecord))
 
     def _describe(self, job: str) -> Any:
         return self.service.sagemaker.describe_processing_job(ProcessingJobName=job)
@@ -269,7 +270,7 @@ def test_what_force_makes_overwrites_nothing(bench: Bench) -> None:
     assert forced["uri"] != first["uri"]
     assert bench.service.s3.list_objects_v2(**place)["Contents"] == before
     record = bench.record(forced["key"])
-    assert record["forced_by"] == "flights_train_and_deploy/again/2"
+    assert record.forced_by == "flights_train_and_deploy/again/2"
 
 
 def test_who_does_not_force_takes_nothing_that_was_forced(bench: Bench) -> None:
@@ -315,5 +316,5 @@ def test_the_record_of_a_key_can_be_looked_up(bench: Bench) -> None:
     """Two keys that differ can be compared by what went into them."""
     result = bench.probe(do="write").execute(bench.attempt())
     record = bench.record(result["key"])
-    assert record["parameters"] == {"do": "write", "nonce": bench.nonce}
-    assert record["step"] == "fetch"
+    assert record.parameters == {"do": "write", "nonce": bench.nonce}
+    assert record.step == "fetch"

@@ -10,9 +10,18 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
-from flywheel.operators import DecidePromotionOperator, DeployOperator, RegisterOperator, VerifyOperator
-from include.core.exceptions import DeploymentFailed, OutputMissing, PredictionsDiffer
+from flywheel.operators import (
+    ApproveOperator,
+    DecidePromotionOperator,
+    DeployOperator,
+    RegisterOperator,
+    VerifyOperator,
+)
+from include.core.documents.card import ModelCard
+from include.core.documents.ledger import Entry
+from include.core.exceptions import DeploymentFailed, InvalidDocument, OutputMissing, PredictionsDiffer
 from include.core.sagemaker.registry import find_version
+from tests.examples import CARD
 
 FEBRUARY = "2013-02-01"
 
@@ -46,9 +55,30 @@ def test_a_version_is_registered_once_with_its_evidence(run: Any) -> None:
     assert found["CustomerMetadataProperties"]["train_key"] == "2013-01-01-one"
     assert found["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"].endswith("evaluation.json")
     assert found["ModelCard"]["ModelCardStatus"] == "Approved"
-    content = json.loads(found["ModelCard"]["ModelCardContent"])
-    assert content["model_overview"]["model_artifact"][0].endswith("model.tar.gz")
-    assert "decided by" in content["additional_information"]["custom_details"]
+    card = ModelCard.from_text(found["ModelCard"]["ModelCardContent"])
+    assert card == CARD.decided(Entry.from_json(context.results["decide"]["decision"]))
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"additional_information": {"custom_details": {}}}, "lacks caveats_and_recommendations"),
+        ({"additional_information": None}, "ModelCard.additional_information must be an object"),
+        ({"model_overview": []}, "ModelCard.model_overview must be an object"),
+        ({"evaluation_details": {}}, "ModelCard.evaluation_details must be a list"),
+    ],
+)
+def test_a_card_with_a_wrong_field_is_refused_by_name(run: Any, change: dict[str, Any], fault: str) -> None:
+    """Nothing is registered with a card that says only a part."""
+    context = run.evaluated()
+    place = context.results["evaluate"]["uri"]
+    run.put(place, "model_card.json", json.dumps({**CARD.as_json(), **change}).encode())
+    for operator in (DecidePromotionOperator, ApproveOperator):
+        run.do(operator, context)
+    with pytest.raises(InvalidDocument) as refusal:
+        run.do(RegisterOperator, context)
+    assert str(refusal.value).startswith(f"{place}model_card.json: ")
+    assert fault in str(refusal.value)
 
 
 def test_registering_again_describes_one_version_however_many_there_are(run: Any) -> None:
