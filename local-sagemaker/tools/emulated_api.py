@@ -10,19 +10,22 @@ from pathlib import Path
 
 from local_sagemaker import services
 from local_sagemaker.protocol import models
-from local_sagemaker.services.registry import OPERATIONS, Operation
+from local_sagemaker.services import members
+from local_sagemaker.services.registry import DIRECT, OPERATIONS
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "emulated-api.md"
 HEAD = """# Emulated API
 
 The operations that the local SageMaker carries out. Made from the code by `python tools/emulated_api.py`;
 do not edit it by hand. Any other operation is refused by name: HTTP 400 `UnknownOperationException`
-(S3: HTTP 501 `NotImplemented`; query services: HTTP 400 `InvalidAction`). "Accepted without effect" lists
-members of the request that are checked and otherwise make no difference here.
+(S3: HTTP 501 `NotImplemented`; query services: HTTP 400 `InvalidAction`).
 
-`InvokeEndpoint` and `InvokeEndpointWithResponseStream` of sagemaker-runtime are carried out besides, on a
-path of their own (http/runtime.py, engine/endpoints/streaming.py). Without effect there:
-`TargetContainerHostname`, `EnableExplanations`, `InferenceComponentName`, `SessionId`, `PrefixAwareId`.
+So is any member of a request that is not honoured: HTTP 400 `ValidationException` (S3: HTTP 501
+`NotImplemented`) names it. "Refused" lists these members, and the values that are refused of a member
+that has others. "Accepted without effect" lists members that are checked and otherwise make no difference
+here. All others are honoured; services/members.toml has them. A member that AWS's model does not know is
+refused as well.
+
 `GET /endpoints/<name>/metrics` answers with an endpoint's counters and latencies as JSON.
 
 CloudWatch has the metrics of endpoints: the namespace AWS/SageMaker with the dimensions EndpointName and
@@ -41,19 +44,24 @@ def page() -> str:
 
 def sections() -> Iterator[str]:
     """One section for each service."""
-    for service in sorted({service for service, _ in OPERATIONS}):
-        found = [operation for (owner, _), operation in sorted(OPERATIONS.items()) if owner == service]
+    summaries = {key: operation.summary for key, operation in OPERATIONS.items()} | DIRECT
+    for service in sorted({service for service, _ in summaries}):
+        served = sorted(name for owner, name in summaries if owner == service)
         total = len(models.service_model(service).operation_names)
-        yield f"## {service}\n\n{len(found)} of {total} operations.\n"
-        yield "| operation | what it does | accepted without effect |\n| --- | --- | --- |"
-        yield from (row(operation) for operation in found)
+        yield f"## {service}\n\n{len(served)} of {total} operations.\n"
+        yield "| operation | what it does | accepted without effect | refused |\n| --- | --- | --- | --- |"
+        yield from (row(service, name, summaries[service, name]) for name in served)
         yield ""
 
 
-def row(operation: Operation) -> str:
+def row(service: str, name: str, summary: str) -> str:
     """One line of a table."""
-    ignored = ", ".join(f"`{name}`" for name in operation.ignored)
-    return f"| {operation.name} | {operation.summary} | {ignored} |"
+    shape = models.operation_model(service, name).input_shape
+    declared = [] if shape is None else list(members.declared(service, name, shape))
+    lists = (
+        ", ".join(f"`{path}`" for word, path in declared if word == kind) for kind in ("ignored", "refused")
+    )
+    return f"| {name} | {summary} | {' | '.join(lists)} |"
 
 
 if __name__ == "__main__":

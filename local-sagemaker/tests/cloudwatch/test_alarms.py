@@ -99,7 +99,7 @@ def test_alarms_are_replaced_and_paged(sagemaker: Service) -> None:
         ({"Period": 3600, "EvaluationPeriods": 200}, "InvalidParameterCombination", 7 * 24 * 3600),
         (
             {"Metrics": [{"Id": "e", "Expression": "SUM(METRICS())"}]},
-            "InvalidParameterCombination",
+            "ValidationError",
             "Metrics",
         ),
     ],

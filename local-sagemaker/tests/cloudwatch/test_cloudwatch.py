@@ -144,7 +144,7 @@ def test_invalid_requests_have_the_query_protocols_codes(
 def test_an_expression_is_refused(service: Service) -> None:
     """The error names the query's id."""
     now = datetime.now(UTC)
-    with refused("ValidationError", "query sum"):
+    with refused("ValidationError", "MetricDataQueries.Expression"):
         service.client("cloudwatch").get_metric_data(
             MetricDataQueries=[{"Id": "sum", "Expression": "SUM(METRICS())"}],
             StartTime=now - HOUR,

@@ -32,7 +32,7 @@ def service(start_service: Callable[..., Service], tmp_path: Path) -> Service:
 
 
 def test_only_the_allowed_headers_pass(service: Service) -> None:
-    """The model sees the five headers of the contract, the client the variant and the custom attributes."""
+    """The model sees the four headers of the contract, the client the variant and the custom attributes."""
     answer = service.runtime.invoke_endpoint(
         EndpointName="flights",
         Body="headers",
@@ -40,7 +40,6 @@ def test_only_the_allowed_headers_pass(service: Service) -> None:
         Accept="application/json",
         CustomAttributes="trace=7",
         InferenceId="flight-7",
-        TargetModel="m.tar.gz",
         TargetVariant="champion",
     )
     seen = json.loads(answer["Body"].read())
@@ -52,11 +51,28 @@ def test_only_the_allowed_headers_pass(service: Service) -> None:
         "accept": "application/json",
         "x-amzn-sagemaker-custom-attributes": "trace=7",
         "x-amzn-sagemaker-inference-id": "flight-7",
-        "x-amzn-sagemaker-target-model": "m.tar.gz",
     }
     assert answer["InvokedProductionVariant"] == "champion"
     assert answer["CustomAttributes"] == "told=1"
     assert "x-secret" not in answer["ResponseMetadata"]["HTTPHeaders"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "member"),
+    [
+        ("invoke_endpoint", {"TargetModel": "m.tar.gz"}),
+        ("invoke_endpoint", {"InferenceComponentName": "part"}),
+        ("invoke_endpoint", {"TargetContainerHostname": "second"}),
+        ("invoke_endpoint", {"EnableExplanations": "`true`"}),
+        ("invoke_endpoint_with_response_stream", {"SessionId": "NEW_SESSION"}),
+    ],
+)
+def test_a_header_that_is_not_emulated_is_refused(
+    service: Service, operation: str, member: dict[str, str]
+) -> None:
+    """The error names the member, before the container is asked."""
+    with refused("ValidationError", *member):
+        getattr(service.runtime, operation)(EndpointName="flights", Body="headers", **member)
 
 
 def test_the_container_has_its_model_and_environment(service: Service) -> None:

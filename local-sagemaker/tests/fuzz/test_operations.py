@@ -20,7 +20,7 @@ from local_sagemaker.protocol import models
 from local_sagemaker.services.registry import OPERATIONS
 from sagemaker_kit import fuzz_contents as contents
 from sagemaker_kit.fuzz_broken import spoilt
-from sagemaker_kit.fuzz_valid import Valid
+from sagemaker_kit.fuzz_valid import Valid, emulated
 from sagemaker_kit.fuzz_wire import Answer, exchange, written
 from sagemaker_kit.fuzz_world import World, images
 from sagemaker_kit.service import Service
@@ -74,6 +74,10 @@ def world(
 def requests(world: World, operation: Any) -> st.SearchStrategy[Any]:
     """Requests that keep to the model, and as many that do not."""
     made = parameters(world, operation)
+    if operation.input_shape is not None:
+        kind = operation.service_model.service_name, operation.name, operation.input_shape
+        honoured = made.map(lambda given: emulated(*kind, given))
+        made = st.one_of(honoured, honoured, made)
     valid = made.map(lambda given: written(operation, {**given, **FORCED.get(operation.name, {})}))
     return st.one_of(valid, valid.flatmap(spoilt))
 

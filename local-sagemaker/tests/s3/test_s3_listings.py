@@ -91,6 +91,12 @@ def test_a_wrong_token_is_refused(s3: Any) -> None:
         s3.list_objects_v2(Bucket=BUCKET, ContinuationToken="no token!")
 
 
+def test_buckets_of_another_region_are_none(s3: Any) -> None:
+    """BucketRegion chooses by region, of which there is one."""
+    assert s3.list_buckets(BucketRegion="us-east-1")["Buckets"]
+    assert s3.list_buckets(BucketRegion="eu-west-1").get("Buckets", []) == []
+
+
 def test_buckets_are_listed_by_name(s3: Any) -> None:
     """All buckets are there, page by page if asked."""
     s3.create_bucket(Bucket="another")

@@ -138,3 +138,24 @@ def test_uploads_under_way_are_listed(s3: Any) -> None:
             break
         marker = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
     assert found == expected
+
+
+@pytest.mark.parametrize("size", [1, 2, 100])
+def test_a_delimiter_rolls_uploads_up(s3: Any, size: int) -> None:
+    """Uploads below a common prefix are one entry, on pages of any size; keys come encoded if asked."""
+    for key in ("a", "b/1", "b/2", "b ä", "c/1", "d"):
+        begin(s3, key)
+    keys: list[str] = []
+    prefixes: list[str] = []
+    marker: dict[str, Any] = {}
+    while True:
+        page = s3.list_multipart_uploads(Bucket=BUCKET, MaxUploads=size, Delimiter="/", **marker)
+        keys += [upload["Key"] for upload in page.get("Uploads", [])]
+        prefixes += [common["Prefix"] for common in page.get("CommonPrefixes", [])]
+        assert len(page.get("Uploads", [])) + len(page.get("CommonPrefixes", [])) <= size
+        if not page["IsTruncated"]:
+            break
+        marker = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+    assert (keys, prefixes) == (["a", "b ä", "d"], ["b/", "c/"])
+    encoded = s3.list_multipart_uploads(Bucket=BUCKET, Prefix="b ", EncodingType="url")
+    assert [upload["Key"] for upload in encoded["Uploads"]] == ["b%20%C3%A4"]

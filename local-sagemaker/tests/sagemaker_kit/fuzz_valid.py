@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from hypothesis import strategies as st
 
 from local_sagemaker.protocol.validation import expression
+from local_sagemaker.services import members
 from sagemaker_kit.made_up import HEADER_TEXT, IN_HEAD, MOMENTS, Values
 
 #: members whose names end alike are for things of one sort
@@ -69,6 +71,26 @@ class Valid(Values):
             if found:
                 choices.insert(0, st.sampled_from(_carried(found, is_in_head=is_in_head)))
         return st.one_of(choices)
+
+
+def emulated(service: str, name: str, shape: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """`given` without what the service refuses of an operation, or of the shape `name` inside one."""
+    known, kept = members.rules(service)[name], {}
+    for member, value in given.items():
+        allowed, inner = known.honoured.get(member), members.structure_in(shape.members[member])
+        if allowed:
+            kept[member] = value if value in allowed else min(allowed)
+        elif allowed is not None and inner is not None and member not in known.whole:
+            kept[member] = _inside(value, partial(emulated, service, inner.name, inner))
+        elif allowed is not None or member in known.ignored:
+            kept[member] = value
+    return kept
+
+
+def _inside(value: Any, change: Callable[[Any], Any]) -> Any:
+    if isinstance(value, list):
+        return [_inside(one, change) for one in value]
+    return change(value)
 
 
 def _carried(words: Sequence[str], *, is_in_head: bool) -> list[str]:

@@ -64,6 +64,13 @@ def test_components_are_searched_by_what_they_belong_to(client: Any) -> None:
     assert found("delays") == []
 
 
+def test_components_are_found_by_their_source(client: Any) -> None:
+    """A component that no job made has no source."""
+    arn = "arn:aws:sagemaker:us-east-1:000000000000:training-job/none"
+    assert client.list_trial_components()["TrialComponentSummaries"] != []
+    assert client.list_trial_components(SourceArn=arn)["TrialComponentSummaries"] == []
+
+
 def test_a_component_is_completed(client: Any, sagemaker: Service) -> None:
     """Parameters and artifacts are added and taken away; a restart changes nothing."""
     client.update_trial_component(

@@ -43,6 +43,19 @@ def test_versions_are_numbered_within_their_group(registry: Any) -> None:
     assert register(registry) == first[:-1] + "3"
 
 
+def test_a_model_takes_the_specification_it_names(registry: Any) -> None:
+    """InferenceSpecificationName chooses an additional one; what a model does not describe is left out."""
+    more = {"Name": "small", "Containers": [{"Image": "small:local", "Framework": "XGBOOST"}]}
+    arn = register(registry, AdditionalInferenceSpecifications=[more])
+    for name, image in ((None, "model:local"), ("small", "small:local")):
+        given = {"ModelPackageName": arn, **({"InferenceSpecificationName": name} if name else {})}
+        registry.create_model(ModelName=f"m-{name}", PrimaryContainer=given)
+        assert registry.describe_model(ModelName=f"m-{name}")["PrimaryContainer"]["Image"] == image
+    with refused("ValidationException", "other"):
+        given = {"ModelPackageName": arn, "InferenceSpecificationName": "other"}
+        registry.create_model(ModelName="m-3", PrimaryContainer=given)
+
+
 def test_a_request_that_is_repeated_makes_one_version(registry: Any) -> None:
     """The client's token tells a repetition from a second request."""
     arns = {register(registry, ClientToken="one"), register(registry, ClientToken="one")}

@@ -17,13 +17,13 @@ from local_sagemaker.errors import (
     StorageFailure,
     UnknownOperation,
 )
-from local_sagemaker.protocol import models, requests, responses, routing, validation
+from local_sagemaker.protocol import models, requests, responses, routing
 from local_sagemaker.protocol.checked import CheckedBody
 from local_sagemaker.protocol.http import HttpRequest, HttpResponse
 from local_sagemaker.protocol.routing import Route
 from local_sagemaker.services import owners
 from local_sagemaker.services.context import Context
-from local_sagemaker.services.registry import OPERATIONS, Operation
+from local_sagemaker.services.registry import OPERATIONS, Operation, check_request
 from local_sagemaker.storage import disk, threads
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ async def dispatch(context: Context, request: HttpRequest) -> HttpResponse:
             check_service(request, models.service_model(route.service).signing_name, route.protocol)
         operation, model = _operation(route)
         parameters = await _parameters(request, route, model, form)
-        validation.check(model.input_shape, parameters)
+        check_request(model, parameters)
         with owners.on_behalf_of(owners.of_request(request)):
             result = await _call(operation, context, parameters)
         return responses.answer(model, route.protocol, result, request.id)

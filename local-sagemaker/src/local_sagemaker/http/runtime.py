@@ -31,6 +31,7 @@ from local_sagemaker.errors import AwsError
 from local_sagemaker.protocol import event_stream
 from local_sagemaker.protocol.bodies import whole
 from local_sagemaker.protocol.http import headers_of, request_of
+from local_sagemaker.services import members
 from local_sagemaker.services.context import Context
 
 Scope = MutableMapping[str, Any]
@@ -70,6 +71,7 @@ async def application(context: Context, scope: Scope, receive: Receive, send: Se
             reply = Reply(200, [(b"content-type", b"application/json")], _figures(context, name))
         elif scope["path"].endswith(STREAM_PATH):
             # a client that leaves ends its invocation: the container sees its connection closed
+            _refuse_members("InvokeEndpointWithResponseStream", headers)
             work = asyncio.create_task(stream(_route(context, name), headers, sent, _stream_client(send)))
             gone = asyncio.create_task(_wait_until_gone(receive))
             try:
@@ -102,12 +104,19 @@ async def reply_to(context: Context, name: str, headers: Mapping[bytes, bytes], 
     :param headers: names in lower case.
     """
     try:
+        _refuse_members("InvokeEndpoint", headers)
         return await invoke(_route(context, name), headers, body)
     except InvokeError as error:
         return error.reply()
     except Exception:
         log.exception(FAILED, name)
         return MISTAKE.reply()
+
+
+def _refuse_members(operation: str, headers: Mapping[bytes, bytes]) -> None:
+    refused = members.refused_headers("sagemaker-runtime", operation)
+    for name in refused.keys() & headers.keys():
+        raise invalid(refused[name])
 
 
 def _figures(context: Context, name: str) -> bytes:

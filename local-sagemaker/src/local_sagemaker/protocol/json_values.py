@@ -7,7 +7,7 @@ import base64
 import math
 from typing import Any
 
-from local_sagemaker.errors import SerializationException
+from local_sagemaker.errors import SerializationException, ValidationException
 from local_sagemaker.protocol import scalars
 
 #: what Python's JSON types are called in AWS's messages
@@ -21,6 +21,8 @@ TOKENS = {
 }
 #: by kind of shape: the JSON type that it must have, which is text for all others
 TYPES: dict[str, Any] = {"structure": dict, "map": dict, "list": list, "boolean": bool}
+#: by which some clients name the shape itself
+TYPE = "__type"
 SPECIAL_NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -40,6 +42,7 @@ def read(shape: Any, value: Any, *, is_lenient: bool = False) -> Any:  # noqa: P
         raise _mismatch(shape, value)
     match shape.type_name:
         case "structure" if not shape.is_document_type:
+            _refuse_unknown(shape, value)
             given = ((name, member, value.get(_key(name, member))) for name, member in shape.members.items())
             return {
                 name: read(member, item, is_lenient=is_lenient)
@@ -62,6 +65,16 @@ def _read_item(shape: Any, value: Any, *, is_lenient: bool) -> Any:
 
 def _key(name: str, member: Any) -> str:
     return str(member.serialization.get("name", name))
+
+
+def _refuse_unknown(shape: Any, value: dict[str, Any]) -> None:
+    """Raise ValidationException for members that AWS's model, as botocore has it here, does not know."""
+    unknown = value.keys() - {_key(name, member) for name, member in shape.members.items()} - {TYPE}
+    if any(value[name] is not None for name in unknown):
+        raise ValidationException(
+            f"{shape.name} has no member {', '.join(sorted(unknown))}; the local SageMaker knows what its "
+            "botocore knows. Correct the name, or leave it out."
+        )
 
 
 def _mismatch(shape: Any, value: object) -> SerializationException:

@@ -11,10 +11,12 @@ from xml.etree.ElementTree import Element, ParseError, fromstring
 
 from botocore.model import ListShape, OperationModel, Shape, StructureShape
 
-from local_sagemaker.errors import SerializationException
+from local_sagemaker.errors import SerializationException, ValidationException
 from local_sagemaker.protocol import json_values, scalars, xml_values
 from local_sagemaker.protocol.http import HttpRequest
 
+#: parameters of every query request, and how those of a presigned one begin
+COMMON, SIGNATURE = {"Action", "Version"}, "x-amz-"
 #: how deep objects and lists of a body may lie in each other
 DEPTH_LIMIT = 100
 
@@ -57,6 +59,11 @@ def _too_deep() -> SerializationException:
 def from_query(operation: OperationModel, form: dict[str, str]) -> dict[str, Any]:
     """Return the parameters of a form such as `Tags.member.1.Key=a`."""
     shape = operation.input_shape
+    members = {} if shape is None else shape.members
+    known = {member.serialization.get("name", name) for name, member in members.items()}
+    given = {key.partition(".")[0] for key in form if not key.lower().startswith(SIGNATURE)}
+    if unknown := given - known - COMMON:
+        raise ValidationException(f"{operation.name} has no parameter {', '.join(sorted(unknown))}.")
     return {} if shape is None else cast("dict[str, Any]", _read_form(shape, form, ""))
 
 

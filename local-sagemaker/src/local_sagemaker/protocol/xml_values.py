@@ -47,6 +47,11 @@ def read(shape: Any, node: Element) -> Any:
 
 def _read_structure(shape: Any, node: Element) -> dict[str, Any]:
     members: dict[str, Any] = {}
+    unknown = {child.tag.rpartition("}")[2] for child in node} - {
+        _element(*item) for item in shape.members.items()
+    }
+    if unknown:
+        raise SerializationException(f"{shape.name} has no element {', '.join(sorted(unknown))}.")
     attributes = {key.rpartition("}")[2]: value for key, value in node.attrib.items()}
     for name, member in shape.members.items():
         element = _element(name, member)

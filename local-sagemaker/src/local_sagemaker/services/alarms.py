@@ -27,11 +27,6 @@ from local_sagemaker.services.sagemaker.resources import tags_by_key
 from local_sagemaker.storage.documents import moment
 from local_sagemaker.storage.store import Query, Resource, TakenError
 
-#: members that would need machinery this service does not have
-REFUSED = (
-    *("Metrics", "ThresholdMetricId", "EvaluationWindow", "WarmUpConfiguration", "EvaluationCriteria"),
-    "EvaluationInterval",
-)
 #: what a metric alarm must say
 NEEDED = ("MetricName", "Namespace", "Period", "Threshold", "ComparisonOperator", "EvaluationPeriods")
 #: periods of an alarm shorter than a minute, in seconds, and the longest time it may look at
@@ -39,14 +34,7 @@ SHORT_PERIODS, DAY_S, WEEK_S = (10, 20, 30), 24 * 3600, 7 * 24 * 3600
 PAGE = 50
 
 
-@operation(
-    "cloudwatch",
-    "PutMetricAlarm",
-    ignored=(
-        *("ActionsEnabled", "OKActions", "AlarmActions", "InsufficientDataActions", "ActionConfiguration"),
-        *("Unit", "EvaluateLowSampleCountPercentile"),
-    ),
-)
+@operation("cloudwatch", "PutMetricAlarm")
 async def put_metric_alarm(context: Context, parameters: dict[str, Any]) -> None:
     """Create an alarm on one metric, or replace it; it starts no action but the rollback of deployments."""
     _check(parameters)
@@ -71,9 +59,6 @@ async def put_metric_alarm(context: Context, parameters: dict[str, Any]) -> None
 @operation("cloudwatch", "DescribeAlarms")
 async def describe_alarms(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Answer with alarms by name or prefix, and the state each is in now."""
-    for member in ("ChildrenOfAlarmName", "ParentsOfAlarmName"):
-        if member in parameters:
-            raise ValidationException(f"{member} is not emulated: there are no composite alarms here.")
     names, token = parameters.get("AlarmNames"), parameters.get("NextToken", "")
     if names is not None and "AlarmNamePrefix" in parameters:
         raise InvalidParameterCombinationException("Give either AlarmNames or AlarmNamePrefix.")
@@ -102,11 +87,6 @@ async def delete_alarms(context: Context, parameters: dict[str, Any]) -> None:
 
 
 def _check(parameters: Mapping[str, Any]) -> None:
-    for member in REFUSED:
-        if member in parameters:
-            raise InvalidParameterCombinationException(
-                f"{member} is not emulated: an alarm here is on one metric and a fixed threshold."
-            )
     missing = [member for member in NEEDED if member not in parameters]
     if missing:
         raise ValidationException(f"An alarm on a metric needs {', '.join(missing)}.")

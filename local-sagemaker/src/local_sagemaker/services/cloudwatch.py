@@ -39,7 +39,7 @@ PAST_S, FUTURE_S = 14 * DAY_S, 2 * 3600
 RESERVED = "AWS/"
 
 
-@operation("cloudwatch", "GetMetricData", ignored=("MaxDatapoints", "LabelOptions", "NextToken"))
+@operation("cloudwatch", "GetMetricData")
 async def get_metric_data(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Answer with one series of points for each query; mathematical expressions are refused."""
     start, end = _span(parameters)
@@ -79,7 +79,7 @@ async def get_metric_statistics(context: Context, parameters: dict[str, Any]) ->
     return {"Label": parameters["MetricName"], "Datapoints": points}
 
 
-@operation("cloudwatch", "ListMetrics", ignored=("RecentlyActive", "IncludeLinkedAccounts", "OwningAccount"))
+@operation("cloudwatch", "ListMetrics")
 async def list_metrics(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Answer with one page of the metrics there are: those of endpoints, then what was put."""
     metrics = [metric for metric in _metrics(context) if _is_wanted(metric, parameters)]
@@ -156,11 +156,7 @@ def _is_wanted(metric: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool
     )
 
 
-@operation(
-    "cloudwatch",
-    "PutMetricData",
-    ignored=("StrictEntityValidation", "MetricData.StorageResolution", "EntityMetricData.Entity"),
-)
+@operation("cloudwatch", "PutMetricData")
 def put_metric_data(context: Context, parameters: dict[str, Any]) -> None:
     """Keep points of metrics in a namespace of one's own; on the disk when it answers."""
     namespace, now = parameters["Namespace"], time.time()

@@ -27,9 +27,7 @@ class ResourceNotFoundException(AwsError):  # noqa: N818 (the code's name)
     """There is no such log group or stream."""
 
 
-@operation(
-    "logs", "DescribeLogGroups", ignored=("accountIdentifiers", "includeLinkedAccounts", "logGroupClass")
-)
+@operation("logs", "DescribeLogGroups")
 def describe_log_groups(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Answer with one page of log groups in the order of their names."""
     prefix, part = parameters.get("logGroupNamePrefix", ""), parameters.get("logGroupNamePattern", "")
@@ -66,7 +64,7 @@ def describe_log_streams(context: Context, parameters: dict[str, Any]) -> dict[s
     return {"logStreams": shown, "nextToken": token}
 
 
-@operation("logs", "GetLogEvents", ignored=("unmask",))
+@operation("logs", "GetLogEvents")
 def get_log_events(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Answer with a stream's events from a token on; at the end the forward token stays what it was."""
     path = _stream(context, _group(parameters), parameters["logStreamName"])
@@ -87,7 +85,7 @@ def get_log_events(context: Context, parameters: dict[str, Any]) -> dict[str, An
     }
 
 
-@operation("logs", "FilterLogEvents", ignored=("interleaved", "unmask"))
+@operation("logs", "FilterLogEvents")
 def filter_log_events(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Answer with the events of a group's streams that fit a time and a pattern, stream after stream."""
     group = _group(parameters)

@@ -5,10 +5,10 @@
         '''Answer with a model's description.'''
 
 `parameters` holds the request as botocore's model describes it (datetimes, bytes and all), already
-validated: member names as in boto3, nothing that was not given. The returned dict has the members of the
-output shape; None values are left out of the answer. A plain function runs in a thread, a coroutine
-function on the event loop. A handler raises `errors.AwsError` and catches nothing; `errors.translate` makes
-AWS errors of the exceptions of lower layers.
+validated: member names as in boto3, nothing that was not given, nothing that members.toml does not list.
+The returned dict has the members of the output shape; None values are left out of the answer. A plain
+function runs in a thread, a coroutine function on the event loop. A handler raises `errors.AwsError` and
+catches nothing; `errors.translate` makes AWS errors of the exceptions of lower layers.
 A streaming body (S3) arrives as `protocol.bodies.BodyStream`, any other blob as bytes; a handler may
 answer a blob as bytes or as `protocol.bodies.FileBody`.
 """
@@ -19,8 +19,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from botocore.model import OperationModel
+
 from local_sagemaker.protocol import json_values, models, validation
-from local_sagemaker.services import owners
+from local_sagemaker.services import members, owners
 from local_sagemaker.services.context import Context
 
 Answer = dict[str, Any] | None
@@ -35,18 +37,22 @@ class Operation:
     service: str
     name: str
     handler: Handler
-    #: members of the request that are accepted without effect, as dotted paths
-    ignored: tuple[str, ...]
     #: what it does, in one line
     summary: str
 
 
 OPERATIONS: dict[tuple[str, str], Operation] = {}
+#: operations that http/runtime.py carries out, past this table, and what they do
+DIRECT = {
+    (
+        "sagemaker-runtime",
+        "InvokeEndpoint",
+    ): "Send a request to a container of an endpoint, and its answer back.",
+    ("sagemaker-runtime", "InvokeEndpointWithResponseStream"): "The same, with the answer piece by piece.",
+}
 
 
-def operation(
-    service: str, name: str, *, ignored: tuple[str, ...] = (), summary: str = ""
-) -> Callable[[H], H]:
+def operation(service: str, name: str, *, summary: str = "") -> Callable[[H], H]:
     """Register a handler for `name` of `service` (botocore's name of the service, such as `sagemaker`).
 
     :param summary: what it does; by default the first line of the handler's docstring.
@@ -56,15 +62,16 @@ def operation(
         if (service, name) in OPERATIONS:
             raise ValueError(f"{service} {name} is registered twice: {handler.__module__} comes second.")
         line = summary or (handler.__doc__ or "").strip().partition("\n")[0]
-        OPERATIONS[service, name] = Operation(service, name, handler, ignored, line)
+        OPERATIONS[service, name] = Operation(service, name, handler, line)
         return handler
 
     return register
 
 
-def check_request(name: str, parameters: Mapping[str, Any]) -> None:
-    """Raise ValidationException if a request to SageMaker's operation `name` breaks its model."""
-    validation.check(models.operation_model("sagemaker", name).input_shape, parameters)
+def check_request(model: OperationModel, parameters: Mapping[str, Any]) -> None:
+    """Raise an AWS error if a request breaks its model, or asks for what is not emulated."""
+    validation.check(model.input_shape, parameters)
+    members.check(model, parameters)
 
 
 class LocalOperations:
@@ -75,7 +82,7 @@ class LocalOperations:
 
     def call(self, name: str, parameters: dict[str, Any], *, owner: str | None = None) -> dict[str, Any]:
         """Return the answer of an operation; raise AwsError if it refuses."""
-        check_request(name, parameters)
+        check_request(models.operation_model("sagemaker", name), parameters)
         with owners.on_behalf_of(owner or owners.current()):
             answer = OPERATIONS["sagemaker", name].handler(self._context, parameters)
         return answer or {}  # type: ignore[return-value]  # a plain function returns no awaitable

@@ -26,7 +26,6 @@ PASSED = (
     b"content-type",
     b"accept",
     b"x-amzn-sagemaker-custom-attributes",
-    b"x-amzn-sagemaker-target-model",
     b"x-amzn-sagemaker-inference-id",
 )
 #: the only answer headers that reach the client

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -16,7 +18,7 @@ from local_sagemaker.storage.objects.objects import ObjectInfo
 PAGE_LIMIT = 1000
 
 
-@operation("s3", "CreateBucket", ignored=("ACL", "ObjectOwnership", "CreateBucketConfiguration"))
+@operation("s3", "CreateBucket")
 def create_bucket(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Make a bucket, which is a folder below the service's root."""
     context.objects.create_bucket(parameters["Bucket"])
@@ -41,6 +43,8 @@ def list_buckets(context: Context, parameters: dict[str, Any]) -> dict[str, Any]
     """List the buckets, by name, page by page when MaxBuckets is given."""
     prefix, after = parameters.get("Prefix", ""), parameters.get("ContinuationToken", "")
     buckets = [b for b in context.objects.buckets() if b[0].startswith(prefix) and b[0] > after]
+    if parameters.get("BucketRegion", context.region) != context.region:
+        buckets = []  # all of them are in one region
     shown = buckets[: parameters.get("MaxBuckets", len(buckets))]
     answer: dict[str, Any] = {
         "Buckets": [{"Name": name, "CreationDate": created} for name, created in shown],
@@ -58,7 +62,7 @@ def get_bucket_location(context: Context, parameters: dict[str, Any]) -> dict[st
     return {"LocationConstraint": "" if context.region == "us-east-1" else context.region}
 
 
-@operation("s3", "ListObjectsV2", ignored=("RequestPayer", "ExpectedBucketOwner", "OptionalObjectAttributes"))
+@operation("s3", "ListObjectsV2")
 def list_objects_v2(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """List objects in the order of their keys' bytes, with continuation tokens."""
     token = parameters.get("ContinuationToken")
@@ -74,7 +78,7 @@ def list_objects_v2(context: Context, parameters: dict[str, Any]) -> dict[str, A
     return answer
 
 
-@operation("s3", "ListObjects", ignored=("RequestPayer", "ExpectedBucketOwner", "OptionalObjectAttributes"))
+@operation("s3", "ListObjects")
 def list_objects(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """List objects in the order of their keys' bytes, with markers."""
     marker = parameters.get("Marker", "")
@@ -85,19 +89,22 @@ def list_objects(context: Context, parameters: dict[str, Any]) -> dict[str, Any]
     return answer
 
 
+def encoder(parameters: Mapping[str, Any]) -> Callable[[str], str]:
+    """Return the function that writes a key as a list's request wants it: percent-encoded if it said so."""
+    if parameters.get("EncodingType") == "url":
+        return functools.partial(quote, safe="/")
+    return str
+
+
 class _Page:
     """One page of a list."""
 
     def __init__(self, parameters: dict[str, Any]) -> None:
-        self._is_url = parameters.get("EncodingType") == "url"
+        self.encoded = encoder(parameters)
         self.count = 0
         #: where the next page goes on, None on the last one
         self.last: str | None = None
         self.answer: dict[str, Any] = {}
-
-    def encoded(self, text: str) -> str:
-        """`text` as the client wants it: percent-encoded if it said so."""
-        return quote(text, safe="/") if self._is_url else text
 
 
 def _page(context: Context, parameters: dict[str, Any], after: str, *, has_owner: bool) -> _Page:

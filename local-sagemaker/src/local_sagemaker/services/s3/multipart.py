@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.s3.objects import UNUSED, checksum_members, quoted
+from local_sagemaker.services.s3.buckets import encoder
+from local_sagemaker.services.s3.objects import checksum_members, quoted
 from local_sagemaker.storage import threads
 from local_sagemaker.storage.objects import conditions, multipart
 from local_sagemaker.storage.objects.draft import fill
@@ -23,7 +25,7 @@ def _upload(context: Context, parameters: dict[str, Any]) -> Upload:
     return multipart.find_upload(context.objects, bucket, key, parameters["UploadId"])
 
 
-@operation("s3", "CreateMultipartUpload", ignored=(*UNUSED, "ChecksumType"))
+@operation("s3", "CreateMultipartUpload")
 def create_multipart_upload(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Begin a multipart upload."""
     bucket, key = parameters["Bucket"], parameters["Key"]
@@ -31,7 +33,7 @@ def create_multipart_upload(context: Context, parameters: dict[str, Any]) -> dic
     return {"Bucket": bucket, "Key": key, "UploadId": upload.id}
 
 
-@operation("s3", "UploadPart", ignored=("RequestPayer", "ExpectedBucketOwner"))
+@operation("s3", "UploadPart")
 async def upload_part(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Upload a part: streamed, checked, durable."""
     number = parameters["PartNumber"]
@@ -47,9 +49,7 @@ async def upload_part(context: Context, parameters: dict[str, Any]) -> dict[str,
     return {"ETag": quoted(part.etag)} | members
 
 
-@operation(
-    "s3", "UploadPartCopy", ignored=("RequestPayer", "ExpectedBucketOwner", "ExpectedSourceBucketOwner")
-)
+@operation("s3", "UploadPartCopy")
 def upload_part_copy(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Take a part of a multipart upload from an object, or a range of one."""
     upload = _upload(context, parameters)
@@ -61,7 +61,7 @@ def upload_part_copy(context: Context, parameters: dict[str, Any]) -> dict[str, 
     return {"CopyPartResult": {"ETag": quoted(part.etag), "LastModified": part.modified}}
 
 
-@operation("s3", "CompleteMultipartUpload", ignored=("RequestPayer", "ExpectedBucketOwner", "ChecksumType"))
+@operation("s3", "CompleteMultipartUpload")
 def complete_multipart_upload(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Put the parts together to the object, atomically and durably."""
     upload = _upload(context, parameters)
@@ -74,13 +74,13 @@ def complete_multipart_upload(context: Context, parameters: dict[str, Any]) -> d
     return {"Location": location, "Bucket": info.bucket, "Key": info.key, "ETag": quoted(info.etag)}
 
 
-@operation("s3", "AbortMultipartUpload", ignored=("RequestPayer", "ExpectedBucketOwner"))
+@operation("s3", "AbortMultipartUpload")
 def abort_multipart_upload(context: Context, parameters: dict[str, Any]) -> None:
     """Forget a multipart upload with its parts."""
     multipart.abort(context.objects, _upload(context, parameters))
 
 
-@operation("s3", "ListParts", ignored=("RequestPayer", "ExpectedBucketOwner"))
+@operation("s3", "ListParts")
 def list_parts(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """List the parts of a multipart upload."""
     upload = _upload(context, parameters)
@@ -104,25 +104,44 @@ def list_parts(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@operation("s3", "ListMultipartUploads", ignored=("RequestPayer", "ExpectedBucketOwner"))
+@operation("s3", "ListMultipartUploads")
 def list_multipart_uploads(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """List the multipart uploads under way in a bucket."""
     bucket, prefix = parameters["Bucket"], parameters.get("Prefix", "")
     context.objects.places.bucket(bucket)
-    marker = (parameters.get("KeyMarker", ""), parameters.get("UploadIdMarker", ""))
-    uploads = [u for u in multipart.under_way(context.objects, bucket, prefix) if _is_beyond(u, *marker)]
+    marker, delimiter = parameters.get("KeyMarker", ""), parameters.get("Delimiter", "")
+    entries: dict[str, Upload | None] = {}  # by what a page goes on behind: an upload, or a common prefix
+    for upload in multipart.under_way(context.objects, bucket, prefix):
+        cut = upload.key.find(delimiter, len(prefix)) + len(delimiter) if delimiter else -1
+        if delimiter and cut >= len(prefix) + len(delimiter):
+            if upload.key[:cut] > marker:
+                entries[upload.key[:cut]] = None
+        elif _is_beyond(upload, marker, parameters.get("UploadIdMarker", "")):
+            entries[f"{upload.key}/{upload.id}"] = upload
+    encoded = encoder(parameters)
     limit = min(parameters.get("MaxUploads", PAGE_LIMIT), PAGE_LIMIT)
-    shown = uploads[:limit]
+    shown = list(entries.items())[:limit]
     answer: dict[str, Any] = {
         "Bucket": bucket,
-        "Prefix": prefix,
+        "KeyMarker": encoded(marker),
+        "UploadIdMarker": parameters.get("UploadIdMarker", ""),
+        "Prefix": encoded(prefix),
+        "Delimiter": encoded(delimiter) if delimiter else None,
+        "EncodingType": parameters.get("EncodingType"),
         "MaxUploads": limit,
-        "IsTruncated": len(shown) < len(uploads),
-        "Uploads": [{"Key": u.key, "UploadId": u.id, "Initiated": u.initiated} for u in shown],
+        "IsTruncated": len(shown) < len(entries),
+        "Uploads": [_listed(upload, encoded) for _, upload in shown if upload is not None],
+        "CommonPrefixes": [{"Prefix": encoded(common)} for common, upload in shown if upload is None],
     }
     if answer["IsTruncated"] and shown:
-        answer |= {"NextKeyMarker": shown[-1].key, "NextUploadIdMarker": shown[-1].id}
+        common, last = shown[-1]
+        answer["NextKeyMarker"] = encoded(common if last is None else last.key)
+        answer["NextUploadIdMarker"] = "" if last is None else last.id
     return answer
+
+
+def _listed(upload: Upload, encoded: Callable[[str], str]) -> dict[str, Any]:
+    return {"Key": encoded(upload.key), "UploadId": upload.id, "Initiated": upload.initiated}
 
 
 def _is_beyond(upload: Upload, key: str, name: str) -> bool:

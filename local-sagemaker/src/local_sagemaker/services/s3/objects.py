@@ -17,7 +17,6 @@ from local_sagemaker.storage.objects.errors import InvalidRequest
 from local_sagemaker.storage.objects.objects import ObjectInfo
 from local_sagemaker.storage.objects.properties import properties_of, tags_of
 
-UNUSED = ("ACL", "StorageClass", "ServerSideEncryption", "SSEKMSKeyId", "RequestPayer", "ExpectedBucketOwner")
 #: parameters of a presigned URL that replace headers of the answer
 REPLACED = {
     "ResponseCacheControl": "CacheControl",
@@ -34,7 +33,7 @@ def quoted(etag: str) -> str:
     return f'"{etag}"'
 
 
-@operation("s3", "PutObject", ignored=UNUSED)
+@operation("s3", "PutObject")
 async def put_object(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Put an object: streamed, checked, atomic, durable, and conditional if asked."""
     body, bucket, key = parameters.get("Body", b""), parameters["Bucket"], parameters["Key"]
@@ -48,7 +47,7 @@ async def put_object(context: Context, parameters: dict[str, Any]) -> dict[str, 
         return {"ETag": quoted(info.etag)} | checksum_members(checksums)
 
 
-@operation("s3", "GetObject", ignored=("RequestPayer", "ExpectedBucketOwner"))
+@operation("s3", "GetObject")
 def get_object(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Send an object or a range of it."""
     info, file = context.objects.open(parameters["Bucket"], parameters["Key"])
@@ -59,7 +58,7 @@ def get_object(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     return answer | {"Body": FileBody(file, offset, length)}
 
 
-@operation("s3", "HeadObject", ignored=("RequestPayer", "ExpectedBucketOwner"))
+@operation("s3", "HeadObject")
 def head_object(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Describe an object."""
     info = context.objects.info(parameters["Bucket"], parameters["Key"])
@@ -99,7 +98,7 @@ def checksum_members(checksums: dict[str, str]) -> dict[str, str]:
     return members | {"ChecksumType": "FULL_OBJECT"} if members else {}
 
 
-@operation("s3", "CopyObject", ignored=UNUSED)
+@operation("s3", "CopyObject")
 def copy_object(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Copy an object, with its metadata or with new one."""
     source = conditions.source_of(context.objects, parameters)
@@ -121,14 +120,14 @@ def copy_object(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     return {"CopyObjectResult": {"ETag": quoted(info.etag), "LastModified": info.modified}}
 
 
-@operation("s3", "DeleteObject", ignored=("BypassGovernanceRetention", "MFA", "ExpectedBucketOwner"))
+@operation("s3", "DeleteObject")
 def delete_object(context: Context, parameters: dict[str, Any]) -> None:
     """Delete an object; one that is not there is deleted already."""
     check = conditions.write_check(parameters)
     context.objects.delete(parameters["Bucket"], parameters["Key"], check)
 
 
-@operation("s3", "DeleteObjects", ignored=("BypassGovernanceRetention", "MFA", "ExpectedBucketOwner"))
+@operation("s3", "DeleteObjects")
 def delete_objects(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Delete up to a thousand objects."""
     deleted, errors = [], []
@@ -143,14 +142,14 @@ def delete_objects(context: Context, parameters: dict[str, Any]) -> dict[str, An
     return {"Deleted": [] if parameters["Delete"].get("Quiet") else deleted, "Errors": errors}
 
 
-@operation("s3", "GetObjectTagging", ignored=("RequestPayer", "ExpectedBucketOwner"))
+@operation("s3", "GetObjectTagging")
 def get_object_tagging(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Tell an object's tags."""
     tags = context.objects.info(parameters["Bucket"], parameters["Key"]).properties.tags
     return {"TagSet": [{"Key": key, "Value": value} for key, value in tags.items()]}
 
 
-@operation("s3", "PutObjectTagging", ignored=("RequestPayer", "ExpectedBucketOwner"))
+@operation("s3", "PutObjectTagging")
 def put_object_tagging(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Replace an object's tags."""
     tags = tags_of([(tag["Key"], tag["Value"]) for tag in parameters["Tagging"]["TagSet"]])
@@ -158,7 +157,7 @@ def put_object_tagging(context: Context, parameters: dict[str, Any]) -> dict[str
     return {}
 
 
-@operation("s3", "DeleteObjectTagging", ignored=("ExpectedBucketOwner",))
+@operation("s3", "DeleteObjectTagging")
 def delete_object_tagging(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Remove an object's tags."""
     context.objects.set_tags(parameters["Bucket"], parameters["Key"], {})

@@ -18,7 +18,7 @@ from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.services.sagemaker import serverless
 from local_sagemaker.services.sagemaker.models import MODELS
-from local_sagemaker.services.sagemaker.resources import ResourceType, refuse_members
+from local_sagemaker.services.sagemaker.resources import ResourceType
 from local_sagemaker.storage.store import Resource
 
 CONFIGS = ResourceType(
@@ -27,44 +27,20 @@ CONFIGS = ResourceType(
     missing='Could not find endpoint configuration "{arn}".',
     taken='Cannot create already existing endpoint configuration "{arn}".',
 )
-#: members that would need machinery this service does not have
-REFUSED = ("ExplainerConfig", "ShadowProductionVariants")
-REFUSED_IN_VARIANT = (
-    "InstancePools",
-    "AcceleratorType",
-    "ManagedInstanceScaling",
-    "CapacityReservationConfig",
-)
-IGNORED_IN_VARIANT = (
-    *("InstanceType", "CoreDumpConfig", "ServerlessConfig.MemorySizeInMB", "VolumeSizeInGB"),
-    *("ModelDataDownloadTimeoutInSeconds", "EnableSSMAccess", "RoutingConfig", "InferenceAmiVersion"),
-    "VariantInstanceProvisionTimeoutInSeconds",
-)
 PATHS = ("S3OutputPath", "S3FailurePath")
-TOPICS = ("SuccessTopic", "ErrorTopic", "IncludeInferenceResponseIn")
 
 CONFIGS.serve_describe("Answer with an endpoint configuration as it was given.")
 CONFIGS.serve_list("List endpoint configurations, newest first unless asked otherwise.")
 CONFIGS.serve_delete("Forget an endpoint configuration; endpoints that were made of it go on.")
 
 
-@operation(
-    "sagemaker",
-    "CreateEndpointConfig",
-    ignored=(
-        *("KmsKeyId", "ExecutionRoleArn", "VpcConfig", "EnableNetworkIsolation", "MetricsConfig"),
-        *(f"ProductionVariants.{name}" for name in IGNORED_IN_VARIANT),
-        *("DataCaptureConfig.KmsKeyId", "AsyncInferenceConfig.OutputConfig.KmsKeyId"),
-    ),
-)
+@operation("sagemaker", "CreateEndpointConfig")
 def create_endpoint_config(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Keep an endpoint configuration; its models must exist."""
-    refuse_members(parameters, REFUSED, "an endpoint")
     names = [variant["VariantName"] for variant in parameters["ProductionVariants"]]
     if len(set(names)) < len(names):
         raise ValidationException(f"Two production variants have the same name: {', '.join(names)}.")
     for variant in parameters["ProductionVariants"]:
-        refuse_members(variant, REFUSED_IN_VARIANT, "a variant")
         if "ModelName" not in variant:
             raise ValidationException(
                 f"Variant {variant['VariantName']} has no ModelName; "
@@ -82,12 +58,6 @@ def check_async(parameters: Mapping[str, Any]) -> None:
     if config is None:
         return
     output = config["OutputConfig"]
-    topics = [name for name in TOPICS if output.get("NotificationConfig", {}).get(name)]
-    if topics:
-        raise ValidationException(
-            f"{', '.join(topics)} of NotificationConfig: there is no SNS here, so nobody would be notified. "
-            "Leave it out, and look for the objects at OutputLocation and FailureLocation."
-        )
     if "S3OutputPath" not in output:
         raise ValidationException(
             "AsyncInferenceConfig needs an S3OutputPath: without it, answers would go to SNS alone, which is "

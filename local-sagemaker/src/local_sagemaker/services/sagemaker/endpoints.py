@@ -46,9 +46,7 @@ async def create_endpoint(context: Context, parameters: dict[str, Any]) -> dict[
     return answer
 
 
-@operation(
-    "sagemaker", "UpdateEndpoint", ignored=("DeploymentConfig.RollingUpdatePolicy.RollbackMaximumBatchSize",)
-)
+@operation("sagemaker", "UpdateEndpoint")
 async def update_endpoint(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Replace what an endpoint serves without a failed request; a rollout that fails is rolled back."""
     config = CONFIGS.named(context, parameters)

@@ -101,15 +101,20 @@ def list_trials(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     return TRIALS.page(context, parameters, parent=parameters.get("ExperimentName"), fits=fits)
 
 
-@operation("sagemaker", "ListTrialComponents", ignored=("SourceArn",))
+@operation("sagemaker", "ListTrialComponents")
 def list_trial_components(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Answer with one page of components: all, or those of a trial or an experiment."""
+    """Answer with one page of components: all, or those of a trial, an experiment or a job."""
     trial, experiment = parameters.get("TrialName"), parameters.get("ExperimentName")
-    if trial is None and experiment is None:
-        return COMPONENTS.page(context, parameters)
-    trials = context.store.search(TRIALS.kind, Query(parent=experiment))
-    names = {name for one in trials if trial in {None, one.name} for name in _components(one)}
-    return COMPONENTS.page(context, parameters, fits=lambda component: component.name in names)
+    source, names = parameters.get("SourceArn"), None
+    if trial is not None or experiment is not None:
+        trials = context.store.search(TRIALS.kind, Query(parent=experiment))
+        names = {name for one in trials if trial in {None, one.name} for name in _components(one)}
+
+    def fits(component: Resource) -> bool:
+        arn = component.document.get("Source", {}).get("SourceArn")
+        return (names is None or component.name in names) and source in {None, arn}
+
+    return COMPONENTS.page(context, parameters, fits=fits)
 
 
 @operation("sagemaker", "AssociateTrialComponent")

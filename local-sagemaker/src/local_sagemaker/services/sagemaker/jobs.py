@@ -67,15 +67,6 @@ class JobType(ResourceType):
         operation("sagemaker", f"Stop{self.noun}", summary=summary)(stop)
 
 
-def check_data_type(owner: str, source: Mapping[str, Any]) -> None:
-    """Refuse an S3DataType that is not emulated."""
-    if source["S3DataType"] not in {"S3Prefix", "ManifestFile"}:
-        raise ValidationException(
-            f"{owner}: S3DataType {source['S3DataType']} is not supported by the local SageMaker. Give "
-            "S3Prefix or ManifestFile."
-        )
-
-
 def check_path(owner: str, path: str | None, base: str) -> None:
     """Refuse a LocalPath that is not below a folder of the container's."""
     if path is None or not path.startswith(base) or not channels.fits_path(path):

@@ -9,7 +9,7 @@ from typing import Any
 from local_sagemaker.errors import ConflictException, ValidationException
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker.resources import ResourceType, chosen, tags_by_key
+from local_sagemaker.services.sagemaker.resources import ResourceType, chosen, output_members, tags_by_key
 from local_sagemaker.storage.store import Document, Query, Resource, TakenError
 
 
@@ -37,19 +37,10 @@ REPLACED = (
     *("ModelApprovalStatus", "ApprovalDescription", "ModelPackageRegistrationType"),
     *("InferenceSpecification", "SourceUri", "ModelCard", "ModelLifeCycle"),
 )
-PACKAGE_IGNORED = (
-    "CertifyForMarketplace",
-    "ValidationSpecification",
-    "SkipModelValidation",
-    "ManagedStorageType",
-)
-
-PACKAGES.serve_describe(
-    "Answer with a version: its containers, metrics, approval, properties.", ignored=("IncludedData",)
-)
+PACKAGES.serve_describe("Answer with a version: its containers, metrics, approval, properties.")
 PACKAGES.serve_delete("Forget a version; its number is not given again.")
 GROUPS.serve_describe("Answer with a group.")
-GROUPS.serve_list("Answer with one page of groups.", ignored=("CrossAccountFilterOption",))
+GROUPS.serve_list("Answer with one page of groups.")
 
 MODELS = ResourceType(
     noun="Model",
@@ -57,17 +48,12 @@ MODELS = ResourceType(
     missing='Could not find model "{arn}".',
     taken='Cannot create already existing model "{arn}".',
 )
-MODEL_IGNORED = (
-    *("ExecutionRoleArn", "VpcConfig", "EnableNetworkIsolation", "InferenceExecutionConfig"),
-    *("PrimaryContainer.ImageConfig", "PrimaryContainer.InferenceSpecificationName"),
-)
-
 MODELS.serve_describe("Answer with a model's containers.")
 MODELS.serve_list("Answer with one page of models.")
 MODELS.serve_delete("Forget a model; what is made of it goes on.")
 
 
-@operation("sagemaker", "CreateModel", ignored=MODEL_IGNORED)
+@operation("sagemaker", "CreateModel")
 def create_model(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Keep what an endpoint or a batch transform is to run: image, model data, environment."""
     document = dict(parameters)
@@ -84,16 +70,24 @@ def _complete(context: Context, container: dict[str, Any]) -> dict[str, Any]:
     """Return a container, completed from its model package if it names one."""
     if "ModelPackageName" in container:
         package = PACKAGES.find(context, container["ModelPackageName"])
-        specification = package.document.get("InferenceSpecification")
+        name = container.get("InferenceSpecificationName")
+        more = {one["Name"]: one for one in package.document.get("AdditionalInferenceSpecifications", [])}
+        specification = package.document.get("InferenceSpecification") if name is None else more.get(name)
         if specification is None:
-            raise ValidationException(f"{package.arn} has no InferenceSpecification to make a model of.")
-        return {**specification["Containers"][0], **container, "ModelPackageName": package.arn}
+            raise ValidationException(
+                f"{package.arn} has no InferenceSpecification {name or 'to make a model of'}."
+            )
+        # a package says more of its containers, such as their framework, than a model describes
+        known = chosen(
+            specification["Containers"][0], output_members("DescribeModel")["PrimaryContainer"].members
+        )
+        return {**known, **container, "ModelPackageName": package.arn}
     if "Image" not in container:
         raise ValidationException("A container needs an Image or a ModelPackageName.")
     return container
 
 
-@operation("sagemaker", "CreateModelPackage", ignored=PACKAGE_IGNORED)
+@operation("sagemaker", "CreateModelPackage")
 def create_model_package(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Register the next version of a group; the same ClientToken again gives the same version."""
     if "ModelPackageGroupName" not in parameters:
@@ -121,7 +115,7 @@ def create_model_package(context: Context, parameters: dict[str, Any]) -> dict[s
     return {"ModelPackageArn": resource.arn}
 
 
-@operation("sagemaker", "UpdateModelPackage", ignored=("ClientToken",))
+@operation("sagemaker", "UpdateModelPackage")
 def update_model_package(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Approve or reject a version, or change its description."""
     package = PACKAGES.find(context, parameters["ModelPackageArn"])
@@ -174,7 +168,7 @@ def _properties(package: Resource, parameters: dict[str, Any]) -> dict[str, Any]
     return {name: kept} if kept or name in package.document else {}
 
 
-@operation("sagemaker", "CreateModelPackageGroup", ignored=("ManagedConfiguration",))
+@operation("sagemaker", "CreateModelPackageGroup")
 def create_model_package_group(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Make a group, whose packages are the versions of one model."""
     return GROUPS.create(

@@ -33,13 +33,6 @@ CONFIGS = ResourceType(
     "Config already exists.)",
     is_lower=True,
 )
-#: there is one machine, one network and one user
-IGNORED = (
-    *("InstanceType", "RoleArn", "VolumeSizeInGB", "RootAccess", "PlatformIdentifier", "IpAddressType"),
-    *("AcceleratorTypes", "InstanceMetadataServiceConfiguration"),
-)
-NETWORK = ("KmsKeyId", "SubnetId", "SecurityGroupIds", "DirectInternetAccess")
-REFUSED = ("DefaultCodeRepository", "AdditionalCodeRepositories")
 DEFAULTS = {
     "VolumeSizeInGB": 5,
     "DirectInternetAccess": "Enabled",
@@ -58,7 +51,7 @@ CONFIGS.serve_list("List configurations, newest first unless asked otherwise.")
 CONFIGS.serve_delete("Forget a configuration; an instance that names it does not start any more.")
 
 
-@operation("sagemaker", "CreateNotebookInstance", ignored=(*IGNORED, *NETWORK))
+@operation("sagemaker", "CreateNotebookInstance")
 async def create_notebook_instance(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Create an instance: a JupyterLab of its own, InService once it answers."""
     _check(context, parameters)
@@ -98,7 +91,7 @@ async def stop_notebook_instance(context: Context, parameters: dict[str, Any]) -
     context.notebooks.halt(_move(context, parameters, NotebookEvent.STOP).name)
 
 
-@operation("sagemaker", "UpdateNotebookInstance", ignored=(*IGNORED, "DisassociateAcceleratorTypes"))
+@operation("sagemaker", "UpdateNotebookInstance")
 def update_notebook_instance(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Change an instance that is Stopped or Failed, at once; it takes effect with the next start."""
     _check(context, parameters)
@@ -145,12 +138,6 @@ def _described(parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check(context: Context, parameters: dict[str, Any]) -> None:
-    given = [name for name in REFUSED if name in parameters]
-    if given:
-        raise ValidationException(
-            f"{', '.join(given)}: the local SageMaker clones no repositories into notebook instances. Clone "
-            "them in an on-create script."
-        )
     if "LifecycleConfigName" in parameters:
         CONFIGS.find(context, parameters["LifecycleConfigName"])
 

@@ -29,7 +29,7 @@ NAMES = ("PipelineExecutionDisplayName", "PipelineExecutionDescription")
 GIVEN = (*NAMES, "ParallelismConfiguration", "SelectiveExecutionConfig")
 
 
-@operation("sagemaker", "StartPipelineExecution", ignored=("MlflowExperimentName",))
+@operation("sagemaker", "StartPipelineExecution")
 def start_pipeline_execution(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Start a pipeline, or some steps of it; the same ClientRequestToken again is the same execution."""
     pipeline, now = PIPELINES.named(context, parameters), time.time()
@@ -91,7 +91,7 @@ def describe_pipeline_execution(context: Context, parameters: dict[str, Any]) ->
     return find_execution(context, parameters["PipelineExecutionArn"]).document
 
 
-@operation("sagemaker", "StopPipelineExecution", ignored=("ClientRequestToken",))
+@operation("sagemaker", "StopPipelineExecution")
 def stop_pipeline_execution(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Stop an execution and the jobs it has running."""
     return _restatus(context, parameters, ("Executing",), "Stopping", "stopped")
@@ -103,7 +103,7 @@ def update_pipeline_execution(context: Context, parameters: dict[str, Any]) -> d
     return _change(context, parameters, lambda execution: execution.changed(chosen(parameters, GIVEN)))
 
 
-@operation("sagemaker", "RetryPipelineExecution", ignored=("ClientRequestToken",))
+@operation("sagemaker", "RetryPipelineExecution")
 def retry_pipeline_execution(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Carry out again what of an execution has not succeeded, with new jobs."""
     return _restatus(context, parameters, ("Failed", "Stopped"), "Executing", "retried")

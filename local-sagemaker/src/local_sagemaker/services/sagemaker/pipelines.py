@@ -90,7 +90,7 @@ def list_pipelines(context: Context, parameters: dict[str, Any]) -> dict[str, An
     return PIPELINES.page(context, parameters, prefix=parameters.get("PipelineNamePrefix"))
 
 
-@operation("sagemaker", "DeletePipeline", ignored=("ClientRequestToken",))
+@operation("sagemaker", "DeletePipeline")
 def delete_pipeline(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Forget a pipeline with its versions and what its steps were cached by; its executions stay."""
     pipeline = PIPELINES.named(context, parameters)
@@ -106,10 +106,6 @@ def _definition(context: Context, parameters: Mapping[str, Any]) -> str | None:
     """Return the checked definition of a request, which may lie in S3."""
     text: str | None = parameters.get("PipelineDefinition")
     location = parameters.get("PipelineDefinitionS3Location")
-    if location is not None and "VersionId" in location:
-        raise ValidationException(
-            "VersionId is not emulated locally: objects have one version. Leave it out."
-        )
     if location is not None:
         text = context.objects.path(location["Bucket"], location["ObjectKey"]).read_text(encoding="utf-8")
     if text is not None:

@@ -138,7 +138,7 @@ class ResourceType:
         summaries = [self.summarized(resource) for resource in resources]
         return {_summaries(self.noun)[0]: summaries, "NextToken": token}
 
-    def serve_describe(self, summary: str, *, ignored: tuple[str, ...] = ()) -> None:
+    def serve_describe(self, summary: str) -> None:
         """Register the Describe operation of resources that are described as they are."""
 
         def describe(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -146,11 +146,11 @@ class ResourceType:
                 self.described(self.named(context, parameters)), output_members(f"Describe{self.noun}")
             )
 
-        operation("sagemaker", f"Describe{self.noun}", summary=summary, ignored=ignored)(describe)
+        operation("sagemaker", f"Describe{self.noun}", summary=summary)(describe)
 
-    def serve_list(self, summary: str, *, ignored: tuple[str, ...] = ()) -> None:
+    def serve_list(self, summary: str) -> None:
         """Register the List operation of resources that are filtered and sorted by the usual members."""
-        operation("sagemaker", f"List{self.noun}s", summary=summary, ignored=ignored)(self.page)
+        operation("sagemaker", f"List{self.noun}s", summary=summary)(self.page)
 
     def serve_delete(self, summary: str) -> None:
         """Register the Delete operation of resources that may go at any time."""
@@ -177,15 +177,6 @@ def _summaries(noun: str) -> tuple[str, Collection[str]]:
 def chosen(document: Mapping[str, Any], members: Collection[str]) -> Document:
     """Return those members of a document, or of a request, that it has."""
     return {name: value for name, value in document.items() if name in members}
-
-
-def refuse_members(given: Mapping[str, Any], members: tuple[str, ...], owner: str) -> None:
-    """Refuse members that would need machinery this service does not have."""
-    for member in members:
-        if member in given:
-            raise ValidationException(
-                f"The local SageMaker does not emulate {member} of {owner}. Leave it out."
-            )
 
 
 def listed(
@@ -280,7 +271,7 @@ def add_tags(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     return {"Tags": tag_list(context.store.tags(arn))}
 
 
-@operation("sagemaker", "ListTags", ignored=("MaxResults",))
+@operation("sagemaker", "ListTags")
 def list_tags(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Answer with all tags of a resource; there are never more than one page holds."""
     return {"Tags": tag_list(context.store.tags(_known(context, parameters["ResourceArn"])))}

@@ -41,7 +41,7 @@ RESOURCES = {searched.noun: searched for searched in _TYPES} | {
 }
 
 
-@operation("sagemaker", "Search", ignored=("CrossAccountFilterOption", "VisibilityConditions"))
+@operation("sagemaker", "Search")
 def search(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Answer with one page of the records of a kind that fit an expression, last modified first."""
     searched = RESOURCES.get(parameters["Resource"])

@@ -8,10 +8,8 @@ from typing import Any
 from local_sagemaker.engine.endpoints.fleet import EndpointPlan, VariantPlan
 from local_sagemaker.errors import ValidationException
 from local_sagemaker.services.context import Context
-from local_sagemaker.services.sagemaker.resources import refuse_members
 
 MEMORY_STEP_MB = 1024
-PROVISIONED = ("ProvisionedConcurrency",)
 #: members of a configuration that SageMaker does not take together with a serverless variant
 EXCLUDED = ("DataCaptureConfig", "VpcConfig", "AsyncInferenceConfig")
 #: those of the variant itself: they are about instances
@@ -44,7 +42,6 @@ def check(context: Context, parameters: Mapping[str, Any]) -> None:
         raise ValidationException(
             f"MemorySizeInMB {config['MemorySizeInMB']} is none of 1024, 2048, 3072, 4096, 5120, 6144."
         )
-    refuse_members(config, PROVISIONED, "a variant")
     _check_model(context, variants[0].get("ModelName", ""))
 
 
@@ -71,7 +68,6 @@ def check_update(plan: EndpointPlan, serving: EndpointPlan) -> None:
 def changed(variant: VariantPlan, change: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """ServerlessConfig of a variant after an item of UpdateEndpointWeightsAndCapacities."""
     update = change.get("ServerlessUpdateConfig", {})
-    refuse_members(update, PROVISIONED, "a variant")
     if variant.serverless is None:
         if update:
             raise ValidationException(

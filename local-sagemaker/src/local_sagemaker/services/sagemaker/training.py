@@ -11,23 +11,8 @@ from local_sagemaker.engine.jobs.pool import TRAINING
 from local_sagemaker.errors import ValidationException
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker.jobs import JobType, check_data_type, check_path, refuse_many
+from local_sagemaker.services.sagemaker.jobs import JobType, check_path, refuse_many
 
-#: members of a request that mean more than this service does, and what to do instead
-REFUSED = {
-    "ServerlessJobConfig": "there are no serverless jobs. Give an AlgorithmSpecification.",
-    "SessionChainingConfig": "sessions are not chained. Leave it out.",
-    "ModelPackageConfig": "no model package is made by a job. Call CreateModelPackage.",
-}
-IGNORED = (
-    *("RoleArn", "VpcConfig", "EnableNetworkIsolation", "EnableInterContainerTrafficEncryption"),
-    *("EnableManagedSpotTraining", "DebugHookConfig", "DebugRuleConfigurations", "TensorBoardOutputConfig"),
-    *("ExperimentConfig", "ProfilerConfig", "ProfilerRuleConfigurations"),
-    *("RemoteDebugConfig", "InfraCheckConfig", "MlflowConfig", "OutputDataConfig.KmsKeyId"),
-    *("ResourceConfig.InstanceType", "ResourceConfig.VolumeSizeInGB", "ResourceConfig.VolumeKmsKeyId"),
-    *("ResourceConfig.KeepAlivePeriodInSeconds", "StoppingCondition.MaxWaitTimeInSeconds"),
-    *("InputDataConfig.CompressionType", "InputDataConfig.ShuffleConfig"),
-)
 #: `<account>.dkr.ecr.<region>.amazonaws.com/<name>:<tag>`
 URI = re.compile(
     r"(?P<registry>\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/)?(?P<name>[a-z0-9-]+):.+"
@@ -53,13 +38,11 @@ MISSING = (
 )
 
 JOBS = JobType.of(TRAINING)
-JOBS.serve_list(
-    "Answer with one page of training jobs.", ignored=("WarmPoolStatusEquals", "TrainingPlanArnEquals")
-)
+JOBS.serve_list("Answer with one page of training jobs.")
 JOBS.serve_stop("Stop a training job: SIGTERM, SIGKILL after two minutes; what it wrote is uploaded.")
 
 
-@operation("sagemaker", "CreateTrainingJob", ignored=IGNORED)
+@operation("sagemaker", "CreateTrainingJob")
 def create_training_job(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Queue a training job: the image's `train` runs in a process with its channels at /opt/ml/input/data."""
     check(parameters)
@@ -78,9 +61,6 @@ def describe_training_job(context: Context, parameters: dict[str, Any]) -> dict[
 
 def check(parameters: dict[str, Any]) -> None:
     """Refuse what would be done differently here than on AWS."""
-    for name, why in REFUSED.items():
-        if name in parameters:
-            raise ValidationException(f"{name} is not supported by the local SageMaker: {why}")
     algorithm = parameters.get("AlgorithmSpecification", {})
     if "TrainingImage" not in algorithm:
         raise ValidationException(
@@ -100,13 +80,8 @@ def check(parameters: dict[str, Any]) -> None:
     if len(set(names)) < len(names):
         raise ValidationException(f"Channel names must be unique; InputDataConfig has {', '.join(names)}.")
     for channel in parameters.get("InputDataConfig", []):
-        name = channel["ChannelName"]
-        source = channel["DataSource"].get("S3DataSource")
-        if source is None:
-            raise ValidationException(
-                f"Channel {name}: only an S3DataSource is supported by the local SageMaker."
-            )
-        check_data_type(f"Channel {name}", source)
+        if "S3DataSource" not in channel["DataSource"]:
+            raise ValidationException(f"Channel {channel['ChannelName']}: DataSource needs an S3DataSource.")
 
 
 def complete_built_in(parameters: dict[str, Any]) -> None:

@@ -24,25 +24,9 @@ JOBS.serve_stop(
 )
 
 
-@operation(
-    "sagemaker",
-    "CreateTransformJob",
-    ignored=(
-        "DataCaptureConfig.KmsKeyId",
-        "DataCaptureConfig.GenerateInferenceId",
-        "ExperimentConfig",
-        "TransformOutput.KmsKeyId",
-        "TransformResources.InstanceType",
-        "TransformResources.VolumeKmsKeyId",
-        "TransformResources.TransformAmiVersion",
-    ),
-)
+@operation("sagemaker", "CreateTransformJob")
 def create_transform_job(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Queue a job that sends records of S3 objects to a model and puts the answers beside them."""
-    given = parameters["TransformInput"]
-    _refuse("SplitType", given.get("SplitType", "None"), {"None", "Line"})
-    kind = given["DataSource"]["S3DataSource"]["S3DataType"]
-    _refuse("S3DataType", kind, {"S3Prefix", "ManifestFile"})
     payload, concurrent = parameters.get("MaxPayloadInMB", 6), parameters.get("MaxConcurrentTransforms") or 1
     if payload * concurrent > PAYLOAD_LIMIT_MB:
         raise ValidationException(
@@ -57,10 +41,3 @@ def create_transform_job(context: Context, parameters: dict[str, Any]) -> dict[s
             format_of(processing.accept)
     container_definition(context, parameters["ModelName"])
     return JOBS.submit(context, parameters)
-
-
-def _refuse(member: str, value: str, emulated: set[str]) -> None:
-    if value not in emulated:
-        raise ValidationException(
-            f"{member}={value} is not emulated locally; use one of {', '.join(sorted(emulated))}."
-        )

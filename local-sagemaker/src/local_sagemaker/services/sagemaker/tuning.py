@@ -16,6 +16,7 @@ from local_sagemaker.errors import (
     invalid_request,
     translate,
 )
+from local_sagemaker.protocol import models
 from local_sagemaker.services import owners, registry
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
@@ -43,16 +44,11 @@ JOBS = TuningJobType(
     "name already exists ({arn})",
     taken_error=ResourceInUse,
 )
-IGNORED = (
-    "HyperParameterTuningJobConfig.TuningJobCompletionCriteria.ConvergenceDetected",
-    "TrainingJobDefinition.HyperParameterTuningResourceConfig.AllocationStrategy",
-)
-
 JOBS.serve_describe("Answer with a tuning job's request, status, counters and best training job.")
 JOBS.serve_list("Answer with one page of tuning jobs.")
 
 
-@operation("sagemaker", f"Create{NOUN}", ignored=IGNORED)
+@operation("sagemaker", f"Create{NOUN}")
 def create_tuning_job(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Begin a tuning job: Random, Grid or Bayesian, on training jobs of this service."""
     check_request(parameters)
@@ -130,18 +126,11 @@ def _rank(summary: dict[str, Any], order: str) -> tuple[Any, str]:
 def check_request(parameters: Mapping[str, Any]) -> None:
     """ValidationException for a tuning job that could not be carried out as it stands."""
     config = parameters[f"{NOUN}Config"]
-    if config["Strategy"] == "Hyperband":
-        raise ValidationException(
-            "Strategy Hyperband is not emulated locally. Give Bayesian, Random or Grid; "
-            "TrainingJobEarlyStoppingType=Auto stops hopeless jobs."
-        )
     if config["Strategy"] == "Bayesian" and find_spec("sklearn") is None:
         raise ValidationException(
             "Strategy Bayesian needs scikit-learn, which is not installed. Install local-sagemaker[tuning] "
             "where the service runs and start it again, or give Random."
         )
-    if "Autotune" in parameters:
-        raise ValidationException("Autotune is not emulated locally. Give the ranges and limits yourself.")
     if ("TrainingJobDefinition" in parameters) == ("TrainingJobDefinitions" in parameters):
         raise ValidationException("Give either TrainingJobDefinition or TrainingJobDefinitions.")
     limits = config["ResourceLimits"]
@@ -184,8 +173,6 @@ def inherited_trials(context: Context, parameters: Mapping[str, Any]) -> list[di
 
 def _check_definition(definition: Mapping[str, Any], strategy: str) -> None:
     ranges = definition["HyperParameterRanges"]
-    if ranges.get("AutoParameters"):
-        raise ValidationException("AutoParameters are not emulated locally. Give ranges.")
     with translate(RangeError, invalid_request):
         space = Space.read(ranges)
     if not space.ranges:
@@ -206,5 +193,5 @@ def _check_definition(definition: Mapping[str, Any], strategy: str) -> None:
         )
     sample = {one.name: one.value([0.0] * one.width) for one in space.ranges}
     request = tuning_jobs.training_request("sample", definition, sample)
-    registry.check_request("CreateTrainingJob", request)
+    registry.check_request(models.operation_model("sagemaker", "CreateTrainingJob"), request)
     training.check(request)
