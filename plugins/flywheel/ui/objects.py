@@ -6,7 +6,6 @@ read of them stays true; only the lists of their names are asked for again.
 
 from __future__ import annotations
 
-import json
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -16,6 +15,7 @@ from typing import Any
 
 from include.core.layout import split_uri
 from include.core.objects import READERS, Item, list_folders, list_objects, read_objects
+from include.core.sagemaker.client import D
 
 #: how much is kept at most, in bytes
 KEPT_BYTES = 128 * 1024 * 1024
@@ -83,10 +83,10 @@ class ObjectCache:
                 self._size -= len(self._kept.popitem(last=False)[1])
         return kept | new
 
-    def json(self, uri: str) -> Any:  # noqa: ANN401 - a JSON value
-        """Return an object of JSON, or None if there is none. That there is none is not remembered."""
+    def document(self, uri: str, kind: type[D]) -> D | None:
+        """Return a document, or None if there is none. That there is none is not remembered."""
         body = self.find(*split_uri(uri))
-        return None if body is None else json.loads(body)
+        return None if body is None else kind.from_text(body)
 
     def find(self, bucket: str, key: str) -> bytes | None:
         """Return an object's bytes, or None if there is none."""

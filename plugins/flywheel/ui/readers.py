@@ -19,6 +19,8 @@ from flywheel.ui.objects import Json, ObjectCache
 from flywheel.ui.traffic import Traffic
 from flywheel.ui.windows import MonitoredWindows
 from include.core.cycle import Cycle
+from include.core.documents.codec import to_json
+from include.core.documents.reports import Replay
 from include.core.layout import REPLAY, join_uri, split_uri, version_number, version_of
 from include.core.ledger import Ledger, production
 from include.core.places import Places, output_path
@@ -197,14 +199,16 @@ class Reader:
         if newest is None:
             return None
         uri = join_uri(self.settings.bucket, newest["Key"])
-        replay = self.objects.json(uri)
-        months = [
-            {name: month[name] for name in ("interval", "models", "rows")} for month in replay["months"]
-        ]
+        replay = self.objects.document(uri, Replay)
+        if replay is None:
+            return None
         return {
             "at": newest["LastModified"].isoformat(),
-            "metric": replay["metric"],
-            "windows": months,
+            "metric": replay.metric,
+            "windows": [
+                {"interval": to_json(each.interval), "models": to_json(each.models), "rows": each.rows}
+                for each in replay.months
+            ],
             "place": output_path(uri),
         }
 

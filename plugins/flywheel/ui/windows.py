@@ -9,6 +9,8 @@ from flywheel.ui import summaries
 from flywheel.ui.objects import Json, ObjectCache
 from include.core.cycle import Cycle
 from include.core.documents.codec import to_json
+from include.core.documents.data import Distributions
+from include.core.documents.reports import Coverage
 from include.core.exceptions import FlywheelError
 from include.core.layout import COVERAGE, DISTRIBUTIONS, REPORT, Interval, join_uri, split_uri
 from include.core.ledger import Ledger
@@ -67,7 +69,9 @@ class MonitoredWindows:
         record, names = known[1], ("separability", "predictions", "online", "bias", "slices", "broken")
         return self._windows(snapshot, [window])[0] | {
             **{name: to_json(getattr(record.evidence, name)) for name in names},
-            "distributions": self._objects.json(f"{record.monitor_uri}{DISTRIBUTIONS}"),
+            "distributions": to_json(
+                self._objects.document(f"{record.monitor_uri}{DISTRIBUTIONS}", Distributions)
+            ),
             "coverage": self._coverage(self._written("collect", COVERAGE, [window]).get(str(window))),
         }
 
@@ -140,8 +144,7 @@ class MonitoredWindows:
 
     def _coverage(self, key: str | None) -> Json | None:
         """Return what a window's newest collect told of labels and traffic."""
-        coverage: Json | None = self._objects.json(join_uri(self._bucket, key)) if key else None
-        return coverage
+        return to_json(self._objects.document(join_uri(self._bucket, key), Coverage)) if key else None
 
     def _written(self, step: str, file: str, windows: list[Interval]) -> dict[str, str]:
         """Return the newest of what a step wrote for each of some windows, as keys by the window's name."""

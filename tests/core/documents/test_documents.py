@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from include.core import layout
 from include.core.documents.card import ModelCard
 from include.core.documents.codec import Document, canonical
 from include.core.documents.data import (
@@ -38,9 +39,12 @@ from include.core.documents.monitoring import Evidence, WatchRecord
 from include.core.documents.reports import Coverage, ReplayInput, ReportInput
 from include.core.documents.retraining import RetrainingDecision
 from include.core.exceptions import InvalidDocument
+from include.core.steps import STEPS
 from tools.document_schema import schema
 from tools.documents import EVERY, PAGE, example, page
 
+#: files in a form of SageMaker Model Monitor, which include/ml/monitoring alone makes and takes apart
+MODEL_MONITORS = {layout.STATISTICS, layout.CONSTRAINTS, layout.MODEL_QUALITY}
 STATE = Path(__file__).parents[2] / "state/version-1/sagemaker.tar.xz"
 #: what the documents of the fixture are, by their keys below the cycle's
 KINDS: dict[str, type[Document]] = {
@@ -157,6 +161,14 @@ def test_bins_without_what_they_stand_over_are_refused(
     with pytest.raises(InvalidDocument) as refusal:
         kind(**value)
     assert {kind.__name__, f"{lacking}."} <= set(str(refusal.value).split())
+
+
+def test_every_json_file_is_a_document_or_has_another_services_form() -> None:
+    """What a step writes and another reads is described once, by a type that names its file."""
+    files = {name for name in vars(layout).values() if isinstance(name, str) and name.endswith(".json")}
+    written = {name.rpartition("/")[2] for row in STEPS.values() for name in row.outputs}
+    described = {name for kind in EVERY for name in re.findall(r"\w+\.json", kind.__doc__ or "")}
+    assert {name for name in files | written if name.endswith(".json")} - described == MODEL_MONITORS
 
 
 @pytest.mark.parametrize("kind", EVERY)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flywheel.ui.objects import ObjectCache
+from include.core.documents.results import RolloutOutcome
 from include.core.settings import Settings
 
 
@@ -40,7 +41,7 @@ def test_an_object_is_read_once(counted: Counted, installed: Settings) -> None:
     objects = ObjectCache(counted)
     objects.fetch(installed.bucket, ["x/a", "x/b", "x/a"])
     assert objects.find(installed.bucket, "x/a") == b'"a"'
-    assert objects.json(f"s3://{installed.bucket}/x/b") == "b"
+    assert objects.find(installed.bucket, "x/b") == b'"b"'
     assert counted.gets == 2
 
 
@@ -48,7 +49,7 @@ def test_memory_is_bounded(counted: Counted, installed: Settings) -> None:
     """The object that was used longest ago is forgotten, and read again when it is asked for."""
     objects = ObjectCache(counted, kept_bytes=6)
     for name in ("a", "b", "a", "c", "a", "b"):
-        assert objects.json(f"s3://{installed.bucket}/x/{name}") == name
+        assert objects.find(installed.bucket, f"x/{name}") == f'"{name}"'.encode()
     assert counted.gets == 4
 
 
@@ -56,9 +57,9 @@ def test_that_there_is_none_is_not_remembered(counted: Counted, installed: Setti
     """What is written later is found."""
     objects = ObjectCache(counted)
     uri = f"s3://{installed.bucket}/x/late"
-    assert objects.json(uri) is None
-    service.s3.put_object(Bucket=installed.bucket, Key="x/late", Body=b"1")
-    assert objects.json(uri) == 1
+    assert objects.document(uri, RolloutOutcome) is None
+    service.s3.put_object(Bucket=installed.bucket, Key="x/late", Body=b'{"is_good": true, "text": "calm"}')
+    assert objects.document(uri, RolloutOutcome) == RolloutOutcome(is_good=True, text="calm")
 
 
 def test_lists_are_as_s3_gives_them(counted: Counted, installed: Settings) -> None:

@@ -12,6 +12,7 @@ from flywheel.ui.lazy import begin_reading, reading_ahead
 from include.core.documents.retraining import RetrainingRequest
 from tests.examples import month
 from tests.flywheel.ui.conftest import ARN, BY, KEY, Browser, Written, entry
+from tests.ml.reports import windows as example
 
 
 def view(browser: Browser, **query: int) -> dict[str, Any]:
@@ -80,13 +81,16 @@ def test_only_the_last_windows_are_told_unless_more_are_asked_for(browser: Brows
 def test_a_window_has_its_distributions_labels_and_report(browser: Browser, written: Written) -> None:
     """They are read from what the steps wrote for that window."""
     window = month(2)
-    written.put(f"monitor/{window}/{KEY}/distributions.json", {"features": [{"name": "temp"}]})
-    written.put(f"collect/{window}/{KEY}/coverage.json", {"answers": {"batch": 7, "online": 3}})
+    distributions = example.distributions([example.spread("temp")]).as_json()
+    coverage = example.coverage().as_json()
+    written.put(f"monitor/{window}/{KEY}/distributions.json", distributions)
+    written.put(f"collect/{window}/{KEY}/coverage.json", coverage)
     written.put(f"report/{window}/{KEY}/report.html", b"<p>")
     written.watched(window)
     found = browser().get(f"/flywheel/api/cycles/flights/windows/{window}").json()["value"]
-    assert found["distributions"] == {"features": [{"name": "temp"}]}
-    assert found["answers"] == {"batch": 7, "online": 3}
+    assert found["distributions"] == distributions
+    assert found["coverage"] == coverage
+    assert found["answers"] == coverage["answers"]
     assert found["report"] == f"report/{window}/{KEY}"
     assert found["monitor"] == f"monitor/{window}/{KEY}"
     assert found["collect"] == f"collect/{window}/{KEY}"
@@ -94,6 +98,24 @@ def test_a_window_has_its_distributions_labels_and_report(browser: Browser, writ
         assert (
             browser().get(f"/flywheel/cycles/flights/files/{record}").json()["at"] <= found["decision"]["at"]
         )
+
+
+@pytest.mark.parametrize(
+    ("key", "part", "fault"),
+    [
+        (f"collect/{{}}/{KEY}/coverage.json", "watch", "Coverage lacks events"),
+        (f"compare/{{}}/{KEY}/replay.json", "replay", "Replay lacks months"),
+    ],
+)
+def test_a_document_without_a_field_is_an_error_of_its_part(
+    browser: Browser, written: Written, key: str, part: str, fault: str
+) -> None:
+    """The field is named, and the other parts are shown."""
+    written.watched(month(2))
+    written.put(key.format(month(2)), {"metric": "roc_auc"})
+    parts = browser().get("/flywheel/api/cycles/flights").json()["parts"]
+    assert fault in parts[part]["error"]
+    assert {name for name in parts if parts[name]["error"]} == {part}
 
 
 def test_a_window_that_nobody_watched_is_not_found(browser: Browser, written: Written) -> None:
