@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -38,12 +39,17 @@ def monitored(
     watched: Any, number: int, *, run_id: str = "one", run_type: str = "manual", **given: Any
 ) -> Any:
     """The context after a month was monitored."""
-    place = f"s3://{watched.bucket}/monitor/{number}/"
-    watched.put(place, "evidence.json", json.dumps(evidence(month(number), **given).as_json()).encode())
-    context = watched.attempt(run_id, interval_start=f"{month(number).start:%Y-%m-%d}")
-    context["dag_run"].run_type = run_type
+    window, folder = month(number), f"s3://{watched.bucket}/monitor/{number}/"
+    watched.put(folder, "evidence.json", json.dumps(evidence(window, **given).as_json()).encode())
+    context = watched.attempt(run_id)
+    run = context["dag_run"]
+    run.run_type = run_type
+    if run_type == "manual":
+        context["params"]["interval_start"] = f"{window.start:%Y-%m-%d}"
+    else:
+        run.data_interval_start, run.data_interval_end = window.start, window.end
     context["outlet_events"] = defaultdict(lambda: SimpleNamespace(extra={}))
-    context.results["monitor"] = step_result("monitor", place, key=f"key {number}")
+    context.results["monitor"] = step_result("monitor", folder, key=f"key {number}")
     return context
 
 
@@ -108,17 +114,18 @@ def test_decide_records_what_was_found_and_what_was_decided(watched: Any) -> Non
     assert result["decision"]["due"] is False
 
 
-def test_nothing_is_asked_for_without_an_alarm(watched: Any) -> None:
-    """The task is skipped, and so emits no event."""
-    with pytest.raises(AirflowSkipException, match="due"):
-        ask(watched, 2, alarm=False)
-    assert requests(watched) == []
-
-
-def test_a_backfill_emits_nothing(watched: Any) -> None:
-    """Airflow would emit the events of its tasks; so the task is skipped."""
-    with pytest.raises(AirflowSkipException, match="backfill"):
-        ask(watched, 2, run_type="backfill")
+@pytest.mark.parametrize(
+    ("given", "is_due"), [({"alarm": False}, False), ({"alarm": True, "run_type": "backfill"}, True)]
+)
+def test_without_an_alarm_and_in_a_backfill_nothing_is_asked_for(
+    watched: Any, given: dict[str, Any], *, is_due: bool
+) -> None:
+    """The task is skipped for the decision's own reason; Airflow would emit the events of its tasks."""
+    context = monitored(watched, 2, **given)
+    decision = watched.do(DecideRetrainingOperator, context)["decision"]
+    assert (decision["due"], decision["emission"]["is_emitted"]) == (is_due, False)
+    with pytest.raises(AirflowSkipException, match=re.escape(decision["emission"]["why"])):
+        watched.do(RequestRetrainingOperator, context)
     assert requests(watched) == []
 
 

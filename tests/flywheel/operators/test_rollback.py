@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -60,8 +61,9 @@ def test_a_second_rollback_goes_back_further(run: Any) -> None:
     roll_back(run, "one")
     roll_back(run, "two")
     assert in_production(run) == january
-    with pytest.raises(RollbackRefused, match="none"):
+    with pytest.raises(RollbackRefused, match=re.escape(january)):
         roll_back(run, "three")
+    assert in_production(run) == january
 
 
 def test_a_version_can_be_named(run: Any) -> None:
@@ -75,8 +77,9 @@ def test_a_version_can_be_named(run: Any) -> None:
 
 def test_there_must_be_something_to_roll_back(run: Any) -> None:
     """A cycle without a champion."""
-    with pytest.raises(RollbackRefused, match="nothing"):
+    with pytest.raises(RollbackRefused):
         roll_back(run)
+    assert run.entries() == []
 
 
 def test_the_earlier_version_is_served_and_verified(run: Any) -> None:
