@@ -18,9 +18,10 @@ from botocore.exceptions import ClientError
 from include.cli.database import database_urls
 from include.cli.home import ADMIN, Home
 from include.cli.terminal import StackError
+from include.core.documents.codec import D
 from include.core.exceptions import InvalidDocument
 from include.core.layout import split_uri
-from include.core.sagemaker.client import D, SageMaker
+from include.core.sagemaker.client import SageMaker
 from include.core.settings import PREFIX, PROJECT, Settings
 
 #: Airflow hides a connection's password wherever it stands in a log, so it is a text that stands nowhere else

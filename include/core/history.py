@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from include.core.cycle import Cycle, FileSource
-from include.core.documents.codec import digest
+from include.core.documents.codec import D, digest
 from include.core.documents.manifest import KeyRecord, Manifest
 from include.core.documents.results import StepResult
 from include.core.exceptions import HistoryIncomplete, OutputMissing
@@ -15,7 +15,7 @@ from include.core.journal import ImmutableObjects
 from include.core.keys import key_record
 from include.core.layout import MANIFEST, Interval, is_s3, split_uri, training_dag
 from include.core.places import Places, below_step
-from include.core.sagemaker.client import D, SageMaker
+from include.core.sagemaker.client import SageMaker
 from include.core.schedule import history
 from include.core.settings import Settings
 

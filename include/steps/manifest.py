@@ -5,19 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
 
 import pyarrow.parquet as pq
 
-from include.core.documents.codec import Document
+from include.core.documents.codec import D
 from include.core.documents.manifest import Manifest, OutputFile, files_digest
 from include.core.layout import MANIFEST, Interval
 from include.steps.contract import Step, digest
 
 #: where a row that came in can have gone to, besides the names that start with "rows_" in a step's counts
 ROWS_IN = "rows_in"
-
-Kept = TypeVar("Kept", bound=Document)
 
 
 def check_balance(counts: Mapping[str, int]) -> None:
@@ -66,7 +63,7 @@ def write_manifest(
     return write_document(step.output / MANIFEST, manifest)
 
 
-def write_document(path: Path, document: Kept) -> Kept:
+def write_document(path: Path, document: D) -> D:
     """Write a document, and return it as its readers see it: an undefined number is None."""
     content = document.as_json()
     write_json(path, content)

@@ -28,6 +28,7 @@ OMIT_NONE: Mapping[str, bool] = MappingProxyType({"omit_none": True})
 SHOWN = 60
 
 T = TypeVar("T")
+D = TypeVar("D", bound="Document")
 
 SCALARS: Mapping[Any, tuple[tuple[type, ...], str]] = {
     bool: ((bool,), "true or false"),

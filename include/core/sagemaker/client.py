@@ -10,9 +10,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
-from include.core.documents.codec import Document, canonical, to_json
+from include.core.documents.codec import D, canonical, to_json
 from include.core.exceptions import InvalidDocument
 from include.core.layout import split_uri
 from include.core.objects import error_code, list_objects, read_object, write_new
@@ -22,8 +22,6 @@ log = logging.getLogger(__name__)
 
 #: answers of SageMaker to a name that exists already
 TAKEN = ("ResourceInUse", "already exist")
-
-D = TypeVar("D", bound=Document)
 
 
 class SageMaker:

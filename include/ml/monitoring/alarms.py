@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from include.core.documents.codec import narrow
 from include.core.documents.monitoring import (
     Alarm,
     DataEvidence,
     Fault,
     FeatureDrift,
+    PredictionDrift,
     Separability,
     WindowQuality,
 )
@@ -56,14 +58,9 @@ def feature_drifts(moved: Sequence[Movement], shares: Mapping[str, float]) -> tu
     """
     drifts = [
         FeatureDrift(
-            name=movement.name,
-            test=movement.test,
-            distance=movement.distance,
-            p_value=movement.p_value,
-            importance=shares.get(movement.name),
-            is_drifted=movement.is_drifted,
+            **vars(narrow(PredictionDrift, drift)), name=drift.name, importance=shares.get(drift.name)
         )
-        for movement in moved
+        for drift in moved
     ]
     return tuple(
         sorted(drifts, key=lambda drift: (-(drift.importance or 0.0) * drift.distance, -drift.distance))

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from include.core.documents.monitoring import PredictionDrift
 from include.ml.monitoring.constraints import statistics_of
 
 #: categories of which fewer are expected are counted together, or the chi-squared distribution does not hold
@@ -33,17 +34,12 @@ class DriftRule:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Movement:
-    """How far one feature has moved."""
+class Movement(PredictionDrift):
+    """How far one feature has moved; its p-value is corrected for the number of features."""
 
     name: str
-    test: Literal["ks", "tv"]
-    #: Kolmogorov-Smirnov distance of numbers, total variation of texts, 0 to 1
-    distance: float
     #: what chance would bring about in every second window or so; the rest of the distance is the effect
     by_chance: float = 0.0
-    #: corrected for the number of features
-    p_value: float
     is_drifted: bool = False
 
 

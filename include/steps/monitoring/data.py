@@ -265,11 +265,9 @@ def monitor_predictions(
     moved = (drift.of_numbers if spread.kind == "number" else drift.of_texts)("predictions", before, now)
     if min(before.counts.sum(), counts.sum()) >= rule.minimum_rows:
         (moved,) = drift.mark_drifted([moved], rule)
-    drifted = PredictionDrift(
-        test=moved.test, distance=moved.distance, p_value=moved.p_value, is_drifted=moved.is_drifted
-    )
     shares = [tuple(side.shares.tolist()) for side in (before, now)]
-    return drifted, Distribution(**vars(narrow(Bins, spread)), baseline=shares[0], current=shares[1])
+    distribution = Distribution(**vars(narrow(Bins, spread)), baseline=shares[0], current=shares[1])
+    return narrow(PredictionDrift, moved), distribution
 
 
 def bin_answers(answers: pd.DataFrame, spread: Histogram) -> tuple[np.ndarray, np.ndarray]:

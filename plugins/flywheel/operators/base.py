@@ -13,14 +13,13 @@ from flywheel.hooks.sagemaker import SageMakerHook
 from flywheel.intervals import run_interval
 from flywheel.links import PAGE, FlywheelLink, page_url
 from include.core.cycle import Cycle
-from include.core.documents.codec import Document
+from include.core.documents.codec import D, Document
 from include.core.documents.results import JobResult, StepResult
 from include.core.exceptions import FlywheelError, OutputMissing
 from include.core.layout import Interval
 from include.core.ledger import Ledger
 from include.core.places import Places
 from include.core.retraining.records import RetrainingRequests
-from include.core.sagemaker.client import D
 from include.core.settings import Settings, settings
 
 #: what a step hands to the next ones, the only thing that goes through XCom

@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Any
 
+from include.core.documents.codec import D
 from include.core.layout import split_uri
 from include.core.objects import READERS, Item, list_folders, list_objects, read_objects
-from include.core.sagemaker.client import D
 
 #: how much is kept at most, in bytes
 KEPT_BYTES = 128 * 1024 * 1024
