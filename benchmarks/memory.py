@@ -22,6 +22,7 @@ import pandas as pd
 
 from benchmarks.harness import PROJECT
 from benchmarks.plain_cycle import link
+from include.ml.cleaning.arrow_types import plain_frame
 from include.steps.tables import TableWriter, read_chunks
 
 START, END = datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 2, 1, tzinfo=UTC)
@@ -61,8 +62,10 @@ def moved(chunk: pd.DataFrame, months: int) -> pd.DataFrame:
     if "time_hour" not in chunk:
         return chunk
     times = pd.to_datetime(chunk["time_hour"], utc=True) + months * MONTH
-    dates = {"year": times.dt.year, "month": times.dt.month, "day": times.dt.day} if "flight" in chunk else {}
-    text = {name: values.astype(str) for name, values in dates.items()}
+    text = {}
+    if "flight" in chunk:
+        local = pd.to_datetime(chunk[["year", "month", "day"]].astype(int)) + months * MONTH
+        text = {name: getattr(local.dt, name).astype(str) for name in ("year", "month", "day")}
     return chunk.assign(time_hour=times.dt.strftime("%Y-%m-%dT%H:%M:%SZ"), **text)
 
 
@@ -72,7 +75,7 @@ def replicate(fetched: Path, target: Path, months: Sequence[int]) -> None:
         with TableWriter(target / f"{name}.parquet") as writer:
             for month in months if name != "planes" else [0]:
                 for chunk in read_chunks(fetched / f"{name}.parquet"):
-                    writer.write(moved(chunk, month))
+                    writer.write(moved(plain_frame(chunk), month))
 
 
 def output(base: Path) -> Path:

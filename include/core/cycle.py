@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -44,6 +44,15 @@ class FileSource:
     """
 
     tables: Mapping[str, str]
+    #: texts that mean a missing value, besides the empty one: ("NA", "null")
+    missing: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse one text in place of several, whose letters would be taken for missing values."""
+        if isinstance(self.missing, str) or not all(isinstance(text, str) for text in self.missing):
+            raise ValueError(
+                f'FileSource: missing={self.missing!r} has to be a tuple of texts, such as ("NA", "null").'
+            )
 
 
 @dataclass(frozen=True)

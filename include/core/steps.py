@@ -70,9 +70,10 @@ def _files(folder: str, names: str, ending: str = "py") -> tuple[str, ...]:
 # Chapters of the shared code, as the lists below name them
 _TEMPLATES = "ml/reports/templates"
 _CONTRACT = (*_files("core", "cycle monitoring tasks"), "ml/exceptions.py", "steps/contract.py")
-_TABLES = (*_files("steps", "manifest tables"), "ml/monitoring/summaries.py")
+_PARQUET = ("steps/tables.py", "ml/cleaning/arrow_types.py", "ml/monitoring/summaries.py")
+_TABLES = ("steps/manifest.py", *_PARQUET)
 _MODEL = ("core/archives.py", *_files("steps/serving", "inference model_files"))
-_ROWS = ("steps/rows.py", "steps/tables.py", "ml/features/labels.py", "ml/monitoring/summaries.py")
+_ROWS = ("steps/rows.py", *_PARQUET, "ml/features/labels.py")
 _FEATURES = (*_TABLES, *_MODEL, *_ROWS)
 _METRICS = _files("ml/evaluation", "metrics resampling")
 _TRUTH = ("ml/features/labels.py", *_files("ml/monitoring", "ground_truth records"))
@@ -99,7 +100,7 @@ _ROWS_OF_STEPS = (
         kind="processing job",
         inputs={"fetch": "the interval's fetch"},
         outputs=("*.parquet", "quarantine.parquet", "quality.json"),
-        code=(*_TABLES, "ml/cleaning/rules.py"),
+        code=(*_TABLES, *_files("ml/cleaning", "checks columns duplicates reading rules")),
     ),
     StepRow(
         name="transform",

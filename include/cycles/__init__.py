@@ -3,19 +3,26 @@
 `cycle.py` (standard library only)
     `CYCLE`: the `include.core.cycle.Cycle`.
 `source.py` (only with a `PythonSource`)
-    `tables(start, end) -> Mapping[str, Iterator[pandas.DataFrame]]`: the raw tables of the interval, in
-    chunks of bounded size, every chunk of a table with the same columns and types. Text is best left as text:
-    `clean` reads types and keeps the original value of what it cannot read.
+    `tables(start, end) -> Mapping[str, Iterator[pandas.DataFrame | pyarrow.Table]]`: the raw tables of the
+    interval, in chunks of bounded size, every chunk of a table with the same columns and types. Text is best
+    left as text: `clean` reads types and keeps the original value of what it cannot read. Arrow tables keep
+    every type; in a data frame a column of integers with a missing value has to be `Int64`.
 `schema.py`
     `FACTS`: name of the table that has one row per event; the other tables are joined to it.
     `TABLES: dict[str, pandera.pandas.DataFrameSchema]`: for each table, the columns that `fetch` must find
-    and the values that `clean` lets pass. Column types: `float` (also for whole numbers), `str`, or
-    `"datetime64[us, UTC]"`. Every column named here is required; other columns are dropped.
+    and the values that `clean` lets pass. Column types: `float` (what is measured or counted), `str` (also
+    for ids and codes, whose digits are kept as they stand in the source), or `"datetime64[us, UTC]"`. Other
+    columns are not read; one with `required=False` is missing in every row where the source lacks it. A
+    check of single values is run once for each different value; a check over rows, or a function, sees the
+    whole table at once, which then has to fit in memory.
 `cleaning.py`
     `RULES: dict[str, include.ml.cleaning.rules.Rules]`: for each table, the columns that identify a row, the
-    values to unify, and functions for what is particular (`fix` before validation, `derive` after it).
+    values to unify, which of different rows of one identity is kept, and functions for what is particular
+    (`fix` before validation, `derive` after it). They take and return a data frame, or, in `OnArrow`, an
+    Arrow table, which is several times as fast. Rows come in chunks: a function looks at each row alone.
     The rules of the facts must derive `event_id` (text, unique over all intervals), `event_time` (UTC, in
-    the interval) and `known_time` (UTC; when the label became known, missing when there will be none).
+    the interval) and `known_time` (UTC; when the label became known, missing when there will be none,
+    9999-12-31 while it is open).
 `features.py`
     `SIGNATURE: dict[str, str]`: columns that a client sends, in CSV order, each "number" or "string".
     `combine(columns) -> dict[str, ndarray]`: from a dict of the signature's arrays, the combined attributes.

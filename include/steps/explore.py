@@ -14,6 +14,7 @@ from typing import cast
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow.types import is_list
 
 from include.core.layout import PROFILE
 from include.ml.reports.profile import TableSample, render_profile
@@ -83,4 +84,11 @@ def read_sample(groups: Sequence[tuple[Path, int]], schema: pa.Schema) -> pd.Dat
         stride = max(-(-rows.num_rows * len(chosen) // SAMPLE_ROWS), 1)
         parts.append(rows.take(pa.array(range(0, rows.num_rows, stride))))
     table = pa.concat_tables(parts, promote_options="permissive") if parts else schema.empty_table()
+    # a list, as of reasons, is shown as text
+    lists = {
+        name: table.column(name) for name in table.column_names if is_list(table.schema.field(name).type)
+    }
+    for name, column in lists.items():
+        text = pa.array(("; ".join(map(str, cell)) for cell in column.to_pylist()), pa.string())
+        table = table.set_column(table.column_names.index(name), name, text)
     return cast("pd.DataFrame", table.to_pandas())

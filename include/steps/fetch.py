@@ -8,72 +8,123 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeAlias
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from include.core.cycle import FileSource
-from include.ml.cleaning.csv_chunks import text_chunks
+from include.ml.cleaning.arrow_types import column_types, refuse_type
+from include.ml.cleaning.csv_chunks import Choose, text_chunks, without_missing
 from include.ml.exceptions import InvalidInput
 from include.steps.contract import Step, run
 from include.steps.manifest import write_manifest
 from include.steps.tables import TableWriter, read_chunks
 
+Chunk: TypeAlias = pd.DataFrame | pa.Table | pa.RecordBatch
+
 
 def fetch(step: Step) -> dict[str, int]:
-    """Write one Parquet file per table, streaming."""
-    required = step.module("schema").TABLES
-    rows = {}
-    for name, chunks in source_tables(step).items():
-        columns = list(required[name].columns) if name in required else []
-        rows[name] = _write(step, name, chunks, columns)
-    absent = sorted(set(required) - set(rows))
+    """Write one Parquet file per table, streaming: the columns that schema.py names, in their types."""
+    schemas = step.module("schema").TABLES
+    sources = source_tables(step)
+    absent = sorted(set(schemas) - set(sources))
     if absent:
         raise InvalidInput(
-            f"The source of {step.cycle} has no table {absent}; it has {sorted(rows)}. Add it."
+            f"The source of {step.cycle} has no table {absent}; it has {sorted(sources)}. Add it."
         )
+    rows = {name: _write(step, wanted_columns(step, name), sources[name]) for name in schemas}
     counts = {"rows_in": sum(rows.values()), "rows_out": sum(rows.values())}
     metrics = {f"rows_{name}": count for name, count in rows.items()}
     write_manifest(step, counts=counts | {"rows_quarantined": 0, "rows_duplicate": 0}, metrics=metrics)
     return counts | metrics
 
 
-def source_tables(step: Step) -> Mapping[str, Iterator[pd.DataFrame]]:
+@dataclass(frozen=True)
+class WantedColumns:
+    """The columns of one table that its schema names, with their kinds."""
+
+    cycle: str
+    table: str
+    kinds: Mapping[str, str]
+    optional: frozenset[str]
+
+    def choose(self, names: Sequence[str]) -> list[str]:
+        """Return the named columns that a table has; raise InvalidInput if one is missing, or there twice."""
+        missing = [name for name in self.kinds if name not in names and name not in self.optional]
+        if missing:
+            raise InvalidInput(
+                f"Table {self.table} of {self.cycle} lacks the column {', '.join(missing)}; it has "
+                f"{', '.join(map(str, names))}. Has the source changed? Correct it, or schema.py."
+            )
+        twice = [name for name in self.kinds if list(names).count(name) > 1]
+        if twice:
+            raise InvalidInput(
+                f"Table {self.table} of {self.cycle} has several columns {', '.join(twice)}: which one is "
+                "meant? Rename the others in the source."
+            )
+        return [name for name in self.kinds if name in names]
+
+    def select(self, chunk: Chunk) -> pa.Table:
+        """Return the named columns of a source's chunk; raise InvalidInput if a type cannot be read."""
+        if isinstance(chunk, pd.DataFrame):
+            named = chunk[self.choose([*chunk.columns])]
+            try:
+                table = pa.Table.from_pandas(named, preserve_index=False)
+            except pa.ArrowException as error:
+                raise InvalidInput(
+                    f"Table {self.table} of {self.cycle}: a column holds values of several types ({error}). "
+                    "Give it one type in source.py; text is best left as text."
+                ) from error
+        else:
+            table = chunk.select(self.choose(chunk.schema.names))
+        for name in table.schema.names:
+            refuse_type(self.table, name, self.kinds[name], table.schema.field(name).type)
+        return pa.table({name: table.column(name) for name in table.schema.names})
+
+
+def wanted_columns(step: Step, table: str) -> WantedColumns:
+    """Return the columns that the cycle's schema names."""
+    schema = step.module("schema").TABLES[table]
+    optional = frozenset(name for name, column in schema.columns.items() if not column.required)
+    return WantedColumns(step.cycle, table, column_types(schema), optional)
+
+
+def source_tables(step: Step) -> Mapping[str, Iterator[Chunk]]:
     """Return the tables of the interval, from files or from the cycle's own `source.py`."""
     source = step.description.source
     if isinstance(source, FileSource):
         return file_tables(step, source)
-    found: Mapping[str, Iterator[pd.DataFrame]] = step.module("source").tables(step.start, step.end)
-    return found
+    tables: Mapping[str, Iterator[Chunk]] = step.module("source").tables(step.start, step.end)
+    return tables
 
 
-def _write(step: Step, name: str, chunks: Iterator[pd.DataFrame], required: list[str]) -> int:
-    with ExitStack() as stack, TableWriter(step.output / f"{name}.parquet") as writer:
+def _write(step: Step, wanted: WantedColumns, chunks: Iterator[Chunk]) -> int:
+    with ExitStack() as stack, TableWriter(step.output / f"{wanted.table}.parquet") as writer:
         if isinstance(chunks, Generator):
             # a refusal leaves it in the middle of a file that it must let go of now
             stack.callback(chunks.close)
         for chunk in chunks:
-            _check_columns(step, name, chunk, required)
-            writer.write(chunk)
+            selected = wanted.select(chunk)
+            try:
+                writer.write(selected)
+            except (pa.ArrowInvalid, KeyError) as error:
+                raise InvalidInput(
+                    f"Table {wanted.table} of {wanted.cycle}: a chunk has other types than the first "
+                    f"({error}). Give every chunk of a table the same columns and types."
+                ) from error
     if writer.rows == 0:
         raise InvalidInput(
-            f"There is no data in table {name} of {step.cycle} between {step.start.isoformat()} and "
+            f"There is no data in table {wanted.table} of {step.cycle} between {step.start.isoformat()} and "
             f"{step.end.isoformat()}. Choose an interval for which the source has data, or wait for it."
         )
     return writer.rows
-
-
-def _check_columns(step: Step, name: str, chunk: pd.DataFrame, required: list[str]) -> None:
-    missing = [column for column in required if column not in chunk.columns]
-    if missing:
-        raise InvalidInput(
-            f"Table {name} of {step.cycle} lacks the column {', '.join(missing)}; it has "
-            f"{', '.join(map(str, chunk.columns))}. Has the source changed? Correct it, or schema.py."
-        )
 
 
 def main() -> None:
@@ -86,15 +137,16 @@ TIMEOUT_S = 60
 AGAIN = "Check the cycle's source in cycle.py, and that the file is there; then run fetch again."
 
 
-def file_tables(step: Step, source: FileSource) -> Mapping[str, Iterator[pd.DataFrame]]:
+def file_tables(step: Step, source: FileSource) -> Mapping[str, Iterator[Chunk]]:
     """Return the tables of a FileSource, each read when it is iterated."""
-    return {name: _table(step, name, uri) for name, uri in source.tables.items()}
+    return {name: _table(step, name, source) for name in source.tables}
 
 
-def _table(step: Step, name: str, template: str) -> Iterator[pd.DataFrame]:
-    uri = template.format(start=step.start, end=step.end)
+def _table(step: Step, name: str, source: FileSource) -> Iterator[pa.Table]:
+    uri = source.tables[name].format(start=step.start, end=step.end)
     with TemporaryDirectory() as scratch:
-        yield from read_file(locate(step, name, uri, Path(scratch)), uri)
+        path = locate(step, name, uri, Path(scratch))
+        yield from read_file(path, uri, source.missing, wanted_columns(step, name).choose)
 
 
 def locate(step: Step, name: str, uri: str, scratch: Path) -> Path:
@@ -132,30 +184,35 @@ def download(uri: str, path: Path) -> Path:
     return path
 
 
-def read_file(path: Path, name: str) -> Iterator[pd.DataFrame]:
-    """Yield the rows of a Parquet, CSV or zipped CSV file in chunks; the suffix names the format."""
+def read_file(path: Path, name: str, missing: Sequence[str], choose: Choose) -> Iterator[pa.Table]:
+    """Yield the rows of a Parquet, CSV or zipped CSV file in chunks; the suffix names the format.
+
+    :param missing: texts that mean a missing value
+    :param choose: returns the columns to read, given all that there are
+    """
     try:
         if path.suffix == ".parquet":
-            yield from read_chunks(path)
+            for chunk in read_chunks(path, choose(pq.read_schema(path).names)):
+                yield without_missing(chunk, missing)
         elif path.suffix == ".csv":
             with path.open("rb") as file:
-                yield from text_chunks(file, name)
+                yield from text_chunks(file, name, missing, choose)
         elif path.suffix == ".zip":
-            yield from _zipped(path, name)
+            yield from _zipped(path, name, missing, choose)
         else:
             raise InvalidInput(
                 f"{name} ends in {path.suffix!r}; a table is read from .csv, .csv.zip or .parquet."
             )
-    except (pa.ArrowInvalid, zipfile.BadZipFile, OSError) as error:
+    except (pa.ArrowException, zipfile.BadZipFile, OSError) as error:
         raise InvalidInput(
             f"{name} is damaged or cut off ({error}). Fetch it again from its origin."
         ) from error
 
 
-def _zipped(path: Path, name: str) -> Iterator[pd.DataFrame]:
+def _zipped(path: Path, name: str, missing: Sequence[str], choose: Choose) -> Iterator[pa.Table]:
     with zipfile.ZipFile(path) as archive:
         members = [member for member in archive.namelist() if member.endswith(".csv")]
         if len(members) != 1:
             raise InvalidInput(f"{name} holds {len(members)} CSV files, {members}; a table is exactly one.")
         with archive.open(members[0]) as file:
-            yield from text_chunks(file, name)
+            yield from text_chunks(file, name, missing, choose)

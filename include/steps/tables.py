@@ -1,4 +1,4 @@
-"""Tables as Parquet files: written chunk by chunk, read as frames, as column batches, or as a sample."""
+"""Tables as Parquet files: written chunk by chunk, read as Arrow tables, as a frame, or as a sample."""
 
 from __future__ import annotations
 
@@ -10,30 +10,61 @@ from typing import Self, cast
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from include.ml.cleaning.arrow_types import plain_column
 from include.ml.monitoring.summaries import ColumnValues, Texts
 
-#: rows that are in memory at a time
-CHUNK_ROWS = 16_384
+#: rows of a row group, and the most that are read at a time
+GROUP_ROWS = 131_072
+#: values that are read at a time, so that wide tables come in fewer rows
+READ_VALUES = 1 << 24
+#: rows that tell whether a column repeats its values, and the share of different ones from which it does not
+SAMPLE_ROWS, REPETITIVE_SHARE = 16_384, 0.5
+#: bytes that wait for a row group to be full
+GROUP_BYTES = 1 << 26
 
 
 class TableWriter:
-    """Write frames with the same columns into one Parquet file; the first frame decides the types."""
+    """Write tables with the same columns into one Parquet file; the first decides the types."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.rows = path, 0
         self._writer: pq.ParquetWriter | None = None
+        self._schema: pa.Schema | None = None
+        self._waiting: list[pa.Table] = []
 
-    def write(self, frame: pd.DataFrame) -> None:
-        """Append the frame's rows."""
-        table = _arrow(frame, self._writer.schema if self._writer else None)
-        if self._writer is None:
+    def write(self, rows: pd.DataFrame | pa.Table) -> None:
+        """Append rows.
+
+        :raises pa.ArrowInvalid: a value does not fit its column's type in the first rows
+        """
+        table = _plain(rows, self._schema)
+        if self._schema is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._writer = pq.ParquetWriter(self.path, table.schema, compression="zstd")
-        if len(frame):
-            self._writer.write_table(table, row_group_size=CHUNK_ROWS)
-            self.rows += len(frame)
+            self._schema = table.schema
+        waiting = [*self._waiting, table]
+        if sum(map(len, waiting)) > GROUP_ROWS or sum(part.nbytes for part in waiting) > GROUP_BYTES:
+            self._flush()
+        if len(table):
+            self._waiting.append(table)
+            self.rows += len(table)
+
+    def _flush(self) -> None:
+        if self._writer is None:
+            # without Arrow's own types, which say how texts were kept here
+            self._writer = pq.ParquetWriter(
+                self.path,
+                self._schema,
+                compression="zstd",
+                store_schema=False,
+                use_dictionary=_repetitive(self._waiting),
+            )
+        if self._waiting:
+            group = pa.concat_tables(self._waiting).unify_dictionaries().combine_chunks()
+            self._writer.write_table(group, row_group_size=GROUP_ROWS)
+            self._waiting = []
 
     def __enter__(self) -> Self:
         return self
@@ -41,20 +72,44 @@ class TableWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._schema is not None:
+            self._flush()
         if self._writer is not None:
             self._writer.close()
 
 
-def _arrow(frame: pd.DataFrame, schema: pa.Schema | None) -> pa.Table:
-    """Return the frame without pandas' own metadata, which changes with its version."""
-    table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
-    fields = [
-        field.with_type(pa.string())
-        if pa.types.is_null(field.type) or pa.types.is_large_string(field.type)
-        else field
-        for field in table.schema
+def _repetitive(tables: list[pa.Table]) -> list[str]:
+    """Return the columns whose first values repeat, so that a dictionary of them is worth its making."""
+    if not tables:
+        return []
+    first = tables[0].slice(0, SAMPLE_ROWS)
+    most = first.num_rows * REPETITIVE_SHARE
+    return [
+        name
+        for name, column in zip(first.column_names, first.columns, strict=True)
+        if pa.types.is_dictionary(column.type)
+        or (not pa.types.is_nested(column.type) and pc.count_distinct(column).as_py() <= most)
     ]
-    return table.cast(pa.schema(fields))
+
+
+def _plain(rows: pd.DataFrame | pa.Table, schema: pa.Schema | None) -> pa.Table:
+    """Return rows in types that Parquet keeps, without metadata, which changes with pandas' version."""
+    if isinstance(rows, pd.DataFrame):
+        wanted = None if schema is None else pa.schema([_decoded(field) for field in schema])
+        rows = pa.Table.from_pandas(rows, schema=wanted, preserve_index=False)
+    columns = [plain_column(column) for column in rows.columns]
+    table = pa.table(columns, names=rows.column_names)
+    return table if schema is None or table.schema == schema else _fitted(table, schema)
+
+
+def _fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return a table in the types of the first one, whose texts may be a dictionary or not."""
+    table = table.select(schema.names)
+    return table.cast(pa.schema([_decoded(field) for field in table.schema])).cast(schema)
+
+
+def _decoded(field: pa.Field) -> pa.Field:
+    return field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
 
 
 def write_table(path: Path, frame: pd.DataFrame) -> int:
@@ -64,11 +119,11 @@ def write_table(path: Path, frame: pd.DataFrame) -> int:
     return len(frame)
 
 
-def read_chunks(path: Path, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
-    """Yield the rows of a Parquet file in frames of bounded size."""
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=CHUNK_ROWS, columns=columns, use_threads=False):
-            yield cast("pd.DataFrame", batch.to_pandas())
+def read_chunks(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """Yield the rows of a Parquet file in tables of bounded size; texts stay dictionary-encoded."""
+    names = pq.read_schema(path).names if columns is None else columns
+    for batch in read_batches(path, columns, max(min(GROUP_ROWS, READ_VALUES // max(len(names), 1)), 1024)):
+        yield pa.Table.from_batches([batch])
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -81,13 +136,15 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame
 BATCH_ROWS = 65_536
 
 
-def read_batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+def read_batches(
+    path: Path, columns: Sequence[str] | None = None, rows: int = BATCH_ROWS
+) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a Parquet file in batches; texts stay dictionary-encoded."""
     schema = pq.read_schema(path)
     texts = [field.name for field in schema if _is_string(field.type)]
     # pre-buffering would hold the whole file, which is made for stores that are far away
     with pq.ParquetFile(path, read_dictionary=texts, pre_buffer=False) as file:
-        yield from file.iter_batches(batch_size=BATCH_ROWS, columns=columns, use_threads=False)
+        yield from file.iter_batches(batch_size=rows, columns=columns, use_threads=False)
 
 
 def columns_of(batch: pa.RecordBatch, names: Sequence[str]) -> dict[str, ColumnValues]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -35,33 +36,51 @@ def clean(fetched: Callable[[list[str]], Path], container: Containers) -> Callab
 
 
 @pytest.mark.parametrize(
-    ("line", "reason"),
+    ("line", "reasons"),
     [
-        ("A,2020-01-01T20:00:00Z,,US,99,0", "temp: 99.0 fails in_range(-50, 50)"),
-        ("A,2020-01-01T20:00:00Z,,US,warm,0", "temp: 'warm' is no number"),
-        ("A,2020-01-01T20:00:00Z,,US,inf,0", "temp: 'inf' is no number"),
-        ("A,soon,,US,1,0", "time: 'soon' is no time; time: missing"),
-        (",2020-01-01T20:00:00Z,,US,1,0", "station: missing"),
+        ("A,2020-01-01T20:00:00Z,,US,99,0", ["temp: 99.0 fails in_range(-50, 50)"]),
+        ("A,2020-01-01T20:00:00Z,,US,warm,0", ["temp: 'warm' is no number"]),
+        ("A,2020-01-01T20:00:00Z,,US,inf,0", ["temp: 'inf' is no number"]),
+        (
+            "A,2020-01-01T20:00:00Z,,US,-1e39,0",
+            ["temp: '-1e39' lies beyond single precision, in which models compute"],
+        ),
+        ("A,soon,,US,1,0", ["time: 'soon' is no time", "time: missing"]),
+        ("A,20200101,,US,1,0", ["time: '20200101' is no time", "time: missing"]),
+        (",2020-01-01T20:00:00Z,,US,1,0", ["station: missing"]),
+        ("  ,2020-01-01T20:00:00Z,,US,1,0", ["station: missing"]),
         (
             "A,2020-01-01T20:00:00Z,,US,99,7",
-            "froze: 7.0 fails isin([0, 1]); temp: 99.0 fails in_range(-50, 50)",
+            ["froze: 7.0 fails isin([0, 1])", "temp: 99.0 fails in_range(-50, 50)"],
         ),
         (
             "A,2020-01-02T00:00:00Z,,US,1,0",
-            (
-                "event_time 2020-01-02 00:00:00+00:00 lies outside 2020-01-01T00:00:00+00:00 to "
-                "2020-01-02T00:00:00+00:00"
-            ),
+            [
+                (
+                    "event_time 2020-01-02 00:00:00+00:00 lies outside 2020-01-01T00:00:00+00:00 to "
+                    "2020-01-02T00:00:00+00:00"
+                )
+            ],
         ),
     ],
 )
-def test_a_bad_row_is_quarantined_with_its_reason_and_values(clean: Cleaning, line: str, reason: str) -> None:
+def test_a_bad_row_is_quarantined_with_its_reasons_and_values(
+    clean: Cleaning, line: str, reasons: list[str]
+) -> None:
     """Its reason names column and value, and the original values are kept as they came."""
     job = clean([*good(9), line])
     counts = job.run("clean")["counts"]
     quarantine = job.table("quarantine.parquet").to_dict("records")
-    assert counts == {"rows_in": 10, "rows_out": 9, "rows_quarantined": 1, "rows_duplicate": 0}
-    assert [(row["table"], row["row"], row["reason"]) for row in quarantine] == [("readings", 9, reason)]
+    assert counts == {
+        "rows_in": 10,
+        "rows_out": 9,
+        "rows_quarantined": 1,
+        "rows_duplicate": 0,
+        "rows_conflicting": 0,
+    }
+    assert [(row["table"], row["row"], list(row["reasons"])) for row in quarantine] == [
+        ("readings", 9, reasons)
+    ]
     names = ["station", "time", "known", "country", "temp", "froze"]
     assert json.loads(quarantine[0]["values"]) == {
         name: value or None for name, value in zip(names, line.split(","), strict=True)
@@ -79,14 +98,22 @@ def test_categories_are_unified_and_types_fixed(clean: Cleaning) -> None:
 
 
 def test_duplicates_are_dropped_and_counted(clean: Cleaning) -> None:
-    """The first of equal rows stays; the rest are counted, not quarantined."""
-    job = clean([*good(5), *good(2)])
+    """One of equal rows stays, of different ones the last known; both are counted, and not quarantined."""
+    first, second, *others = good(5)
+    earlier = second.replace("T01:30:00Z", "T01:10:00Z").replace("1.5", "9")
+    corrected = first.replace("T00:30:00Z", "T06:00:00Z").replace("1.5", "7")
+    job = clean([first, second, *others, *good(2), corrected, earlier])
     assert job.run("clean")["counts"] == {
-        "rows_in": 7,
+        "rows_in": 9,
         "rows_out": 5,
         "rows_quarantined": 0,
-        "rows_duplicate": 2,
+        "rows_duplicate": 1,
+        "rows_conflicting": 3,
     }
+    rows = job.table("readings.parquet")
+    assert rows["event_id"].is_unique
+    assert rows["temp"].tolist() == [1.5, 1.5, 1.5, 1.5, 7.0]
+    assert rows["event_id"].tolist()[-1] == "A-20200101T0000"
 
 
 def test_too_many_bad_rows_stop_the_cycle(clean: Cleaning) -> None:
@@ -118,6 +145,27 @@ def test_the_report_tells_what_was_found(clean: Cleaning) -> None:
     assert quality.missing_share["temp"] == pytest.approx(1 / 9)
 
 
+def test_the_report_counts_what_was_changed(clean: Cleaning) -> None:
+    """Spellings that were unified, texts that were trimmed, rows in conflict."""
+    lines = good(3)
+    job = clean([*lines, lines[0].replace("1.5", "2"), "B,2020-01-01T05:00:00Z,, United States ,1,0"])
+    job.run("clean")
+    report = TableQuality.from_json(json.loads((job.output / "quality.json").read_text())["readings"])
+    assert (report.rows_duplicate, report.rows_conflicting) == (0, 1)
+    assert report.unified == {"country": {"United States": 1}}
+    assert report.trimmed == {"country": 1}
+
+
+def test_an_id_is_unique_beyond_the_identity(clean: Cleaning, tmp_path: Path) -> None:
+    """Two facts of one derived id are one event: one of them stays, and the other is counted."""
+    job = clean(good(4))
+    path = tmp_path / "cycles/ice/cleaning.py"
+    path.write_text(path.read_text().replace("%Y%m%dT%H%M", "%Y%m%d"))
+    importlib.invalidate_caches()
+    assert job.run("clean")["counts"]["rows_conflicting"] == 3
+    assert job.table("readings.parquet")["event_id"].tolist() == ["A-20200101"]
+
+
 def test_a_missing_table_is_refused(clean: Cleaning) -> None:
     """An input that lacks a table's file is refused by its name."""
     job = clean(good(2))
@@ -138,4 +186,4 @@ def test_quarantine_is_there_even_if_empty(clean: Cleaning) -> None:
     job = clean(good(2))
     job.run("clean")
     empty: pd.DataFrame = job.table("quarantine.parquet")
-    assert (len(empty), list(empty.columns)) == (0, ["table", "row", "reason", "values"])
+    assert (len(empty), list(empty.columns)) == (0, ["table", "row", "reasons", "values"])

@@ -11,7 +11,7 @@ import pytest
 
 from include.core.layout import PROFILE
 from include.steps import explore
-from include.steps.tables import CHUNK_ROWS, write_table
+from include.steps.tables import GROUP_ROWS, write_table
 from tests.steps.conftest import readings, times
 from tests.steps.container import Containers, History
 
@@ -42,7 +42,7 @@ def test_the_parts_of_a_step_are_its_tables(with_history: History) -> None:
 
 def test_a_large_table_is_sampled_from_all_over_it(tmp_path: Path) -> None:
     """Bounded rows are read, and the counts are of all rows."""
-    n = CHUNK_ROWS * 20
+    n = GROUP_ROWS * 10
     frame = pd.DataFrame({"x": range(n), "y": [None if i % 4 == 0 else 1.0 for i in range(n)]})
     write_table(tmp_path / "t.parquet", frame)
     table = explore.describe_table("t", [tmp_path / "t.parquet"])

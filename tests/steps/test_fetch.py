@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from include.core.cycle import FileSource
 from tests.steps.container import Containers
 
 HEADER = "station,time,known,country,temp,froze\n"
@@ -57,11 +59,10 @@ def plain(path: Path, text: str) -> Path:
     return path
 
 
-def parquet(path: Path, text: str) -> Path:  # noqa: ARG001 - the same table
+def parquet(path: Path, text: str) -> Path:
     """A Parquet file."""
-    pd.DataFrame([dict(zip(HEADER.strip().split(","), LINE.strip().split(","), strict=True))]).to_parquet(
-        path
-    )
+    header, line = text.splitlines()[:2]
+    pd.DataFrame([dict(zip(header.split(","), line.split(","), strict=True))]).to_parquet(path)
     return path
 
 
@@ -144,8 +145,8 @@ def test_a_download_that_ends_early_is_refused(
     [
         (b"", "is empty"),
         (HEADER.encode(), "no data in table readings of ice between 2020-01-01T00:00:00+00:00 and"),
-        ((TABLE + "A,2020-01").encode(), "damaged or cut off"),
-        (TABLE.encode() + b"\xff\xfe,,,,,\n", "damaged or cut off"),
+        ((TABLE + "A,2020-01").encode(), "row 2: it has 2 values, the header has 6"),
+        (TABLE.encode() + b"\xff\xfe,,,,,\n", "row 2: it has the byte 0xff, which is no UTF-8"),
         (
             TABLE.replace("temp", "heat").encode(),
             "lacks the column temp; it has station, time, known, country, heat",
@@ -159,6 +160,23 @@ def test_a_bad_csv_is_refused(
     (tmp_path / "a.csv").write_bytes(content)
     ice((tmp_path / "a.csv").as_uri())
     assert words in container("fetch").refuse("fetch")
+
+
+@pytest.mark.parametrize(("name", "write"), [("a.csv", plain), ("a.csv.zip", zipped), ("a.parquet", parquet)])
+def test_a_source_says_which_texts_mean_missing(
+    ice: Callable[[str], None],
+    container: Containers,
+    tmp_path: Path,
+    name: str,
+    write: Callable[[Path, str], Path],
+) -> None:
+    """In every format."""
+    ice(write(tmp_path / name, TABLE.replace("-6.0", "6").replace("US", "NA")).as_uri())
+    path = tmp_path / "cycles/ice/cycle.py"
+    path.write_text(re.sub(r"(FileSource\(.*?})", r'\1, missing=("NA", "A")', path.read_text()))
+    job = container("fetch")
+    job.run("fetch")
+    assert job.table("readings.parquet")[["station", "country"]].isna().all(axis=None)
 
 
 @pytest.mark.parametrize(("name", "write"), [("a.csv.zip", zipped), ("a.parquet", parquet)])
@@ -182,3 +200,9 @@ def test_an_unknown_ending_is_refused(
     """A file is told by its ending."""
     ice(plain(tmp_path / "a.xlsx", TABLE).as_uri())
     assert "ends in '.xlsx'" in container("fetch").refuse("fetch")
+
+
+def test_one_text_for_missing_is_no_list_of_texts() -> None:
+    """Its letters would be taken for missing values: it is refused where the source is described."""
+    with pytest.raises(ValueError, match="missing='NA' has to be a tuple of texts"):
+        FileSource({}, missing="NA")

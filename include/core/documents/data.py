@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from include.core.documents.codec import Document
+from include.core.documents.codec import OMIT_NONE, Document
 from include.core.documents.model import Bins
 
 
@@ -25,13 +25,13 @@ class QuarantinedRow:
 class TableQuality(Document):
     """What clean found in one table: the table's entry in `quality.json`, which is an object by table."""
 
-    #: [rows] fetched; the sum of the other three
+    #: [rows] fetched; the sum of the other four
     rows_in: int
     #: [rows] kept
     rows_out: int
     #: [rows] that broke a rule
     rows_quarantined: int
-    #: [rows] that repeat an earlier one
+    #: [rows] equal to one that was kept
     rows_duplicate: int
     #: [rows] by broken rule, without the values
     reasons: Mapping[str, int]
@@ -39,6 +39,12 @@ class TableQuality(Document):
     examples: tuple[QuarantinedRow, ...]
     #: [share] of the kept rows that lack a value, by column
     missing_share: Mapping[str, float]
+    #: [rows] that differ from the one of their identity that was kept; missing before it was counted
+    rows_conflicting: int | None = field(default=None, metadata=OMIT_NONE)
+    #: [rows] by column and replaced spelling; missing before it was counted
+    unified: Mapping[str, Mapping[str, int]] | None = field(default=None, metadata=OMIT_NONE)
+    #: [rows] by column, whose text had blanks around it; missing before it was counted
+    trimmed: Mapping[str, int] | None = field(default=None, metadata=OMIT_NONE)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -83,6 +83,10 @@ class Verdict(Document):
     rule: PromotionRule | None = None
 
 
+#: the largest number of single precision, in which models compute
+LARGEST_NUMBER = 3.4028234e38
+
+
 @dataclass(frozen=True, kw_only=True)
 class ColumnSignature:
     """A column that clients send."""

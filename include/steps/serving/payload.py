@@ -12,11 +12,9 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from include.core.documents.model import ColumnSignature
+from include.core.documents.model import LARGEST_NUMBER, ColumnSignature
 
 CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
-#: the largest number of single precision, in which the model computes
-LARGEST = 3.4028234e38
 
 Number = float | int | None
 #: one list for each column of the signature, in its order; None stands for a missing number
@@ -78,10 +76,13 @@ def _from_csv(text: str, columns: Sequence[ColumnSignature]) -> Columns:
 
 
 def _csv_rows(text: str) -> list[list[str]]:
-    if '"' not in text:
-        return [line.split(",") for line in text.replace("\r\n", "\n").rstrip("\r\n").split("\n")]
+    lines = text.replace("\r\n", "\n").rstrip("\r\n")
+    if '"' not in text and "\r" not in lines:
+        return [line.split(",") for line in lines.split("\n")]
     try:
-        return list(csv.reader(io.StringIO(text, newline=""), strict=True))
+        # an empty line is one empty field, as without quotes
+        rows = csv.reader(io.StringIO(text.rstrip("\r\n"), newline=""), strict=True)
+        return [row or [""] for row in rows]
     except csv.Error as error:
         raise BadRequest(f"The body is not CSV: {error}. Check its quotes.") from error
 
@@ -93,7 +94,7 @@ def _csv_numbers(values: Sequence[str], name: str) -> list[Number]:
         numbers = [_csv_number(value, row, name) for row, value in enumerate(values, 1)]
     # float() takes 1_000 and nan as well
     for row, (value, text) in enumerate(zip(numbers, values, strict=True), 1):
-        if value is not None and (not -LARGEST <= value <= LARGEST or "_" in text):
+        if value is not None and (not -LARGEST_NUMBER <= value <= LARGEST_NUMBER or "_" in text):
             _refuse_number(text, row, name)
     return numbers
 
@@ -170,7 +171,9 @@ def _refuse_objects(rows: list[Any], columns: Sequence[ColumnSignature]) -> NoRe
 def _json_numbers(values: list[Any], name: str) -> list[Number]:
     for row, value in enumerate(values, 1):
         kind = type(value)  # not isinstance: true and false are no numbers here
-        if value is not None and not ((kind is float or kind is int) and -LARGEST <= value <= LARGEST):
+        if value is not None and not (
+            (kind is float or kind is int) and -LARGEST_NUMBER <= value <= LARGEST_NUMBER
+        ):
             _refuse_number(value, row, name)
     return values
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from include.cycles.flights import cleaning, schema
 from include.ml.cleaning.rules import Cleaner
 
+WITHIN = datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 2, 1, tzinfo=UTC)
 FLIGHT = {
     "year": "2013",
     "month": "1",
@@ -33,11 +36,11 @@ FLIGHT = {
 
 def clean(**change: str | None) -> dict[str, Any]:
     """One flight, cleaned; the row, or the reason why it is in quarantine."""
-    cleaned = Cleaner("flights", schema.FLIGHTS, cleaning.RULES["flights"]).clean(
-        pd.DataFrame([FLIGHT | change])
-    )
+    raw = pa.table({name: pa.array([value], pa.string()) for name, value in (FLIGHT | change).items()})
+    cleaned = Cleaner("flights", schema.FLIGHTS, cleaning.RULES["flights"], WITHIN).clean(raw)
     rows = cleaned.rows if len(cleaned.rows) else cleaned.quarantined
-    return {str(name): value for name, value in rows.iloc[0].items()}
+    row: dict[str, Any] = rows.to_pylist()[0]
+    return row
 
 
 @pytest.mark.parametrize(
@@ -83,7 +86,7 @@ def test_midnight_is_zero() -> None:
 )
 def test_a_flight_that_breaks_the_schema_is_set_aside(change: dict[str, str | None], reason: str) -> None:
     """The reason names the column and the value."""
-    assert reason in str(clean(**change)["reason"])
+    assert reason in str(clean(**change)["reasons"])
 
 
 def test_a_temperature_that_jumps_is_set_aside() -> None:
@@ -92,8 +95,10 @@ def test_a_temperature_that_jumps_is_set_aside() -> None:
     table = pd.DataFrame(dict.fromkeys(schema.WEATHER.columns, 10.0), index=range(6)).assign(
         origin="JFK", time_hour=hours, temp=[60.0, 59.0, 13.1, 58.0, 58.0, 57.0], pressure=1010.0
     )
-    cleaned = Cleaner("weather", schema.WEATHER, cleaning.RULES["weather"]).clean(table)
-    assert cleaned.quarantined["reason"].tolist() == [
-        "temp differs by more than 25 F from the hours around it",
+    cleaner = Cleaner("weather", schema.WEATHER, cleaning.RULES["weather"])
+    assert cleaner.needs_whole_table
+    cleaned = cleaner.clean(pa.Table.from_pandas(table))
+    assert cleaned.quarantined["reasons"].to_pylist() == [
+        ["temp differs by more than 25 F from the hours around it"],
     ]
-    assert cleaned.quarantined["row"].tolist() == [2]
+    assert cleaned.quarantined["row"].to_pylist() == [2]

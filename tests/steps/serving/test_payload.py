@@ -36,6 +36,22 @@ def test_csv_gives_back_what_was_written(rows: list[tuple[str, float | None]]) -
     assert [[t for t, _ in rows], [n for _, n in rows]] == parse_body(file.getvalue().encode(), CSV, COLUMNS)
 
 
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@pytest.mark.parametrize("empty_lines", range(4))
+@pytest.mark.parametrize("row", ["UA,1", '"U ""A""",1', '"x, y",1'])
+def test_empty_lines_at_the_end_are_no_rows(row: str, empty_lines: int, line_end: str) -> None:
+    """With quotes as without."""
+    body = (row + line_end * empty_lines).encode()
+    assert parse_body(body, CSV, COLUMNS) == parse_body(row.encode(), CSV, COLUMNS)
+
+
+@pytest.mark.parametrize("body", ["UA,1\n\nUA,1", '"UA",1\n\n"UA",1'])
+def test_an_empty_line_between_rows_is_a_row_that_lacks_fields(body: str) -> None:
+    """With quotes as without."""
+    with pytest.raises(BadRequest, match="Row 2 has 1 fields, not 2"):
+        parse_body(body.encode(), CSV, COLUMNS)
+
+
 @given(rows=ROWS, shape=st.sampled_from(["instances", "list", "lines"]))
 def test_json_gives_back_what_was_written(rows: list[tuple[str, float | None]], shape: str) -> None:
     """All shapes of JSON are read as the same values."""
