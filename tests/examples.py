@@ -92,6 +92,11 @@ def defined(value: float | None) -> float:
     return value
 
 
+def width(found: Bounds) -> float:
+    """How much an interval leaves open."""
+    return defined(found.high) - defined(found.low)
+
+
 def manifest(key: str, digest: str, *, step: str = "clean", **sizes: int) -> Manifest:
     """The manifest of an output with Parquet files of these sizes."""
     files = [OutputFile(name=f"{name}.parquet", rows=1, bytes=of, sha256="0") for name, of in sizes.items()]

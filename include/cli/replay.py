@@ -189,6 +189,7 @@ def _decision(api: AirflowApi, interval: Interval, entries: list[Entry], run: Js
         version=short_version(registered.get("version")),
         promoted=registered.get("promotion") is not None,
         reasons=decided.reasons if decided else (),
+        undecided=decided.verdict.undecided if decided and decided.verdict else None,
     )
 
 
@@ -222,9 +223,8 @@ def _print(replay: Replay, terminal: Terminal) -> None:
     terminal.table(rows)
     terminal.say()
     for decision in replay.decisions:
-        outcome = "promoted" if decision.promoted else "refused "
         reasons = " ".join(decision.reasons)
-        terminal.say(f"  {decision.interval.day}  {decision.version:<12} {outcome}  {reasons}")
+        terminal.say(f"  {decision.interval.day}  {decision.version:<12} {decision.outcome:<10}  {reasons}")
     terminal.say()
     rows = [["step", "tasks", "seconds", "each"]]
     for step in replay.seconds.steps:

@@ -75,7 +75,7 @@ _TABLES = ("steps/manifest.py", *_PARQUET)
 _MODEL = ("core/archives.py", *_files("steps/serving", "inference model_files"))
 _ROWS = ("steps/rows.py", *_PARQUET, "ml/features/labels.py")
 _FEATURES = (*_TABLES, *_MODEL, *_ROWS)
-_METRICS = _files("ml/evaluation", "metrics resampling")
+_METRICS = _files("ml/evaluation", "intervals metrics resampling")
 _TRUTH = ("ml/features/labels.py", *_files("ml/monitoring", "ground_truth records"))
 _JUDGING = (
     *(*_TABLES, *_METRICS, *_TRUTH),
@@ -311,7 +311,7 @@ _ROWS_OF_STEPS = (
         },
         outputs=("replay.json", "replay.html"),
         code=(
-            *(*_FEATURES, *_METRICS, *_PAGES),
+            *(*_FEATURES, *_JUDGING, *_PAGES),
             *_files("ml/reports", "charts drawing replays"),
             *_files(_TEMPLATES, "replay", "*"),
         ),

@@ -8,29 +8,28 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from include.core.documents.model import MeasuredMetric
 from include.core.documents.reports import ComparedInterval, Replay, ReplayedInterval, ReplayInput
 from include.core.layout import REPLAY, REPLAY_INPUT, REPLAY_PAGE
-from include.ml.evaluation import metrics
 from include.ml.exceptions import InvalidInput
+from include.ml.monitoring import judging
 from include.ml.reports import replays
 from include.steps import contract
 from include.steps.contract import Step, read_document
 from include.steps.manifest import write_document, write_manifest
+from include.steps.monitoring.reference import read_standard
 from include.steps.rows import to_columns
 from include.steps.serving import inference, model_files
 from include.steps.serving.inference import Arrays, Model
 from include.steps.tables import read_table
 
 BASELINES = {"linear": model_files.LINEAR, "constant": model_files.CONSTANT}
-#: enough for the bars of a plot
-RESAMPLES = 200
 
 
 def main() -> None:
@@ -76,7 +75,8 @@ class ModelCache:
         models = {"model": model}
         for baseline, file in BASELINES.items():
             predict = inference.from_estimator(model_files.read_estimator(folder / file), model.signature)
-            models[baseline] = Model(model.signature, model.combine, predict)
+            # the threshold was chosen for the model's scores
+            models[baseline] = Model(replace(model.signature, threshold=0.5), model.combine, predict)
         return models
 
 
@@ -85,36 +85,37 @@ def compare_interval(
 ) -> ComparedInterval:
     """Return one interval with the cycle's metric of every model on the same rows."""
     folder = step.required("prepared") / replayed.prepared
-    columns, labels = labelled_rows(step, folder, replayed.interval.end)
+    judged = labelled_rows(step, folder, replayed.interval.end)
     beside = cache.models(replayed.champion)
     models = {"champion": beside["model"], "frozen": cache.models(frozen)["model"]}
     models |= {name: beside[name] for name in BASELINES}
-    measured = {name: measure_model(model, columns, labels, step) for name, model in models.items()}
-    return ComparedInterval(**vars(replayed), rows=len(labels), models=measured)
+    measured = {name: measure_model(model, judged, step) for name, model in models.items()}
+    return ComparedInterval(**vars(replayed), rows=len(judged), models=measured)
 
 
-def measure_model(model: Model, columns: Arrays, labels: np.ndarray, step: Step) -> MeasuredMetric:
-    """Return the cycle's metric of one model, with its 95 % bootstrap interval."""
-    classes = step.module("features").CLASSES
-    probabilities = inference.spread_classes(model.probabilities(columns), model.signature.classes, classes)
-    measured = metrics.bootstrap(
-        labels, probabilities, threshold=model.signature.threshold, resamples=RESAMPLES
-    )
-    return measured[step.description.metric]
+def measure_model(model: Model, judged: pd.DataFrame, step: Step) -> MeasuredMetric:
+    """Return the cycle's metric of one model, with its interval: judged as monitoring judges its answers."""
+    labels, scores = model.label(model.probabilities(columns_of(step, judged))) if len(judged) else ([], [])
+    return judging.measured(judged.assign(label=labels, score=scores), read_standard(step))
 
 
-def labelled_rows(step: Step, folder: Path, end: datetime) -> tuple[Arrays, np.ndarray]:
-    """Return the prepared rows whose label was known by `end`, and the places of their labels."""
+def columns_of(step: Step, judged: pd.DataFrame) -> Arrays:
+    """Return the columns that a client sends."""
+    return to_columns(judged, step.module("features").SIGNATURE)
+
+
+def labelled_rows(step: Step, folder: Path, end: datetime) -> pd.DataFrame:
+    """Return the prepared rows whose label was known by `end`, with it as `truth`, in order of their ids."""
     features = step.module("features")
-    columns = ["event_id", *features.SIGNATURE]
+    columns = ["event_id", "event_time", *features.SIGNATURE]
     files = sorted((folder / "rows").glob("*.parquet"))
     if not files:
         raise InvalidInput(f"{folder} holds no rows/*.parquet. Run score_and_monitor for its interval again.")
     rows = pd.concat([read_table(path, columns) for path in files], ignore_index=True)
     labels = read_table(folder / "labels/labels.parquet", ["event_id", "label", "known_time"])
-    known = labels[labels["known_time"] <= end]
-    judged = rows.merge(known, on="event_id", how="inner", validate="one_to_one")
-    places = pd.Index(features.CLASSES).get_indexer(pd.Index(judged["label"].astype(str)))
-    if (places < 0).any() or not len(places):
-        raise InvalidInput(f"{folder} has no labels, or some that are none of {list(features.CLASSES)}.")
-    return to_columns(judged, features.SIGNATURE), places
+    known = labels.loc[labels["known_time"] <= end, ["event_id", "label"]].astype({"label": str})
+    strange = sorted(set(known["label"]) - set(features.CLASSES))
+    if strange:
+        raise InvalidInput(f"{folder} has the labels {strange}, which are none of {list(features.CLASSES)}.")
+    judged = rows.merge(known.rename(columns={"label": "truth"}), on="event_id", validate="one_to_one")
+    return judged.sort_values("event_id", kind="stable", ignore_index=True)

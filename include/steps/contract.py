@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -185,7 +186,7 @@ def refuse(message: str, *, training: bool = False) -> NoReturn:
     raise SystemExit(1)
 
 
-def run(name: str, work: Callable[[Step], Mapping[str, float]]) -> None:
+def run(name: str, work: Callable[[Step], Mapping[str, float | None]]) -> None:
     """Run a step and print its metric line, or end with the reason why its input is invalid.
 
     `work` writes the step's files and its manifest, and returns the metrics of the last log line.
@@ -212,9 +213,16 @@ def write_profile(step: Step) -> None:
         print(f"There is no profile of the outputs: {error!r}", flush=True)
 
 
-def metric_line(metrics: Mapping[str, float]) -> str:
-    """Return metrics as one line, `rows_in=842 roc_auc=0.704`, which metric definitions can match."""
+def metric_line(metrics: Mapping[str, float | None]) -> str:
+    """Return metrics as one line, `rows_in=842 roc_auc=0.704`, which metric definitions can match.
+
+    An undefined number is not in it: no definition could match it.
+
+    >>> metric_line({"rows": 3, "roc_auc": None, "accuracy": 0.5})
+    'rows=3 accuracy=0.5'
+    """
     return " ".join(
         f"{name}={round(value, 6):g}" if isinstance(value, float) else f"{name}={value}"
         for name, value in metrics.items()
+        if value is not None and math.isfinite(value)
     )

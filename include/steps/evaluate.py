@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -25,11 +24,10 @@ from include.core.layout import (
     REPORT,
     VERDICT,
 )
-from include.core.tasks import task_of_classes
 from include.ml.evaluation import metrics
 from include.ml.evaluation.clusters import time_blocks
 from include.ml.evaluation.comparison import Answers, Holdout
-from include.ml.evaluation.metrics import Estimate, permutation_importance
+from include.ml.evaluation.metrics import permutation_importance
 from include.ml.exceptions import InvalidInput
 from include.ml.reports.evaluation import CardFacts, card_document, render_card, render_evaluation
 from include.steps import contract, judgement
@@ -51,10 +49,10 @@ def main() -> None:
     contract.run("evaluate", evaluate)
 
 
-def evaluate(step: Step) -> Mapping[str, float]:
+def evaluate(step: Step) -> Mapping[str, float | None]:
     """Score all models, compare, judge and write; return the metrics of the last log line."""
     features = step.module("features")
-    rows = read_rows(step.required("holdout"), features)
+    rows = read_rows(step.required("holdout"), features, may_be_empty=True)
     with tempfile.TemporaryDirectory() as folder:
         models = read_models(step, Path(folder))
         trained = read_trained(Path(folder) / "challenger")
@@ -70,7 +68,7 @@ def evaluate(step: Step) -> Mapping[str, float]:
         for name, theirs in answers.items()
     }
     compared = judgement.compare_models(step, rows, holdout, answers)
-    verdict = judgement.judge_challenger(step, estimates, compared)
+    verdict = judgement.judge_challenger(step, holdout, estimates, compared)
     evaluation = describe_evaluation(
         step, rows, models["challenger"], answers=answers, estimates=estimates, compared=compared
     )
@@ -112,6 +110,8 @@ def _unpacked(source: Path, target: Path) -> Path:
 
 def score_rows(model: Model, rows: Rows, classes: tuple[str, ...], name: str) -> np.ndarray:
     """Return probabilities of all classes of the cycle, shape (rows, classes)."""
+    if not len(rows):
+        return np.zeros((0, len(classes)))
     try:
         probabilities = model.probabilities(rows.columns)
     except KeyError as error:
@@ -119,6 +119,12 @@ def score_rows(model: Model, rows: Rows, classes: tuple[str, ...], name: str) ->
             f"The {name} cannot be scored on this holdout: it needs {error}, which SIGNATURE and combine in "
             "features.py no longer give. Keep the column, or start a cycle of a new name."
         ) from error
+    odd = ~np.isfinite(probabilities).all(axis=1)
+    if odd.any():
+        raise InvalidInput(
+            f"The {name} gives no finite score for {odd.sum()} of {len(rows)} rows of the holdout, the first "
+            f"is {rows.event_ids[odd.argmax()]!r}. Handle its missing or extreme values in estimator.py."
+        )
     return inference.spread_classes(probabilities, model.signature.classes, classes)
 
 
@@ -144,7 +150,7 @@ def describe_evaluation(
         name: metrics.calibration(*reference.score_outcomes(rows.labels, theirs.probabilities))
         for name, theirs in answers.items()
     }
-    registered = registry_metrics(rows, ours, estimates["challenger"], limit, classes)
+    registered = judgement.registry_metrics(rows, ours, estimates["challenger"], limit, classes)
     is_binary = step.description.task == "binary"
     return Evaluation(
         binary_classification_metrics=registered if is_binary else None,
@@ -166,41 +172,11 @@ def describe_evaluation(
     )
 
 
-def registry_metrics(
-    rows: Rows,
-    probabilities: np.ndarray,
-    estimates: Mapping[str, Estimate],
-    threshold: float,
-    classes: tuple[str, ...],
-) -> dict[str, Any]:
-    """Return metrics in the registry's schema, with confusion matrix and, for two classes, ROC curve."""
-    metric = task_of_classes(len(classes)).metric
-    registered: dict[str, Any] = {
-        metric(name).registry_name: {
-            "value": estimate.value,
-            "standard_deviation": estimate.standard_deviation,
-        }
-        for name, estimate in estimates.items()
-    }
-    is_binary = len(classes) == 2  # noqa: PLR2004 - two classes
-    predicted = probabilities.argmax(axis=1)
-    if is_binary:
-        predicted = metrics.is_positive(probabilities[:, 1], threshold).astype(int)
-    matrix = metrics.confusion(rows.labels, predicted, len(classes))
-    registered["confusion_matrix"] = {
-        name: dict(zip(classes, row, strict=True)) for name, row in zip(classes, matrix.tolist(), strict=True)
-    }
-    if is_binary:
-        false, true = metrics.roc_curve(rows.labels, probabilities[:, 1])
-        registered["receiver_operating_characteristic_curve"] = {
-            "false_positive_rates": false.tolist(),
-            "true_positive_rates": true.tolist(),
-        }
-    return registered
-
-
 def write_golden(path: Path, rows: Rows, model: Model) -> None:
     """Write rows of the holdout as a client sends them, with the answers that the endpoint must give."""
+    if not len(rows):
+        path.write_text("")
+        return
     chosen = np.unique(np.linspace(0, len(rows) - 1, GOLDEN_COUNT).astype(int))
     columns = {name: values[chosen] for name, values in rows.columns.items()}
     labels, scores = model.label(model.probabilities(columns))

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
 
 from include.core.cycle import Promotion
-from include.core.documents.model import Bounds, PromotionRule, Verdict
-from include.core.tasks import TASKS
+from include.core.documents.codec import narrow
+from include.core.documents.model import Bounds, MeasuredMetric, PromotionRule, Verdict
+from include.core.tasks import TASKS, task_of_classes
+from include.ml.evaluation import metrics
 from include.ml.evaluation.comparison import (
     Answers,
     BootstrapPlan,
@@ -17,14 +22,14 @@ from include.ml.evaluation.comparison import (
     gains,
     slice_gains,
 )
-from include.ml.evaluation.metrics import Estimate
-from include.ml.evaluation.promotion import decide_promotion
+from include.ml.evaluation.promotion import PromotionDecision, decide_promotion, remark, why_undecided
+from include.ml.evaluation.resampling import Sample
 from include.steps.contract import Step
 from include.steps.rows import Rows
 
 BASELINES = ("constant", "linear")
 
-Estimates = dict[str, dict[str, Estimate]]
+Estimates = dict[str, dict[str, MeasuredMetric]]
 
 
 @dataclass(frozen=True)
@@ -62,22 +67,21 @@ def compare_models(step: Step, rows: Rows, holdout: Holdout, answers: Mapping[st
     return Comparison(by_metric, slices)
 
 
-def judge_challenger(step: Step, estimates: Estimates, compared: Comparison) -> Verdict:
+def judge_challenger(step: Step, holdout: Holdout, estimates: Estimates, compared: Comparison) -> Verdict:
     """Return what verdict.json says."""
     cycle = step.description
-    measured = {name: metrics[cycle.metric] for name, metrics in estimates.items()}
+    measured = {name: narrow(Bounds, found[cycle.metric]) for name, found in estimates.items()}
     over = compared.gains[cycle.metric]
     over_baselines = {name: over[name] for name in BASELINES}
-    decision = decide_promotion(
-        cycle.metric, cycle.promotion.minimum_gain, over.get("champion"), over_baselines, compared.slices
-    )
+    decision = _decide(step, holdout, compared)
     return Verdict(
         promote=decision.promote,
         reasons=decision.reasons,
+        undecided=decision.undecided,
         metric=cycle.metric,
-        challenger=_bounds(measured["challenger"]),
-        champion=_bounds(measured["champion"]) if "champion" in measured else None,
-        baselines={name: _bounds(measured[name]) for name in BASELINES},
+        challenger=measured["challenger"],
+        champion=measured.get("champion"),
+        baselines={name: measured[name] for name in BASELINES},
         gain=over.get("champion"),
         baseline_gains=over_baselines,
         slices=compared.slices,
@@ -85,8 +89,18 @@ def judge_challenger(step: Step, estimates: Estimates, compared: Comparison) -> 
     )
 
 
-def _bounds(estimate: Estimate) -> Bounds:
-    return Bounds(estimate.value, estimate.low, estimate.high)
+def _decide(step: Step, holdout: Holdout, compared: Comparison) -> PromotionDecision:
+    """Return the decision by the cycle's metric, if the holdout has enough rows of each kind for one."""
+    cycle, sample = step.description, Sample(holdout.labels, holdout.clusters)
+    undecided = why_undecided(sample)
+    if undecided:
+        return undecided
+    over = compared.gains[cycle.metric]
+    baselines = {name: over[name] for name in BASELINES}
+    decision = decide_promotion(
+        cycle.metric, cycle.promotion.minimum_gain, over.get("champion"), baselines, compared.slices
+    )
+    return replace(decision, reasons=(*decision.reasons, *remark(sample)))
 
 
 def describe_rule(rule: Promotion) -> PromotionRule:
@@ -100,3 +114,37 @@ def describe_rule(rule: Promotion) -> PromotionRule:
         seed=rule.seed,
         block_s=None if rule.block is None else int(rule.block.total_seconds()),
     )
+
+
+def registry_metrics(
+    rows: Rows,
+    probabilities: np.ndarray,
+    estimates: Mapping[str, MeasuredMetric],
+    threshold: float,
+    classes: tuple[str, ...],
+) -> dict[str, Any]:
+    """Return metrics in the registry's schema, with confusion matrix and, for two classes, ROC curve."""
+    metric = task_of_classes(len(classes)).metric
+    registered: dict[str, Any] = {
+        metric(name).registry_name: {
+            "value": estimate.value,
+            "standard_deviation": estimate.standard_deviation,
+            **({"reason": estimate.reason} if estimate.value is None else {}),
+        }
+        for name, estimate in estimates.items()
+    }
+    is_binary = len(classes) == 2  # noqa: PLR2004 - two classes
+    predicted = probabilities.argmax(axis=1)
+    if is_binary:
+        predicted = metrics.is_positive(probabilities[:, 1], threshold).astype(int)
+    matrix = metrics.confusion(rows.labels, predicted, len(classes))
+    registered["confusion_matrix"] = {
+        name: dict(zip(classes, row, strict=True)) for name, row in zip(classes, matrix.tolist(), strict=True)
+    }
+    if is_binary:
+        false, true = metrics.roc_curve(rows.labels, probabilities[:, 1])
+        registered["receiver_operating_characteristic_curve"] = {
+            "false_positive_rates": false.tolist(),
+            "true_positive_rates": true.tolist(),
+        }
+    return registered

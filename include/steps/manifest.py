@@ -42,7 +42,7 @@ def describe(root: Path) -> tuple[OutputFile, ...]:
 
 
 def write_manifest(
-    step: Step, *, counts: Mapping[str, int], metrics: Mapping[str, float] | None = None
+    step: Step, *, counts: Mapping[str, int], metrics: Mapping[str, float | None] | None = None
 ) -> Manifest:
     """Write `manifest.json` over everything in the step's output directory, and return it.
 

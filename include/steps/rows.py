@@ -37,7 +37,7 @@ class Rows:
         return len(self.labels)
 
 
-def read_rows(folder: Path, features: ModuleType) -> Rows:
+def read_rows(folder: Path, features: ModuleType, *, may_be_empty: bool = False) -> Rows:
     """Return every labelled row below `folder`, in the order of the files' names.
 
     :param features: the cycle's module `features`, with SIGNATURE, LABEL and CLASSES
@@ -55,7 +55,7 @@ def read_rows(folder: Path, features: ModuleType) -> Rows:
                 "column of SIGNATURE in features.py, the event's id and time, and the label."
             )
     frame = pd.concat([pd.read_parquet(part, columns=wanted) for part in parts], ignore_index=True)
-    if frame.empty:
+    if frame.empty and not may_be_empty:
         raise InvalidInput(f"{folder} holds no rows. Fetch a longer period, or check the split of the cycle.")
     return Rows(
         columns=to_columns(frame, features.SIGNATURE),

@@ -53,14 +53,14 @@ def train(step: Step) -> Mapping[str, float]:
     threads = int(os.environ.get("FLYWHEEL_THREADS") or os.environ.get("OMP_NUM_THREADS") or 1)
     features, estimator = step.module("features"), step.module("estimator")
     train = read_rows(step.required("train"), features)
-    validation = read_rows(step.required("validation"), features)
+    validation = read_rows(step.required("validation"), features, may_be_empty=True)
     require_classes(train, features)
     # many small products of matrices: handing them to a second thread costs more than it saves
     with threadpool_limits({"openmp": threads, "blas": 1}):
         fitted = fit(step, features, train, estimator.pipeline(step.parameters))
         fitted, measured = measure_models(fitted, features, validation)
         write_model(step.output, fitted)
-        export_outcome = write_onnx(step.output, fitted, features, validation)
+        export_outcome = write_onnx(step.output, fitted, features, validation if len(validation) else train)
     counted = {"rows": len(train), "rows_validation": len(validation), **measured}
     report = TrainingReport(metrics=counted, onnx=export_outcome, threads=threads)
     (step.output / METRICS).write_text(json.dumps(report.as_json(), indent=1) + "\n")
@@ -118,11 +118,14 @@ def fit(step: Step, features: ModuleType, train: Rows, pipeline: Pipeline) -> Fi
 def measure_models(fitted: Fitted, features: ModuleType, validation: Rows) -> tuple[Fitted, dict[str, float]]:
     """Set the threshold and measure all three models on the validation rows."""
     inputs = inference.stack(fitted.signature, features.combine, validation.columns)
+    nothing = np.zeros((0, len(fitted.signature.classes)))
     by_name: dict[str, float] = {}
     models = {"": fitted.pipeline, "constant_": fitted.constant, "linear_": fitted.linear}
     for prefix, estimator in models.items():
         scores = inference.spread_classes(
-            from_estimator(estimator, fitted.signature)(*inputs), fitted.signature.classes, features.CLASSES
+            from_estimator(estimator, fitted.signature)(*inputs) if len(validation) else nothing,
+            fitted.signature.classes,
+            features.CLASSES,
         )
         if not prefix and fitted.signature.task == "binary":
             threshold = best_threshold(validation.labels, scores[:, 1])

@@ -51,18 +51,20 @@ def _write_parts(step: Step, partition: Partition, until: datetime) -> Counter[s
     known = is_known(rows[features.LABEL], rows["known_time"], until)
     labelled = rows[known]
     part_of = by_time(labelled["event_time"], step.end, holdout=split.holdout, validation=split.validation)
-    for part, chosen in labelled.groupby(part_of):
-        write_table(step.output / str(part) / f"{partition.interval}.parquet", chosen)
+    for part in PARTS:
+        chosen = labelled[part_of == part]
+        # the last partition writes every part: a folder without a file cannot be a job's input
+        if len(chosen) or partition.interval.end == step.end:
+            write_table(step.output / part / f"{partition.interval}.parquet", chosen)
     return Counter(part_of.tolist()) + Counter(unlabelled=int((~known).sum()))
 
 
 def refuse_empty(step: Step, rows: Counter[str], until: datetime) -> None:
-    """Raise InvalidInput if a part of the training set is empty."""
-    empty = [part for part in PARTS if not rows[part]]
-    if empty:
+    """Raise InvalidInput if there is nothing to learn from."""
+    if not rows["train"]:
         split = step.description.split
         raise InvalidInput(
-            f"The {' and the '.join(empty)} part of {step.cycle} up to {step.end.isoformat()} is empty: of "
+            f"The train part of {step.cycle} up to {step.end.isoformat()} is empty: of "
             f"{rows.total()} rows {rows['unlabelled']} have no label known by {until.isoformat()}; "
             f"the holdout is the last {split.holdout}, the validation the {split.validation} before. "
             "Add earlier intervals, or shorten the split in cycle.py."

@@ -19,6 +19,7 @@ from flywheel.triggers.interval_ready import IntervalReadyTrigger
 from include.core.cycle import Cycle
 from include.core.dependencies import IntervalDependencies
 from include.core.documents.ledger import Entry
+from include.core.documents.model import Verdict
 from include.core.documents.retraining import RetrainingRequest
 from include.core.exceptions import FlywheelError, HistoryIncomplete
 from include.core.history import clean_record, fetch_record
@@ -62,7 +63,15 @@ class World:
         self.service.s3.put_object(**place, Body=body)
         return step_result(step, uri, interval=interval.iso, key=key, digest=f"d-{step}")
 
-    def decide(self, interval: Interval, *, promote: bool = True, run: str = "run", **params: Any) -> Entry:
+    def decide(
+        self,
+        interval: Interval,
+        *,
+        promote: bool = True,
+        said: Verdict | None = None,
+        run: str = "run",
+        **params: Any,
+    ) -> Entry:
         """Go through the operators' own keys up to the decision, which is returned."""
         context = self.attempt(run, **params)
         context.results["clean"] = self.clean(interval)
@@ -85,7 +94,7 @@ class World:
                 transform_uri=results["transform"]["uri"],
                 evaluation_uri=results["evaluate"]["uri"],
                 data_end=interval.end,
-                verdict=verdict(promote=promote),
+                verdict=said or verdict(promote=promote),
                 reasons=(),
             )
         )
@@ -141,6 +150,13 @@ def test_a_decision_that_is_not_carried_out_yet_is_waited_for(world: World) -> N
 def test_a_decision_to_keep_what_there_is_needs_nothing_more(world: World) -> None:
     """There is nothing to carry out."""
     world.decide(world.january, promote=False)
+    assert world.awaited("decided", world.february) is None
+
+
+def test_an_interval_that_was_not_judged_holds_nobody_up(world: World) -> None:
+    """Its holdout had too few rows of a class: that is a decision, and later intervals go on."""
+    undecided = replace(verdict(promote=False), undecided="few_events")
+    assert not_none(world.decide(world.january, said=undecided).verdict).undecided == "few_events"
     assert world.awaited("decided", world.february) is None
 
 

@@ -11,7 +11,10 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from include.core.documents.codec import to_json
 from include.cycles.flights import features
+from include.cycles.flights.cycle import CYCLE
+from include.ml.monitoring.judging import Standard, measured
 from include.steps.rows import to_columns
 from include.steps.serving import inference
 from tests.steps import model_side as side
@@ -84,6 +87,39 @@ def test_models_are_judged_on_the_rows_with_known_labels(output: Path, model: Pa
     assert month["models"]["champion"]["value"] == pytest.approx(roc_auc_score(known["is_late"], scores))
     assert month["models"]["frozen"] == month["models"]["champion"]
     assert month["models"]["constant"]["value"] == 0.5
+
+
+def test_an_interval_of_the_replay_is_the_one_of_monitoring(output: Path, model: Path) -> None:
+    """Both draw the cycle's blocks: the same rows by the same model have the same interval."""
+    known = ROWS.iloc[:KNOWN].sort_values("event_id", ignore_index=True)
+    read = inference.read_model(model)
+    labels, scores = read.label(read.probabilities(to_columns(known, features.SIGNATURE)))
+    truth = known["is_late"].astype(int).astype(str)
+    standard = Standard(
+        metric="roc_auc",
+        classes=features.CLASSES,
+        matured_share=0.9,
+        quality_drop=0.0,
+        block=CYCLE.promotion.block,
+    )
+    window = measured(known.assign(label=labels, score=scores, truth=truth), standard)
+    (month,) = json.loads((output / "replay.json").read_text())["months"]
+    assert CYCLE.promotion.block is not None
+    assert month["models"]["champion"] == to_json(window)
+
+
+def test_an_interval_without_a_known_label_is_undefined(tmp_path: Path, model: Path) -> None:
+    """The others are compared all the same, and the page says so."""
+    given = {
+        **REPLAY_INPUT,
+        "months": [{**MONTH, "interval": ["2012-11-01T00:00:00+00:00", "2012-12-01T00:00:00+00:00"]}],
+    }
+    code, log = compare(tmp_path, given, model)
+    assert code == 0, log
+    (month,) = json.loads((tmp_path / "processing/output/replay.json").read_text())["months"]
+    assert (month["rows"], month["models"]["champion"]["value"]) == (0, None)
+    assert month["models"]["champion"]["reason"] == "empty"
+    assert "undefined in every interval" in (tmp_path / "processing/output/replay.html").read_text()
 
 
 def test_the_page_tells_of_the_replay(output: Path) -> None:

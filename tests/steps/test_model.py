@@ -17,12 +17,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from include.core.documents.model import Evaluation, TrainingReport, Verdict
 from include.cycles.flights import features
 from include.ml.exceptions import InvalidInput
 from include.steps.evaluate import read_trained
 from include.steps.rows import read_rows
 from include.steps.serving import inference, model_files
 from include.steps.serving.payload import CSV, JSON, JSON_LINES, parse_body
+from tests.examples import not_none
 from tests.steps import model_side as side
 
 HOLDOUT = side.flights(300, seed=2)
@@ -167,6 +169,69 @@ def test_the_same_model_as_champion_stays_champion(evaluated: Path) -> None:
     assert set(document["calibrations"]) == {"challenger", "champion", "constant", "linear"}
     assert set(document["binary_classification_metrics"]) >= {"auc", "f1", "accuracy", "confusion_matrix"}
     assert next(iter(document["importance"])) in {"temp_f", "carrier"}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "sentence"),
+    [
+        (lambda rows: rows.assign(is_late=0.0), "one_class", "every one of the 300 rows has the same label"),
+        (lambda rows: rows.head(1), "one_class", "every one of the 1 rows"),
+        (lambda rows: rows.head(0), "empty", "holds no row with a known label"),
+        (lambda rows: few_late(rows, 12), "few_events", "Undecided: 12 positive rows, 20 are needed."),
+    ],
+    ids=["one class", "one row", "no row", "few late"],
+)
+def test_a_holdout_that_nothing_can_be_judged_by_is_not_judged(
+    trained: Path,
+    tmp_path: Path,
+    change: Callable[[pd.DataFrame], pd.DataFrame],
+    reason: str,
+    sentence: str,
+) -> None:
+    """All documents are there, undefined is null with its reason, and the verdict says why."""
+    code, log = side.evaluate(
+        tmp_path, change(HOLDOUT), challenger=trained / "model", champion=trained / "model"
+    )
+    assert code == 0, log
+    folder = tmp_path / "processing/output"
+    verdict = Verdict.from_text((folder / "verdict.json").read_text())
+    assert (verdict.promote, verdict.undecided) == (False, reason)
+    assert sentence in verdict.reasons[0]
+    assert not_none(verdict.gain).low is None
+    assert not_none(verdict.gain).reason == reason
+    evaluation = Evaluation.from_text((folder / "evaluation.json").read_text())
+    numbers = [each for measured in evaluation.models.values() for each in measured.values()]
+    assert all((each.low is None) == (each.reason is not None) for each in numbers)
+    for name in ("evaluation", "verdict", "monitoring", "model_card", "manifest"):
+        json.loads((folder / f"{name}.json").read_text(), parse_constant=pytest.fail)
+    page = (folder / "report.html").read_text()
+    assert "Not judged" in page
+    assert "nan" not in re.sub("<[^>]*>", " ", page).lower().split()
+
+
+def few_late(rows: pd.DataFrame, late: int) -> pd.DataFrame:
+    """The rows with so many late ones."""
+    return rows.assign(is_late=(np.arange(len(rows)) % (len(rows) // late) == 0).astype(float))
+
+
+def test_constant_scores_are_measured_and_not_promoted(trained: Path, tmp_path: Path) -> None:
+    """A challenger that says the same of every row gains nothing over the constant baseline."""
+    same = pd.concat([HOLDOUT.head(1)] * 300, ignore_index=True)
+    rows = HOLDOUT.assign(**{name: same[name] for name in features.SIGNATURE})
+    code, log = side.evaluate(tmp_path, rows, challenger=trained / "model")
+    assert code == 0, log
+    verdict = Verdict.from_text((tmp_path / "processing/output/verdict.json").read_text())
+    assert (verdict.promote, verdict.undecided) == (False, None)
+    assert verdict.challenger.value == 0.5
+
+
+def test_training_without_validation_rows_has_undefined_metrics(tmp_path: Path) -> None:
+    """The model is as good as it is; nothing is known of it yet."""
+    code, log = side.train(tmp_path, side.flights(400), side.flights(50).head(0))
+    assert code == 0, log
+    report = TrainingReport.from_text((tmp_path / "model/metrics.json").read_text())
+    assert report.metrics["validation_roc_auc"] is None
+    assert "nan" not in log.splitlines()[-1]
 
 
 def test_the_report_stands_alone(evaluated: Path) -> None:

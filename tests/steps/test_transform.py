@@ -63,10 +63,18 @@ def test_an_interval_given_twice_is_refused(with_history: History) -> None:
     assert "was given twice" in job.refuse("transform")
 
 
-def test_an_empty_part_is_refused(with_history: History) -> None:
-    """Without known labels in the last hours there is no holdout, and the message says what to do."""
-    message = with_history("transform", 1).refuse("transform", known_until="2020-01-01T12:00:00+00:00")
-    assert "The validation and the holdout part of ice" in message
+def test_a_part_without_rows_is_a_file_without_rows(with_history: History) -> None:
+    """Without known labels in the last hours there is nothing to judge by, and evaluate can say so."""
+    job = with_history("transform", 1)
+    manifest = job.run("transform", known_until="2020-01-01T12:00:00+00:00")
+    assert manifest["metrics"] == {"rows_train": 12, "rows_validation": 0, "rows_holdout": 0}
+    assert all(pd.read_parquet(job.output / part).empty for part in ("validation", "holdout"))
+
+
+def test_nothing_to_learn_from_is_refused(with_history: History) -> None:
+    """Without known labels there is no training part, and the message says what to do."""
+    message = with_history("transform", 1).refuse("transform", known_until="2020-01-01T00:00:00+00:00")
+    assert "The train part of ice" in message
     assert "shorten the split" in message
 
 

@@ -11,16 +11,22 @@ from include.core.documents.codec import OMIT_NONE, Document
 from include.core.exceptions import InvalidDocument
 from include.core.tasks import TaskName
 
+#: why a number, or its interval, is undefined: rows of one class alone, too few of a kind, all in one block
+#: of time, labels that are all equal, classes that the scores part without an error, or no row at all
+Reason = Literal["one_class", "few_events", "one_block", "constant_labels", "separated", "empty"]
+
 
 @dataclass(frozen=True)
 class Bounds:
-    """A number with its bootstrap interval; each part is null where it is undefined."""
+    """A number with its interval; each part is null where it is undefined."""
 
     value: float | None
     #: lower bound of the interval
     low: float | None
     #: upper bound of the interval
     high: float | None
+    #: why a part is null, where it is known
+    reason: Reason | None = field(default=None, kw_only=True, metadata=OMIT_NONE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +71,8 @@ class Verdict(Document):
     promote: bool
     #: full sentences, one for each comparison
     reasons: tuple[str, ...]
+    #: why nothing was judged; then the champion stays, and later intervals go on
+    undecided: Reason | None = field(default=None, metadata=OMIT_NONE)
     #: name of the metric that decides
     metric: str
     #: the challenger's metric, with its 95 % interval

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from include.core.documents.codec import OMIT_NONE, Document
-from include.core.documents.model import Bounds
+from include.core.documents.model import Bounds, Reason
 from include.core.layout import Interval
 
 
@@ -181,6 +181,8 @@ class SliceScore:
     rows: int
     metric: str
     score: float | None
+    #: why it is null
+    reason: Reason | None = field(default=None, metadata=OMIT_NONE)
 
 
 @dataclass(frozen=True, kw_only=True)

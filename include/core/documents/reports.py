@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from include.core.documents.codec import Document
-from include.core.documents.model import MeasuredMetric
+from include.core.documents.codec import OMIT_NONE, Document
+from include.core.documents.model import MeasuredMetric, Reason
 from include.core.documents.monitoring import (
     Alarm,
     Fault,
@@ -154,6 +154,15 @@ class ReplayedDecision:
     version: str
     promoted: bool
     reasons: tuple[str, ...]
+    #: why nothing was judged
+    undecided: Reason | None = field(default=None, metadata=OMIT_NONE)
+
+    @property
+    def outcome(self) -> str:
+        """What became of the version, in words."""
+        if self.undecided:
+            return "not judged"
+        return "promoted" if self.promoted else "refused"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from include.core.documents.codec import narrow
 from include.core.documents.model import Bounds, JudgedSlice
 from include.core.tasks import METRICS, task_of_classes
-from include.ml.evaluation import resampling
+from include.ml.evaluation.intervals import Difference, estimate
 from include.ml.evaluation.metrics import SMALLEST, is_positive
+from include.ml.evaluation.resampling import Sample
 
 BINARY_CLASSES = 2
 
@@ -64,11 +67,7 @@ class BootstrapPlan:
 
 @dataclass(frozen=True)
 class Gain(Bounds):
-    """How much better, in the metric's unit, with the bounds of its interval; NaN where it is undefined."""
-
-    value: float
-    low: float
-    high: float
+    """How much better, in the metric's unit, with the bounds of its interval; None where it is undefined."""
 
 
 def gains(
@@ -82,27 +81,38 @@ def gains(
     >>> holdout = Holdout(np.array([0, 0, 1, 1]), np.arange(4))
     >>> right = Answers(np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.1, 0.9]]))
     >>> gains("accuracy", holdout, right, {"itself": right}, BootstrapPlan(repetitions=10))["itself"]
-    Gain(value=0.0, low=0.0, high=0.0)
+    Gain(value=0.0, low=None, high=None, reason='few_events')
     """
     order = np.argsort(holdout.event_ids, kind="stable")
-    rows = holdout.only(order)
-    ours = metric_statistic(metric, rows.labels, challenger.only(order))
-    theirs = {name: metric_statistic(metric, rows.labels, each.only(order)) for name, each in rivals.items()}
-    once, sign = np.ones((1, len(rows))), METRICS[metric].sign
-    drawn: dict[str, list[np.ndarray]] = {name: [] for name in rivals}
-    for weights in resampling.draw_counts(rows.labels, rows.clusters, plan.repetitions, plan.seed):
-        our_values = sign * ours(weights)
-        for name, their in theirs.items():
-            drawn[name].append(our_values - sign * their(weights))
-    n_clusters = None if rows.clusters is None else len(np.unique(rows.clusters))
-    found = {}
-    for name, their in theirs.items():
-        value = float((sign * ours(once) - sign * their(once))[0])
-        bounds = resampling.bootstrap_interval(
-            value, np.concatenate(drawn[name]), plan.confidence, n_clusters
-        )
-        found[name] = Gain(value, *bounds)
-    return found
+    rows, ours = holdout.only(order), challenger.only(order)
+    theirs = {name: answers.only(order) for name, answers in rivals.items()}
+    known = METRICS[metric]
+    our_metric = metric_statistic(metric, rows.labels, ours)
+    their_metric = {name: metric_statistic(metric, rows.labels, answers) for name, answers in theirs.items()}
+
+    def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
+        our_values = known.sign * our_metric(weights)
+        return {name: our_values - known.sign * their(weights) for name, their in their_metric.items()}
+
+    sample = Sample(
+        rows.labels,
+        rows.clusters,
+        plan.repetitions,
+        plan.seed,
+        plan.confidence,
+        is_stratified="both classes" in known.needs,
+    )
+    kinds = {name: Difference(_signs(metric, rows.labels, ours, answers)) for name, answers in theirs.items()}
+    unbounded = replace(known, low=-math.inf, high=math.inf)
+    measured = estimate(measure, sample, dict.fromkeys(theirs, unbounded), kinds)
+    return {name: narrow(Gain, gain) for name, gain in measured.items()}
+
+
+def _signs(metric: str, labels: np.ndarray, ours: Answers, theirs: Answers) -> np.ndarray | None:
+    """Return who is right where one alone is, if that is what the metric counts."""
+    if metric != "accuracy":
+        return None
+    return np.asarray(METRICS[metric].sign * (_is_right(labels, ours) - _is_right(labels, theirs)))
 
 
 def metric_statistic(metric: str, labels: np.ndarray, answers: Answers) -> Statistic:
@@ -180,8 +190,8 @@ def _sums(weights: np.ndarray, order: np.ndarray) -> np.ndarray:
     return found
 
 
-#: a slice of fewer rows, or of fewer rows of a class that it has to rank, tells nothing
-LEAST_ROWS, LEAST_OF_A_CLASS = 50, 10
+#: a slice of fewer rows tells nothing
+LEAST_ROWS = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,10 +231,15 @@ def slice_gains(
                 rows=int(chosen.sum()),
                 gain=gain,
                 floor=least,
-                is_under_floor=gain.high < least,
+                is_under_floor=gain.high is not None and gain.high < least,
             )
         )
-    return tuple(sorted(judged, key=lambda judgement: judgement.gain.value - judgement.floor))
+    return tuple(sorted(judged, key=above_floor))
+
+
+def above_floor(judged: JudgedSlice) -> float:
+    """Return by how much a slice's gain is above its floor; an undefined one is above all."""
+    return math.inf if judged.gain.value is None else judged.gain.value - judged.floor
 
 
 def _slices(
@@ -233,7 +248,7 @@ def _slices(
     for column, values in groups.items():
         for value in np.unique(values):
             chosen = values == value
-            of_classes = np.bincount(holdout.labels[chosen], minlength=2)
-            is_told = "both classes" not in METRICS[metric].needs or of_classes.min() >= LEAST_OF_A_CLASS
-            if chosen.sum() >= LEAST_ROWS and is_told:
+            rows = holdout.only(chosen)
+            is_told = Sample(rows.labels, rows.clusters).missing(METRICS[metric].needs) is None
+            if len(rows) >= LEAST_ROWS and is_told:
                 yield column, str(value), chosen

@@ -1,28 +1,20 @@
-"""How good predictions are: metrics, their bootstrap intervals, slices and calibration."""
+"""How good predictions are: metrics, their intervals, slices and calibration."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from include.core.documents.model import CalibrationBin, MeasuredMetric
-from include.core.tasks import METRICS, Metric, task_of_classes
-from include.ml.evaluation import resampling
+from include.core.tasks import METRICS, task_of_classes
+from include.ml.evaluation import intervals
+from include.ml.evaluation.intervals import Area, Rate
+from include.ml.evaluation.resampling import Sample, finite
 
 #: probabilities are kept this far from 0 and 1 before their logarithm is taken
 SMALLEST = 1e-7
-
-
-@dataclass(frozen=True)
-class Estimate(MeasuredMetric):
-    """A metric as it was computed: NaN where it is undefined."""
-
-    value: float
-    low: float
-    high: float
-    standard_deviation: float
 
 
 def metrics(labels: np.ndarray, probabilities: np.ndarray, threshold: float = 0.5) -> dict[str, float]:
@@ -47,6 +39,8 @@ def metrics(labels: np.ndarray, probabilities: np.ndarray, threshold: float = 0.
     >>> found["roc_auc"], found["accuracy"]
     (1.0, 1.0)
     """
+    if not len(labels):
+        return {metric.name: math.nan for metric in task_of_classes(probabilities.shape[1]).metrics}
     once = np.ones((1, len(labels)))
     return {
         name: float(values[0]) for name, values in weighted(labels, probabilities, once, threshold).items()
@@ -61,30 +55,31 @@ def bootstrap(
     clusters: np.ndarray | None = None,
     resamples: int = 500,
     seed: int = 0,
-) -> dict[str, Estimate]:
-    """Return every metric with its 95 % interval; `clusters` as in `resampling.draw_counts`.
+) -> dict[str, MeasuredMetric]:
+    """Return every metric with its 95 % interval; `clusters` are the blocks of `resampling.Sample`.
 
     The same seed draws the same rows, whichever model is measured.
     """
-    values = metrics(labels, probabilities, threshold)
-    parts = [
-        weighted(labels, probabilities, weights, threshold)
-        for weights in resampling.draw_counts(labels, clusters, resamples, seed)
-    ]
-    n_clusters = None if clusters is None else len(np.unique(clusters))
-    metric = task_of_classes(probabilities.shape[1]).metric
+    return intervals.estimate(
+        lambda weights: weighted(labels, probabilities, weights, threshold),
+        Sample(labels, clusters, resamples, seed),
+        {metric.name: metric for metric in task_of_classes(probabilities.shape[1]).metrics},
+        _kinds(labels, probabilities, threshold),
+    )
+
+
+def _kinds(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> dict[str, Rate | Area]:
+    """Return of what rows the metrics are shares, and of what scores the area is."""
+    every = np.ones(len(labels))
+    if probabilities.shape[1] > 2:  # noqa: PLR2004 - two classes
+        return {"accuracy": Rate(probabilities.argmax(axis=1) == labels, every)}
+    said, positive = is_positive(probabilities[:, 1], threshold), labels == 1
     return {
-        name: _estimate(metric(name), value, np.concatenate([part[name] for part in parts]), n_clusters)
-        for name, value in values.items()
+        "roc_auc": Area(probabilities[:, 1]),
+        "accuracy": Rate(said == positive, every),
+        "precision": Rate(positive, said),
+        "recall": Rate(said, positive),
     }
-
-
-def _estimate(metric: Metric, value: float, drawn: np.ndarray, clusters: int | None) -> Estimate:
-    # a stretched interval can reach beyond what the metric can be
-    low, high = metric.cut(*resampling.bootstrap_interval(value, drawn, 0.95, clusters))
-    drawn = drawn[np.isfinite(drawn)]
-    deviation = float(drawn.std()) if len(drawn) else float("nan")
-    return Estimate(value, low, high, deviation)
 
 
 def weighted(
@@ -126,7 +121,8 @@ def ranking(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> tupl
     with np.errstate(invalid="ignore", divide="ignore"):
         area = (missed * (true - gained / 2)).sum(axis=1) / (true[:, -1] * false[:, -1])
         precisions = np.nan_to_num(true / (true + false))
-        return area, (gained * precisions).sum(axis=1) / true[:, -1]
+        mean = (gained * precisions).sum(axis=1) / true[:, -1]
+        return area, np.where(false[:, -1] > 0, mean, np.nan)
 
 
 def _at(
@@ -138,9 +134,9 @@ def _at(
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
             "accuracy": weights @ (said == (labels == 1)) / weights.sum(axis=1),
-            "precision": np.where(said_total > 0, hits / said_total, 0.0),
+            "precision": hits / said_total,
             "recall": hits / positives,
-            "f1_score": 2 * hits / (said_total + positives),
+            "f1_score": np.where(positives > 0, 2 * hits / (said_total + positives), np.nan),
         }
 
 
@@ -202,16 +198,21 @@ def slice_metrics(
     threshold: float = 0.5,
     least_rows: int = 50,
 ) -> list[dict[str, object]]:
-    """Return the metric for each value of each column, where there are at least `least_rows` rows of it."""
-    found: list[dict[str, object]] = []
+    """Return the metric for each value of each column, where there are at least `least_rows` rows of it.
+
+    It is None, with the reason, where the rows lack what it needs.
+    """
+    slices: list[dict[str, object]] = []
     for column, values in groups.items():
         for value in np.unique(values):
             chosen = values == value
-            if chosen.sum() >= least_rows:
-                score = metrics(labels[chosen], probabilities[chosen], threshold)[metric]
-                name = str(value)
-                found.append({"column": column, "value": name, "rows": int(chosen.sum()), metric: score})
-    return found
+            if chosen.sum() < least_rows:
+                continue
+            score = finite(metrics(labels[chosen], probabilities[chosen], threshold)[metric])
+            row = {"column": column, "value": str(value), "rows": int(chosen.sum()), metric: score}
+            missing = Sample(labels[chosen]).missing(METRICS[metric].needs)
+            slices.append(row if score is not None or not missing else row | {"reason": missing[0]})
+    return slices
 
 
 def calibration(is_true: np.ndarray, scores: np.ndarray, bins: int = 10) -> tuple[CalibrationBin, ...]:
@@ -242,6 +243,8 @@ def roc_curve(labels: np.ndarray, scores: np.ndarray, points: int = 200) -> tupl
 
     Rates of a class that is not there are 0.
     """
+    if not len(scores):
+        return np.zeros(1), np.zeros(1)
     order = np.argsort(-scores, kind="stable")
     ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
     ends = ends[np.unique(np.linspace(0, len(ends) - 1, points).astype(int))]
@@ -258,10 +261,11 @@ def permutation_importance(
     *,
     rows: int = 2000,
     seed: int = 0,
-) -> dict[str, float]:
+) -> dict[str, float | None]:
     """Return by how much worse the metric gets when a column is shuffled (Breiman 2001, section 10).
 
-    Computed on a sample of up to `rows` rows. Columns that tell the same share their importance.
+    Computed on a sample of up to `rows` rows. Columns that tell the same share their importance. None where
+    the metric is undefined.
 
     Parameters
     ----------
@@ -272,12 +276,16 @@ def permutation_importance(
     labels
         Places of the true classes, shape (n,).
     """
+    missing = Sample(labels).missing(METRICS[metric].needs)
+    if missing and missing[0] in {"empty", "one_class"}:
+        return dict.fromkeys(columns)
     generator = np.random.default_rng(seed)
     chosen = np.sort(generator.choice(len(labels), min(rows, len(labels)), replace=False))
     sample = {name: values[chosen] for name, values in columns.items()}
     whole = metrics(labels[chosen], predict(sample))[metric]
-    found = {}
+    losses = {}
     for name, values in sample.items():
-        shuffled = {**sample, name: generator.permutation(values)}
-        found[name] = METRICS[metric].gain(whole, metrics(labels[chosen], predict(shuffled))[metric])
-    return dict(sorted(found.items(), key=lambda item: -item[1]))
+        shuffled = metrics(labels[chosen], predict({**sample, name: generator.permutation(values)}))[metric]
+        losses[name] = METRICS[metric].gain(whole, shuffled)
+    ordered = sorted(losses.items(), key=lambda item: -item[1])
+    return {name: finite(loss) for name, loss in ordered}

@@ -11,14 +11,18 @@ Of Clarify's metrics those that need more are not here: CDDL and CDDPL (a group 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from include.core.documents.codec import narrow
 from include.core.documents.model import Bounds
-from include.ml.evaluation import resampling
+from include.core.tasks import Metric as MetricRecord
+from include.ml.evaluation.intervals import estimate
+from include.ml.evaluation.resampling import Sample
 
 REPETITIONS, SEED = 500, 0
 CELLS = 8
@@ -222,20 +226,17 @@ def bias_metrics(
     is_wrong = truth.astype(bool) != predicted.astype(bool)
     cell = 4 * is_group.astype(int) + 2 * (1 - truth.astype(int)) + is_wrong
     members = np.eye(CELLS)[cell]
-    # drawn from all rows alike: how many belong to the group is itself a matter of chance
-    alike = np.zeros(len(cell), dtype=int)
-    drawn = [weights @ members for weights in resampling.draw_counts(alike, clusters, REPETITIONS, SEED)]
-    whole = _facets(members.sum(axis=0, keepdims=True))
-    resampled = _facets(np.concatenate(drawn))
-    n_clusters = None if clusters is None else len(np.unique(clusters))
-    by_metric = {}
-    for name, metric in {**PRE_TRAINING, **POST_TRAINING}.items():
-        value = float(_of_both(metric, *whole)[0])
-        low = high = float("nan")
-        if np.isfinite(value):
-            low, high = resampling.bootstrap_interval(value, _of_both(metric, *resampled), 0.95, n_clusters)
-        by_metric[name] = resampling.bounds(value, low, high)
-    return by_metric
+    formulas = {**PRE_TRAINING, **POST_TRAINING}
+
+    def measure(weights: np.ndarray) -> dict[str, Numbers]:
+        facets = _facets(weights @ members)
+        return {name: _of_both(formula, *facets) for name, formula in formulas.items()}
+
+    # how many rows belong to the group, and to a class, is itself a matter of chance
+    sample = Sample(np.zeros(len(cell), dtype=int), clusters, REPETITIONS, SEED)
+    anything = MetricRecord(name="", low=-math.inf, high=math.inf, needs=frozenset())
+    measured = estimate(measure, sample, dict.fromkeys(formulas, anything))
+    return {name: narrow(Bounds, found) for name, found in measured.items()}
 
 
 def _facets(counts: Numbers) -> tuple[Facet, Facet]:

@@ -16,11 +16,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, special
 
+from include.core.documents.codec import narrow
 from include.core.documents.model import Bounds, Calibration
 from include.core.documents.monitoring import QualityEstimate
-from include.core.tasks import METRICS
-from include.ml.evaluation import metrics, resampling
-from include.ml.evaluation.resampling import finite
+from include.core.tasks import METRICS, Metric
+from include.ml.evaluation import metrics
+from include.ml.evaluation.intervals import estimate
+from include.ml.evaluation.resampling import Sample, bootstrap_interval, finite
 
 #: maps fitted to resampled holdouts, behind an interval of the estimate
 DRAWS = 100
@@ -56,7 +58,7 @@ def calibration_map(
     """
     labels, scores = np.asarray(labels, dtype=float), np.asarray(scores, dtype=float)
     a, b, c = _fit_once(labels, scores).tolist()
-    resampled = resampling.draw_counts(labels.astype(int), clusters, DRAWS, SEED)
+    resampled = Sample(labels.astype(int), clusters, DRAWS, SEED).draws()
     return Calibration(
         kind="beta",
         a=a,
@@ -127,23 +129,22 @@ def calibration_error(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarr
     alone makes it positive, and resampling adds chance: the interval errs to the high side.
     """
     if not len(labels):
-        return Bounds(None, None, None)
+        return Bounds(None, None, None, reason="empty")
     labels, scores = np.asarray(labels, dtype=float), np.asarray(scores, dtype=float)
     gaps = _unseen(labels, scores, clusters) - labels
     order = np.argsort(scores, kind="stable")
     bins = np.empty(len(scores), dtype=int)
     bins[order] = np.arange(len(scores)) * BINS // len(scores)
     parts = np.eye(BINS)[bins] * gaps[:, None]
-    value = float(np.abs(parts.sum(axis=0)).sum() / len(scores))
-    drawn = np.concatenate(
-        [
-            np.abs(weights @ parts).sum(axis=1) / weights.sum(axis=1)
-            for weights in resampling.draw_counts(labels.astype(int), clusters, ERROR_DRAWS, SEED)
-        ]
-    )
-    n_clusters = None if clusters is None else len(np.unique(clusters))
-    low, high = np.clip(resampling.bootstrap_interval(value, drawn, 0.95, n_clusters), 0, 1).tolist()
-    return resampling.bounds(value, min(low, value), max(high, value))
+
+    def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
+        return {"error": np.abs(weights @ parts).sum(axis=1) / weights.sum(axis=1)}
+
+    sample = Sample(labels.astype(int), clusters, ERROR_DRAWS, SEED)
+    error = estimate(measure, sample, {"error": Metric(name="error", needs=frozenset())})["error"]
+    if error.value is None or error.low is None or error.high is None:
+        return narrow(Bounds, error)
+    return Bounds(error.value, min(error.low, error.value), max(error.high, error.value))
 
 
 def _unseen(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray | None) -> np.ndarray:
@@ -186,15 +187,17 @@ def estimate_quality(
     chosen = ESTIMATED[metric]
     value = chosen(calibrated(numbers, answers.scores), answers)
     drawn = np.array([chosen(calibrated(draw, answers.scores), answers) for draw in calibration.draws])
-    interval = resampling.bootstrap_interval(value, drawn, 0.95, calibration.clusters)
-    low, high = METRICS[metric].cut(*interval)
+    low, high = bootstrap_interval(value, drawn, 0.95, calibration.clusters)
+    if low is not None and high is not None:
+        low, high = METRICS[metric].cut(low, high)
     error, probabilities = calibration.calibration_error, calibrated(numbers, answers.scores)
     return QualityEstimate(
         method="confidence",
         metric=metric,
         value=finite(value),
-        low=finite(low),
-        high=finite(high),
+        low=low,
+        high=high,
+        reason="one_block" if low is None else None,
         accuracy=finite(_accuracy(probabilities, answers)),
         positive_share=None if is_positive is None else float(answers.rows @ probabilities / len(scores)),
         rows=len(scores),

@@ -10,13 +10,14 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from include.core.documents.model import Bounds
+from include.core.documents.model import Bounds, MeasuredMetric
 from include.core.documents.monitoring import SliceScore, WindowQuality
 from include.core.tasks import METRICS, task_of_classes
-from include.ml.evaluation import comparison, resampling
+from include.ml.evaluation import comparison, intervals
 from include.ml.evaluation.clusters import time_blocks
 from include.ml.evaluation.comparison import Answers, Statistic
-from include.ml.evaluation.resampling import finite
+from include.ml.evaluation.intervals import Area, Kind, Rate
+from include.ml.evaluation.resampling import Sample, finite
 from include.ml.features.labels import class_places
 from include.ml.monitoring.ground_truth import labels_at
 
@@ -131,6 +132,7 @@ def quality_at(
         value=quality.value,
         low=quality.low,
         high=quality.high,
+        reason=quality.reason,
         reference=reference,
         is_worse=is_matured and is_surely_worse(quality, reference, standard),
     )
@@ -145,41 +147,51 @@ def is_surely_worse(quality: Bounds, reference: Bounds | None, standard: Standar
     return metric.sign * best < metric.sign * reference.value - standard.quality_drop
 
 
-def measured(judged: pd.DataFrame, standard: Standard) -> Bounds:
-    """Return the metric of judged answers and its 95 % interval, by a bootstrap of blocks, if any."""
-    statistic, truth = statistic_of(judged, standard)
-    if statistic is None:
-        return Bounds(None, None, None)
-    value = float(statistic(np.ones((1, len(truth))))[0])
-    clusters = time_blocks(judged["event_time"], standard.block)
-    drawn = [
-        statistic(weights)
-        for weights in resampling.draw_counts(truth, clusters, standard.repetitions, standard.seed)
-    ]
-    n_clusters = None if clusters is None else len(np.unique(clusters))
-    low, high = resampling.bootstrap_interval(value, np.concatenate(drawn), 0.95, n_clusters)
-    # a stretched interval can reach beyond what the metric can be
+def measured(judged: pd.DataFrame, standard: Standard) -> MeasuredMetric:
+    """Return the metric of judged answers and its 95 % interval, by the standard's blocks, if any."""
     metric = task_of_classes(len(standard.classes)).metric(standard.metric)
-    return resampling.bounds(value, *metric.cut(low, high))
+    truth = _truth(judged, standard)
+    sample = Sample(
+        truth,
+        time_blocks(judged["event_time"], standard.block),
+        standard.repetitions,
+        standard.seed,
+        is_stratified="both classes" in metric.needs,
+    )
+    kinds: dict[str, Kind] = {}
+    if metric.name == "accuracy":
+        kinds = {metric.name: Rate(_is_right(judged), np.ones(len(judged)))}
+    elif metric.name == "roc_auc":
+        kinds = {metric.name: Area(judged["score"].to_numpy(dtype=float))}
+    statistic = statistic_of(judged, truth, standard) if len(judged) else None
+
+    def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
+        return {metric.name: statistic(weights)} if statistic else {}
+
+    return intervals.estimate(measure, sample, {metric.name: metric}, kinds)[metric.name]
 
 
-def statistic_of(judged: pd.DataFrame, standard: Standard) -> tuple[Statistic | None, np.ndarray]:
-    """Return the metric as a function of each row's count, and the true classes; None if undefined.
+def _truth(judged: pd.DataFrame, standard: Standard) -> np.ndarray:
+    if not len(judged):
+        return np.empty(0, dtype=np.intp)
+    return np.asarray(class_places(judged["truth"], standard.classes))
+
+
+def _is_right(judged: pd.DataFrame) -> np.ndarray:
+    return np.asarray(judged["label"].to_numpy(object) == judged["truth"].to_numpy(object), dtype=float)
+
+
+def statistic_of(judged: pd.DataFrame, truth: np.ndarray, standard: Standard) -> Statistic:
+    """Return the metric as a function of each row's count, NaN where it is undefined.
 
     An answer is right by what it said: each model has a threshold of its own.
     """
-    truth = class_places(judged["truth"], standard.classes) if len(judged) else np.empty(0, dtype=np.intp)
-    if not len(judged):
-        return None, truth
-    needs = METRICS[standard.metric].needs
-    if "both classes" in needs and len(np.unique(truth)) < 2:  # noqa: PLR2004 - a ranking is of both classes
-        return None, truth
     if standard.metric == "accuracy":
-        right = (judged["label"].to_numpy(object) == judged["truth"].to_numpy(object)).astype(float)
-        return (lambda weights: np.asarray(weights @ right / weights.sum(axis=1))), truth
+        right = _is_right(judged)
+        return lambda weights: np.asarray(weights @ right / weights.sum(axis=1))
     score = judged["score"].to_numpy(dtype=float)
     answers = Answers(np.column_stack([1 - score, score]))
-    return comparison.metric_statistic(standard.metric, truth, answers), truth
+    return comparison.metric_statistic(standard.metric, truth, answers)
 
 
 def slice_scores(
@@ -187,7 +199,8 @@ def slice_scores(
 ) -> tuple[SliceScore, ...]:
     """Return the metric by slice of at least LEAST_SLICE_ROWS judged rows, the worst first.
 
-    A slice in which the metric is undefined has the score None, and comes last.
+    A slice in which the metric is undefined, or is of too few rows of a class, has the score None with the
+    reason, and comes last.
     """
     scored, sign = [], METRICS[standard.metric].sign
     for column, values in groups.items():
@@ -195,11 +208,20 @@ def slice_scores(
         for value, count in zip(*np.unique(names, return_counts=True), strict=True):
             if count < LEAST_SLICE_ROWS:
                 continue
-            statistic, truth = statistic_of(judged[names == value], standard)
-            score = None if statistic is None else finite(float(statistic(np.ones((1, len(truth))))[0]))
+            rows = judged[names == value]
+            truth = _truth(rows, standard)
+            missing = Sample(truth).missing(METRICS[standard.metric].needs)
+            score = None
+            if not missing:
+                score = finite(float(statistic_of(rows, truth, standard)(np.ones((1, len(truth))))[0]))
             scored.append(
                 SliceScore(
-                    column=column, value=str(value), rows=int(count), metric=standard.metric, score=score
+                    column=column,
+                    value=str(value),
+                    rows=int(count),
+                    metric=standard.metric,
+                    score=score,
+                    reason=missing[0] if missing else None,
                 )
             )
     return tuple(sorted(scored, key=lambda slice_: (slice_.score is None, sign * (slice_.score or 0.0))))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from include.ml.evaluation import comparison, metrics, resampling
+from include.core.tasks import Metric
+from include.ml.evaluation import comparison, metrics
 from include.ml.evaluation.comparison import Answers
+from include.ml.evaluation.intervals import Measure, estimate
+from include.ml.evaluation.resampling import Sample
 
 #: resamples behind a standard deviation
 RESAMPLES = 200
@@ -17,8 +21,8 @@ SEED = 0
 BOTH = 2
 CURVE = "receiver_operating_characteristic_curve"
 
-#: metrics by name, shape (draws,), from counts of rows, shape (draws, n)
-Measure = Callable[[np.ndarray], dict[str, np.ndarray]]
+#: of these numbers no more is asked than a value and a standard deviation
+PLAIN = Metric(name="", low=-math.inf, high=math.inf, needs=frozenset())
 
 
 def model_quality(
@@ -50,10 +54,8 @@ def model_quality(
         predicted = scored["label"].map(codes).to_numpy(dtype=int)
         is_ranked = task == "binary" and len(np.unique(truth)) == BOTH
         score = scored["score"].to_numpy(dtype=float) if is_ranked else None
-        drawn = resampling.draw_counts(truth, clusters, RESAMPLES, SEED)
-        values |= _with_deviations(
-            _measure(truth, predicted, classes=len(classes), score=score, task=task), drawn, len(truth)
-        )
+        measure = _measure(truth, predicted, classes=len(classes), score=score, task=task)
+        values |= _with_deviations(measure, Sample(truth, clusters, RESAMPLES, SEED))
         if score is not None:
             false, true = metrics.roc_curve(truth, score)
             values[CURVE] = {"false_positive_rates": false.tolist(), "true_positive_rates": true.tolist()}
@@ -117,13 +119,10 @@ def _multiclass(matrices: np.ndarray) -> dict[str, np.ndarray]:
     return {"accuracy": _ratio(hits.sum(axis=1), rows.sum(axis=1)), **means}
 
 
-def _with_deviations(measure: Measure, drawn: Iterable[np.ndarray], rows: int) -> dict[str, dict[str, float]]:
+def _with_deviations(measure: Measure, sample: Sample) -> dict[str, dict[str, float | None]]:
     """Return values with deviations; a draw of clusters without one class has no area."""
-    parts = [measure(weights) for weights in drawn]
+    names = measure(np.ones((1, len(sample.classes))))
     return {
-        name: {
-            "value": float(value[0]),
-            "standard_deviation": float(np.nanstd(np.concatenate([part[name] for part in parts]))),
-        }
-        for name, value in measure(np.ones((1, rows))).items()
+        name: {"value": found.value, "standard_deviation": found.standard_deviation}
+        for name, found in estimate(measure, sample, dict.fromkeys(names, PLAIN)).items()
     }

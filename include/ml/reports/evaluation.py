@@ -61,6 +61,8 @@ def _charts(verdict: Verdict, evaluation: Evaluation, curves: Mapping[str, Curve
 
 def outcome_of(verdict: Verdict) -> str:
     """Return the verdict in words."""
+    if verdict.undecided:
+        return "Not judged: keep what there is"
     return "Promote" if verdict.promote else "Keep what there is"
 
 
@@ -69,12 +71,12 @@ def _method(rule: PromotionRule | None, rows: int) -> str:
     scored = f"All models were scored by the same code on the same {rows} holdout rows."
     if rule is None:
         return scored
-    drawn = "rows, class by class,"
+    drawn = "rows"
     if rule.block_s:
         drawn = f"blocks of {rule.block_s / 3600:g} hours, because their rows share what no column tells,"
     return (
-        f"{scored} Brackets hold intervals from a bootstrap of {drawn} and those of gains are paired: "
-        f"{rule.confidence:.0%}, {rule.repetitions} draws."
+        f"{scored} Brackets hold 95 % intervals: of shares by counting, of others by a bootstrap of {drawn} "
+        f"and of gains by a paired one: {rule.confidence:.0%}, {rule.repetitions} draws."
     )
 
 
@@ -224,7 +226,7 @@ def _evaluated(facts: CardFacts) -> dict[str, Any]:
 
 def _metric(name: str, bounds: Bounds) -> dict[str, Any]:
     """Return one number with its interval; an undefined one is a text."""
-    notes = f"interval {bounds.low} to {bounds.high}"
+    notes = f"interval {bounds.low} to {bounds.high}" + (f", {bounds.reason}" if bounds.reason else "")
     if bounds.value is None:
         return {"name": name, "type": "string", "value": "undefined", "notes": notes}
     return {"name": name, "type": "number", "value": bounds.value, "notes": notes}

@@ -5,10 +5,19 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
-from include.core.documents.model import Bounds
+from include.core.documents.model import Bounds, Reason
 
 #: seconds of each unit of ages, the largest first
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+#: why a number, or its interval, is undefined
+REASONS: dict[Reason, str] = {
+    "one_class": "rows of one class",
+    "few_events": "too few rows of a kind for an interval",
+    "one_block": "rows of one block of time, no interval",
+    "constant_labels": "labels that are all equal",
+    "separated": "classes parted without an error, no interval",
+    "empty": "no rows",
+}
 #: a month is no shorter
 MONTH_DAYS = 28
 
@@ -49,14 +58,23 @@ def metric(value: float | None) -> str:
 
 
 def estimate(bounds: Bounds) -> str:
-    """Return a number with its interval, with four decimals.
+    """Return a number with its interval, with four decimals, or with the reason why there is none.
 
     >>> estimate(Bounds(0.7, 0.69, None))
     '0.7000 [0.6900, undefined]'
     """
     numbers = bounds.value, bounds.low, bounds.high
     value, low, high = ("undefined" if number is None else f"{number:.4f}" for number in numbers)
-    return f"{value} [{low}, {high}]"
+    return f"{value} [{low}, {high}]" if bounds.reason is None else f"{value} ({reason(bounds.reason)})"
+
+
+def reason(why: Reason) -> str:
+    """Return in words why a number, or its interval, is undefined.
+
+    >>> reason("one_class")
+    'rows of one class'
+    """
+    return REASONS[why]
 
 
 def interval(bounds: Bounds) -> str:

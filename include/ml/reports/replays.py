@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from markupsafe import Markup
@@ -54,7 +53,9 @@ def summarize_replay(metric: str, intervals: Sequence[ComparedInterval]) -> str:
         if (champion := interval.models["champion"].value) is not None
         and (frozen := interval.models["frozen"].value) is not None
     ]
-    means = [sum(values) / len(pairs) for values in zip(*pairs, strict=True)] or [math.nan, math.nan]
+    if not pairs:
+        return f"{metric} is undefined in every interval."
+    means = [sum(values) / len(pairs) for values in zip(*pairs, strict=True)]
     return (
         f"Mean {metric} over {len(pairs)} intervals: champion {means[0]:.4f}, frozen {means[1]:.4f}. "
         f"The champion was better in {sum(METRICS[metric].gain(*pair) > 0 for pair in pairs)} of them."
@@ -71,7 +72,7 @@ def _decision_row(decision: ReplayedDecision) -> Row:
     return {
         "from": f"{decision.interval.start:%Y-%m-%d}",
         "version": decision.version,
-        "": "promoted" if decision.promoted else "refused",
+        "": decision.outcome,
         "why": " ".join(decision.reasons),
     }
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from include.core.documents.codec import narrow
 from include.core.documents.model import Bounds, Evaluation, Histogram, MonitoringBaseline
 from include.core.layout import CALIBRATION, EVALUATION, REFERENCE
 from include.ml.evaluation import clusters
@@ -61,7 +62,7 @@ def write_monitoring(
     is_true, scores = score_outcomes(holdout.labels, probabilities)
     # hundreds of fits of three numbers each: a second thread of BLAS costs many times what they do
     with threadpool_limits({"blas": 1}):
-        calibration = calibration_map(is_true, scores, holdout.clusters)
+        calibration = calibration_map(is_true, scores, holdout.clusters) if len(holdout) else None
     baseline = MonitoringBaseline(
         version=1,
         rows=len(holdout),
@@ -84,7 +85,7 @@ def prediction_spread(step: Step, probabilities: np.ndarray, blocks: np.ndarray 
     classes = step.module("features").CLASSES
     if step.description.task == "binary":
         scores = probabilities[:, 1]
-        edges = quantile_edges(scores)
+        edges = quantile_edges(scores) if len(scores) else np.array([0.0, 1.0])
         spread = Histogram(
             kind="number", edges=tuple(edges.tolist()), counts=tuple(histogram(scores, edges).tolist())
         )
@@ -93,7 +94,7 @@ def prediction_spread(step: Step, probabilities: np.ndarray, blocks: np.ndarray 
         bins = probabilities.argmax(axis=1)
         counts = np.bincount(bins, minlength=len(classes))
         spread = Histogram(kind="text", values=tuple(classes), counts=tuple(counts.tolist()))
-    if blocks is None:
+    if blocks is None or not len(bins):
         return replace(spread, design_effect=1.0)
     codes = pd.factorize(blocks)[0]
     shared = clusters.correlation(bins, codes, ordered=spread.kind == "number")
@@ -131,7 +132,7 @@ def read_reference(folder: Path, metric: str) -> Bounds:
             f"The champion's evaluation in {folder} does not tell its {metric}. The cycle's metric may have "
             "changed since: train and evaluate again."
         )
-    return Bounds(own.value, own.low, own.high)
+    return narrow(Bounds, own)
 
 
 def read_monitoring(folder: Path) -> MonitoringBaseline | None:

@@ -57,6 +57,8 @@ class DecidePromotionOperator(CycleOperator):
         decision = self.ledger.decide(wanted)
         self.publish(context, cycle_page(self.cycle.name, entry=decision.number))
         word = "promote" if verdict.promote else "keep what there is"
+        if verdict.undecided:
+            word = f"not judged ({verdict.undecided})"
         self.log.info("Decision %d: %s. %s", decision.number, word, " ".join(decision.reasons))
         return self.result(
             DecideResult,

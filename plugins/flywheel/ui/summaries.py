@@ -65,6 +65,8 @@ def sentence(of: Entry) -> str:
     why = " ".join(of.reasons[:1])
     if of.kind == "decision":
         word = "is to be promoted" if of.promotes else "is not to be promoted"
+        if of.verdict and of.verdict.undecided:
+            word = "was not judged"
         return f"{name} {word}. {why}"
     if of.kind == "rollback":
         return f"Production went back from {short(of.replaces)} to {name}. {why}"

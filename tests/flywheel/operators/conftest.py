@@ -33,11 +33,19 @@ class Run:
     attempt: Any
     start: str
 
-    def evaluated(self, *, promote: bool = True, answer: Any = ANSWER, name: str = "one") -> Any:
+    def evaluated(
+        self,
+        *,
+        promote: bool = True,
+        undecided: str | None = None,
+        answer: Any = ANSWER,
+        name: str = "one",
+    ) -> Any:
         """The context after an evaluation."""
         place = f"s3://{self.bucket}/{self.start}/{name}/"
         verdict = {
             "promote": promote,
+            "undecided": undecided,
             "reasons": ["It beats the baselines."],
             "metric": "roc_auc",
             "challenger": {"value": 0.71234, "low": 0.7, "high": 0.72},

@@ -17,11 +17,13 @@ from flywheel.operators import (
     RegisterOperator,
     VerifyOperator,
 )
+from flywheel.ui.summaries import sentence
 from include.core.documents.card import ModelCard
 from include.core.documents.ledger import Entry
 from include.core.exceptions import DeploymentFailed, InvalidDocument, OutputMissing, PredictionsDiffer
+from include.core.ledger import is_concluded
 from include.core.sagemaker.registry import find_version
-from tests.examples import CARD
+from tests.examples import CARD, not_none
 
 FEBRUARY = "2013-02-01"
 
@@ -120,6 +122,18 @@ def test_a_rejected_challenger_is_registered_but_not_promoted(run: Any) -> None:
     assert context.results["register"]["promotion"] is None
     with pytest.raises(AirflowSkipException, match="`decide`"):
         run.do(DeployOperator, context)
+
+
+def test_a_challenger_that_was_not_judged_is_a_decision_like_any_other(run: Any) -> None:
+    """Nobody is asked, the version is registered as Rejected, and the ledger says that it was not judged."""
+    context = run.registered(promote=False, undecided="few_events")
+    version = context.results["register"]["version"]
+    found = run.service.sagemaker.describe_model_package(ModelPackageName=version)
+    assert found["ModelApprovalStatus"] == "Rejected"
+    decision = Entry.from_json(context.results["decide"]["decision"])
+    assert not_none(decision.verdict).undecided == "few_events"
+    assert is_concluded([decision], decision)
+    assert "was not judged" in sentence(decision)
 
 
 def test_a_promoted_version_is_served_and_verified(run: Any) -> None:

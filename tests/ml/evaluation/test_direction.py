@@ -93,13 +93,13 @@ def decisions(metric: str) -> dict[str, float]:
     )
     scores = judging.slice_scores(judged(GOOD), GROUPS, standard(metric))
     return {
-        "gain": gain.value,
-        "gain is sure": min(gain.low, gain.high, key=abs),
-        "slices": sum(each.gain.value for each in slices),
+        "gain": defined(gain.value),
+        "gain is sure": min(defined(gain.low), defined(gain.high), key=abs),
+        "slices": sum(defined(each.gain.value) for each in slices),
         "slices under their floor": 0.5 - sum(each.is_under_floor for each in slices),
         "a poor window is worse": is_worse(metric, POOR, good) - 0.5,
         "a good window is not": 0.5 - is_worse(metric, GOOD, poor),
-        "importance": importance["score"],
+        "importance": defined(importance["score"]),
         "the worst slice comes first": 1 if scores[0].value == "second" else -1,
     }
 

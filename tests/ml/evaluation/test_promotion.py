@@ -6,9 +6,10 @@ import pytest
 
 from include.ml.evaluation.comparison import Gain, SliceGain
 from include.ml.evaluation.promotion import decide_promotion
+from tests.examples import defined
 
 SURE, UNSURE, LOSS = Gain(0.03, 0.01, 0.05), Gain(0.03, -0.01, 0.07), Gain(-0.03, -0.05, -0.025)
-NOTHING, UNDEFINED = Gain(0.0, 0.0, 0.0), Gain(float("nan"), float("nan"), float("nan"))
+NOTHING, UNDEFINED = Gain(0.0, 0.0, 0.0), Gain(None, None, None, reason="one_class")
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,12 @@ def test_the_rule(
 def judged(column: str, value: str, rows: int, gain: Gain) -> SliceGain:
     """A slice whose floor is two hundredths below zero."""
     return SliceGain(
-        column=column, value=value, rows=rows, gain=gain, floor=-0.02, is_under_floor=gain.high < -0.02
+        column=column,
+        value=value,
+        rows=rows,
+        gain=gain,
+        floor=-0.02,
+        is_under_floor=defined(gain.high) < -0.02,
     )
 
 

@@ -102,7 +102,7 @@ def interval(found: Bounds) -> tuple[float, float]:
 @pytest.mark.parametrize("empty", [(A, (0, 0, 0, 0)), ((0, 0, 0, 0), D), ((0, 0, 0, 0), (0, 0, 0, 0))])
 def test_an_empty_facet_has_no_metrics(empty: tuple[Counts, Counts]) -> None:
     """There is nobody to compare with: all is null, and nothing warns."""
-    assert set(bias_metrics(*records(*empty)).values()) == {Bounds(None, None, None)}
+    assert set(bias_metrics(*records(*empty)).values()) == {Bounds(None, None, None, reason="empty")}
 
 
 def test_what_divides_by_nothing_is_null_alone() -> None:

@@ -174,6 +174,6 @@ def test_without_rows_there_is_no_estimate() -> None:
     """Neither a map of nothing nor an estimate of nothing stops a job."""
     nothing = np.empty(0)
     calibration = calibration_map(nothing, nothing)
-    assert calibration.calibration_error == Bounds(None, None, None)
+    assert calibration.calibration_error == Bounds(None, None, None, reason="empty")
     assert [calibration.a, calibration.b, calibration.c] == IDENTITY.tolist()
     assert estimate_quality(calibration, nothing, nothing.astype(bool), "roc_auc") is None
