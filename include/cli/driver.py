@@ -12,7 +12,8 @@ from pathlib import Path
 from include.cli.airflow_api import AirflowApi, Json, airflow_of
 from include.cli.stack import Stack
 from include.cli.terminal import StackError, Terminal
-from include.core.cycle import Cycle, find_cycles
+from include.core.cycle import Cycle, described_cycle
+from include.core.exceptions import FlywheelError
 from include.core.layout import Interval, version_of
 
 #: between two looks at a run, in seconds
@@ -21,6 +22,8 @@ LOOK_INTERVAL_S = 0.5
 BACKFILL_LOOK_INTERVAL_S = 1.0
 #: how long the dag-processor may take to read the DAG files, in seconds
 PARSE_TIMEOUT_S = 120.0
+#: the DAG file that tells what is wrong with cycles
+BROKEN = "broken_cycles.py"
 #: lines of a failed task's log that are shown
 LOG_LINES = 12
 FINISHED = {"success", "failed", "skipped", "upstream_failed", "removed"}
@@ -82,6 +85,8 @@ class Driver:
 
     def complete(self, runs: Sequence[CycleRun]) -> None:
         """Do the runs one after the other; raise at the first that fails."""
+        for name in dict.fromkeys(run.cycle for run in runs):
+            cycle_named(name)
         for dag_id in dict.fromkeys(run.dag_id for run in runs):
             self.wait_for(dag_id)
         for run in runs:
@@ -92,7 +97,8 @@ class Driver:
         deadline = time.monotonic() + PARSE_TIMEOUT_S
         while self.api.dag(dag_id) is None:
             self.terminal.show(f"  waiting for Airflow to read {dag_id} ...")
-            errors = self.api.import_errors()
+            # another cycle that is broken hides no DAG of this one
+            errors = [each for each in self.api.import_errors() if Path(each["filename"]).name != BROKEN]
             if errors or time.monotonic() > deadline:
                 traces = "\n".join(f"{error['filename']}:\n{error['stack_trace']}" for error in errors)
                 raise StackError(f"Airflow has no DAG {dag_id}. {traces or 'No file in dags/ makes it.'}")
@@ -229,10 +235,10 @@ def driver_of(stack: Stack, *, is_brief: bool = False) -> Iterator[Driver]:
 
 def cycle_named(name: str) -> Cycle:
     """Return the cycle of a name that a user gave."""
-    cycles = find_cycles()
-    if name not in cycles:
-        raise StackError(f"There is no cycle {name!r}. Known: {', '.join(cycles)}.")
-    return cycles[name]
+    try:
+        return described_cycle(name)
+    except FlywheelError as error:
+        raise StackError(str(error)) from error
 
 
 def short_version(arn: str | None) -> str:

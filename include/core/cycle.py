@@ -7,19 +7,51 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Annotated
 
-from croniter import CroniterError, croniter  # type: ignore[import-untyped]  # it ships no types
+from croniter import croniter  # type: ignore[import-untyped]  # it ships no types
 
+from include.core.checks import (
+    Limits,
+    Share,
+    Stretch,
+    close_match,
+    field_faults,
+    show,
+)
+from include.core.compute import Compute, Rollout
+from include.core.cycle_files import Expected, package_faults
+from include.core.exceptions import FlywheelError, InvalidCycle, PermanentError
 from include.core.layout import CYCLE_NAME
 from include.core.monitoring import Monitoring
-from include.core.tasks import TASKS, TaskName
+from include.core.sources import SOME_TIME, FileSource, PythonSource
+from include.core.tasks import METRICS, TASKS, TaskName
 
+__all__ = [
+    "Compute",
+    "Cycle",
+    "FileSource",
+    "Promotion",
+    "PythonSource",
+    "Rollout",
+    "Split",
+    "broken_cycles",
+    "described_cycle",
+    "find_cycles",
+    "refuse_broken_cycles",
+]
+
+CYCLES = Path(__file__).parents[1] / "cycles"
+#: what every job is told by these names; all its other arguments are parameters of the step
+JOB_ARGUMENTS = ("cycle", "start", "end", "key")
+#: SageMaker's limits of a training job's hyperparameters
+LONGEST_NAME, LONGEST_VALUE, MOST_HYPERPARAMETERS = 256, 2500, 100 - len(JOB_ARGUMENTS)
+A_NAME = "lower-case letters and digits, at most 16, a letter first: it becomes part of job names and S3 keys"
 #: what Airflow and croniter know under the same name, besides five fields
 PRESETS = {"@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually"}
 #: hashed and random fields give other ticks each time they are read
@@ -31,83 +63,13 @@ HOW_TO = (
 
 
 @dataclass(frozen=True)
-class PythonSource:
-    """Data that comes from the cycle's own `source.py`, by its function `tables(start, end)`."""
-
-
-@dataclass(frozen=True)
-class FileSource:
-    """Data that comes as one file per table and interval, CSV or Parquet by its ending.
-
-    A URI is `s3://`, `http://`, `https://` or `file://`, and may hold the fields of the interval:
-    `s3://raw/flights/{start:%Y-%m}.csv`.
-    """
-
-    tables: Mapping[str, str]
-    #: texts that mean a missing value, besides the empty one: ("NA", "null")
-    missing: Sequence[str] = ()
-
-    def __post_init__(self) -> None:
-        """Refuse one text in place of several, whose letters would be taken for missing values."""
-        if isinstance(self.missing, str) or not all(isinstance(text, str) for text in self.missing):
-            raise ValueError(
-                f'FileSource: missing={self.missing!r} has to be a tuple of texts, such as ("NA", "null").'
-            )
-
-
-@dataclass(frozen=True)
 class Split:
     """How the rows of one training set are divided by event time, counted back from the interval's end."""
 
     #: the last stretch, which only `evaluate` reads
-    holdout: timedelta
+    holdout: Stretch
     #: the stretch before it, for early stopping, calibration and the check of the exported model
-    validation: timedelta
-
-
-@dataclass(frozen=True)
-class Compute:
-    """What SageMaker is asked for; the local service takes any instance type."""
-
-    instance_type: str = "ml.m5.xlarge"
-    instance_count: int = 1
-    volume_gb: int = 30
-    #: after this the job is stopped and its task fails
-    max_runtime_s: int = 3600
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rollout:
-    """How a new version takes over an endpoint that serves already: by a canary, whose metrics decide.
-
-    An alarm fires when what was measured is above its limit; a limit of None is no alarm.
-    """
-
-    #: share of the invocations that the new version gets at first; 0 replaces the old one without a trial
-    canary_share: float = 0.1
-    #: how long the trial lasts. AWS has metrics by the minute and a minute late: 300 is the least there
-    bake_s: float = 600.0
-    #: before the end of the bake, an alarm counts from so many of the canary's invocations on
-    minimum_invocations: int = 20
-    #: what happens when there were fewer in the whole bake, and no alarm
-    too_few: Literal["go on", "roll back"] = "go on"
-    #: share of the canary's invocations that end with 5XX
-    error_rate_limit: float | None = 0.02
-    #: by how much its share of 4XX may be above the champion's, which has the same clients
-    client_error_gain_limit: float | None = 0.05
-    #: the model's latency
-    latency_p99_limit_ms: float | None = 1000.0
-    latency_mean_limit_ms: float | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse what is no canary."""
-        if not 0 <= self.canary_share < 1:
-            raise ValueError(f"canary_share={self.canary_share} must be at least 0 and less than 1.")
-        if self.bake_s < 0 or self.minimum_invocations < 0:
-            raise ValueError(
-                f"bake_s={self.bake_s} and minimum_invocations={self.minimum_invocations} "
-                "must not be negative."
-            )
+    validation: Stretch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,23 +83,18 @@ class Promotion:
     #: other floors, by column of SLICES in estimator.py
     slice_floors: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     #: of the two-sided intervals: equal models are promoted in half of the rest
-    confidence: float = 0.95
+    confidence: Annotated[float, Limits(above=0, below=1)] = 0.95
     #: draws of the bootstrap
-    repetitions: int = 2000
-    seed: int = 0
+    repetitions: Annotated[int, Limits(least=100)] = 2000
+    seed: Annotated[int, Limits(least=0, below=2**32)] = 0
     #: events of one stretch of this length (in UTC) share what no column tells, and are drawn as one; None
     #: where rows are independent
-    block: timedelta | None = None
+    block: Annotated[timedelta | None, Limits(least=timedelta(seconds=1))] = None
 
-    def __post_init__(self) -> None:
-        """Refuse what gives no interval."""
-        if not 0 < self.confidence < 1 or self.repetitions < 100:  # noqa: PLR2004 - tails of less are chance
-            raise ValueError(
-                f"Promotion: confidence={self.confidence} must lie between 0 and 1, and "
-                f"repetitions={self.repetitions} be at least 100, or there is no interval to decide by."
-            )
-        if self.block is not None and self.block < timedelta(seconds=1):
-            raise ValueError(f"Promotion: a block of {self.block} is too short; use whole seconds, or None.")
+    def faults(self, path: str, sound: set[str]) -> Iterator[str]:
+        """Yield that a block has fractions of a second, which the rule does not keep."""
+        if "block" in sound and self.block is not None and self.block.microseconds:
+            yield f"{path}block={show(self.block)} has fractions of a second. Write whole seconds, or None."
 
     def floor(self, column: str) -> float:
         """Return the floor of a column's slices."""
@@ -149,7 +106,7 @@ class Cycle:
     """One model's continuous cycle: fetch, clean, transform, train, evaluate, deploy, score, monitor."""
 
     #: lower-case letters and digits, at most 16; part of every job's name and of every S3 key
-    name: str
+    name: Annotated[str, Limits(pattern=CYCLE_NAME, form=A_NAME)]
     #: one sentence for people
     description: str
     #: for the model card: what the model is to be used for, and where it is not to be trusted
@@ -168,73 +125,185 @@ class Cycle:
     #: metric that decides between models, one that TASKS calls deciding
     metric: str
     #: a clean step that quarantines a larger share of its rows than this fails
-    quarantine_limit_share: float = 0.05
+    quarantine_limit_share: Share = 0.05
     #: what it takes to replace the champion
     promotion: Promotion = Promotion()
     #: extra hyperparameters of the training job, by name
     hyperparameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    processing: Compute = Compute()
-    training: Compute = Compute()
-    serving: Compute = Compute(instance_type="ml.m5.large")
-    rollout: Rollout = Rollout()
+    processing: Compute = field(default_factory=Compute)
+    training: Compute = field(default_factory=Compute)
+    serving: Compute = field(default_factory=lambda: Compute(instance_type="ml.m5.large"))
+    rollout: Rollout = field(default_factory=Rollout)
     #: how the model in production is monitored, and when it is retrained
     monitoring: Monitoring = field(default_factory=Monitoring)
 
     def __post_init__(self) -> None:
-        """Refuse what no run could work with."""
-        if not CYCLE_NAME.fullmatch(self.name):
-            raise ValueError(
-                f"The cycle's name {self.name!r} does not fit {CYCLE_NAME.pattern}: it becomes part of "
-                "job names and S3 keys. Rename the cycle and its package."
+        """Raise InvalidCycle with all that is wrong, here and in every value inside."""
+        faults = field_faults(self)
+        if faults:
+            raise InvalidCycle(self.name, faults)
+
+    @property
+    def expected(self) -> Expected:
+        """What the modules of its package must agree with."""
+        return Expected(
+            task=TASKS[self.task],
+            tables=self.source.tables if isinstance(self.source, FileSource) else None,
+            floors=self.promotion.slice_floors,
+            facets=[facet.column for facet in self.monitoring.facets],
+        )
+
+    def faults(self, path: str, sound: set[str]) -> Iterator[str]:  # noqa: ARG002 - a cycle lies in nothing
+        """Yield what is wrong with fields together."""
+        if self.name == "code":
+            yield "name='code' is the name of the folder of the jobs' code in the bucket. Write another name."
+        if "metric" in sound:
+            yield from self._metric_faults() if "task" in sound else _unknown_metric(self.metric)
+        if "start" in sound and "end" in sound:
+            yield from self._span_faults(has_split="split" in sound)
+        if "schedule" in sound:
+            yield from self._schedule_faults("schedule", self.schedule, has_start="start" in sound)
+        windows = self.monitoring.schedule if isinstance(self.monitoring, Monitoring) else None
+        if isinstance(windows, str):
+            yield from self._schedule_faults("monitoring.schedule", windows, has_start="start" in sound)
+        if isinstance(self.hyperparameters, Mapping):
+            yield from _hyperparameter_faults(self.hyperparameters)
+
+    def _metric_faults(self) -> Iterator[str]:
+        """Yield that the metric is none that the task decides by, or that no value reaches a rule's limit."""
+        task = TASKS[self.task]
+        if self.metric not in task.deciding:
+            why = "is measured, and cannot decide," if self.metric in task.names else "is no metric"
+            near = close_match(self.metric, task.deciding)
+            yield f"metric={self.metric!r} {why} for the task {task.name}. {near}"
+            return
+        metric = task.metric(self.metric)
+        limits = {
+            "promotion.minimum_gain": getattr(self.promotion, "minimum_gain", None),
+            "monitoring.quality_drop": getattr(self.monitoring, "quality_drop", None),
+        }
+        for name, value in limits.items():
+            if isinstance(value, (int, float)) and value >= metric.high - metric.low:
+                yield (
+                    f"{name}={value!r} is never reached: {metric.name} lies between {metric.low} and "
+                    f"{metric.high}. Write less than {metric.high - metric.low}."
+                )
+
+    def _span_faults(self, *, has_split: bool) -> Iterator[str]:
+        """Yield that the cycle ends before it starts, or before there could be rows to train on."""
+        if self.end is None:
+            return
+        if self.end <= self.start:
+            yield (
+                f"end={self.end.isoformat()} is not after start={self.start.isoformat()}. Write the end of "
+                "the last interval there will be data for, or None while the source lives."
             )
-        if self.start.tzinfo is not UTC or (self.end is not None and self.end.tzinfo is not UTC):
-            raise ValueError(f"Cycle {self.name}: start and end must be in UTC (datetime(..., tzinfo=UTC)).")
-        if self.task not in TASKS:
-            raise ValueError(f"Cycle {self.name}: task={self.task!r} is none of {', '.join(TASKS)}.")
-        if self.metric not in TASKS[self.task].deciding:
-            raise ValueError(
-                f"Cycle {self.name}: metric={self.metric!r} cannot decide between models of the task "
-                f"{self.task}; these can: {', '.join(TASKS[self.task].deciding)}."
-            )
-        self._check_schedule("schedule", self.schedule)
-        if self.monitoring.schedule is not None:
-            self._check_schedule("monitoring.schedule", self.monitoring.schedule)
-        if not 0 <= self.quarantine_limit_share <= 1:
-            raise ValueError(
-                f"Cycle {self.name}: quarantine_limit_share={self.quarantine_limit_share} is a share, 0 to 1."
+        elif has_split and self.split.holdout + self.split.validation >= self.end - self.start:
+            yield (
+                f"split.holdout={show(self.split.holdout)} and "
+                f"split.validation={show(self.split.validation)} leave no row to train on of the "
+                f"{show(self.end - self.start)} from start to end. Write shorter ones."
             )
 
-    def _check_schedule(self, field: str, expression: str) -> None:
-        """Raise ValueError unless Airflow and jobs read a schedule alike, and `start` is one of its ticks."""
-        given = f"Cycle {self.name}: {field}={expression!r}"
+    def _schedule_faults(self, name: str, expression: str, *, has_start: bool) -> Iterator[str]:
+        """Yield that Airflow and jobs do not read a schedule alike, or that `start` is none of its ticks."""
+        given = f"{name}={expression!r}"
         is_known = len(expression.split()) == 5 or expression in PRESETS  # noqa: PLR2004 - minutes, not seconds
         if not is_known or UNSTABLE.search(expression):
-            raise ValueError(f"{given} is no schedule. {HOW_TO}")
+            yield f"{given} is no schedule. {HOW_TO}"
+            return
+        start = self.start if has_start else SOME_TIME
         try:
-            tick = croniter(expression, croniter(expression, self.start).get_prev(datetime)).get_next(
-                datetime
-            )
-        except CroniterError as error:
-            raise ValueError(f"{given} is never due, or cannot be read: {error}. {HOW_TO}") from error
-        if tick != self.start:
-            raise ValueError(
-                f"{given} has no tick at start={self.start.isoformat()}, where the first interval begins. "
+            tick = croniter(expression, croniter(expression, start).get_prev(datetime)).get_next(datetime)
+        except (ValueError, OverflowError) as error:
+            yield f"{given} is never due, or cannot be read: {error}. {HOW_TO}"
+            return
+        if has_start and tick != start:
+            yield (
+                f"{given} has no tick at start={start.isoformat()}, where the first interval begins. "
                 f"Write start={tick.isoformat()}, or another schedule."
             )
 
 
+def _unknown_metric(name: str) -> Iterator[str]:
+    """Yield that no task has a metric, where the task itself is unknown."""
+    if name not in METRICS:
+        yield f"metric={name!r} is no metric. {close_match(name, METRICS)}"
+
+
+def _hyperparameter_faults(given: Mapping[str, str]) -> Iterator[str]:
+    """Yield what a training job cannot be given, or could not tell from its own arguments."""
+    for name, value in ((name, value) for name, value in given.items() if isinstance(name, str)):
+        if name in JOB_ARGUMENTS or name.startswith("sagemaker_"):
+            yield (
+                f"hyperparameters has the name {name!r}, which is kept for what every job is told "
+                f"({', '.join(JOB_ARGUMENTS)}, sagemaker_...). Write another name, such as 'model_{name}'."
+            )
+        if len(name) > LONGEST_NAME or (isinstance(value, str) and len(value) > LONGEST_VALUE):
+            yield (
+                f"hyperparameters[{show(name)}]={show(value)} is too long for SageMaker. Write a name of at "
+                f"most {LONGEST_NAME} and a value of at most {LONGEST_VALUE} characters."
+            )
+    if len(given) > MOST_HYPERPARAMETERS:
+        yield (
+            f"hyperparameters has {len(given)} names. Write at most {MOST_HYPERPARAMETERS}: SageMaker takes "
+            f"100, {len(JOB_ARGUMENTS)} of which every job is told."
+        )
+
+
 def find_cycles() -> dict[str, Cycle]:
-    """Every cycle of this project by name, in the order of their names.
+    """Every cycle of this project by name, in the order of their names; one that is broken is left out.
 
     A cycle is a package beside this file whose `cycle.py` has a `CYCLE`; its folder bears the cycle's name.
     """
-    cycles: dict[str, Cycle] = {}
-    for path in sorted((Path(__file__).parents[1] / "cycles").glob("*/cycle.py")):
-        cycle: Cycle = importlib.import_module(f"include.cycles.{path.parent.name}.cycle").CYCLE
-        if cycle.name != path.parent.name:
-            raise ValueError(
-                f"The cycle in {path} calls itself {cycle.name!r}, its folder {path.parent.name!r}: "
-                "jobs find a cycle's code by its name. Make them the same."
-            )
-        cycles[cycle.name] = cycle
-    return cycles
+    return {name: cycle for name, cycle in _read_cycles().items() if isinstance(cycle, Cycle)}
+
+
+def broken_cycles() -> dict[str, InvalidCycle]:
+    """Return what is wrong with the cycles that cannot be worked with, by the names of their folders."""
+    return {name: error for name, error in _read_cycles().items() if isinstance(error, InvalidCycle)}
+
+
+def refuse_broken_cycles() -> None:
+    """Raise an error that tells what is wrong with every broken cycle, if there is one."""
+    broken = broken_cycles()
+    if broken:
+        error = PermanentError("\n".join(str(error) for error in broken.values()))
+        raise error from next(iter(broken.values()))
+
+
+def described_cycle(name: str) -> Cycle:
+    """Return a cycle by its name.
+
+    :raises FlywheelError: there is none, or its description is broken
+    """
+    cycle = _read_cycles().get(name)
+    if isinstance(cycle, Cycle):
+        return cycle
+    if cycle is None:
+        raise FlywheelError(f"There is no cycle {name!r}. Known: {', '.join(find_cycles())}.")
+    raise cycle
+
+
+def _read_cycles() -> dict[str, Cycle | InvalidCycle]:
+    paths = sorted(CYCLES.glob("*/cycle.py"))
+    return {path.parent.name: _read_cycle(path.parent) for path in paths}
+
+
+def _read_cycle(folder: Path) -> Cycle | InvalidCycle:
+    """Return a cycle, or what is wrong with it: one broken cycle must not hide the others."""
+    name = folder.name
+    try:
+        cycle = importlib.import_module(f"include.cycles.{name}.cycle").CYCLE
+    except Exception as error:  # noqa: BLE001 - a cycle's own code raises what it likes
+        faults = error.faults if isinstance(error, InvalidCycle) else [f"{type(error).__name__}: {error}"]
+        broken = InvalidCycle(name, [*faults, *package_faults(folder, None)])
+        broken.__cause__ = error
+        return broken
+    if not isinstance(cycle, Cycle):
+        return InvalidCycle(name, [f"cycle.py has CYCLE={show(cycle)}. Write CYCLE = Cycle(...)."])
+    faults = package_faults(folder, cycle.expected)
+    if cycle.name != name:
+        why = "jobs find a cycle's code by its name. Make them the same."
+        faults.insert(0, f"name={cycle.name!r} in the folder {name!r}: {why}")
+    return InvalidCycle(name, faults) if faults else cycle

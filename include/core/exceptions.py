@@ -13,7 +13,8 @@
     │   ├── DeploymentFailed        the endpoint did not come into service, or serves an older version
     │   ├── NotebookFailed          the notebook instance did not come into service
     │   ├── PredictionsDiffer       the endpoint and the offline model disagree
-    │   └── InvalidDocument         a document in S3 or in an XCom does not match its type
+    │   ├── InvalidDocument         a document in S3 or in an XCom does not match its type
+    │   └── InvalidCycle            a cycle's description cannot be worked with; a ValueError, too
     ├── JobLost                     SageMaker itself failed under the job: a retry starts the next generation
     └── JobTimedOut                 the task's deadline passed and its job was stopped: a retry may succeed
 
@@ -22,6 +23,8 @@ Standard library only: programs without Airflow raise and catch these too.
 # ruff: noqa: N818 - the names say what happened
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class FlywheelError(Exception):
@@ -78,6 +81,21 @@ class PredictionsDiffer(PermanentError):
 
 class InvalidDocument(PermanentError):
     """A document lacks a field, or a field does not match its type."""
+
+
+class InvalidCycle(PermanentError, ValueError):
+    """A cycle's description cannot be worked with.
+
+    :param name: the cycle's name, as given
+    :param faults: all that is wrong, each with what to write instead
+    """
+
+    def __init__(self, name: object, faults: Sequence[str]) -> None:
+        super().__init__(name, faults)
+        self.name, self.faults = name, tuple(faults)
+
+    def __str__(self) -> str:
+        return "\n".join(f"Cycle {self.name}: {fault}" for fault in self.faults)
 
 
 class JobLost(FlywheelError):

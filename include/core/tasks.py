@@ -81,6 +81,11 @@ class Task:
     answer: frozenset[Need]
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all metrics."""
+        return tuple(metric.name for metric in self.metrics)
+
+    @property
     def deciding(self) -> tuple[str, ...]:
         """The names that a cycle may choose as its metric: comparable, and known from answers alone."""
         about_rows: frozenset[Need] = frozenset({"positives", "both classes"})

@@ -15,16 +15,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import NoReturn, TypeVar
 
-from include.core.cycle import Cycle
-from include.core.exceptions import InvalidDocument
+from include.core.cycle import JOB_ARGUMENTS, Cycle
+from include.core.exceptions import InvalidCycle, InvalidDocument
 from include.ml.exceptions import InvalidInput
 
 #: overrides /opt/ml where a job cannot have a root directory of its own
 BASE_VARIABLE = "SAGEMAKER_BASE_DIR"
 #: SageMaker shows the first 1,024 bytes of a message
 MESSAGE_BYTES = 1024
-#: arguments of every job; all others are parameters of the step
-COMMON = ("cycle", "start", "end", "key")
 
 Content = TypeVar("Content")
 
@@ -126,7 +124,7 @@ def digest(path: Path) -> str:
 
 def step_from(name: str, given: Mapping[str, str], base: Path) -> Step:
     """Return the step that names and values describe."""
-    missing = [key for key in COMMON if not given.get(key)]
+    missing = [key for key in JOB_ARGUMENTS if not given.get(key)]
     if missing:
         raise InvalidInput(
             f"Step {name} was not told its {', '.join(missing)} (it was told {sorted(given)}). "
@@ -137,7 +135,7 @@ def step_from(name: str, given: Mapping[str, str], base: Path) -> Step:
         raise InvalidInput(
             f"The interval {start.isoformat()} to {end.isoformat()} is empty. Its end must be later."
         )
-    parameters = {key: value for key, value in given.items() if key not in COMMON}
+    parameters = {key: value for key, value in given.items() if key not in JOB_ARGUMENTS}
     return Step(
         name=name,
         cycle=given["cycle"],
@@ -194,7 +192,7 @@ def run(name: str, work: Callable[[Step], Mapping[str, float | None]]) -> None:
     try:
         step = read_step(name)
         metrics = work(step)
-    except InvalidInput as refusal:
+    except (InvalidInput, InvalidCycle) as refusal:
         refuse(str(refusal), training=name == "train")
     write_profile(step)
     print(metric_line(metrics), flush=True)

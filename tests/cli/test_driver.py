@@ -15,6 +15,8 @@ import pytest
 from include.cli.airflow_api import AirflowApi
 from include.cli.driver import CycleRun, Driver
 from include.cli.terminal import StackError, Terminal
+from include.core import cycle
+from include.core.exceptions import InvalidCycle
 from include.core.layout import Interval
 
 RUN = CycleRun("digits", "train_and_deploy", "2013-01-01")
@@ -30,6 +32,9 @@ class Airflow:
     def __init__(self, *states: str) -> None:
         self.states: Iterator[str] = iter(states)
         self.runs: dict[str, dict[str, Any]] = {}
+        #: what Airflow knows of a DAG at the first looks; afterwards it has it
+        self.reads: Iterator[None] = iter(())
+        self.errors: list[dict[str, str]] = []
         #: method and path of every request that changes something
         self.changes: list[str] = []
 
@@ -52,7 +57,8 @@ class Airflow:
         if request.method != "GET" and not path.endswith("dry_run"):
             self.changes.append(f"{request.method} {path}")
         answers: dict[str, Callable[[], Any]] = {
-            r"GET /dags/\w+": lambda: {"dag_id": "d"},
+            r"GET /dags/\w+": lambda: next(self.reads, {"dag_id": "d"}),
+            r"GET /importErrors": lambda: {"import_errors": self.errors, "total_entries": len(self.errors)},
             r"PATCH /dags/\w+": dict,
             r"GET /dags/\w+/dagRuns": lambda: {"dag_runs": list(self.runs.values())},
             r"GET /dags/\w+/dagRuns/[\w-]+": lambda: self.runs.get(path.rpartition("/")[2]),
@@ -109,6 +115,29 @@ def test_a_run_that_is_not_there_is_made_and_followed(
     drive(airflow).complete([RUN])
     assert list(airflow.runs) == ["first_turn__2013-01-01"]
     assert "  train            ok         1.5 s\n" in output.getvalue()
+
+
+def test_another_cycle_that_is_broken_stops_no_run(drive: Callable[[Airflow], Driver]) -> None:
+    """Its import error may be there before the DAG is; one of the DAG's own file is told."""
+    airflow = Airflow("success")
+    airflow.reads = iter([None, None])
+    airflow.errors = [{"filename": "/dags/broken_cycles.py", "stack_trace": "Cycle other: ..."}]
+    drive(airflow).complete([RUN])
+    assert list(airflow.runs) == ["first_turn__2013-01-01"]
+    airflow.reads = iter([None])
+    airflow.errors.append({"filename": "/dags/train_and_deploy.py", "stack_trace": "SyntaxError: ..."})
+    with pytest.raises(StackError, match=r"no DAG digits_train_and_deploy. /dags/train_and_deploy.py:\nSyn"):
+        drive(airflow).complete([RUN])
+
+
+def test_a_broken_cycle_is_told_before_its_runs(
+    drive: Callable[[Airflow], Driver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for a DAG that there will not be."""
+    broken = InvalidCycle("digits", ["metric='roc_acu' is no metric."])
+    monkeypatch.setattr(cycle, "_read_cycle", lambda _: broken)
+    with pytest.raises(StackError, match="Cycle digits: metric='roc_acu' is no metric"):
+        drive(Airflow()).complete([RUN])
 
 
 def test_a_run_that_succeeded_is_not_made_again(

@@ -12,7 +12,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from include.core.cycle import FileSource
 from tests.steps.container import Containers
 
 HEADER = "station,time,known,country,temp,froze\n"
@@ -200,9 +199,3 @@ def test_an_unknown_ending_is_refused(
     """A file is told by its ending."""
     ice(plain(tmp_path / "a.xlsx", TABLE).as_uri())
     assert "ends in '.xlsx'" in container("fetch").refuse("fetch")
-
-
-def test_one_text_for_missing_is_no_list_of_texts() -> None:
-    """Its letters would be taken for missing values: it is refused where the source is described."""
-    with pytest.raises(ValueError, match="missing='NA' has to be a tuple of texts"):
-        FileSource({}, missing="NA")

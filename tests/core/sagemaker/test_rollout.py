@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from include.core.cycle import Rollout
+from include.core.cycle import Cycle, Rollout
 from include.core.sagemaker.readings import reading
 from include.core.sagemaker.rollout import Canary, Move, Readings, Seen, alarm, judge_canary, next_move
 
@@ -143,7 +143,7 @@ def test_points_of_several_variants_make_one_reading() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"canary_share": 1.0}, {"canary_share": -0.1}, {"bake_s": -1}])
-def test_a_rollout_that_is_none_is_refused(wrong: dict[str, Any]) -> None:
-    """When the cycle is read, not when it deploys."""
+def test_a_rollout_that_is_none_is_refused(cycle: Cycle, wrong: dict[str, Any]) -> None:
+    """When the cycle is read, with all else that is wrong with it, and not when it deploys."""
     with pytest.raises(ValueError, match="=".join(f"{part}" for part in next(iter(wrong.items())))):
-        Rollout(**wrong)
+        replace(cycle, rollout=Rollout(**wrong))

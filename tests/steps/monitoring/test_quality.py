@@ -101,7 +101,7 @@ class Window:
 @pytest.fixture
 def window(ice: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Window:
     """A window of the cycle "ice" with labels for every event."""
-    ice("file:///nowhere")
+    ice("file:///nowhere.csv")
     return Window(tmp_path / "job", monkeypatch)
 
 
