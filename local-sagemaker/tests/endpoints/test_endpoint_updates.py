@@ -1,18 +1,16 @@
 """Endpoints while they change: updates under load, rollbacks, and a service that is killed."""
-# ruff: noqa: ANN401 (boto3 makes its clients at run time)
 
 import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from sagemaker_kit import serving
 from sagemaker_kit.refusals import refused
 from sagemaker_kit.service import Service
-from sagemaker_kit.serving import ask, deploy, in_service, make_model, until, variant
+from sagemaker_kit.serving import ask, ask_again, deploy, in_service, make_model, until, variant
 from sagemaker_kit.traffic import Load, configure, update
 
 
@@ -127,25 +125,13 @@ def test_retained_properties_outlast_an_update(service: Service) -> None:
     assert ask(service, "flights", "who")["name"] == "new"
 
 
-def answers(service: Service) -> Callable[[], Any]:
-    """A function that invokes `flights` and returns None while it has no container."""
-
-    def look() -> Any:
-        try:
-            return ask(service, "flights", "who")
-        except service.runtime.exceptions.ServiceUnavailable:
-            return None
-
-    return look
-
-
 def test_containers_are_adopted_after_a_kill(service: Service) -> None:
     """The processes go on without the service, and the next service adopts them."""
     make_model(service, "old")
     deploy(service, "flights", variant("old", count=2))
     before = {ask(service, "flights", "who")["pid"] for _ in range(4)}
     service.restart()
-    until(answers(service), "the endpoint's return")
+    ask_again(service, "flights")
     in_service(service, "flights")
 
     assert {ask(service, "flights", "who")["pid"] for _ in range(4)} == before
@@ -160,7 +146,7 @@ def test_containers_that_died_with_the_service_are_started_again(service: Servic
     os.kill(pid, signal.SIGKILL)
     service.start()
 
-    again = until(answers(service), "the endpoint's return")
+    again = ask_again(service, "flights")
     assert (again["name"], again["model"]) == ("old", "old")
     assert again["pid"] != pid
 
@@ -186,7 +172,7 @@ def test_an_update_goes_on_after_a_kill(service: Service) -> None:
     update(service, "next")
     service.restart()
 
-    assert until(answers(service), "the old fleet's return")["pid"] == pid
+    assert ask_again(service, "flights")["pid"] == pid
     assert service.sagemaker.describe_endpoint(EndpointName="flights")["EndpointStatus"] == "Updating"
     service.sagemaker.delete_endpoint(EndpointName="flights")
     waiter = service.sagemaker.get_waiter("endpoint_deleted")
@@ -202,7 +188,7 @@ def test_a_stopped_service_leaves_no_container_and_brings_endpoints_back(service
     assert not Path(f"/proc/{pid}").exists()
     service.start()
 
-    assert until(answers(service), "the endpoint's return")["name"] == "old"
+    assert ask_again(service, "flights")["name"] == "old"
 
 
 def test_a_container_that_ignores_sigterm_is_killed_at_the_end(service: Service) -> None:

@@ -1,12 +1,10 @@
 """InvokeEndpoint: what reaches the model, what comes back, and each error in AWS's shape."""
-# ruff: noqa: ANN401 (boto3 makes its clients at run time)
 
 import json
 import socket
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -17,7 +15,7 @@ from local_sagemaker.service import Options
 from sagemaker_kit import serving
 from sagemaker_kit.refusals import refused
 from sagemaker_kit.service import Service
-from sagemaker_kit.serving import ask, deploy, make_model, until, variant
+from sagemaker_kit.serving import ask, ask_again, deploy, make_model, variant
 
 LIMIT = 6_291_456
 
@@ -150,13 +148,7 @@ def test_a_crashed_container_is_started_again_and_counted(service: Service) -> N
     with refused("ModelError"):
         ask(service, "flights", "exit")
 
-    def again() -> Any:
-        try:
-            return ask(service, "flights", "who")["pid"]
-        except service.runtime.exceptions.ServiceUnavailable:
-            return None
-
-    assert until(again, "the container's return") != before
+    assert ask_again(service, "flights")["pid"] != before
     figures = httpx.get(f"{service.url}/endpoints/flights/metrics").json()["variants"]["champion"]
     assert (figures["restarts"], figures["healthy_instances"]) == (1, 1)
 

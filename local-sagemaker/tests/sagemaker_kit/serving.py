@@ -203,6 +203,18 @@ def ask(service: Service, endpoint: str, body: bytes | str, **more: Any) -> Any:
     return json.loads(text) if answer["ContentType"] == "application/json" else text
 
 
+def ask_again(service: Service, endpoint: str) -> Any:
+    """Ask an endpoint who answers until one of its containers does: it has none while they start again."""
+
+    def who() -> Any:
+        try:
+            return ask(service, endpoint, "who")
+        except service.runtime.exceptions.ServiceUnavailable:
+            return None
+
+    return until(who, f"an answer of {endpoint}")
+
+
 def until(condition: Callable[[], Any], what: str, timeout_s: float = 30.0) -> Any:
     """Wait for `condition` to give something true, and return that; fail after `timeout_s`."""
     deadline = time.monotonic() + timeout_s

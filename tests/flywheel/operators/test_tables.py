@@ -20,5 +20,5 @@ def test_steps_that_write_tables_link_to_their_profile(
     uri = f"s3://{installed.bucket}/flights/{kind.step}/w/k/"
     attached = AttachedJob(job="j", key="k", uri=uri, interval=[], attempt="a", task="t")
     links = operator.extra_links(attached)
-    assert links["Profile"].endswith(f"/{installed.bucket}/flights/{kind.step}/w/k/profile.html")
+    assert links["Profile"].endswith(f"/flywheel/cycles/flights/files/{kind.step}/w/k/profile.html")
     assert set(links) <= {link.name for link in operator.operator_extra_links}
