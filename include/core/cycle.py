@@ -68,7 +68,8 @@ class Split:
 
     #: the last stretch, which only `evaluate` reads
     holdout: Stretch
-    #: the stretch before it, for early stopping, calibration and the check of the exported model
+    #: the stretch before it, for the operating point, the training job's metrics, the check of the exported
+    #: model, and early stopping or calibration where the cycle's estimator.py has a `fit` of its own
     validation: Stretch
 
 

@@ -29,6 +29,8 @@ OFFERS: Mapping[str, Mapping[str, int | None]] = MappingProxyType(
         "estimator": {"SLICES": None, "pipeline": 1},
     }
 )
+#: what a module may offer
+OPTIONS: Mapping[str, Mapping[str, int | None]] = MappingProxyType({"estimator": {"fit": 5}})
 KINDS = ("number", "string")
 SEE = "see include/cycles/__init__.py."
 
@@ -163,8 +165,8 @@ def package_faults(folder: Path, expected: Expected | None) -> list[str]:
 
 def _offer_faults(name: str, module: _Module) -> Iterator[str]:
     """Yield what a module lacks, and functions that cannot be called as they will be."""
-    for offer, arguments in OFFERS[name].items():
-        if offer not in module.names and module.is_known:
+    for offer, arguments in {**OFFERS[name], **OPTIONS.get(name, {})}.items():
+        if offer in OFFERS[name] and offer not in module.names and module.is_known:
             near = close_match(offer, module.names) if module.names else ""
             meant = near.removeprefix("Write '").removesuffix("'.") if near.startswith("Write '") else None
             hint = f"It has {meant}: rename that." if meant else SEE

@@ -34,7 +34,12 @@
     `build(tables) -> DataFrame`: the cleaned tables of one interval as one row per fact, with `event_id`,
     `event_time`, `known_time`, the signature's columns and the label (missing where there is none).
 `estimator.py`
-    The model that is trained; see there.
+    `pipeline(hyperparameters) -> Pipeline`: the unfitted model, from a dict of texts.
+    `SLICES`: columns of the signature by whose values quality is told apart.
+    `fit(pipeline, rows, labels, validation_rows, validation_labels) -> Pipeline` (optional): fits the
+    pipeline and returns it, where `pipeline.fit(rows, labels)` does not do: for early stopping or calibration
+    on the validation rows. Rows are data frames of the signature's features, labels are whole numbers from 0
+    on, by the order of the classes that training met. There may be no validation rows, or rows of one class.
 
 Nothing in `include/steps` or `include/ml` names a cycle's columns.
 """

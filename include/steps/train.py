@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 from sklearn.base import ClassifierMixin
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -57,7 +58,7 @@ def train(step: Step) -> Mapping[str, float]:
     require_classes(train, features)
     # many small products of matrices: handing them to a second thread costs more than it saves
     with threadpool_limits({"openmp": threads, "blas": 1}):
-        fitted = fit(step, features, train, estimator.pipeline(step.parameters))
+        fitted = fit(step, features, estimator, train, validation)
         fitted, measured = measure_models(fitted, features, validation)
         write_model(step.output, fitted)
         export_outcome = write_onnx(step.output, fitted, features, validation if len(validation) else train)
@@ -101,18 +102,41 @@ def describe_column(name: str, kind: Literal["number", "string"], values: np.nda
     return ColumnSignature(name=name, type=kind, values=known if 0 < len(known) <= VALUES_LIMIT else None)
 
 
-def fit(step: Step, features: ModuleType, train: Rows, pipeline: Pipeline) -> Fitted:
-    """Fit the pipeline and the baselines on the training rows alone."""
+def fit(step: Step, features: ModuleType, estimator: ModuleType, train: Rows, validation: Rows) -> Fitted:
+    """Fit the baselines on the training rows alone, and the pipeline as its cycle fits it.
+
+    The cycle's own `fit` is given the validation rows as well. The holdout is never here.
+    """
     signature = make_signature(step, features, train)
-    table = inference.table(signature, *inference.stack(signature, features.combine, train.columns))
-    codes = {name: code for code, name in enumerate(signature.classes)}
-    labels = np.array([codes[features.CLASSES[label]] for label in train.labels])
+    table, labels = as_fitted(signature, features, train)
+    pipeline = estimator.pipeline(step.parameters)
+    if hasattr(estimator, "fit"):
+        pipeline = estimator.fit(pipeline, table, labels, *as_fitted(signature, features, validation))
+    else:
+        pipeline = pipeline.fit(table, labels)
+    if not hasattr(pipeline, "predict_proba"):
+        raise InvalidInput(
+            f"estimator.py of {step.cycle}: what was fitted is {type(pipeline).__name__}, which has no "
+            "predict_proba. Let `fit` return the fitted pipeline, and let that end in a classifier."
+        )
     return Fitted(
         signature=signature,
-        pipeline=pipeline.fit(table, labels),
+        pipeline=pipeline,
         linear=baselines.linear(signature.numbers, signature.strings).fit(table, labels),
         constant=baselines.constant().fit(table, labels),
     )
+
+
+def as_fitted(signature: ModelSignature, features: ModuleType, rows: Rows) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return rows as an estimator takes them: named columns, and numbers of the signature's classes.
+
+    Rows of a class that training has not met are left out: no fitted model can answer with it.
+    """
+    table = inference.table(signature, *inference.stack(signature, features.combine, rows.columns))
+    codes = {name: code for code, name in enumerate(signature.classes)}
+    labels = np.array([codes.get(features.CLASSES[label], -1) for label in rows.labels], dtype=int)
+    is_met = labels >= 0
+    return (table, labels) if is_met.all() else (table[is_met].reset_index(drop=True), labels[is_met])
 
 
 def measure_models(fitted: Fitted, features: ModuleType, validation: Rows) -> tuple[Fitted, dict[str, float]]:

@@ -135,6 +135,13 @@ def test_a_whole_package_is_a_cycle(packages: Packages) -> None:
         ("estimator", '("station",)', "()", "promotion.slice_floors has 'station', which SLICES"),
         ("estimator", '("station",)', '"station"', "estimator.py: SLICES='station' is no tuple"),
         ("estimator", "def pipeline(hyperparameters): ...", "", "estimator.py has no pipeline"),
+        ("estimator", "SLICES", "fit = lambda: 0\n        SLICE", "estimator.py has no SLICES"),
+        (
+            "estimator",
+            "SLICES",
+            "def fit(model, x, y): ...\n        SLICES",
+            "fit is called with 5 arguments",
+        ),
         ("estimator", "def pipeline", "def pipeline(:", "estimator.py is no Python"),
         ("cycle", 'column="country"', 'column="contry"', "monitoring.facets has 'contry', which SIGNATURE"),
         ("cycle", 'task="binary"', 'task="multiclass"', "metric='roc_auc' is no metric for the task multi"),
