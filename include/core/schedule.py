@@ -38,6 +38,18 @@ def previous_tick(expression: str, before: datetime) -> datetime:
     return tick
 
 
+def first_tick_from(expression: str, moment: datetime) -> datetime | None:
+    """Return the first tick at or after a moment; None if none comes before the year 10000.
+
+    >>> first_tick_from("0 0 1 * *", datetime(2013, 2, 1)), first_tick_from("0 0 1 * *", datetime.max)
+    (datetime.datetime(2013, 2, 1, 0, 0), None)
+    """
+    try:
+        return next_tick(expression, previous_tick(expression, moment))
+    except (ValueError, OverflowError):
+        return None
+
+
 def window_schedule(cycle: Cycle) -> str:
     """Return the schedule of the windows in which a cycle is monitored."""
     return cycle.monitoring.schedule or cycle.schedule

@@ -21,8 +21,8 @@
     (`fix` before validation, `derive` after it). They take and return a data frame, or, in `OnArrow`, an
     Arrow table, which is several times as fast. Rows come in chunks: a function looks at each row alone.
     The rules of the facts must derive `event_id` (text, unique over all intervals), `event_time` (UTC, in
-    the interval) and `known_time` (UTC; when the label became known, missing when there will be none,
-    9999-12-31 while it is open).
+    the interval) and `known_time` (UTC; when the label became known, missing while it
+    is open or when there will be none; 9999-12-31 is read as missing).
 `features.py`
     `SIGNATURE: dict[str, str]`: columns that a client sends, in CSV order, each "number" or "string".
     `combine(columns) -> dict[str, ndarray]`: from a dict of the signature's arrays, the combined attributes.

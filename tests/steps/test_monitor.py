@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from tests.examples import evaluation
+from tests.steps.conftest import readings
 from tests.steps.container import Container, Containers, History
 
 DAY_2 = {"start": "2020-01-02T00:00:00+00:00", "end": "2020-01-03T00:00:00+00:00"}
@@ -93,3 +95,24 @@ def test_a_damaged_baseline_is_refused(monitored: Container) -> None:
     """Without the champion's baseline nothing is compared."""
     (monitored.base / "processing/input/baseline/statistics.json").write_text("{")
     assert "run its transform again" in monitored.refuse("monitor", **DAY_2, **CHAMPION)
+
+
+@pytest.mark.parametrize(
+    ("known", "judged"),
+    [
+        ("9999-12-31T23:59:59.999999Z", 23),
+        ("9999-12-30T23:59:59Z", 24),
+        ("2500-01-01T12:00:00Z", 24),
+        ("0001-01-01T00:00:00Z", 24),
+        ("", 23),
+    ],
+)
+def test_the_first_and_the_last_time_pass_through_every_step(
+    cleaned: Callable[..., Path], request: pytest.FixtureRequest, known: str, judged: int
+) -> None:
+    """A label that is still open is judged by nobody, one that will be known when it is; no step stumbles."""
+    for day in (1, 2):
+        first, *others = readings(day)
+        cleaned(day, [first.replace(f"2020-01-{day:02d}T00:30:00Z", known), *others])
+    job: Container = request.getfixturevalue("monitored")
+    assert job.run("monitor", **DAY_2, **CHAMPION)["metrics"]["judged"] == judged

@@ -6,7 +6,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import numpy as np
@@ -35,6 +35,8 @@ QUARANTINE = pa.schema(
         ("values", pa.string()),
     ]
 )
+#: a known time from which on there is none: "still open"
+OPEN = datetime(9999, 12, 31, tzinfo=UTC)
 #: what the rules of the facts must derive, by kind; only a known time may be missing
 DERIVED = {"event_id": "string", "event_time": "time", "known_time": "time"}
 Reasons = defaultdict[int, list[Reason]]
@@ -167,6 +169,7 @@ class Cleaner:
             columns[name], found = self._bounded(name, derived.column(name), is_old=is_old)
             _add(broken, found)
         if self.within:
+            columns["known_time"] = open_is_missing(columns["known_time"])
             _add(broken, outside(columns, self.within))
         for row, of_row in broken.items():
             reasons[int(places[row])] += of_row
@@ -210,6 +213,12 @@ class Cleaner:
 def _add(reasons: Reasons, found: Iterator[tuple[int, Reason]] | Sequence[tuple[int, Reason]]) -> None:
     for row, reason in found:
         reasons[row].append(reason)
+
+
+def open_is_missing(known_time: pa.Array) -> pa.Array:
+    """Return known times without 9999-12-31, by which sources say that nothing is known yet."""
+    is_open = pc.greater_equal(known_time, pa.scalar(OPEN, known_time.type))
+    return pc.if_else(is_open, pa.scalar(None, known_time.type), known_time)
 
 
 def outside(

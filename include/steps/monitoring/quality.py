@@ -19,7 +19,7 @@ from include.core.documents.monitoring import (
 )
 from include.core.layout import LABELS, MODEL_QUALITY, PREDICTIONS
 from include.core.monitoring import Facet
-from include.core.schedule import ticks, window_schedule
+from include.core.schedule import first_tick_from, window_schedule
 from include.ml.evaluation.clusters import time_blocks
 from include.ml.exceptions import InvalidInput
 from include.ml.features.labels import as_text
@@ -83,12 +83,17 @@ def read_window(step: Step) -> Window:
 
 
 def window_ends(step: Step, known_times: pd.Series) -> list[datetime]:
-    """Return the window's end and those after it, until every label was known."""
-    ends = [step.end]
-    last = known_times.max()
-    following = ticks(window_schedule(step.description), step.end)
-    while pd.notna(last) and ends[-1] < last:
-        ends.append(next(following))
+    """Return the window's end, and the later ones by which labels had become known.
+
+    A label that no window's end comes after is never known.
+    """
+    ends, schedule = [step.end], window_schedule(step.description)
+    for known in sorted(known_times.dropna().unique()):
+        if known > ends[-1]:
+            end = first_tick_from(schedule, known.to_pydatetime())
+            if end is None:
+                break
+            ends.append(end)
     return ends
 
 

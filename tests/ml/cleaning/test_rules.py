@@ -147,16 +147,27 @@ def test_a_derived_number_that_no_model_can_bear_is_set_aside(value: float) -> N
     assert part.quarantined["row"].to_pylist() == [1]
 
 
-def test_still_open_is_a_known_time() -> None:
-    """9999-12-31 is carried through; a year before 1 or after 9999 cannot be."""
+def test_still_open_is_no_known_time() -> None:
+    """9999-12-31 says that there is none yet; any other year from 1 on is carried through."""
     part = facts(
         lambda table: table.assign(
             event_id=table["id"],
             event_time=table["t"],
-            known_time=["9999-12-31T23:59:59.999999Z", "0000-12-31T00:00Z"],
+            known_time=["9999-12-31T23:59:59.999999Z", "9999-12-30T23:59:59.999999Z"],
         )
     )
-    assert part.rows["known_time"].to_pylist() == [datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)]
+    last = datetime(9999, 12, 30, 23, 59, 59, 999999, tzinfo=UTC)
+    assert part.rows["known_time"].to_pylist() == [None, last]
+
+
+def test_a_derived_time_that_is_none_is_set_aside() -> None:
+    """A year before 1 or after 9999 cannot be written."""
+    part = facts(
+        lambda table: table.assign(
+            event_id=table["id"], event_time=table["t"], known_time=[None, "0000-12-31T00:00Z"]
+        )
+    )
+    assert part.rows["known_time"].to_pylist() == [None]
     assert part.quarantined["reasons"].to_pylist() == [["known_time: '0000-12-31T00:00Z' is no time"]]
 
 
