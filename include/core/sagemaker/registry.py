@@ -42,6 +42,8 @@ def find_version(api: Any, group: str, model_uri: str, since: datetime) -> str |
     pages = api.get_paginator("list_model_packages").paginate(
         ModelPackageGroupName=group,
         CreationTimeAfter=since - CLOCK_SKEW,
+        SortBy="CreationTime",
+        SortOrder="Descending",
         PaginationConfig={"PageSize": 100},
     )
     for summary in (item for answer in pages for item in answer["ModelPackageSummaryList"]):

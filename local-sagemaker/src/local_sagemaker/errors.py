@@ -7,7 +7,7 @@ S3 has its own table of codes in storage/objects/errors.py, the runtime in engin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,6 +17,8 @@ class AwsError(Exception):
 
     code: str = "InternalFailure"
     status: int = 400
+    #: headers of the answer besides those of every error
+    headers: Mapping[str, str] = {}
 
     def __init_subclass__(cls, *, code: str = "", status: int = 400) -> None:
         """Make a class of its code, by default its name, and of its HTTP status."""

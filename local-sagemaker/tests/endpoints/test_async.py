@@ -50,6 +50,16 @@ def test_the_model_sees_what_the_request_says(service: Service) -> None:
         assert words in seen
 
 
+def test_an_object_has_its_own_content_type(service: Service) -> None:
+    """It is the request's where that has none; the request's own comes first."""
+    service.s3.put_object(Bucket="answers", Key="in/headers", Body=b"headers", ContentType="text/tab")
+    for given, seen in (({}, "text/tab"), ({"ContentType": "text/csv"}, "text/csv")):
+        accepted = service.runtime.invoke_endpoint_async(
+            EndpointName="later", InputLocation="s3://answers/in/headers", **given
+        )
+        assert f'"content-type": "{seen}"' in text(service, accepted["OutputLocation"])
+
+
 def test_an_answer_has_the_requested_name(service: Service) -> None:
     """Filename and S3OutputPathExtension below the configuration's path."""
     accepted = submit(service, "a,b", Filename="mine.csv", S3OutputPathExtension="today/early")

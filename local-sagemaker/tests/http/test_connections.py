@@ -21,6 +21,7 @@ from sagemaker_kit.service import Service
 HOST = b"Host: localhost\r\n"
 HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 PUT = b"PUT /b-1/k HTTP/1.1\r\nHost: localhost\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
 STREAMING = PUT + b"x-amz-content-sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER\r\n"
 INVOKE = b"POST /endpoints/none/invocations HTTP/1.1\r\nHost: localhost\r\n"
 
@@ -60,6 +61,33 @@ def received(made: socket.socket) -> bytes:
     except ConnectionResetError:
         pass  # it closed before it had read all
     return answer
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        PUT + b"Content-Length: 9000\r\n\r\nabc",
+        PUT + b"Transfer-Encoding: chunked\r\n\r\n5\r\nabc",
+        PUT + b"Content-Length: 3000000\r\n\r\n" + b"x" * 2_000_000,
+        STREAMING + b"x-amz-decoded-content-length: 9\r\nContent-Length: 900\r\n\r\n5\r\nabc",
+        INVOKE + b"Content-Length: 9000\r\n\r\nabc",
+        b"POST /b-1?delete HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900\r\n\r\n<Delete>",
+        POST + b"X-Amz-Target: SageMaker.ListModels\r\nContent-Length: 900\r\n\r\n{",
+        POST + b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 900\r\n\r\nAction",
+    ],
+)
+def test_a_client_that_goes_away_is_no_mistake(service: Service, beginning: bytes) -> None:
+    """The log has no traceback, and the service goes on."""
+    begin = service.log.stat().st_size
+    host, port = service.url.removeprefix("http://").split(":")
+    for _ in range(3):
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(beginning)
+    assert exchanged(service, b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    service.stop()  # until all that was under way is written down
+    logged = service.log.read_bytes()[begin:]
+    service.start()
+    assert (b"Traceback" in logged, b"ERROR" in logged) == (False, False), logged
 
 
 @pytest.mark.parametrize(

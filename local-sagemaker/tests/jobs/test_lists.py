@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
+from local_sagemaker.protocol.models import operation_model
+from local_sagemaker.services.sagemaker import (
+    endpoint_configs,
+    experiments,
+    models,
+    notebooks,
+    processing,
+    training,
+    transform,
+    tuning,
+)
+from local_sagemaker.services.sagemaker.endpoints import ENDPOINTS
+from local_sagemaker.services.sagemaker.resources import ResourceType
 from sagemaker_kit.jobs import Lab
 from sagemaker_kit.refusals import refused
+
+#: what the documentation of SortBy and SortOrder says
+DEFAULT = re.compile(r"default (?:value )?is (\w+)")
+TYPES: list[ResourceType] = [
+    *(training.JOBS, processing.JOBS, transform.JOBS, tuning.JOBS, ENDPOINTS, endpoint_configs.CONFIGS),
+    *(models.MODELS, models.PACKAGES, models.GROUPS, notebooks.INSTANCES, notebooks.CONFIGS),
+    *(experiments.EXPERIMENTS, experiments.TRIALS, experiments.COMPONENTS),
+]
 
 
 @pytest.fixture
@@ -25,9 +47,19 @@ def names_of(answer: dict[str, Any]) -> list[str]:
     return [item["TrainingJobName"] for item in answer["TrainingJobSummaries"]]
 
 
-def test_jobs_are_listed_newest_first(lab: Lab, jobs: list[str]) -> None:
-    """The order of AWS when none is asked for."""
-    assert names_of(lab.sagemaker.list_training_jobs()) == jobs[::-1]
+def test_jobs_are_listed_oldest_first(lab: Lab, jobs: list[str]) -> None:
+    """The order of AWS when none is asked for; one word of it alone changes that word."""
+    assert names_of(lab.sagemaker.list_training_jobs()) == jobs
+    assert names_of(lab.sagemaker.list_training_jobs(SortOrder="Descending")) == jobs[::-1]
+
+
+@pytest.mark.parametrize("searched", TYPES, ids=[searched.noun for searched in TYPES])
+def test_the_default_order_is_that_of_the_api_model(searched: ResourceType) -> None:
+    """Whose documentation tells it; where it tells none, there is nothing to compare."""
+    members = operation_model("sagemaker", f"List{searched.noun}s").input_shape.members  # type: ignore[union-attr]
+    for member, word in zip(("SortBy", "SortOrder"), searched.order, strict=True):
+        told = DEFAULT.search(re.sub("<.*?>", "", members[member].documentation))
+        assert told is None or told[1] == word
 
 
 def test_pages_hold_every_job_once(lab: Lab, jobs: list[str]) -> None:

@@ -141,6 +141,23 @@ def test_model_packages_are_found_by_approval_and_property(lab: Lab) -> None:
     [
         ({"Resource": "FeatureGroup"}, "FeatureGroup"),
         ({"Resource": "TrainingJob", "NextToken": "bm9uZQ=="}, "NextToken"),
+        ({"Resource": "TrainingJob", "SortBy": "Colour"}, "Colour"),
+        (
+            {"Resource": "TrainingJob", "SearchExpression": where(("Colour.depth", "Equals", "1"))},
+            "Colour.depth",
+        ),
+        (
+            {"Resource": "TrainingJob", "SearchExpression": where(("TrainingJobName.first", "Equals", "x"))},
+            "TrainingJobName.first",
+        ),
+        (
+            {
+                "Resource": "TrainingJob",
+                "SearchExpression": {"SubExpressions": [where(("ResourceConfig.Colour", "Equals", "1"))]},
+            },
+            "ResourceConfig.Colour",
+        ),
+        ({"Resource": "Endpoint", "SearchExpression": where(("Metrics.a", "Equals", "1"))}, "Metrics.a"),
     ],
 )
 def test_what_cannot_be_searched_is_refused(lab: Lab, request_: dict[str, Any], member: str) -> None:

@@ -167,7 +167,7 @@ def test_a_body_that_is_no_request_is_a_serialization_error(service: Service, bo
         ("POST", "/b-1?delete", b"<Delete></Delete>", {}, 400, b"<Code>InvalidArgument</Code>"),
         ("GET", "/b-1/%FF", b"", {}, 400, b"<Code>MalformedXML</Code>"),
         ("PATCH", "/b-1/k", b"", {}, 501, b"<Code>NotImplemented</Code>"),
-        ("GET", "/b-1?max-keys=many", b"", {}, 400, b"<Code>MalformedXML</Code>"),
+        ("GET", "/b-1?max-keys=many", b"", {}, 400, b"<Code>InvalidArgument</Code>"),
         (
             "POST",
             "/",

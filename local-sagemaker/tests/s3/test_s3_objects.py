@@ -10,7 +10,7 @@ import threading
 import urllib.request
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
@@ -322,6 +322,111 @@ def test_tags_are_kept(s3: Any) -> None:
     assert first == [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "two words"}]
     assert second == [{"Key": "c", "Value": "3"}]
     assert s3.get_object_tagging(Bucket=BUCKET, Key="k")["TagSet"] == []
+
+
+@pytest.mark.parametrize(
+    ("tags", "code"),
+    [
+        ([("k" * 128, "v" * 256)], None),
+        ([("k" * 129, "v")], "InvalidTag"),
+        ([("k", "v" * 257)], "InvalidTag"),
+        ([("k", "1"), ("k", "2")], "InvalidTag"),
+        ([("aws:k", "1")], "InvalidTag"),
+        ([(f"k{number}", "v") for number in range(10)], None),
+        ([(f"k{number}", "v") for number in range(11)], "BadRequest"),
+    ],
+)
+def test_tags_have_limits(s3: Any, tags: list[tuple[str, str]], code: str | None) -> None:
+    """The same for tags that come with the object, and for those that come later."""
+    s3.put_object(Bucket=BUCKET, Key="k", Body=b"")
+    tagging = {"TagSet": [{"Key": key, "Value": value} for key, value in tags]}
+    for operation, members in (
+        (s3.put_object_tagging, {"Tagging": tagging}),
+        (s3.put_object, {"Tagging": urlencode(tags), "Body": b""}),
+    ):
+        if code is None:
+            operation(Bucket=BUCKET, Key="k", **members)
+            assert s3.get_object_tagging(Bucket=BUCKET, Key="k")["TagSet"] == tagging["TagSet"]
+        else:
+            with refused(code):
+                operation(Bucket=BUCKET, Key="k", **members)
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("deflate, gzip", "deflate, gzip"),
+        ("deflate,gzip", "deflate,gzip"),
+        ("deflate, gzip, aws-chunked", "deflate, gzip"),
+        ("aws-chunked, deflate, gzip", "deflate, gzip"),
+        ("aws-chunked", None),
+    ],
+)
+def test_encodings_stay_as_they_were_written(s3: Any, sent: str, kept: str | None) -> None:
+    """But for aws-chunked, which is the request's own."""
+    s3.put_object(Bucket=BUCKET, Key="k", Body=b"x", ContentEncoding=sent)
+    assert s3.head_object(Bucket=BUCKET, Key="k").get("ContentEncoding") == kept
+
+
+@pytest.mark.parametrize(
+    ("source", "key"),
+    [
+        (f"/{BUCKET}/a+b", "a b"),
+        (f"{BUCKET}/a%20b", "a b"),
+        (f"{BUCKET}/a%2Bb", "a+b"),
+        (f"%2F{BUCKET}%2Fa%2Bb", "a+b"),
+        (f"{BUCKET}%2Ffolder%2F%C3%A4%3FversionId%3D1", "folder/ä?versionId=1"),
+    ],
+)
+def test_the_source_of_a_copy_is_decoded_whole(sagemaker: Service, s3: Any, source: str, key: str) -> None:
+    """Slashes may be encoded, a plus sign is a space, and only a plain question mark begins the version."""
+    s3.put_object(Bucket=BUCKET, Key=key, Body=b"copied")
+    connection = http.client.HTTPConnection(urlsplit(sagemaker.url).netloc)
+    connection.request("PUT", f"/{BUCKET}/copy", headers={"x-amz-copy-source": source})
+    answer = connection.getresponse()
+    assert (answer.status, b"<CopyObjectResult" in answer.read()) == (200, True)
+    connection.close()
+    assert s3.get_object(Bucket=BUCKET, Key="copy")["Body"].read() == b"copied"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "list-type=2&max-keys=ten",
+        "max-keys=1_0",
+        "max-keys=%201",
+        "max-keys=1.5",
+        "max-keys=99999999999",
+        "max-keys=",
+        "uploads&max-uploads=x",
+        "list-type=2&fetch-owner=maybe",
+    ],
+)
+def test_a_malformed_number_in_a_query_is_an_invalid_argument(
+    sagemaker: Service, s3: Any, query: str
+) -> None:
+    """It is no malformed XML, for there is none."""
+    assert s3.list_buckets()["Buckets"]
+    connection = http.client.HTTPConnection(urlsplit(sagemaker.url).netloc)
+    connection.request("GET", f"/{BUCKET}?{query}")
+    answer = connection.getresponse()
+    assert (answer.status, b"<Code>InvalidArgument</Code>" in answer.read()) == (400, True)
+    connection.close()
+
+
+def test_what_is_not_modified_is_named(s3: Any) -> None:
+    """A 304 has the entity tag and the time of the object, on GET and HEAD."""
+    s3.put_object(Bucket=BUCKET, Key="k", Body=b"x")
+    head = s3.head_object(Bucket=BUCKET, Key="k")
+    for call in (s3.get_object, s3.head_object):
+        for condition in ({"IfNoneMatch": head["ETag"]}, {"IfModifiedSince": head["LastModified"]}):
+            with refused("304") as answer:
+                call(Bucket=BUCKET, Key="k", **condition)
+            headers = answer["ResponseMetadata"]["HTTPHeaders"]
+            assert (headers["etag"], headers["last-modified"]) == (
+                head["ETag"],
+                head["ResponseMetadata"]["HTTPHeaders"]["last-modified"],
+            )
 
 
 def test_copies_keep_or_replace_metadata(s3: Any) -> None:

@@ -99,11 +99,18 @@ def test_versions_are_listed_by_approval(registry: Any) -> None:
     """The newest approved version of a group is one request away."""
     arns = [register(registry, ModelApprovalStatus=status) for status in ("Approved", "Rejected", "Approved")]
     found = registry.list_model_packages(
-        ModelPackageGroupName="flights", ModelApprovalStatus="Approved", SortBy="CreationTime", MaxResults=1
+        ModelPackageGroupName="flights",
+        ModelApprovalStatus="Approved",
+        SortBy="CreationTime",
+        SortOrder="Descending",
+        MaxResults=1,
     )
     assert [item["ModelPackageArn"] for item in found["ModelPackageSummaryList"]] == [arns[2]]
     rest = registry.list_model_packages(
-        ModelPackageGroupName="flights", ModelApprovalStatus="Approved", NextToken=found["NextToken"]
+        ModelPackageGroupName="flights",
+        ModelApprovalStatus="Approved",
+        SortOrder="Descending",
+        NextToken=found["NextToken"],
     )
     assert [item["ModelPackageArn"] for item in rest["ModelPackageSummaryList"]] == [arns[0]]
 

@@ -18,6 +18,7 @@ from local_sagemaker.errors import (
     UnknownOperation,
 )
 from local_sagemaker.protocol import models, requests, responses, routing
+from local_sagemaker.protocol.bodies import DisconnectedError
 from local_sagemaker.protocol.checked import CheckedBody
 from local_sagemaker.protocol.http import HttpRequest, HttpResponse
 from local_sagemaker.protocol.routing import Route
@@ -47,6 +48,8 @@ async def dispatch(context: Context, request: HttpRequest) -> HttpResponse:
         return responses.answer(model, route.protocol, result, request.id)
     except AwsError as error:
         return failed(error, request, route)
+    except DisconnectedError:
+        raise  # no mistake of anybody's
     except Exception as error:
         log.exception("Request %s failed: %s %s", request.id, request.method, request.path)
         advice = disk.explained(error, context.root)
@@ -85,7 +88,9 @@ async def _parameters(
     if route.protocol == "query":
         return requests.from_query(model, form)
     if route.protocol == "rest-xml":
-        request = replace(request, body=CheckedBody(request.body, request.headers, request.chunks))
+        is_described = "requestAlgorithmMember" in model.http_checksum
+        body = CheckedBody(request.body, request.headers, request.chunks, is_described=is_described)
+        request = replace(request, body=body)
     return await requests.from_rest(model, route.labels, request)
 
 

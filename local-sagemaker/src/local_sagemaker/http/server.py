@@ -15,7 +15,7 @@ from local_sagemaker.http import browsers, runtime
 from local_sagemaker.http.connection import HEAD_LIMIT_BYTES, TOO_LONG
 from local_sagemaker.http.dispatch import dispatch, failed
 from local_sagemaker.http.runtime import Receive, Scope, Send
-from local_sagemaker.protocol.bodies import BodyStream, FileBody
+from local_sagemaker.protocol.bodies import BodyStream, DisconnectedError, FileBody
 from local_sagemaker.protocol.http import HttpRequest, HttpResponse, headers_of, request_of
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.sagemaker import notebooks_login
@@ -35,10 +35,6 @@ STYLE = (
     "td{padding:.15rem 1.5rem .15rem 0;overflow-wrap:anywhere}.n{text-align:right}"
     ":root{color-scheme:light dark}"
 )
-
-
-class DisconnectedError(Exception):
-    """The client went away before its request was complete; nobody is left to be answered."""
 
 
 class Application:

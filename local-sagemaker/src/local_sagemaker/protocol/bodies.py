@@ -20,6 +20,10 @@ SIZE = re.compile(r"[0-9a-fA-F]{1,16}")
 TRAILER_SIGNATURE = "x-amz-trailer-signature"
 
 
+class DisconnectedError(Exception):
+    """The client went away before its request was complete; nobody is left to be answered."""
+
+
 class BodyStream:
     """The body of a request, read once, piece by piece."""
 

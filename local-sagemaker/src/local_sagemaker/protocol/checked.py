@@ -5,93 +5,29 @@ The error comes instead of the end of the body, so that nothing wrong is ever ke
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
-from functools import cache, partial
-from typing import Protocol
-
-from botocore.httpchecksum import Crc32Checksum
+from collections.abc import AsyncIterator, Mapping
 
 from local_sagemaker.errors import AwsError
 from local_sagemaker.protocol.bodies import BodyStream, ChunkChecks, ChunkedReader
+from local_sagemaker.storage.objects.checksums import ALGORITHMS, Digest, decode, encode
+from local_sagemaker.storage.objects.errors import BadDigest, InvalidRequest
 
 SHA256_HEX_LENGTH = 64
 #: no body has more bytes than this has digits
 LENGTH = re.compile(r"[0-9]{1,19}")
 
 
-class Digest(Protocol):
-    """A running checksum, as in hashlib."""
-
-    def update(self, piece: bytes, /) -> None:
-        """Take in more bytes."""
-
-    def digest(self) -> bytes:
-        """Return the checksum of all bytes so far."""
-
-
-class TableCrc:
-    """A reflected CRC of any width, byte by byte: slow (megabytes a second), but exact."""
-
-    def __init__(self, polynomial: int, width: int) -> None:
-        self._table, self._width = _table(polynomial), width
-        self._mask = (1 << width) - 1
-        self._value = self._mask
-
-    def update(self, piece: bytes) -> None:
-        """Take in more bytes."""
-        table, value = self._table, self._value
-        for byte in piece:
-            value = table[(value ^ byte) & 0xFF] ^ (value >> 8)
-        self._value = value
-
-    def digest(self) -> bytes:
-        """Return the checksum of all bytes so far."""
-        return (self._value ^ self._mask).to_bytes(self._width // 8, "big")
-
-
-@cache
-def _table(polynomial: int) -> tuple[int, ...]:
-    table = []
-    for byte in range(256):
-        value = byte
-        for _ in range(8):
-            value = (value >> 1) ^ polynomial if value & 1 else value >> 1
-        table.append(value)
-    return tuple(table)
-
-
-#: S3's names of the algorithms that are known here
-ALGORITHMS: dict[str, Callable[[], Digest]] = {
-    "CRC32": Crc32Checksum,
-    "CRC32C": lambda: TableCrc(0x82F63B78, 32),
-    "CRC64NVME": lambda: TableCrc(0x9A6C9329AC4BC9B5, 64),
-    "SHA1": partial(hashlib.sha1, usedforsecurity=False),
-    "SHA256": hashlib.sha256,
-    "SHA512": hashlib.sha512,
-    "MD5": partial(hashlib.md5, usedforsecurity=False),
-}
 HEADER = "x-amz-checksum-"
+#: the header by which clients announce the algorithm of a checksum that they send
+ANNOUNCED = "x-amz-sdk-checksum-algorithm"
 
 
 def algorithm_of(header: str) -> str | None:
     """Return the algorithm of a header such as `x-amz-checksum-crc32`, None for any other header."""
     name = header.removeprefix(HEADER).upper()
     return name if header.startswith(HEADER) and name not in ("ALGORITHM", "MODE", "TYPE") else None
-
-
-def decode(text: str) -> bytes | None:
-    """Return a checksum in base64, None if it is none."""
-    try:
-        return base64.b64decode(text, validate=True)
-    except ValueError:
-        return None
-
-
-class BadDigest(AwsError):  # noqa: N818 (AWS's code)
-    """The body is not what its checksum says."""
 
 
 class IncompleteBody(AwsError):  # noqa: N818 (AWS's code)
@@ -107,12 +43,27 @@ class UnknownChecksum(AwsError, code="NotImplemented", status=501):  # noqa: N81
 
 
 class CheckedBody(BodyStream):
-    """The body of an S3 request, decoded and checked; `checksums` is complete when it has been read."""
+    """The body of an S3 request, decoded and checked; `checksums` is complete when it has been read.
+
+    :param is_described: whether the headers' checksums are of the body; else they are of something else, as
+        of the object that CompleteMultipartUpload joins.
+    :raises InvalidRequest: if the headers announce a checksum that does not come.
+    """
 
     def __init__(
-        self, body: BodyStream, headers: Mapping[str, str], checks: ChunkChecks | None = None
+        self,
+        body: BodyStream,
+        headers: Mapping[str, str],
+        checks: ChunkChecks | None = None,
+        *,
+        is_described: bool = True,
     ) -> None:
-        self._headers = headers
+        self._headers, self._is_described = headers, is_described
+        if is_described and ANNOUNCED in headers and not self._names():
+            raise InvalidRequest(
+                f"{ANNOUNCED} specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were "
+                "found."
+            )
         self._chunked: ChunkedReader | None = None
         self._source: AsyncIterator[bytes] = aiter(body)
         length = body.length
@@ -150,6 +101,8 @@ class CheckedBody(BodyStream):
 
     def _names(self) -> list[str]:
         """Return the algorithms that headers, or the announced trailers, give checksums of."""
+        if not self._is_described:
+            return []
         trailers = [name.strip().lower() for name in self._headers.get("x-amz-trailer", "").split(",")]
         names = (algorithm_of(name) for name in [*self._headers, *trailers])
         return [name for name in names if name is not None]
@@ -164,6 +117,8 @@ class CheckedBody(BodyStream):
         for name, digest in digests.items():
             expected = given.get(HEADER + name.lower())
             actual = digest.digest()
+            if expected is not None and len(decode(expected) or b"") != len(actual):
+                raise InvalidRequest(f"Value for {HEADER}{name.lower()} header is invalid.")
             if expected is None or decode(expected) != actual:
                 raise BadDigest(f"The {name} you specified did not match the calculated checksum.")
-            self.checksums[name] = base64.b64encode(actual).decode()
+            self.checksums[name] = encode(actual)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
 from collections.abc import Iterable
 from typing import Any, cast
@@ -11,7 +12,7 @@ from xml.etree.ElementTree import Element, ParseError, fromstring
 
 from botocore.model import ListShape, OperationModel, Shape, StructureShape
 
-from local_sagemaker.errors import SerializationException, ValidationException
+from local_sagemaker.errors import AwsError, SerializationException, ValidationException, translate
 from local_sagemaker.protocol import json_values, scalars, xml_values
 from local_sagemaker.protocol.http import HttpRequest
 
@@ -123,10 +124,19 @@ async def from_rest(
         return {}
     parameters: dict[str, Any] = {}
     for name, member in shape.members.items():
-        value = _outside_body(member, member.serialization.get("name", name), labels, request)
+        outside = member.serialization.get("name", name)
+        with translate(SerializationException, functools.partial(_not_taken, operation, outside)):
+            value = _outside_body(member, outside, labels, request)
         if value is not None:
             parameters[name] = value
     return parameters | await _from_body(operation, request)
+
+
+def _not_taken(operation: OperationModel, name: str, error: Exception) -> AwsError:
+    """Return the error about a value that is none of its type: S3 has another for it than for a bad body."""
+    if operation.service_model.protocol == "rest-xml":
+        return ValidationException(f"Argument {name} is not valid: {error}", ArgumentName=name)
+    return SerializationException(str(error))
 
 
 def _outside_body(member: Shape, name: str, labels: dict[str, str], request: HttpRequest) -> Any:

@@ -135,7 +135,7 @@ def failure(error: AwsError, protocol: str, model: ServiceModel | None, request_
         pairs = [("Code", code), ("Message", error.message), *error.members.items()]
         inner = _elements([*pairs, ("RequestId", request_id), ("HostId", request_id)])
         headers = {"content-type": "application/xml", "x-amz-request-id": request_id}
-        headers |= {"x-local-sagemaker-message": header_text(error.message[:HEADER_LENGTH])}
+        headers |= {"x-local-sagemaker-message": header_text(error.message[:HEADER_LENGTH]), **error.headers}
         return HttpResponse(status, f"{xml_values.PROLOGUE}<Error>{inner}</Error>".encode(), headers)
     if protocol == "query":
         return _query_failure(error, code, model, request_id)

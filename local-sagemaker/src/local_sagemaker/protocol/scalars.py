@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -15,6 +16,9 @@ from botocore.utils import parse_timestamp
 from local_sagemaker.errors import SerializationException
 
 Scalar = str | int | float | bool | datetime
+INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
+#: in bits
+WIDTHS = {"integer": 32, "long": 64}
 TRUTHS = {"true": True, "false": False}
 
 
@@ -23,7 +27,7 @@ def read(shape: Shape, value: str, timestamp_style: str) -> Scalar:
     try:
         match shape.type_name:
             case "integer" | "long":
-                return int(value)
+                return _whole(value, WIDTHS[shape.type_name])
             case "float" | "double":
                 return float(value)
             case "boolean":
@@ -35,6 +39,15 @@ def read(shape: Shape, value: str, timestamp_style: str) -> Scalar:
                 return value
     except (ValueError, KeyError, OverflowError) as error:
         raise SerializationException(f"{value!r} can not be converted to {shape.type_name}") from error
+
+
+def _whole(text: str, bits: int) -> int:
+    if not INTEGER.fullmatch(text):  # Python takes more: spaces, underscores, other alphabets' digits
+        raise ValueError("no whole number")
+    number = int(text)
+    if not -(2 ** (bits - 1)) <= number < 2 ** (bits - 1):
+        raise ValueError("no number of this width")
+    return number
 
 
 def read_blob(text: str) -> bytes:

@@ -132,11 +132,14 @@ def is_answered(objects: ObjectStore, request: AsyncRequest) -> bool:
     )
 
 
-def open_input(objects: ObjectStore, request: AsyncRequest) -> tuple[BinaryIO, int]:
-    """Return the body of a request as an open file, and its size; raise InputError if there is none."""
+def open_input(objects: ObjectStore, request: AsyncRequest) -> tuple[BinaryIO, int, Mapping[str, str]]:
+    """Return a request's body as an open file, its size and headers; raise InputError if there is none.
+
+    An object's content type is that of the request, unless the request has its own.
+    """
     if request.input_uri is None:
         body = base64.b64decode(request.body or "")
-        return io.BytesIO(body), len(body)
+        return io.BytesIO(body), len(body), request.headers
     bucket, key = bucket_and_key(request.input_uri)
     if not key or not objects.has_bucket(bucket) or objects.find(bucket, key) is None:
         raise InputError(f"There is no object {request.input_uri}. Upload the input before it is invoked.")
@@ -147,7 +150,7 @@ def open_input(objects: ObjectStore, request: AsyncRequest) -> tuple[BinaryIO, i
             f"{request.input_uri} has {info.size} bytes, and an asynchronous invocation takes at most "
             f"{INPUT_LIMIT_BYTES}. Split it, or use a batch transform job."
         )
-    return file, info.size
+    return file, info.size, {"content-type": info.properties.content_type, **request.headers}
 
 
 def finish_request(service: Service, request: AsyncRequest, reason: str) -> None:
@@ -332,9 +335,9 @@ class AsyncRequestQueue:
 
     async def _fill_draft(self, request: AsyncRequest, target: Target, draft: Draft) -> tuple[int, str]:
         """Write the container's answer into the draft; return its status and content type."""
-        file, size = await asyncio.to_thread(open_input, self._service.objects, request)
+        file, size, given = await asyncio.to_thread(open_input, self._service.objects, request)
         with file:
-            headers = [(name.encode(), value.encode("latin-1")) for name, value in request.headers.items()]
+            headers = [(name.encode(), value.encode("latin-1")) for name, value in given.items()]
             sent = head("POST", "/invocations", headers, size)
             async with await StreamedExchange.open(target.client.port, sent, file) as exchange:
                 if exchange.status not in invoke.OK:

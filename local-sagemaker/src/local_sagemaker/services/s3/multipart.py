@@ -5,48 +5,57 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from local_sagemaker.errors import SerializationException
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
 from local_sagemaker.services.s3.buckets import encoder
 from local_sagemaker.services.s3.objects import checksum_members, quoted
 from local_sagemaker.storage import threads
-from local_sagemaker.storage.objects import conditions, multipart
+from local_sagemaker.storage.objects import checksums, conditions, multipart, uploads
+from local_sagemaker.storage.objects.checksums import ALGORITHMS
 from local_sagemaker.storage.objects.draft import fill
 from local_sagemaker.storage.objects.errors import InvalidArgument
-from local_sagemaker.storage.objects.multipart import Upload
+from local_sagemaker.storage.objects.multipart import Claims
 from local_sagemaker.storage.objects.properties import properties_of
+from local_sagemaker.storage.objects.uploads import Part, Upload
 
 PAGE_LIMIT = 1000
-PART_LIMIT = 10_000
 
 
 def _upload(context: Context, parameters: dict[str, Any]) -> Upload:
     bucket, key = parameters["Bucket"], parameters["Key"]
-    return multipart.find_upload(context.objects, bucket, key, parameters["UploadId"])
+    return uploads.find_upload(context.objects, bucket, key, parameters["UploadId"])
 
 
 @operation("s3", "CreateMultipartUpload")
 def create_multipart_upload(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Begin a multipart upload."""
     bucket, key = parameters["Bucket"], parameters["Key"]
-    upload = multipart.begin(context.objects, bucket, key, properties_of(parameters))
-    return {"Bucket": bucket, "Key": key, "UploadId": upload.id}
+    algorithm = parameters.get("ChecksumAlgorithm")
+    kind = checksums.type_of(algorithm, parameters.get("ChecksumType"))
+    upload = uploads.begin(context.objects, bucket, key, properties_of(parameters), (algorithm, kind))
+    return {"Bucket": bucket, "Key": key, "UploadId": upload.id, **_checksum(upload)}
 
 
 @operation("s3", "UploadPart")
 async def upload_part(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Upload a part: streamed, checked, durable."""
     number = parameters["PartNumber"]
-    if not 1 <= number <= PART_LIMIT:
-        raise InvalidArgument(f"Part number must be an integer between 1 and {PART_LIMIT}, inclusive")
+    if not 1 <= number <= conditions.PART_LIMIT:
+        raise InvalidArgument(
+            f"Part number must be an integer between 1 and {conditions.PART_LIMIT}, inclusive"
+        )
     upload = await threads.run(_upload, context, parameters)
     body = parameters.get("Body", b"")
     with context.objects.draft() as draft:
         await fill(draft, body)
-        part = await threads.run(multipart.add, context.objects, upload, number, draft)
-    members = checksum_members(getattr(body, "checksums", {}))
-    members.pop("ChecksumType", None)
-    return {"ETag": quoted(part.etag)} | members
+        given = getattr(body, "checksums", {})
+        part = await threads.run(multipart.add, context.objects, upload, number, draft, given)
+    return {
+        "ETag": quoted(part.etag),
+        **{f"Checksum{name}": value for name, value in given.items()},
+        **_value(upload, part),
+    }
 
 
 @operation("s3", "UploadPartCopy")
@@ -58,20 +67,47 @@ def upload_part_copy(context: Context, parameters: dict[str, Any]) -> dict[str, 
     with context.objects.draft() as draft:
         draft.copy(source.path, offset, length)
         part = multipart.add(context.objects, upload, parameters["PartNumber"], draft)
-    return {"CopyPartResult": {"ETag": quoted(part.etag), "LastModified": part.modified}}
+    result = {"ETag": quoted(part.etag), "LastModified": part.modified, **_value(upload, part)}
+    return {"CopyPartResult": result}
 
 
 @operation("s3", "CompleteMultipartUpload")
 def complete_multipart_upload(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Put the parts together to the object, atomically and durably."""
-    upload = _upload(context, parameters)
-    listed = parameters.get("MultipartUpload", {}).get("Parts", [])
-    if not listed:
-        raise InvalidArgument("You must specify at least one part")
-    wanted = [(part.get("PartNumber", 0), part.get("ETag", "").strip('"')) for part in listed]
-    info = multipart.complete(context.objects, upload, wanted, conditions.write_check(parameters))
-    location = f"{context.url}/{info.bucket}/{info.key}"
-    return {"Location": location, "Bucket": info.bucket, "Key": info.key, "ETag": quoted(info.etag)}
+    wanted = parameters.get("MultipartUpload", {}).get("Parts", [])
+    if not wanted or not all({"PartNumber", "ETag"} <= part.keys() for part in wanted):
+        raise SerializationException(
+            "The XML you provided was not well-formed or did not validate against our published schema: name "
+            "at least one part, each with its PartNumber and ETag."
+        )
+    named = parameters["Bucket"], parameters["Key"], parameters["UploadId"]
+    # a client that did not hear the answer asks again
+    info = multipart.find_completed(context.objects, *named, wanted)
+    if info is None:
+        claims = Claims(
+            {name: parameters[f"Checksum{name}"] for name in ALGORITHMS if f"Checksum{name}" in parameters},
+            parameters.get("ChecksumType"),
+            parameters.get("MpuObjectSize"),
+            conditions.write_check(parameters),
+        )
+        info = multipart.complete(context.objects, _upload(context, parameters), wanted, claims)
+    return {
+        "Location": f"{context.url}/{info.bucket}/{info.key}",
+        "Bucket": info.bucket,
+        "Key": info.key,
+        "ETag": quoted(info.etag),
+        **checksum_members(info.properties),
+    }
+
+
+def _checksum(upload: Upload) -> dict[str, str | None]:
+    """Return what an answer says of an upload's checksums."""
+    return {"ChecksumAlgorithm": upload.algorithm, "ChecksumType": upload.checksum_type}
+
+
+def _value(upload: Upload, part: Part) -> dict[str, str]:
+    """Return a part's checksum as a member of an answer."""
+    return {} if part.checksum is None else {f"Checksum{upload.algorithm}": part.checksum}
 
 
 @operation("s3", "AbortMultipartUpload")
@@ -97,9 +133,16 @@ def list_parts(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
         "MaxParts": limit,
         "IsTruncated": len(shown) < len(parts),
         "StorageClass": "STANDARD",
+        **_checksum(upload),
         "Parts": [
-            {"PartNumber": p.number, "ETag": quoted(p.etag), "Size": p.size, "LastModified": p.modified}
-            for p in shown
+            {
+                "PartNumber": part.number,
+                "ETag": quoted(part.etag),
+                "Size": part.size,
+                "LastModified": part.modified,
+                **_value(upload, part),
+            }
+            for part in shown
         ],
     }
 
@@ -111,7 +154,7 @@ def list_multipart_uploads(context: Context, parameters: dict[str, Any]) -> dict
     context.objects.places.bucket(bucket)
     marker, delimiter = parameters.get("KeyMarker", ""), parameters.get("Delimiter", "")
     entries: dict[str, Upload | None] = {}  # by what a page goes on behind: an upload, or a common prefix
-    for upload in multipart.under_way(context.objects, bucket, prefix):
+    for upload in uploads.under_way(context.objects, bucket, prefix):
         cut = upload.key.find(delimiter, len(prefix)) + len(delimiter) if delimiter else -1
         if delimiter and cut >= len(prefix) + len(delimiter):
             if upload.key[:cut] > marker:

@@ -27,13 +27,14 @@ class JobType(ResourceType):
     job: JobKind
 
     @classmethod
-    def of(cls, job: JobKind) -> JobType:
+    def of(cls, job: JobKind, sort_order: str) -> JobType:
         """Return the type of a kind's jobs; a missing job is a ValidationException."""
         words = job.kind.replace("-", " ")
         return cls(
             noun=job.noun,
             kind=job.kind,
             job=job,
+            order=("CreationTime", sort_order),
             missing=f"Requested resource not found. Could not find the {words} {{name}}.",
             taken="Job name must be unique within an AWS account and region, and a job with this name "
             "already exists ({arn})",

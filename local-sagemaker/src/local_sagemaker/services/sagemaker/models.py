@@ -22,13 +22,17 @@ class PackageType(ResourceType):
 
 
 PACKAGES = PackageType(
-    noun="ModelPackage", kind="model-package", missing="ModelPackage {arn} does not exist."
+    noun="ModelPackage",
+    kind="model-package",
+    missing="ModelPackage {arn} does not exist.",
+    order=("CreationTime", "Ascending"),
 )
 GROUPS = ResourceType(
     noun="ModelPackageGroup",
     kind="model-package-group",
     missing="ModelPackageGroup {arn} does not exist.",
     taken="Model Package Group already exists: {arn}",
+    order=("CreationTime", "Ascending"),
 )
 #: how many requests of a group are known again when they are repeated
 TOKENS_KEPT = 100

@@ -23,6 +23,7 @@ INSTANCES = ResourceType(
     missing="RecordNotFound",
     taken="Cannot create a duplicate Notebook Instance ({arn})",
     is_lower=True,
+    order=("Name", "Ascending"),
 )
 CONFIGS = ResourceType(
     noun="NotebookInstanceLifecycleConfig",
@@ -70,7 +71,7 @@ def list_notebook_instances(context: Context, parameters: dict[str, Any]) -> dic
     def fits(instance: Resource) -> bool:
         return part in instance.document.get(CONFIG_NAME, "") and not asks_for_code
 
-    return INSTANCES.page(context, {"SortBy": "Name", "SortOrder": "Ascending", **parameters}, fits=fits)
+    return INSTANCES.page(context, parameters, fits=fits)
 
 
 @operation("sagemaker", "StartNotebookInstance")

@@ -12,7 +12,7 @@ from local_sagemaker.services.sagemaker.jobs import JobType, check_path, refuse_
 
 BASE = "/opt/ml/processing/"
 
-JOBS = JobType.of(PROCESSING)
+JOBS = JobType.of(PROCESSING, "Ascending")
 JOBS.serve_describe("Answer with a processing job's request, status, times, exit message and failure reason.")
 JOBS.serve_list("Answer with one page of processing jobs.")
 JOBS.serve_stop("Stop a processing job: SIGTERM, SIGKILL after two minutes.")

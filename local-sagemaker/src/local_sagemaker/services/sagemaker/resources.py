@@ -54,6 +54,8 @@ class ResourceType:
     taken_error: type[AwsError] = ValidationException
     #: whether the ARN has the name in lower case
     is_lower: bool = False
+    #: how its lists are sorted by default, in the words of SortBy and SortOrder: the API model's
+    order: tuple[str, str] = ("CreationTime", "Descending")
 
     def arn(self, context: Context, name: str) -> str:
         """Return the ARN of a name."""
@@ -134,7 +136,8 @@ class ResourceType:
 
     def page(self, context: Context, parameters: Mapping[str, Any], **filters: Any) -> dict[str, Any]:  # noqa: ANN401
         """Return the answer of a List operation; `filters` are more of `listed`."""
-        resources, token = listed(context, self.kind, parameters, **filters)
+        defaults = dict(zip(("SortBy", "SortOrder"), self.order, strict=True))
+        resources, token = listed(context, self.kind, {**defaults, **parameters}, **filters)
         summaries = [self.summarized(resource) for resource in resources]
         return {_summaries(self.noun)[0]: summaries, "NextToken": token}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -31,6 +31,8 @@ from local_sagemaker.storage.store import Resource
 MODIFIED = "LastModifiedTime"
 Key = tuple[int, float, str, str]
 Record = Mapping[str, Any]
+#: members that name an item of a list
+NAMED = ("Key", "MetricName")
 #: what separates the values of the operator In
 SEPARATOR = ","
 _TYPES = (training.JOBS, tuning.JOBS, ENDPOINTS, PACKAGES, GROUPS, PIPELINES, EXECUTIONS, EXPERIMENTS)
@@ -50,8 +52,10 @@ def search(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
             f"There is no {parameters['Resource']} to search here. Give one of {', '.join(RESOURCES)}."
         )
     expression = parameters.get("SearchExpression", {})
-    # when it was modified last is known without a look into it
-    wanted = heads_of(expression) | {head_of(parameters.get("SortBy", MODIFIED))} - {MODIFIED}
+    # when it was modified last is known without a look into it, and of every type
+    paths = paths_of(expression) | {parameters.get("SortBy", MODIFIED)} - {MODIFIED}
+    check_paths(searched, paths)
+    wanted = {head_of(one) for path in paths for one in (path, _alias(path))}
     keyed = [
         (_key(picked, parameters), picked.name)
         for picked in _candidates(context, searched, wanted)
@@ -104,6 +108,7 @@ def _key(picked: Picked, parameters: Mapping[str, Any]) -> Key:
     """Return a record's sort key: records without the property first, then numbers, then texts."""
     name = parameters.get("SortBy", MODIFIED)
     seen = [picked.modified] if name == MODIFIED else values_of(picked.members, name)
+    seen = seen or values_of(picked.members, _alias(name))
     value = seen[0] if seen else None
     if isinstance(value, datetime):
         value = value.timestamp()
@@ -136,16 +141,43 @@ def fits_filters(record: Record, expression: Mapping[str, Any]) -> bool:
     return any(verdicts) or not verdicts
 
 
-def heads_of(expression: Mapping[str, Any]) -> set[str]:
-    """Return the members of a record that decide whether it fits."""
-    heads = {head_of(given["Name"]) for given in expression.get("Filters", [])}
-    heads |= {head_of(given["NestedPropertyName"]) for given in expression.get("NestedFilters", [])}
-    return heads.union(*(heads_of(given) for given in expression.get("SubExpressions", [])))
+def paths_of(expression: Mapping[str, Any]) -> set[str]:
+    """Return the properties by which an expression chooses records, as paths from the record on."""
+    paths = {given["Name"] for given in expression.get("Filters", [])}
+    for nested in expression.get("NestedFilters", []):
+        name = nested["NestedPropertyName"]
+        paths |= {f"{name}.{given['Name'].removeprefix(f'{name}.')}" for given in nested["Filters"]}
+    return paths.union(*(paths_of(given) for given in expression.get("SubExpressions", [])))
 
 
 def head_of(path: str) -> str:
     """Return the member of a record in which a property lies."""
-    return _alias(path).partition(".")[0]
+    return path.partition(".")[0]
+
+
+def check_paths(searched: ResourceType, paths: Iterable[str]) -> None:
+    """Raise ValidationException for properties that no record of a type can have."""
+    shape = output_members("Search")["Results"].member.members[searched.noun]
+    known = [path for path in paths if any(_is_known(shape, one.split(".")) for one in (path, _alias(path)))]
+    unknown = sorted(set(paths) - set(known))
+    if unknown:
+        raise ValidationException(
+            f"Unknown property of {searched.noun}: {', '.join(unknown)}. A path begins with one of "
+            f"{', '.join(shape.members)}."
+        )
+
+
+def _is_known(shape: Any, words: list[str]) -> bool:  # noqa: ANN401 (shapes, whose kinds share no type)
+    if not words or shape.type_name == "map":
+        return True
+    if shape.type_name == "list":
+        item = shape.member
+        # items that have a name may be asked for by it: Tags.owner
+        has_names = item.type_name == "structure" and not {*NAMED}.isdisjoint(item.members)
+        return has_names or _is_known(item, words)
+    if shape.type_name != "structure" or words[0] not in shape.members:
+        return False
+    return _is_known(shape.members[words[0]], words[1:])
 
 
 def values_of(record: object, path: str) -> list[Any]:
@@ -170,11 +202,11 @@ def _found(record: object, path: str) -> Iterator[Any]:
 
 
 def _named(item: object) -> object:
-    """Return a tag or a metric as a record of its name alone, so that `Tags.owner` finds its value."""
+    """Return a tag or a metric with its value under its name, so that `Tags.owner` finds it."""
     if isinstance(item, Mapping):
-        for name in ("Key", "MetricName"):
-            if name in item and "Value" in item:
-                return {item[name]: item["Value"], **item}
+        for name in NAMED:
+            if name in item:
+                return {item[name]: item.get("Value", item), **item}
     return item
 
 
@@ -195,7 +227,7 @@ def _passes_nested(record: Record, nested: Mapping[str, Any]) -> bool:
 
 def _passes(record: Record, given: Mapping[str, Any]) -> bool:
     name, operator, wanted = given["Name"], given.get("Operator", "Equals"), given.get("Value")
-    values = values_of(record, _alias(name))
+    values = values_of(record, name) or values_of(record, _alias(name))
     if operator in {"Exists", "NotExists"}:
         return (operator == "Exists") is bool(values)
     if wanted is None:
@@ -206,8 +238,9 @@ def _passes(record: Record, given: Mapping[str, Any]) -> bool:
 
 
 def _alias(name: str) -> str:
-    head_of, dot, rest = name.partition(".")
-    return f"FinalMetricDataList{dot}{rest}" if head_of == "Metrics" else name
+    """Return where a training job has its metrics; a trial component has them as `Metrics`."""
+    head, dot, rest = name.partition(".")
+    return f"FinalMetricDataList{dot}{rest}" if head == "Metrics" else name
 
 
 def _compares(value: object, operator: str, wanted: str) -> bool:

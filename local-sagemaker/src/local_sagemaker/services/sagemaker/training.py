@@ -37,7 +37,7 @@ MISSING = (
     *("lda", "ntm", "object2vec", "object-detection", "randomcutforest", "semantic-segmentation", "seq2seq"),
 )
 
-JOBS = JobType.of(TRAINING)
+JOBS = JobType.of(TRAINING, "Ascending")
 JOBS.serve_list("Answer with one page of training jobs.")
 JOBS.serve_stop("Stop a training job: SIGTERM, SIGKILL after two minutes; what it wrote is uploaded.")
 

@@ -16,7 +16,7 @@ from local_sagemaker.services.sagemaker.jobs import JobType
 #: SageMaker's limit of MaxPayloadInMB, alone and times MaxConcurrentTransforms
 PAYLOAD_LIMIT_MB = 100
 
-JOBS = JobType.of(TRANSFORM)
+JOBS = JobType.of(TRANSFORM, "Descending")
 JOBS.serve_describe("Answer with a job's request, state and times.")
 JOBS.serve_list("Answer with one page of transform jobs.")
 JOBS.serve_stop(

@@ -43,6 +43,7 @@ JOBS = TuningJobType(
     taken="Hyper parameter tuning job names must be unique within an AWS account and region; a job with this "
     "name already exists ({arn})",
     taken_error=ResourceInUse,
+    order=("Name", "Ascending"),
 )
 JOBS.serve_describe("Answer with a tuning job's request, status, counters and best training job.")
 JOBS.serve_list("Answer with one page of tuning jobs.")

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from local_sagemaker.storage.objects.errors import (
     InvalidArgument,
+    InvalidPartNumber,
     InvalidRange,
     NoSuchKey,
     NotModified,
@@ -22,6 +23,8 @@ RANGE = re.compile(r"bytes=(\d{0,4000})-(\d{0,4000})")
 #: the range of a copy, whose ends are both given
 COPY_RANGE = re.compile(r"bytes=(\d{1,19})-(\d{1,19})")
 
+#: the highest number of a part
+PART_LIMIT = 10_000
 FAILED = "At least one of the pre-conditions you specified did not hold"
 
 
@@ -52,7 +55,7 @@ def check_read(info: ObjectInfo, given: Mapping[str, Any], prefix: str = "") -> 
     if is_unchanged and prefix:
         raise PreconditionFailed(FAILED, Condition="If-None-Match")
     if is_unchanged:
-        raise NotModified("Not Modified")
+        raise NotModified(info.etag, info.modified)
 
 
 def write_check(given: Mapping[str, Any]) -> Check | None:
@@ -95,10 +98,25 @@ def range_of(header: str | None, size: int) -> tuple[int, int] | None:
     return start, end - start
 
 
+def part_of(number: int, info: ObjectInfo) -> tuple[int, int]:
+    """Return offset and length of an object's part, counted from 1; an object put in one piece has one."""
+    if not 1 <= number <= PART_LIMIT:
+        raise InvalidArgument(f"Part number must be an integer between 1 and {PART_LIMIT}, inclusive")
+    sizes = [size for size, _ in info.properties.parts] or [info.size]
+    if number > len(sizes):
+        raise InvalidPartNumber(
+            "The requested partnumber is not satisfiable",
+            PartNumberRequested=number,
+            ActualPartCount=len(sizes),
+        )
+    return sum(sizes[: number - 1]), sizes[number - 1]
+
+
 def source_of(store: ObjectStore, given: Mapping[str, Any]) -> ObjectInfo:
     """Return the object that a copy is taken from, if the copy's conditions hold."""
-    path, _, version = unquote(given["CopySource"]).partition("?versionId=")
-    bucket, _, key = path.removeprefix("/").partition("/")
+    path, _, version = given["CopySource"].partition("?versionId=")
+    # whoever encodes a whole source encodes its slashes, too, and a space may be written as in forms
+    bucket, _, key = unquote(path.replace("+", " ")).removeprefix("/").partition("/")
     if not key or version not in ("", "null"):
         raise InvalidArgument(
             f"Copy Source must mention the source bucket and key, without a version: {given['CopySource']}"

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from email.utils import format_datetime
+
 from local_sagemaker.errors import AwsError
 
 
@@ -47,7 +50,27 @@ class PreconditionFailed(AwsError, status=412):
 
 
 class NotModified(AwsError, status=304):
-    """The object is the one the client has; an answer without a body."""
+    """The object is the one the client has; an answer without a body that tells which it is."""
+
+    def __init__(self, etag: str, modified: datetime) -> None:
+        super().__init__("Not Modified")
+        self.headers = {"etag": f'"{etag}"', "last-modified": format_datetime(modified, usegmt=True)}
+
+
+class InvalidPartNumber(AwsError, status=416):
+    """The object has no such part."""
+
+
+class InvalidTag(AwsError):
+    """A tag that an object cannot have."""
+
+
+class BadRequest(AwsError):
+    """More than S3 takes."""
+
+
+class BadDigest(AwsError):
+    """The bytes are not what their checksum says."""
 
 
 class InvalidRange(AwsError, status=416):

@@ -1,122 +1,45 @@
-"""Multipart uploads: parts wait in a folder until they are put together.
-
-`<root>/.state/uploads/<id>/` holds `upload.json` and one file per part, `<number>-<md5>`. Whatever is there
-is complete and durable, so an upload goes on after the service was killed.
-"""
+"""What is done with the parts of an upload: add one, join them to the object, forget them."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-import shutil
-import time
-import uuid
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from local_sagemaker.storage.objects import files
+from local_sagemaker.storage.objects import checksums, files
 from local_sagemaker.storage.objects.draft import Draft
-from local_sagemaker.storage.objects.errors import EntityTooSmall, InvalidPart, InvalidPartOrder, NoSuchUpload
+from local_sagemaker.storage.objects.errors import (
+    BadDigest,
+    EntityTooSmall,
+    InvalidPart,
+    InvalidPartOrder,
+    InvalidRequest,
+)
 from local_sagemaker.storage.objects.objects import Check, ObjectInfo, ObjectStore
-from local_sagemaker.storage.objects.properties import Properties
+from local_sagemaker.storage.objects.uploads import Part, Upload, find_upload, remove
 
-ID = re.compile(r"[0-9a-f]{32}")
-PART = re.compile(r"(\d{5})-([0-9a-f]{32})")
+ETAG = re.compile(r"[0-9a-f]{32}")
 SMALLEST_BYTES = 5 * 1024 * 1024
 
 
-@dataclass(frozen=True)
-class Part:
-    """One part that was uploaded."""
+def add(
+    store: ObjectStore,
+    upload: Upload,
+    number: int,
+    draft: Draft,
+    given: Mapping[str, str] | None = None,
+) -> Part:
+    """Keep a part, in the place of an earlier one with its number; durable when this returns.
 
-    number: int
-    etag: str
-    path: Path
-
-    @property
-    def size(self) -> int:
-        """Length in bytes."""
-        return self.path.stat().st_size
-
-    @property
-    def modified(self) -> datetime:
-        """When it was uploaded."""
-        return datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
-
-
-@dataclass(frozen=True)
-class Upload:
-    """One multipart upload under way."""
-
-    id: str
-    bucket: str
-    key: str
-    #: seconds since 1970
-    begun: float
-    properties: Properties
-    folder: Path
-
-    @property
-    def initiated(self) -> datetime:
-        """When it was begun."""
-        return datetime.fromtimestamp(self.begun, UTC)
-
-    def parts(self) -> list[Part]:
-        """Return the parts that are there, by number; of two with one number, the one uploaded last."""
-        parts: dict[int, Part] = {}
-        for path in sorted(self.folder.iterdir(), key=lambda path: path.stat().st_mtime_ns):
-            match = PART.fullmatch(path.name)
-            if match:
-                parts[int(match.group(1))] = Part(int(match.group(1)), match.group(2), path)
-        return [parts[number] for number in sorted(parts)]
-
-
-def begin(store: ObjectStore, bucket: str, key: str, properties: Properties) -> Upload:
-    """Begin an upload; durable when this returns."""
-    store.places.plain(bucket, key)  # refuses what can never be put
-    # ids sort by time
-    name, begun = f"{time.time_ns():016x}{uuid.uuid4().hex[:16]}", time.time()
-    folder = store.places.uploads / name
-    content = {"bucket": bucket, "key": key, "begun": begun, "properties": asdict(properties)}
-    files.write(folder / "upload.json", json.dumps(content).encode())
-    return Upload(name, bucket, key, begun, properties, folder)
-
-
-def find_upload(store: ObjectStore, bucket: str, key: str, name: str) -> Upload:
-    """Return the upload; raise NoSuchUpload when it is not there or is for another key."""
-    upload = _load(store.places.uploads / name) if ID.fullmatch(name) else None
-    if upload is None or (upload.bucket, upload.key) != (bucket, key):
-        raise NoSuchUpload(
-            "The specified upload does not exist. The upload ID may be invalid, or the upload may have been "
-            "aborted or completed.",
-            UploadId=name,
-        )
-    return upload
-
-
-def under_way(store: ObjectStore, bucket: str, prefix: str) -> list[Upload]:
-    """Return the uploads for keys with the prefix, by key and time."""
-    loaded: Iterator[Upload | None] = (_load(folder) for folder in store.places.uploads.iterdir())
-    uploads = [u for u in loaded if u is not None and u.bucket == bucket and u.key.startswith(prefix)]
-    return sorted(uploads, key=lambda upload: (upload.key.encode(), upload.id))
-
-
-def _load(folder: Path) -> Upload | None:
-    try:
-        content = json.loads((folder / "upload.json").read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    given = Properties(**content["properties"])
-    return Upload(folder.name, content["bucket"], content["key"], content["begun"], given, folder)
-
-
-def add(store: ObjectStore, upload: Upload, number: int, draft: Draft) -> Part:
-    """Keep a part, in the place of an earlier one with its number; durable when this returns."""
+    :param given: checksums that came with its bytes, found right; None: the service copied the bytes itself.
+    """
+    checksum = _part_checksum(upload, draft, given)
     draft.finish()
-    path = upload.folder / f"{number:05d}-{draft.md5}"
+    behind = "" if checksum is None else f"-{(checksums.decode(checksum) or b'').hex()}"
+    path = upload.folder / f"{number:05d}-{draft.md5}{behind}"
     with store.lock(upload.id):
         find_upload(store, upload.bucket, upload.key, upload.id)
         earlier = [part for part in upload.parts() if part.number == number]
@@ -125,25 +48,105 @@ def add(store: ObjectStore, upload: Upload, number: int, draft: Draft) -> Part:
         for part in earlier:
             if part.path != path:
                 part.path.unlink()
-    return Part(number, draft.md5, path)
+    return Part(number, draft.md5, path, checksum)
+
+
+def _part_checksum(upload: Upload, draft: Draft, given: Mapping[str, str] | None) -> str | None:
+    """Return a part's checksum by the upload's algorithm; InvalidRequest if it came with another."""
+    algorithm = upload.algorithm
+    if algorithm is None:
+        return None
+    if given and algorithm in given:
+        return given[algorithm]
+    if given is not None and (given or upload.checksum_type == checksums.COMPOSITE):
+        actual = next(iter(given), "null").lower()
+        raise InvalidRequest(
+            f"Checksum Type mismatch occurred, expected checksum Type: {algorithm.lower()}, actual checksum "
+            f"Type: {actual}"
+        )
+    return checksums.of_file(algorithm, draft.path)
 
 
 def complete(
-    store: ObjectStore, upload: Upload, wanted: list[tuple[int, str]], check: Check | None = None
+    store: ObjectStore, upload: Upload, wanted: Sequence[Mapping[str, Any]], claims: Claims
 ) -> ObjectInfo:
-    """Put parts together to the object: `wanted` holds number and entity tag of each, in order."""
+    """Put parts together to the object: `wanted` are the parts of the request, in order."""
     with store.lock(upload.id):
         find_upload(store, upload.bucket, upload.key, upload.id)
         parts = _chosen(upload, wanted)
-        joined = b"".join(bytes.fromhex(part.etag) for part in parts)
-        etag = f"{hashlib.md5(joined, usedforsecurity=False).hexdigest()}-{len(parts)}"
+        claims.check(upload, sum(part.size for part in parts))
         with store.draft() as draft:
             for part in parts:
                 draft.copy(part.path)
-            given = replace(upload.properties, etag=etag)
-            info = store.commit(draft, upload.bucket, upload.key, given, check)
+            given = replace(
+                upload.properties,
+                etag=joined_etag([part.etag for part in parts]),
+                parts=[(part.size, part.checksum) for part in parts],
+                upload=upload.id,
+                checksums=claims.checksums(upload, parts, draft.path),
+            )
+            info = store.commit(draft, upload.bucket, upload.key, given, claims.condition)
         remove(upload)
     return info
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What a request to complete an upload says of the object that will be made."""
+
+    #: its checksums: algorithm to base64
+    given: Mapping[str, str]
+    checksum_type: str | None
+    #: in bytes
+    size: int | None
+    condition: Check | None = None
+
+    def check(self, upload: Upload, size: int) -> None:
+        """Raise InvalidRequest if the object would be another than was said."""
+        if self.checksum_type not in (None, upload.checksum_type) and upload.algorithm is not None:
+            raise InvalidRequest(
+                f"The upload was created using the {upload.checksum_type} checksum mode. The complete "
+                "request must use the same checksum mode."
+            )
+        if self.size not in (None, size):
+            raise InvalidRequest(
+                f"The provided 'x-amz-mp-object-size' header value {self.size} does not match what was "
+                f"computed: {size}"
+            )
+
+    def checksums(self, upload: Upload, parts: Sequence[Part], path: Path) -> dict[str, str]:
+        """Return the checksums of the object; raise BadDigest if one is not what was said."""
+        algorithm, actual = upload.algorithm, {}
+        if algorithm is not None:
+            joined = [(checksums.decode(part.checksum or "") or b"", part.size) for part in parts]
+            actual[algorithm] = checksums.joined(algorithm, upload.checksum_type, joined)
+        for name, value in self.given.items():
+            computed = actual.get(name) or checksums.of_file(name, path)
+            # a composite one may be given without the number of parts
+            if value not in (computed, computed.partition("-")[0]):
+                raise BadDigest(f"The {name.lower()} you specified did not match the calculated checksum.")
+            actual.setdefault(name, computed)
+        return actual
+
+
+def joined_etag(etags: Sequence[str]) -> str:
+    """Return the entity tag of an object that is joined of parts with these tags."""
+    joined = b"".join(bytes.fromhex(etag) for etag in etags)
+    return f"{hashlib.md5(joined, usedforsecurity=False).hexdigest()}-{len(etags)}"
+
+
+def find_completed(
+    store: ObjectStore, bucket: str, key: str, name: str, wanted: Sequence[Mapping[str, Any]]
+) -> ObjectInfo | None:
+    """Return the object that this upload has made of the same parts; None if there is none."""
+    info, etags = store.find(bucket, key), [_etag(part) for part in wanted]
+    if info is None or not name or info.properties.upload != name or not all(map(ETAG.fullmatch, etags)):
+        return None
+    return info if info.etag == joined_etag(etags) else None
+
+
+def _etag(part: Mapping[str, Any]) -> str:
+    return str(part.get("ETag", "")).strip('"')
 
 
 def abort(store: ObjectStore, upload: Upload) -> None:
@@ -152,23 +155,16 @@ def abort(store: ObjectStore, upload: Upload) -> None:
         remove(upload)
 
 
-def remove(upload: Upload) -> None:
-    """Remove an upload; it is gone from the moment its description is."""
-    (upload.folder / "upload.json").unlink(missing_ok=True)
-    shutil.rmtree(upload.folder, ignore_errors=True)
-    files.sync_folder(upload.folder.parent)
-
-
-def _chosen(upload: Upload, wanted: list[tuple[int, str]]) -> list[Part]:
-    there, numbers = {part.number: part for part in upload.parts()}, [number for number, _ in wanted]
+def _chosen(upload: Upload, wanted: Sequence[Mapping[str, Any]]) -> list[Part]:
+    there, numbers = {part.number: part for part in upload.parts()}, [one["PartNumber"] for one in wanted]
     if numbers != sorted(set(numbers)):
         raise InvalidPartOrder("The list of parts was not in ascending order.", UploadId=upload.id)
     chosen = []
-    for number, etag in wanted:
-        part = there.get(number)
-        if part is None or part.etag != etag:
+    for one in wanted:
+        number, part = one["PartNumber"], there.get(one["PartNumber"])
+        if part is None or part.etag != _etag(one) or not _is_claimed(upload, part, one):
             raise InvalidPart(
-                f"Part {number} could not be found: it was not uploaded, or its entity tag is another.",
+                f"Part {number} could not be found: it was not uploaded, or has another tag or checksum.",
                 UploadId=upload.id,
                 PartNumber=number,
             )
@@ -182,3 +178,16 @@ def _chosen(upload: Upload, wanted: list[tuple[int, str]]) -> list[Part]:
                 PartNumber=part.number,
             )
     return chosen
+
+
+def _is_claimed(upload: Upload, part: Part, wanted: Mapping[str, Any]) -> bool:
+    """Whether a part's checksum is what the request says; InvalidRequest where it must say one."""
+    claimed = {
+        name: wanted[f"Checksum{name}"] for name in checksums.ALGORITHMS if f"Checksum{name}" in wanted
+    }
+    if upload.checksum_type == checksums.COMPOSITE and not claimed:
+        raise InvalidRequest(
+            f"The upload was created using a {str(upload.algorithm).lower()} checksum. The complete request "
+            f"must include the checksum for each part. It was missing for part {part.number} in the request."
+        )
+    return all(name == upload.algorithm and value == part.checksum for name, value in claimed.items())

@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -19,14 +20,18 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from local_sagemaker.storage.objects import files, places
-from local_sagemaker.storage.objects.errors import InvalidArgument
+from local_sagemaker.storage.objects.checksums import COMPOSITE, FULL_OBJECT
+from local_sagemaker.storage.objects.errors import BadRequest, InvalidTag
 
 log = logging.getLogger(__name__)
 
 CONTENT_TYPE = "binary/octet-stream"
 #: members of requests that are given back with the object, just as they came
 KEPT = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "Expires")
-TAG_LIMIT = 10
+#: the encoding of chunked requests, with the comma before it
+WRAPPING = re.compile(r"(?:^|,)\s*aws-chunked\s*(?=,|$)")
+#: most tags of an object, and most characters of a key and of a value
+TAG_LIMIT, TAG_KEY_LIMIT, TAG_VALUE_LIMIT = 10, 128, 256
 
 
 @dataclass(frozen=True)
@@ -40,9 +45,18 @@ class Properties:
     metadata: dict[str, str] = field(default_factory=dict)
     #: other headers given back as they came: cache-control, content-encoding, ...
     headers: dict[str, str] = field(default_factory=dict)
-    #: checksums of the whole object as the client gave them: algorithm to base64
+    #: checksums of the object: algorithm to base64, a composite one with the number of parts behind it
     checksums: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    #: of an object that was uploaded in parts: size in bytes and checksum (or None) of each
+    parts: list[tuple[int, str | None]] = field(default_factory=list)
+    #: id of the multipart upload that made it
+    upload: str = ""
+
+    @property
+    def checksum_type(self) -> str:
+        """COMPOSITE or FULL_OBJECT."""
+        return COMPOSITE if any("-" in value for value in self.checksums.values()) else FULL_OBJECT
 
     @property
     def is_irreplaceable(self) -> bool:
@@ -93,9 +107,8 @@ def properties_of(given: Mapping[str, Any], checksums: dict[str, str] | None = N
     """Return the properties that a request gives its object."""
     kept = {name: _text(given[name]) for name in KEPT if given.get(name)}
     if kept.get("ContentEncoding"):
-        # aws-chunked is the request's own wrapping, which is gone
-        encodings = [e.strip() for e in kept["ContentEncoding"].split(",") if e.strip() != "aws-chunked"]
-        kept["ContentEncoding"] = ",".join(encodings)
+        # aws-chunked is the request's own wrapping, which is gone; the others stay as they were written
+        kept["ContentEncoding"] = WRAPPING.sub("", kept["ContentEncoding"]).lstrip(", ")
     return Properties(
         etag="",
         content_type=given.get("ContentType") or CONTENT_TYPE,
@@ -111,8 +124,21 @@ def _text(value: object) -> str:
 
 
 def tags_of(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Return keys and values as an object's tags; raise InvalidArgument for equal keys, or too many."""
+    """Return keys and values as an object's tags.
+
+    :raises BadRequest: for too many.
+    :raises InvalidTag: for equal keys, and for what is too long or the services' own.
+    """
     tags = dict(pairs)
-    if len(tags) != len(pairs) or len(tags) > TAG_LIMIT:
-        raise InvalidArgument(f"Tags must have different keys, at most {TAG_LIMIT}")
+    if len(pairs) > TAG_LIMIT:
+        raise BadRequest(f"Object tags cannot be greater than {TAG_LIMIT}")
+    if len(tags) != len(pairs):
+        raise InvalidTag("Cannot provide multiple Tags with the same key")
+    for key, value in tags.items():
+        if key.lower().startswith("aws:"):
+            raise InvalidTag("System tags cannot be added/updated by requester", TagKey=key)
+        if not 0 < len(key) <= TAG_KEY_LIMIT:
+            raise InvalidTag("The TagKey you have provided is invalid", TagKey=key)
+        if len(value) > TAG_VALUE_LIMIT:
+            raise InvalidTag("The TagValue you have provided is invalid", TagKey=key, TagValue=value)
     return tags
