@@ -86,16 +86,16 @@ def design_effect(correlated: float, clusters: NDArray[np.integer], rows: int) -
     return max(1.0, 1.0 + (float((sizes**2).sum()) * rows - 1.0) * correlated)
 
 
-def bins_of(values: pd.Series, edges: NDArray[np.float64] | None) -> NDArray[np.integer]:
-    """Return each value's place: numbers between `edges`, texts among themselves; none may be missing."""
-    if edges is None:
+def bins_of(values: pd.Series, bounds: NDArray[np.float64] | None) -> NDArray[np.integer]:
+    """Return each value's place: numbers between `bounds`, texts among themselves; none may be missing."""
+    if bounds is None:
         return pd.factorize(values)[0]
-    return np.searchsorted(edges, values.to_numpy(float), side="right")
+    return np.searchsorted(bounds, values.to_numpy(float), side="right")
 
 
 def pair_of_effects(
     name: str,
-    edges: NDArray[np.float64] | None,
+    bounds: NDArray[np.float64] | None,
     sides: tuple[ClusteredRows, ClusteredRows],
     rows: tuple[int, int],
 ) -> tuple[float, float]:
@@ -105,8 +105,8 @@ def pair_of_effects(
     ----------
     name
         A column that both samples have.
-    edges
-        Bounds of its buckets; None of texts.
+    bounds
+        Those of its buckets, as `half_open` returns them; None of texts.
     sides, rows
         Baseline and current: samples, and how many rows they stand for.
     """
@@ -115,7 +115,7 @@ def pair_of_effects(
         return 1.0, 1.0
     clusters = [side.clusters[each] for side, each in zip(sides, held, strict=True)]
     found = [
-        correlation(bins_of(side.rows[name][each], edges), cluster, ordered=edges is not None)
+        correlation(bins_of(side.rows[name][each], bounds), cluster, ordered=bounds is not None)
         for side, each, cluster in zip(sides, held, clusters, strict=True)
     ]
     known = [each for each in found if each is not None]

@@ -16,7 +16,6 @@ from include.ml.monitoring.summaries import (
     Texts,
     TextSummary,
     Thinned,
-    quantile_edges,
 )
 
 Summary = NumberSummary | TextSummary
@@ -93,4 +92,4 @@ class Bounds:
 
     def edges(self) -> dict[str, NDArray[np.float64]]:
         """Return bounds by column of numbers that has a value."""
-        return {name: quantile_edges(sample.held) for name, sample in self._samples.items() if sample.seen}
+        return {name: sample.edges() for name, sample in self._samples.items() if sample.seen}

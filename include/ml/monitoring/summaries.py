@@ -147,46 +147,104 @@ SAMPLED = 50_000
 
 
 class Thinned:
-    """Every k-th of the values that pass by; k doubles as often as it takes to hold at most SAMPLED.
+    """A sample of the values that pass by, each with the same chance, which is halved as often as it takes.
 
-    Which values are held depends on their order alone, and not on how they were cut into frames.
+    A value is held by a hash of its number in the order of all values: how they were cut into frames makes no
+    difference, and values that alternate or repeat in turn are held in their true shares.
     """
 
     def __init__(self) -> None:
-        self.seen, self.stride = 0, 1
+        self.seen = 0
+        self.low, self.high = math.inf, -math.inf
         self.held: NDArray[np.float64] = np.empty(0)
+        self._hashes: NDArray[np.uint64] = np.empty(0, dtype=np.uint64)
+        #: the highest hash that is held
+        self._limit = (1 << 64) - 1
 
     def add(self, values: NDArray[np.float64]) -> None:
         """Take in more values; what is not finite is passed over."""
         numbers = values[np.isfinite(values)]
-        first = -self.seen % self.stride
+        if not len(numbers):
+            return
+        hashes = _mixed(np.arange(self.seen, self.seen + len(numbers), dtype=np.uint64))
         self.seen += len(numbers)
-        self.held = np.concatenate([self.held, numbers[first :: self.stride]])
+        self.low, self.high = min(self.low, float(numbers.min())), max(self.high, float(numbers.max()))
+        is_held = hashes <= self._limit
+        self.held = np.append(self.held, numbers[is_held])
+        self._hashes = np.append(self._hashes, hashes[is_held])
         while len(self.held) > SAMPLED:
-            self.held, self.stride = self.held[::2], self.stride * 2
+            self._limit //= 2
+            is_held = self._hashes <= self._limit
+            self.held, self._hashes = self.held[is_held], self._hashes[is_held]
+
+    def edges(self) -> NDArray[np.float64]:
+        """Return bounds of buckets that hold all that has passed by, see `quantile_edges`."""
+        return quantile_edges(self.held, self.low, self.high)
 
 
-def quantile_edges(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return bounds of at most BUCKETS + 1 buckets that hold about the same number of values each.
+def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return a hash of each number: the output function of SplitMix64 (Steele, Lea and Flood 2014)."""
+    mixed = (numbers + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
 
-    Bounds are values that were met. The highest is there twice where many values are equal to it, so that
-    they have a bucket of their own; numbers of few different values have a bucket for each.
+
+def quantile_edges(
+    values: NDArray[np.float64], low: float = math.inf, high: float = -math.inf
+) -> NDArray[np.float64]:
+    """Return bounds of buckets, each of which holds one value alone or at most 1 / BUCKETS of the values.
+
+    Bounds are values that were met. One that is there twice has a bucket of its own: between the two nothing
+    lies but the value, however many are equal to it. Numbers of few different values have a bucket for each.
+
+    Parameters
+    ----------
+    values
+        Finite numbers, at least one.
+    low, high
+        The range of all that the values are a sample of, where it is wider than theirs.
 
     Examples
     --------
     >>> quantile_edges(np.array([3.0, 1.0, 1.0, 2.0])).tolist()
-    [1.0, 2.0, 3.0, 3.0]
+    [1.0, 1.0, 2.0, 2.0, 3.0, 3.0]
+    >>> quantile_edges(np.append(np.zeros(97), [4.0, 5.0, 6.0]), high=9.0).tolist()
+    [0.0, 0.0, 4.0, 5.0, 6.0, 9.0]
     """
-    distinct = np.unique(values)
-    if len(distinct) <= BUCKETS:
-        return np.append(distinct, distinct[-1])
-    quantiles = np.quantile(values, np.linspace(0, 1, BUCKETS + 1), method="inverted_cdf")
-    edges = np.unique(quantiles)
-    return np.append(edges, edges[-1]) if quantiles[-2] == quantiles[-1] else edges
+    distinct, counts = np.unique(values, return_counts=True)
+    edges = distinct
+    if len(distinct) > BUCKETS:
+        edges = np.unique(np.quantile(values, np.linspace(0, 1, BUCKETS + 1), method="inverted_cdf"))
+    # values from each edge up to the next
+    reached = np.append(counts.cumsum() - counts, len(values))
+    held = np.diff(np.append(reached[np.searchsorted(distinct, edges)], len(values)))
+    times = np.where(held * BUCKETS > len(values), 2, 1)
+    if len(distinct) <= BUCKETS and high <= edges[-1]:
+        times[-1] = 2
+    ends = np.array([low, high])[[low < edges[0], high > edges[-1]]]
+    return np.sort(np.append(np.repeat(edges, times), ends))
+
+
+def half_open(edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the bounds between which a number belongs to the lower one, if it is equal to a bound.
+
+    A bound that `edges` has twice stands for a bucket of that value alone: the second of the two is the next
+    number above it.
+
+    Examples
+    --------
+    >>> np.searchsorted(half_open(np.array([0.0, 0.0, 5.0])), [-1.0, 0.0, 1e-9, 5.0], side="right").tolist()
+    [0, 1, 2, 3]
+    """
+    is_second = np.append(False, edges[1:] == edges[:-1])
+    return np.where(is_second, np.nextafter(edges, np.inf), edges)
 
 
 def histogram(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return counts below the first edge, within `[edge, next)` (the last closed), and above the last.
+
+    An edge that is there twice bounds a bucket of this value alone.
 
     Examples
     --------
@@ -194,6 +252,6 @@ def histogram(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArra
     [1, 2, 2, 1]
     """
     # so few comparisons of whole arrays are several times faster than a search for each value
-    below = [np.count_nonzero(values < edge) for edge in edges[:-1]]
+    below = [np.count_nonzero(values < edge) for edge in half_open(edges)[:-1]]
     up_to_last = len(values) - np.count_nonzero(values > edges[-1])
     return np.diff([0, *below, up_to_last, len(values)]).astype(np.int64, copy=False)

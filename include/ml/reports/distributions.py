@@ -19,8 +19,8 @@ STEPS = 28
 TAIL = 0.002
 #: categories drawn one by one
 CATEGORIES = 8
-#: edges of a number up to which its buckets are drawn one by one
-FEW_EDGES = 6
+#: different edges of a number up to which its buckets are drawn one by one
+FEW_EDGES = 5
 #: longest name of a category, in characters
 NAME_LETTERS = 14
 
@@ -44,12 +44,9 @@ Sides = Mapping[str, Sequence[float]]
 def split_tails(bounds: Sequence[float], counted: Sequence[float]) -> tuple[Array, Array, float, float]:
     """Return edges, shares between them, and the shares below the first edge and above the last one.
 
-    The shares may have those two at their ends or not. A last bucket of a single value has no width
-    and gets that of the bucket before.
+    The shares may have those two at their ends or not.
     """
     edges, shares = np.array(bounds, float), np.asarray(counted, float)
-    if len(edges) > 2 and edges[-1] == edges[-2]:  # noqa: PLR2004 - a bucket before the last one
-        edges[-1] += edges[-2] - edges[-3]
     if len(shares) == len(edges) + 1:
         return edges, shares[1:-1], float(shares[0]), float(shares[-1])
     return edges, shares, 0.0, 0.0
@@ -75,23 +72,30 @@ def common_range(bounds: Sequence[float], sides: Sides) -> tuple[float, float]:
 def rebin(bounds: Sequence[float], counted: Sequence[float], grid: Array) -> Spread:
     """Return shares in the steps of `grid`, below and above it; values lie evenly within a bucket.
 
+    A bucket without width, which holds one value, lies in the step where that value lies.
+
     Examples
     --------
     >>> grid = np.array([0.0, 1.0, 2.0, 3.0])
-    >>> shares, below, above = rebin([0.0, 1.0, 3.0], [0.1, 0.4, 0.4, 0.1], grid)
+    >>> shares, below, above = rebin([0.0, 0.0, 1.0, 3.0], [0.1, 0.2, 0.2, 0.4, 0.1], grid)
     >>> shares.round(3).tolist(), round(below, 3), round(above, 3)
     ([0.4, 0.2, 0.2], 0.1, 0.1)
     """
     edges, inside, below, above = split_tails(bounds, counted)
     total = float(inside.sum() + below + above) or 1.0
-    if len(edges) < 2 or edges[0] == edges[-1]:  # noqa: PLR2004 - a constant has no width
-        step = np.searchsorted(grid, edges[0], side="right") - 1
-        shares = np.zeros(len(grid) - 1)
-        shares[min(max(step, 0), len(shares) - 1)] = inside.sum() / total
-        return shares, below / total, above / total
-    reached = np.interp(grid, edges, np.concatenate([[0.0], inside.cumsum()]))
-    left, right = reached[0], inside.sum() - reached[-1]
-    return np.diff(reached) / total, float(below + left) / total, float(above + right) / total
+    is_point = edges[1:] == edges[:-1]
+    spread = np.where(is_point, 0.0, inside)
+    reached = np.interp(grid, edges, np.append(0.0, spread.cumsum()))
+    shares, left, right = np.diff(reached), reached[0], spread.sum() - reached[-1]
+    for point, share in zip(edges[1:][is_point], inside[is_point], strict=True):
+        if point < grid[0]:
+            left += share
+        elif point > grid[-1]:
+            right += share
+        else:
+            step = np.searchsorted(grid, point, side="right") - 1
+            shares[min(step, len(shares) - 1)] += share
+    return shares / total, float(below + left) / total, float(above + right) / total
 
 
 def number_text(value: float) -> str:
@@ -217,16 +221,19 @@ def largest_categories(names: Sequence[str], sides: Sides) -> list[tuple[str, li
 
 
 def bucket_names(edges: Sequence[float]) -> list[str]:
-    """Return names of buckets that reach from one edge up to the next, which they exclude.
+    """Return names of buckets that reach from one edge up to the next, which they exclude, or hold one value.
 
-    >>> bucket_names([0.0, 1.0, 2.5, 2.5])
-    ['0 to <1', '1 to <2.5', '2.5']
+    >>> bucket_names([0.0, 0.0, 1.0, 2.5, 2.5])
+    ['0', 'over 0 to <1', '1 to <2.5', '2.5']
     """
-    bounds = [number_text(edge) for edge in edges]
-    pairs = list(pairwise(bounds))
-    names = [f"{low} to <{high}" for low, high in pairs[:-1]]
-    low, high = pairs[-1]
-    return [*names, low if low == high else f"{low} to {high}"]
+    names: list[str] = []
+    for at, (low, high) in enumerate(pairwise(edges)):
+        start = number_text(low)
+        if at and edges[at - 1] == low:
+            start = f"over {start}"
+        end = number_text(high) if at == len(edges) - 2 else f"<{number_text(high)}"
+        names.append(number_text(low) if low == high else f"{start} to {end}")
+    return names
 
 
 def as_categories(edges: Sequence[float], sides: Sides) -> tuple[list[str], Sides]:
@@ -247,6 +254,6 @@ def draw_comparison(spread: Distribution, name: str) -> Markup:
     title, sides = f"{name}: baseline and current", {"baseline": spread.baseline, "current": spread.current}
     if spread.edges is None:
         return draw_categories(spread.values or (), sides, title)
-    if len(spread.edges) <= FEW_EDGES:
+    if len(set(spread.edges)) <= FEW_EDGES:
         return draw_categories(*as_categories(spread.edges, sides), title)
     return draw_numbers(spread.edges, sides, title)

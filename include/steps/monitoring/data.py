@@ -34,7 +34,7 @@ from include.ml.monitoring.drift import DriftRule, Side
 from include.ml.monitoring.judging import once_each
 from include.ml.monitoring.separability import measure_separability
 from include.ml.monitoring.statistics import Profile
-from include.ml.monitoring.summaries import histogram
+from include.ml.monitoring.summaries import half_open, histogram
 from include.steps import tables
 from include.steps.contract import Step, read_document
 from include.steps.manifest import write_document, write_json
@@ -194,9 +194,10 @@ def design_effects(
     if sides is None or step.description.promotion.block is None:
         return {}
     present = {feature["name"]: drift.count_present(feature) for feature in now["features"]}
+    bounds = {name: half_open(edges) for name, edges in baseline.edges.items()}
     return {
         name: clusters.pair_of_effects(
-            name, baseline.edges.get(name), sides, (drift.count_present(feature), present[name])
+            name, bounds.get(name), sides, (drift.count_present(feature), present[name])
         )
         for name, feature in baseline.features.items()
         if name not in without and all(name in side.rows for side in sides)
@@ -274,7 +275,8 @@ def bin_answers(answers: pd.DataFrame, spread: Histogram) -> tuple[np.ndarray, n
     """Return the places of the answers in the baseline's bins, and how many there are in each bin."""
     if spread.edges is not None:
         edges = np.array(spread.edges)
-        return clusters.bins_of(answers["score"], edges), histogram(answers["score"].to_numpy(float), edges)
+        bins = clusters.bins_of(answers["score"], half_open(edges))
+        return bins, histogram(answers["score"].to_numpy(float), edges)
     labels = pd.Categorical(answers["label"], categories=spread.values)
     bins = labels.codes.astype(int)
     return bins, np.bincount(bins, minlength=len(labels.categories))

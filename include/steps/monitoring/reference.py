@@ -18,7 +18,7 @@ from include.ml.evaluation.comparison import Holdout
 from include.ml.exceptions import InvalidInput
 from include.ml.monitoring.estimation import calibration_map
 from include.ml.monitoring.judging import Standard
-from include.ml.monitoring.summaries import histogram, quantile_edges
+from include.ml.monitoring.summaries import half_open, histogram, quantile_edges
 from include.steps.contract import Step, read_document
 from include.steps.manifest import write_document
 from include.steps.tables import RowSample, count_rows, read_batches, write_table
@@ -89,7 +89,7 @@ def prediction_spread(step: Step, probabilities: np.ndarray, blocks: np.ndarray 
         spread = Histogram(
             kind="number", edges=tuple(edges.tolist()), counts=tuple(histogram(scores, edges).tolist())
         )
-        bins = clusters.bins_of(pd.Series(scores), edges)
+        bins = clusters.bins_of(pd.Series(scores), half_open(edges))
     else:
         bins = probabilities.argmax(axis=1)
         counts = np.bincount(bins, minlength=len(classes))

@@ -21,7 +21,7 @@ from include.ml.monitoring.alarms import AlarmRule
 from include.ml.monitoring.constraints import suggest_constraints
 from include.ml.monitoring.drift import DriftRule, Movement, Side
 from include.ml.monitoring.separability import measure_separability
-from include.ml.monitoring.summaries import BUCKETS, histogram, quantile_edges
+from include.ml.monitoring.summaries import BUCKETS, half_open, histogram, quantile_edges
 from include.ml.monitoring.violations import faults, violations
 from tests.ml.monitoring.frames import describe_frames
 
@@ -139,7 +139,7 @@ def moved_by_days(before: ClusteredRows, now: ClusteredRows) -> tuple[Movement, 
     """The movement with rows taken for independent, and by their worth."""
     edges = quantile_edges(before.rows["x"].to_numpy())
     counts = [histogram(side.rows["x"].to_numpy(), edges) for side in (before, now)]
-    pair = clusters.pair_of_effects("x", edges, (before, now), (len(before.rows), len(now.rows)))
+    pair = clusters.pair_of_effects("x", half_open(edges), (before, now), (len(before.rows), len(now.rows)))
     sides = [Side(count, effect) for count, effect in zip(counts, pair, strict=True)]
     plain = drift.mark_drifted([drift.of_numbers("x", Side(counts[0]), Side(counts[1]))], RULE)[0]
     return plain, drift.mark_drifted([drift.of_numbers("x", *sides)], RULE)[0]

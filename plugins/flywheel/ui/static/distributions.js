@@ -43,23 +43,41 @@ const formatP = (p) => (p < 0.001 ? p.toExponential(1) : metric(p));
 
 const text = (value) => (typeof value === "number" ? Number(value.toPrecision(4)).toString() : String(value));
 
-/** Names the bins of a histogram; of numbers, the first and the last bin lie outside the edges. */
+/**
+ * Names the bins of a histogram; of numbers, the first and the last bin lie outside the edges, and two equal edges
+ * bound a bin of that value alone.
+ */
 export function binNames({ kind, values, edges, baseline }) {
   if (kind === "text") return baseline.map((_, index) => text(values[index] ?? "others"));
-  const inner = edges.slice(1).map((edge, index) => `${text(edges[index])} to ${text(edge)}`);
+  const inner = edges.slice(1).map((edge, index) => {
+    if (edge === edges[index]) return text(edge);
+    return `${edges[index - 1] === edges[index] ? "over " : ""}${text(edges[index])} to ${text(edge)}`;
+  });
   const names = [`below ${text(edges[0])}`, ...inner, `above ${text(edges.at(-1))}`];
   return names.length === baseline.length
     ? names
     : baseline.map((_, index) => inner[index] ?? `bin ${index + 1}`);
 }
 
+/** Returns the bins of a histogram in which a side has values, and of numbers those at both ends. */
+export function filledBins(histogram) {
+  const { kind, baseline, current } = histogram;
+  const isShown = (_, index) =>
+    kind === "text" || index === 0 || index === baseline.length - 1 || baseline[index] > 0 || current[index] > 0;
+  return {
+    names: binNames(histogram).filter(isShown),
+    baseline: baseline.filter(isShown),
+    current: current.filter(isShown),
+  };
+}
+
 function chart(histogram) {
-  const names = binNames(histogram);
+  const { names, baseline, current } = filledBins(histogram);
   return bars({
     names,
     series: [
-      { label: "baseline", kind: "baseline", values: histogram.baseline },
-      { label: "this window", kind: "current", values: histogram.current },
+      { label: "baseline", kind: "baseline", values: baseline },
+      { label: "this window", kind: "current", values: current },
     ],
     label: `${histogram.name}: baseline and window by bin`,
     format: share,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import "./page.mjs";
 
-const { binNames } = await import("../../../../plugins/flywheel/ui/static/distributions.js");
+const { binNames, filledBins } = await import("../../../../plugins/flywheel/ui/static/distributions.js");
 const { featuresByImportance } = await import("../../../../plugins/flywheel/ui/static/drift.js");
 const { fitScale, scaleBounds } = await import("../../../../plugins/flywheel/ui/static/lines.js");
 const { chartRows } = await import("../../../../plugins/flywheel/ui/static/quality.js");
@@ -15,6 +15,16 @@ test("bins are named by their values or edges", () => {
   assert.deepEqual(binNames({ kind: "text", values: ["AA", "UA"], baseline: [0.5, 0.4, 0.1] }), ["AA", "UA", "others"]);
   assert.deepEqual(binNames({ kind: "number", edges: [0, 1.5, 3], baseline: [0, 1, 1, 0] }), ["below 0", "0 to 1.5", "1.5 to 3", "above 3"]);
   assert.deepEqual(binNames({ kind: "number", edges: [0, 1], baseline: [0.9, 0.1] }), ["0 to 1", "bin 2"]);
+});
+
+test("a value with a bin of its own is named, and bins in which no side has values are not drawn", () => {
+  const histogram = { kind: "number", edges: [0, 0, 1, 1], baseline: [0, 0.9, 0, 0.1, 0], current: [0, 0.4, 0, 0.5, 0.1] };
+  assert.deepEqual(binNames(histogram), ["below 0", "0", "over 0 to 1", "1", "above 1"]);
+  assert.deepEqual(filledBins(histogram), {
+    names: ["below 0", "0", "1", "above 1"],
+    baseline: [0, 0.9, 0.1, 0],
+    current: [0, 0.4, 0.5, 0.1],
+  });
 });
 
 test("features are ordered by their importance in the newest window that has them", () => {
