@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from local_sagemaker.engine.processes import logs
 from sagemaker_kit.jobs import Lab
 from sagemaker_kit.refusals import refused
 
@@ -113,3 +114,53 @@ def test_missing_logs_are_named(lab: Lab, stream: str) -> None:
         lab.logs.get_log_events(logGroupName=GROUP, logStreamName=stream[:-1])
     with refused("InvalidParameterException", "{ $.a = 1 }"):
         lab.logs.filter_log_events(logGroupName=GROUP, filterPattern="{ $.a = 1 }")
+
+
+def test_a_stream_and_a_group_are_deleted(lab: Lab, stream: str) -> None:
+    """Once their job is done; the next job begins the group again."""
+    lab.logs.delete_log_stream(logGroupName=GROUP, logStreamName=stream)
+    assert lab.logs.describe_log_streams(logGroupName=GROUP)["logStreams"] == []
+    with refused("ResourceNotFoundException", "log stream"):
+        lab.logs.delete_log_stream(logGroupName=GROUP, logStreamName=stream)
+    lab.logs.put_retention_policy(logGroupName=GROUP, retentionInDays=7)
+    lab.logs.delete_log_group(logGroupName=GROUP)
+    with refused("ResourceNotFoundException", "log group"):
+        lab.logs.delete_log_group(logGroupName=GROUP)
+    lab.train("again", "echo again")
+    lab.trained("again")
+    [group] = lab.logs.describe_log_groups()["logGroups"]
+    assert (group["logGroupName"], "retentionInDays" in group) == (GROUP, False)
+
+
+def test_a_log_that_is_being_written_is_not_deleted(lab: Lab, stream: str, tmp_path: Path) -> None:
+    """A job reads its metrics from its log; that of a job which is done goes beside it."""
+    go = tmp_path / "go"
+    lab.train("writes", f"echo one; while [ ! -e {go} ]; do sleep 0.02; done; echo two")
+    lab.training("writes")
+    [found] = lab.logs.describe_log_streams(logGroupName=GROUP, logStreamNamePrefix="writes/")["logStreams"]
+    with refused("OperationAbortedException", found["logStreamName"]):
+        lab.logs.delete_log_stream(logGroupName=GROUP, logStreamName=found["logStreamName"])
+    with refused("OperationAbortedException", found["logStreamName"]):
+        lab.logs.delete_log_group(logGroupName=GROUP)
+    lab.logs.delete_log_stream(logGroupName=GROUP, logStreamName=stream)
+    go.touch()
+    lab.trained("writes")
+    assert lab.lines("TrainingJobs", "writes") == ["one", "two"]
+
+
+def test_events_are_shown_within_their_retention(lab: Lab, stream: str) -> None:
+    """The policy is described, may be replaced, and hides what is older."""
+    path = logs.path(lab.service.root, GROUP, stream)
+    two_days_ago = int((time.time() - 2 * 24 * 3600) * 1000)
+    path.write_bytes(b"%d old\n" % two_days_ago + path.read_bytes())
+    ask = {"logGroupName": GROUP, "logStreamName": stream, "startFromHead": True}
+    for days, count in ((3, 11), (1, 10)):
+        lab.logs.put_retention_policy(logGroupName=GROUP, retentionInDays=days)
+        [group] = lab.logs.describe_log_groups()["logGroups"]
+        assert group["retentionInDays"] == days
+        assert len(lab.logs.get_log_events(**ask)["events"]) == count
+        assert len(lab.logs.filter_log_events(logGroupName=GROUP)["events"]) == count
+    with refused("InvalidParameterException", 2):
+        lab.logs.put_retention_policy(logGroupName=GROUP, retentionInDays=2)
+    with refused("ResourceNotFoundException", "log group"):
+        lab.logs.put_retention_policy(logGroupName="/none", retentionInDays=1)

@@ -30,6 +30,21 @@ def test_a_job_that_ends_well_is_completed_and_leaves_its_model(lab: Lab) -> Non
     assert "FailureReason" not in found
 
 
+def test_a_description_says_what_the_sdk_reads(lab: Lab) -> None:
+    """The members that `attach` takes for granted are there, as given or as SageMaker's defaults."""
+    switches = (
+        "EnableNetworkIsolation",
+        "EnableInterContainerTrafficEncryption",
+        "EnableManagedSpotTraining",
+    )
+    lab.train("plain", "true")
+    output = {"S3OutputPath": "s3://lab/out", "KmsKeyId": "key"}
+    lab.train("said", "true", OutputDataConfig=output, EnableNetworkIsolation=True)
+    plain, said = (lab.sagemaker.describe_training_job(TrainingJobName=name) for name in ("plain", "said"))
+    assert (plain["OutputDataConfig"]["KmsKeyId"], [plain[name] for name in switches]) == ("", [False] * 3)
+    assert (said["OutputDataConfig"], [said[name] for name in switches]) == (output, [True, False, False])
+
+
 def test_a_job_passes_through_sagemakers_secondary_states(lab: Lab) -> None:
     """Every transition has a message, all but the last were left, and times are in order."""
     lab.train("states", "true")

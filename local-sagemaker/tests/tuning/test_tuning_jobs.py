@@ -105,6 +105,29 @@ def test_the_best_training_job_is_found(lab: Lab, strategy: str) -> None:
     }
 
 
+@pytest.mark.parametrize("is_list", [False, True])
+def test_a_description_says_what_the_sdk_reads(lab: Lab, *, is_list: bool) -> None:
+    """The members that `attach` and `best_estimator` take for granted, for one definition or for several."""
+    if is_list:
+        goal = {"TuningObjective": {"Type": "Minimize", "MetricName": "loss"}, "HyperParameterRanges": RANGE}
+        lab.sagemaker.create_hyper_parameter_tuning_job(
+            HyperParameterTuningJobName="told",
+            HyperParameterTuningJobConfig={
+                "Strategy": "Random",
+                "ResourceLimits": {"MaxNumberOfTrainingJobs": 1, "MaxParallelTrainingJobs": 1},
+            },
+            TrainingJobDefinitions=[definition(SQUARE, DefinitionName="one", **goal)],
+        )
+    else:
+        tune(lab, "told")
+    told = lab.sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName="told")
+    [given] = told["TrainingJobDefinitions"] if is_list else [told["TrainingJobDefinition"]]
+    assert given["StaticHyperParameters"] == {"kept": "yes", "_tuning_objective_metric": "loss"}
+    assert given["OutputDataConfig"] == {"KmsKeyId": "", "S3OutputPath": "s3://lab/out"}
+    assert (given["EnableNetworkIsolation"], given["EnableManagedSpotTraining"]) == (False, False)
+    assert told["HyperParameterTuningJobConfig"]["TrainingJobEarlyStoppingType"] == "Off"
+
+
 def test_a_grid_tries_every_choice(lab: Lab) -> None:
     """Without a number of jobs, since the grid has one."""
     tune(lab, "g", Strategy="Grid", ParameterRanges=CHOICES, ResourceLimits={"MaxParallelTrainingJobs": 2})

@@ -1,11 +1,13 @@
 """CloudWatch Logs: the output of jobs and endpoints.
 
-Clients cannot write: a log is what a container printed, kept by engine/processes/logs.py.
+Clients cannot write: a log is what a container printed, kept by engine/processes/logs.py. They may delete it
+(log_deletion.py).
 """
 
 from __future__ import annotations
 
 import re
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -21,6 +23,11 @@ from local_sagemaker.services.registry import operation
 PAGE = 50
 EVENTS = 10_000
 TERM = re.compile(r'([?-]?)(?:"((?:[^"\\]|\\.)*)"|(\S+))')
+
+
+#: of a group's retention policy in the store
+RETENTION_KIND = "log-group-retention"
+DAY_S = 24 * 3600
 
 
 class ResourceNotFoundException(AwsError):  # noqa: N818 (the code's name)
@@ -41,8 +48,9 @@ def describe_log_groups(context: Context, parameters: dict[str, Any]) -> dict[st
             "arn": f"{context.arn('logs', f'log-group:{name}')}:*",
             "creationTime": 0,
             "metricFilterCount": 0,
+            "retentionInDays": _retention_days(context, name),
             "storedBytes": sum(
-                logs.path(context.root, name, stream).stat().st_size for stream in _streams(context, name)
+                logs.path(context.root, name, stream).stat().st_size for stream in find_streams(context, name)
             ),
         }
         for name in shown
@@ -54,7 +62,7 @@ def describe_log_groups(context: Context, parameters: dict[str, Any]) -> dict[st
 def describe_log_streams(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Answer with one page of a group's streams, by name or by the time of their last event."""
     group = _group(parameters)
-    names = _streams(context, group, parameters.get("logStreamNamePrefix", ""))
+    names = find_streams(context, group, parameters.get("logStreamNamePrefix", ""))
     streams = [_described(context, group, name) for name in names]
     if parameters.get("orderBy") == "LastEventTime":
         streams.sort(key=lambda stream: stream.get("lastEventTimestamp", 0))
@@ -67,16 +75,17 @@ def describe_log_streams(context: Context, parameters: dict[str, Any]) -> dict[s
 @operation("logs", "GetLogEvents")
 def get_log_events(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Answer with a stream's events from a token on; at the end the forward token stays what it was."""
-    path = _stream(context, _group(parameters), parameters["logStreamName"])
+    group = _group(parameters)
+    path, since = find_stream(context, group, parameters["logStreamName"]), _since(context, group, parameters)
     limit = parameters.get("limit", EVENTS)
     token = parameters.get("nextToken") or ("f/0" if parameters.get("startFromHead") else "b/end")
     direction, offset = _parsed_token(token, path)
     if direction == "f":
-        events = list(islice(_within(logs.read(path, offset), parameters), limit))
+        events = list(islice(_within(logs.read(path, offset), parameters, since), limit))
         first, last = (events[0].offset, events[-1].end) if events else (offset, offset)
     else:
         before = (event for event in logs.read(path) if event.end <= offset)
-        events = list(deque(_within(before, parameters), maxlen=limit))
+        events = list(deque(_within(before, parameters, since), maxlen=limit))
         first, last = (events[0].offset, events[-1].end) if events else (0, offset)
     return {
         "events": [_event(event) for event in events],
@@ -90,17 +99,17 @@ def filter_log_events(context: Context, parameters: dict[str, Any]) -> dict[str,
     """Answer with the events of a group's streams that fit a time and a pattern, stream after stream."""
     group = _group(parameters)
     wanted = parameters.get("logStreamNames")
-    names = _streams(context, group, parameters.get("logStreamNamePrefix", ""))
+    names = find_streams(context, group, parameters.get("logStreamNamePrefix", ""))
     names = [name for name in names if wanted is None or name in wanted]
     fits = matcher(parameters.get("filterPattern", ""))
     begin, offset = _position(parameters.get("nextToken"))
-    limit = parameters.get("limit", EVENTS)
+    limit, since = parameters.get("limit", EVENTS), _since(context, group, parameters)
     events: list[dict[str, Any]] = []
     for name in names:
         if name < begin:
             continue
         path = logs.path(context.root, group, name)
-        for event in _within(logs.read(path, offset if name == begin else 0), parameters):
+        for event in _within(logs.read(path, offset if name == begin else 0), parameters, since):
             if not fits(event.message):
                 continue
             if len(events) == limit:
@@ -117,15 +126,17 @@ def _group(parameters: dict[str, Any]) -> str:
     return str(name).rpartition(":log-group:")[2].removesuffix(":*")
 
 
-def _streams(context: Context, group: str, prefix: str = "") -> list[str]:
+def find_streams(context: Context, group: str, prefix: str = "") -> list[str]:
+    """Return the names of a group's streams, sorted; raise ResourceNotFoundException if there is no group."""
     names = logs.streams(context.root, group, prefix)
     if names is None:
         raise ResourceNotFoundException("The specified log group does not exist.")
     return names
 
 
-def _stream(context: Context, group: str, name: str) -> Path:
-    if name not in _streams(context, group, name):
+def find_stream(context: Context, group: str, name: str) -> Path:
+    """Return the file of a stream; raise ResourceNotFoundException if there is none."""
+    if name not in find_streams(context, group, name):
         raise ResourceNotFoundException("The specified log stream does not exist.")
     return logs.path(context.root, group, name)
 
@@ -148,9 +159,20 @@ def _described(context: Context, group: str, name: str) -> dict[str, Any]:
     }
 
 
-def _within(events: Iterator[LogEvent], parameters: dict[str, Any]) -> Iterator[LogEvent]:
-    start, end = parameters.get("startTime", 0), parameters.get("endTime")
-    return (event for event in events if event.timestamp >= start and (end is None or event.timestamp < end))
+def _retention_days(context: Context, group: str) -> int | None:
+    policy = context.store.get(RETENTION_KIND, group)
+    return None if policy is None else int(policy.document["retentionInDays"])
+
+
+def _since(context: Context, group: str, parameters: dict[str, Any]) -> int:
+    """Return from when on events are shown, in milliseconds since 1970: never beyond the retention."""
+    start, days = int(parameters.get("startTime", 0)), _retention_days(context, group)
+    return start if days is None else max(start, int((time.time() - days * DAY_S) * 1000))
+
+
+def _within(events: Iterator[LogEvent], parameters: dict[str, Any], since: int) -> Iterator[LogEvent]:
+    end = parameters.get("endTime")
+    return (event for event in events if event.timestamp >= since and (end is None or event.timestamp < end))
 
 
 def _event(event: LogEvent) -> dict[str, Any]:

@@ -32,21 +32,25 @@ class LogEvent:
 
 def path(root: Path, group: str, stream: str) -> Path:
     """Return the file of a stream: `path(root, "/aws/sagemaker/TrainingJobs", "job/algo-1-17000")`."""
-    return root / "logs" / quote(group, safe="") / (quote(stream, safe="") + SUFFIX)
+    return folder(root, group) / (quote(stream, safe="") + SUFFIX)
+
+
+def folder(root: Path, group: str) -> Path:
+    """Return the folder of a group's streams."""
+    return root / "logs" / quote(group, safe="")
 
 
 def groups(root: Path) -> list[str]:
     """Return the names of all log groups, sorted."""
-    folder = root / "logs"
-    return sorted(unquote(entry.name) for entry in folder.iterdir()) if folder.is_dir() else []
+    parent = root / "logs"
+    return sorted(unquote(entry.name) for entry in parent.iterdir()) if parent.is_dir() else []
 
 
 def streams(root: Path, group: str, prefix: str = "") -> list[str] | None:
     """Return the names of a group's streams, sorted; None if there is no such group."""
-    folder = root / "logs" / quote(group, safe="")
-    if not folder.is_dir():
+    if not folder(root, group).is_dir():
         return None
-    names = (unquote(entry.name.removesuffix(SUFFIX)) for entry in folder.iterdir())
+    names = (unquote(entry.name.removesuffix(SUFFIX)) for entry in folder(root, group).iterdir())
     return sorted(name for name in names if name.startswith(prefix))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from local_sagemaker.engine.jobs import outputs
@@ -17,6 +18,8 @@ from local_sagemaker.services.sagemaker.jobs import JobType, check_path, refuse_
 URI = re.compile(
     r"(?P<registry>\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/)?(?P<name>[a-z0-9-]+):.+"
 )
+#: off unless a request turns them on
+SWITCHES = ("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining")
 XGBOOST = ("xgboost", "sagemaker-xgboost")
 _BOOSTING = ("rmse", "mae", "auc", "logloss", "error", "merror", "mlogloss")
 _LINEAR = (
@@ -56,7 +59,17 @@ def create_training_job(context: Context, parameters: dict[str, Any]) -> dict[st
 def describe_training_job(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Answer with a training job's request, status, transitions, artifacts and metrics."""
     # the member is required, and sagemaker-core insists on it
-    return {"ModelArtifacts": {"S3ModelArtifacts": ""}, **JOBS.named(context, parameters).document}
+    document = {"ModelArtifacts": {"S3ModelArtifacts": ""}, **JOBS.named(context, parameters).document}
+    return with_defaults(document)
+
+
+def with_defaults(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a description of training, with what SageMaker tells where a request said nothing.
+
+    The SDK's `attach` reads these members without asking whether they are there.
+    """
+    output = {"KmsKeyId": "", **document.get("OutputDataConfig", {})}
+    return {**dict.fromkeys(SWITCHES, False), **document, "OutputDataConfig": output}
 
 
 def check(parameters: dict[str, Any]) -> None:

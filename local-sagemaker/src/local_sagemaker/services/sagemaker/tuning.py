@@ -30,10 +30,33 @@ NOUN = "HyperParameterTuningJob"
 class TuningJobType(ResourceType):
     """Tuning jobs."""
 
+    def described(self, resource: Resource) -> Document:
+        """Return a job with what SageMaker tells of its training where a request said nothing."""
+        described = super().described(resource)
+        config = {"TrainingJobEarlyStoppingType": "Off", **described[f"{NOUN}Config"]}
+        described[f"{NOUN}Config"] = config
+        if "TrainingJobDefinition" in described:
+            described["TrainingJobDefinition"] = _completed(config, described["TrainingJobDefinition"])
+        if "TrainingJobDefinitions" in described:
+            described["TrainingJobDefinitions"] = [
+                _completed(config, definition) for definition in described["TrainingJobDefinitions"]
+            ]
+        return described
+
     def summarized(self, resource: Resource) -> Document:
         """Return what a list shows of a job, some of its configuration among it."""
         config = resource.document[f"{NOUN}Config"]
         return super().summarized(resource) | chosen(config, ("Strategy", "ResourceLimits"))
+
+
+def _completed(config: Mapping[str, Any], definition: Mapping[str, Any]) -> Document:
+    """Return a definition with the name of its objective, by which SDKs tell what it was tuned for."""
+    goal = definition.get("TuningObjective") or config[f"{NOUN}Objective"]
+    static = {
+        **definition.get("StaticHyperParameters", {}),
+        tuning_jobs.OBJECTIVE_NAME: goal["MetricName"],
+    }
+    return {**training.with_defaults(definition), "StaticHyperParameters": static}
 
 
 JOBS = TuningJobType(
