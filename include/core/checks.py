@@ -12,11 +12,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 #: longer values are cut where they are quoted
 QUOTED = 100
+#: more names are not listed
+SHOWN = 20
 #: what holds several values
 ROWS = (tuple, Sequence)
 #: what a value of a type is called, and an example
@@ -96,7 +99,7 @@ def close_match(name: object, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, names, 1) if isinstance(name, str) else []
     if near or len(names) == 1:
         return f"Write {(near or names)[0]!r}."
-    return f"Write one of {', '.join(map(repr, names))}."
+    return f"Write one of {', '.join(map(repr, names[:SHOWN]))}{', ...' if len(names) > SHOWN else ''}."
 
 
 def field_faults(record: Any, path: str = "") -> list[str]:  # noqa: ANN401 - any dataclass
@@ -106,13 +109,19 @@ def field_faults(record: Any, path: str = "") -> list[str]:  # noqa: ANN401 - an
         each field by itself, and looks only at fields whose names are in `sound`
     :param path: what precedes the names of its fields, such as `split.`
     """
-    hints, faults, sound = get_type_hints(type(record), include_extras=True), [], set()
+    hints, faults, sound = _hints(type(record)), [], set()  # type: ignore[arg-type] # a class can be hashed
     for name in (described.name for described in fields(record)):
         wrong = value_faults(f"{path}{name}", getattr(record, name), hints[name])
         faults += wrong
         sound |= set() if wrong else {name}
     own: Callable[[str, set[str]], Iterable[str]] | None = getattr(record, "faults", None)
     return faults if own is None else [*faults, *own(path, sound)]
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    """Return the annotations of a dataclass with their limits; reading them takes longer than all checks."""
+    return get_type_hints(kind, include_extras=True)
 
 
 def value_faults(path: str, value: Any, hint: Any) -> list[str]:  # noqa: ANN401 - any value and annotation
@@ -200,7 +209,8 @@ def _instead(value: Any, kind: Any) -> str:  # noqa: ANN401 - any value and anno
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     if outer in ROWS:
         parts = value if isinstance(value, list) else [value]
-        return f"({', '.join(map(show, parts))},)" if isinstance(value, str | list) else "('one', 'two')"
+        text = f"({', '.join(map(show, parts))},)"
+        return text if isinstance(value, str | list) and len(text) <= QUOTED else "('one', 'two')"
     if isinstance(outer, type) and issubclass(outer, Mapping):
         return "{'name': value}"
     if kind in {str, timedelta} and is_number:

@@ -17,6 +17,7 @@ from typing import Annotated
 from croniter import croniter  # type: ignore[import-untyped]  # it ships no types
 
 from include.core.checks import (
+    QUOTED,
     Limits,
     Share,
     Stretch,
@@ -152,6 +153,8 @@ class Cycle:
             tables=self.source.tables if isinstance(self.source, FileSource) else None,
             floors=self.promotion.slice_floors,
             facets=[facet.column for facet in self.monitoring.facets],
+            private=self.monitoring.private,
+            hyperparameters=self.hyperparameters,
         )
 
     def faults(self, path: str, sound: set[str]) -> Iterator[str]:  # noqa: ARG002 - a cycle lies in nothing
@@ -176,7 +179,7 @@ class Cycle:
         if self.metric not in task.deciding:
             why = "is measured, and cannot decide," if self.metric in task.names else "is no metric"
             near = close_match(self.metric, task.deciding)
-            yield f"metric={self.metric!r} {why} for the task {task.name}. {near}"
+            yield f"metric={show(self.metric)} {why} for the task {task.name}. {near}"
             return
         metric = task.metric(self.metric)
         limits = {
@@ -208,7 +211,7 @@ class Cycle:
 
     def _schedule_faults(self, name: str, expression: str, *, has_start: bool) -> Iterator[str]:
         """Yield that Airflow and jobs do not read a schedule alike, or that `start` is none of its ticks."""
-        given = f"{name}={expression!r}"
+        given = f"{name}={show(expression)}"
         is_known = len(expression.split()) == 5 or expression in PRESETS  # noqa: PLR2004 - minutes, not seconds
         if not is_known or UNSTABLE.search(expression):
             yield f"{given} is no schedule. {HOW_TO}"
@@ -217,7 +220,7 @@ class Cycle:
         try:
             tick = croniter(expression, croniter(expression, start).get_prev(datetime)).get_next(datetime)
         except (ValueError, OverflowError) as error:
-            yield f"{given} is never due, or cannot be read: {error}. {HOW_TO}"
+            yield f"{given} is never due, or cannot be read: {str(error)[:QUOTED]}. {HOW_TO}"
             return
         if has_start and tick != start:
             yield (
@@ -229,7 +232,7 @@ class Cycle:
 def _unknown_metric(name: str) -> Iterator[str]:
     """Yield that no task has a metric, where the task itself is unknown."""
     if name not in METRICS:
-        yield f"metric={name!r} is no metric. {close_match(name, METRICS)}"
+        yield f"metric={show(name)} is no metric. {close_match(name, METRICS)}"
 
 
 def _hyperparameter_faults(given: Mapping[str, str]) -> Iterator[str]:
@@ -237,8 +240,8 @@ def _hyperparameter_faults(given: Mapping[str, str]) -> Iterator[str]:
     for name, value in ((name, value) for name, value in given.items() if isinstance(name, str)):
         if name in JOB_ARGUMENTS or name.startswith("sagemaker_"):
             yield (
-                f"hyperparameters has the name {name!r}, which is kept for what every job is told "
-                f"({', '.join(JOB_ARGUMENTS)}, sagemaker_...). Write another name, such as 'model_{name}'."
+                f"hyperparameters has the name {show(name)}, which is kept for what every job is told "
+                f"({', '.join(JOB_ARGUMENTS)}, sagemaker_...). Write another name."
             )
         if len(name) > LONGEST_NAME or (isinstance(value, str) and len(value) > LONGEST_VALUE):
             yield (

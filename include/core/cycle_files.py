@@ -46,6 +46,10 @@ class Expected:
     floors: Collection[str]
     #: columns of the facets
     facets: Collection[str]
+    #: columns that may be in no file
+    private: Collection[str]
+    #: names of the hyperparameters
+    hyperparameters: Collection[str]
 
 
 class _Module:
@@ -55,6 +59,13 @@ class _Module:
         self.names: dict[str, list[ast.AST]] = {}
         #: whether every name is known
         self.is_known = True
+        #: all texts that stand in it; None where more may be made, by f-strings or loops
+        self.texts: set[str] | None = set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.JoinedStr | ast.comprehension | ast.For):
+                self.texts = None
+            elif self.texts is not None and isinstance(node, ast.Constant) and isinstance(node.value, str):
+                self.texts.add(node.value)
         self._bind(tree.body)
 
     def _bind(self, statements: Sequence[ast.stmt]) -> None:
@@ -160,7 +171,8 @@ def package_faults(folder: Path, expected: Expected | None) -> list[str]:
         else:
             modules[name] = module
             faults += _offer_faults(name, module)
-    return [*faults, *_table_faults(modules, expected), *_column_faults(modules, expected)]
+    faults += [*_table_faults(modules, expected), *_column_faults(modules, expected)]
+    return faults if expected is None else [*faults, *_name_faults(modules, expected)]
 
 
 def _offer_faults(name: str, module: _Module) -> Iterator[str]:
@@ -222,13 +234,44 @@ def _column_faults(modules: Mapping[str, _Module], expected: Expected | None) ->
     if signature is not None:
         yield from _signature_faults(features, signature)
         yield from _unknown("estimator.py: SLICES", slices or (), signature, "SIGNATURE in features.py")
-    if expected is not None and classes is not None:
-        yield from _class_faults(classes, expected.task)
+    if expected and classes is not None and (fault := expected.task.class_fault(len(classes))):
+        yield fault
     if expected is not None and slices is not None:
         yield from _unknown("promotion.slice_floors", expected.floors, slices, "SLICES in estimator.py")
     if expected is not None and signature is not None and combined is not None:
         columns = [*signature, *combined]
         yield from _unknown("monitoring.facets", expected.facets, columns, "SIGNATURE and COMBINED")
+
+
+def _name_faults(modules: Mapping[str, _Module], expected: Expected) -> Iterator[str]:
+    """Yield names of the description that nothing in the package has, and that would do nothing unnoticed."""
+    texts = [module.texts for name, module in modules.items() if name != "estimator"]
+    if not any(known is None for known in texts):
+        known = sorted({text for known in texts for text in known or () if text.isidentifier()})
+        yield from _unknown("monitoring.private", expected.private, known, "the package")
+    function = modules.get("estimator", NOTHING).function("pipeline")
+    read = None if function is None else _keys_read(function)
+    if read is not None:
+        where = "pipeline in estimator.py"
+        yield from _unknown("hyperparameters", expected.hyperparameters, sorted(read), where)
+
+
+def _keys_read(function: ast.FunctionDef) -> set[str] | None:
+    """Return what a function reads of the mapping that it is given first; None if that is not known."""
+    if not function.args.args:
+        return None
+    given, keys, uses = function.args.args[0].arg, [], 0
+    for node in ast.walk(function):
+        uses += isinstance(node, ast.Name) and node.id == given
+        place = None
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
+            place = (node.func.value, node.args[0]) if node.args else None
+        elif isinstance(node, ast.Subscript):
+            place = (node.value, node.slice)
+        if place and isinstance(place[0], ast.Name) and place[0].id == given:
+            keys.append(place[1].value if isinstance(place[1], ast.Constant) else None)
+    texts = {key for key in keys if isinstance(key, str)}
+    return texts if len(keys) == uses and None not in keys else None
 
 
 def _signature_faults(features: _Module, signature: Sequence[str]) -> Iterator[str]:
@@ -249,11 +292,3 @@ def _unknown(name: str, given: Collection[str], known: Collection[str], where: s
     for column in sorted(set(given) - set(known)):
         advice = close_match(column, known) if known else "Take it out."
         yield f"{name} has {column!r}, which {where} lacks. {advice}"
-
-
-def _class_faults(classes: Sequence[str], task: Task) -> Iterator[str]:
-    if not task.least_classes <= len(classes) <= task.most_classes:
-        yield (
-            f"features.py: CLASSES={show(classes)} has {len(classes)} for task={task.name!r}, where a label "
-            f"is {task.label}. Write another task, or other CLASSES."
-        )

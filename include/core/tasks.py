@@ -91,6 +91,15 @@ class Task:
         about_rows: frozenset[Need] = frozenset({"positives", "both classes"})
         return tuple(name for name in self.compared if self.metric(name).needs <= self.answer | about_rows)
 
+    def class_fault(self, classes: int) -> str | None:
+        """Return what is wrong with a number of CLASSES, if anything is."""
+        if self.least_classes <= classes <= self.most_classes:
+            return None
+        return (
+            f"features.py has {classes} CLASSES for task={self.name!r}, where a label is {self.label}. Write "
+            "another task in cycle.py, or other CLASSES."
+        )
+
     def metric(self, name: str) -> Metric:
         """Return a metric by its name.
 

@@ -17,6 +17,7 @@ from typing import NoReturn, TypeVar
 
 from include.core.cycle import JOB_ARGUMENTS, Cycle
 from include.core.exceptions import InvalidCycle, InvalidDocument
+from include.core.tasks import TASKS
 from include.ml.exceptions import InvalidInput
 
 #: overrides /opt/ml where a job cannot have a root directory of its own
@@ -73,8 +74,17 @@ class Step:
         return path
 
     def module(self, name: str) -> ModuleType:
-        """Return a module of the cycle's package: `schema`, `features`, ..."""
-        return importlib.import_module(f"include.cycles.{self.cycle}.{name}")
+        """Return a module of the cycle's package: `schema`, `features`, ...
+
+        :raises InvalidInput: the features have more or fewer CLASSES than the cycle's task
+        """
+        module = importlib.import_module(f"include.cycles.{self.cycle}.{name}")
+        if name == "features":
+            # where CLASSES are computed, nobody could know before
+            fault = TASKS[self.description.task].class_fault(len(module.CLASSES))
+            if fault is not None:
+                raise InvalidInput(f"Cycle {self.cycle}: {fault}")
+        return module
 
     @property
     def description(self) -> Cycle:

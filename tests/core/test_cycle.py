@@ -237,7 +237,7 @@ def test_all_faults_are_told_at_once() -> None:
         "'roc_auc'.",
         "the end of the last interval there will be data for, or None while the source lives.",
         "start=2013-02-01T00:00:00+00:00, or another schedule.",
-        "another name, such as 'model_key'.",
+        "another name.",
     ]
     assert isinstance(refused.value, PermanentError)
     assert str(refused.value).splitlines()[0].startswith("Cycle flights: task='binray'")

@@ -45,7 +45,8 @@ PACKAGE = {
     "joining.py": "def build(tables): ...",
     "estimator.py": """
         SLICES = ("station",)
-        def pipeline(hyperparameters): ...
+        def pipeline(hyperparameters):
+            return int(hyperparameters.get("depth", "3")) + int(hyperparameters["leaves"])
     """,
 }
 
@@ -109,8 +110,8 @@ def test_a_whole_package_is_a_cycle(packages: Packages) -> None:
             '"reading"',
             "RULES has a table 'reading', which TABLES in schema.py lacks.",
         ),
-        ("features", '("0", "1")', '("0", "1", "2")', "has 3 for task='binary'"),
-        ("features", '("0", "1")', '("0",)', "has 1 for task='binary'"),
+        ("features", '("0", "1")', '("0", "1", "2")', "features.py has 3 CLASSES for task='binary'"),
+        ("features", '("0", "1")', '("0",)', "features.py has 1 CLASSES for task='binary'"),
         ("features", '("0", "1")', "(0, 1)", "features.py: CLASSES=(0, 1) is no tuple of different texts"),
         ("features", '("0", "1")', '("1", "1")', "features.py: CLASSES=('1', '1') is no tuple of different"),
         ("features", '("is_cold",)', '("is_cold")', "features.py: COMBINED='is_cold' is no tuple"),
@@ -134,7 +135,7 @@ def test_a_whole_package_is_a_cycle(packages: Packages) -> None:
         ("estimator", '("station",)', '("country",)', "promotion.slice_floors has 'station', which SLICES"),
         ("estimator", '("station",)', "()", "promotion.slice_floors has 'station', which SLICES"),
         ("estimator", '("station",)', '"station"', "estimator.py: SLICES='station' is no tuple"),
-        ("estimator", "def pipeline(hyperparameters): ...", "", "estimator.py has no pipeline"),
+        ("estimator", "def pipeline(", "def pipelines(", "estimator.py has no pipeline"),
         ("estimator", "SLICES", "fit = lambda: 0\n        SLICE", "estimator.py has no SLICES"),
         (
             "estimator",
@@ -144,6 +145,18 @@ def test_a_whole_package_is_a_cycle(packages: Packages) -> None:
         ),
         ("estimator", "def pipeline", "def pipeline(:", "estimator.py is no Python"),
         ("cycle", 'column="country"', 'column="contry"', "monitoring.facets has 'contry', which SIGNATURE"),
+        (
+            "cycle",
+            "facets=",
+            'private=("contry",), facets=',
+            "monitoring.private has 'contry', which",
+        ),
+        (
+            "cycle",
+            "metric=",
+            'hyperparameters={"dept": "3"}, metric=',
+            "hyperparameters has 'dept', which",
+        ),
         ("cycle", 'task="binary"', 'task="multiclass"', "metric='roc_auc' is no metric for the task multi"),
         ("cycle", 'name="NAME"', 'name="other"', "name='other' in the folder"),
         ("cycle", "CYCLE =", "CYCLES =", "AttributeError"),
@@ -189,6 +202,45 @@ def test_what_is_computed_is_not_guessed(packages: Packages, file: str, old: str
     changed = edited(file, old, new)
     changed[file] = textwrap.dedent(PACKAGE[f"{file}.py"]).replace(old, new)
     assert packages.faults(**changed) == ()
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("schema", "{})", 'dict.fromkeys(f"x{number}" for number in "12"))'),
+        ("features", 'LABEL = "froze"', 'LABEL = "fr" f"oze"'),
+        ("joining", "...", '[name for name in "ab"]'),
+        ("cleaning", "RULES", "for name in (): pass\nRULES"),
+    ],
+)
+def test_a_column_whose_name_may_be_made_is_not_guessed(
+    packages: Packages, file: str, old: str, new: str
+) -> None:
+    """A private column that nobody has would be in every file: but it may be made."""
+    private = {"cycle": PACKAGE["cycle.py"].replace("facets=", 'private=("contry",), facets=')}
+    told = "monitoring.private has 'contry', which the package lacks. Write 'country'."
+    assert packages.faults(**private) == (told,)
+    made = {file: textwrap.dedent(PACKAGE[f"{file}.py"]).replace(old, new)}
+    assert packages.faults(**private, **made) == ()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "make(hyperparameters)",
+        "{**hyperparameters}",
+        "hyperparameters.items()",
+        'hyperparameters.get("depth"), hyperparameters[NAME]',
+        '[hyperparameters[name] for name in ("depth", "dept")]',
+    ],
+)
+def test_hyperparameters_that_are_read_otherwise_are_not_guessed(packages: Packages, body: str) -> None:
+    """Only where each name stands in `pipeline` is it known which there are."""
+    given = PACKAGE["cycle.py"].replace("metric=", 'hyperparameters={"dept": "3"}, metric=')
+    told = "hyperparameters has 'dept', which pipeline in estimator.py lacks. Write 'depth'."
+    assert packages.faults(cycle=given) == (told,)
+    estimator = f'SLICES = ("station",)\ndef pipeline(hyperparameters): return {body}'
+    assert packages.faults(cycle=given, estimator=estimator) == ()
 
 
 @pytest.mark.parametrize("file", ["schema", "cleaning", "features", "joining", "estimator"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -57,6 +58,16 @@ def test_what_cannot_be_meant_is_refused(change: dict[str, str], named: str) -> 
     """A malformed time, an empty interval and a missing value are refused in words."""
     with pytest.raises(InvalidInput, match=named):
         contract.step_from("clean", TOLD | change, Path())
+
+
+def test_classes_that_are_computed_are_counted_by_the_job(ice: Callable[[str], None], tmp_path: Path) -> None:
+    """A task of two classes with three of them would be measured as another task."""
+    ice("file:///nowhere.csv")
+    path = tmp_path / "cycles/ice/features.py"
+    path.write_text(path.read_text().replace('("0", "1")', "tuple(str(n) for n in range(3))"))
+    step = contract.step_from("transform", TOLD | {"cycle": "ice"}, tmp_path)
+    with pytest.raises(InvalidInput, match=r"Cycle ice: features\.py has 3 CLASSES for task='binary'"):
+        step.module("features")
 
 
 def test_an_argument_without_a_value_is_refused() -> None:

@@ -17,6 +17,7 @@ from include.core.places import Places
 from include.core.sagemaker.registry import version_description
 from include.core.settings import Settings
 from include.core.steps import job_step
+from include.core.tasks import TASKS
 
 #: the members of a request, as boto3 takes them
 ApiRequest = dict[str, Any]
@@ -24,16 +25,6 @@ ApiRequest = dict[str, Any]
 PROCESSING_ROOT = "/opt/ml/processing"
 #: what InvokeEndpoint and batch transform may send to a model of ours
 CONTENT_TYPES = ["text/csv", "application/json", "application/jsonlines"]
-#: lines `name=value` that a training job ends with
-METRICS = (
-    "rows",
-    "rows_validation",
-    "validation_roc_auc",
-    "validation_average_precision",
-    "validation_accuracy",
-    "validation_f1_score",
-    "validation_log_loss",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,7 +173,9 @@ def training(job: JobSpec, channels: Mapping[str, Source]) -> ApiRequest:
         "AlgorithmSpecification": {
             "TrainingImage": job.settings.image_uri,
             "TrainingInputMode": "File",
-            "MetricDefinitions": [{"Name": m, "Regex": rf"(?:^|\s){m}=(\S+)"} for m in METRICS],
+            "MetricDefinitions": [
+                {"Name": name, "Regex": rf"(?:^|\s){name}=(\S+)"} for name in training_metrics(job.cycle)
+            ],
         },
         "HyperParameters": {**job.cycle.hyperparameters, **job.common_parameters},
         "Environment": job.environment,
@@ -191,6 +184,11 @@ def training(job: JobSpec, channels: Mapping[str, Source]) -> ApiRequest:
         "ResourceConfig": _cluster(job.compute),
         "StoppingCondition": {"MaxRuntimeInSeconds": job.compute.max_runtime_s},
     }
+
+
+def training_metrics(cycle: Cycle) -> list[str]:
+    """Return the names in the line `name=value ...` that a training job ends with."""
+    return ["rows", "rows_validation", *(f"validation_{name}" for name in TASKS[cycle.task].names)]
 
 
 def _channel(name: str, source: Source) -> ApiRequest:
