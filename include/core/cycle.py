@@ -82,6 +82,10 @@ class Promotion:
     minimum_gain: float = 0.0
     #: no slice's gain over the champion may surely be below this; a negative floor tolerates a small loss
     slice_floor: float = -0.02
+    #: at their thresholds the challenger's answers may not be surely worse than the champion's and by more
+    #: than this: in accuracy, in the mean share of a class that is missed, or in how far the answers' shares
+    #: are from those of labels; None: whatever clients are answered, the metric alone decides
+    operating_slack: float | None = 0.1
     #: other floors, by column of SLICES in estimator.py
     slice_floors: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     #: of the two-sided intervals: equal models are promoted in half of the rest

@@ -123,7 +123,11 @@ _ROWS_OF_STEPS = (
         kind="training job",
         inputs={"train": "the transform's training rows", "validation": "the transform's validation rows"},
         outputs=("model.tar.gz",),
-        code=(*_MODEL, *_ROWS, *_METRICS, *_files("ml/models", "baselines export")),
+        code=(
+            *(*_MODEL, *_ROWS, *_METRICS),
+            *_files("ml/evaluation", "clusters comparison operating"),
+            *_files("ml/models", "baselines export"),
+        ),
     ),
     StepRow(
         name="evaluate",
@@ -149,7 +153,7 @@ _ROWS_OF_STEPS = (
             *(*_FEATURES, *_JUDGING, *_PAGES),
             *_files("core/documents", "codec model"),
             "steps/judgement.py",
-            "ml/evaluation/promotion.py",
+            *_files("ml/evaluation", "operating promotion"),
             *_files("ml/reports", "charts drawing evaluation"),
             *_files(_TEMPLATES, "card evaluation", "*"),
         ),

@@ -73,6 +73,8 @@ class Task:
     most_classes: float
     #: all that is measured, in the order of documents
     metrics: tuple[Metric, ...]
+    #: how answers fare as clients get them, in the order of documents
+    operating: tuple[Metric, ...]
     #: names of those that two models can be compared by, in the order of documents
     compared: tuple[str, ...]
     #: the name to take where nothing speaks for another
@@ -116,6 +118,13 @@ _ACCURACY = Metric(name="accuracy", needs=_LABEL)
 _LOG_LOSS = Metric(name="log_loss", is_higher_better=False, high=math.inf, unit="nats", needs=_PROBABILITIES)
 _BRIER = Metric(name="brier_loss", is_higher_better=False, unit="squared probability", needs=_PROBABILITIES)
 
+#: the operating metrics that may not get worse by much
+FLOORS = ("accuracy", "balanced_error", "share_gap")
+#: the mean over classes of the share that is answered otherwise, and how far the shares of answers are from
+#: those of labels (total variation)
+_BALANCED = Metric(name="balanced_error", is_higher_better=False, needs=_LABEL | {"both classes"})
+_GAP = Metric(name="share_gap", is_higher_better=False, needs=_LABEL)
+
 _TASKS = (
     Task(
         name="binary",
@@ -131,6 +140,14 @@ _TASKS = (
             Metric(name="precision", needs=_LABEL),
             Metric(name="recall", needs=_FINDS),
             Metric(name="f1_score", needs=_FINDS, aws_name="f1"),
+        ),
+        operating=(
+            _ACCURACY,
+            _BALANCED,
+            _GAP,
+            Metric(name="answer_share", needs=_LABEL),
+            Metric(name="false_alarm_rate", is_higher_better=False, needs=_LABEL),
+            Metric(name="missed_share", is_higher_better=False, needs=_FINDS),
         ),
         compared=("roc_auc", "average_precision", "accuracy", "log_loss"),
         default="roc_auc",
@@ -149,6 +166,7 @@ _TASKS = (
             replace(_BRIER, high=2.0),
             Metric(name="f1_score", needs=_LABEL, aws_name="f1"),
         ),
+        operating=(_ACCURACY, _BALANCED, _GAP),
         compared=("accuracy", "log_loss"),
         default="accuracy",
         # the score is the label's own probability

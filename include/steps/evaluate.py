@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from include.core.documents.manifest import files_digest
-from include.core.documents.model import Evaluation, ModelSignature, TrainingReport, Verdict
+from include.core.documents.model import Evaluation, ModelSignature, OperatingPoint, TrainingReport, Verdict
 from include.core.layout import (
     EVALUATION,
     GOLDEN_ROWS,
@@ -26,8 +26,10 @@ from include.core.layout import (
 )
 from include.ml.evaluation import metrics
 from include.ml.evaluation.clusters import time_blocks
-from include.ml.evaluation.comparison import Answers, Holdout
+from include.ml.evaluation.comparison import Answers, Holdout, answered_classes
 from include.ml.evaluation.metrics import permutation_importance
+from include.ml.evaluation.operating import operating_metrics
+from include.ml.evaluation.resampling import Sample
 from include.ml.exceptions import InvalidInput
 from include.ml.reports.evaluation import CardFacts, card_document, render_card, render_evaluation
 from include.steps import contract, judgement
@@ -70,7 +72,13 @@ def evaluate(step: Step) -> Mapping[str, float | None]:
     compared = judgement.compare_models(step, rows, holdout, answers)
     verdict = judgement.judge_challenger(step, holdout, estimates, compared)
     evaluation = describe_evaluation(
-        step, rows, models["challenger"], answers=answers, estimates=estimates, compared=compared
+        step,
+        rows,
+        models["challenger"],
+        trained=trained,
+        answers=answers,
+        estimates=estimates,
+        compared=compared,
     )
     verdict = write_document(step.output / VERDICT, verdict)
     evaluation = write_document(step.output / EVALUATION, evaluation)
@@ -138,6 +146,7 @@ def describe_evaluation(
     rows: Rows,
     model: Model,
     *,
+    trained: Trained,
     answers: Mapping[str, Answers],
     estimates: Estimates,
     compared: Comparison,
@@ -150,14 +159,24 @@ def describe_evaluation(
         name: metrics.calibration(*reference.score_outcomes(rows.labels, theirs.probabilities))
         for name, theirs in answers.items()
     }
-    registered = judgement.registry_metrics(rows, ours, estimates["challenger"], limit, classes)
+    registered = judgement.registry_metrics(rows, answers["challenger"], estimates["challenger"], classes)
     is_binary = step.description.task == "binary"
+    own = {name: answers[name] for name in ("challenger", "champion") if name in answers}
+    sample = Sample(rows.labels, time_blocks(rows.times, step.description.promotion.block))
     return Evaluation(
         binary_classification_metrics=registered if is_binary else None,
         multiclass_classification_metrics=None if is_binary else registered,
         rows=len(rows),
         models=estimates,
         gain=compared.gains,
+        operating={
+            name: operating_metrics(
+                step.description.task, rows.labels, answered_classes(theirs), sample, len(classes)
+            )
+            for name, theirs in own.items()
+        },
+        thresholds={name: theirs.threshold for name, theirs in own.items()} if is_binary else None,
+        operating_point=trained.operating_point,
         slices=tuple(metrics.slice_metrics(rows.labels, ours, groups, metric, threshold=limit)),
         calibration=calibrations["challenger"],
         calibrations=calibrations,
@@ -220,6 +239,7 @@ class Trained:
     #: over names and digests of the code that it was trained by
     code: str
     measured: Mapping[str, float | None]
+    operating_point: OperatingPoint | None
 
 
 def read_trained(folder: Path) -> Trained:
@@ -227,7 +247,7 @@ def read_trained(folder: Path) -> Trained:
     manifest = model_files.read_manifest(folder)
     report = read_document(folder / METRICS, TrainingReport.from_text, "Train the model again.")
     code = files_digest(file for file in manifest.files if file.name.startswith("code/"))
-    return Trained(manifest.key, code, report.metrics)
+    return Trained(manifest.key, code, report.metrics, report.operating_point)
 
 
 def write_card(

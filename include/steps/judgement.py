@@ -19,9 +19,11 @@ from include.ml.evaluation.comparison import (
     Gain,
     Holdout,
     SliceGain,
+    answered_classes,
     gains,
     slice_gains,
 )
+from include.ml.evaluation.operating import operating_gains
 from include.ml.evaluation.promotion import PromotionDecision, decide_promotion, remark, why_undecided
 from include.ml.evaluation.resampling import Sample
 from include.steps.contract import Step
@@ -40,6 +42,10 @@ class Comparison:
     gains: dict[str, dict[str, Gain]]
     #: over the champion, in the cycle's metric
     slices: tuple[SliceGain, ...]
+    #: over the champion, in how answers fare
+    operating: dict[str, Gain]
+    #: the challenger's answers at its threshold, by true class and answered class
+    confusion: dict[str, dict[str, int]]
 
 
 def compare_models(step: Step, rows: Rows, holdout: Holdout, answers: Mapping[str, Answers]) -> Comparison:
@@ -52,8 +58,9 @@ def compare_models(step: Step, rows: Rows, holdout: Holdout, answers: Mapping[st
     by_metric = {
         metric: gains(metric, holdout, challenger, rivals, plan) for metric in TASKS[cycle.task].compared
     }
+    confusion = confusion_by_class(rows.labels, challenger, step.module("features").CLASSES)
     if champion is None:
-        return Comparison(by_metric, ())
+        return Comparison(by_metric, (), {}, confusion)
     groups = {name: rows.columns[name] for name in step.module("estimator").SLICES}
     slices = slice_gains(
         cycle.metric,
@@ -64,7 +71,8 @@ def compare_models(step: Step, rows: Rows, holdout: Holdout, answers: Mapping[st
         floor=rule.floor,
         plan=plan,
     )
-    return Comparison(by_metric, slices)
+    operating = operating_gains(cycle.task, holdout, challenger, champion, plan)
+    return Comparison(by_metric, slices, operating, confusion)
 
 
 def judge_challenger(step: Step, holdout: Holdout, estimates: Estimates, compared: Comparison) -> Verdict:
@@ -85,6 +93,8 @@ def judge_challenger(step: Step, holdout: Holdout, estimates: Estimates, compare
         gain=over.get("champion"),
         baseline_gains=over_baselines,
         slices=compared.slices,
+        operating=compared.operating or None,
+        confusion=compared.confusion,
         rule=describe_rule(cycle.promotion),
     )
 
@@ -98,7 +108,13 @@ def _decide(step: Step, holdout: Holdout, compared: Comparison) -> PromotionDeci
     over = compared.gains[cycle.metric]
     baselines = {name: over[name] for name in BASELINES}
     decision = decide_promotion(
-        cycle.metric, cycle.promotion.minimum_gain, over.get("champion"), baselines, compared.slices
+        cycle.metric,
+        cycle.promotion.minimum_gain,
+        over.get("champion"),
+        baselines,
+        compared.slices,
+        operating=compared.operating,
+        operating_slack=cycle.promotion.operating_slack,
     )
     return replace(decision, reasons=(*decision.reasons, *remark(sample)))
 
@@ -109,6 +125,7 @@ def describe_rule(rule: Promotion) -> PromotionRule:
         minimum_gain=rule.minimum_gain,
         slice_floor=rule.slice_floor,
         slice_floors=dict(rule.slice_floors),
+        operating_slack=rule.operating_slack,
         confidence=rule.confidence,
         repetitions=rule.repetitions,
         seed=rule.seed,
@@ -116,11 +133,18 @@ def describe_rule(rule: Promotion) -> PromotionRule:
     )
 
 
+def confusion_by_class(
+    labels: np.ndarray, answers: Answers, classes: tuple[str, ...]
+) -> dict[str, dict[str, int]]:
+    """Return counts of rows by true class and answered class."""
+    matrix = metrics.confusion(labels, answered_classes(answers), len(classes)).tolist()
+    return {name: dict(zip(classes, row, strict=True)) for name, row in zip(classes, matrix, strict=True)}
+
+
 def registry_metrics(
     rows: Rows,
-    probabilities: np.ndarray,
+    answers: Answers,
     estimates: Mapping[str, MeasuredMetric],
-    threshold: float,
     classes: tuple[str, ...],
 ) -> dict[str, Any]:
     """Return metrics in the registry's schema, with confusion matrix and, for two classes, ROC curve."""
@@ -133,16 +157,9 @@ def registry_metrics(
         }
         for name, estimate in estimates.items()
     }
-    is_binary = len(classes) == 2  # noqa: PLR2004 - two classes
-    predicted = probabilities.argmax(axis=1)
-    if is_binary:
-        predicted = metrics.is_positive(probabilities[:, 1], threshold).astype(int)
-    matrix = metrics.confusion(rows.labels, predicted, len(classes))
-    registered["confusion_matrix"] = {
-        name: dict(zip(classes, row, strict=True)) for name, row in zip(classes, matrix.tolist(), strict=True)
-    }
-    if is_binary:
-        false, true = metrics.roc_curve(rows.labels, probabilities[:, 1])
+    registered["confusion_matrix"] = confusion_by_class(rows.labels, answers, classes)
+    if len(classes) == 2:  # noqa: PLR2004 - two classes
+        false, true = metrics.roc_curve(rows.labels, answers.probabilities[:, 1])
         registered["receiver_operating_characteristic_curve"] = {
             "false_positive_rates": false.tolist(),
             "true_positive_rates": true.tolist(),

@@ -17,9 +17,17 @@ from sklearn.base import ClassifierMixin
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from include.core.documents.model import ColumnSignature, ModelSignature, OnnxExport, TrainingReport
+from include.core.documents.model import (
+    ColumnSignature,
+    ModelSignature,
+    OnnxExport,
+    OperatingPoint,
+    TrainingReport,
+)
 from include.core.layout import METRICS, SIGNATURE
-from include.ml.evaluation.metrics import best_threshold, metrics
+from include.ml.evaluation import operating
+from include.ml.evaluation.clusters import time_blocks
+from include.ml.evaluation.metrics import metrics
 from include.ml.exceptions import InvalidInput
 from include.ml.models import baselines, export
 from include.steps import contract
@@ -34,11 +42,17 @@ ROOT = Path(__file__).parents[2]
 VALUES_LIMIT = 1000
 
 
+#: rows as an estimator takes them, and their labels
+Labelled = tuple[pd.DataFrame, np.ndarray]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
     """The fitted models and their signature."""
 
     signature: ModelSignature
+    #: of two classes
+    operating_point: OperatingPoint | None
     pipeline: Pipeline
     linear: Pipeline
     constant: ClassifierMixin
@@ -59,11 +73,13 @@ def train(step: Step) -> Mapping[str, float]:
     # many small products of matrices: handing them to a second thread costs more than it saves
     with threadpool_limits({"openmp": threads, "blas": 1}):
         fitted = fit(step, features, estimator, train, validation)
-        fitted, measured = measure_models(fitted, features, validation)
+        measured = measure_models(fitted, features, validation)
         write_model(step.output, fitted)
         export_outcome = write_onnx(step.output, fitted, features, validation if len(validation) else train)
     counted = {"rows": len(train), "rows_validation": len(validation), **measured}
-    report = TrainingReport(metrics=counted, onnx=export_outcome, threads=threads)
+    report = TrainingReport(
+        metrics=counted, onnx=export_outcome, threads=threads, operating_point=fitted.operating_point
+    )
     (step.output / METRICS).write_text(json.dumps(report.as_json(), indent=1) + "\n")
     copy_code(step.output / "code", step.cycle)
     model_files.write_manifest(step)
@@ -108,26 +124,61 @@ def fit(step: Step, features: ModuleType, estimator: ModuleType, train: Rows, va
     The cycle's own `fit` is given the validation rows as well. The holdout is never here.
     """
     signature = make_signature(step, features, train)
-    table, labels = as_fitted(signature, features, train)
+    known, checked = as_fitted(signature, features, train), as_fitted(signature, features, validation)
+    point = None
+    if signature.task == "binary":
+        point = fit_operating_point(step, estimator, train.times, known, checked)
+    if point and point.threshold.value is not None:
+        signature = replace(signature, threshold=point.threshold.value)
+    return Fitted(
+        signature=signature,
+        operating_point=point,
+        pipeline=fit_pipeline(step, estimator, known, checked),
+        linear=baselines.linear(signature.numbers, signature.strings).fit(*known),
+        constant=baselines.constant().fit(*known),
+    )
+
+
+def fit_pipeline(step: Step, estimator: ModuleType, known: Labelled, validation: Labelled) -> Pipeline:
+    """Return a new pipeline of the cycle's, fitted as the cycle fits it."""
     pipeline = estimator.pipeline(step.parameters)
     if hasattr(estimator, "fit"):
-        pipeline = estimator.fit(pipeline, table, labels, *as_fitted(signature, features, validation))
+        pipeline = estimator.fit(pipeline, *known, *validation)
     else:
-        pipeline = pipeline.fit(table, labels)
+        pipeline = pipeline.fit(*known)
     if not hasattr(pipeline, "predict_proba"):
         raise InvalidInput(
             f"estimator.py of {step.cycle}: what was fitted is {type(pipeline).__name__}, which has no "
             "predict_proba. Let `fit` return the fitted pipeline, and let that end in a classifier."
         )
-    return Fitted(
-        signature=signature,
-        pipeline=pipeline,
-        linear=baselines.linear(signature.numbers, signature.strings).fit(table, labels),
-        constant=baselines.constant().fit(table, labels),
+    return pipeline
+
+
+def fit_operating_point(
+    step: Step, estimator: ModuleType, times: pd.Series, known: Labelled, validation: Labelled
+) -> OperatingPoint:
+    """Return the threshold by scores out of fold, in the cycle's blocks.
+
+    A pipeline is fitted once for each fold besides; one fold's model is held at a time.
+    """
+    table, labels = known
+    blocks = time_blocks(times, step.description.promotion.block)
+    keys = times.to_numpy() if blocks is None or len(np.unique(blocks)) < operating.FOLDS else blocks
+
+    def predict(others: np.ndarray, held: np.ndarray) -> np.ndarray:
+        rows = table[others].reset_index(drop=True), labels[others]
+        fitted = fit_pipeline(step, estimator, rows, validation)
+        return np.asarray(fitted.predict_proba(table[held].reset_index(drop=True)))[:, 1]
+
+    scores = operating.out_of_fold(predict, labels, operating.time_folds(keys))
+    return OperatingPoint(
+        threshold=operating.fit_threshold(labels, scores, blocks),
+        folds=operating.FOLDS,
+        rows=int(np.isfinite(scores).sum()),
     )
 
 
-def as_fitted(signature: ModelSignature, features: ModuleType, rows: Rows) -> tuple[pd.DataFrame, np.ndarray]:
+def as_fitted(signature: ModelSignature, features: ModuleType, rows: Rows) -> Labelled:
     """Return rows as an estimator takes them: named columns, and numbers of the signature's classes.
 
     Rows of a class that training has not met are left out: no fitted model can answer with it.
@@ -139,8 +190,8 @@ def as_fitted(signature: ModelSignature, features: ModuleType, rows: Rows) -> tu
     return (table, labels) if is_met.all() else (table[is_met].reset_index(drop=True), labels[is_met])
 
 
-def measure_models(fitted: Fitted, features: ModuleType, validation: Rows) -> tuple[Fitted, dict[str, float]]:
-    """Set the threshold and measure all three models on the validation rows."""
+def measure_models(fitted: Fitted, features: ModuleType, validation: Rows) -> dict[str, float]:
+    """Measure all three models on the validation rows, each by its own threshold."""
     inputs = inference.stack(fitted.signature, features.combine, validation.columns)
     nothing = np.zeros((0, len(fitted.signature.classes)))
     by_name: dict[str, float] = {}
@@ -151,12 +202,9 @@ def measure_models(fitted: Fitted, features: ModuleType, validation: Rows) -> tu
             fitted.signature.classes,
             features.CLASSES,
         )
-        if not prefix and fitted.signature.task == "binary":
-            threshold = best_threshold(validation.labels, scores[:, 1])
-            fitted = replace(fitted, signature=replace(fitted.signature, threshold=threshold))
-        measured = metrics(validation.labels, scores, fitted.signature.threshold)
+        measured = metrics(validation.labels, scores, 0.5 if prefix else fitted.signature.threshold)
         by_name |= {f"validation_{prefix}{name}": value for name, value in measured.items()}
-    return fitted, by_name
+    return by_name
 
 
 def write_model(folder: Path, fitted: Fitted) -> None:

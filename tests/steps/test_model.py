@@ -118,6 +118,32 @@ def test_a_model_carries_all_that_serving_needs(trained: Path) -> None:
     assert "validation_roc_auc=0." in (trained / "log").read_text().splitlines()[-1]
 
 
+def test_the_threshold_is_the_one_out_of_fold_with_its_interval(trained: Path) -> None:
+    """What is served, what is reported, and what it rests on are one."""
+    report = TrainingReport.from_text((trained / "model/metrics.json").read_text())
+    point = not_none(report.operating_point)
+    assert inference.read_model(trained / "model").signature.threshold == point.threshold.value
+    assert not_none(point.threshold.low) <= not_none(point.threshold.value) <= not_none(point.threshold.high)
+    assert (point.folds, point.rows) == (3, 1500)
+
+
+def test_the_evaluation_tells_how_clients_are_answered(evaluated: Path) -> None:
+    """Challenger and champion at their thresholds, and the confusion matrix, in documents and report."""
+    evaluation = Evaluation.from_text((evaluated / "evaluation.json").read_text())
+    verdict = Verdict.from_text((evaluated / "verdict.json").read_text())
+    rates, matrix = not_none(evaluation.operating)["challenger"], not_none(verdict.confusion)
+    assert matrix == evaluation.registered["confusion_matrix"]
+    assert rates["accuracy"] == evaluation.models["challenger"]["accuracy"]
+    assert rates["missed_share"].value == pytest.approx(matrix["1"]["0"] / sum(matrix["1"].values()))
+    assert not_none(verdict.operating)["accuracy"].value == 0.0
+    assert (
+        not_none(evaluation.thresholds)["challenger"] == not_none(evaluation.operating_point).threshold.value
+    )
+    page = (evaluated / "report.html").read_text()
+    assert "Answers at the threshold" in page
+    assert "answered 1" in page
+
+
 def test_all_paths_predict_alike_row_by_row(
     trained: Path, connection: HTTPConnection, tmp_path: Path
 ) -> None:

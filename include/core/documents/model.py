@@ -55,6 +55,8 @@ class PromotionRule:
     slice_floor: float
     #: floors of columns that have their own
     slice_floors: Mapping[str, float]
+    #: by how much answers may be worse than the champion's, by each operating metric; null: by anything
+    operating_slack: float | None = field(default=None, metadata=OMIT_NONE)
     #: [share] confidence of the paired intervals
     confidence: float
     #: bootstrap repetitions
@@ -87,6 +89,10 @@ class Verdict(Document):
     baseline_gains: Mapping[str, Bounds] = field(default_factory=dict)
     #: gains over the champion by slice, the worst first
     slices: tuple[JudgedSlice, ...] = ()
+    #: gains over the champion in how the answers fare, each at its own threshold
+    operating: Mapping[str, Bounds] | None = field(default=None, metadata=OMIT_NONE)
+    #: [rows] of the holdout by true class and the challenger's answer
+    confusion: Mapping[str, Mapping[str, int]] | None = field(default=None, metadata=OMIT_NONE)
     #: null where the rule was not kept
     rule: PromotionRule | None = None
 
@@ -150,6 +156,18 @@ class OnnxExport:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OperatingPoint:
+    """From which score on a binary model says the positive class, and what that rests on."""
+
+    #: [probability] of the best F1 score on scores out of fold, with its 95 % interval
+    threshold: Bounds
+    #: models that were fitted for it, each without one stretch of time
+    folds: int
+    #: [rows] of the training part that were scored
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingReport(Document):
     """What train counted and measured: `metrics.json` of the model's archive."""
 
@@ -157,6 +175,8 @@ class TrainingReport(Document):
     metrics: Mapping[str, float | None]
     onnx: OnnxExport
     threads: int
+    #: of two classes
+    operating_point: OperatingPoint | None = field(default=None, metadata=OMIT_NONE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,6 +224,12 @@ class Evaluation(Document):
     models: Mapping[str, Mapping[str, MeasuredMetric]]
     #: the challenger's paired gain, by metric and rival
     gain: Mapping[str, Mapping[str, Bounds]]
+    #: how the answers of challenger and champion fare, each at its own threshold
+    operating: Mapping[str, Mapping[str, MeasuredMetric]] | None = field(default=None, metadata=OMIT_NONE)
+    #: [probability] from which they say yes, where there are two classes
+    thresholds: Mapping[str, float] | None = field(default=None, metadata=OMIT_NONE)
+    #: where the challenger's threshold comes from
+    operating_point: OperatingPoint | None = field(default=None, metadata=OMIT_NONE)
     #: `column`, `value`, `rows` and the challenger's metric of each slice
     slices: tuple[Mapping[str, Any], ...]
     #: of the challenger

@@ -130,12 +130,15 @@ def metric_statistic(metric: str, labels: np.ndarray, answers: Answers) -> Stati
     return _ranking(metric, labels, answers.probabilities[:, 1])
 
 
-def _is_right(labels: np.ndarray, answers: Answers) -> np.ndarray:
+def answered_classes(answers: Answers) -> np.ndarray:
+    """Return the place of each row's answered class, shape (n,)."""
     if answers.probabilities.shape[1] == BINARY_CLASSES:
-        said = is_positive(answers.probabilities[:, 1], answers.threshold).astype(int)
-    else:
-        said = answers.probabilities.argmax(axis=1)
-    return np.asarray(said == labels, dtype=float)
+        return is_positive(answers.probabilities[:, 1], answers.threshold).astype(int)
+    return np.asarray(answers.probabilities.argmax(axis=1))
+
+
+def _is_right(labels: np.ndarray, answers: Answers) -> np.ndarray:
+    return np.asarray(answered_classes(answers) == labels, dtype=float)
 
 
 def _log_losses(labels: np.ndarray, answers: Answers) -> np.ndarray:

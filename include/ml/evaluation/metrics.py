@@ -175,18 +175,29 @@ def best_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
     """
     if len(np.unique(labels)) < 2:  # noqa: PLR2004 - both classes
         return 0.5
+    return float(threshold_measure(labels, scores)(np.ones((1, len(labels))))[0])
+
+
+def threshold_measure(labels: np.ndarray, scores: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the best threshold as a function of how often each row counts, shape (draws,)."""
     order = np.argsort(-scores, kind="stable")
     ordered = np.asarray(scores, dtype=np.float64)[order]
-    single = ordered.astype(np.float32)
-    hits = np.cumsum(labels[order])
-    ends = np.flatnonzero(np.append(np.diff(single) != 0, True))
-    f1 = 2 * hits[ends] / (ends + 1 + hits[-1])
-    last = int(ends[np.argmax(f1)])
-    high = min(float(ordered[last]), float(single[last]))
-    below = slice(last + 1, last + 2)
-    low = max((*ordered[below].tolist(), *single[below].tolist()), default=min(0.0, high))
+    single, positive = ordered.astype(np.float32), labels[order] == 1
+    ends = np.flatnonzero(np.append(np.diff(single) != 0, True)) if len(order) else np.empty(0, dtype=int)
+    high = np.minimum(ordered[ends], single[ends])
+    starts = ends[:-1] + 1
+    low = np.append(np.maximum(ordered[starts], single[starts]), np.minimum(0.0, high[-1:]))
     middle = low + (high - low) / 2
-    return middle if np.float32(middle) > np.float32(low) else high
+    between = np.where(middle.astype(np.float32) > low.astype(np.float32), middle, high)
+
+    def measure(weights: np.ndarray) -> np.ndarray:
+        drawn = np.take(weights, order, axis=1)
+        hits = np.cumsum(drawn * positive, axis=1)
+        every = np.cumsum(drawn, axis=1)[:, ends] + hits[:, -1:]
+        f1 = np.divide(2 * hits[:, ends], every, out=np.zeros_like(every), where=every > 0)
+        return np.asarray(between[f1.argmax(axis=1)])
+
+    return measure
 
 
 def slice_metrics(

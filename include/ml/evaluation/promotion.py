@@ -85,8 +85,11 @@ def decide_promotion(
     over_champion: Gain | None,
     over_baselines: Mapping[str, Gain],
     slices: Sequence[SliceGain] = (),
+    *,
+    operating: Mapping[str, Gain] | None = None,
+    operating_slack: float | None = None,
 ) -> PromotionDecision:
-    """Promote a challenger that surely beats the champion, spoils no slice, and beats the baselines.
+    """Promote a challenger that surely beats the champion, spoils neither slice nor answers, beats baselines.
 
     Parameters
     ----------
@@ -101,6 +104,10 @@ def decide_promotion(
         a baseline serves nobody, so it need not be replaced with certainty, only be exceeded.
     slices
         Gains over the champion; none may be under its floor even by its upper bound.
+    operating
+        Gains over the champion in how answers fare at the thresholds.
+    operating_slack
+        None of those may be below minus this, unless chance explains that it is below 0.
 
     >>> sure, unsure = Gain(0.03, 0.01, 0.05), Gain(0.03, -0.01, 0.07)
     >>> decide_promotion("roc_auc", 0.0, sure, {"constant": sure}).promote
@@ -111,6 +118,8 @@ def decide_promotion(
     findings = [_champion(metric, minimum_gain, over_champion)]
     if over_champion is not None:
         findings.append(_worst_slice(metric, slices))
+        if operating_slack is not None:
+            findings.append(_operating(operating or {}, operating_slack))
     findings += [_baseline(metric, name, gain) for name, gain in over_baselines.items()]
     reasons = tuple(finding.reason for finding in findings)
     return PromotionDecision(all(finding.passes for finding in findings), reasons)
@@ -149,6 +158,25 @@ def _worst_slice(metric: str, slices: Sequence[SliceGain]) -> _Finding:
     return _Finding(
         passes=True, reason=f"None of {len(slices)} slices is surely under its floor; the worst is {told}."
     )
+
+
+def _operating(gains: Mapping[str, Gain], slack: float) -> _Finding:
+    """The area sees no threshold: a model that ranks better may answer worse."""
+    worse = {name: gain for name, gain in gains.items() if _is_surely_worse(gain, slack)}
+    told = ", ".join(f"{name} {shown(gain)}" for name, gain in (worse or gains).items())
+    if worse:
+        reason = (
+            f"At their thresholds the challenger's answers are worse by more than {slack:g}: gain in {told}."
+        )
+    else:
+        reason = f"At their thresholds no gain is surely below 0 by more than {slack:g}: {told}."
+    return _Finding(passes=not worse, reason=reason)
+
+
+def _is_surely_worse(gain: Gain, slack: float) -> bool:
+    if gain.value is None or gain.value >= -slack:
+        return False
+    return gain.high is None or gain.high < 0
 
 
 def _baseline(metric: str, name: str, gain: Gain) -> _Finding:

@@ -43,6 +43,8 @@ def render_evaluation(
         method=_method(verdict.rule, evaluation.rows),
         gains=gain_rows(evaluation),
         metrics=metric_rows(evaluation),
+        operating=operating_rows(evaluation),
+        confusion=confusion_rows(verdict.confusion or {}),
         charts=_charts(verdict, evaluation, curves),
         slices=slice_rows(verdict, evaluation),
         calibrations={name: [asdict(row) for row in rows] for name, rows in evaluation.calibrations.items()},
@@ -78,6 +80,33 @@ def _method(rule: PromotionRule | None, rows: int) -> str:
         f"{scored} Brackets hold 95 % intervals: of shares by counting, of others by a bootstrap of {drawn} "
         f"and of gains by a paired one: {rule.confidence:.0%}, {rule.repetitions} draws."
     )
+
+
+def operating_rows(evaluation: Evaluation) -> list[Row]:
+    """Return a row for the threshold and for each operating metric, with a column for every model."""
+    rows: list[Row] = []
+    point = evaluation.operating_point
+    if evaluation.thresholds:
+        rows.append(
+            {"metric": "threshold", **{n: f"{each:.4f}" for n, each in evaluation.thresholds.items()}}
+        )
+    if point and point.threshold.low is not None and point.threshold.high is not None:
+        low, high = point.threshold.low, point.threshold.high
+        rows[0]["challenger"] = f"{rows[0]['challenger']} [{low:.4f}, {high:.4f}]"
+    by_model = evaluation.operating or {}
+    names = next(iter(by_model.values()), {})
+    for name in names:
+        told = {model: phrases.estimate(found[name]) for model, found in by_model.items()}
+        rows.append({"metric": name, **told})
+    return rows
+
+
+def confusion_rows(confusion: Mapping[str, Mapping[str, int]]) -> list[Row]:
+    """Return a row for each true class, with a column for every answer."""
+    return [
+        {"true class": true, **{f"answered {said}": rows for said, rows in answered.items()}}
+        for true, answered in confusion.items()
+    ]
 
 
 def gain_rows(evaluation: Evaluation) -> list[Row]:
