@@ -9,10 +9,13 @@ from types import ModuleType
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.core.exceptions import FlywheelError
 from include.core.layout import Interval
+from include.ml.cleaning.arrow_types import refuse_type
+from include.ml.cleaning.columns import read_column
 from include.ml.exceptions import InvalidInput
 from include.ml.features.labels import class_places
 from include.steps.contract import Step
@@ -126,7 +129,40 @@ def feature_rows(step: Step, partition: Partition) -> pd.DataFrame:
             )
         tables[name] = read_table(path)
     built = step.module("joining").build(tables)
+    refuse_repeated(built["event_id"])
     rows: pd.DataFrame = built.sort_values(["event_time", "event_id"], ignore_index=True)
+    rows = rows.assign(
+        **{name: as_texts(rows[name]) for name, kind in features.SIGNATURE.items() if kind == "string"}
+    )
     combined = features.combine(to_columns(rows, features.SIGNATURE))
     numbers = {name: np.asarray(combined[name], dtype=float) for name in features.COMBINED}
     return pd.concat([rows, pd.DataFrame(numbers, index=rows.index)], axis=1)
+
+
+def refuse_repeated(event_ids: pd.Series) -> None:
+    """Raise InvalidInput if a fact has no id, or became several rows: answers are matched to events by id."""
+    wrong = event_ids[event_ids.duplicated() | event_ids.isna()]
+    if len(wrong):
+        raise InvalidInput(
+            f"build of joining.py returns {len(wrong)} rows more than there are events, such as of the event "
+            f"{wrong.iloc[0]!r}. Join each table by columns that are unique in it: validate='many_to_one'."
+        )
+
+
+def as_texts(column: pd.Series) -> pd.Series:
+    """Return a column that the signature calls a string as texts, the same for 7 as for 7.0 beside a null.
+
+    :raises InvalidInput: it holds values of several types, or of one that has no text
+    """
+    if column.dtype == "str":
+        return column
+    try:
+        array = pa.array(column, from_pandas=True)
+    except pa.ArrowException as error:
+        raise InvalidInput(
+            f"build of joining.py returns values of several types in the column {column.name} ({error}). "
+            "Give it one type there, best text."
+        ) from error
+    refuse_type("of joining.py", str(column.name), "string", array.type)
+    texts = read_column(array, "string").column.array().cast(pa.string())
+    return pd.Series(texts.to_pandas(), index=column.index, dtype="str")

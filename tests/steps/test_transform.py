@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from tests.steps.conftest import FILES, forget
 from tests.steps.container import Containers, History
 
 DAY_2 = {"start": "2020-01-02T00:00:00+00:00", "end": "2020-01-03T00:00:00+00:00"}
@@ -46,6 +48,50 @@ def test_the_baseline_describes_the_training_part(with_history: History) -> None
     assert features["temp"]["numerical_statistics"]["mean"] == pytest.approx(train["temp"].mean())
     buckets = features["temp"]["numerical_statistics"]["distribution"]["kll"]["buckets"]
     assert sum(bucket["count"] for bucket in buckets) == len(train)
+
+
+@pytest.mark.parametrize("value", ["7", "7.0", "Decimal(7)", "True", "None"])
+def test_a_text_is_the_same_beside_a_missing_one_and_without(
+    with_history: History, tmp_path: Path, value: str
+) -> None:
+    """A day with a missing code and one without give the same texts, whatever type joining.py returns."""
+    job = with_history("transform", 2)
+    whole = "(table['event_time'].dt.day == 1).all()"
+    change_joining(tmp_path, f"table.assign(country=[{value} if {whole} else None, *[{value}] * 23])")
+    job.run("transform", **DAY_2)
+    texts = pd.concat(
+        pd.read_parquet(job.output / part)["country"] for part in ("train", "validation", "holdout")
+    )
+    expected = {"7": {"7"}, "7.0": {"7"}, "Decimal(7)": {"7"}, "True": {"true"}, "None": set()}[value]
+    assert set(texts.dropna()) == expected
+    assert texts.isna().sum() == (48 if value == "None" else 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            "pd.concat([table, table.head(2)])",
+            "2 rows more than there are events, such as of the event 'A-20200101T0000'",
+        ),
+        ("table.assign(country=[1, *'a' * (len(table) - 1)])", "several types in the column country"),
+        ("table.assign(country=[[1]] * len(table))", "column country: type list<item: int64> cannot be read"),
+    ],
+)
+def test_rows_that_joining_spoils_are_refused(
+    with_history: History, tmp_path: Path, change: str, words: str
+) -> None:
+    """By the column or the event."""
+    job = with_history("transform", 1)
+    change_joining(tmp_path, change)
+    assert words in job.refuse("transform")
+
+
+def change_joining(root: Path, change: str) -> None:
+    """Let the cycle's build return something else than its table."""
+    text = FILES["joining.py"].replace("return tables", "table = tables") + f"    return {change}\n"
+    (root / "cycles/ice/joining.py").write_text("import pandas as pd\nfrom decimal import Decimal\n" + text)
+    forget()
 
 
 def test_a_partition_from_the_future_is_refused(with_history: History) -> None:

@@ -80,7 +80,7 @@ def plain_column(array: pa.Array) -> pa.Array:
     (DataType(string), DataType(string))
     """
     if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks()
+        array = array.chunk(0) if array.num_chunks == 1 else array.combine_chunks()
     if isinstance(array, pa.ExtensionArray):
         array = array.storage
     if pt.is_run_end_encoded(array.type):

@@ -48,12 +48,14 @@ class Coded:
 
     def is_missing(self) -> np.ndarray:
         """Return for each row whether it has no value."""
+        if self.codes is not None and not self.values.null_count:
+            return self.codes < 0
         empty = self.values.is_null().to_numpy(zero_copy_only=False)
         return np.asarray(empty if self.codes is None else np.append(empty, True)[self.codes])
 
     def count(self, where: np.ndarray) -> np.ndarray:
         """Return how many rows have each of the marked values, in the order of the values."""
-        if self.codes is None:
+        if self.codes is None or not where.any():
             return np.ones(int(where.sum()), dtype=np.int64)
         present = self.codes[self.codes >= 0]
         return np.asarray(np.bincount(present, minlength=len(self.values))[where])

@@ -24,6 +24,10 @@ BLOCK_BYTES = 1 << 22
 ROW_BYTES = 1 << 29
 QUOTE, NEWLINE, RETURN, COMMA = b'"\n\r,'
 QUOTED = re.compile(rb'"(?:[^"]|"")*"?')
+#: letters of a row that a refusal shows
+LETTERS = 60
+#: what Arrow says of a row with too few or too many values
+WRONG_WIDTH = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+): (.*)", re.DOTALL)
 FETCH_AGAIN = "Fetch it again from its origin; a partial table is not used."
 
 Choose = Callable[[Sequence[str]], Sequence[str]]
@@ -150,21 +154,13 @@ class _Reader:
         self.columns = list(self.choose(self.names))
 
     def _parse(self, block: bytes) -> pa.Table:
-        bad: list[pa_csv.InvalidRow] = []
-
-        def refuse(row: pa_csv.InvalidRow) -> str:
-            bad.append(row)
-            return "error"
-
         try:
             table = pa_csv.read_csv(
                 pa.BufferReader(block),
                 read_options=pa_csv.ReadOptions(
                     column_names=self.names, block_size=len(block) + 1, use_threads=False
                 ),
-                parse_options=pa_csv.ParseOptions(
-                    newlines_in_values=QUOTE in block, invalid_row_handler=refuse
-                ),
+                parse_options=pa_csv.ParseOptions(newlines_in_values=QUOTE in block),
                 convert_options=pa_csv.ConvertOptions(
                     include_columns=self.columns,
                     column_types=dict.fromkeys(self.names, pa.string()),
@@ -174,19 +170,19 @@ class _Reader:
                 ),
             )
         except pa.ArrowInvalid as error:
-            self._explain(block, bad, error)
+            self._explain(block, error)
             raise
         self.rows += table.num_rows
         return without_missing(table, self.missing)
 
-    def _explain(self, block: bytes, bad: list[pa_csv.InvalidRow], error: pa.ArrowInvalid) -> None:
+    def _explain(self, block: bytes, error: pa.ArrowInvalid) -> None:
         """Raise InvalidInput for what Arrow could not parse, by its row."""
-        if bad:
+        if width := WRONG_WIDTH.search(str(error)):
+            row, expected, actual, text = width.groups()
             raise InvalidInput(
-                f"{self.name}, row {self.rows + bad[0].number}: it has {bad[0].actual_columns} values, the "
-                f"header has {len(self.names)}. A value with a comma, a quote or a line break has to be in "
-                "quotes. If the row is the last one, the file may be cut off: fetch it again. The row begins "
-                f"{bad[0].text[:60]!r}."
+                f"{self.name}, row {self.rows + int(row)}: it has {actual} values, the header has {expected}"
+                ". A value with a comma, a quote or a line break has to be in quotes. If the row is the last "
+                f"one, the file may be cut off: fetch it again. The row begins {text[:LETTERS]!r}."
             ) from error
         try:
             block.decode()

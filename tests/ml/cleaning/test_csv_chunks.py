@@ -120,6 +120,21 @@ def test_what_is_no_csv_is_refused_by_its_row(
     assert words in str(refusal.value)
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.text(alphabet='a,"\n\r\xff', max_size=30), st.integers(1, 10))
+def test_any_bytes_are_read_or_refused_whatever_the_blocks(text: str, block_bytes: int) -> None:
+    """Blocks change no row, and nothing is refused in another way than by the file's name."""
+    found = []
+    for size in (block_bytes, 1 << 22):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(csv_chunks, "BLOCK_BYTES", size)
+            try:
+                found.append(str(read(text.encode("latin-1"))))
+            except InvalidInput as refusal:
+                found.append(str(refusal)[: len("t.csv")])
+    assert found[0] == found[1]
+
+
 def test_only_chosen_columns_are_read() -> None:
     """The others may hold what they like."""
     (chunk,) = text_chunks(io.BytesIO(b"a,b\n1,\xff\n"), "t.csv", (), lambda names: names[:1])
