@@ -16,6 +16,7 @@ from scipy import special
 
 from include.core.documents.monitoring import PredictionDrift
 from include.ml.monitoring.constraints import statistics_of
+from include.ml.monitoring.summaries import OTHERS
 
 #: categories of which fewer are expected are counted together, or the chi-squared distribution does not hold
 EXPECTED = 5
@@ -145,11 +146,8 @@ def total_variation_p(baseline: Side, current: Side) -> float:
     >>> total_variation_p(Side(np.array([50, 50])), Side(np.array([50, 50])))
     1.0
     """
-    share = _pooled(baseline, current)
-    order = np.argsort(share, kind="stable")
-    few = order[np.cumsum(share[order]) * min(baseline.worth, current.worth) < EXPECTED]
-    rare = np.union1d(few, np.flatnonzero(share * min(baseline.worth, current.worth) < EXPECTED))
-    common = np.setdiff1d(np.arange(len(share)), rare)
+    share, is_rare = _pooled(baseline, current), _are_rare(baseline, current)
+    rare, common = np.flatnonzero(is_rare), np.flatnonzero(~is_rare)
     gaps = np.append(
         (baseline.shares - current.shares)[common], (baseline.shares - current.shares)[rare].sum()
     )
@@ -163,6 +161,11 @@ def total_variation_p(baseline: Side, current: Side) -> float:
 def _pooled(baseline: Side, current: Side) -> NDArray[np.float64]:
     rows = baseline.worth + current.worth
     return (baseline.shares * baseline.worth + current.shares * current.worth) / rows
+
+
+def _are_rare(baseline: Side, current: Side) -> NDArray[np.bool_]:
+    """Return of each category whether fewer than EXPECTED of it are expected on the smaller side."""
+    return _pooled(baseline, current) * min(baseline.worth, current.worth) < EXPECTED
 
 
 def of_numbers(name: str, baseline: Side, current: Side) -> Movement:
@@ -248,11 +251,9 @@ def movements(
             continue
         pair = effects.get(name, (1.0, 1.0))
         if is_text(before) and categories(before):
-            texts = categories(before), categories(now[name])
-            # new ones count like all others
-            every = sorted(texts[0].keys() | texts[1].keys())
-            both = [np.array([side.get(value, 0) for value in every]) for side in texts]
-            moved.append(of_texts(name, Side(both[0], pair[0]), Side(both[1], pair[1])))
+            values, both = align_categories(categories(before), categories(now[name]))
+            sides = Side(both[0], pair[0]), Side(both[1], pair[1])
+            moved.append(of_texts(name, *(lump_rare(*sides) if values[-1:] == [OTHERS] else sides)))
         elif not is_text(before) and statistics_of(before)["distribution"]["kll"]["buckets"]:
             inside = bucket_counts(before)
             moved.append(of_numbers(name, Side(inside, pair[0]), Side(counts[name], pair[1])))
@@ -262,6 +263,46 @@ def movements(
 def categories(feature: Mapping[str, Any]) -> dict[str, int]:
     """Return counts by category of a text feature in statistics.json."""
     return {b["value"]: b["count"] for b in statistics_of(feature)["distribution"]["categorical"]["buckets"]}
+
+
+def align_categories(
+    baseline: Mapping[str, int], current: Mapping[str, int]
+) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the categories that can be told apart on both sides, and their counts, shape (2, n).
+
+    Texts that a side counts without a name may be any that the other side names, and are OTHERS on both, at
+    the end. A baseline that names all its texts knows which of the window's are new.
+
+    Examples
+    --------
+    >>> align_categories({"UA": 5, "AA": 3}, {"UA": 2, "B6": 1})
+    (['AA', 'B6', 'UA'], array([[3, 0, 5],
+           [0, 1, 2]]))
+    >>> align_categories({"UA": 5, OTHERS: 3}, {"UA": 2, "B6": 1})
+    (['UA', '(others)'], array([[5, 3],
+           [2, 1]]))
+    """
+    named = baseline.keys() if OTHERS in baseline else baseline.keys() | current.keys()
+    values = sorted(named - {OTHERS})
+    counts = np.array([[side.get(value, 0) for value in values] for side in (baseline, current)], dtype=int)
+    rest = np.array([[sum(side.values())] for side in (baseline, current)]) - counts.sum(
+        axis=1, keepdims=True
+    )
+    return (values, counts) if not rest.any() else ([*values, OTHERS], np.hstack([counts, rest]))
+
+
+def lump_rare(baseline: Side, current: Side) -> tuple[Side, Side]:
+    """Return sides whose last category, of texts without a name, has taken in all rare ones.
+
+    Which of many rare texts got a name says more of the rows' order than of the world.
+    """
+    is_kept = ~_are_rare(baseline, current)
+    is_kept[-1] = False
+    before, now = (
+        replace(side, counts=np.append(side.counts[is_kept], side.counts[~is_kept].sum()))
+        for side in (baseline, current)
+    )
+    return before, now
 
 
 def count_present(feature: Mapping[str, Any]) -> int:

@@ -233,10 +233,9 @@ def distributions(baseline: Baseline, current: Current) -> tuple[FeatureDistribu
     spreads: list[FeatureDistribution] = []
     for name, before in baseline.features.items():
         if drift.is_text(before) and name in texts:
-            sides = drift.categories(before), drift.categories(texts[name])
-            values = tuple(sorted(sides[0].keys() | sides[1].keys()))
-            bins = Bins(kind="text", values=values)
-            shares = [shares_of([side.get(value, 0) for value in values]) for side in sides]
+            values, aligned = drift.align_categories(drift.categories(before), drift.categories(texts[name]))
+            bins = Bins(kind="text", values=tuple(values))
+            shares = [shares_of(side) for side in aligned.tolist()]
         elif not drift.is_text(before) and name in counts:
             shares = [shares_of(drift.bucket_counts(before).tolist()), shares_of(counts[name].tolist())]
             bins = Bins(kind="number", edges=tuple(baseline.edges[name].tolist()))
