@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from include.ml.cleaning.arrow_types import plain_column
+from include.ml.cleaning.arrow_types import plain_column, plain_frame
 from include.ml.monitoring.summaries import ColumnValues, Texts
 
 #: rows of a row group, and the most that are read at a time
@@ -129,7 +129,7 @@ def read_chunks(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Return a whole Parquet file."""
     with pq.ParquetFile(path) as file:
-        return cast("pd.DataFrame", file.read(columns=columns, use_threads=False).to_pandas())
+        return plain_frame(file.read(columns=columns, use_threads=False))
 
 
 #: rows that are in memory at a time

@@ -58,6 +58,14 @@ def test_a_table_survives_the_way_through_parquet(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(read_table(tmp_path / "t.parquet"), frame)
 
 
+def test_integers_beside_a_missing_one_stay_integers(tmp_path: Path) -> None:
+    """An id of a table that joining.py reads is not rounded."""
+    ids = [9007199254740993, None, 2**63 - 1]
+    write_table(tmp_path / "t.parquet", pd.DataFrame({"id": pd.array(ids, "Int64")}))
+    found = read_table(tmp_path / "t.parquet")["id"]
+    assert [None if value is pd.NA else value for value in found.tolist()] == ids
+
+
 def test_equal_rows_are_equal_bytes(tmp_path: Path) -> None:
     """Written twice, a table has one digest."""
     frame = pd.DataFrame({"a": range(1000), "b": ["x", "y"] * 500})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from include.ml.cleaning.columns import read_column
 from tests.steps.conftest import FILES, times
 from tests.steps.container import Container, Containers
 
@@ -140,3 +142,71 @@ def test_two_columns_of_one_name_are_refused(fetch: Callable[..., Container], tm
     table = pq.read_table(tmp_path / "a.parquet")
     pq.write_table(table.append_column("id", pa.array(["b"])), tmp_path / "a.parquet")
     assert "has several columns id" in job.refuse("fetch", **times(1))
+
+
+CHUNKS = {
+    "integers beside a missing one": (
+        "[pd.DataFrame({'id': [2**53 + 1]}), pd.DataFrame({'id': pd.array([None, 7], 'Int64')})]",
+        ["9007199254740993", None, "7"],
+    ),
+    "objects": (
+        "[pd.DataFrame({'id': pd.Series([2**53 + 1, None], dtype=object)})]",
+        ["9007199254740993", None],
+    ),
+    "doubles": ("[pd.DataFrame({'id': [7, None]}), pd.DataFrame({'id': [8]})]", ["7", None, "8"]),
+    "no value at first": ("[pd.DataFrame({'id': [None]}), pd.DataFrame({'id': [7]})]", [None, "7"]),
+    "Arrow": ("[pa.table({'id': [7, None]}), pa.record_batch({'id': [8]})]", ["7", None, "8"]),
+    "categories": ("[pd.DataFrame({'id': pd.Categorical([7, None])})]", ["7", None]),
+    "an index": ("[pd.DataFrame({'id': [7]}, index=[5])]", ["7"]),
+}
+
+
+def of_python(root: Path, chunks: str) -> None:
+    """Let the cycle's data come from its own source, which has no more than ids."""
+    cycle = (root / "cycles/ice/cycle.py").read_text().replace("FileSource", "PythonSource")
+    (root / "cycles/ice/cycle.py").write_text(re.sub(r"PythonSource\(.*?\)", "PythonSource()", cycle))
+    (root / "cycles/ice/schema.py").write_text(
+        "import pandera.pandas as pa\nFACTS = 'readings'\n"
+        "TABLES = {'readings': pa.DataFrameSchema({'id': pa.Column(str, nullable=True)})}\n"
+    )
+    (root / "cycles/ice/source.py").write_text(
+        "import pandas as pd\nimport pyarrow as pa\n"
+        f"def tables(start, end):\n    return {{'readings': iter({chunks})}}\n"
+    )
+
+
+@pytest.mark.parametrize("name", CHUNKS)
+def test_a_source_in_python_may_give_frames_or_arrow(
+    ice: Callable[[str], None], container: Containers, tmp_path: Path, name: str
+) -> None:
+    """Chunks of one table have one text for one value."""
+    chunks, texts = CHUNKS[name]
+    ice("file:///none.csv")
+    of_python(tmp_path, chunks)
+    job = container("fetch")
+    job.run("fetch", **times(1))
+    found = read_column(pq.read_table(job.output / "readings.parquet")["id"], "string")
+    assert found.column.array().to_pylist() == texts
+
+
+@pytest.mark.parametrize(
+    ("chunks", "words"),
+    [
+        ("[pd.DataFrame({'id': [1, 'a']})]", "a column holds values of several types"),
+        (
+            "[pd.DataFrame({'id': [0.5]}), pd.DataFrame({'id': ['a']})]",
+            "a chunk has other types than the first",
+        ),
+        ("[pd.DataFrame({'id': [0.5]}), pd.DataFrame({'id': [2**53 + 1]})]", "a chunk has other types than"),
+        ("[pd.DataFrame({'id': pd.period_range('2020', periods=1)})]", "type extension<pandas.period"),
+        ("[pd.DataFrame({'id': pd.to_timedelta([1])})]", "type duration[ns] cannot be read as a string"),
+        ("[pd.DataFrame({'ID': ['a']})]", "lacks the column id; it has ID"),
+    ],
+)
+def test_a_source_in_python_with_other_chunks_is_refused(
+    ice: Callable[[str], None], container: Containers, tmp_path: Path, chunks: str, words: str
+) -> None:
+    """In words, with the table and what to do."""
+    ice("file:///none.csv")
+    of_python(tmp_path, chunks)
+    assert words in container("fetch").refuse("fetch", **times(1))

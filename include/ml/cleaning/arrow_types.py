@@ -48,7 +48,8 @@ def readable(arrow_type: pa.DataType, kind: str) -> bool:
     if pt.is_dictionary(arrow_type) or pt.is_run_end_encoded(arrow_type):
         return readable(arrow_type.value_type, kind)
     if isinstance(arrow_type, pa.BaseExtensionType):
-        return readable(arrow_type.storage_type, kind)
+        # JSON is text; how a period or a UUID is stored is not what it says
+        return is_text(arrow_type.storage_type)
     is_moment = pt.is_timestamp(arrow_type) or pt.is_date(arrow_type)
     is_number = any(
         check(arrow_type) for check in (pt.is_integer, pt.is_floating, pt.is_decimal, pt.is_boolean)
@@ -95,13 +96,26 @@ def plain_column(array: pa.Array) -> pa.Array:
 
 
 def plain_frame(table: pa.Table) -> pd.DataFrame:
-    """Return a data frame with plain texts."""
-    columns = (
-        column.cast(column.type.value_type) if pt.is_dictionary(column.type) else column
-        for column in table.columns
-    )
-    frame: pd.DataFrame = pa.table(dict(zip(table.column_names, columns, strict=True))).to_pandas()
-    return frame
+    """Return a data frame with plain texts, and with integers that stay integers beside a null.
+
+    Examples
+    --------
+    >>> plain_frame(pa.table({"id": [9007199254740993, None]}))["id"].tolist()
+    [9007199254740993, <NA>]
+    """
+    columns = {name: plain_series(table.column(name)) for name in table.column_names}
+    return pd.DataFrame(columns, columns=table.column_names)
+
+
+def plain_series(column: pa.ChunkedArray) -> pd.Series:
+    """Return a column as pandas has it, without its dictionary and without rounding."""
+    if pt.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    series: pd.Series = column.to_pandas()
+    if pt.is_integer(column.type) and column.null_count:
+        name = str(column.type).replace("uint", "UInt").replace("int", "Int")
+        series = pd.Series(pd.array(column.to_pylist(), dtype=name))
+    return series
 
 
 def plain_values(column: pa.Array) -> list[object]:

@@ -83,6 +83,8 @@ def test_a_value_is_read_as_it_stands_beside_nulls_and_without(row: tuple[Any, .
         pa.duration("s"),
         pa.month_day_nano_interval(),
         pa.dictionary(pa.int8(), pa.list_(pa.int64())),
+        pa.uuid(),
+        pa.bool8(),
     ],
     ids=str,
 )
