@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from include.cli.airflow_api import AirflowApi
-from include.cli.driver import CycleRun, Driver
+from include.cli.driver import CycleRun, Driver, cycle_named
 from include.cli.run import FIRST_RUNS, TRAINING, collect, print_results
 from include.cli.terminal import StackError, Terminal
 from include.core.cycle import find_cycles
@@ -22,7 +22,7 @@ LOGS = Path("/opt/airflow/logs")
 def first_runs(cycle: str) -> tuple[CycleRun, ...]:
     """Return the first runs of a cycle: those of `make run`, or the training of its first interval."""
     shown = tuple(run for run in FIRST_RUNS if run.cycle == cycle)
-    start = find_cycles()[cycle].start
+    start = cycle_named(cycle).start
     return shown or (CycleRun(cycle, TRAINING, start.date().isoformat()),)
 
 
@@ -31,8 +31,8 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     terminal = Terminal()
     api = AirflowApi(options.url, "admin", os.environ["AIRFLOW_ADMIN_PASSWORD"])
-    runs = first_runs(options.cycle)[: options.runs]
     try:
+        runs = first_runs(options.cycle)[: options.runs]
         # nothing is healed from here: containers that die are started again by Docker
         Driver(api, terminal, LOGS, lambda: None).complete(runs)
         print_results(collect(Settings.from_environment(os.environ), api, runs), terminal)
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="docker compose run --rm flywheel", description=__doc__)
-    parser.add_argument("cycle", choices=sorted(find_cycles()), help="which cycle")
+    parser.add_argument("cycle", help=f"which cycle: {', '.join(find_cycles())}")
     parser.add_argument("--runs", type=int, help="how many of its first runs; all if not given")
     parser.add_argument("--url", default=API_SERVER, help="Airflow (default: %(default)s)")
     return parser

@@ -69,8 +69,8 @@ class Split:
 
     #: the last stretch, which only `evaluate` reads
     holdout: Stretch
-    #: the stretch before it, for the operating point, the training job's metrics, the check of the exported
-    #: model, and early stopping or calibration where the cycle's estimator.py has a `fit` of its own
+    #: the stretch before it, for the training job's metrics, the check of the exported model, and early
+    #: stopping or calibration where the cycle's estimator.py has a `fit` of its own
     validation: Stretch
 
 
@@ -85,7 +85,7 @@ class Promotion:
     #: at their thresholds the challenger's answers may not be surely worse than the champion's and by more
     #: than this: in accuracy, in the mean share of a class that is missed, or in how far the answers' shares
     #: are from those of labels; None: whatever clients are answered, the metric alone decides
-    operating_slack: float | None = 0.1
+    operating_slack: Share | None = 0.1
     #: other floors, by column of SLICES in estimator.py
     slice_floors: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     #: of the two-sided intervals: equal models are promoted in half of the rest
@@ -223,9 +223,15 @@ class Cycle:
         start = self.start if has_start else SOME_TIME
         try:
             tick = croniter(expression, croniter(expression, start).get_prev(datetime)).get_next(datetime)
+            first = croniter(expression, start).get_next(datetime)
         except (ValueError, OverflowError) as error:
             yield f"{given} is never due, or cannot be read: {str(error)[:QUOTED]}. {HOW_TO}"
             return
+        if has_start and isinstance(self.end, datetime) and self.end.tzinfo and start < self.end < first:
+            yield (
+                f"{given} has no interval that ends by end={self.end.isoformat()}: the first ends at "
+                f"{first.isoformat()}. Write a later end, or another schedule."
+            )
         if has_start and tick != start:
             yield (
                 f"{given} has no tick at start={start.isoformat()}, where the first interval begins. "

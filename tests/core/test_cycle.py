@@ -87,7 +87,12 @@ NUMBERS = ("Promotion.minimum_gain", "Promotion.slice_floor")
 SHARES = (
     *("Cycle.quarantine_limit_share", "Rollout.error_rate_limit", "Rollout.client_error_gain_limit"),
     *("Monitoring.minimum_distance", "Monitoring.significance", "Monitoring.minimum_importance"),
-    *("Monitoring.separability_limit", "Monitoring.matured_share", "Rollout.canary_share"),
+    *(
+        "Promotion.operating_slack",
+        "Monitoring.separability_limit",
+        "Monitoring.matured_share",
+        "Rollout.canary_share",
+    ),
 )
 COUNTS = ("Rollout.minimum_invocations", "Monitoring.minimum_rows", "Monitoring.minimum_new_labels")
 FROM_ONE = ("Compute.instance_count", "Compute.volume_gb", "Compute.max_runtime_s")
@@ -99,6 +104,7 @@ ACCEPTED: dict[str, tuple[str, ...]] = {
     "None": (
         *("Cycle.end", "Rollout.error_rate_limit", "Rollout.client_error_gain_limit", *LIMITS),
         *(*OPTIONAL_LENGTHS, "Monitoring.schedule", "Monitoring.separability_limit"),
+        "Promotion.operating_slack",
     ),
     "text": ("Cycle.name", *FREE),
     # a name of a column may look like a number
@@ -347,6 +353,19 @@ def test_a_split_leaves_rows_to_train_on() -> None:
 def test_an_end_comes_after_the_start(end: datetime) -> None:
     """Or nothing would ever run."""
     assert ["end=" in fault for fault in refusals(end=end)] == [True]
+
+
+def test_an_end_leaves_room_for_an_interval() -> None:
+    """Of the trainings and of the windows; otherwise nothing would ever run."""
+    month = START + timedelta(days=31)
+    monthly = Monitoring(schedule="0 0 1 * *")
+    assert replace(FULL, end=month, monitoring=monthly).end == month
+    faults = refusals(end=month - timedelta(days=1), monitoring=monthly)
+    ends = "has no interval that ends by end=2013-01-31T00:00:00+00:00: the first ends at 2013-02-01T00:00:00"
+    assert [fault.partition("=")[0] for fault in faults if ends in fault] == [
+        "schedule",
+        "monitoring.schedule",
+    ]
 
 
 def test_a_limit_that_the_metric_never_reaches_is_refused() -> None:
