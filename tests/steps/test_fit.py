@@ -50,14 +50,19 @@ def estimator(**offers: Any) -> ModuleType:
 
 
 class Recorder:
-    """A cycle's own `fit`, which keeps what it is given."""
+    """A cycle's own `fit`, which keeps what it is given: out of fold first, and at last for the model."""
 
     def __init__(self) -> None:
-        self.given: list[Any] = []
+        self.calls: list[tuple[Any, ...]] = []
+
+    @property
+    def given(self) -> tuple[Any, ...]:
+        """What the model is fitted on."""
+        return self.calls[-1]
 
     def __call__(self, model: Pipeline, *data: Any) -> Pipeline:
         """Fit on the training rows alone."""
-        self.given.extend(data)
+        self.calls.append(data)
         return model.fit(*data[:2])
 
 
@@ -89,6 +94,9 @@ def test_a_cycles_own_fit_gets_the_validation_rows(tmp_path: Path) -> None:
     assert validation_rows["carrier"].tolist() == validation["carrier"].tolist()
     assert validation_labels.tolist() == validation["is_late"].astype(int).tolist()
     assert labels.tolist() == trained.labels.tolist()
+    # the threshold is chosen by models that are fitted alike
+    assert len(fit.calls) > 1
+    assert all(call[2].equals(validation_rows) and len(call[0]) < 400 for call in fit.calls[:-1])
 
 
 def test_early_stopping_stops_where_the_validation_rows_say(tmp_path: Path) -> None:
