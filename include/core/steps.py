@@ -81,7 +81,7 @@ _TRUTH = ("ml/features/labels.py", *_files("ml/monitoring", "ground_truth record
 _JUDGING = (
     *(*_TABLES, *_METRICS, *_TRUTH),
     "steps/monitoring/reference.py",
-    *_files("ml/evaluation", "clusters comparison"),
+    *_files("ml/evaluation", "clusters comparison operating"),
     *_files("ml/monitoring", "estimation judging"),
 )
 _PAGES = (*_files("ml/reports", "pages phrases"), *_files(_TEMPLATES, "base macros", "*"))
@@ -153,7 +153,7 @@ _ROWS_OF_STEPS = (
             *(*_FEATURES, *_JUDGING, *_PAGES),
             *_files("core/documents", "codec model"),
             "steps/judgement.py",
-            *_files("ml/evaluation", "operating promotion"),
+            "ml/evaluation/promotion.py",
             *_files("ml/reports", "charts drawing evaluation"),
             *_files(_TEMPLATES, "card evaluation", "*"),
         ),

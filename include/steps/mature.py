@@ -33,7 +33,12 @@ def mature(step: Step) -> dict[str, float]:
         labels = Labels(read_table(folder / LABELS), truth.labels, predictions["event_id"])
         for cutoff in labels.changed([end for end in plan.ends if end >= earlier.window.end]):
             judged = quality_at(
-                predictions, labels.now, cutoff, standard=standard, reference=earlier.reference
+                predictions,
+                labels.now,
+                cutoff,
+                standard=standard,
+                reference=earlier.reference,
+                operating=earlier.operating,
             )
             quality.append(
                 MaturedQuality(window=earlier.window, monitor_key=earlier.monitor_key, **vars(judged))

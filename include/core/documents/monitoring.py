@@ -94,6 +94,16 @@ class Separability(SeparabilityShift, Bounds):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OperatingQuality(Bounds):
+    """How answers fared by one operating metric, with its 95 % interval."""
+
+    #: what the champion's own evaluation promised
+    reference: Bounds
+    #: whether it is surely worse than the reference
+    is_worse: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class WindowQuality(Bounds):
     """How good the answers were, by the labels known at a cut-off: a metric with its 95 % interval."""
 
@@ -105,8 +115,22 @@ class WindowQuality(Bounds):
     coverage: float | None
     #: what the champion's own evaluation promised
     reference: Bounds | None
-    #: whether it is surely worse than the reference
+    #: whether it is surely worse than the reference, or its answers are by one of `operating`
     is_worse: bool
+    #: names of what is surely worse; in records of version 0.1.0, of the metric alone
+    worse: tuple[str, ...] | None = field(default=None, metadata=OMIT_NONE)
+    #: how the answers fared, by the names of the task's operating metrics; null without an evaluation of them
+    operating: Mapping[str, OperatingQuality] | None = field(default=None, metadata=OMIT_NONE)
+
+    @property
+    def losses(self) -> Mapping[str, tuple[Bounds, Bounds | None]]:
+        """What is surely worse, by its name: the number, and what the evaluation promised."""
+        names = (self.metric,) if self.worse is None and self.is_worse else self.worse or ()
+        known = self.operating or {}
+        return {
+            name: (self, self.reference) if name == self.metric else (known[name], known[name].reference)
+            for name in names
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,6 +268,8 @@ class EarlierWindow:
     collected: str
     #: what its quality was compared with; null where it was compared with nothing
     reference: Bounds | None
+    #: what its operating metrics were compared with
+    operating: Mapping[str, Bounds] | None = field(default=None, metadata=OMIT_NONE)
 
 
 @dataclass(frozen=True, kw_only=True)

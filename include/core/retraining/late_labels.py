@@ -59,10 +59,15 @@ class LateLabels:
         seen = self._inputs(manifest.key).get("truth", identity([]))
         if seen == identity(truth_files(self.hook, self.settings, self.cycle, window)):
             return None
-        reference = next((quality.reference for quality in record.evidence.quality), None)
+        first = next(iter(record.evidence.quality), None)
+        answered = first.operating if first else None
         collected = below_step(self._places.output("collect", window, manifest.key))
         earlier = EarlierWindow(
-            window=window, monitor_key=record.key, collected=collected, reference=reference
+            window=window,
+            monitor_key=record.key,
+            collected=collected,
+            reference=first.reference if first else None,
+            operating={name: each.reference for name, each in answered.items()} if answered else None,
         )
         return LateWindow(earlier, _files(collected, manifest))
 

@@ -72,7 +72,10 @@ class Finding:
             return f"held back: {self.held_back}"
         quality, reasons = self.quality_at(cutoff), list(self.reasons)
         if quality and quality.is_worse and not self.is_alarm:
-            reasons.append(f"{quality.metric} has fallen to {quality.value:.4f} by labels that came late")
+            reasons += [
+                f"{name} is surely worse, {number.value:.4f}, by labels that came late"
+                for name, (number, _) in quality.losses.items()
+            ]
         return "; ".join(reasons) or "nothing"
 
 

@@ -10,13 +10,15 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 
+from include.core.documents.codec import narrow
 from include.core.documents.model import Bounds, MeasuredMetric
-from include.core.documents.monitoring import SliceScore, WindowQuality
-from include.core.tasks import METRICS, task_of_classes
+from include.core.documents.monitoring import OperatingQuality, SliceScore, WindowQuality
+from include.core.tasks import FLOORS, METRICS, Metric, task_of_classes
 from include.ml.evaluation import comparison, intervals
 from include.ml.evaluation.clusters import time_blocks
 from include.ml.evaluation.comparison import Answers, Statistic
 from include.ml.evaluation.intervals import Area, Kind, Rate
+from include.ml.evaluation.operating import operating_metrics
 from include.ml.evaluation.resampling import Sample, finite
 from include.ml.features.labels import class_places
 from include.ml.monitoring.ground_truth import labels_at
@@ -40,6 +42,8 @@ class Standard:
     matured_share: float
     #: by how much the metric may surely be worse than the reference, in its own unit
     quality_drop: float
+    #: by how much an operating metric may surely be worse than its reference
+    operating_drop: float = 0.1
     #: events of one stretch of time of this length are drawn as one; None where rows are independent
     block: timedelta | None = None
     repetitions: int = REPETITIONS
@@ -103,6 +107,7 @@ def quality_at(
     *,
     standard: Standard,
     reference: Bounds | None,
+    operating: Mapping[str, Bounds] | None = None,
 ) -> WindowQuality:
     """Return the quality by the labels known at `cutoff`.
 
@@ -114,6 +119,8 @@ def quality_at(
         Columns `event_id`, `label`, `known_time` and `version`; labels of other events are left aside.
     reference
         The metric in the model's own evaluation; None when it has none.
+    operating
+        How answers fared there, by the names of the task's operating metrics.
 
     Notes
     -----
@@ -124,6 +131,10 @@ def quality_at(
     coverage = len(judged) / len(predictions) if len(predictions) else None
     quality = measured(judged, standard)
     is_matured = coverage is not None and coverage >= standard.matured_share
+    answered = judge_operating(judged, standard, operating, is_matured=is_matured) if operating else None
+    worse = [name for name, each in (answered or {}).items() if each.is_worse and name != standard.metric]
+    if is_matured and is_surely_worse(quality, reference, METRICS[standard.metric], standard.quality_drop):
+        worse.insert(0, standard.metric)
     return WindowQuality(
         cutoff=cutoff,
         metric=standard.metric,
@@ -134,17 +145,41 @@ def quality_at(
         high=quality.high,
         reason=quality.reason,
         reference=reference,
-        is_worse=is_matured and is_surely_worse(quality, reference, standard),
+        is_worse=bool(worse),
+        worse=tuple(worse),
+        operating=answered,
     )
 
 
-def is_surely_worse(quality: Bounds, reference: Bounds | None, standard: Standard) -> bool:
-    """Whether even the better bound is worse than the reference by more than the standard leaves room for."""
-    metric = METRICS[standard.metric]
+def judge_operating(
+    judged: pd.DataFrame, standard: Standard, references: Mapping[str, Bounds], *, is_matured: bool
+) -> dict[str, OperatingQuality]:
+    """Return how the answers fared beside the evaluation; those with a floor can be surely worse."""
+    task, truth = task_of_classes(len(standard.classes)), _truth(judged, standard)
+    said = class_places(judged["label"], standard.classes) if len(judged) else truth
+    blocks = time_blocks(judged["event_time"], standard.block)
+    sample = Sample(truth, blocks, standard.repetitions, standard.seed)
+    measured = operating_metrics(task.name, truth, said, sample, len(standard.classes))
+    records = {metric.name: metric for metric in task.operating}
+    return {
+        name: OperatingQuality(
+            **vars(narrow(Bounds, number)),
+            reference=references[name],
+            is_worse=is_matured
+            and name in FLOORS
+            and is_surely_worse(number, references[name], records[name], standard.operating_drop),
+        )
+        for name, number in measured.items()
+        if name in references
+    }
+
+
+def is_surely_worse(quality: Bounds, reference: Bounds | None, metric: Metric, drop: float) -> bool:
+    """Whether even the better bound is worse than the reference by more than a drop leaves room for."""
     best = quality.high if metric.is_higher_better else quality.low
     if reference is None or reference.value is None or best is None:
         return False
-    return metric.sign * best < metric.sign * reference.value - standard.quality_drop
+    return metric.sign * best < metric.sign * reference.value - drop
 
 
 def measured(judged: pd.DataFrame, standard: Standard) -> MeasuredMetric:

@@ -30,7 +30,12 @@ from include.ml.monitoring.judging import Standard
 from include.ml.monitoring.quality import model_quality
 from include.steps.contract import Step
 from include.steps.manifest import write_json
-from include.steps.monitoring.reference import read_monitoring, read_reference, read_standard
+from include.steps.monitoring.reference import (
+    read_monitoring,
+    read_operating,
+    read_reference,
+    read_standard,
+)
 from include.steps.tables import read_table
 
 
@@ -99,9 +104,17 @@ def window_ends(step: Step, known_times: pd.Series) -> list[datetime]:
 
 def judge_answers(step: Step, window: Window, predictions: pd.DataFrame) -> tuple[WindowQuality, ...]:
     """Return the quality at each cut-off."""
-    reference = read_reference(step.required("evaluated"), window.standard.metric)
+    evaluated = step.required("evaluated")
+    reference, operating = read_reference(evaluated, window.standard.metric), read_operating(evaluated)
     return tuple(
-        judging.quality_at(predictions, window.labels, cutoff, standard=window.standard, reference=reference)
+        judging.quality_at(
+            predictions,
+            window.labels,
+            cutoff,
+            standard=window.standard,
+            reference=reference,
+            operating=operating,
+        )
         for cutoff in window.cutoffs
     )
 

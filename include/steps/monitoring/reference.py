@@ -115,6 +115,7 @@ def read_standard(step: Step) -> Standard:
         classes=tuple(features.CLASSES),
         matured_share=cycle.monitoring.matured_share,
         quality_drop=cycle.monitoring.quality_drop,
+        operating_drop=cycle.monitoring.operating_drop,
         block=cycle.promotion.block,
         seed=cycle.promotion.seed,
     )
@@ -133,6 +134,13 @@ def read_reference(folder: Path, metric: str) -> Bounds:
             "changed since: train and evaluate again."
         )
     return narrow(Bounds, own)
+
+
+def read_operating(folder: Path) -> dict[str, Bounds] | None:
+    """Return how the champion's answers fared on its own holdout; None where that was not measured."""
+    evaluation = read_document(folder / EVALUATION, Evaluation.from_text, EVALUATE_AGAIN)
+    own = (evaluation.operating or {}).get(OWN)
+    return {name: narrow(Bounds, number) for name, number in own.items()} if own else None
 
 
 def read_monitoring(folder: Path) -> MonitoringBaseline | None:

@@ -163,6 +163,17 @@ def evidence(decision: Entry, verdict: Verdict) -> str:
         if bounds:
             middle, low, high = map(_number, (bounds.value, bounds.low, bounds.high))
             lines.append(f"| {name} | {middle} | {low} to {high} |")
+    if verdict.confusion:
+        said = list(verdict.confusion)
+        lines += [
+            "",
+            f"| true class | {' | '.join(f'answered {name}' for name in said)} |",
+            "|---" * (len(said) + 1) + "|",
+        ]
+        lines += [
+            f"| {true} | {' | '.join(str(row.get(name, 0)) for name in said)} |"
+            for true, row in verdict.confusion.items()
+        ]
     reasons = "\n".join(f"- {reason}" for reason in decision.reasons)
     return f"Data up to {decision.data_end:%Y-%m-%d}.\n\n{reasons}\n\n" + "\n".join(lines)
 

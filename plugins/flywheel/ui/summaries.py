@@ -18,7 +18,7 @@ FOREVER = datetime.max.replace(tzinfo=UTC)
 #: fields of an entry that the page shows as they are
 ENTRY = ("number", "kind", "at", "by", "interval", "data_end", "reasons")
 #: parts of a verdict that the page shows
-VERDICT = ("promote", "metric", "challenger", "champion", "baselines", "gain")
+VERDICT = ("promote", "metric", "challenger", "champion", "baselines", "gain", "operating", "confusion")
 #: parts of a decision about retraining that the page shows
 DECISION = (
     "due",
@@ -52,7 +52,7 @@ def entry(entries: list[Entry], of: Entry) -> Json:
         "version_number": version_number(of.version) if of.version else None,
         "arn": of.version,
         "replaces": short(of.replaces),
-        "verdict": kept["verdict"] and {name: kept["verdict"][name] for name in VERDICT},
+        "verdict": kept["verdict"] and {name: kept["verdict"].get(name) for name in VERDICT},
         "is_withdrawn": of.kind == "promotion" and is_withdrawn(entries, of),
         "evaluation": output_path(of.evaluation_uri),
         "says": sentence(of),

@@ -10,8 +10,11 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from include.core.documents.codec import narrow
 from include.core.documents.model import Bounds
 from include.core.documents.monitoring import SliceScore, WindowQuality
+from include.ml.evaluation.operating import operating_metrics
+from include.ml.evaluation.resampling import Sample
 from include.ml.monitoring.judging import (
     Standard,
     cutoffs,
@@ -21,7 +24,7 @@ from include.ml.monitoring.judging import (
     quality_at,
     slice_scores,
 )
-from tests.examples import defined, width
+from tests.examples import defined, not_none, width
 
 START, END = datetime(2013, 2, 1, tzinfo=UTC), datetime(2013, 3, 1, tzinfo=UTC)
 STANDARD = Standard(
@@ -187,6 +190,54 @@ def test_blocks_that_share_a_cause_widen_the_interval() -> None:
     narrow = measured(judged, STANDARD)
     wide = measured(judged, replace(STANDARD, block=timedelta(days=1)))
     assert width(wide) > 2 * width(narrow)
+
+
+def answering(late: float, rows: int = 2000) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A window of a model that ranks well and answers yes to so large a share of the rows."""
+    predictions, labels = window(rows, 2.0)
+    limit = predictions["score"].quantile(1 - late)
+    return predictions.assign(label=np.where(predictions["score"] >= limit, "1", "0")), labels
+
+
+def promised(late: float) -> dict[str, Bounds]:
+    """How the answers of such a model fared on its holdout."""
+    predictions, labels = answering(late)
+    truth = labels["label"].astype(int).to_numpy()
+    measured = operating_metrics("binary", truth, predictions["label"].astype(int).to_numpy(), Sample(truth))
+    return {name: narrow(Bounds, number) for name, number in measured.items()}
+
+
+@pytest.mark.parametrize(
+    ("late", "worse"), [(0.5, ()), (0.45, ()), (0.97, ("accuracy", "balanced_error", "share_gap"))]
+)
+def test_a_model_that_ranks_as_before_and_answers_worse_is_worse(late: float, worse: tuple[str, ...]) -> None:
+    """The area is what it was; what clients are answered is not."""
+    predictions, labels = answering(late)
+    found = quality_at(
+        predictions,
+        labels,
+        END + timedelta(days=2),
+        standard=STANDARD,
+        reference=REFERENCE,
+        operating=promised(0.5),
+    )
+    assert (found.is_worse, found.worse) == (bool(worse), worse)
+    assert set(found.losses) == set(worse)
+    assert set(not_none(found.operating)) == set(promised(0.5))
+
+
+def test_answers_are_not_judged_before_enough_labels_are_known() -> None:
+    """What is missing may be what the model is good at."""
+    predictions, labels = answering(0.97)
+    few = labels.iloc[: len(labels) // 2]
+    found = quality_at(predictions, few, END, standard=STANDARD, reference=REFERENCE, operating=promised(0.5))
+    assert (found.is_worse, found.worse) == (False, ())
+
+
+def test_a_record_without_operating_metrics_tells_of_its_metric() -> None:
+    """As version 0.1.0 wrote it: what was worse was the metric."""
+    found = replace(judge(*window(2000, strength=0.2)), worse=None)
+    assert found.losses == {"roc_auc": (found, REFERENCE)}
 
 
 def test_a_window_is_judged_again_where_labels_changed() -> None:

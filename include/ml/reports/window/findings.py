@@ -121,7 +121,8 @@ def quality_words(evidence: Evidence) -> str:
     if quality and quality.value is not None:
         labels = phrases.count(quality.judged, "label")
         known = f" ({phrases.percent(quality.coverage)} of the window)"
-        return f"{quality.metric} is {phrases.interval(quality)} on {labels}{known}{_beside(quality)}."
+        first = f"{quality.metric} is {phrases.interval(quality)} on {labels}{known}{_beside(quality)}."
+        return " ".join([first, *_answered(quality)])
     if estimate and estimate.value is not None:
         error = phrases.metric(estimate.calibration_error)
         return (
@@ -131,12 +132,22 @@ def quality_words(evidence: Evidence) -> str:
     return "Neither labels nor an estimate tell how good the model is."
 
 
+def _answered(quality: WindowQuality) -> list[str]:
+    """Say how the answers fared beside the evaluation."""
+    told = [
+        f"{name} {phrases.interval(number)} (evaluation {phrases.metric(number.reference.value)}"
+        f"{', surely worse than it may be' if number.is_worse else ''})"
+        for name, number in (quality.operating or {}).items()
+    ]
+    return [f"How clients were answered: {', '.join(told)}."] if told else []
+
+
 def _beside(quality: WindowQuality) -> str:
     if quality.value is None or quality.reference is None or quality.reference.value is None:
         return ""
     gap = quality.value - quality.reference.value
     beside = "below" if gap < 0 else "above"
-    judged = "surely worse than it may be" if quality.is_worse else "not surely worse"
+    judged = "surely worse than it may be" if quality.metric in quality.losses else "not surely worse"
     return f", {abs(gap):.3f} {beside} its evaluation's {quality.reference.value:.3f}: {judged}"
 
 

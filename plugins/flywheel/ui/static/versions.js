@@ -35,12 +35,22 @@ export function versions(cycle, ledger, registry) {
   );
 }
 
+/** Tells how the holdout's rows were answered at the threshold, where there are two classes. */
+function confusion(matrix) {
+  const classes = Object.keys(matrix);
+  if (classes.length !== 2) return null;
+  const [no, yes] = classes;
+  const of = (truth, said) => matrix[truth][said] ?? 0;
+  return `answers: ${of(yes, yes)} found, ${of(yes, no)} missed, ${of(no, yes)} false alarms, ${of(no, no)} rightly none`;
+}
+
 function cells(cycle, ledger, statuses, entry) {
   const { number, verdict, evaluation } = entry;
   const upTo = `up to ${utcDate(entry.data_end)}`;
   const page = (file, text, title) => report(cycle, evaluation, file, text, title);
   const value = verdict?.challenger ? metric(verdict.challenger.value) : null;
-  const gain = verdict?.gain && `gain ${verdict.gain.value >= 0 ? "+" : ""}${metric(verdict.gain.value)}`;
+  const gain = verdict?.gain && `gain ${verdict.gain.value > 0 ? "+" : ""}${metric(verdict.gain.value)}`;
+  const answered = verdict?.confusion && confusion(verdict.confusion);
   const isChampion = number === ledger.champion;
   const status = statuses.get(entry.arn);
   return [
@@ -48,7 +58,7 @@ function cells(cycle, ledger, statuses, entry) {
     [badge(...KINDS[entry.kind]), isChampion && h("strong", {}, " champion"), entry.is_withdrawn && " (withdrawn)"],
     [entry.version ?? "–", status && h("div", { class: "quiet" }, `registry: ${status}`)],
     cell(utcDate(entry.data_end), { class: "date" }),
-    value ? [page("report.html", value, `evaluation ${upTo}`) ?? value, gain && h("div", { class: "quiet" }, gain)] : "–",
+    value ? [page("report.html", value, `evaluation ${upTo}`) ?? value, gain && h("div", { class: "quiet" }, gain), answered && h("div", { class: "quiet" }, answered)] : "–",
     cell(reasons(entry), { class: "reasons" }),
     cell(run(entry.by, moment(entry.at)) ?? moment(entry.at), { class: "date" }),
     [page("report.html", "report", `evaluation ${upTo}`), " ", page("model_card.html", "card", `model card ${upTo}`)],

@@ -48,6 +48,15 @@ function content(cycle, window, feature) {
   );
 }
 
+/** Tells how clients were answered, beside what the model's evaluation promised. */
+const answered = (operating) =>
+  Object.entries(operating)
+    .map(([name, { value, reference, is_worse: isWorse }]) => {
+      const promised = `evaluation ${metric(reference.value)}${isWorse ? ", worse than before" : ""}`;
+      return `${name.replaceAll("_", " ")} ${metric(value)} (${promised})`;
+    })
+    .join("; ");
+
 function summary(cycle, window) {
   const { quality, estimate } = window;
   const links = [
@@ -70,6 +79,7 @@ function summary(cycle, window) {
         ? `${quality.metric} ${metric(quality.value)} (${metric(quality.low)} – ${metric(quality.high)}) by ${count(quality.judged)} labels, ${share(quality.coverage)} of all events`
         : "no labels yet",
     ),
+    quality?.operating ? pair("Answers", answered(quality.operating)) : null,
     pair(
       "Estimate",
       estimate
