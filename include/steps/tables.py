@@ -121,9 +121,16 @@ def write_table(path: Path, frame: pd.DataFrame) -> int:
 
 def read_chunks(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
     """Yield the rows of a Parquet file in tables of bounded size; texts stay dictionary-encoded."""
-    names = pq.read_schema(path).names if columns is None else columns
-    for batch in read_batches(path, columns, max(min(GROUP_ROWS, READ_VALUES // max(len(names), 1)), 1024)):
+    for batch in read_batches(path, columns, _rows_at_a_time(pq.read_metadata(path), columns)):
         yield pa.Table.from_batches([batch])
+
+
+def _rows_at_a_time(footer: pq.FileMetaData, columns: Sequence[str] | None) -> int:
+    """Return how many rows of a file to read at a time: fewer where they are wide or their texts long."""
+    groups = [footer.row_group(n) for n in range(footer.num_row_groups)]
+    row_bytes: int = sum(group.total_byte_size for group in groups) // max(footer.num_rows, 1)
+    width: int = footer.num_columns if columns is None else len(columns)
+    return max(min(GROUP_ROWS, READ_VALUES // max(width, 1), GROUP_BYTES // max(row_bytes, 1)), 16)
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:

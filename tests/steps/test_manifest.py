@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from include.steps.contract import digest, step_from
 from include.steps.manifest import check_balance, write_manifest
-from include.steps.tables import TableWriter, read_table, write_table
+from include.steps.tables import GROUP_BYTES, TableWriter, read_chunks, read_table, write_table
 
 TOLD = {"cycle": "c", "start": "2013-01-01T00:00:00+00:00", "end": "2013-02-01T00:00:00+00:00", "key": "ab"}
 COUNTS = {"rows_in": 3, "rows_out": 2, "rows_quarantined": 1, "rows_duplicate": 0}
@@ -56,6 +57,15 @@ def test_a_table_survives_the_way_through_parquet(tmp_path: Path) -> None:
     )
     write_table(tmp_path / "t.parquet", frame)
     pd.testing.assert_frame_equal(read_table(tmp_path / "t.parquet"), frame)
+
+
+def test_long_texts_come_in_fewer_rows(tmp_path: Path) -> None:
+    """What is in memory at a time has a bound, however long the texts are and whoever wrote the file."""
+    texts = pa.array([f"{n:04d}" + "x" * 200_000 for n in range(1000)])
+    pq.write_table(pa.table({"t": texts}), tmp_path / "t.parquet", compression="zstd")
+    chunks = list(read_chunks(tmp_path / "t.parquet"))
+    assert sum(map(len, chunks)) == 1000
+    assert max(chunk["t"].cast(pa.string()).nbytes for chunk in chunks) <= GROUP_BYTES
 
 
 def test_integers_beside_a_missing_one_stay_integers(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ QUARANTINE = pa.schema(
 )
 #: a known time from which on there is none: "still open"
 OPEN = datetime(9999, 12, 31, tzinfo=UTC)
+KEEP = ("last known", "last", "first")
 #: what the rules of the facts must derive, by kind; only a known time may be missing
 DERIVED = {"event_id": "string", "event_time": "time", "known_time": "time"}
 Reasons = defaultdict[int, list[Reason]]
@@ -58,7 +59,8 @@ class OnArrow:
 class Rules:
     """How one table is cleaned, in this order: unify, read types, fix, validate, derive, drop duplicates."""
 
-    #: the columns that tell a row from every other; a second row with the same values is a duplicate
+    #: the columns that tell a row from every other, of the schema or derived; a second row with the same
+    #: values is a duplicate
     identity: tuple[str, ...]
     #: for each column, the trimmed texts to replace and by what; a number is given by its digits
     unify: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -69,6 +71,11 @@ class Rules:
     #: which of several rows of one identity that differ is kept: by `known_time`, where the table has one,
     #: and else by their order
     keep: Literal["last known", "last", "first"] = "last known"
+
+    def __post_init__(self) -> None:
+        """Refuse a rule that there is none of."""
+        if self.keep not in KEEP:
+            raise ValueError(f"Rules: keep={self.keep!r} is none of {', '.join(map(repr, KEEP))}.")
 
 
 @dataclass(frozen=True)
@@ -100,6 +107,12 @@ class Cleaner:
         """Given `within`, the table holds facts, whose derived `event_time` has to lie in that interval."""
         self.table, self.schema, self.rules, self.within = table, schema, rules, within
         self.kinds = column_types(schema)
+        unknown = sorted(set(rules.unify) - set(self.kinds))
+        if unknown:
+            raise InvalidInput(
+                f"The rules of table {table} in cleaning.py unify {', '.join(unknown)}, which schema.py does "
+                f"not name. Its columns are {', '.join(self.kinds)}."
+            )
         #: whether a check looks at more than a value, so that it has to see the whole table at once
         self.needs_whole_table = needs_whole_table(schema)
         self._rows_in = 0

@@ -185,6 +185,14 @@ def test_a_derive_that_breaks_its_promise_is_refused(derive: Any, words: str) ->
         facts(derive)
 
 
+def test_rules_that_fit_no_column_are_refused() -> None:
+    """A rule that would have no effect is a slip of the pen."""
+    with pytest.raises(ValueError, match="keep='latest' is none of 'last known', 'last', 'first'"):
+        Rules(identity=("id",), keep="latest")  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match=r"table t in cleaning.py unify ID, which schema.py does not name"):
+        Cleaner("t", SCHEMA, Rules(identity=("id",), unify={"ID": {}}))
+
+
 def test_a_check_over_rows_sees_the_whole_table() -> None:
     """It asks for the whole table, as its answer depends on other rows; checks of values do not."""
     alone = pandera.DataFrameSchema({"a": pandera.Column(float, pandera.Check.in_range(0, 1))})
