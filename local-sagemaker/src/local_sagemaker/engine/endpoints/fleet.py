@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
@@ -48,6 +48,8 @@ class EndpointPlan:
     capture: Mapping[str, Any] | None = None
     #: AsyncInferenceConfig of the configuration
     asynchronous: Mapping[str, Any] | None = None
+    #: get copies of invocations, and answer nobody
+    shadows: tuple[VariantPlan, ...] = ()
 
     @property
     def size(self) -> int:
@@ -61,14 +63,20 @@ class EndpointPlan:
 
     def instances(self) -> list[tuple[VariantPlan, int]]:
         """Return every instance: its variant, and its number within it."""
-        return [(variant, number) for variant in self.variants for number in range(variant.count)]
+        return [(variant, number) for variant in self.all_variants for number in range(variant.count)]
+
+    @property
+    def all_variants(self) -> tuple[VariantPlan, ...]:
+        """Return the production variants and the shadow variants."""
+        return (*self.variants, *self.shadows)
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> EndpointPlan:
         """Return the plan that `to_json` has written."""
         variants = tuple(VariantPlan(**variant) for variant in document["variants"])
         configs = {name: document.get(name) for name in ("capture", "asynchronous")}
-        return cls(document["generation"], document["config_name"], variants, **configs)
+        shadows = tuple(VariantPlan(**variant) for variant in document.get("shadows", ()))
+        return cls(document["generation"], document["config_name"], variants, **configs, shadows=shadows)
 
     def to_json(self) -> Document:
         """Return the plan as the store keeps it."""
@@ -137,6 +145,23 @@ class Variant:
     pool: TargetPool | None = None
     #: share of the traffic that the rotation still owes the variant, in units of weight
     credit: float = 0.0
+    #: gets copies of this variant's invocations
+    shadow: Variant | None = None
+    #: copies that the shadow is owed; it starts with half, or its first one would always be late
+    shadow_credit: float = 0.5
+
+    def choose_shadow(self) -> Variant | None:
+        """Return the variant that gets a copy of the next invocation; None if it is not its turn.
+
+        Its share is its weight in that of this variant, kept to within one invocation.
+        """
+        if self.shadow is None or self.weight <= 0:
+            return None
+        self.shadow_credit += min(1.0, self.shadow.weight / self.weight)
+        if self.shadow_credit < 1:
+            return None
+        self.shadow_credit -= 1
+        return self.shadow
 
     def choose_target(self) -> Target | None:
         """Return the healthy container with the fewest invocations in flight; None if none is healthy."""
@@ -150,11 +175,32 @@ class Variant:
             self.targets.append(best)
         return best
 
+    def figures(self) -> dict[str, Any]:
+        """Return its containers, counters and latencies, as JSON."""
+        counters = self.counters
+        return {
+            "weight": self.weight,
+            "instances": len(self.targets),
+            "healthy_instances": sum(target.is_healthy for target in self.targets),
+            "in_flight": sum(target.in_flight for target in self.targets),
+            "invocations": counters.invocations,
+            "errors_4xx": counters.errors_4xx,
+            "errors_5xx": counters.errors_5xx,
+            "restarts": counters.restarts,
+            "model_latency_us": _percentiles(counters.model_latency_us),
+            "overhead_latency_us": _percentiles(counters.overhead_latency_us),
+        }
+
     def release(self, target: Target) -> None:
         """End an invocation's use of a container."""
         target.in_flight -= 1
         if self.pool is not None:
             self.pool.give_back(target)
+
+
+def _percentiles(values: Iterable[int]) -> dict[str, int]:
+    ordered = sorted(values)
+    return {f"p{percent}": ordered[len(ordered) * percent // 100] for percent in (50, 99) if ordered}
 
 
 @dataclass(eq=False)

@@ -156,7 +156,7 @@ class Hosting:
         endpoint.retiring.remove(replica_set)
         folder = endpoint_folder(self._service, endpoint.route.name) / str(replica_set.plan.generation)
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-        variants = [variant for one in self._replica_sets() for variant in one.fleet.variants.values()]
+        variants = [variant for one in self._replica_sets() for variant in one.variants.values()]
         counters = [variant.counters for variant in variants]
         self.meters.drop_expired({meter for one in counters for meter in (one.meter, one.config_meter)})
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from local_sagemaker.engine.endpoints.capture import CapturedInvocation
 from local_sagemaker.engine.endpoints.fleet import Fleet, Variant
+from local_sagemaker.engine.processes.tasks import run_in_background
 from local_sagemaker.engine.processes.wire import Answer, Client, ContainerUnreachableError, head
 
 Result = TypeVar("Result")
@@ -20,6 +22,10 @@ BODY_LIMIT_BYTES = 6_291_456
 TIMEOUT_S = 60.0
 #: how much of a model's error message is passed on, in characters
 MESSAGE_LIMIT = 1024
+
+#: copies of invocations that may be on their way to shadow variants at a time; more are not sent
+COPIES_LIMIT = 1000
+_COPIES: set[asyncio.Task[None]] = set()
 
 #: the only request headers that reach the container
 PASSED = (
@@ -115,6 +121,35 @@ async def invoke(route: EndpointRoute, headers: Mapping[bytes, bytes], body: byt
     started = time.perf_counter_ns()
     check_headers(headers)
     variant = choose_variant(route, headers)
+    send_copy(route, variant, headers, body)
+    answer = await _exchange(route, variant, headers, body, started)
+    returned = [(name, answer.headers[name]) for name in RETURNED if name in answer.headers]
+    returned.append((VARIANT, variant.name.encode()))
+    return Reply(200, returned, answer.body)
+
+
+def send_copy(route: EndpointRoute, variant: Variant, headers: Mapping[bytes, bytes], body: bytes) -> None:
+    """Send an invocation of a variant to its shadow as well, if it is due; nobody waits for the answer."""
+    shadow = variant.choose_shadow()
+    if shadow is not None and len(_COPIES) < COPIES_LIMIT:
+        run_in_background(_COPIES, _invoke_shadow(route, shadow, headers, body))
+
+
+async def _invoke_shadow(
+    route: EndpointRoute, shadow: Variant, headers: Mapping[bytes, bytes], body: bytes
+) -> None:
+    with suppress(InvokeError):  # it is counted, and nobody's answer
+        await _exchange(route, shadow, headers, body, time.perf_counter_ns())
+
+
+async def _exchange(
+    route: EndpointRoute, variant: Variant, headers: Mapping[bytes, bytes], body: bytes, started: int
+) -> Answer:
+    """Return a container's answer, counted and captured.
+
+    :param started: when the service began with the invocation, by the clock of performance counters.
+    :raises InvokeError: where SageMaker answers with an error.
+    """
     passed = [(name, headers[name]) for name in PASSED if name in headers]
     request = head("POST", "/invocations", passed, len(body))
     sent = time.perf_counter_ns()
@@ -141,9 +176,7 @@ async def invoke(route: EndpointRoute, headers: Mapping[bytes, bytes], body: byt
     variant.counters.count(answer.status, (received - sent) // 1000, overhead // 1000)
     if answer.status not in OK:
         raise model_error(route, answer.status, answer.body.decode("utf-8", "replace"))
-    returned = [(name, answer.headers[name]) for name in RETURNED if name in answer.headers]
-    returned.append((VARIANT, variant.name.encode()))
-    return Reply(200, returned, answer.body)
+    return answer
 
 
 def check_headers(headers: Mapping[bytes, bytes]) -> None:
@@ -263,26 +296,6 @@ def capture_invocation(variant: Variant, headers: Mapping[bytes, bytes], body: b
 def endpoint_figures(route: EndpointRoute) -> dict[str, Any]:
     """Return an endpoint's counters and latencies by variant, as JSON."""
     variants = route.fleet.variants if route.fleet is not None else {}
-    figures = {name: _variant_figures(variant) for name, variant in variants.items()}
+    shadows = {one.shadow.name: one.shadow for one in variants.values() if one.shadow is not None}
+    figures = {name: variant.figures() for name, variant in {**variants, **shadows}.items()}
     return {"endpoint": route.name, "status": route.status, "variants": figures}
-
-
-def _variant_figures(variant: Variant) -> dict[str, Any]:
-    counters = variant.counters
-    return {
-        "weight": variant.weight,
-        "instances": len(variant.targets),
-        "healthy_instances": sum(target.is_healthy for target in variant.targets),
-        "in_flight": sum(target.in_flight for target in variant.targets),
-        "invocations": counters.invocations,
-        "errors_4xx": counters.errors_4xx,
-        "errors_5xx": counters.errors_5xx,
-        "restarts": counters.restarts,
-        "model_latency_us": _percentiles(counters.model_latency_us),
-        "overhead_latency_us": _percentiles(counters.overhead_latency_us),
-    }
-
-
-def _percentiles(values: Iterable[int]) -> dict[str, int]:
-    ordered = sorted(values)
-    return {f"p{percent}": ordered[len(ordered) * percent // 100] for percent in (50, 99) if ordered}

@@ -51,7 +51,12 @@ class ReplicaSet:
         self._folder = endpoint_folder(service, route.name) / str(plan.generation)
         #: how long an invocation in flight may still take
         self._drain_s = STREAM_TIMEOUT_S if plan.asynchronous is None else ASYNC_TIMEOUT_S
-        self.fleet = Fleet({variant.name: self._variant(variant) for variant in plan.variants})
+        #: production and shadow variants by name
+        self.variants = {variant.name: self._variant(variant) for variant in plan.all_variants}
+        self.fleet = Fleet({variant.name: self.variants[variant.name] for variant in plan.variants})
+        for shadow in plan.shadows:
+            for variant in self.fleet.variants.values():
+                variant.shadow = self.variants[shadow.name]
         #: by variant and number within it
         self._replicas: dict[tuple[str, int], Replica] = {}
         self._pools = {variant.name: self._pool(variant) for variant in plan.variants if variant.serverless}
@@ -84,8 +89,8 @@ class ReplicaSet:
         wanted = {(variant.name, number): (variant, number) for variant, number in plan.instances()}
         await self._add_replicas([one for key, one in wanted.items() if key not in self._replicas])
         self.plan = plan
-        for variant in plan.variants:
-            self.fleet.variants[variant.name].weight = variant.weight
+        for variant in plan.all_variants:
+            self.variants[variant.name].weight = variant.weight
             if variant.serverless:
                 self._pools[variant.name].limit = variant.serverless["MaxConcurrency"]
         surplus = [self._replicas.pop(key) for key in list(self._replicas) if key not in wanted]
@@ -101,7 +106,7 @@ class ReplicaSet:
 
     def capture_buffers(self) -> list[CaptureBuffer]:
         """Return the capture buffers of its variants."""
-        return [variant.capture for variant in self.fleet.variants.values() if variant.capture is not None]
+        return [variant.capture for variant in self.variants.values() if variant.capture is not None]
 
     def _running(self) -> list[Replica | ServerlessPool]:
         return [*self._replicas.values(), *self._pools.values()]
@@ -158,7 +163,7 @@ class ReplicaSet:
         )
         folder = workspace / "ml/model"
         prepare = functools.partial(install_model_data, plan.definition, self._service.objects, folder)
-        variant = self.fleet.variants[plan.name]
+        variant = self.variants[plan.name]
         return Replica(spec, variant, prepare, health_timeout_s=plan.health_timeout_s)
 
 

@@ -78,6 +78,7 @@ async def stream(
     renamed = {RENAMED.get(name, name): value for name, value in headers.items() if name != b"accept"}
     invoke.check_headers(renamed)
     variant = invoke.choose_variant(route, renamed)
+    invoke.send_copy(route, variant, renamed, body)
     started, status = time.perf_counter_ns(), 500
     try:
         async with asyncio.timeout(timeout_s):

@@ -37,10 +37,11 @@ CONFIGS.serve_delete("Forget an endpoint configuration; endpoints that were made
 @operation("sagemaker", "CreateEndpointConfig")
 def create_endpoint_config(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Keep an endpoint configuration; its models must exist."""
-    names = [variant["VariantName"] for variant in parameters["ProductionVariants"]]
+    given = [*parameters["ProductionVariants"], *parameters.get("ShadowProductionVariants", [])]
+    names = [variant["VariantName"] for variant in given]
     if len(set(names)) < len(names):
-        raise ValidationException(f"Two production variants have the same name: {', '.join(names)}.")
-    for variant in parameters["ProductionVariants"]:
+        raise ValidationException(f"Two variants have the same name: {', '.join(names)}.")
+    for variant in given:
         if "ModelName" not in variant:
             raise ValidationException(
                 f"Variant {variant['VariantName']} has no ModelName; "
@@ -49,7 +50,24 @@ def create_endpoint_config(context: Context, parameters: dict[str, Any]) -> dict
         MODELS.named(context, variant)
     serverless.check(context, parameters)
     check_async(parameters)
+    _check_shadows(parameters)
     return CONFIGS.create(context, parameters)
+
+
+def _check_shadows(parameters: Mapping[str, Any]) -> None:
+    """Refuse shadow variants where SageMaker has none."""
+    shadows, variants = parameters.get("ShadowProductionVariants", []), parameters["ProductionVariants"]
+    if shadows and (len(shadows) > 1 or len(variants) > 1):
+        raise ValidationException(
+            f"With ShadowProductionVariants there is one variant of each kind; there are {len(variants)} "
+            f"production variants and {len(shadows)} shadow variants."
+        )
+    is_serverless = any("ServerlessConfig" in variant for variant in [*variants, *shadows])
+    if shadows and (is_serverless or "AsyncInferenceConfig" in parameters):
+        raise ValidationException(
+            "ShadowProductionVariants cannot be specified together with ServerlessConfig or "
+            "AsyncInferenceConfig. Leave one of them out."
+        )
 
 
 def check_async(parameters: Mapping[str, Any]) -> None:
@@ -86,33 +104,39 @@ def check_async_update(plan: EndpointPlan, serving: EndpointPlan) -> None:
 
 def plan_of(context: Context, config: Resource, *, generation: int) -> EndpointPlan:
     """Return the plan that a configuration describes, complete with its models' containers."""
-    variants = tuple(_variant_plan(context, given) for given in config.document["ProductionVariants"])
     given = config.document
-    asynchronous = given.get("AsyncInferenceConfig")
-    return EndpointPlan(generation, config.name, variants, given.get("DataCaptureConfig"), asynchronous)
+    variants, shadows = (
+        tuple(_variant_plan(context, variant) for variant in given.get(member, []))
+        for member in ("ProductionVariants", "ShadowProductionVariants")
+    )
+    capture, asynchronous = given.get("DataCaptureConfig"), given.get("AsyncInferenceConfig")
+    return EndpointPlan(generation, config.name, variants, capture, asynchronous, shadows)
 
 
 def retained(plan: EndpointPlan, serving: EndpointPlan, excluded: Collection[str]) -> EndpointPlan:
     """Return the plan with what RetainAllVariantProperties keeps of the generation that serves now."""
-    known = {variant.name: variant for variant in serving.variants}
-    variants, has_new_count = [], "DesiredInstanceCount" in excluded
-    for variant in plan.variants:
-        former = known.get(variant.name, variant)
-        variants.append(
-            replace(
-                variant,
-                weight=variant.weight if "DesiredWeight" in excluded else former.weight,
-                # what was serverless has no count that could be kept
-                count=variant.count if has_new_count or former.serverless is not None else former.count,
-            )
-        )
+    known = {variant.name: variant for variant in serving.all_variants}
     capture = plan.capture if "DataCaptureConfig" in excluded else serving.capture
-    return replace(plan, variants=tuple(variants), capture=capture)
+    variants, shadows = (
+        tuple(_retained(variant, known.get(variant.name, variant), excluded) for variant in planned)
+        for planned in (plan.variants, plan.shadows)
+    )
+    return replace(plan, variants=variants, shadows=shadows, capture=capture)
+
+
+def _retained(variant: VariantPlan, former: VariantPlan, excluded: Collection[str]) -> VariantPlan:
+    # what was serverless has no count that could be kept
+    has_new_count = "DesiredInstanceCount" in excluded or former.serverless is not None
+    return replace(
+        variant,
+        weight=variant.weight if "DesiredWeight" in excluded else former.weight,
+        count=variant.count if has_new_count else former.count,
+    )
 
 
 def rescaled(plan: EndpointPlan, wanted: list[Mapping[str, Any]]) -> EndpointPlan:
     """Return the plan with new weights and counts; raise ValidationException for an unknown variant."""
-    by_name = {variant.name: variant for variant in plan.variants}
+    by_name = {variant.name: variant for variant in plan.all_variants}
     for change in wanted:
         name = change["VariantName"]
         if name not in by_name:
@@ -126,7 +150,11 @@ def rescaled(plan: EndpointPlan, wanted: list[Mapping[str, Any]]) -> EndpointPla
             serverless=serverless.changed(former, change),
             count=change.get("DesiredInstanceCount", former.count),
         )
-    return replace(plan, variants=tuple(by_name.values()))
+    return replace(
+        plan,
+        variants=tuple(by_name[variant.name] for variant in plan.variants),
+        shadows=tuple(by_name[variant.name] for variant in plan.shadows),
+    )
 
 
 def _variant_plan(context: Context, given: Mapping[str, Any]) -> VariantPlan:

@@ -100,6 +100,9 @@ def description(context: Context, resource: Resource) -> dict[str, Any]:
     return {
         **ENDPOINTS.described(resource),
         "ProductionVariants": _variants(resource, serving, rollout) if serving else None,
+        "ShadowProductionVariants": (_variants(resource, serving, rollout, "shadows") or None)
+        if serving
+        else None,
         "DataCaptureConfig": _capture(resource, serving or rollout),
         "AsyncInferenceConfig": (serving or rollout or {}).get("asynchronous"),
         "PendingDeploymentSummary": _pending_deployment(context, resource),
@@ -156,16 +159,17 @@ def _not_now(resource: Resource) -> str:
 
 
 def _variants(
-    resource: Resource, serving: dict[str, Any], rollout: dict[str, Any] | None
+    resource: Resource, serving: dict[str, Any], rollout: dict[str, Any] | None, kind: str = "variants"
 ) -> list[dict[str, Any]]:
-    planned = {variant["name"]: variant for variant in (rollout or serving)["variants"]}
+    # an endpoint of an earlier version has no shadows
+    planned = {variant["name"]: variant for variant in (rollout or serving).get(kind, [])}
     return [
         {
             **_variant(resource, variant, planned.get(variant["name"], variant)),
             "CurrentWeight": variant["weight"],
             "CurrentInstanceCount": variant["count"],
         }
-        for variant in serving["variants"]
+        for variant in serving.get(kind, [])
     ]
 
 
@@ -230,11 +234,16 @@ def _pending_deployment(context: Context, resource: Resource) -> dict[str, Any] 
     deployment = resource.state.get("deployment") or {"started": resource.modified}
     stage = context.hosting.stage(resource.name)
     status = {"Status": stage.status, "StartTime": moment(stage.since)}
-    variants = [
-        {**_variant(resource, variant, variant), "VariantStatus": [status]} for variant in rollout["variants"]
-    ]
+    variants, shadows = (
+        [
+            {**_variant(resource, variant, variant), "VariantStatus": [status]}
+            for variant in rollout.get(kind, [])
+        ]
+        for kind in ("variants", "shadows")
+    )
     return {
         "EndpointConfigName": rollout["config_name"],
         "ProductionVariants": variants,
+        "ShadowProductionVariants": shadows or None,
         "StartTime": moment(deployment["started"]),
     }
