@@ -108,7 +108,11 @@ def test_a_damaged_baseline_is_refused(monitored: Container) -> None:
     ],
 )
 def test_the_first_and_the_last_time_pass_through_every_step(
-    cleaned: Callable[..., Path], request: pytest.FixtureRequest, known: str, judged: int
+    cleaned: Callable[..., Path],
+    request: pytest.FixtureRequest,
+    capsys: pytest.CaptureFixture[str],
+    known: str,
+    judged: int,
 ) -> None:
     """A label that is still open is judged by nobody, one that will be known when it is; no step stumbles."""
     for day in (1, 2):
@@ -116,3 +120,4 @@ def test_the_first_and_the_last_time_pass_through_every_step(
         cleaned(day, [first.replace(f"2020-01-{day:02d}T00:30:00Z", known), *others])
     job: Container = request.getfixturevalue("monitored")
     assert job.run("monitor", **DAY_2, **CHAMPION)["metrics"]["judged"] == judged
+    assert "There is no profile" not in capsys.readouterr().out

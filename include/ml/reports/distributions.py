@@ -39,6 +39,8 @@ Spread = tuple[Array, float, float]
 TickText = Callable[[float], str]
 #: the share of each bin, by the name of one side or of two
 Sides = Mapping[str, Sequence[float]]
+#: [s since 1970] ends of the calendar: the years 1 to 9999
+FIRST_S, LAST_S = -62_135_596_800.0, 253_402_300_799.0
 
 
 def split_tails(bounds: Sequence[float], counted: Sequence[float]) -> tuple[Array, Array, float, float]:
@@ -105,7 +107,8 @@ def number_text(value: float) -> str:
 
 def time_text(seconds: float) -> str:
     """Return a time, given in seconds since 1970 in UTC, as an axis shows it."""
-    return f"{datetime.fromtimestamp(seconds, UTC):%d %b %Y}"
+    # an axis may reach beyond the calendar
+    return f"{datetime.fromtimestamp(min(max(seconds, FIRST_S), LAST_S), UTC):%d %b %Y}"
 
 
 def draw_numbers(edges: Sequence[float], sides: Sides, title: str, label: TickText = number_text) -> Markup:

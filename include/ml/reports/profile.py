@@ -171,7 +171,8 @@ def number_shares(values: pd.Series, kind: str) -> tuple[list[float], Sides]:
     (0.0, 4.0, 1.0)
     """
     if kind == "time":
-        values = (values - pd.Timestamp(0, tz=values.dt.tz)) / pd.Timedelta(seconds=1)
+        # in microseconds, since nanoseconds end in 2262
+        values = values.dt.as_unit("us").astype("int64") / 1e6
     numbers = values.to_numpy(dtype=float)
     numbers = numbers[np.isfinite(numbers)]
     low, high = (
