@@ -47,7 +47,7 @@ class Monitoring:
     #: by how much the metric on matured labels may surely be worse than in the model's own evaluation
     quality_drop: Amount = 0.03
     #: by how much accuracy, balanced error or share gap of the answers may surely be worse than there
-    operating_drop: Amount = 0.1
+    operating_drop: Share = 0.1
     #: from this share of labels on, a window's quality counts
     matured_share: Share = 0.9
     #: retraining is due when so many ...

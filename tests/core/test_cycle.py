@@ -89,6 +89,7 @@ SHARES = (
     *("Monitoring.minimum_distance", "Monitoring.significance", "Monitoring.minimum_importance"),
     *(
         "Promotion.operating_slack",
+        "Monitoring.operating_drop",
         "Monitoring.separability_limit",
         "Monitoring.matured_share",
         "Rollout.canary_share",
