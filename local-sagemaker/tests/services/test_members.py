@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -125,6 +126,23 @@ def test_a_request_is_refused_with_all_that_is_not_emulated(sagemaker: Service) 
     with refused("NotImplemented", "VersionId=other"):
         sagemaker.s3.get_object(Bucket="members", Key="k", VersionId="other")
     assert "Contents" not in sagemaker.s3.list_objects_v2(Bucket="members")
+
+
+@pytest.mark.parametrize(
+    ("given", "is_refused"),
+    [
+        ({"SessionChainingConfig": {"EnableSessionTagChaining": False}}, False),
+        ({"SessionChainingConfig": {}}, False),
+        ({"SessionChainingConfig": {"EnableSessionTagChaining": True}}, True),
+        ({"InputDataConfig": [{"DataSource": {"S3DataSource": {"AttributeNames": []}}}]}, False),
+        ({"InputDataConfig": [{"DataSource": {"S3DataSource": {"AttributeNames": ["a"]}}}]}, True),
+    ],
+)
+def test_what_asks_for_nothing_is_not_refused(given: dict[str, Any], *, is_refused: bool) -> None:
+    """False and what is empty, as clients write them who name every member."""
+    model = models.operation_model("sagemaker", "CreateTrainingJob")
+    with pytest.raises(AwsError) if is_refused else nullcontext():
+        members.check(model, given)
 
 
 def test_an_unknown_member_is_refused_in_each_protocol(sagemaker: Service) -> None:

@@ -17,8 +17,8 @@ from local_sagemaker.protocol.models import operation_model
 #: after a member whose insides are kept as they are
 WHOLE = ".*"
 LEAVE_OUT = "leave it out."
-#: what a member holds that asks for nothing
-NOTHING: tuple[object, ...] = (False, "", [], {})
+#: what a member holds that asks for nothing, alone or inside a structure
+NOTHING: tuple[object, ...] = (False, "", [])
 
 
 class NotImplementedHere(AwsError, code="NotImplemented", status=501):  # noqa: N818 (S3's code)
@@ -92,7 +92,9 @@ def _refused(
 
 
 def _asks_nothing(value: object) -> bool:
-    return isinstance(value, (bool, str, list, dict)) and value in NOTHING
+    if isinstance(value, dict):
+        return all(_asks_nothing(inner) for inner in value.values())
+    return isinstance(value, (bool, str, list)) and value in NOTHING
 
 
 def _structures(shape: Shape, value: Any) -> Iterator[tuple[StructureShape, Mapping[str, Any]]]:  # noqa: ANN401
