@@ -80,7 +80,7 @@ class ConstraintViolation:
 
     #: empty where it is the whole window
     feature_name: str
-    #: Model Monitor's name of the check
+    #: Model Monitor's name of the check; stray_type_check, of few values of another type, is no fault
     constraint_check_type: str
     description: str
 

@@ -11,6 +11,8 @@ from include.ml.monitoring.summaries import CATEGORIES
 COMPLETENESS_SLACK = 0.05
 #: share of rows whose category the baseline has to know
 DOMAIN_SHARE = 0.99
+#: share of values that must be of the baseline's type; fewer of another one are counted, and no fault
+TYPE_SHARE = 0.99
 #: a column that misses values anyway may miss more: the odds of a missing value may grow to so many times
 MISSING_ODDS = 3
 
@@ -35,7 +37,7 @@ def suggest_constraints(statistics: Mapping[str, Any], drift_distance: float = 0
         "monitoring_config": {
             "evaluate_constraints": "Enabled",
             "emit_metrics": "Enabled",
-            "datatype_check_threshold": 1.0,
+            "datatype_check_threshold": TYPE_SHARE,
             "domain_content_threshold": DOMAIN_SHARE,
             "distribution_constraints": {
                 "perform_comparison": "Enabled",
@@ -81,7 +83,9 @@ def _constraint(feature: Mapping[str, Any]) -> dict[str, Any]:
     least = least_completeness(completeness(feature))
     common = {"name": feature["name"], "inferred_type": feature["inferred_type"], "completeness": least}
     statistics = statistics_of(feature)
-    if feature["inferred_type"] == "String":
+    if feature["inferred_type"] == "Unknown":
+        return common
+    if "string_statistics" in feature:
         values = [bucket["value"] for bucket in statistics["distribution"]["categorical"]["buckets"]]
         # an incomplete list would call known values new
         is_whole = len(values) == statistics["distinct_count"] < CATEGORIES

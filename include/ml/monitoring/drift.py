@@ -250,11 +250,11 @@ def movements(
         if min(count_present(before), count_present(now[name])) < max(rule.minimum_rows, 1):
             continue
         pair = effects.get(name, (1.0, 1.0))
-        if is_text(before) and categories(before):
+        if is_text(before) and categories(before) and categories(now[name]):
             values, both = align_categories(categories(before), categories(now[name]))
             sides = Side(both[0], pair[0]), Side(both[1], pair[1])
             moved.append(of_texts(name, *(lump_rare(*sides) if values[-1:] == [OTHERS] else sides)))
-        elif not is_text(before) and statistics_of(before)["distribution"]["kll"]["buckets"]:
+        elif name in counts and statistics_of(before)["distribution"]["kll"]["buckets"]:
             inside = bucket_counts(before)
             moved.append(of_numbers(name, Side(inside, pair[0]), Side(counts[name], pair[1])))
     return mark_drifted(moved, rule)
@@ -312,4 +312,4 @@ def count_present(feature: Mapping[str, Any]) -> int:
 
 def is_text(feature: Mapping[str, Any]) -> bool:
     """Return whether the feature holds texts."""
-    return bool(feature["inferred_type"] == "String")
+    return "string_statistics" in feature

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from include.ml.exceptions import InvalidInput
 from include.ml.monitoring.summaries import (
     Columns,
     ColumnValues,
@@ -46,21 +45,22 @@ class Profile:
         self._edges, self._known, self._private = edges or {}, known or {}, frozenset(private)
 
     def add(self, columns: Columns, rows: int) -> None:
-        """Take in more rows; the first frame decides each column's kind."""
+        """Take in more rows.
+
+        A column is of the baseline's kind, or else of that of the first frame that has a value of it. Values
+        of another kind are counted by their type.
+        """
         self.rows += rows
         for name, column in columns.items():
-            if name not in self.columns:
+            summary = self.columns.get(name)
+            if summary is None or not summary.types:
                 self.columns[name] = self._summary(name, column)
-            summary = self.columns[name]
-            if isinstance(summary, TextSummary) != isinstance(column, Texts):
-                raise InvalidInput(
-                    f"ColumnValues {name} holds numbers in one file and texts in another. Run prepare again."
-                )
-            summary.add(cast("Any", column))
+                self.columns[name].missing = summary.missing if summary else 0
+            self.columns[name].add(column)
 
     def _summary(self, name: str, column: ColumnValues) -> Summary:
         is_private = name in self._private
-        if isinstance(column, Texts):
+        if name not in self._edges and (name in self._known or isinstance(column, Texts)):
             return TextSummary(frozenset(self._known.get(name, ())), is_private)
         return NumberSummary(self._edges.get(name), is_private)
 

@@ -45,15 +45,20 @@ class NumberSummary:
     squares: float = 0.0
     low: float = math.inf
     high: float = -math.inf
-    is_integral: bool = True
+    #: values by type; texts among the numbers are counted, and nothing else
+    types: Counter[str] = field(default_factory=Counter)
     #: one count below the first edge, one for each bucket, one above the last edge
     counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
-    def add(self, values: NDArray[np.float64]) -> None:
+    def add(self, values: ColumnValues) -> None:
         """Take in more values."""
+        types, missing = count_types(values)
+        self.types.update(types)
+        self.missing += missing
+        if isinstance(values, Texts):
+            return
         is_finite = np.isfinite(values)
         numbers = values if is_finite.all() else values[is_finite]
-        self.missing += len(values) - len(numbers)
         if not len(numbers):
             return
         if self.edges is None:
@@ -63,7 +68,6 @@ class NumberSummary:
         self.counts += histogram(numbers, self.edges)
         self._add_moments(numbers)
         self.low, self.high = min(self.low, float(numbers.min())), max(self.high, float(numbers.max()))
-        self.is_integral = self.is_integral and bool((numbers == np.floor(numbers)).all())
 
     def _add_moments(self, numbers: NDArray[np.float64]) -> None:
         """Chan's update: exact for any division into frames, up to rounding."""
@@ -75,7 +79,8 @@ class NumberSummary:
 
     def describe(self, name: str) -> dict[str, Any]:
         """Return the feature's entry in statistics.json; of a private column only counts."""
-        numbers: dict[str, Any] = {"common": {"num_present": self.present, "num_missing": self.missing}}
+        common = {"num_present": self.types.total(), "num_missing": self.missing}
+        numbers: dict[str, Any] = {"common": common}
         if self.present and not self.is_private:
             numbers |= {
                 "mean": self.mean,
@@ -85,8 +90,7 @@ class NumberSummary:
                 "max": self.high,
             }
         numbers["distribution"] = {"kll": {"buckets": [] if self.is_private else self._buckets()}}
-        kind = "Integral" if self.is_integral else "Fractional"
-        return {"name": name, "inferred_type": kind, "numerical_statistics": numbers}
+        return {"name": name, **describe_types(self.types), "numerical_statistics": numbers}
 
     def _buckets(self) -> list[dict[str, float]]:
         """Return the counts by bucket, with one bucket more on a side where values lie beyond the edges."""
@@ -114,11 +118,17 @@ class TextSummary:
     is_private: bool = False
     missing: int = 0
     categories: Counter[str] = field(default_factory=Counter)
+    #: values by type; numbers among the texts are counted, and nothing else
+    types: Counter[str] = field(default_factory=Counter)
 
-    def add(self, texts: Texts) -> None:
+    def add(self, texts: ColumnValues) -> None:
         """Take in more values."""
+        types, missing = count_types(texts)
+        self.types.update(types)
+        self.missing += missing
+        if not isinstance(texts, Texts):
+            return
         counts = np.bincount(texts.codes + 1, minlength=len(texts.values) + 1).tolist()
-        self.missing += counts[0]
         for value, count in zip(texts.values, counts[1:], strict=True):
             if count:
                 self.categories[self._name(value)] += count
@@ -131,13 +141,47 @@ class TextSummary:
         """Return the feature's entry in statistics.json; of a private column only counts."""
         shown = {} if self.is_private else self.categories
         texts = {
-            "common": {"num_present": self.categories.total(), "num_missing": self.missing},
+            "common": {"num_present": self.types.total(), "num_missing": self.missing},
             "distinct_count": len(self.categories),
             "distribution": {
                 "categorical": {"buckets": [{"value": v, "count": n} for v, n in sorted(shown.items())]}
             },
         }
-        return {"name": name, "inferred_type": "String", "string_statistics": texts}
+        return {"name": name, **describe_types(self.types), "string_statistics": texts}
+
+
+def count_types(column: ColumnValues) -> tuple[Counter[str], int]:
+    """Return how many values of a column are of each type, as Model Monitor names them, and of none.
+
+    Examples
+    --------
+    >>> count_types(np.array([1.0, 2.5, np.nan]))
+    (Counter({'Integral': 1, 'Fractional': 1}), 1)
+    """
+    if isinstance(column, Texts):
+        missing = int(np.count_nonzero(column.codes < 0))
+        return +Counter(String=len(column.codes) - missing), missing
+    present, integral = (np.count_nonzero(flags) for flags in (np.isfinite(column), is_whole(column)))
+    return +Counter(Integral=int(integral), Fractional=int(present - integral)), len(column) - int(present)
+
+
+def is_whole(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return of each number whether it is finite and a whole one."""
+    return np.asarray(np.isfinite(numbers) & (numbers == np.floor(numbers)))
+
+
+def describe_types(types: Counter[str]) -> dict[str, Any]:
+    """Return the widest type of a column's numbers, String for texts alone, or Unknown for no values.
+
+    Examples
+    --------
+    >>> describe_types(Counter(Integral=3, Fractional=1))
+    {'inferred_type': 'Fractional', 'type_counts': {'Fractional': 1, 'Integral': 3}}
+    >>> describe_types(Counter())
+    {'inferred_type': 'Unknown', 'type_counts': {}}
+    """
+    kind = next((name for name in ("Fractional", "Integral", "String") if types[name]), "Unknown")
+    return {"inferred_type": kind, "type_counts": dict(sorted(types.items()))}
 
 
 #: buckets of a number's distribution; each holds about the same share of the baseline

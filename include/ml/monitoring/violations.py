@@ -7,7 +7,7 @@ from typing import Any
 
 from include.core.documents.data import ConstraintViolation
 from include.core.documents.monitoring import Fault
-from include.ml.monitoring.constraints import completeness, statistics_of
+from include.ml.monitoring.constraints import TYPE_SHARE, completeness, statistics_of
 from include.ml.monitoring.drift import Movement, categories, count_present, is_text
 
 #: values quoted in a description
@@ -79,11 +79,12 @@ def _broken(
             name, "missing_column_check", "The baseline has this column, the rows have not."
         )
         return
-    # a column without a value has no type of its own
-    if count_present(now) and not _fits(rule["inferred_type"], now["inferred_type"]):
-        text = f"The baseline has {rule['inferred_type']} values, the rows have {now['inferred_type']}."
+    n_other, text = _of_another_type(rule["inferred_type"], now)
+    if n_other > (1 - TYPE_SHARE) * count_present(now):
         yield ConstraintViolation(name, "data_type_check", text)
         return
+    if n_other:
+        yield ConstraintViolation(name, "stray_type_check", text)
     share = completeness(now)
     if share < rule["completeness"]:
         text = f"{share:.1%} of the rows have a value; the constraint asks for {rule['completeness']:.1%}."
@@ -114,6 +115,14 @@ def _drift(moved: Movement) -> ConstraintViolation:
     return ConstraintViolation(moved.name, "baseline_drift_check", text)
 
 
-def _fits(expected: str, actual: str) -> bool:
-    """Whole numbers fit a column of fractions, and nothing else fits another type."""
-    return expected == actual or (expected, actual) == ("Fractional", "Integral")
+def _of_another_type(expected: str, now: Mapping[str, Any]) -> tuple[int, str]:
+    """Return how many values are not of the baseline's type, and that in words.
+
+    Whole numbers fit a column of fractions, and anything fits a column that had no values. A column that
+    has no values itself has no type.
+    """
+    types = now.get("type_counts") or {now["inferred_type"]: count_present(now)}
+    fitting = {"Fractional": {"Fractional", "Integral"}, "Unknown": set(types)}.get(expected, {expected})
+    others = {kind: n for kind, n in types.items() if n and kind not in fitting}
+    listed = " and ".join(f"{n:,} of {count_present(now):,} values are {kind}" for kind, n in others.items())
+    return sum(others.values()), f"The baseline has {expected} values; {listed}."

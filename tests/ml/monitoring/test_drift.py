@@ -16,6 +16,9 @@ from include.ml.monitoring.drift import (
     DriftRule,
     bucket_counts,
     bucket_edges,
+    categories,
+    count_present,
+    is_text,
     movements,
     of_numbers,
     of_texts,
@@ -47,7 +50,7 @@ def compare(now: pd.DataFrame, baseline: pd.DataFrame = BASELINE) -> list[tuple[
 def found(now: pd.DataFrame, baseline: pd.DataFrame = BASELINE) -> list[ConstraintViolation]:
     """The violations of rows that pass by once, counted in the baseline's buckets."""
     before = describe_frames([baseline])
-    numbers = [each for each in before["features"] if each["inferred_type"] != "String"]
+    numbers = [each for each in before["features"] if not is_text(each)]
     profile = Profile({each["name"]: bucket_edges(each) for each in numbers})
     profile.add(columns_of(now), len(now))
     current = profile.statistics()
@@ -77,6 +80,66 @@ def test_the_same_rows_break_nothing() -> None:
 def test_each_kind_of_break_is_told(now: pd.DataFrame, broken: tuple[str, str]) -> None:
     """Missing, new, of another type, incomplete, out of range or elsewhere: each has its kind."""
     assert broken in compare(now)
+
+
+WHOLE, FRACTION = np.arange(1000.0), np.arange(1000.0) + 0.25
+TEXT = np.array([f"text {n % 7}" for n in range(1000)], dtype=object)
+NONE_NUMBER, NONE_TEXT = np.full(1000, np.nan), np.full(1000, None, dtype=object)
+#: baseline, the window's frames, and the checks that the window breaks
+TYPES = {
+    "one fraction": (WHOLE, [WHOLE] * 99 + [np.append(WHOLE[1:], 2.5)], ["stray_type_check"]),
+    "one fraction in a hundred": (
+        WHOLE,
+        [np.where(np.arange(1000) % 100, WHOLE, FRACTION)],
+        ["stray_type_check"],
+    ),
+    "more": (WHOLE, [np.append(WHOLE[:900], FRACTION[900:])], ["data_type_check"]),
+    "all fractions": (WHOLE, [FRACTION], ["data_type_check"]),
+    "whole numbers of fractions": (FRACTION, [WHOLE], []),
+    "a text": (FRACTION, [FRACTION] * 5 + [TEXT[:1]] + [FRACTION] * 5, ["stray_type_check"]),
+    "a text at first": (FRACTION, [TEXT[:1], *[FRACTION] * 10], ["stray_type_check"]),
+    "texts": (FRACTION, [TEXT], ["data_type_check"]),
+    "a number": (TEXT, [WHOLE[:1], *[TEXT] * 5], ["stray_type_check"]),
+    "numbers": (TEXT, [WHOLE], ["data_type_check"]),
+    "no values at first": (FRACTION, [NONE_TEXT[:10], *[FRACTION] * 5], []),
+    "no text at first": (TEXT, [NONE_NUMBER[:10], *[TEXT] * 5], []),
+    "no values any more": (FRACTION, [NONE_NUMBER], ["completeness_check"]),
+    "no texts any more": (TEXT, [NONE_TEXT], ["completeness_check"]),
+    "first numbers ever": (NONE_NUMBER, [FRACTION], []),
+    "first texts ever": (NONE_NUMBER, [TEXT], []),
+    "first values of a text": (NONE_TEXT, [WHOLE], []),
+    "still none": (NONE_NUMBER, [NONE_TEXT], []),
+}
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_a_stray_type_is_counted_and_stops_no_comparison(name: str) -> None:
+    """One value in a hundred of another type is named and is no fault; a column of nulls has no type."""
+    values, frames, broken = TYPES[name]
+    before = describe_frames([pd.DataFrame({"x": values})])
+    (feature,) = before["features"]
+    has_buckets = not is_text(feature) and count_present(feature)
+    profile = Profile(
+        {"x": bucket_edges(feature)} if has_buckets else {},
+        {"x": list(categories(feature))} if is_text(feature) else {},
+    )
+    for frame in frames:
+        profile.add(columns_of(pd.DataFrame({"x": frame})), len(frame))
+    current = profile.statistics()
+    told = violations(suggest_constraints(before), current, [])
+    moved = movements(before, current, profile.counts(), RULE)
+    assert [each.constraint_check_type for each in told] == broken
+    assert bool(faults(told)) == (broken not in ([], ["stray_type_check"]))
+    if broken == ["stray_type_check"]:
+        assert [(each.name, each.is_drifted) for each in moved] == [("x", False)]
+
+
+def test_a_column_without_values_has_no_type() -> None:
+    """It is neither whole numbers nor text, and what comes later cannot contradict it."""
+    told = suggest_constraints(describe_frames([pd.DataFrame({"a": NONE_NUMBER, "b": NONE_TEXT})]))
+    assert told["features"] == [
+        {"name": name, "inferred_type": "Unknown", "completeness": 0.0} for name in ("a", "b")
+    ]
 
 
 def test_few_rows_are_not_called_drift() -> None:
