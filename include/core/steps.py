@@ -73,7 +73,7 @@ _DESCRIPTION = _files("core", "checks compute cycle cycle_files monitoring sourc
 _CONTRACT = (*_DESCRIPTION, "ml/exceptions.py", "steps/contract.py")
 _PARQUET = ("steps/tables.py", "ml/cleaning/arrow_types.py", "ml/monitoring/summaries.py")
 _TABLES = ("steps/manifest.py", *_PARQUET)
-_MODEL = ("core/archives.py", *_files("steps/serving", "inference model_files"))
+_MODEL = ("core/archives.py", "ml/models/limits.py", *_files("steps/serving", "inference model_files"))
 _ROWS = ("steps/rows.py", *_PARQUET, *_files("ml/cleaning", "columns reading"), "ml/features/labels.py")
 _FEATURES = (*_TABLES, *_MODEL, *_ROWS)
 _METRICS = _files("ml/evaluation", "intervals metrics resampling")
@@ -126,7 +126,7 @@ _ROWS_OF_STEPS = (
         code=(
             *(*_MODEL, *_ROWS, *_METRICS),
             *_files("ml/evaluation", "clusters comparison operating"),
-            *_files("ml/models", "baselines export"),
+            *_files("ml/models", "adversarial baselines export"),
         ),
     ),
     StepRow(

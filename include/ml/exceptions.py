@@ -1,4 +1,4 @@
-"""The one exception by which pure functions and steps reject their input."""
+"""The exceptions by which pure functions and steps reject their input; `InvalidRow` is an `InvalidInput`."""
 
 from __future__ import annotations
 
@@ -8,3 +8,7 @@ class InvalidInput(Exception):  # noqa: N818 - it names the fault, as the job's 
 
     The same input would fail again, so nobody retries it.
     """
+
+
+class InvalidRow(InvalidInput):
+    """A row that the model cannot take; the message names the row and the column."""

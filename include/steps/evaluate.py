@@ -13,7 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from include.core.documents.manifest import files_digest
-from include.core.documents.model import Evaluation, ModelSignature, OperatingPoint, TrainingReport, Verdict
+from include.core.documents.model import (
+    Evaluation,
+    ModelSignature,
+    OnnxExport,
+    OperatingPoint,
+    TrainingReport,
+    Verdict,
+)
 from include.core.layout import (
     EVALUATION,
     GOLDEN_ROWS,
@@ -240,6 +247,7 @@ class Trained:
     code: str
     measured: Mapping[str, float | None]
     operating_point: OperatingPoint | None
+    onnx: OnnxExport
 
 
 def read_trained(folder: Path) -> Trained:
@@ -247,7 +255,7 @@ def read_trained(folder: Path) -> Trained:
     manifest = model_files.read_manifest(folder)
     report = read_document(folder / METRICS, TrainingReport.from_text, "Train the model again.")
     code = files_digest(file for file in manifest.files if file.name.startswith("code/"))
-    return Trained(manifest.key, code, report.metrics, report.operating_point)
+    return Trained(manifest.key, code, report.metrics, report.operating_point, report.onnx)
 
 
 def write_card(
@@ -287,5 +295,6 @@ def lineage(step: Step, trained: Trained) -> dict[str, str]:
         "training key": trained.key,
         "evaluation key": step.key,
         "model code sha256": trained.code,
+        "served by": f"{'its ONNX export' if trained.onnx.kept else 'scikit-learn'}: {trained.onnx.reason}",
         "holdout sha256": hashlib.sha256(sums.encode()).hexdigest(),
     }

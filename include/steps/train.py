@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Literal
@@ -29,17 +30,20 @@ from include.ml.evaluation import operating
 from include.ml.evaluation.clusters import time_blocks
 from include.ml.evaluation.metrics import metrics
 from include.ml.exceptions import InvalidInput
-from include.ml.models import baselines, export
+from include.ml.models import adversarial, baselines, export
+from include.ml.models.limits import Limits, describe_limits
 from include.steps import contract
 from include.steps.contract import Step
 from include.steps.rows import Rows, read_rows
 from include.steps.serving import inference, model_files
-from include.steps.serving.inference import from_estimator
+from include.steps.serving.inference import Arrays, from_estimator
 
 #: the folder that holds the package `include` of the running code
 ROOT = Path(__file__).parents[2]
 #: string columns with more values than this do not list them in the signature
 VALUES_LIMIT = 1000
+#: threads with which an export is checked: serving uses one, batch transform may use more
+EXPORT_THREADS = (1, 2)
 
 
 #: rows as an estimator takes them, and their labels
@@ -75,7 +79,8 @@ def train(step: Step) -> Mapping[str, float]:
         fitted = fit(step, features, estimator, train, validation)
         measured = measure_models(fitted, features, validation)
         write_model(step.output, fitted)
-        export_outcome = write_onnx(step.output, fitted, features, validation if len(validation) else train)
+        known = {"training": train.columns, "validation": validation.columns}
+        export_outcome = write_onnx(step.output, fitted, features, known)
     counted = {"rows": len(train), "rows_validation": len(validation), **measured}
     report = TrainingReport(
         metrics=counted, onnx=export_outcome, threads=threads, operating_point=fitted.operating_point
@@ -130,10 +135,12 @@ def fit(step: Step, features: ModuleType, estimator: ModuleType, train: Rows, va
         point = fit_operating_point(step, estimator, train.times, known, checked)
     if point and point.threshold.value is not None:
         signature = replace(signature, threshold=point.threshold.value)
+    pipeline = fit_pipeline(step, estimator, known, checked)
+    stacked = partial(inference.stack, signature, features.combine)
     return Fitted(
-        signature=signature,
+        signature=describe_limits(signature, stacked, from_estimator(pipeline, signature), train.columns),
         operating_point=point,
-        pipeline=fit_pipeline(step, estimator, known, checked),
+        pipeline=pipeline,
         linear=baselines.linear(signature.numbers, signature.strings).fit(*known),
         constant=baselines.constant().fit(*known),
     )
@@ -218,17 +225,30 @@ def write_model(folder: Path, fitted: Fitted) -> None:
         model_files.read_estimator(folder / name)
 
 
-def write_onnx(folder: Path, fitted: Fitted, features: ModuleType, validation: Rows) -> OnnxExport:
-    """Export the pipeline; keep the export only if it agrees on every validation row. Return the outcome."""
-    signature = fitted.signature
-    inputs = inference.stack(signature, features.combine, validation.columns)
+def write_onnx(folder: Path, fitted: Fitted, features: ModuleType, known: Mapping[str, Arrays]) -> OnnxExport:
+    """Export the pipeline; keep the export only if it agrees on every row that may come. Return the outcome.
+
+    :param known: columns of the training rows, then of others
+    """
+    signature, pipeline = fitted.signature, fitted.pipeline
+    rows = adversarial.all_rows(
+        (pipeline, partial(inference.table, signature)),
+        partial(inference.stack, signature, features.combine),
+        Limits.of(signature).accept,
+        known,
+    )
     try:
-        exported = export.to_onnx(fitted.pipeline, signature.numbers, signature.strings)
-        actual = inference.from_onnx(exported)(*inputs)
+        exported = export.to_onnx(pipeline, signature.numbers, signature.strings)
+        sessions = [inference.from_onnx(exported, threads) for threads in EXPORT_THREADS]
+        agreement = export.compare_export(
+            from_estimator(pipeline, signature),
+            sessions,
+            rows,
+            signature.threshold if signature.task == "binary" else None,
+        )
     except Exception as error:  # noqa: BLE001 - converter and runtime raise what they like; skops remains
         print(f"onnx=absent reason={type(error).__name__}: {error}")
         return OnnxExport(kept=False, reason=f"{type(error).__name__}: {error}")
-    agreement = export.compare_export(from_estimator(fitted.pipeline, signature)(*inputs), actual)
     if agreement.is_close:
         (folder / model_files.ONNX).write_bytes(exported)
     print(f"onnx={'kept' if agreement.is_close else 'absent'} reason={agreement}")

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from include.cycles.digits import features, source
 from include.cycles.digits.cleaning import with_times
 from include.cycles.digits.cycle import CYCLE
+from include.ml.exceptions import InvalidRow
 from include.steps import evaluate, train
 from include.steps.contract import Step
 from include.steps.rows import read_rows
@@ -55,7 +57,10 @@ def test_every_image_is_written_once() -> None:
 
 
 def test_digits_are_learnt_and_told(tmp_path: Path) -> None:
-    """The model tells most of the images after those it learnt from, alike through ONNX and scikit-learn."""
+    """The model tells most of the images after those it learnt from, alike through ONNX and scikit-learn.
+
+    An image without one of its pixels is refused by the pixel's name.
+    """
     rows = two_months()
     write(tmp_path / "input/data/train", rows[:200])
     write(tmp_path / "input/data/validation", rows[200:240])
@@ -67,6 +72,11 @@ def test_digits_are_learnt_and_told(tmp_path: Path) -> None:
     assert (tmp_path / "model/model.onnx").exists()
     np.testing.assert_allclose(onnx.probabilities(holdout.columns), expected, atol=1e-5)
     assert (expected.argmax(axis=1) == holdout.labels).mean() > 0.8
+    image = {name: values[:1].copy() for name, values in holdout.columns.items()}
+    image["pixel_3_4"][0] = np.nan
+    for model in (onnx, skops):
+        with pytest.raises(InvalidRow, match="Row 1: column 'pixel_3_4' is missing"):
+            model.probabilities(image)
 
 
 def test_an_evaluation_of_ten_classes_is_whole(tmp_path: Path) -> None:

@@ -107,8 +107,12 @@ class ColumnSignature:
 
     name: str
     type: Literal["number", "string"]
-    #: values met in training, of a string column that has few; others are allowed
+    #: values met in training, of a string column that has few or is closed
     values: tuple[str, ...] | None = field(default=None, metadata=OMIT_NONE)
+    #: whether the fitted model takes a missing value; null: it was not asked
+    nullable: bool | None = field(default=None, metadata=OMIT_NONE)
+    #: whether the fitted model takes no other text than `values`; null: it was not asked
+    closed: bool | None = field(default=None, metadata=OMIT_NONE)
 
     @cached_property
     def is_number(self) -> bool:
@@ -117,9 +121,21 @@ class ColumnSignature:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CombinedSignature:
+    """An attribute that the cycle makes of a client's columns."""
+
+    name: str
+    #: whether the fitted model takes a missing value
+    nullable: bool
+    #: whether the fitted model takes an infinite value
+    infinite: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelSignature(Document):
     """What a model takes and gives: `signature.json` of its archive."""
 
+    #: 1: what the fitted model takes was not asked; 2: it was
     version: int
     cycle: str
     task: TaskName
@@ -133,6 +149,10 @@ class ModelSignature(Document):
     threshold: float
     #: what the model is given: columns and combined attributes, numbers first
     features: tuple[str, ...]
+    #: what the fitted model takes of the combined attributes
+    combined: tuple[CombinedSignature, ...] | None = field(default=None, metadata=OMIT_NONE)
+    #: a row that the fitted model answers, by column: its usual values; null where it answers no such row
+    example: Mapping[str, float | str | None] | None = field(default=None, metadata=OMIT_NONE)
 
     @cached_property
     def strings(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ import numpy as np
 
 from include.core.documents.model import ModelSignature
 from include.core.layout import SIGNATURE
+from include.ml.exceptions import InvalidRow
+from include.ml.models.limits import Limits, explain_failure
 from include.steps.contract import read_document
 from include.steps.serving import model_files
 
@@ -34,13 +37,38 @@ class Model:
     combine: Combine
     predict: Predict
 
+    @cached_property
+    def limits(self) -> Limits:
+        """Return which rows the model takes."""
+        return Limits.of(self.signature)
+
     def features(self, columns: Arrays) -> tuple[np.ndarray, np.ndarray]:
         """Return the two arrays that the model takes, from one array for each column of the signature."""
         return stack(self.signature, self.combine, columns)
 
     def probabilities(self, columns: Arrays) -> np.ndarray:
-        """Return probabilities of the classes, shape (rows, classes)."""
-        return self.predict(*self.features(columns))
+        """Return probabilities of the classes, shape (rows, classes); all are finite.
+
+        :raises InvalidRow: naming the first row that the model does not take, and its column
+        """
+        try:
+            return self._answer(columns)
+        except InvalidRow:
+            raise
+        except Exception as error:
+            invalid = explain_failure(self._answer, columns, self.signature.example, str(error))
+            if invalid is None:
+                raise
+            raise invalid from error
+
+    def _answer(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+        inputs = self.features(dict(columns))
+        self.limits.require(*inputs)
+        probabilities = self.predict(*inputs)
+        if not np.isfinite(probabilities).all():
+            row = int((~np.isfinite(probabilities)).any(axis=1).argmax()) + 1
+            raise ArithmeticError(f"The score of row {row} is no finite number")
+        return probabilities
 
     def label(self, probabilities: np.ndarray) -> tuple[list[str], list[float]]:
         """Return label and score of every row: the score of the positive class, or of the label."""

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from itertools import chain
 from typing import Any
 
+from include.ml.exceptions import InvalidRow
 from include.steps.serving import payload
 from include.steps.serving.inference import Model, to_arrays
 from include.steps.serving.payload import BadRequest, Columns
@@ -135,6 +136,8 @@ class Server:
             labels, scores = await self._batcher.predict(columns)
         except BadRequest as bad:
             await reply(send, bad.status, error(str(bad)))
+        except InvalidRow as invalid:
+            await reply(send, 400, error(str(invalid)))
         except Exception as failure:  # a request must be answered, and the server must go on
             log.exception("Cannot predict")
             await reply(
