@@ -194,6 +194,7 @@ def describe_evaluation(
             rows.columns,
             rows.labels,
             metric,
+            threshold=limit,
         ),
     )
 

@@ -270,6 +270,7 @@ def permutation_importance(
     labels: np.ndarray,
     metric: str,
     *,
+    threshold: float = 0.5,
     rows: int = 2000,
     seed: int = 0,
 ) -> dict[str, float | None]:
@@ -293,10 +294,14 @@ def permutation_importance(
     generator = np.random.default_rng(seed)
     chosen = np.sort(generator.choice(len(labels), min(rows, len(labels)), replace=False))
     sample = {name: values[chosen] for name, values in columns.items()}
-    whole = metrics(labels[chosen], predict(sample))[metric]
+
+    def measure(values: dict[str, np.ndarray]) -> float:
+        return metrics(labels[chosen], predict(values), threshold)[metric]
+
+    whole = measure(sample)
     losses = {}
     for name, values in sample.items():
-        shuffled = metrics(labels[chosen], predict({**sample, name: generator.permutation(values)}))[metric]
+        shuffled = measure({**sample, name: generator.permutation(values)})
         losses[name] = METRICS[metric].gain(whole, shuffled)
     ordered = sorted(losses.items(), key=lambda item: -item[1])
     return {name: finite(loss) for name, loss in ordered}

@@ -239,6 +239,9 @@ def _evaluated(facts: CardFacts) -> dict[str, Any]:
         {"name": name, "metric_data": [_metric(metric, bounds) for metric, bounds in measured.items()]}
         for name, measured in evaluation.models.items()
     ]
+    for name, rates in (evaluation.operating or {}).items():
+        told = [_metric(rate, bounds) for rate, bounds in rates.items()]
+        groups.append({"name": f"answers of {name} at its threshold", "metric_data": told})
     for rival in [name for name in evaluation.models if name != "challenger"]:
         over = [_metric(metric, rivals[rival]) for metric, rivals in evaluation.gain.items()]
         groups.append({"name": f"gain over {rival}", "metric_data": over})

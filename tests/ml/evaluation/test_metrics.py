@@ -18,6 +18,7 @@ from include.ml.evaluation.metrics import (
     confusion,
     is_positive,
     metrics,
+    permutation_importance,
     roc_curve,
     slice_metrics,
 )
@@ -150,6 +151,23 @@ def test_calibration_counts_every_row_once() -> None:
     found = calibration(LABELS == 1, SCORES)
     assert sum(each.rows for each in found) == 400
     assert [each.score for each in found] == sorted(each.score for each in found)
+
+
+def test_importance_is_of_the_answers_that_clients_get() -> None:
+    """Accuracy is by the model's own threshold: from 0 on, nothing that a column says matters."""
+    column = {"score": SCORES}
+
+    def predict(columns: dict[str, np.ndarray]) -> np.ndarray:
+        return np.column_stack([1 - columns["score"], columns["score"]])
+
+    at = {
+        threshold: permutation_importance(predict, column, LABELS, "accuracy", threshold=threshold)["score"]
+        for threshold in (0.0, 0.4)
+    }
+    assert at[0.0] == 0
+    assert defined(at[0.4]) > 0
+    alone = permutation_importance(predict, column, np.zeros(400, dtype=int), "roc_auc")
+    assert alone == {"score": None}
 
 
 def test_the_roc_curve_has_the_area() -> None:
