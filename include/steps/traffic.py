@@ -61,7 +61,12 @@ def read_truth(step: Step) -> TruthFound:
 
 def read_captures(step: Step, faults: Faults) -> Iterator[tuple[str, Capture]]:
     """Yield every captured answer with the variant that gave it."""
-    for path, capture in read_lines(step.input("captured"), lambda _, line: parse_capture(line), faults):
+    classes = step.module("features").CLASSES
+
+    def parse(_: Path, line: str) -> Capture:
+        return parse_capture(line, classes)
+
+    for path, capture in read_lines(step.input("captured"), parse, faults):
         yield path.parts[-6], capture
 
 

@@ -220,6 +220,35 @@ def test_broken_records_are_named_and_hide_nothing(job: Container, put: Lines) -
     assert "secret" not in json.dumps(found)
 
 
+def test_what_a_client_can_send_is_at_most_counted(job: Container, put: Lines) -> None:
+    """Absurd times, identifiers and nesting are counted by reason, and the good answers are judged."""
+    end, deep = "9999-12-31T23:59:59-05:00", '{"a": ' + "[" * 5000 + "]" * 5000 + "}"
+    odd = [
+        capture(event(4), time=end),
+        capture(event(5), time=end),
+        capture("\ud800"),
+        deep,
+        capture("ok", "1,2"),
+    ]
+    put(captured(), [capture(event(3)), *odd, capture(event(6))])
+    put(
+        "truth/2020/01/02/22/a.jsonl",
+        [truth(event(3), "0", known=end), truth("\ud800", "1"), truth(event(6), "1")],
+    )
+    found = collected(job)
+    assert found["answers"]["online"] == 2
+    assert found["malformed"]["captures"]["reasons"] == {
+        "it is nested too deeply": 1,
+        "its event_time lies beyond the years 1 to 9999": 2,
+        "its inferenceId is no text": 1,
+        "its score is no probability": 1,
+    }
+    assert found["malformed"]["truth"]["reasons"] == {
+        "its eventId is no text": 1,
+        "its knownTime lies beyond the years 1 to 9999": 1,
+    }
+
+
 def test_encodings(job: Container, put: Lines) -> None:
     """An answer in BASE64, and JSON, is read like CSV."""
     plain = json.loads(capture(event(3)))

@@ -149,6 +149,8 @@ class Malformed:
     count: int
     #: the first five, by file and line
     examples: tuple[str, ...]
+    #: how many there are for each reason
+    reasons: Mapping[str, int] | None = field(default=None, metadata=OMIT_NONE)
 
 
 @dataclass(frozen=True, kw_only=True)

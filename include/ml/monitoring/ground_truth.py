@@ -13,7 +13,14 @@ import pandas as pd
 
 from include.core.documents.reports import AgeShare, LabelCoverage
 from include.ml.features.labels import as_text
-from include.ml.monitoring.records import MalformedError, member, parse_moment, parse_object, text_of
+from include.ml.monitoring.records import (
+    MalformedError,
+    checked_text,
+    member,
+    parse_moment,
+    parse_object,
+    text_of,
+)
 
 COLUMNS = ("event_id", "label", "known_time")
 
@@ -54,6 +61,7 @@ def parse_truth(line: str, classes: Sequence[str], known_by: datetime) -> Truth:
     event_id = metadata.get("eventId")
     if not isinstance(event_id, str) or not event_id:
         raise MalformedError("it has no eventId")
+    checked_text(event_id, "eventId")
     label = _label(text_of(member(record, "groundTruthData")), classes)
     known, event = metadata.get("knownTime"), metadata.get("eventTime")
     return Truth(
@@ -68,17 +76,28 @@ def _label(text: str, classes: Sequence[str]) -> str:
     """Return the class in a record's data: a JSON value, the one in a list or under `label`, or one cell."""
     try:
         value: Any = json.loads(text)
-    except json.JSONDecodeError:
-        rows = list(csv.reader(text.splitlines()))
-        value = rows[0] if len(rows) == 1 else None
+    except (ValueError, RecursionError):
+        value = _only_row(text)
     if isinstance(value, dict):
         value = value.get("label")
     if isinstance(value, list):
         value = value[0] if len(value) == 1 else None
-    label = as_text(value)
-    if label not in classes:
+    try:
+        label = as_text(value)
+    except (ValueError, OverflowError, RecursionError):
+        label = None
+    if label is None or label not in classes:
         raise MalformedError("its label is none of the classes")
     return label
+
+
+def _only_row(text: str) -> list[str] | None:
+    """Return the cells of a text of one CSV row; None of any other."""
+    try:
+        rows = list(csv.reader(text.splitlines()))
+    except csv.Error:
+        return None
+    return rows[0] if len(rows) == 1 else None
 
 
 def as_frame(truths: Sequence[Truth]) -> pd.DataFrame:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import csv
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,36 +17,51 @@ from include.core.documents.monitoring import Malformed
 
 #: faults that are told with their place; the others are only counted
 EXAMPLES = 5
+#: brackets from which on a record may be nested more deeply than can be written
+DEEP = 200
 
 
 class MalformedError(ValueError):
-    """A record that cannot be used; its text says why, and quotes no data, which may be private."""
+    """A record that cannot be used; its text says why, and quotes no data, which may be private.
+
+    `reason` says so in words that all records of the kind share; without one the text is the reason.
+    """
+
+    def __init__(self, text: str, reason: str | None = None) -> None:
+        super().__init__(text)
+        self.reason = reason or text
 
 
 class Faults:
-    """Counts records that cannot be used, and names the first few.
+    """Counts records that cannot be used by their reasons, and names the first few.
 
     Examples
     --------
     >>> faults = Faults()
     >>> faults.add("10/a.jsonl", 3, MalformedError("it is cut off"))
     >>> faults.summary()
-    Malformed(count=1, examples=('10/a.jsonl, line 3: it is cut off',))
+    Malformed(count=1, examples=('10/a.jsonl, line 3: it is cut off',), reasons={'it is cut off': 1})
     """
 
     def __init__(self) -> None:
-        self.count = 0
         self._examples: list[str] = []
+        self._reasons: Counter[str] = Counter()
+
+    @property
+    def count(self) -> int:
+        """The number of records that cannot be used."""
+        return self._reasons.total()
 
     def add(self, file: str, line: int, error: MalformedError) -> None:
         """Note one record."""
-        self.count += 1
+        self._reasons[error.reason] += 1
         if len(self._examples) < EXAMPLES:
             self._examples.append(f"{file}, line {line}: {error}")
 
     def summary(self) -> Malformed:
-        """Return how many there were, and which were the first."""
-        return Malformed(count=self.count, examples=tuple(self._examples))
+        """Return how many there were, for which reasons, and which were the first."""
+        reasons = dict(sorted(self._reasons.items()))
+        return Malformed(count=self.count, examples=tuple(self._examples), reasons=reasons)
 
 
 def parse_object(line: str) -> dict[str, Any]:
@@ -57,13 +72,50 @@ def parse_object(line: str) -> dict[str, Any]:
     MalformedError
         The line is cut off, or is something else.
     """
-    try:
-        value = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise MalformedError(f"it is no JSON ({error.msg} at character {error.pos})") from error
+    value = _parse_json(line)
     if not isinstance(value, dict):
         raise MalformedError("it is no JSON object")
     return value
+
+
+def _parse_json(text: str) -> Any:  # noqa: ANN401 - whatever a client sends
+    """Return a JSON value that can be written as JSON again; what only Python takes for JSON is none."""
+    try:
+        value = json.loads(text, parse_constant=_parse_finite, parse_float=_parse_finite)
+        if text.count("[") + text.count("{") > DEEP:
+            # writing needs more of the stack than reading
+            json.dumps([[[[value]]]])
+    except json.JSONDecodeError as error:
+        raise MalformedError(
+            f"it is no JSON ({error.msg} at character {error.pos})", "it is no JSON"
+        ) from error
+    except ValueError as error:
+        raise MalformedError("it has a number without end") from error
+    except RecursionError as error:
+        raise MalformedError("it is nested too deeply") from error
+    return value
+
+
+def _parse_finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
+
+
+def checked_text(text: str, name: str) -> str:
+    """Return a text that a file can hold: one half of a surrogate pair is no character.
+
+    Raises
+    ------
+    MalformedError
+        It is no such text.
+    """
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise MalformedError(f"its {name} is no text") from error
+    return text
 
 
 def member(record: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -94,7 +146,7 @@ def text_of(part: Mapping[str, Any]) -> str:
     '1'
     """
     data, encoding = part.get("data"), part.get("encoding")
-    if encoding in {"CSV", "JSON"} and isinstance(data, str):
+    if encoding in ("CSV", "JSON") and isinstance(data, str):
         return data
     if encoding == "JSON" and data is not None:
         return json.dumps(data)
@@ -102,7 +154,7 @@ def text_of(part: Mapping[str, Any]) -> str:
         raise MalformedError("its data is in none of the encodings CSV, JSON and BASE64")
     try:
         return base64.b64decode(data, validate=True).decode("utf-8")
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise MalformedError("its data is no text in BASE64") from error
 
 
@@ -115,10 +167,12 @@ def parse_moment(text: object, name: str) -> datetime:
         It is no such time.
     """
     try:
-        moment = datetime.fromisoformat(str(text))
+        moment = datetime.fromisoformat(text if isinstance(text, str) else "")
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except ValueError as error:
         raise MalformedError(f"its {name} is no ISO 8601 time") from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError as error:
+        raise MalformedError(f"its {name} lies beyond the years 1 to 9999") from error
 
 
 #: where among the custom attributes of a request the time of its event stands
@@ -143,8 +197,8 @@ class Capture:
     record: dict[str, Any]
 
 
-def parse_capture(line: str) -> Capture:
-    """Parse one line of a capture file.
+def parse_capture(line: str, classes: Collection[str] | None = None) -> Capture:
+    """Parse one line of a capture file; with `classes`, the texts of all classes, the answer must be one.
 
     Raises
     ------
@@ -156,15 +210,18 @@ def parse_capture(line: str) -> Capture:
     event_id = metadata.get("inferenceId") or metadata.get("eventId")
     if not isinstance(event_id, str):
         raise MalformedError("it has no inferenceId and no eventId")
+    checked_text(event_id, "inferenceId")
     requested = parse_moment(metadata.get("inferenceTime"), "inferenceTime")
     label, score = parse_answer(member(member(record, "captureData"), "endpointOutput"))
+    if classes is not None and label not in classes:
+        raise MalformedError("its label is none of the classes")
     return Capture(event_id, _event_time(metadata) or requested, requested, label, score, record)
 
 
 def _event_time(metadata: Mapping[str, Any]) -> datetime | None:
     """Return the time of the event among the custom attributes, which SageMaker keeps as a list of texts."""
-    given = metadata.get("customAttributes") or []
-    texts = [given] if isinstance(given, str) else given
+    given = metadata.get("customAttributes")
+    texts = given if isinstance(given, list) else [given]
     times = [match.group(1) for text in texts if (match := EVENT_TIME.search(str(text)))]
     return parse_moment(times[0], "event_time") if times else None
 
@@ -187,19 +244,23 @@ def parse_answer(output: Mapping[str, Any]) -> tuple[str, float]:
     kind = str(output.get("observedContentType", "")).partition(";")[0].strip().lower()
     rows = _csv_rows(text) if kind in {"", "text/csv", "application/csv"} else _json_rows(text)
     if len(rows) != 1:
-        raise MalformedError(f"it answers {len(rows)} rows, and one id can name but one")
+        text = f"it answers {len(rows)} rows, and one id can name but one"
+        raise MalformedError(text, "it does not answer one row")
     label, score = rows[0]
     try:
-        number = float(score)
-    except (TypeError, ValueError) as error:
+        text, number = checked_text(str(label), "label"), float(score)
+    except (TypeError, ValueError, OverflowError) as error:
         raise MalformedError("its score is no number") from error
-    if not math.isfinite(number):
-        raise MalformedError("its score is no number")
-    return str(label), number
+    if not 0 <= number <= 1:
+        raise MalformedError("its score is no probability")
+    return text, number
 
 
 def _csv_rows(text: str) -> list[tuple[Any, Any]]:
-    rows = [row for row in csv.reader(text.splitlines()) if row]
+    try:
+        rows = [row for row in csv.reader(text.splitlines()) if row]
+    except csv.Error as error:
+        raise MalformedError("its answer is no CSV") from error
     if any(len(row) != 2 for row in rows):  # noqa: PLR2004 - label and score
         raise MalformedError("its answer is not `label,score`")
     return [(row[0], row[1]) for row in rows]
@@ -208,11 +269,11 @@ def _csv_rows(text: str) -> list[tuple[Any, Any]]:
 def _json_rows(text: str) -> list[tuple[Any, Any]]:
     """Return the rows of `{"predictions": [...]}`, or of JSON lines."""
     try:
-        values = [json.loads(line) for line in text.splitlines() if line.strip()]
+        values = [_parse_json(line) for line in text.splitlines() if line.strip()]
         if len(values) == 1 and "predictions" in values[0]:
             values = values[0]["predictions"]
         return [(value["label"], value["score"]) for value in values]
-    except (ValueError, TypeError, KeyError) as error:
+    except (TypeError, KeyError) as error:
         raise MalformedError("its answer has no label and score") from error
 
 

@@ -32,6 +32,10 @@ LEVELS = 4
 EVENT_TIME = re.compile(r"(?:^|[;,\s])event_time=([^;,\s]+)")
 
 
+#: what reading a record raises that is cut off, lacks something, or names a time beyond the calendar
+UNUSABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+
+
 @dataclass
 class Captured:
     """One file's requests."""
@@ -110,11 +114,11 @@ class Traffic:
         for line in body.splitlines():
             try:
                 event, moment = _event(json.loads(line)["eventMetadata"])
-            except (ValueError, KeyError, TypeError):
+                if window is None or not window.start <= moment < window.end:
+                    window = interval_around(window_schedule(self._cycle), moment)
+            except UNUSABLE:
                 captured.malformed += 1
                 continue
-            if window is None or not window.start <= moment < window.end:
-                window = interval_around(window_schedule(self._cycle), moment)
             captured.events.setdefault(window, []).append(event)
         return captured
 
@@ -146,7 +150,7 @@ def _truths(body: bytes) -> set[str]:
     for line in body.splitlines():
         try:
             events.add(str(json.loads(line)["eventMetadata"]["eventId"]))
-        except (ValueError, KeyError, TypeError):
+        except UNUSABLE:
             continue  # collect tells of it, with the reason
     return events
 
