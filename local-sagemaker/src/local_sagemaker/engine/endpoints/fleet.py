@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 from local_sagemaker.engine.endpoints.capture import CaptureBuffer
@@ -18,6 +18,8 @@ HEALTH_TIMEOUT_S = 240.0
 SERVERLESS_START_TIMEOUT_S = 180.0
 #: how many of the latest latencies are kept for percentiles
 LATENCIES = 1000
+#: between a variant's name and the number of a container of its pipeline; no name of a variant has it
+STAGE = "."
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,18 @@ class VariantPlan:
     health_timeout_s: float = HEALTH_TIMEOUT_S
     #: ServerlessConfig; then `count` is 0
     serverless: Mapping[str, Any] | None = None
+    #: of an inference pipeline: the definitions of the containers behind the first, in order
+    following: tuple[Mapping[str, Any], ...] = ()
+
+    def stages(self) -> tuple[VariantPlan, ...]:
+        """Return a plan for each container of the pipeline: `name`, `name.2`, ...; of any other, itself."""
+        return (
+            self,
+            *(
+                replace(self, name=f"{self.name}{STAGE}{number}", definition=definition, following=())
+                for number, definition in enumerate(self.following, 2)
+            ),
+        )
 
 
 @dataclass(frozen=True)
@@ -63,7 +77,12 @@ class EndpointPlan:
 
     def instances(self) -> list[tuple[VariantPlan, int]]:
         """Return every instance: its variant, and its number within it."""
-        return [(variant, number) for variant in self.all_variants for number in range(variant.count)]
+        return [(stage, number) for stage in self.all_stages for number in range(stage.count)]
+
+    @property
+    def all_stages(self) -> tuple[VariantPlan, ...]:
+        """Return what containers are made of: all variants, those of pipelines container by container."""
+        return tuple(stage for variant in self.all_variants for stage in variant.stages())
 
     @property
     def all_variants(self) -> tuple[VariantPlan, ...]:
@@ -145,6 +164,8 @@ class Variant:
     pool: TargetPool | None = None
     #: share of the traffic that the rotation still owes the variant, in units of weight
     credit: float = 0.0
+    #: the next container of an inference pipeline, which gets what this one answers
+    next_stage: Variant | None = None
     #: gets copies of this variant's invocations
     shadow: Variant | None = None
     #: copies that the shadow is owed; it starts with half, or its first one would always be late

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -43,6 +44,7 @@ LIMITED = {
     b"x-amzn-sagemaker-custom-attributes": ("CustomAttributes", 1024),
     b"x-amzn-sagemaker-inference-id": ("InferenceId", 64),
 }
+ACCEPT = b"accept"
 TARGET_VARIANT = b"x-amzn-sagemaker-target-variant"
 INFERENCE_ID = b"x-amzn-sagemaker-inference-id"
 CUSTOM_ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes"
@@ -150,16 +152,9 @@ async def _exchange(
     :param started: when the service began with the invocation, by the clock of performance counters.
     :raises InvokeError: where SageMaker answers with an error.
     """
-    passed = [(name, headers[name]) for name in PASSED if name in headers]
-    request = head("POST", "/invocations", passed, len(body))
     sent = time.perf_counter_ns()
-
-    async def exchange(container: Client) -> Answer:
-        async with asyncio.timeout(TIMEOUT_S):
-            return await container.exchange(request, body)
-
     try:
-        answer = await use_container(route, variant, len(body), exchange)
+        answer = await _pass_through(route, variant, headers, body)
     except TimeoutError:
         variant.counters.count(500, int(TIMEOUT_S * 1_000_000), None)
         raise model_error(route, 0, TIMED_OUT) from None
@@ -177,6 +172,30 @@ async def _exchange(
     if answer.status not in OK:
         raise model_error(route, answer.status, answer.body.decode("utf-8", "replace"))
     return answer
+
+
+async def _pass_through(
+    route: EndpointRoute, variant: Variant, headers: Mapping[bytes, bytes], body: bytes
+) -> Answer:
+    """Return the answer of a variant's container; of a pipeline, that of the last.
+
+    Each container gets what the one before it has answered, with its content type; the last one is told what
+    the client accepts.
+    """
+    passed = {name: headers[name] for name in PASSED if name in headers}
+    while True:
+        told = [one for one in passed.items() if variant.next_stage is None or one[0] != ACCEPT]
+        request = head("POST", "/invocations", told, len(body))
+        answer = await use_container(route, variant, len(body), functools.partial(_ask, request, body))
+        if variant.next_stage is None or answer.status not in OK:
+            return answer
+        variant, body = variant.next_stage, answer.body
+        passed[b"content-type"] = answer.content_type.encode("latin-1")
+
+
+async def _ask(request: bytes, body: bytes, container: Client) -> Answer:
+    async with asyncio.timeout(TIMEOUT_S):
+        return await container.exchange(request, body)
 
 
 def check_headers(headers: Mapping[bytes, bytes]) -> None:

@@ -7,11 +7,19 @@ import functools
 import logging
 import shutil
 from collections.abc import Awaitable, Callable, Collection
+from itertools import pairwise
 from pathlib import Path
 
 from local_sagemaker.base import Service
 from local_sagemaker.engine.endpoints.capture import CaptureBuffer, CaptureConfig
-from local_sagemaker.engine.endpoints.fleet import Counters, EndpointPlan, Fleet, Variant, VariantPlan
+from local_sagemaker.engine.endpoints.fleet import (
+    STAGE,
+    Counters,
+    EndpointPlan,
+    Fleet,
+    Variant,
+    VariantPlan,
+)
 from local_sagemaker.engine.endpoints.invoke import EndpointRoute
 from local_sagemaker.engine.endpoints.metrics import Meters
 from local_sagemaker.engine.endpoints.replica import Replica, ServerlessPool
@@ -51,12 +59,15 @@ class ReplicaSet:
         self._folder = endpoint_folder(service, route.name) / str(plan.generation)
         #: how long an invocation in flight may still take
         self._drain_s = STREAM_TIMEOUT_S if plan.asynchronous is None else ASYNC_TIMEOUT_S
-        #: production and shadow variants by name
-        self.variants = {variant.name: self._variant(variant) for variant in plan.all_variants}
+        #: production and shadow variants by name, those of pipelines container by container
+        self.variants = {stage.name: self._variant(stage) for stage in plan.all_stages}
+        for variant in plan.all_variants:
+            for stage, following in pairwise(variant.stages()):
+                self.variants[stage.name].next_stage = self.variants[following.name]
         self.fleet = Fleet({variant.name: self.variants[variant.name] for variant in plan.variants})
         for shadow in plan.shadows:
-            for variant in self.fleet.variants.values():
-                variant.shadow = self.variants[shadow.name]
+            for production in self.fleet.variants.values():
+                production.shadow = self.variants[shadow.name]
         #: by variant and number within it
         self._replicas: dict[tuple[str, int], Replica] = {}
         self._pools = {variant.name: self._pool(variant) for variant in plan.variants if variant.serverless}
@@ -98,7 +109,11 @@ class ReplicaSet:
 
     async def retire(self) -> None:
         """Wait for the invocations in flight, then stop all containers."""
-        await asyncio.gather(*(part.retire(self._drain_s) for part in self._running()))
+        # the first containers of pipelines first: what they answer goes to the next ones
+        for number in sorted({_stage(name) for name, _ in self._replicas} | {1}):
+            parts = [replica for (name, _), replica in self._replicas.items() if _stage(name) == number]
+            pools = self._pools.values() if number == 1 else ()
+            await asyncio.gather(*(part.retire(self._drain_s) for part in (*parts, *pools)))
 
     async def stop(self, timeout_s: float) -> None:
         """Stop all containers."""
@@ -129,6 +144,8 @@ class ReplicaSet:
             replica.join_traffic()
 
     def _variant(self, plan: VariantPlan) -> Variant:
+        if STAGE in plan.name:  # it is counted and captured as a part of its pipeline
+            return Variant(plan.name, plan.weight)
         counters = Counters(
             meter=self._meters.of(self._endpoint, plan.name),
             config_meter=self._meters.of(self._endpoint, plan.name, self.plan.config_name),
@@ -151,7 +168,8 @@ class ReplicaSet:
 
     def _replica(self, plan: VariantPlan, number: int) -> Replica:
         workspace = self._folder / plan.name / str(number)
-        stream = f"{plan.name}/i-{self.plan.generation:04d}-{number}"
+        name, _, stage = plan.name.partition(STAGE)
+        stream = f"{name}/i-{self.plan.generation:04d}-{number}{f'/container-{stage}' if stage else ''}"
         image = self._images.resolve(plan.definition["Image"])
         variables = {**self._service.container_variables(), **plan.definition.get("Environment", {})}
         spec = ContainerSpec(
@@ -165,6 +183,11 @@ class ReplicaSet:
         prepare = functools.partial(install_model_data, plan.definition, self._service.objects, folder)
         variant = self.variants[plan.name]
         return Replica(spec, variant, prepare, health_timeout_s=plan.health_timeout_s)
+
+
+def _stage(name: str) -> int:
+    """Return the number of a container within its pipeline, from 1."""
+    return int(name.partition(STAGE)[2] or 1)
 
 
 def endpoint_folder(service: Service, endpoint: str) -> Path:

@@ -78,6 +78,11 @@ async def stream(
     renamed = {RENAMED.get(name, name): value for name, value in headers.items() if name != b"accept"}
     invoke.check_headers(renamed)
     variant = invoke.choose_variant(route, renamed)
+    if variant.next_stage is not None:
+        raise invoke.invalid(
+            f"Endpoint {route.name} serves an inference pipeline, which does not stream its answers. Use "
+            "InvokeEndpoint."
+        )
     invoke.send_copy(route, variant, renamed, body)
     started, status = time.perf_counter_ns(), 500
     try:

@@ -218,19 +218,24 @@ def fits_path(path: str) -> bool:
     return is_short and b"\0" not in encoded and b".." not in parts
 
 
-def container_definition(service: Service, model_name: str) -> dict[str, Any]:
-    """Return the container definition of a model; raise ValidationException if there is no such model."""
+def container_definitions(service: Service, model_name: str) -> list[dict[str, Any]]:
+    """Return the definitions of a model's containers; ValidationException if there is no such model."""
     model = service.store.get("model", model_name)
     if model is None:
         arn = service.arn("sagemaker", f"model/{model_name}")
         raise ValidationException(f'Could not find model "{arn}".')
-    containers = model.document.get("Containers") or [model.document.get("PrimaryContainer")]
-    if len(containers) != 1 or not containers[0]:
+    return list(model.document.get("Containers") or [model.document["PrimaryContainer"]])
+
+
+def container_definition(service: Service, model_name: str) -> dict[str, Any]:
+    """Return the definition of the one container of a model; ValidationException if it has several."""
+    containers = container_definitions(service, model_name)
+    if len(containers) != 1:
         raise ValidationException(
-            f"Model {model_name} has {len(containers)} containers; the local SageMaker runs models of one."
+            f"Model {model_name} is a pipeline of {len(containers)} containers, which is emulated for "
+            "endpoints alone. Transform with a model of each container, one after the other."
         )
-    definition: dict[str, Any] = containers[0]
-    return definition
+    return containers[0]
 
 
 def install_model_data(definition: Mapping[str, Any], objects: ObjectStore, folder: Path) -> None:

@@ -12,7 +12,7 @@ from local_sagemaker.engine.endpoints.fleet import (
     EndpointPlan,
     VariantPlan,
 )
-from local_sagemaker.engine.jobs.channels import container_definition
+from local_sagemaker.engine.jobs.channels import container_definitions
 from local_sagemaker.errors import ValidationException
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
@@ -51,7 +51,19 @@ def create_endpoint_config(context: Context, parameters: dict[str, Any]) -> dict
     serverless.check(context, parameters)
     check_async(parameters)
     _check_shadows(parameters)
+    _check_pipelines(context, parameters, given)
     return CONFIGS.create(context, parameters)
+
+
+def _check_pipelines(context: Context, parameters: Mapping[str, Any], given: list[dict[str, Any]]) -> None:
+    """Refuse models of several containers where they are not emulated."""
+    for variant in given:
+        count = len(container_definitions(context, variant["ModelName"]))
+        if count > 1 and ("ServerlessConfig" in variant or "AsyncInferenceConfig" in parameters):
+            raise ValidationException(
+                f"Model {variant['ModelName']} is a pipeline of {count} containers, which is emulated on "
+                "instances and in real time alone. Leave out ServerlessConfig and AsyncInferenceConfig."
+            )
 
 
 def _check_shadows(parameters: Mapping[str, Any]) -> None:
@@ -158,13 +170,14 @@ def rescaled(plan: EndpointPlan, wanted: list[Mapping[str, Any]]) -> EndpointPla
 
 
 def _variant_plan(context: Context, given: Mapping[str, Any]) -> VariantPlan:
-    config = given.get("ServerlessConfig")
+    config, containers = given.get("ServerlessConfig"), container_definitions(context, given["ModelName"])
     health_timeout_s = SERVERLESS_START_TIMEOUT_S if config else HEALTH_TIMEOUT_S
     return VariantPlan(
         name=given["VariantName"],
         weight=given.get("InitialVariantWeight", 1.0),
         count=0 if config else given.get("InitialInstanceCount", 1),
-        definition=container_definition(context, given["ModelName"]),
+        definition=containers[0],
+        following=tuple(containers[1:]),
         model_name=given["ModelName"],
         health_timeout_s=given.get("ContainerStartupHealthCheckTimeoutInSeconds", health_timeout_s),
         serverless=config,

@@ -174,11 +174,14 @@ def _variants(
 
 
 def _variant(resource: Resource, variant: dict[str, Any], desired: dict[str, Any]) -> dict[str, Any]:
-    image = variant["definition"]["Image"]
     created = moment(resource.created)
+    # a plan of an earlier version has one container
+    images = [one["Image"] for one in (variant["definition"], *variant.get("following", ()))]
     return {
         "VariantName": variant["name"],
-        "DeployedImages": [{"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": created}],
+        "DeployedImages": [
+            {"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": created} for image in images
+        ],
         "DesiredWeight": desired["weight"],
         "DesiredInstanceCount": desired["count"],
         **serverless.described(variant, desired),

@@ -67,6 +67,9 @@ def create_model(context: Context, parameters: dict[str, Any]) -> dict[str, Any]
         document["PrimaryContainer"] = _complete(context, document["PrimaryContainer"])
     else:
         document["Containers"] = [_complete(context, container) for container in document["Containers"]]
+        names = [one["ContainerHostname"] for one in document["Containers"] if "ContainerHostname" in one]
+        if len(set(names)) < len(names):
+            raise ValidationException(f"Two containers have the same ContainerHostname: {', '.join(names)}.")
     return MODELS.create(context, parameters, document)
 
 
