@@ -177,7 +177,7 @@ class Prepared:
         events = [
             Event(row[0], times[row[0]], _csv_line(row[1:]))
             for name in self._names("batch/")
-            for row in csv.reader(io.StringIO(self._read(name).decode()))
+            for row in read_records(name, self._read(name).decode())
         ]
         return sorted(events, key=lambda event: (event.event_time, event.event_id))
 
@@ -223,6 +223,17 @@ class Prepared:
 
     def _read(self, name: str) -> bytes:
         return read_object(self._sagemaker.s3, self.uri + name)
+
+
+def read_records(name: str, text: str) -> Iterable[list[str]]:
+    """Return event id and features of each record of a batch, as texts; a missing value is empty."""
+    if not name.endswith(".jsonl"):
+        return csv.reader(io.StringIO(text, newline=""))
+    records = [json.loads(line) for line in text.rstrip("\n").split("\n")]
+    return [
+        [record["event_id"], *("" if value is None else str(value) for value in record["features"].values())]
+        for record in records
+    ]
 
 
 def _csv_line(cells: list[str]) -> str:

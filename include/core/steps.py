@@ -205,7 +205,7 @@ _ROWS_OF_STEPS = (
         dags=(SCORE_AND_MONITOR,),
         kind="processing job",
         inputs={"clean": "the interval's clean"},
-        outputs=("batch/*.csv", "rows/*.parquet", "labels/labels.parquet"),
+        outputs=("batch/*.csv or batch/*.jsonl", "rows/*.parquet", "labels/labels.parquet"),
         code=_FEATURES,
     ),
     StepRow(
@@ -213,7 +213,7 @@ _ROWS_OF_STEPS = (
         dags=(SCORE_AND_MONITOR,),
         kind="transform job",
         inputs={"batch": "the prepare's `batch/`", "model": "the champion's `model.tar.gz`"},
-        outputs=("*.csv.out",),
+        outputs=("*.csv.out or *.jsonl.out",),
         code=(*_MODEL, *_files("steps/serving", "payload server")),
     ),
     StepRow(

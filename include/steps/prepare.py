@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
@@ -10,7 +14,7 @@ from include.ml.exceptions import InvalidInput
 from include.ml.features.labels import class_places
 from include.steps.contract import Step, run
 from include.steps.manifest import write_manifest
-from include.steps.rows import Partition, feature_rows, find_partitions
+from include.steps.rows import Partition, feature_rows, find_partitions, to_columns
 from include.steps.tables import write_table
 
 #: records in one file to score; the files are scored side by side
@@ -18,13 +22,14 @@ BATCH_ROWS = 65_536
 
 
 def prepare(step: Step) -> dict[str, int]:
-    """Write `batch/*.csv`, `rows/*.parquet` and `labels/labels.parquet`."""
+    """Write `batch/*.csv` or `batch/*.jsonl`, `rows/*.parquet` and `labels/labels.parquet`."""
     features = step.module("features")
     rows = feature_rows(step, own_partition(step))
+    write_batch = write_json_lines if has_line_breaks(rows, features.SIGNATURE) else write_csv
     watched = ["event_id", "event_time", *features.SIGNATURE, *features.COMBINED]
     for number, first in enumerate(range(0, len(rows), BATCH_ROWS)):
         chunk = rows.iloc[first : first + BATCH_ROWS]
-        write_batch(step, f"part-{number:05d}.csv", chunk[["event_id", *features.SIGNATURE]])
+        write_batch(step.output / f"batch/part-{number:05d}", chunk, features.SIGNATURE)
         write_table(step.output / "rows" / f"part-{number:05d}.parquet", chunk[watched])
     n_labels = write_table(step.output / "labels/labels.parquet", all_labels(step, rows))
     counts = {"rows_in": len(rows), "rows_out": len(rows)}
@@ -45,11 +50,30 @@ def own_partition(step: Step) -> Partition:
     )
 
 
-def write_batch(step: Step, name: str, rows: pd.DataFrame) -> None:
+def has_line_breaks(rows: pd.DataFrame, signature: Mapping[str, str]) -> bool:
+    """Return whether an id or a text has one: a transform job cuts its files at each, in quotes or not."""
+    texts = ["event_id", *(name for name, kind in signature.items() if kind != "number")]
+    return any(rows[name].dropna().astype(str).str.contains(r"[\r\n]").any() for name in texts)
+
+
+def write_csv(path: Path, rows: pd.DataFrame, signature: Mapping[str, str]) -> None:
     """Write records without a header: event id, then the signature's columns; a missing value is empty."""
-    path = step.output / "batch" / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    rows.to_csv(path, header=False, index=False, lineterminator="\n", encoding="utf-8")
+    records = rows[["event_id", *signature]]
+    records.to_csv(f"{path}.csv", header=False, index=False, lineterminator="\n", encoding="utf-8")
+
+
+def write_json_lines(path: Path, rows: pd.DataFrame, signature: Mapping[str, str]) -> None:
+    """Write records as `{"event_id": ..., "features": {...}}`, which escape line breaks; missing is null."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    columns = [
+        [None if value == "" or value != value else value for value in column.tolist()]  # noqa: PLR0124 - NaN
+        for column in to_columns(rows, signature).values()
+    ]
+    with Path(f"{path}.jsonl").open("w", encoding="utf-8", newline="\n") as file:
+        for event_id, *values in zip(rows["event_id"].astype(str), *columns, strict=True):
+            record = {"event_id": event_id, "features": dict(zip(signature, values, strict=True))}
+            file.write(json.dumps(record, separators=(",", ":")) + "\n")
 
 
 def all_labels(step: Step, rows: pd.DataFrame) -> pd.DataFrame:

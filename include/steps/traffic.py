@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -88,6 +89,9 @@ def read_scored(root: Path) -> pd.DataFrame:
         raise InvalidInput(f"The scored data holds no *.out file ({root}). Run the batch transform again.")
     parts = []
     for path in files:
+        if path.name.endswith(".jsonl.out"):
+            parts.append(_read_json_lines(path, names))
+            continue
         part = pd.read_csv(path, header=None, dtype=str, keep_default_na=False)
         if part.shape[1] != len(names):
             raise InvalidInput(
@@ -103,3 +107,19 @@ def read_scored(root: Path) -> pd.DataFrame:
             f"The score of {row['event_id']} is {row['score']!r}, no number. Run the transform again."
         )
     return scored.assign(score=score)
+
+
+def _read_json_lines(path: Path, names: Sequence[str]) -> pd.DataFrame:
+    """Return scored rows that are the records' ids joined with the answers; all values are texts."""
+    rows = []
+    for number, line in enumerate(path.read_bytes().decode().rstrip("\n").split("\n"), 1):
+        try:
+            record = json.loads(line)
+            answer = record["SageMakerOutput"]
+            rows.append((record["event_id"], answer["label"], repr(answer["score"])))
+        except (ValueError, KeyError, TypeError) as error:
+            raise InvalidInput(
+                f"Line {number} of {path.name} is no scored row: event_id, and label and score in "
+                "SageMakerOutput. Check the transform job's OutputFilter."
+            ) from error
+    return pd.DataFrame(rows, columns=list(names), dtype="str")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -36,6 +37,9 @@ from include.core.retraining.records import MonitoringLog
 from include.core.sagemaker import requests
 from include.core.schedule import starting_at
 from include.core.settings import PROJECT, Settings, settings
+from include.cycles.digits.features import SIGNATURE
+from include.steps.prepare import has_line_breaks, write_json_lines
+from include.steps.traffic import read_scored
 from sagemaker_kit.service import Service
 from tests.attempt import Attempt, run_outside_airflow
 from tests.examples import evidence, watch_record
@@ -149,6 +153,38 @@ def output(service: Any, result: dict[str, Any], name: str) -> bytes:
     bucket, prefix = split_uri(result["uri"])
     body: bytes = service.s3.get_object(Bucket=bucket, Key=prefix + name)["Body"].read()
     return body
+
+
+def answers(service: Any, result: dict[str, Any], folder: Path) -> pd.DataFrame:
+    """The scored rows of a batch transform, by event, as collect reads them."""
+    bucket, prefix = split_uri(result["uri"])
+    folder.mkdir()
+    for item in service.s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]:
+        body = service.s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
+        (folder / item["Key"].rpartition("/")[2]).write_bytes(body)
+    return read_scored(folder).set_index("event_id").sort_index()
+
+
+def test_a_line_break_in_a_record_is_scored_by_the_real_service(
+    service: Any, scored: dict[str, Any], tmp_path: Path
+) -> None:
+    """The same rows as JSON lines, with a line break in each id: the same answers, each with its event."""
+    signature, prepared = dict.fromkeys(SIGNATURE, "number"), scored["prepare"]
+    text = output(service, prepared, "batch/part-00000.csv")
+    rows = pd.read_csv(io.BytesIO(text), header=None, names=["event_id", *signature], dtype={"event_id": str})
+    rows["event_id"] = "a line\n" + rows["event_id"]
+    assert has_line_breaks(rows, signature)
+    write_json_lines(tmp_path / "batch/part-00000", rows, signature)
+    bucket, prefix = split_uri(prepared["uri"])
+    again = prefix.replace(prepared["key"], "0" * 64)
+    body = (tmp_path / "batch/part-00000.jsonl").read_bytes()
+    service.s3.put_object(Bucket=bucket, Key=f"{again}batch/part-00000.jsonl", Body=body)
+    context: Any = Attempt(f"run {FEBRUARY}", interval_start=FEBRUARY)
+    context.results["prepare"] = {**prepared, "uri": f"s3://{bucket}/{again}", "digest": "0" * 64}
+    result = BatchTransformOperator(task_id="batch_transform", cycle=CYCLE).execute(context)
+    broken = answers(service, result, tmp_path / "json")
+    plain = answers(service, scored["batch_transform"], tmp_path / "csv")
+    pd.testing.assert_frame_equal(broken.rename(index=lambda event: event.removeprefix("a line\n")), plain)
 
 
 @pytest.fixture(scope="module")

@@ -196,7 +196,19 @@ def _channel(name: str, source: Source) -> ApiRequest:
     return {"ChannelName": name, "DataSource": {"S3DataSource": source_uri}, "InputMode": "File"}
 
 
-def transform(job: JobSpec, model_name: str, batch_uri: str) -> ApiRequest:
+#: what a batch transform does to records, by their content type: the model never sees the event id, and the
+#: answer is joined to it by SageMaker. No line of CSV can hold a text with a line break; a line of JSON can.
+DATA_PROCESSING = {
+    "text/csv": {"InputFilter": "$[1:]", "JoinSource": "Input", "OutputFilter": "$[0,-2,-1]"},
+    "application/jsonlines": {
+        "InputFilter": "$.features",
+        "JoinSource": "Input",
+        "OutputFilter": "$['event_id','SageMakerOutput']",
+    },
+}
+
+
+def transform(job: JobSpec, model_name: str, batch_uri: str, content_type: str = "text/csv") -> ApiRequest:
     """CreateTransformJob: event id and features in; event id, label and score out; captured as lists."""
     return {
         "TransformJobName": job.name,
@@ -206,12 +218,12 @@ def transform(job: JobSpec, model_name: str, batch_uri: str) -> ApiRequest:
         "Environment": job.environment,
         "TransformInput": {
             "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": batch_uri}},
-            "ContentType": "text/csv",
+            "ContentType": content_type,
             "SplitType": "Line",
         },
         "TransformOutput": {
             "S3OutputPath": job.output_uri.rstrip("/"),
-            "Accept": "text/csv",
+            "Accept": content_type,
             "AssembleWith": "Line",
         },
         "TransformResources": {
@@ -222,8 +234,7 @@ def transform(job: JobSpec, model_name: str, batch_uri: str) -> ApiRequest:
         "DataCaptureConfig": {
             "DestinationS3Uri": Places(job.settings.bucket, job.cycle.name).captured_batch.rstrip("/")
         },
-        # The model never sees the event id; the answer is joined to it by SageMaker.
-        "DataProcessing": {"InputFilter": "$[1:]", "JoinSource": "Input", "OutputFilter": "$[0,-2,-1]"},
+        "DataProcessing": DATA_PROCESSING[content_type],
     }
 
 

@@ -61,7 +61,7 @@ class Faults:
     def summary(self) -> Malformed:
         """Return how many there were, for which reasons, and which were the first."""
         reasons = dict(sorted(self._reasons.items()))
-        return Malformed(count=self.count, examples=tuple(self._examples), reasons=reasons)
+        return Malformed(count=self.count, examples=tuple(self._examples), reasons=reasons or None)
 
 
 def parse_object(line: str) -> dict[str, Any]:

@@ -53,7 +53,9 @@ class BatchTransformOperator(ServingOperator, JobOperator):
     def request(self, spec: JobSpec, given: StepInputs) -> ApiRequest:
         """Return a transform job by the champion's model."""
         model_name = self.put_model(given.inputs["model"].source.uri, spec.interval)
-        return transform(spec, model_name, given.inputs["batch"].source.uri)
+        batch_uri = given.inputs["batch"].source.uri
+        is_json = any(name.endswith(".jsonl") for name in self.hook.sizes(batch_uri))
+        return transform(spec, model_name, batch_uri, "application/jsonlines" if is_json else "text/csv")
 
     def outcome(self, attached: AttachedJob, description: Mapping[str, Any]) -> dict[str, Any]:
         """One answer file per file of records; its digest is the key: equal inputs give equal answers."""
