@@ -116,6 +116,16 @@ def test_every_answer_names_the_checksum(s3: Any, algorithm: str, kind: str | No
     ]
 
 
+def test_attributes_that_are_not_named_are_not_the_object(sagemaker: Service, s3: Any) -> None:
+    """Without the header that names them the operation is still meant, and refused."""
+    s3.put_object(Bucket=BUCKET, Key="k", Body=b"secret")
+    connection = http.client.HTTPConnection(urlsplit(sagemaker.url).netloc)
+    connection.request("GET", f"/{BUCKET}/k?attributes")
+    answer = connection.getresponse()
+    assert (answer.status, b"<Code>InvalidArgument</Code>" in answer.read()) == (400, True)
+    connection.close()
+
+
 @pytest.mark.parametrize("is_right", [True, False])
 def test_upload_file_with_the_checksum_of_the_whole(s3: Any, tmp_path: Path, *, is_right: bool) -> None:
     """The transfer manager hands the whole file's CRC32 to the end of a multipart upload."""

@@ -136,7 +136,7 @@ def _rule(operation: OperationModel) -> Rule:
     for location, name in _required(operation):
         if location == "querystring":
             needed.setdefault(name, None)
-        elif location == "header":
+        elif location == "header" and not query:  # where the query tells already, a header may be missing
             headers.add(name.lower())
     return Rule(operation.name, operation.http["method"], _template(path), needed, frozenset(headers))
 
