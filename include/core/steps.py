@@ -127,6 +127,7 @@ _ROWS_OF_STEPS = (
             *(*_MODEL, *_ROWS, *_METRICS),
             *_files("ml/evaluation", "clusters comparison operating"),
             *_files("ml/models", "adversarial baselines export"),
+            *_files("ml/cleaning", "sent checks"),
         ),
     ),
     StepRow(
@@ -214,7 +215,7 @@ _ROWS_OF_STEPS = (
         kind="transform job",
         inputs={"batch": "the prepare's `batch/`", "model": "the champion's `model.tar.gz`"},
         outputs=("*.csv.out or *.jsonl.out",),
-        code=(*_MODEL, *_files("steps/serving", "payload server")),
+        code=(*_MODEL, "ml/cleaning/sent.py", *_files("steps/serving", "payload server")),
     ),
     StepRow(
         name="collect",

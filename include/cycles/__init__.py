@@ -33,6 +33,10 @@
 `joining.py`
     `build(tables) -> DataFrame`: the cleaned tables of one interval as one row per fact, with `event_id`,
     `event_time`, `known_time`, the signature's columns and the label (missing where there is none).
+    `SENT: include.ml.cleaning.sent.Sent` (optional): for columns of the signature, the table and column that
+    they are taken from unchanged. Their rules (unify, checks of single values, missing values of the facts)
+    travel with the model: what clients send is repaired or refused as in `clean`. A column that the facts
+    have under the same name needs no entry. `fix` and checks by functions of the cycle do not travel.
 `estimator.py`
     `pipeline(hyperparameters) -> Pipeline`: the unfitted model, from a dict of texts.
     `SLICES`: columns of the signature by whose values quality is told apart.

@@ -26,6 +26,7 @@ from include.core.documents.model import (
     TrainingReport,
 )
 from include.core.layout import METRICS, SIGNATURE
+from include.ml.cleaning.sent import Sent, describe_rules
 from include.ml.evaluation import operating
 from include.ml.evaluation.clusters import time_blocks
 from include.ml.evaluation.metrics import metrics
@@ -105,16 +106,32 @@ def make_signature(step: Step, features: ModuleType, train: Rows) -> ModelSignat
     """Return what the model takes and gives; it has only the classes that training met."""
     kinds: Mapping[str, Literal["number", "string"]] = features.SIGNATURE
     numbers, strings = ([name for name in kinds if kinds[name] == kind] for kind in ("number", "string"))
+    rules, left_out = describe_rules(
+        step.module("schema"),
+        step.module("cleaning").RULES,
+        getattr(step.module("joining"), "SENT", Sent()),
+        {name: (kind, distinct_values(train.columns[name])) for name, kind in kinds.items()},
+    )
+    for name, reason in left_out.items():
+        print(f"rules=absent column={name} reason=rows of training break them: {reason}")
     return ModelSignature(
         version=1,
         cycle=step.cycle,
         task=step.description.task,
         id_column="event_id",
-        columns=tuple(describe_column(name, kind, train.columns[name]) for name, kind in kinds.items()),
+        columns=tuple(
+            replace(describe_column(name, kind, train.columns[name]), rules=rules.get(name))
+            for name, kind in kinds.items()
+        ),
         classes=tuple(features.CLASSES[label] for label in np.unique(train.labels)),
         threshold=0.5,
         features=(*numbers, *features.COMBINED, *strings),
     )
+
+
+def distinct_values(values: np.ndarray) -> list[float | str | None]:
+    """Return the different values of a column, None for a missing one."""
+    return [None if value == "" or value != value else value for value in np.unique(values).tolist()]  # noqa: PLR0124
 
 
 def describe_column(name: str, kind: Literal["number", "string"], values: np.ndarray) -> ColumnSignature:

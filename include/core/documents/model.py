@@ -102,6 +102,33 @@ LARGEST_NUMBER = 3.4028234e38
 
 
 @dataclass(frozen=True, kw_only=True)
+class ColumnCheck:
+    """A check that each value of a column must pass."""
+
+    #: as pandera calls it, such as `in_range`
+    name: str
+    #: of the check, by their names at pandera
+    arguments: Mapping[str, Any]
+    #: the check, for people
+    words: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnRules:
+    """The cleaning rules of a column that clients send."""
+
+    #: table and column whose rules they are
+    source: str
+    #: whether a row without a value is refused
+    is_required: bool
+    #: whether texts are trimmed and unified; otherwise a row that would need it is refused
+    is_repaired: bool
+    #: trimmed texts to replace, and by what
+    unify: Mapping[str, str]
+    checks: tuple[ColumnCheck, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ColumnSignature:
     """A column that clients send."""
 
@@ -113,6 +140,8 @@ class ColumnSignature:
     nullable: bool | None = field(default=None, metadata=OMIT_NONE)
     #: whether the fitted model takes no other text than `values`; null: it was not asked
     closed: bool | None = field(default=None, metadata=OMIT_NONE)
+    #: applied to what clients send; null: there are none
+    rules: ColumnRules | None = field(default=None, metadata=OMIT_NONE)
 
     @cached_property
     def is_number(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from include.cycles.flights.features import LABEL, SIGNATURE
+from include.ml.cleaning.sent import Sent
 
 #: a flight is late when it arrives more than this after schedule
 LATE_AFTER_MIN = 15
@@ -30,6 +31,15 @@ PLANES = {
     "engine": "engine",
     "seats": "seats",
 }
+
+#: which cleaning rules hold for what clients send
+SENT = Sent(
+    columns={
+        "distance_mi": ("flights", "distance"),
+        **{name: ("weather", column) for column, name in WEATHER.items()},
+        **{name: ("planes", column) for column, name in PLANES.items()},
+    }
+)
 
 
 def build(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

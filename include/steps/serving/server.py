@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from itertools import chain
 from typing import Any
 
+from include.ml.cleaning.sent import SentRules
 from include.ml.exceptions import InvalidRow
 from include.steps.serving import payload
 from include.steps.serving.inference import Model, to_arrays
@@ -98,6 +99,7 @@ class Server:
 
     def __init__(self, model: Model, body_limit: int = BODY_LIMIT) -> None:
         self._signature = model.signature
+        self._rules = SentRules(model.signature.columns)
         self._batcher = Batcher(model)
         self._body_limit = body_limit
         self._known = [frozenset(column.values or ()) for column in model.signature.columns]
@@ -149,8 +151,11 @@ class Server:
 
     async def _parse(self, body: bytes, content_type: str) -> Columns:
         if len(body) > BODY_AT_ONCE:
-            return await asyncio.to_thread(payload.parse_body, body, content_type, self._signature.columns)
-        return payload.parse_body(body, content_type, self._signature.columns)
+            return await asyncio.to_thread(self._read, body, content_type)
+        return self._read(body, content_type)
+
+    def _read(self, body: bytes, content_type: str) -> Columns:
+        return self._rules.apply(payload.parse_body(body, content_type, self._signature.columns))
 
     async def _body(self, receive: Receive) -> bytes:
         """Return the whole body; one that is too large is read to its end, so that the client hears why."""

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import numpy as np
 import pandas as pd
+import pandera.pandas as pandera
 import pytest
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, VotingClassifier
@@ -23,6 +24,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
 
 from include.core.documents.model import ModelSignature, OnnxExport
+from include.ml.cleaning.rules import Rules as CleaningRules
+from include.ml.cleaning.sent import Sent
 from include.steps import train
 from include.steps.contract import Step
 from include.steps.rows import Rows
@@ -56,11 +59,17 @@ FEATURES = cast(
         combine=combine,
     ),
 )
+MODULES = {
+    "schema": SimpleNamespace(FACTS="sales", TABLES={"sales": pandera.DataFrameSchema({})}),
+    "cleaning": SimpleNamespace(RULES={}),
+    "joining": SimpleNamespace(),
+}
 STEP = cast(
     "Step",
     SimpleNamespace(
         cycle="shop",
         parameters={},
+        module=MODULES.__getitem__,
         description=SimpleNamespace(task="binary", promotion=SimpleNamespace(block=None)),
     ),
 )
@@ -301,3 +310,34 @@ def test_the_signature_says_what_each_column_takes() -> None:
     assert (log_price.nullable, log_price.infinite) == (True, True)
     (log_price,) = trained("logarithm")[0].signature.combined or ()
     assert (log_price.nullable, log_price.infinite) == (False, False)
+
+
+def test_requests_are_cleaned_as_training_rows_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Texts are trimmed and unified, and a row that clean would set aside is refused by column and rule."""
+    columns = {
+        "country": pandera.Column(str, pandera.Check.isin(["US", "FR", "DE", "LI"])),
+        "cost": pandera.Column(float, pandera.Check.ge(0)),
+    }
+    tables = {"sales": pandera.DataFrameSchema(columns)}
+    rules = CleaningRules(identity=("country",), unify={"country": {"us": "US"}})
+    monkeypatch.setitem(MODULES, "schema", SimpleNamespace(FACTS="sales", TABLES=tables))
+    monkeypatch.setitem(MODULES, "cleaning", SimpleNamespace(RULES={"sales": rules}))
+    sent = Sent(columns={"price": ("sales", "cost")})
+    monkeypatch.setitem(MODULES, "joining", SimpleNamespace(SENT=sent))
+    fitted = trained.__wrapped__("boosted")[0]
+    predict = inference.from_estimator(fitted.pipeline, fitted.signature)
+    server = Server(inference.Model(fitted.signature, combine, predict))
+    usual = post(server, [GOOD])
+    assert usual[0] == 200
+    for spelling in (" US", "us", "us\t"):
+        assert post(server, [{**GOOD, "country": spelling}]) == usual
+    for column, value, rule in [
+        ("price", -5, "-5.0 fails greater_than_or_equal_to(0), a rule of sales.cost"),
+        ("country", "XX", "'XX' fails isin(['US', 'FR', 'DE', 'LI']), a rule of sales.country"),
+        ("country", " ", "is missing, a rule of sales.country"),
+    ]:
+        status, answer = post(server, [GOOD, {**GOOD, column: value}])
+        assert (status, answer["error"][: len(rule) + 40]) == (
+            400,
+            f"Row 2, column {column!r}: {rule} by which training rows were cleaned."[: len(rule) + 40],
+        )
