@@ -27,8 +27,11 @@ WHOLE = (
 Named = tuple[str, str]
 
 
-def endpoint(hook: SageMaker, name: str) -> Json | None:
-    """Return an endpoint with its variants, or None if there is none."""
+def endpoint(hook: SageMaker, name: str, versions: Mapping[str, str]) -> Json | None:
+    """Return an endpoint with its variants and what they serve, or None if there is none.
+
+    :param versions: the short name of a version by the URI of its model
+    """
     description = hook.find(ENDPOINT, name)
     if description is None:
         return None
@@ -43,6 +46,7 @@ def endpoint(hook: SageMaker, name: str) -> Json | None:
         "name": name,
         "status": description["EndpointStatus"],
         "config": description.get("EndpointConfigName"),
+        "served": served_versions(hook, description, versions),
         "changed": description["LastModifiedTime"].isoformat(),
         "failure": description.get("FailureReason"),
         "console": endpoint_url(hook, name) or None,
@@ -54,6 +58,16 @@ def endpoint(hook: SageMaker, name: str) -> Json | None:
             [at.astimezone(UTC).isoformat(), round(count)] for at, count in sorted(counted.items())
         ],
     }
+
+
+def served_versions(
+    hook: SageMaker, description: Mapping[str, Any], versions: Mapping[str, str]
+) -> list[str | None]:
+    """Return the version of each variant, by the model of its configuration; None for one of no version."""
+    config = hook.api.describe_endpoint_config(EndpointConfigName=description["EndpointConfigName"])
+    names = dict.fromkeys(variant["ModelName"] for variant in config["ProductionVariants"])
+    models = [hook.api.describe_model(ModelName=name) for name in names]
+    return [versions.get(model["PrimaryContainer"].get("ModelDataUrl", "")) for model in models]
 
 
 def _variant(variant: Mapping[str, Any], whole: Mapping[Named, Any]) -> Json:

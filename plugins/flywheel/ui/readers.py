@@ -105,7 +105,7 @@ class Reader:
             cycle.name,
             ledger=("champion", lambda: self._champion(cycle)),
             watch=("newest", self.monitored(cycle).newest),
-            endpoint=("endpoint", lambda: endpoint(self.hook, cycle.name)),
+            endpoint=("endpoint", lambda: self._endpoint(cycle)),
         )
 
     def view(self, cycle: Cycle, windows: int) -> Parts:
@@ -118,7 +118,7 @@ class Reader:
             requests=("requests", monitored.requests),
             registry=("registry", lambda: list(self._versions(cycle))),
             replay=("replay", lambda: self._replay(cycle)),
-            endpoint=("endpoint", lambda: endpoint(self.hook, name)),
+            endpoint=("endpoint", lambda: self._endpoint(cycle)),
         )
 
     def _parts(self, cycle: str, **asked: tuple[str, Callable[[], Any]]) -> Parts:
@@ -149,6 +149,13 @@ class Reader:
         """Return the cycle's ledger, which remembers what was read of it."""
         known = Ledger(self.hook.s3, self.settings.bucket, cycle.name)
         return self._ledgers.setdefault(cycle.name, known)
+
+    def _endpoint(self, cycle: Cycle) -> Json | None:
+        """Return the endpoint and the versions that it serves, which need not be the ledger's champion."""
+        entries = self._ledger_of(cycle).entries()
+        return endpoint(
+            self.hook, cycle.name, {e.model_uri: version_of(e.version) for e in entries if e.version}
+        )
 
     def _champion(self, cycle: Cycle) -> Json:
         entries = self._ledger_of(cycle).entries()

@@ -54,9 +54,23 @@ def entry(entries: list[Entry], of: Entry) -> Json:
         "replaces": short(of.replaces),
         "verdict": kept["verdict"] and {name: kept["verdict"].get(name) for name in VERDICT},
         "is_withdrawn": of.kind == "promotion" and is_withdrawn(entries, of),
+        "returned": returned(entries, of),
         "evaluation": output_path(of.evaluation_uri),
         "says": sentence(of),
     }
+
+
+def returned(entries: list[Entry], promotion: Entry) -> Json | None:
+    """Return when and from which version production went back to a promotion; None if it did not."""
+    back = [
+        e
+        for e in entries
+        if e.kind == "rollback" and e.number > promotion.number and e.version == promotion.version
+    ]
+    if promotion.kind != "promotion" or not back:
+        return None
+    kept = back[-1].as_json()
+    return {"at": kept["at"], "by": kept["by"], "replaces": short(back[-1].replaces)}
 
 
 def sentence(of: Entry) -> str:

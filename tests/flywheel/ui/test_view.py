@@ -8,8 +8,13 @@ from typing import Any
 import pytest
 
 from flywheel.ui.app import warm_up
+from flywheel.ui.endpoint import served_versions
 from flywheel.ui.lazy import begin_reading, reading_ahead
+from flywheel.ui.readers import reader
+from include.core.cycle import find_cycles
 from include.core.documents.retraining import RetrainingRequest
+from include.core.sagemaker import requests
+from include.core.settings import Settings
 from tests.examples import month
 from tests.flywheel.ui.conftest import ARN, BY, KEY, Browser, Written, entry
 from tests.ml.reports import windows as example
@@ -51,6 +56,29 @@ def test_a_rollback_withdraws_what_it_left(browser: Browser, written: Written) -
     assert ledger["champion"] == 2
     assert [each["number"] for each in ledger["entries"] if each["is_withdrawn"]] == [4]
     assert ledger["entries"][0]["says"].startswith("Production went back from flights/2 to flights/1.")
+    again = {each["number"]: each["returned"] for each in ledger["promotions"]}
+    assert again == {
+        2: {"at": back.as_json()["at"], "by": BY, "replaces": "flights/2"},
+        4: None,
+    }
+
+
+def test_what_is_served_is_what_the_configuration_names(
+    browser: Browser, installed: Settings, written: Written
+) -> None:
+    """A second version was promoted and not deployed: the endpoint's configuration still has the first."""
+    first, second = entry("promotion", 2, 1, version=f"{ARN}/1"), entry("promotion", 4, 2, version=f"{ARN}/2")
+    written.ledger(entry("decision", 3, 2), second)
+    versions = {each.model_uri: f"flights/{n}" for n, each in enumerate((first, second), 1)}
+    cycle, hook = find_cycles()["flights"], reader().hook
+    for name, uri in (("m-1", first.model_uri), ("m-none", "s3://b/other/model.tar.gz")):
+        hook.api.create_model(**requests.model(name, uri, installed))
+        config = requests.endpoint_config(f"c-{name}", cycle, name, installed)
+        hook.api.create_endpoint_config(**config)
+    described = [{"EndpointConfigName": f"c-{name}"} for name in ("m-1", "m-none")]
+    found = [served_versions(hook, each, versions) for each in described]
+    assert found == [["flights/1"], [None]]
+    assert view(browser)["ledger"]["champion"] == 4
 
 
 def test_windows_are_told_oldest_first(browser: Browser, written: Written) -> None:

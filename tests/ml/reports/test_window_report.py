@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from include.core.documents.data import ConstraintViolation, FeatureDistribution
-from include.core.documents.monitoring import Alarm, Evidence, FacetBias, FacetValues, Fault, SliceScore
+from include.core.documents.monitoring import (
+    Alarm,
+    Evidence,
+    FacetBias,
+    FacetValues,
+    Fault,
+    Separability,
+    SliceScore,
+)
 from include.core.documents.reports import PromotionMark, Provenance
 from include.core.documents.retraining import Emission
 from include.ml.reports.window import findings
@@ -31,6 +39,16 @@ def made(
     spreads = [example.spread("temp")] if spreads is None else spreads
     given = example.report_input([example.evidence(0), example.evidence(1), own], **changes)
     return render_window(example.report(given, own, spreads, violations=violations or [], private=private))
+
+
+def test_the_headline_is_the_reason_of_the_alarm() -> None:
+    """Where a classifier or the labels raised it, the features that moved come after."""
+    reason = "a classifier tells the window from the baseline: area 0.99, limit 0.75"
+    apart = Separability(value=0.99, low=0.98, high=1.0, limit=0.75, is_drifted=True, features={})
+    alarm = Alarm(is_alarm=True, reasons=(reason,), held_back=None)
+    said = findings.summarize_window(example.evidence(separability=apart, alarm=alarm), example.decision())
+    assert said[0] == f"The window alarms: {reason}."
+    assert said[1].startswith("1 of 2 features has moved")
 
 
 def test_the_summary_tells_what_moved_what_it_weighs_and_what_was_decided() -> None:

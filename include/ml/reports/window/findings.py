@@ -175,8 +175,14 @@ def decision_words(decision: DecisionSummary) -> str:
 
 
 def summarize_window(evidence: Evidence, decision: DecisionSummary) -> list[str]:
-    """Summarize the window in sentences, the most important first."""
+    """Summarize the window in sentences, the most important first: why it alarms, or why it is not judged."""
     sentences = [drift_words(evidence), quality_words(evidence), decision_words(decision)]
+    separability, quality = evidence.separability, quality_of(evidence)
+    if evidence.alarm.is_alarm and (
+        (separability and separability.is_drifted) or (quality and quality.is_worse)
+    ):
+        # the features, which the next sentence is about, are not all of it
+        sentences = [_sentence(f"the window alarms: {'; '.join(evidence.alarm.reasons)}"), *sentences]
     held_back = evidence.alarm.held_back
     if held_back is None:
         return sentences

@@ -3,7 +3,7 @@ import { actions, approvals } from "./actions.js";
 import { airflow, flywheel, pageRoot, settle } from "./api.js";
 import { h } from "./dom.js";
 import { drift } from "./drift.js";
-import { endpoint } from "./endpoint.js";
+import { endpoint, servedText } from "./endpoint.js";
 import { moment, utcDate } from "./format.js";
 import { dagPage, run, ui } from "./links.js";
 import { fresh, part, section, since, troubles } from "./parts.js";
@@ -42,7 +42,7 @@ export async function cycle(name, refresh) {
   const failures = Object.values(answers).map(({ error }) => ({ error: error && `Airflow: ${error.message}` }));
   const parts = [...Object.values(view.parts), ...failures, ...(captured ? [captured] : [])];
   return {
-    head: [[view.may, ledger], () => head(view, ledger, refresh)],
+    head: [[view.may, ledger, view.parts.endpoint.value?.served], () => head(view, ledger, refresh)],
     fresh: [Math.random(), () => fresh(parts, refresh)],
     trouble: [parts.map(({ error }) => error), () => troubles(parts)],
     open: [open, () => h("div", { id: "open" }, approvals(view, open, ledger.value, refresh))],
@@ -76,12 +76,12 @@ function monitoringSections(view, refresh) {
         ),
     ],
     endpoint: [
-      [served, served.value && served.as_of?.slice(0, 16)],
+      [served, served.value && served.as_of?.slice(0, 16), ledger.value?.champion],
       () =>
         section(
           "Endpoint",
           "endpoint",
-          part(served, (value) => endpoint(value, served.as_of), "No endpoint yet: the first promoted version brings it."),
+          part(served, (value) => endpoint(value, served.as_of, championOf(ledger.value)?.version), "No endpoint yet: the first promoted version brings it."),
         ),
     ],
     windows: [
@@ -138,27 +138,33 @@ const evaluationPlaces = (ledger) =>
 
 function head(view, ledger, refresh) {
   const value = ledger.value;
-  const entries = [...(value?.entries ?? []), ...(value?.promotions ?? [])];
-  const champion = entries.find((entry) => entry.number === value.champion);
+  const champion = championOf(value);
   return h(
     "header",
     { class: "top" },
     h("nav", { "aria-label": "Where you are" }, h("a", { href: `${pageRoot}/` }, "Flywheel"), " / ", view.name),
     h("h1", {}, view.name),
     h("p", { class: "quiet" }, view.description),
-    h("p", {}, champion ? inProduction(view.name, champion) : "Nothing is in production."),
+    h("p", {}, champion ? championText(view.name, champion) : "There is no champion."),
+    view.parts.endpoint.value &&
+      h("p", {}, "The endpoint serves ", servedText(view.parts.endpoint.value, champion?.version), "."),
     h("p", {}, "DAGs: ", Object.values(view.dags).flatMap((dag) => [ui(dagPage(dag), dag), " "])),
     actions(view, value, refresh),
   );
 }
 
-const inProduction = (name, champion) => [
+/** Returns the champion's line of the ledger. */
+const championOf = (ledger) =>
+  [...(ledger?.entries ?? []), ...(ledger?.promotions ?? [])].find(({ number }) => number === ledger.champion);
+
+const dated = ({ by, at }) => [run(by, moment(at)), " (", since(at), ")"];
+
+const championText = (name, champion) => [
   h("strong", { class: "champion" }, champion.version),
-  " is in production, promoted ",
-  run(champion.by, moment(champion.at)),
-  " (",
-  since(champion.at),
-  `), trained on data to ${utcDate(champion.data_end)} UTC. `,
+  champion.returned
+    ? [` is the champion again since the rollback from ${champion.returned.replaces}, `, dated(champion.returned)]
+    : [" is the champion, promoted ", dated(champion)],
+  `, trained on data to ${utcDate(champion.data_end)} UTC. `,
   report(name, champion.evaluation, "report.html", "Evaluation", "evaluation of the champion"),
   " ",
   report(name, champion.evaluation, "model_card.html", "Model card", "model card of the champion"),

@@ -9,8 +9,26 @@ import { table } from "./table.js";
 const MINUTE_MS = 60_000;
 const HEADS = ["Variant", "Weight", "Instances", "Requests", "per s", "p50", "p99", "4XX", "5XX"];
 
+/**
+ * Says which version the endpoint serves, beside the ledger's champion: a version that was promoted without being
+ * deployed is the champion and is not served. `differs` is whether it is another one.
+ */
+export function servedVersions(status, champion) {
+  const names = (status?.served ?? []).map((version) => version ?? "a model of no version");
+  if (!names.length) return null;
+  const differs = names.some((name) => name !== champion);
+  if (!champion) return { text: names.join(" and "), differs, note: "there is no champion" };
+  return { text: names.join(" and "), differs, note: differs ? `the champion is ${champion}` : "the champion" };
+}
+
+/** Shows the served version, and a badge that tells whether it is the champion. */
+export function servedText(status, champion) {
+  const found = servedVersions(status, champion);
+  return found ? [found.text, " ", badge(found.differs ? "warn" : "good", found.note)] : "–";
+}
+
 /** Builds the section of the endpoint; `asOf` is when it was read, the end of its last hour. */
-export function endpoint(status, asOf) {
+export function endpoint(status, asOf, champion) {
   const kind = { InService: "good", Failed: "bad" }[status.status] ?? "warn";
   return h(
     "div",
@@ -19,7 +37,8 @@ export function endpoint(status, asOf) {
       "dl",
       {},
       pair("State", badge(kind, status.status), status.failure ? ` ${status.failure}` : ""),
-      pair("Serves", status.config ?? "–"),
+      pair("Serves", servedText(status, champion)),
+      pair("Configuration", status.config ?? "–"),
       pair("Changed", moment(status.changed), " (", since(status.changed), ")"),
       pair("Errors", errorBadge(status)),
       status.console || status.log ? pair("At AWS", atAws(status)) : null,

@@ -1,6 +1,7 @@
 // The overview: a card for each cycle with its champion, quality, drift and endpoint.
 import { airflow, flywheel, pageRoot, settle } from "./api.js";
 import { h } from "./dom.js";
+import { servedText } from "./endpoint.js";
 import { counted, interval, metric, moment, ms, utcDate } from "./format.js";
 import { dagPage, run, taskPage, ui } from "./links.js";
 import { badge, fresh, pair, part, since, troubles } from "./parts.js";
@@ -62,7 +63,7 @@ function card(cycle, dags, open) {
     pending.map((detail) => approval(cycle, detail)),
     part(ledger, (value) => championFacts(cycle, value)),
     part(watch, (value) => monitoringFacts(cycle, value, ledger.value?.champion)),
-    part(endpoint, (value) => endpointFacts(cycle, value), "No endpoint yet: the first promoted version brings it."),
+    part(endpoint, (value) => endpointFacts(cycle, value, ledger.value?.champion), "No endpoint yet: the first promoted version brings it."),
     h("dl", {}, pair("Next runs", nextRuns(cycle, dags)), lastDecision(ledger.value, watch.value)),
   );
 }
@@ -73,7 +74,7 @@ function championFacts(cycle, { champion: entry, entries }) {
       "p",
       { class: "quiet" },
       entries
-        ? "Nothing is in production: no version was promoted, or all were withdrawn."
+        ? "There is no champion: no version was promoted, or all were withdrawn."
         : "No model has been trained yet. Open the cycle and press Train.",
     );
   const { evaluation, verdict, version, by } = entry;
@@ -86,7 +87,9 @@ function championFacts(cycle, { champion: entry, entries }) {
     {},
     pair("Champion", h("strong", { class: "champion" }, modelCard ?? version ?? "–")),
     pair("Trained on data to", run(by, `${utcDate(entry.data_end)} UTC`)),
-    pair("Promoted", run(by, moment(entry.at)), " (", since(entry.at), ")"),
+    entry.returned
+      ? pair("Champion again", run(entry.returned.by, moment(entry.returned.at)), ` after ${entry.returned.replaces}`)
+      : pair("Promoted", run(by, moment(entry.at)), " (", since(entry.at), ")"),
     pair(
       "Its own evaluation",
       own ? (report(cycle.name, evaluation, "report.html", own, `evaluation of ${version}`) ?? own) : "–",
@@ -101,7 +104,7 @@ function monitoringFacts(cycle, { window, decision }, champion) {
     "dl",
     {},
     pair("Newest window", opens(interval(window.window)), " ", run(window.by, "run")),
-    pair("Quality there", quality(cycle, window)),
+    pair("Quality there", quality(cycle, window), ` of ${window.champion ?? "the model"}`),
     pair("Drift", verdictBadge(window), " ", h("a", { href: cyclePage(cycle, "#drift") }, verdictReason(window))),
     decision?.due ? pair("Retraining", retraining(window, champion), " ", run(decision.by, "run")) : null,
   );
@@ -130,7 +133,7 @@ function quality(cycle, window) {
     : "unknown: no labels yet";
 }
 
-function endpointFacts(cycle, endpoint) {
+function endpointFacts(cycle, endpoint, champion) {
   const sum = (name) => endpoint.variants.reduce((total, variant) => total + variant[name], 0);
   const worst = (name) => Math.max(...endpoint.variants.map((variant) => variant[name] ?? -1));
   const state =
@@ -146,6 +149,7 @@ function endpointFacts(cycle, endpoint) {
     "dl",
     {},
     pair("Endpoint", state),
+    pair("Serves", servedText(endpoint, champion?.version)),
     pair("In the last hour", h("a", { href: cyclePage(cycle, "#endpoint") }, traffic), errors ? [" ", badge("bad", "errors")] : ""),
   );
 }

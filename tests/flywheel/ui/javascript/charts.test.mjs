@@ -3,6 +3,7 @@ import { test } from "node:test";
 import "./page.mjs";
 
 const { binNames, filledBins } = await import("../../../../plugins/flywheel/ui/static/distributions.js");
+const { servedVersions } = await import("../../../../plugins/flywheel/ui/static/endpoint.js");
 const { featuresByImportance } = await import("../../../../plugins/flywheel/ui/static/drift.js");
 const { fitScale, scaleBounds } = await import("../../../../plugins/flywheel/ui/static/lines.js");
 const { chartRows } = await import("../../../../plugins/flywheel/ui/static/quality.js");
@@ -100,4 +101,16 @@ test("a verdict has its reason", () => {
   assert.equal(verdictReason({ held_back: "too few rows", why: "nothing" }), "too few rows");
   assert.equal(verdictReason({ why: "nothing" }), "nothing has moved");
   assert.equal(verdictReason({ why: "2 features drifted" }), "2 features drifted");
+});
+
+test("what the endpoint serves is told apart from the champion", () => {
+  const same = servedVersions({ served: ["flights/2"] }, "flights/2");
+  assert.deepEqual(same, { text: "flights/2", differs: false, note: "the champion" });
+  const before = servedVersions({ served: ["flights/1"] }, "flights/2");
+  assert.deepEqual(before, { text: "flights/1", differs: true, note: "the champion is flights/2" });
+  const canary = servedVersions({ served: ["flights/1", "flights/2"] }, "flights/2");
+  assert.deepEqual([canary.text, canary.differs], ["flights/1 and flights/2", true]);
+  assert.equal(servedVersions({ served: [null] }, "flights/2").text, "a model of no version");
+  assert.equal(servedVersions(null, "flights/2"), null);
+  assert.equal(servedVersions({ served: ["flights/1"] }, null).note, "there is no champion");
 });
