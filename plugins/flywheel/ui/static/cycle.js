@@ -145,7 +145,7 @@ function head(view, ledger, refresh) {
     h("nav", { "aria-label": "Where you are" }, h("a", { href: `${pageRoot}/` }, "Flywheel"), " / ", view.name),
     h("h1", {}, view.name),
     h("p", { class: "quiet" }, view.description),
-    h("p", {}, champion ? championText(view.name, champion) : "There is no champion."),
+    h("p", {}, champion ? championText(view.name, champion) : "Nothing is in production: there is no champion."),
     view.parts.endpoint.value &&
       h("p", {}, "The endpoint serves ", servedText(view.parts.endpoint.value, champion?.version), "."),
     h("p", {}, "DAGs: ", Object.values(view.dags).flatMap((dag) => [ui(dagPage(dag), dag), " "])),

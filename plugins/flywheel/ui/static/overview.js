@@ -74,7 +74,7 @@ function championFacts(cycle, { champion: entry, entries }) {
       "p",
       { class: "quiet" },
       entries
-        ? "There is no champion: no version was promoted, or all were withdrawn."
+        ? "Nothing is in production: no version was promoted, or all were withdrawn."
         : "No model has been trained yet. Open the cycle and press Train.",
     );
   const { evaluation, verdict, version, by } = entry;

@@ -23,6 +23,12 @@ export function chartRows(watch, replay) {
   return watch.windows.map((window) => ({ ...window, models: compared.get(window.window[0]) ?? {} }));
 }
 
+/** Returns the promotions to mark: those that stand, and withdrawn ones that a window was scored by. */
+export function markedPromotions(promotions, rows) {
+  const scoring = new Set(rows.map(({ champion }) => champion));
+  return promotions.filter(({ is_withdrawn: isWithdrawn, version }) => !isWithdrawn || scoring.has(version));
+}
+
 /** Builds the chart with its legend and its table. */
 export function quality(cycle, rows, { promotions, replay, evaluations }) {
   const lines = LINES.map((line) => ({ ...line, values: rows.map((row) => line.pick(row) ?? null) }))
@@ -33,7 +39,7 @@ export function quality(cycle, rows, { promotions, replay, evaluations }) {
   const { hide } = chart(frame, {
     lines,
     windows: rows,
-    promotions: promotions.filter((promotion) => !promotion.is_withdrawn),
+    promotions: markedPromotions(promotions, rows),
     onmove: showValues,
     onopen: (index) => openWindow(cycle.name, rows[index]),
   });
@@ -110,7 +116,7 @@ function note(replay, lines, rows) {
     { class: "quiet" },
     "The band, or the whisker of an isolated window, is the 95 % interval. Dashed vertical lines mark promotions. Click to open a window. ",
     replay
-      ? "The first model and the baselines come from the last replay. "
+      ? "The first model and the baselines come from the last replay, by the labels known then; the champion's numbers are by the labels known when monitoring last judged its window, so a replay may give another one for the same window. "
       : "The first model and the baselines appear after a replay (make replay). ",
     outside.join(" "),
   );

@@ -6,7 +6,7 @@ const { binNames, filledBins } = await import("../../../../plugins/flywheel/ui/s
 const { servedVersions } = await import("../../../../plugins/flywheel/ui/static/endpoint.js");
 const { featuresByImportance } = await import("../../../../plugins/flywheel/ui/static/drift.js");
 const { fitScale, scaleBounds } = await import("../../../../plugins/flywheel/ui/static/lines.js");
-const { chartRows } = await import("../../../../plugins/flywheel/ui/static/quality.js");
+const { chartRows, markedPromotions } = await import("../../../../plugins/flywheel/ui/static/quality.js");
 const { runSubject } = await import("../../../../plugins/flywheel/ui/static/runs.js");
 const { jobCost, summarizeJobs } = await import("../../../../plugins/flywheel/ui/static/steps.js");
 const { atLeast } = await import("../../../../plugins/flywheel/ui/static/traffic.js");
@@ -113,4 +113,14 @@ test("what the endpoint serves is told apart from the champion", () => {
   assert.equal(servedVersions({ served: [null] }, "flights/2").text, "a model of no version");
   assert.equal(servedVersions(null, "flights/2"), null);
   assert.equal(servedVersions({ served: ["flights/1"] }, null).note, "there is no champion");
+});
+
+test("a withdrawn promotion stays marked if a window was scored by it", () => {
+  const promotions = [
+    { version: "flights/1", is_withdrawn: false },
+    { version: "flights/2", is_withdrawn: true },
+    { version: "flights/3", is_withdrawn: true },
+  ];
+  const marked = markedPromotions(promotions, [{ champion: "flights/1" }, { champion: "flights/2" }]);
+  assert.deepEqual(marked.map(({ version }) => version), ["flights/1", "flights/2"]);
 });
