@@ -173,7 +173,7 @@ def find_splits(pipeline: Pipeline, table: Transform) -> list[Splits]:
     splits = []
     for transform, parts in collected.values():
         pairs = np.unique(np.concatenate(parts), axis=0)
-        pairs = pairs[np.unique(np.linspace(0, len(pairs) - 1, SPLITS).astype(int))]
+        pairs = pairs[np.unique(np.linspace(0, max(len(pairs) - 1, 0), SPLITS).astype(int))[: len(pairs)]]
         splits.append(Splits(transform, pairs[:, 0].astype(int), pairs[:, 1]))
     return splits
 
@@ -186,7 +186,10 @@ def _walk(estimator: Any, seen: Transform) -> Iterator[tuple[Transform, np.ndarr
             seen = lambda numbers, strings: before.transform(outer(numbers, strings))  # noqa: E731
         yield from _walk(estimator[-1], seen)
     for name in ("estimators_", "calibrated_classifiers_", "estimator", "best_estimator_"):
-        for part in np.ravel(np.array(getattr(estimator, name, ()), dtype=object)):
+        parts = getattr(estimator, name, ())
+        # never an array of a list: NumPy takes pipelines of one length for a table of their steps
+        parts = parts.ravel() if isinstance(parts, np.ndarray) else parts
+        for part in parts if isinstance(parts, list | tuple | np.ndarray) else [parts]:
             yield from _walk(part, seen)
     if (tree := getattr(estimator, "tree_", None)) is not None:
         yield seen, _pairs(tree.feature, tree.threshold, tree.children_left < 0)

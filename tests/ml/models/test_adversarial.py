@@ -72,11 +72,13 @@ def test_rows_of_which_the_cycle_makes_nothing_are_left_out() -> None:
     assert list(chain.from_iterable(numbers[:, 0].tolist() for numbers, _ in made)) == [1.0, 3.0]
 
 
-X = np.random.default_rng(0).normal(50, 20, (300, 2)).astype(SINGLE)
-Y = (X[:, 0] + X[:, 1] > 100).astype(int)
+X = np.random.default_rng(0).normal(500, 20, (300, 2)).astype(SINGLE)
+Y = (X[:, 0] + X[:, 1] > 1000).astype(int)
 TREES = HistGradientBoostingClassifier(max_iter=3, random_state=0)
 FOREST = RandomForestClassifier(3, max_depth=3, random_state=0)
+SCALED = make_pipeline(StandardScaler(), TREES)
 MODELS = {
+    "vote of pipelines": VotingClassifier([("first", SCALED), ("second", SCALED)]),
     "trees": TREES,
     "forest": FOREST,
     "scaled trees": make_pipeline(StandardScaler(), TREES),
@@ -103,6 +105,16 @@ def test_rows_beside_a_threshold_are_told_apart_by_the_model(name: str) -> None:
         changed = [numbers[k * count : (k + 1) * count] for k in (1, 2)]
         beside = np.nextafter(*changed)
         np.testing.assert_array_equal(beside, changed[1])
+
+
+def test_a_tree_without_a_split_has_no_rows() -> None:
+    """A model that learnt nothing is compared on the other rows."""
+    pipeline = Pipeline([("model", HistGradientBoostingClassifier(max_iter=1, min_samples_leaf=300))]).fit(
+        X, Y
+    )
+    (splits,) = find_splits(pipeline, lambda numbers, _strings: numbers)
+    numbers, strings = split_rows(splits, X, np.empty((300, 0), object))
+    assert (len(splits.thresholds), len(numbers), len(strings)) == (0, 0, 0)
 
 
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
