@@ -19,6 +19,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from include.core.documents.manifest import InputFile, InputList, InputLists
+from include.core.layout import INPUT_LISTS, LISTS_INPUT
+from include.steps.contract import digest
+from include.steps.manifest import write_document
+
 CYCLE, START, END = "flights", "2013-01-01T00:00:00+00:00", "2013-02-01T00:00:00+00:00"
 INTERVAL = "2013-01-01_2013-02-01"
 TOLD = {"cycle": CYCLE, "start": START, "end": END, "key": "0" * 64}
@@ -55,6 +60,24 @@ def link(folder: Path, inputs: dict[str, Path]) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.unlink(missing_ok=True)
         place.symlink_to(source)
+    if inputs:
+        list_files(folder, inputs)
+
+
+def list_files(folder: Path, inputs: dict[str, Path]) -> None:
+    """Write the list of a job's files, by which it checks them."""
+    lists = {
+        name: InputList(
+            uri=f"{source}/",
+            files=tuple(
+                InputFile(name=str(path.relative_to(source)), bytes=path.stat().st_size, sha256=digest(path))
+                for path in sorted(source.rglob("*"))
+                if path.is_file()
+            ),
+        )
+        for name, source in inputs.items()
+    }
+    write_document(folder / LISTS_INPUT / INPUT_LISTS, InputLists(inputs=lists))
 
 
 def call(step: str, base: Path) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from include.core.documents.card import CardInformation, ModelCard
-from include.core.documents.manifest import KeyRecord, Manifest, OutputFile
+from include.core.documents.manifest import KeyRecord, Manifest, OutputFile, files_digest
 from include.core.documents.model import Bounds, Evaluation, MeasuredMetric, Verdict
 from include.core.documents.monitoring import (
     Alarm,
@@ -97,8 +97,8 @@ def width(found: Bounds) -> float:
     return defined(found.high) - defined(found.low)
 
 
-def manifest(key: str, digest: str, *, step: str = "clean", **sizes: int) -> Manifest:
-    """The manifest of an output with Parquet files of these sizes."""
+def manifest(key: str, digest: str = "", *, step: str = "clean", **sizes: int) -> Manifest:
+    """The manifest of an output with Parquet files of these sizes; without a digest it has its own."""
     files = [OutputFile(name=f"{name}.parquet", rows=1, bytes=of, sha256="0") for name, of in sizes.items()]
     return Manifest(
         step=step,
@@ -106,7 +106,7 @@ def manifest(key: str, digest: str, *, step: str = "clean", **sizes: int) -> Man
         interval=month(3),
         key=key,
         files=tuple(files),
-        digest=digest,
+        digest=digest or files_digest(files),
         counts={},
         metrics={},
     )

@@ -36,7 +36,7 @@ from include.core.ledger import Ledger, champion_as_of, last_decision
 from include.core.places import Places, below_step
 from include.core.sagemaker.client import SageMaker
 from include.core.sagemaker.kinds import kind_of
-from include.core.sagemaker.requests import Source, processing
+from include.core.sagemaker.requests import Source, StepInput, StepInputs, step_request
 from include.core.sagemaker.runner import JobRunner, prepare_job
 from include.core.schedule import history, newest_complete, window_schedule
 from include.core.settings import Settings
@@ -107,37 +107,39 @@ def _replay(
             cycle=cycle,
             interval=Interval(intervals[0].start, intervals[-1].end),
             # the replay input and the lists are named by their content
-            inputs={name: source.uri for name, source in inputs.items()},
+            inputs={name: given.digest for name, given in inputs.items()},
             parameters={},
             settings=settings,
         )
         runner = JobRunner(
             sagemaker, kind_of(STEP), poll_interval_s=LOOK_INTERVAL_S, on_look=lambda _: driver.heal()
         )
-        spec = prepare_job(sagemaker, cycle, record, settings)
-        attached = runner.start(spec, lambda named: processing(named, inputs, {}))
+        spec = prepare_job(sagemaker, cycle, record, settings, inputs)
+        attached = runner.start(spec, lambda named: step_request(named, StepInputs(inputs)))
         runner.finish(attached)
     return attached.uri
 
 
-def _comparison_inputs(sagemaker: SageMaker, places: Places, replay_input: ReplayInput) -> dict[str, Source]:
+def _comparison_inputs(
+    sagemaker: SageMaker, places: Places, replay_input: ReplayInput
+) -> dict[str, StepInput]:
     """Put what `include/steps/compare.py` reads where the same replay input always has it."""
 
-    def listed(step: str, folders: Iterable[str]) -> Source:
+    def listed(step: str, folders: Iterable[str]) -> StepInput:
         """Return one input for all files at places below a step's outputs, kept as SageMaker reads it."""
         root = places.step(step)
         content: list[Any] = [{"prefix": root}]
         content += [folder + name for folder in folders for name in sagemaker.sizes(root + folder)]
         uri = places.manifest_list(digest(content))
         sagemaker.put_once(uri, canonical(content).encode())
-        return Source(uri, "ManifestFile")
+        return StepInput(Source(uri, "ManifestFile"), uri)
 
     content, compared = replay_input.as_json(), replay_input.months
     folder = places.replay_input(digest(content))
     sagemaker.put_once(folder + REPLAY_INPUT, canonical(content).encode())
     models = sorted({replay_input.frozen, *(interval.champion for interval in compared)})
     prepared = listed("prepare", (interval.prepared for interval in compared))
-    return {"replay_input": Source(folder), "prepared": prepared, "models": listed("train", models)}
+    return {"replay_input": StepInput.at(folder), "prepared": prepared, "models": listed("train", models)}
 
 
 # What happened, from Airflow's runs and the ledger, as the comparing job is told it

@@ -23,8 +23,9 @@ from include.core.exceptions import FlywheelError
 from include.core.keys import differences, differing_files, environment_digest
 from include.core.layout import MANIFEST, REPRODUCTION, folder_of, job_name, split_uri
 from include.core.places import Places
+from include.core.sagemaker.inputs import put_input_lists
 from include.core.sagemaker.kinds import PROCESSING, TRAINING, JobKind
-from include.core.sagemaker.requests import ApiRequest, JobSpec, Source, processing
+from include.core.sagemaker.requests import ApiRequest, JobSpec, StepInput, StepInputs, step_request
 from include.core.sagemaker.runner import AttachedJob, JobRunner, put_code
 from include.core.settings import Settings
 from include.core.steps import job_step
@@ -192,6 +193,11 @@ def _repeat(records: Records, recorded: Recorded, terminal: Terminal, tolerance:
     with terminal.timed("training"):
         again = complete(TRAINING, repetition(recorded, name, target))
     with terminal.timed("comparison"):
+        inputs = {
+            "rows": StepInput.at(f"{recorded.transform_uri}holdout/"),
+            "original": StepInput.at(_model_of(recorded.description)),
+            "again": StepInput.at(_model_of(again)),
+        }
         job = JobSpec(
             name=name,
             step=STEP,
@@ -201,13 +207,10 @@ def _repeat(records: Records, recorded: Recorded, terminal: Terminal, tolerance:
             code_uri=put_code(records.sagemaker, records.settings.bucket, cycle),
             output_uri=f"{target}comparison/",
             settings=records.settings,
+            inputs_uri=put_input_lists(records.sagemaker, Places(records.settings.bucket, cycle), inputs),
         )
-        inputs = {
-            "rows": Source(f"{recorded.transform_uri}holdout/"),
-            "original": Source(_model_of(recorded.description)),
-            "again": Source(_model_of(again)),
-        }
-        complete(PROCESSING, processing(job, inputs, {"tolerance": str(tolerance)}))
+        given = StepInputs(inputs, {"tolerance": str(tolerance)})
+        complete(PROCESSING, step_request(job, given))
     outcome = read_document(records.s3, f"{job.output_uri}{REPRODUCTION}", Reproduction)
     terminal.say(
         f"  {'Reproduced' if outcome.is_reproduced else 'NOT reproduced'}: largest difference "

@@ -19,10 +19,9 @@ import pyarrow.parquet as pq
 from botocore.exceptions import BotoCoreError, ClientError
 
 from include.cli.driver import cycle_named
-from include.cli.environment import client, read_object, sagemaker_of
+from include.cli.environment import client, sagemaker_of
 from include.cli.terminal import StackError, Terminal
 from include.core.cycle import Cycle
-from include.core.documents.manifest import Manifest
 from include.core.exceptions import FlywheelError
 from include.core.layout import (
     MANIFEST,
@@ -36,6 +35,7 @@ from include.core.layout import (
 )
 from include.core.places import Places, key_of, parse_place
 from include.core.sagemaker.client import SageMaker
+from include.core.sagemaker.inputs import read_manifest, read_output
 from include.core.sagemaker.kinds import PROCESSING
 from include.core.schedule import starting_at, window_schedule
 from include.core.settings import Settings
@@ -214,7 +214,7 @@ class Prepared:
         )
 
     def _names(self, folder: str) -> list[str]:
-        manifest = Manifest.from_text(self._read(MANIFEST))
+        manifest = read_manifest(self._sagemaker, self.uri, key_of(self.uri))
         return [file.name for file in manifest.files if file.name.startswith(folder)]
 
     def _rows(self, name: str, columns: list[str]) -> list[dict[str, Any]]:
@@ -222,7 +222,10 @@ class Prepared:
         return rows
 
     def _read(self, name: str) -> bytes:
-        return read_object(self._sagemaker.s3, self.uri + name)
+        body = read_output(self._sagemaker, self.uri + name)
+        if body is None:
+            raise StackError(f"{self.uri}{name} is gone. Clear `prepare` of its run.")
+        return body
 
 
 def read_records(name: str, text: str) -> Iterable[list[str]]:

@@ -8,6 +8,7 @@
     │   ├── PromotionLost           another run promoted for the same data first
     │   ├── RollbackRefused         production cannot go back to the requested version
     │   ├── OutputMissing           a job completed, but its outputs do not match its manifest
+    │   ├── InputChanged            a file is not what the step that wrote it left
     │   ├── JobFailed               SageMaker reports Failed
     │   ├── JobStopped              SageMaker reports Stopped
     │   ├── DeploymentFailed        the endpoint did not come into service, or serves an older version
@@ -57,6 +58,10 @@ class RollbackRefused(PermanentError):
 
 class OutputMissing(PermanentError):
     """A job completed, but its outputs do not match its manifest."""
+
+
+class InputChanged(PermanentError):
+    """A file is not what the step that wrote it left."""
 
 
 class JobFailed(PermanentError):

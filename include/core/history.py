@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from include.core.cycle import Cycle, FileSource
 from include.core.documents.codec import D, digest
-from include.core.documents.manifest import KeyRecord, Manifest
+from include.core.documents.manifest import InputFile, InputList, KeyRecord, Manifest
 from include.core.documents.results import StepResult
 from include.core.exceptions import HistoryIncomplete, OutputMissing
 from include.core.journal import ImmutableObjects
@@ -16,6 +16,8 @@ from include.core.keys import key_record
 from include.core.layout import MANIFEST, Interval, is_s3, split_uri, training_dag
 from include.core.places import Places, below_step
 from include.core.sagemaker.client import SageMaker
+from include.core.sagemaker.inputs import manifest_files, read_manifest
+from include.core.sagemaker.requests import Source, StepInput
 from include.core.schedule import history
 from include.core.settings import Settings
 
@@ -27,9 +29,7 @@ def check_output(hook: SageMaker, uri: str, key: str) -> Manifest:
 
     :raises OutputMissing: naming what is missing
     """
-    manifest = hook.read_document(uri + MANIFEST, Manifest)
-    if manifest is None or manifest.key != key:
-        raise OutputMissing(f"{uri} has no manifest for the key {key}. Clear the task to redo it.")
+    manifest = read_manifest(hook, uri, key)
     sizes = hook.sizes(uri)
     wrong = [file.name for file in manifest.files if sizes.get(file.name) != file.bytes]
     if wrong:
@@ -186,17 +186,24 @@ def content_digest(partitions: Sequence[Partition]) -> str:
     return digest([[str(p.interval), p.manifest.digest] for p in partitions])
 
 
-def put_manifest_file(hook: SageMaker, cycle: Cycle, partitions: list[Partition], settings: Settings) -> str:
-    """Write the list of all partitions' files, as SageMaker reads it, and return its URI.
+def partitions_input(
+    hook: SageMaker, cycle: Cycle, partitions: list[Partition], settings: Settings
+) -> StepInput:
+    """Write the list of all partitions' files, as SageMaker reads it, and return it as one input.
 
     One job takes at most ten inputs, but one of them may be such a list. It is named by its content.
     """
     places = Places(settings.bucket, cycle.name)
-    content: list[Mapping[str, str] | str] = [{"prefix": places.step("clean")}]
+    root = places.step("clean")
+    content: list[Mapping[str, str] | str] = [{"prefix": root}]
+    files: list[InputFile] = []
     for partition in partitions:
-        folder = below_step(places.output("clean", partition.interval, partition.key))
-        names = [*(file.name for file in partition.manifest.files), MANIFEST]
-        content.extend(f"{folder}{name}" for name in names)
+        output = places.output("clean", partition.interval, partition.key)
+        folder = below_step(output)
+        listed = manifest_files(partition.manifest, output)
+        files += [replace(file, name=folder + file.name) for file in listed]
+        content += [f"{folder}{name}" for name in (*(file.name for file in listed), MANIFEST)]
     uri = places.manifest_list(digest(content))
     hook.put_document(uri, content)
-    return uri
+    listed_input = InputList(uri=root, files=tuple(files))
+    return StepInput(Source(uri, "ManifestFile"), content_digest(partitions), listed_input)

@@ -42,6 +42,7 @@ VIOLATIONS = "constraint_violations.json"
 MODEL_QUALITY = "model_quality.json"
 MATURED = "matured.json"
 PLAN = "plan.json"
+INPUT_LISTS = "inputs.json"
 REPORT_INPUT = "report_input.json"
 REPLAY_INPUT = "replay_input.json"
 REPLAY = "replay.json"
@@ -49,6 +50,11 @@ REPLAY_PAGE = "replay.html"
 REPRODUCTION = "reproduction.json"
 REPORT = "report.html"
 PROFILE = "profile.html"
+#: files of an output that its manifest does not list
+NOT_LISTED = (MANIFEST, PROFILE)
+
+# Inputs that every job has: its code, and the list of the files of its other inputs
+CODE_INPUT, LISTS_INPUT = "code", "inputs"
 
 
 # Intervals

@@ -87,6 +87,10 @@ class Places:
         """Return the folder of the plan for windows that are judged again."""
         return f"{self.root}plans/{digest}/"
 
+    def input_lists(self, digest: str) -> str:
+        """Return the folder of the list of all files that a job is given."""
+        return f"{self.root}inputs/{digest}/"
+
     # Records
 
     @property
@@ -168,6 +172,7 @@ _SHAPES = {
     # version 0.1 called them stories
     "report_input": rf"(?:report-inputs|stories)/(?P<digest>{_DIGEST})/(?P<file>[^/]+)",
     "replay_input": rf"replays/(?P<digest>{_DIGEST})/(?P<file>[^/]+)",
+    "input_lists": rf"inputs/(?P<digest>{_DIGEST})/(?P<file>[^/]+)",
     "plan": rf"plans/(?P<digest>{_DIGEST})/(?P<file>[^/]+)",
     "watch_record": rf"watch/{_INTERVAL}/(?P<key>{_DIGEST})(?:-(?P<repetition>\d+))?\.json",
     "watch_decision": rf"watch/{_INTERVAL}/decisions/(?P<digest>{_DIGEST})(?:-(?P<repetition>\d+))?\.json",

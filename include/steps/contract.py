@@ -8,7 +8,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,9 @@ from types import ModuleType
 from typing import NoReturn, TypeVar
 
 from include.core.cycle import JOB_ARGUMENTS, Cycle
+from include.core.documents.manifest import RESTORE, InputFile, InputLists
 from include.core.exceptions import InvalidCycle, InvalidDocument
+from include.core.layout import CODE_INPUT, INPUT_LISTS, LISTS_INPUT, NOT_LISTED
 from include.core.tasks import TASKS
 from include.ml.exceptions import InvalidInput
 
@@ -132,6 +134,56 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def check_inputs(step: Step) -> None:
+    """Refuse a job whose files are not those that the steps before it wrote; call it before any is read.
+
+    The files lie on the job's own disk, so that each is read once for its digest and again for its rows
+    without the network. What no manifest lists has no digest, and is checked by name and size.
+
+    :raises InvalidInput: a file is missing, too many, or not the one that was written
+    """
+    root, own = step.input(""), {CODE_INPUT, LISTS_INPUT}
+    present = {
+        path.relative_to(root).as_posix(): path
+        for folder in sorted(root.iterdir() if root.is_dir() else ())
+        if folder.is_dir() and folder.name not in own
+        for path in _files_below(folder)
+    }
+    document = step.input(LISTS_INPUT) / INPUT_LISTS
+    if not present and not document.exists():
+        return
+    lists = read_document(document, InputLists.from_text, "The task that starts the job writes it: clear it.")
+    expected = {
+        f"{name}/{file.name}": (file, f"{given.uri}{file.name}")
+        for name, given in lists.inputs.items()
+        for file in given.files
+        if file.name.rpartition("/")[2] not in NOT_LISTED
+    }
+    for name in sorted({*present} ^ {*expected}):
+        uri = expected[name][1] if name in expected else name
+        state = "is missing" if name in expected else "is no file that the step before wrote"
+        raise InvalidInput(f"The input {uri} {state}. {RESTORE}")
+    for name, (file, uri) in expected.items():
+        _check_file(present[name], file, uri)
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    # what a job is given may be links to folders, which Path.rglob does not follow in Python 3.11
+    for place, _, names in os.walk(folder, followlinks=True):
+        yield from (Path(place, name) for name in names if name not in NOT_LISTED)
+
+
+def _check_file(path: Path, file: InputFile, uri: str) -> None:
+    if file.sha256 is None:
+        size = path.stat().st_size
+        if size != file.bytes:
+            raise InvalidInput(f"The input {uri} has {size} bytes; it had {file.bytes}. {RESTORE}")
+    elif (actual := digest(path)) != file.sha256:
+        raise InvalidInput(
+            f"The input {uri} has the SHA-256 {actual}; its manifest says {file.sha256}. {RESTORE}"
+        )
+
+
 def step_from(name: str, given: Mapping[str, str], base: Path) -> Step:
     """Return the step that names and values describe."""
     missing = [key for key in JOB_ARGUMENTS if not given.get(key)]
@@ -201,6 +253,7 @@ def run(name: str, work: Callable[[Step], Mapping[str, float | None]]) -> None:
     """
     try:
         step = read_step(name)
+        check_inputs(step)
         metrics = work(step)
     except (InvalidInput, InvalidCycle) as refusal:
         refuse(str(refusal), training=name == "train")

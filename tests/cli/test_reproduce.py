@@ -27,7 +27,9 @@ from include.core.documents.model import Reproduction
 from include.core.keys import key_record
 from include.core.layout import Interval, job_name
 from include.core.places import Places
-from include.core.sagemaker.requests import JobSpec, Source, training
+from include.core.sagemaker.client import SageMaker
+from include.core.sagemaker.inputs import put_input_lists
+from include.core.sagemaker.requests import JobSpec, StepInput, StepInputs, step_request
 from include.core.settings import PROJECT, Settings
 from include.core.steps import job_step
 from include.steps import contract, manifest
@@ -93,21 +95,22 @@ def trained(service: Any, tmp_path_factory: pytest.TempPathFactory) -> Trained:
         parameters={},
         settings=SETTINGS,
     )
-    files = archive_files(cycle.name)
+    files, places = archive_files(cycle.name), Places(SETTINGS.bucket, cycle.name)
+    channels = {name: StepInput.at(f"{uri}{name}/") for name in ("train", "validation")}
     job = JobSpec(
         name=job_name(cycle.name, "train", MONTH, record.key),
         step="train",
         cycle=cycle,
         interval=MONTH,
         key=record.key,
-        code_uri=Places(SETTINGS.bucket, cycle.name).code(archive_digest(files)),
-        output_uri=Places(SETTINGS.bucket, cycle.name).output("train", MONTH, record.key),
+        code_uri=places.code(archive_digest(files)),
+        output_uri=places.output("train", MONTH, record.key),
         settings=SETTINGS,
+        inputs_uri=put_input_lists(SageMaker(lambda _: service.s3), places, channels),
     )
     put(service, job.code_uri, archive(files))
     keep(service, record)
-    channels = {name: Source(f"{uri}{name}/") for name in ("train", "validation")}
-    service.sagemaker.create_training_job(**training(job, channels))
+    service.sagemaker.create_training_job(**step_request(job, StepInputs(channels)))
     while (found := service.sagemaker.describe_training_job(TrainingJobName=job.name))[
         "TrainingJobStatus"
     ] == "InProgress":

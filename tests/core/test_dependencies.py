@@ -52,16 +52,16 @@ class World:
     def clean(self, interval: Interval) -> dict[str, Any]:
         """Fetch and clean; the result of clean."""
         fetched = fetch_record(self.cycle, interval, self.settings)
-        self.put("fetch", interval, fetched.key)
-        return self.put("clean", interval, clean_record(self.cycle, interval, "d-fetch", self.settings).key)
+        content = self.put("fetch", interval, fetched.key)["digest"]
+        return self.put("clean", interval, clean_record(self.cycle, interval, content, self.settings).key)
 
     def put(self, step: str, interval: Interval, key: str) -> dict[str, Any]:
         """An output with its manifest; the step's result."""
         uri = Places(self.settings.bucket, self.cycle.name).output(step, interval, key)
-        body = json.dumps(manifest(key, f"d-{step}", step=step).as_json()).encode()
+        written = manifest(key, step=step)
         place = {"Bucket": self.settings.bucket, "Key": f"{split_uri(uri)[1]}manifest.json"}
-        self.service.s3.put_object(**place, Body=body)
-        return step_result(step, uri, interval=interval.iso, key=key, digest=f"d-{step}")
+        self.service.s3.put_object(**place, Body=json.dumps(written.as_json()).encode())
+        return step_result(step, uri, interval=interval.iso, key=key, digest=written.digest)
 
     def decide(
         self,

@@ -12,6 +12,7 @@ import pytest
 
 from flywheel.hooks.sagemaker import SageMakerHook
 from include.core.cycle import Cycle, FileSource
+from include.core.documents.manifest import Manifest
 from include.core.exceptions import HistoryIncomplete, OutputMissing
 from include.core.history import (
     check_output,
@@ -19,7 +20,7 @@ from include.core.history import (
     cleaned,
     fetch_record,
     fetch_sources,
-    put_manifest_file,
+    partitions_input,
 )
 from include.core.layout import Interval, split_uri
 from include.core.places import Places
@@ -40,14 +41,16 @@ class Outputs:
     def put(self, interval: Interval, *, fetched: str = "f") -> str:
         """Fetch and clean one interval; the place of the cleaned data."""
         record = fetch_record(self.cycle, interval, self.settings)
-        self._write("fetch", interval, record.key, fetched)
+        self._write("fetch", interval, manifest(record.key, fetched, flights=4))
         record = clean_record(self.cycle, interval, fetched, self.settings)
-        return self._write("clean", interval, record.key, f"c{fetched}")
+        other = manifest(record.key, first=4) if fetched == "first" else manifest(record.key, f=4)
+        return self._write("clean", interval, other)
 
-    def _write(self, step: str, interval: Interval, key: str, digest: str) -> str:
-        place = Places(self.settings.bucket, self.cycle.name).output(step, interval, key)
-        self.object(f"{place}flights.parquet", b"PAR1")
-        self.object(f"{place}manifest.json", json.dumps(manifest(key, digest, flights=4).as_json()).encode())
+    def _write(self, step: str, interval: Interval, document: Manifest) -> str:
+        place = Places(self.settings.bucket, self.cycle.name).output(step, interval, document.key)
+        for file in document.files:
+            self.object(f"{place}{file.name}", b"PAR1")
+        self.object(f"{place}manifest.json", json.dumps(document.as_json()).encode())
         return place
 
     def object(self, uri: str, body: bytes) -> None:
@@ -83,7 +86,7 @@ def test_what_was_fetched_decides_which_cleaned_data_it_is(outputs: Outputs, hoo
     outputs.put(january, fetched="second")
     first = outputs.put(january, fetched="first")
     (found,) = cleaned(hook, outputs.cycle, january, outputs.settings)
-    assert found.manifest.digest == "cfirst"
+    assert found.manifest.digest == manifest("k", first=4).digest
     assert found.key in first
 
 
@@ -109,9 +112,9 @@ def test_the_list_of_files_is_named_by_its_content(outputs: Outputs, hook: SageM
     for interval in history(outputs.cycle, MARCH):
         outputs.put(interval)
     partitions = cleaned(hook, outputs.cycle, MARCH, outputs.settings)
-    uri = put_manifest_file(hook, outputs.cycle, partitions, outputs.settings)
-    assert put_manifest_file(hook, outputs.cycle, partitions, outputs.settings) == uri
-    assert put_manifest_file(hook, outputs.cycle, partitions[:1], outputs.settings) != uri
+    uri = partitions_input(hook, outputs.cycle, partitions, outputs.settings)
+    assert partitions_input(hook, outputs.cycle, partitions, outputs.settings) == uri
+    assert partitions_input(hook, outputs.cycle, partitions[:1], outputs.settings) != uri
 
 
 def test_the_list_names_every_file_that_is_there(outputs: Outputs, hook: SageMaker) -> None:
@@ -119,7 +122,7 @@ def test_the_list_names_every_file_that_is_there(outputs: Outputs, hook: SageMak
     for interval in history(outputs.cycle, MARCH):
         outputs.put(interval)
     partitions = cleaned(hook, outputs.cycle, MARCH, outputs.settings)
-    uri = put_manifest_file(hook, outputs.cycle, partitions, outputs.settings)
+    uri = partitions_input(hook, outputs.cycle, partitions, outputs.settings).source.uri
     prefix, *names = json.loads(not_none(hook.read(uri)))
     assert prefix == {"prefix": f"s3://{outputs.settings.bucket}/flights/clean/"}
     assert len(names) == 6
@@ -133,12 +136,12 @@ def test_an_output_that_is_not_whole_is_refused(
     """Its files must be there, in the size the manifest says."""
     place = outputs.put(MARCH)
     key = place.rstrip("/").rpartition("/")[2]
-    assert check_output(hook, place, key).digest == "cf"
-    bucket, name = split_uri(f"{place}flights.parquet")
+    assert check_output(hook, place, key).digest == manifest(key, f=4).digest
+    bucket, name = split_uri(f"{place}f.parquet")
     outputs.service.s3.delete_object(Bucket=bucket, Key=name)
     if body is not None:
-        outputs.object(f"{place}flights.parquet", body)
-    with pytest.raises(OutputMissing, match=r"flights\.parquet"):
+        outputs.object(f"{place}f.parquet", body)
+    with pytest.raises(OutputMissing, match=r"f\.parquet"):
         check_output(hook, place, key)
 
 

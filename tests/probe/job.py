@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 import time
@@ -21,9 +22,11 @@ if told["--do"] == "wait":
         time.sleep(0.05)
 content = b"42"
 (output / "data.txt").write_bytes(content)
-files = [{"name": "data.txt", "rows": None, "bytes": len(content), "sha256": "0" * 64}]
+sha256 = hashlib.sha256(content).hexdigest()
+files = [{"name": "data.txt", "rows": None, "bytes": len(content), "sha256": sha256}]
+digest = hashlib.sha256(f"data.txt {sha256}\n".encode()).hexdigest()
 counts = {"rows_in": 1, "rows_out": 1, "rows_quarantined": 0, "rows_duplicate": 0}
-manifest = {"key": told["--key"], "files": files, "digest": "d" * 64, "counts": counts, "metrics": {"m": 1}}
+manifest = {"key": told["--key"], "files": files, "digest": digest, "counts": counts, "metrics": {"m": 1}}
 manifest |= {"step": "probe", "cycle": told["--cycle"], "interval": [told["--start"], told["--end"]]}
 if told["--do"] != "forget":
     (output / "manifest.json").write_text(json.dumps(manifest))

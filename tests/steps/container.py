@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +14,33 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from include.core.documents.manifest import InputFile, InputList, InputLists
+from include.core.layout import CODE_INPUT, INPUT_LISTS, LISTS_INPUT
+from include.steps.contract import digest
+from include.steps.manifest import write_document
+
 DAY = ("2020-01-01T00:00:00+00:00", "2020-01-02T00:00:00+00:00")
+
+
+def list_inputs(root: Path) -> None:
+    """Write the list of a job's files, as the task that starts it does, from those that are there."""
+    own = {CODE_INPUT, LISTS_INPUT}
+    folders = [folder for folder in root.iterdir() if folder.name not in own] if root.is_dir() else []
+    lists = {
+        folder.name: InputList(
+            uri=f"s3://b/{folder.name}/",
+            files=tuple(
+                InputFile(
+                    name=path.relative_to(folder).as_posix(), bytes=path.stat().st_size, sha256=digest(path)
+                )
+                for place, _, names in os.walk(folder, followlinks=True)
+                for path in (Path(place, name) for name in names)
+            ),
+        )
+        for folder in folders
+    }
+    if lists:
+        write_document(root / LISTS_INPUT / INPUT_LISTS, InputLists(inputs=lists))
 
 
 @dataclass
@@ -43,6 +70,7 @@ class Container:
         arguments = ["entrypoint.py", "process", step, *(text for pair in told.items() for text in pair)]
         self.monkeypatch.setattr(sys, "argv", arguments)
         self.monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(self.base))
+        list_inputs(self.base / "processing/input")
         importlib.import_module(f"include.steps.{step}").main()
         return dict(json.loads((self.output / "manifest.json").read_text()))
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from include.core.code import archive, archive_files
 from include.cycles.flights.features import COMBINED, SIGNATURE, combine
+from tests.steps.container import list_inputs
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTRY_POINT = ROOT / "include/image/entrypoint.py"
@@ -74,6 +75,7 @@ def start(base: Path, *arguments: str, **environment: str) -> subprocess.Popen[s
 
 def run(base: Path, *arguments: str) -> tuple[int, str]:
     """Run the entry point to its end; exit code and log."""
+    list_inputs(base / ("input/data" if "train" in arguments else "processing/input"))
     with start(base, *arguments) as process:
         log, _ = process.communicate(timeout=120)
     return process.returncode, log

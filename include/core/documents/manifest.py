@@ -9,6 +9,12 @@ from dataclasses import dataclass, field
 from include.core.documents.codec import OMIT_NONE, Document, digest
 from include.core.layout import Interval
 
+#: what to do about a file that is not the one that was written
+RESTORE = (
+    "Something has changed the bucket since. Restore the object's version that was written, or make it anew: "
+    "run the step that writes it with the param `force`. A retry changes nothing."
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFile:
@@ -57,6 +63,37 @@ class Manifest(ModelManifest):
     counts: Mapping[str, int]
     #: what the step measured
     metrics: Mapping[str, float | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputFile:
+    """One file that a job is given."""
+
+    #: path below the input's folder
+    name: str
+    #: [bytes] size
+    bytes: int
+    #: as the manifest of the step that wrote it says; missing for a file that no manifest names
+    sha256: str | None = field(default=None, metadata=OMIT_NONE)
+    #: S3's own mark of the content, for a file that no manifest names
+    etag: str | None = field(default=None, metadata=OMIT_NONE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputList:
+    """What one input of a job must be, file by file."""
+
+    #: folder that the files are copied from
+    uri: str
+    files: tuple[InputFile, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputLists(Document):
+    """What a job is given: `inputs.json`, by which the job checks every file before it reads any."""
+
+    #: by the names of the inputs
+    inputs: Mapping[str, InputList]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from itertools import islice
 
 from include.core.cycle import Cycle
 from include.core.documents.codec import digest
+from include.core.documents.manifest import InputFile, InputList
 from include.core.exceptions import FlywheelError
 from include.core.layout import Interval, hour_folder, split_uri
 from include.core.objects import list_folders, list_objects
@@ -94,7 +95,10 @@ def as_input(hook: SageMaker, settings: Settings, cycle: Cycle, root: str, files
     content: list[Mapping[str, str] | str] = [{"prefix": root}, *(file.name for file in files)]
     uri = Places(settings.bucket, cycle.name).manifest_list(digest(content))
     hook.put_document(uri, content)
-    return StepInput(Source(uri, "ManifestFile"), identity(files))
+    listed = InputList(
+        uri=root, files=tuple(InputFile(name=file.name, bytes=file.size, etag=file.etag) for file in files)
+    )
+    return StepInput(Source(uri, "ManifestFile"), identity(files), listed)
 
 
 #: nothing but captured files of an hour is ever removed

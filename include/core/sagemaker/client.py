@@ -150,15 +150,23 @@ class SageMaker:
         :raises InvalidDocument: the object is no document of this kind
         """
         body = self.read(uri)
-        try:
-            return None if body is None else kind.from_text(body)
-        except InvalidDocument as error:
-            raise InvalidDocument(f"{uri}: {error} Was it written by hand?") from error
+        return None if body is None else parse_document(uri, body, kind)
 
     def sizes(self, uri: str) -> dict[str, int]:
         """Bytes of every object below a URI, by the rest of its name."""
         bucket, prefix = split_uri(uri)
         return {i["Key"].removeprefix(prefix): int(i["Size"]) for i in list_objects(self.s3, bucket, prefix)}
+
+
+def parse_document(uri: str, body: bytes, kind: type[D]) -> D:
+    """Return the document that an object holds.
+
+    :raises InvalidDocument: it is no document of this kind
+    """
+    try:
+        return kind.from_text(body)
+    except InvalidDocument as error:
+        raise InvalidDocument(f"{uri}: {error} Was it written by hand?") from error
 
 
 #: what the operators and the triggers use

@@ -11,8 +11,9 @@ from fnmatch import fnmatch
 from typing import Any, Literal
 
 from include.core.cycle import Compute, Cycle
+from include.core.documents.manifest import InputList
 from include.core.exceptions import FlywheelError
-from include.core.layout import Interval, job_name
+from include.core.layout import CODE_INPUT, LISTS_INPUT, Interval, job_name
 from include.core.places import Places
 from include.core.sagemaker.registry import version_description
 from include.core.settings import Settings
@@ -42,6 +43,8 @@ class JobSpec:
     code_uri: str
     output_uri: str
     settings: Settings
+    #: folder with the list of all files that the job is given; empty for a job without inputs
+    inputs_uri: str = ""
 
     def generation(self, number: int) -> JobSpec:
         """Return the same job under the name of another generation."""
@@ -52,6 +55,11 @@ class JobSpec:
         """What every job is given: its cycle, its interval and its key."""
         start, end = self.interval.iso
         return {"cycle": self.cycle.name, "start": start, "end": end, "key": self.key}
+
+    def sources(self, inputs: Mapping[str, Source]) -> dict[str, Source]:
+        """Return the inputs with what every job has besides: its code, and the list of its files."""
+        listed = {LISTS_INPUT: Source(self.inputs_uri)} if self.inputs_uri else {}
+        return {**inputs, CODE_INPUT: Source(self.code_uri), **listed}
 
     @property
     def environment(self) -> dict[str, str]:
@@ -79,6 +87,8 @@ class StepInput:
     source: Source
     #: digest of its content, part of the step's key
     digest: str
+    #: its files, where whoever made it knows them; `list_inputs` finds those of any other
+    listed: InputList | None = field(default=None, compare=False)
 
     @classmethod
     def at(cls, uri: str) -> StepInput:
@@ -124,7 +134,6 @@ def processing(job: JobSpec, inputs: Mapping[str, Source], parameters: Mapping[s
     """CreateProcessingJob of a step."""
     given = {**job.common_parameters, **parameters}
     arguments = [text for name, value in given.items() for text in (f"--{name}", value)]
-    sources = {"code": Source(job.code_uri), **inputs}
     output = {"S3Uri": job.output_uri, "LocalPath": f"{PROCESSING_ROOT}/output", "S3UploadMode": "EndOfJob"}
     return {
         "ProcessingJobName": job.name,
@@ -135,7 +144,7 @@ def processing(job: JobSpec, inputs: Mapping[str, Source], parameters: Mapping[s
             "ContainerArguments": [job.step, *arguments],
         },
         "Environment": job.environment,
-        "ProcessingInputs": [_processing_input(name, source) for name, source in sources.items()],
+        "ProcessingInputs": [_processing_input(name, source) for name, source in job.sources(inputs).items()],
         "ProcessingOutputConfig": {"Outputs": [{"OutputName": "output", "S3Output": output}]},
         "ProcessingResources": {"ClusterConfig": _cluster(job.compute)},
         "StoppingCondition": {"MaxRuntimeInSeconds": job.compute.max_runtime_s},
@@ -166,7 +175,6 @@ def _cluster(compute: Compute) -> ApiRequest:
 
 def training(job: JobSpec, channels: Mapping[str, Source]) -> ApiRequest:
     """CreateTrainingJob: the image's own `train`, given everything by hyperparameters."""
-    sources = {**channels, "code": Source(job.code_uri)}
     return {
         "TrainingJobName": job.name,
         "RoleArn": job.settings.role_arn,
@@ -179,7 +187,7 @@ def training(job: JobSpec, channels: Mapping[str, Source]) -> ApiRequest:
         },
         "HyperParameters": {**job.cycle.hyperparameters, **job.common_parameters},
         "Environment": job.environment,
-        "InputDataConfig": [_channel(name, source) for name, source in sources.items()],
+        "InputDataConfig": [_channel(name, source) for name, source in job.sources(channels).items()],
         "OutputDataConfig": {"S3OutputPath": job.output_uri.rstrip("/")},
         "ResourceConfig": _cluster(job.compute),
         "StoppingCondition": {"MaxRuntimeInSeconds": job.compute.max_runtime_s},

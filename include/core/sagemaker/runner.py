@@ -22,8 +22,9 @@ from include.core.exceptions import JobTimedOut, OutputMissing
 from include.core.objects import error_code
 from include.core.places import Places
 from include.core.sagemaker.client import SageMaker
+from include.core.sagemaker.inputs import put_input_lists
 from include.core.sagemaker.kinds import JobKind, judge_job
-from include.core.sagemaker.requests import ApiRequest, JobSpec
+from include.core.sagemaker.requests import ApiRequest, JobSpec, StepInput
 from include.core.settings import Settings
 
 #: first pause between two looks at a job; a local one is often done in a second
@@ -288,8 +289,10 @@ def put_code(sagemaker: SageMaker, bucket: str, cycle: str) -> str:
     return uri
 
 
-def prepare_job(sagemaker: SageMaker, cycle: Cycle, record: KeyRecord, settings: Settings) -> JobSpec:
-    """Put the code and the key's record of a job into S3, and return what its request is made from."""
+def prepare_job(
+    sagemaker: SageMaker, cycle: Cycle, record: KeyRecord, settings: Settings, inputs: Mapping[str, StepInput]
+) -> JobSpec:
+    """Put a job's code, key record and list of files into S3; return what its request is made from."""
     places = Places(settings.bucket, cycle.name)
     sagemaker.put_document(places.key_record(record.key), record)
     return JobSpec(
@@ -300,4 +303,5 @@ def prepare_job(sagemaker: SageMaker, cycle: Cycle, record: KeyRecord, settings:
         code_uri=put_code(sagemaker, settings.bucket, cycle.name),
         output_uri=places.output(record.step, record.interval, record.key),
         settings=settings,
+        inputs_uri=put_input_lists(sagemaker, places, inputs),
     )

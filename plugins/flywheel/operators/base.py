@@ -20,6 +20,7 @@ from include.core.layout import Interval
 from include.core.ledger import Ledger
 from include.core.places import Places
 from include.core.retraining.records import RetrainingRequests
+from include.core.sagemaker.inputs import read_output_document
 from include.core.settings import Settings, settings
 
 #: what a step hands to the next ones, the only thing that goes through XCom
@@ -130,8 +131,9 @@ class CycleOperator(BaseOperator):
         """Return a document among the files of an earlier task's output.
 
         :raises OutputMissing: the job has left none
+        :raises InputChanged: it is not what the job wrote
         """
-        document = self.hook.read_document(f"{output.uri}{name}", kind)
+        document = read_output_document(self.hook, f"{output.uri}{name}", kind, output.digest)
         if document is None:
             raise OutputMissing(f"The job {output.job} left no {output.uri}{name}. Clear `{output.step}`.")
         return document

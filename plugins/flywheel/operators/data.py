@@ -12,13 +12,12 @@ from include.core.exceptions import IntervalError
 from include.core.history import (
     Partition,
     cleaned,
-    content_digest,
     fetch_sources,
     own_partition,
-    put_manifest_file,
+    partitions_input,
 )
 from include.core.layout import Interval
-from include.core.sagemaker.requests import Source, StepInput, StepInputs
+from include.core.sagemaker.requests import StepInput, StepInputs
 
 
 class FetchOperator(TableOperator):
@@ -99,6 +98,6 @@ class PrepareOperator(TableOperator):
 
 def list_of(operator: JobOperator, partitions: list[Partition]) -> StepInputs:
     """One input for all partitions, however many: a list of their files."""
-    uri = put_manifest_file(operator.hook, operator.cycle, partitions, operator.settings)
-    operator.log.info("Reading %d cleaned intervals by %s", len(partitions), uri)
-    return StepInputs({"clean": StepInput(Source(uri, "ManifestFile"), content_digest(partitions))})
+    given = partitions_input(operator.hook, operator.cycle, partitions, operator.settings)
+    operator.log.info("Reading %d cleaned intervals by %s", len(partitions), given.source.uri)
+    return StepInputs({"clean": given})

@@ -27,8 +27,9 @@ from flywheel.operators.base import CycleOperator, Result, forced_by, task_diges
 from flywheel.triggers.interval_ready import IntervalReadyTrigger
 from flywheel.triggers.job import JobEndedTrigger
 from include.core.dependencies import PATIENCE, IntervalDependencies, Need
+from include.core.documents.manifest import KeyRecord
 from include.core.documents.results import JobResult
-from include.core.exceptions import HistoryIncomplete
+from include.core.exceptions import HistoryIncomplete, OutputMissing
 from include.core.history import check_output
 from include.core.keys import key_record
 from include.core.layout import PROFILE, Interval
@@ -84,6 +85,14 @@ class JobOperator(CycleOperator):
         """Return links beside those to the outputs and the log."""
         return {}
 
+    def key_record(self, attached: AttachedJob) -> KeyRecord:
+        """Return the record of what went into the job's key."""
+        uri = self.places.key_record(attached.key)
+        record = self.hook.read_document(uri, KeyRecord)
+        if record is None:
+            raise OutputMissing(f"There is no {uri}, which says what {attached.job} is. Clear the task.")
+        return record
+
     def spec(self, context: Context, interval: Interval, given: StepInputs) -> JobSpec:
         """Return what the job is made from; its code and its key's record are in S3 then."""
         record = key_record(
@@ -95,7 +104,7 @@ class JobOperator(CycleOperator):
             settings=self.settings,
             forced_by=forced_by(context),
         )
-        return prepare_job(self.hook, self.cycle, record, self.settings)
+        return prepare_job(self.hook, self.cycle, record, self.settings, given.inputs)
 
     # The life of the task
 

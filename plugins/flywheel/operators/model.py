@@ -14,6 +14,7 @@ from include.core.documents.results import TrainResult
 from include.core.exceptions import OutputMissing
 from include.core.layout import Interval, folder_of
 from include.core.ledger import champion_as_of
+from include.core.sagemaker.inputs import record_output
 from include.core.sagemaker.requests import Source, StepInput, StepInputs
 from include.core.sagemaker.runner import AttachedJob
 
@@ -35,11 +36,15 @@ class TrainOperator(JobOperator):
         return StepInputs({name: input_of(rows, f"{name}/") for name in ("train", "validation")})
 
     def outcome(self, attached: AttachedJob, description: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the model's place; its digest is its key, since a fitted model's bytes are not stable."""
+        """Return the model's place; its digest is its key, since a fitted model's bytes are not stable.
+
+        Its archive is made by SageMaker, so that the manifest beside it is written here.
+        """
         uri: str = description["ModelArtifacts"]["S3ModelArtifacts"]
         # A job of the same name may have written to another bucket, before the setting was changed.
         if not uri.startswith(attached.uri) or not self.hook.sizes(uri):
             raise OutputMissing(f"The model {uri} of {attached.job} is gone. Clear the task to train again.")
+        record_output(self.hook, folder_of(uri), self.key_record(attached))
         values = description.get("FinalMetricDataList", [])
         metrics = {metric["MetricName"]: metric["Value"] for metric in values}
         return {"digest": attached.key, "counts": {}, "metrics": metrics, "model_uri": uri}

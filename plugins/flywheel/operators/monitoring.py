@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ from include.core.documents.monitoring import Evidence
 from include.core.documents.reports import Coverage, Provenance
 from include.core.documents.results import DecideRetrainingResult, ExpireResult, JobResult
 from include.core.exceptions import NoChampion, OutputMissing
+from include.core.history import check_output
 from include.core.layout import (
     COVERAGE,
     DISTRIBUTIONS,
@@ -34,6 +36,7 @@ from include.core.retraining.late_labels import LateLabels
 from include.core.retraining.records import MonitoringLog, Snapshot
 from include.core.retraining.report_input import report_input
 from include.core.sagemaker.captures import Expiry, as_input, captured_files, truth_files
+from include.core.sagemaker.inputs import check_objects, record_output
 from include.core.sagemaker.requests import ApiRequest, JobSpec, Source, StepInput, StepInputs, transform
 from include.core.sagemaker.runner import AttachedJob
 from include.core.schedule import starting_at
@@ -51,20 +54,23 @@ class BatchTransformOperator(ServingOperator, JobOperator):
         return StepInputs({"batch": input_of(prepared, "batch/"), "model": StepInput.at(champion.model_uri)})
 
     def request(self, spec: JobSpec, given: StepInputs) -> ApiRequest:
-        """Return a transform job by the champion's model."""
+        """Return a transform job by the champion's model, after a look at what it is to score."""
+        check_objects(self.hook, given.inputs["batch"].source.uri, given.inputs["batch"].digest)
         model_name = self.put_model(given.inputs["model"].source.uri, spec.interval)
         batch_uri = given.inputs["batch"].source.uri
         is_json = any(name.endswith(".jsonl") for name in self.hook.sizes(batch_uri))
         return transform(spec, model_name, batch_uri, "application/jsonlines" if is_json else "text/csv")
 
     def outcome(self, attached: AttachedJob, description: Mapping[str, Any]) -> dict[str, Any]:
-        """One answer file per file of records; its digest is the key: equal inputs give equal answers."""
+        """One answer file per file of records, and a manifest of them, which a transform job cannot write."""
         batch = description["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
-        answers = self.hook.sizes(attached.uri)
+        record_output(self.hook, attached.uri, self.key_record(attached))
+        manifest = check_output(self.hook, attached.uri, attached.key)
+        answers = {file.name for file in manifest.files}
         missing = sorted(f"{name}.out" for name in self.hook.sizes(batch) if f"{name}.out" not in answers)
         if missing:
             raise OutputMissing(f"{attached.uri} lacks {', '.join(missing)}. Clear the task.")
-        return {"digest": attached.key, "counts": {"files": len(answers)}, "metrics": {}}
+        return {"digest": manifest.digest, "counts": {"files": len(answers)}, "metrics": {}}
 
 
 class MonitorOperator(JobOperator):
@@ -167,7 +173,8 @@ class MatureOperator(JobOperator):
         return StepInputs(
             {
                 "plan": late.put_plan(interval, windows),
-                "earlier": as_input(*where, self.places.step("collect"), collected),
+                # their manifests name these files, other than what endpoints and people deliver
+                "earlier": replace(as_input(*where, self.places.step("collect"), collected), listed=None),
                 "truth": as_input(*where, self.places.ground_truth, files),
             }
         )

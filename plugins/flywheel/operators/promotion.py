@@ -25,6 +25,7 @@ from include.core.documents.results import (
 )
 from include.core.layout import EVALUATION, MODEL_CARD, VERDICT
 from include.core.ledger import is_concluded, is_withdrawn, now, promotion_of, rejection_of, rollback
+from include.core.sagemaker.inputs import read_output_document
 from include.core.sagemaker.registry import Approval, find_version, lineage, model_card, set_approval
 from include.core.sagemaker.requests import model_package
 
@@ -108,7 +109,7 @@ class RegisterOperator(CycleOperator):
 
     def _card(self, decision: Entry, approval: Approval) -> dict[str, str] | None:
         uri = f"{decision.evaluation_uri}{MODEL_CARD}"
-        card = self.hook.read_document(uri, ModelCard)
+        card = read_output_document(self.hook, uri, ModelCard)
         if card is None:
             self.log.warning("There is no %s: the version gets no model card", uri)
             return None

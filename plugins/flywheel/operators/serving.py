@@ -25,6 +25,7 @@ from include.core.ledger import production
 from include.core.places import Places
 from include.core.sagemaker.client import SageMaker
 from include.core.sagemaker.endpoints import Endpoint
+from include.core.sagemaker.inputs import check_objects
 from include.core.sagemaker.kinds import ENDPOINT
 from include.core.sagemaker.readings import judge_by_metrics
 from include.core.sagemaker.requests import endpoint_config, model
@@ -99,7 +100,11 @@ class ServingOperator(CycleOperator):
     """A step that needs a SageMaker model."""
 
     def put_model(self, model_uri: str, interval: Interval) -> str:
-        """Return the name of the model made from an archive; it follows from what the model is."""
+        """Return the name of the model made from an archive; it follows from what the model is.
+
+        :raises InputChanged: the archive is not the one that was trained
+        """
+        check_objects(self.hook, model_uri)
         name = job_name(self.cycle.name, "model", interval, digest(model("", model_uri, self.settings)))
         self.hook.create_once("create_model", model(name, model_uri, self.settings))
         return name

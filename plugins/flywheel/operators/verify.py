@@ -14,6 +14,7 @@ from flywheel.operators.base import CycleOperator, Result
 from include.core.documents.results import DeployResult, VerifyResult
 from include.core.exceptions import OutputMissing, PredictionsDiffer
 from include.core.layout import GOLDEN_ROWS
+from include.core.sagemaker.inputs import read_output
 
 #: by how much a score may differ: single precision in the exported model, double in the offline one
 TOLERANCE = 1e-5
@@ -38,7 +39,9 @@ class VerifyOperator(CycleOperator):
         deployed = self.result_of(context, "deploy", DeployResult)
         self.publish(context, version_page(self.cycle.name, deployed.version))
         uri = f"{deployed.evaluation_uri}{GOLDEN_ROWS}"
-        rows = [json.loads(line) for line in (self.hook.read(uri) or b"").splitlines() if line.strip()]
+        rows = [
+            json.loads(line) for line in (read_output(self.hook, uri) or b"").splitlines() if line.strip()
+        ]
         if not rows:
             raise OutputMissing(f"There are no golden rows in {uri} to verify with. Clear `evaluate`.")
         for start in range(0, len(rows), BATCH_ROWS):

@@ -51,7 +51,7 @@ class Caller:
             parameters=given,
             settings=self.settings,
         )
-        spec = prepare_job(self.sagemaker, self.cycle, record, self.settings)
+        spec = prepare_job(self.sagemaker, self.cycle, record, self.settings, {})
         self.calls.clear()
         return spec, lambda named: processing(named, {}, given)
 

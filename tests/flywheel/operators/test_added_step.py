@@ -46,7 +46,7 @@ def test_an_added_step_runs_as_a_job(probe: Any, attempt: Any, cycle: Cycle, ser
     result = made.execute(context)
     job = service.sagemaker.describe_processing_job(ProcessingJobName=result["job"])
     assert job["AppSpecification"]["ContainerArguments"][0] == "shadow"
-    assert {given["InputName"] for given in job["ProcessingInputs"]} == {"code", "prepared"}
+    assert {given["InputName"] for given in job["ProcessingInputs"]} == {"code", "inputs", "prepared"}
     assert result["step"] == "shadow"
 
 

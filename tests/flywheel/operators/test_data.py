@@ -24,7 +24,7 @@ MARCH = Interval(datetime(2013, 3, 1, tzinfo=UTC), datetime(2013, 4, 1, tzinfo=U
 def context(service: Any, installed: Settings, attempt: Any) -> Any:
     """March's run after its clean; no other month was ever cleaned."""
     uri = Places(installed.bucket, "flights").output("clean", MARCH, "k")
-    written = json.dumps(manifest("k", "d", a=4).as_json()).encode()
+    written = json.dumps(manifest("k", a=4).as_json()).encode()
     for name, body in (("a.parquet", b"PAR1"), ("manifest.json", written)):
         service.s3.put_object(Bucket=installed.bucket, Key=split_uri(uri)[1] + name, Body=body)
     context = attempt(task_id="prepare")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 import time
@@ -16,12 +17,14 @@ import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
 from flywheel.hooks.sagemaker import SageMakerHook
-from include.core.documents.manifest import KeyRecord
+from include.core.documents.manifest import KeyRecord, ModelFile, files_digest
 from include.core.exceptions import JobFailed, JobStopped, JobTimedOut
 from include.core.settings import Settings
 from tests.examples import not_none
 
 PATIENCE_S = 60
+#: digest of an output whose only file is the probe's
+DATA = files_digest([ModelFile(name="data.txt", bytes=2, sha256=hashlib.sha256(b"42").hexdigest())])
 
 
 def until(is_true: Callable[[], Any]) -> Any:
@@ -114,7 +117,7 @@ def test_a_job_is_started_and_its_manifest_handed_on(bench: Bench) -> None:
     """The result names everything that later steps need."""
     result = bench.probe(do="write").execute(bench.attempt())
     assert bench.jobs() == [result["job"]]
-    assert result["digest"] == "d" * 64
+    assert result["digest"] == DATA
     assert result["counts"]["rows_in"] == 1
     assert result["interval"] == ["2013-01-01T00:00:00+00:00", "2013-02-01T00:00:00+00:00"]
     assert result["uri"].endswith(f"/flights/fetch/2013-01-01_2013-02-01/{result['key']}/")
