@@ -210,6 +210,7 @@ def test_loading_a_lost_line_and_a_session_that_is_over(visit: Visit) -> None:
     visit.forgive("401")
     nowhere = visit.open("/flywheel/cycles/nothing")
     nowhere.locator("main[data-state=failed]").get_by_role("alert").filter(has_text="no cycle").wait_for()
+    nowhere.wait_for_load_state("networkidle")
     visit.forgive("404")
 
 
