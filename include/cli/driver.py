@@ -98,7 +98,7 @@ class Driver:
         while self.api.dag(dag_id) is None:
             self.terminal.show(f"  waiting for Airflow to read {dag_id} ...")
             # another cycle that is broken hides no DAG of this one
-            errors = [each for each in self.api.import_errors() if Path(each["filename"]).name != BROKEN]
+            errors = [error for error in self.api.import_errors() if Path(error["filename"]).name != BROKEN]
             if errors or time.monotonic() > deadline:
                 traces = "\n".join(f"{error['filename']}:\n{error['stack_trace']}" for error in errors)
                 raise StackError(f"Airflow has no DAG {dag_id}. {traces or 'No file in dags/ makes it.'}")

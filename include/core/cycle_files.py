@@ -164,8 +164,8 @@ def package_faults(folder: Path, expected: Expected | None) -> list[str]:
                 f"there is no {path.name}. Write it, with {wanted}: see include/cycles/__init__.py."
             )
             continue
-        found = path.stat()
-        module = _read(path, (found.st_mtime_ns, found.st_size))
+        status = path.stat()
+        module = _read(path, (status.st_mtime_ns, status.st_size))
         if isinstance(module, str):
             faults.append(module)
         else:
@@ -263,13 +263,13 @@ def _keys_read(function: ast.FunctionDef) -> set[str] | None:
     given, keys, uses = function.args.args[0].arg, [], 0
     for node in ast.walk(function):
         uses += isinstance(node, ast.Name) and node.id == given
-        place = None
+        access = None
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
-            place = (node.func.value, node.args[0]) if node.args else None
+            access = (node.func.value, node.args[0]) if node.args else None
         elif isinstance(node, ast.Subscript):
-            place = (node.value, node.slice)
-        if place and isinstance(place[0], ast.Name) and place[0].id == given:
-            keys.append(place[1].value if isinstance(place[1], ast.Constant) else None)
+            access = (node.value, node.slice)
+        if access and isinstance(access[0], ast.Name) and access[0].id == given:
+            keys.append(access[1].value if isinstance(access[1], ast.Constant) else None)
     texts = {key for key in keys if isinstance(key, str)}
     return texts if len(keys) == uses and None not in keys else None
 

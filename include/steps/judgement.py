@@ -78,7 +78,7 @@ def compare_models(step: Step, rows: Rows, holdout: Holdout, answers: Mapping[st
 def judge_challenger(step: Step, holdout: Holdout, estimates: Estimates, compared: Comparison) -> Verdict:
     """Return what verdict.json says."""
     cycle = step.description
-    measured = {name: narrow(Bounds, found[cycle.metric]) for name, found in estimates.items()}
+    measured = {name: narrow(Bounds, estimated[cycle.metric]) for name, estimated in estimates.items()}
     over = compared.gains[cycle.metric]
     over_baselines = {name: over[name] for name in BASELINES}
     decision = _decide(step, holdout, compared)

@@ -67,7 +67,7 @@ class LateLabels:
             monitor_key=record.key,
             collected=collected,
             reference=first.reference if first else None,
-            operating={name: each.reference for name, each in answered.items()} if answered else None,
+            operating={name: metric.reference for name, metric in answered.items()} if answered else None,
         )
         return LateWindow(earlier, _files(collected, manifest))
 

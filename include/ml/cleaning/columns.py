@@ -92,8 +92,8 @@ class ReadColumn:
 def fault_reasons(name: str, column: Coded, fault: Fault) -> Iterator[tuple[int, Reason]]:
     """Yield row and reason of every row that has a bad value."""
     for row in column.rows(fault.where).tolist():
-        place = row if column.codes is None else int(column.codes[row])
-        yield row, Reason(f"{name}: {fault.words}", f"{name}: {fault.shown(place)} {fault.words}")
+        code = row if column.codes is None else int(column.codes[row])
+        yield row, Reason(f"{name}: {fault.words}", f"{name}: {fault.shown(code)} {fault.words}")
 
 
 def read_column(array: pa.Array, kind: str, spellings: Mapping[str, str] | None = None) -> ReadColumn:
@@ -146,13 +146,13 @@ def _unify(raw: Coded, texts: pa.Array, spellings: Mapping[str, str]) -> tuple[p
     if not spellings:
         return texts, unified
     old = pa.array(list(spellings), pa.string())
-    found = pc.index_in(texts, value_set=old)
-    where = is_true(found.is_valid())
+    replaced = pc.index_in(texts, value_set=old)
+    where = is_true(replaced.is_valid())
     if where.any():
         rows = raw.count(where)
         for text, count in zip(texts.filter(pa.array(where)).to_pylist(), rows.tolist(), strict=True):
             unified[text] += count
-        texts = pc.coalesce(pa.array(list(spellings.values()), pa.string()).take(found), texts)
+        texts = pc.coalesce(pa.array(list(spellings.values()), pa.string()).take(replaced), texts)
     return texts, Counter({text: count for text, count in unified.items() if count})
 
 
@@ -164,4 +164,4 @@ def check_fault(column: Coded, check: Any) -> Fault | None:  # noqa: ANN401 - pa
     if not where.any():
         return None
     words = f"fails {check.error or check.name}"
-    return Fault(where, lambda place: repr(series.iloc[[place]].tolist()[0]), words)
+    return Fault(where, lambda position: repr(series.iloc[[position]].tolist()[0]), words)

@@ -187,14 +187,14 @@ class _Reader:
         try:
             block.decode()
         except UnicodeDecodeError as undecodable:
-            place = undecodable.start
+            offset = undecodable.start
             self._refuse(
-                place, block, f"has the byte {block[place]:#04x}, which is no UTF-8. Write it in UTF-8."
+                offset, block, f"has the byte {block[offset]:#04x}, which is no UTF-8. Write it in UTF-8."
             )
 
-    def _refuse(self, place: int, block: bytes, words: str) -> None:
+    def _refuse(self, offset: int, block: bytes, words: str) -> None:
         """Raise InvalidInput for the row around a place in a block."""
-        before = QUOTED.sub(b"q", block[:place])
+        before = QUOTED.sub(b"q", block[:offset])
         lines = re.split(rb"\r\n|\n|\r", before)[:-1]
         row = self.rows + sum(1 for line in lines if line) + (1 if self.names else 0)
         where = f"row {row}" if row else "the header"
@@ -209,13 +209,13 @@ def without_missing(table: pa.Table, missing: Sequence[str]) -> pa.Table:
     >>> without_missing(pa.table({"a": ["x", " NA"], "b": [1, 2]}), ["NA"]).to_pylist()
     [{'a': 'x', 'b': 1}, {'a': None, 'b': 2}]
     """
-    for place, name in enumerate(table.column_names if missing else ()):
-        column = plain_column(table.column(place))
+    for position, name in enumerate(table.column_names if missing else ()):
+        column = plain_column(table.column(position))
         if pa.types.is_dictionary(column.type):
             column = column.cast(pa.string())
         if pa.types.is_string(column.type):
             texts = pc.utf8_trim_whitespace(column)
             is_missing = pc.is_in(texts, value_set=pa.array(missing, pa.string()))
             kept = pc.if_else(is_missing, pa.scalar(None, pa.string()), column)
-            table = table.set_column(place, name, kept)
+            table = table.set_column(position, name, kept)
     return table

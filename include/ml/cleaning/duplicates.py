@@ -107,16 +107,16 @@ def _hash_column(column: pa.Array) -> np.ndarray:
         return np.asarray(np.append(_hash_column(column.dictionary), MISSING)[codes])
     if pa.types.is_floating(column.type):
         numbers = np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64) + 0.0
-        found = _mixed(numbers.view(np.uint64))
+        hashes = _mixed(numbers.view(np.uint64))
     elif pa.types.is_timestamp(column.type) or pa.types.is_integer(column.type):
         whole = column.cast(pa.int64(), safe=False).fill_null(0).to_numpy(zero_copy_only=False)
-        found = _mixed(whole.view(np.uint64))
+        hashes = _mixed(whole.view(np.uint64))
     else:
         texts = column if pa.types.is_string(column.type) else pa.array(map(str, column.to_pylist()))
-        found = pd.util.hash_array(
+        hashes = pd.util.hash_array(
             texts.fill_null("").to_numpy(zero_copy_only=False).astype(object), categorize=False
         )
-    return np.where(column.is_null().to_numpy(zero_copy_only=False), MISSING, found)
+    return np.where(column.is_null().to_numpy(zero_copy_only=False), MISSING, hashes)
 
 
 def _mixed(bits: np.ndarray) -> np.ndarray:

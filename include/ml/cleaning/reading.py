@@ -53,9 +53,9 @@ def read_texts(values: pa.Array) -> tuple[pa.Array, list[Fault]]:
         return values.cast(pa.string()), []
     except pa.ArrowInvalid:  # bytes that are no UTF-8
         texts = [_decoded(value) for value in values.to_pylist()]
-    found = pa.array(texts, pa.string())
-    where = is_true(values.is_valid()) & is_true(found.is_null())
-    return found, [_fault(where, values, "is no string")]
+    read = pa.array(texts, pa.string())
+    where = is_true(values.is_valid()) & is_true(read.is_null())
+    return read, [_fault(where, values, "is no string")]
 
 
 def _decoded(value: bytes | None) -> str | None:
@@ -75,8 +75,8 @@ def read_numbers(values: pa.Array) -> tuple[pa.Array, list[Fault]]:
     size = np.abs(numbers, where=is_finite, out=np.zeros_like(numbers))
     beyond = size > LARGEST_NUMBER
     inexact = np.zeros_like(beyond)
-    for place in np.flatnonzero((size >= EXACT) & ~beyond).tolist():
-        inexact[place] = _is_rounded(values[place].as_py(), numbers[place])
+    for row in np.flatnonzero((size >= EXACT) & ~beyond).tolist():
+        inexact[row] = _is_rounded(values[row].as_py(), numbers[row])
     is_kept = is_finite & ~beyond & ~inexact
     faults = [
         (is_given & ~is_finite, "is no number"),
@@ -94,13 +94,13 @@ def _as_doubles(values: pa.Array) -> np.ndarray:
         # by its digits: Arrow divides by a power of ten, which is not the nearest double
         values = values.cast(pa.string())
     try:
-        found = values.cast(pa.float64(), safe=not pt.is_integer(values.type))
+        doubles = values.cast(pa.float64(), safe=not pt.is_integer(values.type))
     except pa.ArrowInvalid:
         texts = values.to_pylist()
-        found = pa.array([float(text) if text and NUMBER.fullmatch(text) else None for text in texts])
-        found = found.cast(pa.float64())
-    numbers = np.array(found.to_numpy(zero_copy_only=False), dtype=np.float64)
-    numbers[found.is_null().to_numpy(zero_copy_only=False)] = np.nan
+        doubles = pa.array([float(text) if text and NUMBER.fullmatch(text) else None for text in texts])
+        doubles = doubles.cast(pa.float64())
+    numbers = np.array(doubles.to_numpy(zero_copy_only=False), dtype=np.float64)
+    numbers[doubles.is_null().to_numpy(zero_copy_only=False)] = np.nan
     return numbers
 
 
@@ -116,10 +116,10 @@ def read_times(values: pa.Array) -> tuple[pa.Array, list[Fault]]:
     is_given = values.is_valid().to_numpy(zero_copy_only=False)
     micros, is_read = _text_micros(values) if is_text(values.type) else _micros(values)
     is_kept = is_given & is_read
-    found = pa.array(np.where(is_kept, micros, 0), pa.int64(), mask=~is_kept).view(TIME)
+    times = pa.array(np.where(is_kept, micros, 0), pa.int64(), mask=~is_kept).view(TIME)
     where = is_given & ~is_read
     words = "is no time" if is_text(values.type) else "lies outside the years 1 to 9999"
-    return found, [_fault(where, values, words)] if where.any() else []
+    return times, [_fault(where, values, words)] if where.any() else []
 
 
 def _micros(values: pa.Array) -> tuple[np.ndarray, np.ndarray]:
@@ -139,11 +139,11 @@ def _micros(values: pa.Array) -> tuple[np.ndarray, np.ndarray]:
 
 def _text_micros(values: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     """Return texts as microseconds since 1970 in UTC, and which could be read; without offset it is UTC."""
-    found = _fast_moments(values)
-    if found is None:
+    times = _fast_moments(values)
+    if times is None:
         moments = [_moment(text) for text in values.to_pylist()]
-        found = pa.array(moments, TIME)
-    micros = found.view(pa.int64())
+        times = pa.array(moments, TIME)
+    micros = times.view(pa.int64())
     is_read = micros.is_valid().to_numpy(zero_copy_only=False)
     return micros.fill_null(0).to_numpy(zero_copy_only=False), is_read
 
@@ -155,12 +155,12 @@ def _fast_moments(values: pa.Array) -> pa.Array | None:
         return None
     for kind in (TIME, pa.timestamp("us")):
         try:
-            found = values.cast(kind)
+            times = values.cast(kind)
         except pa.ArrowInvalid:
             continue
-        ends = pc.min_max(found.view(pa.int64()))
+        ends = pc.min_max(times.view(pa.int64()))
         if ends["min"].as_py() >= FIRST_US and ends["max"].as_py() <= LAST_US:
-            return found.view(pa.int64()).view(TIME)
+            return times.view(pa.int64()).view(TIME)
     return None
 
 
@@ -176,8 +176,8 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _fault(where: np.ndarray, values: pa.Array, words: str) -> Fault:
-    def shown(place: int) -> str:
-        value = values[place : place + 1]
+    def shown(position: int) -> str:
+        value = values[position : position + 1]
         return repr(value.cast(pa.string())[0].as_py() if _is_moment(value.type) else value[0].as_py())
 
     return Fault(where, shown, words)

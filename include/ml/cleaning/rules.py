@@ -179,8 +179,8 @@ class Cleaner:
         broken: Reasons = defaultdict(list)
         for name in derived.column_names:
             is_old = name in valid.column_names and derived.column(name).equals(valid.column(name))
-            columns[name], found = self._bounded(name, derived.column(name), is_old=is_old)
-            _add(broken, found)
+            columns[name], beyond = self._bounded(name, derived.column(name), is_old=is_old)
+            _add(broken, beyond)
         if self.within:
             columns["known_time"] = open_is_missing(columns["known_time"])
             _add(broken, outside(columns, self.within))
@@ -223,8 +223,8 @@ class Cleaner:
         return changed.replace_schema_metadata(None)
 
 
-def _add(reasons: Reasons, found: Iterator[tuple[int, Reason]] | Sequence[tuple[int, Reason]]) -> None:
-    for row, reason in found:
+def _add(reasons: Reasons, more: Iterator[tuple[int, Reason]] | Sequence[tuple[int, Reason]]) -> None:
+    for row, reason in more:
         reasons[row].append(reason)
 
 

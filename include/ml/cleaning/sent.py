@@ -172,12 +172,12 @@ class SentRules:
     def __init__(self, columns: Sequence[ColumnSignature]) -> None:
         self._ruled = [
             (
-                place,
+                position,
                 column,
                 column.rules,
                 [(CONDITIONS[c.name](c.arguments), c.words) for c in column.rules.checks],
             )
-            for place, column in enumerate(columns)
+            for position, column in enumerate(columns)
             if column.rules is not None
         ]
 
@@ -187,10 +187,10 @@ class SentRules:
         :param columns: for each column of the signature its values: numbers and None, or texts, "" for none
         :raises InvalidRow: naming row, column and rule of the first value that clean would set aside
         """
-        for place, column, rules, conditions in self._ruled:
-            values = columns[place]
+        for position, column, rules, conditions in self._ruled:
+            values = columns[position]
             if not column.is_number or rules.unify:
-                values = columns[place] = _repair(column, rules, values)
+                values = columns[position] = _repair(column, rules, values)
             for row, value in enumerate(values, 1):
                 if value is None or value == "":
                     if rules.is_required:

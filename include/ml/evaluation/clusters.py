@@ -111,14 +111,14 @@ def pair_of_effects(
         Baseline and current: samples, and how many rows they stand for.
     """
     held = [side.rows[name].notna().to_numpy() for side in sides]
-    if not all(each.any() for each in held):
+    if not all(has_rows.any() for has_rows in held):
         return 1.0, 1.0
-    clusters = [side.clusters[each] for side, each in zip(sides, held, strict=True)]
-    found = [
-        correlation(bins_of(side.rows[name][each], bounds), cluster, ordered=bounds is not None)
-        for side, each, cluster in zip(sides, held, clusters, strict=True)
+    clusters = [side.clusters[has_rows] for side, has_rows in zip(sides, held, strict=True)]
+    correlations = [
+        correlation(bins_of(side.rows[name][has_rows], bounds), cluster, ordered=bounds is not None)
+        for side, has_rows, cluster in zip(sides, held, clusters, strict=True)
     ]
-    known = [each for each in found if each is not None]
+    known = [has_rows for has_rows in correlations if has_rows is not None]
     correlated = sum(known) / len(known) if known else 0.0
     before, now = (design_effect(correlated, c, n) for c, n in zip(clusters, rows, strict=True))
     return before, now

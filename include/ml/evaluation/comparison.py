@@ -188,9 +188,9 @@ def _ranking(metric: str, labels: np.ndarray, scores: np.ndarray) -> Statistic:
 
 def _sums(weights: np.ndarray, order: np.ndarray) -> np.ndarray:
     """Return running sums in this order, from 0 on, shape (draws, len(order) + 1)."""
-    found = np.zeros((len(weights), len(order) + 1))
-    np.cumsum(np.take(weights, order, axis=1), axis=1, out=found[:, 1:])
-    return found
+    sums = np.zeros((len(weights), len(order) + 1))
+    np.cumsum(np.take(weights, order, axis=1), axis=1, out=sums[:, 1:])
+    return sums
 
 
 #: a slice of fewer rows tells nothing
@@ -220,10 +220,10 @@ def slice_gains(
     holds for all of them together (Bonferroni). A slice is under its floor if even the upper bound is: chance
     alone does not explain the loss then.
     """
-    found = list(_slices(metric, holdout, groups))
-    shared = replace(plan, confidence=1 - (1 - plan.confidence) / max(len(found), 1))
+    parts = list(_slices(metric, holdout, groups))
+    shared = replace(plan, confidence=1 - (1 - plan.confidence) / max(len(parts), 1))
     judged = []
-    for column, value, chosen in found:
+    for column, value, chosen in parts:
         rivals = {"champion": champion.only(chosen)}
         gain = gains(metric, holdout.only(chosen), challenger.only(chosen), rivals, shared)["champion"]
         least = floor(column)

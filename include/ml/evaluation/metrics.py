@@ -73,12 +73,12 @@ def _kinds(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> d
     every = np.ones(len(labels))
     if probabilities.shape[1] > 2:  # noqa: PLR2004 - two classes
         return {"accuracy": Rate(probabilities.argmax(axis=1) == labels, every)}
-    said, positive = is_positive(probabilities[:, 1], threshold), labels == 1
+    predicted, positive = is_positive(probabilities[:, 1], threshold), labels == 1
     return {
         "roc_auc": Area(probabilities[:, 1]),
-        "accuracy": Rate(said == positive, every),
-        "precision": Rate(positive, said),
-        "recall": Rate(said, positive),
+        "accuracy": Rate(predicted == positive, every),
+        "precision": Rate(positive, predicted),
+        "recall": Rate(predicted, positive),
     }
 
 
@@ -93,17 +93,17 @@ def weighted(
     # the convention of scikit-learn: one column of a binary task, all columns of others
     squares = (probabilities - truth) ** 2
     brier = squares[:, 1] if classes == 2 else squares.sum(axis=1)  # noqa: PLR2004 - two classes
-    found = {"log_loss": weights @ losses / total, "brier_loss": weights @ brier / total}
+    values = {"log_loss": weights @ losses / total, "brier_loss": weights @ brier / total}
     if classes > 2:  # noqa: PLR2004 - two classes
         predicted = probabilities.argmax(axis=1)
         accuracy = weights @ (predicted == labels) / total
-        return {"accuracy": accuracy, **found, "f1_score": _mean_f1(labels, predicted, weights, classes)}
+        return {"accuracy": accuracy, **values, "f1_score": _mean_f1(labels, predicted, weights, classes)}
     scores = probabilities[:, 1]
     area, precision = ranking(labels, scores, weights)
     return {
         "roc_auc": area,
         "average_precision": precision,
-        **found,
+        **values,
         **_at(threshold, labels, scores, weights),
     }
 
@@ -128,12 +128,12 @@ def ranking(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> tupl
 def _at(
     threshold: float, labels: np.ndarray, scores: np.ndarray, weights: np.ndarray
 ) -> dict[str, np.ndarray]:
-    said = is_positive(scores, threshold)
-    hits = weights @ (said & (labels == 1))
-    said_total, positives = weights @ said, weights @ (labels == 1)
+    predicted = is_positive(scores, threshold)
+    hits = weights @ (predicted & (labels == 1))
+    said_total, positives = weights @ predicted, weights @ (labels == 1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
-            "accuracy": weights @ (said == (labels == 1)) / weights.sum(axis=1),
+            "accuracy": weights @ (predicted == (labels == 1)) / weights.sum(axis=1),
             "precision": hits / said_total,
             "recall": hits / positives,
             "f1_score": np.where(positives > 0, 2 * hits / (said_total + positives), np.nan),
@@ -142,13 +142,13 @@ def _at(
 
 def _mean_f1(labels: np.ndarray, predicted: np.ndarray, weights: np.ndarray, classes: int) -> np.ndarray:
     """Return the mean of the F1 scores of the classes that are there or are predicted."""
-    each = []
+    scores = []
     with np.errstate(invalid="ignore", divide="ignore"):
-        for place in range(classes):
-            hits = weights @ ((predicted == place) & (labels == place))
-            sizes = weights @ (predicted == place) + weights @ (labels == place)
-            each.append(2 * hits / sizes)
-    stacked = np.stack(each)
+        for label in range(classes):
+            hits = weights @ ((predicted == label) & (labels == label))
+            sizes = weights @ (predicted == label) + weights @ (labels == label)
+            scores.append(2 * hits / sizes)
+    stacked = np.stack(scores)
     there = np.isfinite(stacked)
     mean: np.ndarray = np.where(there, stacked, 0.0).sum(axis=0) / there.sum(axis=0)
     return mean
@@ -244,9 +244,9 @@ def calibration(is_true: np.ndarray, scores: np.ndarray, bins: int = 10) -> tupl
     )
 
 
-def confusion(labels: np.ndarray, said: np.ndarray, classes: int) -> np.ndarray:
+def confusion(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
     """Return counts by true class (row) and predicted class (column)."""
-    return np.bincount(labels * classes + said, minlength=classes * classes).reshape(classes, classes)
+    return np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)
 
 
 def roc_curve(labels: np.ndarray, scores: np.ndarray, points: int = 200) -> tuple[np.ndarray, np.ndarray]:

@@ -75,12 +75,12 @@ def fit_threshold(labels: np.ndarray, scores: np.ndarray, blocks: np.ndarray | N
     def thresholds(weights: np.ndarray) -> dict[str, np.ndarray]:
         return {"threshold": measure(weights)}
 
-    found = estimate(thresholds, sample, {"threshold": THRESHOLD})["threshold"]
-    return Bounds(found.value, found.low, found.high, reason=found.reason)
+    fitted = estimate(thresholds, sample, {"threshold": THRESHOLD})["threshold"]
+    return Bounds(fitted.value, fitted.low, fitted.high, reason=fitted.reason)
 
 
 def operating_metrics(
-    task: str, labels: np.ndarray, said: np.ndarray, sample: Sample, classes: int = 2
+    task: str, labels: np.ndarray, predicted: np.ndarray, sample: Sample, classes: int = 2
 ) -> dict[str, MeasuredMetric]:
     """Return how answers fare, by the names of the task's operating metrics.
 
@@ -91,7 +91,7 @@ def operating_metrics(
     classes
         How many there are.
     """
-    measure = _measure(labels, said, classes)
+    measure = _measure(labels, predicted, classes)
     records = {metric.name: metric for metric in TASKS[task].operating}
 
     def chosen(weights: np.ndarray) -> dict[str, np.ndarray]:
@@ -100,10 +100,10 @@ def operating_metrics(
 
     every = np.ones(len(labels))
     kinds = {
-        "accuracy": Rate(said == labels, every),
-        "answer_share": Rate(said == 1, every),
-        "false_alarm_rate": Rate(said == 1, labels == 0),
-        "missed_share": Rate(said == 0, labels == 1),
+        "accuracy": Rate(predicted == labels, every),
+        "answer_share": Rate(predicted == 1, every),
+        "false_alarm_rate": Rate(predicted == 1, labels == 0),
+        "missed_share": Rate(predicted == 0, labels == 1),
     }
     return estimate(chosen, sample, records, kinds)
 
@@ -116,7 +116,7 @@ def operating_gains(
     rows = holdout.only(order)
     ours, theirs = (answered_classes(answers.only(order)) for answers in (challenger, champion))
     classes = challenger.probabilities.shape[1]
-    our_measure, their_measure = (_measure(rows.labels, said, classes) for said in (ours, theirs))
+    our_measure, their_measure = (_measure(rows.labels, predicted, classes) for predicted in (ours, theirs))
     records = {metric.name: metric for metric in TASKS[task].operating if metric.name in FLOORS}
 
     def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
@@ -128,13 +128,13 @@ def operating_gains(
     sample = Sample(rows.labels, rows.clusters, plan.repetitions, plan.seed, plan.confidence)
     unbounded = {name: replace(metric, low=-math.inf, high=math.inf) for name, metric in records.items()}
     signs = (ours == rows.labels).astype(int) - (theirs == rows.labels).astype(int)
-    found = estimate(measure, sample, unbounded, {"accuracy": Difference(signs)})
-    return {name: Gain(each.value, each.low, each.high, reason=each.reason) for name, each in found.items()}
+    gains = estimate(measure, sample, unbounded, {"accuracy": Difference(signs)})
+    return {name: Gain(gain.value, gain.low, gain.high, reason=gain.reason) for name, gain in gains.items()}
 
 
-def _measure(labels: np.ndarray, said: np.ndarray, classes: int) -> Measure:
+def _measure(labels: np.ndarray, predicted: np.ndarray, classes: int) -> Measure:
     """Return every operating metric as a function of each row's count; the last class is the positive one."""
-    truth, answer = np.eye(classes)[labels], np.eye(classes)[said]
+    truth, answer = np.eye(classes)[labels], np.eye(classes)[predicted]
 
     def measure(weights: np.ndarray) -> Mapping[str, np.ndarray]:
         rows, given, hits = weights @ truth, weights @ answer, weights @ (truth * answer)

@@ -144,32 +144,32 @@ def _champion(metric: str, minimum_gain: float, gain: Gain | None) -> _Finding:
 def _worst_slice(metric: str, slices: Sequence[SliceGain]) -> _Finding:
     if not slices:
         return _Finding(passes=True, reason="No slice is big enough to be judged on its own.")
-    under = [each for each in slices if each.is_under_floor]
+    under = [part for part in slices if part.is_under_floor]
     worst = min(under or slices, key=above_floor)
-    told = (
+    words = (
         f"{worst.column}={worst.value} ({worst.rows} rows): {metric} {shown(worst.gain)} against its floor "
         f"of {worst.floor:+.4f}"
     )
     if under:
         return _Finding(
             passes=False,
-            reason=f"{len(under)} of {len(slices)} slices fall under their floor, worst is {told}.",
+            reason=f"{len(under)} of {len(slices)} slices fall under their floor, worst is {words}.",
         )
     return _Finding(
-        passes=True, reason=f"None of {len(slices)} slices is surely under its floor; the worst is {told}."
+        passes=True, reason=f"None of {len(slices)} slices is surely under its floor; the worst is {words}."
     )
 
 
 def _operating(gains: Mapping[str, Gain], slack: float) -> _Finding:
     """The area sees no threshold: a model that ranks better may answer worse."""
     worse = {name: gain for name, gain in gains.items() if _is_surely_worse(gain, slack)}
-    told = ", ".join(f"{name} {shown(gain)}" for name, gain in (worse or gains).items())
+    words = ", ".join(f"{name} {shown(gain)}" for name, gain in (worse or gains).items())
     if worse:
         reason = (
-            f"At their thresholds the challenger's answers are worse by more than {slack:g}: gain in {told}."
+            f"At their thresholds the challenger's answers are worse by more than {slack:g}: gain in {words}."
         )
     else:
-        reason = f"At their thresholds no gain is surely below 0 by more than {slack:g}: {told}."
+        reason = f"At their thresholds no gain is surely below 0 by more than {slack:g}: {words}."
     return _Finding(passes=not worse, reason=reason)
 
 

@@ -50,7 +50,7 @@ class Sample:
         chunk = max(1, CELLS // max(rows, 1))
         strata = [np.arange(rows)]
         if self.is_stratified:
-            strata = [np.flatnonzero(self.classes == each) for each in np.unique(self.classes)]
+            strata = [np.flatnonzero(self.classes == label) for label in np.unique(self.classes)]
         for start in range(0, self.repetitions, chunk):
             draws = min(chunk, self.repetitions - start)
             if self.members is not None:

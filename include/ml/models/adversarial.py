@@ -96,10 +96,10 @@ def odd_features(numbers: np.ndarray, strings: np.ndarray) -> Iterator[tuple[str
     chosen = np.unique(np.linspace(0, len(numbers) - 1, BASES).astype(int))
     values = np.array([np.nan, 0.0, np.inf, -np.inf], dtype=np.float32)
     texts = np.tile(strings[chosen], (len(values), 1))
-    for place in range(numbers.shape[1]):
+    for number in range(numbers.shape[1]):
         changed = np.tile(numbers[chosen], (len(values), 1))
-        changed[:, place] = np.repeat(values, len(chosen))
-        yield f"missing and infinite number {place + 1}", (changed, texts)
+        changed[:, number] = np.repeat(values, len(chosen))
+        yield f"missing and infinite number {number + 1}", (changed, texts)
 
 
 def odd_values(values: np.ndarray) -> np.ndarray:
@@ -144,8 +144,8 @@ def odd_rows(columns: Columns) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
     base, mixed = np.linspace(0, rows - 1, MIXED_ROWS).astype(int), {}
     for number, (name, values) in enumerate(columns.items(), 1):
         # multiples of irrational numbers spread evenly, and need no random generator
-        is_changed, place = (np.arange(MIXED_ROWS) * number * np.sqrt(root) % 1 for root in (2, 3))
-        value = odd[name][(place * len(odd[name])).astype(int)]
+        is_changed, fraction = (np.arange(MIXED_ROWS) * number * np.sqrt(root) % 1 for root in (2, 3))
+        value = odd[name][(fraction * len(odd[name])).astype(int)]
         mixed[name] = np.where(is_changed < MIXED_SHARE, value, values[base])
     yield "odd values of some columns", mixed
 
@@ -259,11 +259,11 @@ class _RowsOfOneChange:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return neighbours in the order of single precision between which the thresholds are crossed."""
         features, thresholds = self.splits.features[which], self.splits.thresholds[which]
-        place = np.arange(len(features))
+        row = np.arange(len(features))
         while len(features) and (high - low).max() > 1:
             middle = (low + high) // 2
-            is_right = self.seen(column, from_order(middle))[place, features] > thresholds
-            is_as_low = is_right == (self.seen(column, from_order(low))[place, features] > thresholds)
+            is_right = self.seen(column, from_order(middle))[row, features] > thresholds
+            is_as_low = is_right == (self.seen(column, from_order(low))[row, features] > thresholds)
             low, high = np.where(is_as_low, middle, low), np.where(is_as_low, high, middle)
         return low, high
 

@@ -202,8 +202,8 @@ def _extend(
     if expected.shape != actual.shape:
         return replace(before, fault=f"{name}: the export answers {actual.shape[1]} classes")
     difference = float(np.abs(expected - actual).max())
-    said, margin = _decide(expected, threshold)
-    is_other = said != _decide(actual, threshold)[0]
+    predicted, margin = _decide(expected, threshold)
+    is_other = predicted != _decide(actual, threshold)[0]
     at_threshold = int((is_other & (margin <= LABEL_MARGIN)).sum())
     fault = None
     if difference > before.tolerance:

@@ -64,8 +64,8 @@ class Limits:
             (np.isnan(numbers) & self.never_missing, "is missing"),
             (np.isinf(numbers) & self.never_infinite, "is infinite"),
         ):
-            for place in np.flatnonzero(refused.any(axis=0)):
-                yield refused[:, place], f"{self._name(self.signature.numbers[place])} {fault}"
+            for number in np.flatnonzero(refused.any(axis=0)):
+                yield refused[:, number], f"{self._name(self.signature.numbers[number])} {fault}"
         for index in self.required:
             if (empty := strings[:, index] == "").any():
                 yield empty, f"{self._name(self.signature.strings[index])} is missing"
@@ -229,5 +229,5 @@ def explain_failure(
 
 def _first(count: int, holds: Callable[[int], bool]) -> int | None:
     """Return the place at which what holds for the first n begins to hold, by bisection; None if nowhere."""
-    place = bisect_left(range(1, count + 1), 1, key=lambda n: int(holds(n)))
-    return None if place == count else place
+    first = bisect_left(range(1, count + 1), 1, key=lambda n: int(holds(n)))
+    return None if first == count else first

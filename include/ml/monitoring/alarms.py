@@ -121,12 +121,12 @@ def _of_quality(rule: AlarmRule, quality: Sequence[WindowQuality]) -> list[str]:
     matured = [measured for measured in quality if (measured.coverage or 0.0) >= rule.matured_share]
     if not matured or not matured[-1].is_worse:
         return []
-    last, told = matured[-1], []
+    last, reasons = matured[-1], []
     for name, (number, promised) in last.losses.items():
         than = f" than {promised.value:.3f}" if promised and promised.value is not None else ""
-        found = f"{number.value:.3f} ({number.low:.3f} to {number.high:.3f}) on {last.judged} labels"
-        told.append(f"{name} is surely worse{than} in the model's evaluation: {found}")
-    return told
+        shown = f"{number.value:.3f} ({number.low:.3f} to {number.high:.3f}) on {last.judged} labels"
+        reasons.append(f"{name} is surely worse{than} in the model's evaluation: {shown}")
+    return reasons
 
 
 def listed(names: Sequence[str]) -> str:

@@ -236,7 +236,7 @@ def bias_metrics(
     sample = Sample(np.zeros(len(cell), dtype=int), clusters, REPETITIONS, SEED)
     anything = MetricRecord(name="", low=-math.inf, high=math.inf, needs=frozenset())
     measured = estimate(measure, sample, dict.fromkeys(formulas, anything))
-    return {name: narrow(Bounds, found) for name, found in measured.items()}
+    return {name: narrow(Bounds, estimated) for name, estimated in measured.items()}
 
 
 def _facets(counts: Numbers) -> tuple[Facet, Facet]:

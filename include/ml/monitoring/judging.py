@@ -132,7 +132,11 @@ def quality_at(
     quality = measured(judged, standard)
     is_matured = coverage is not None and coverage >= standard.matured_share
     answered = judge_operating(judged, standard, operating, is_matured=is_matured) if operating else None
-    worse = [name for name, each in (answered or {}).items() if each.is_worse and name != standard.metric]
+    worse = [
+        name
+        for name, judged_metric in (answered or {}).items()
+        if judged_metric.is_worse and name != standard.metric
+    ]
     if is_matured and is_surely_worse(quality, reference, METRICS[standard.metric], standard.quality_drop):
         worse.insert(0, standard.metric)
     return WindowQuality(
@@ -156,10 +160,10 @@ def judge_operating(
 ) -> dict[str, OperatingQuality]:
     """Return how the answers fared beside the evaluation; those with a floor can be surely worse."""
     task, truth = task_of_classes(len(standard.classes)), _truth(judged, standard)
-    said = class_places(judged["label"], standard.classes) if len(judged) else truth
+    predicted = class_places(judged["label"], standard.classes) if len(judged) else truth
     blocks = time_blocks(judged["event_time"], standard.block)
     sample = Sample(truth, blocks, standard.repetitions, standard.seed)
-    measured = operating_metrics(task.name, truth, said, sample, len(standard.classes))
+    measured = operating_metrics(task.name, truth, predicted, sample, len(standard.classes))
     records = {metric.name: metric for metric in task.operating}
     return {
         name: OperatingQuality(

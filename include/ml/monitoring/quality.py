@@ -123,6 +123,6 @@ def _with_deviations(measure: Measure, sample: Sample) -> dict[str, dict[str, fl
     """Return values with deviations; a draw of clusters without one class has no area."""
     names = measure(np.ones((1, len(sample.classes))))
     return {
-        name: {"value": found.value, "standard_deviation": found.standard_deviation}
-        for name, found in estimate(measure, sample, dict.fromkeys(names, PLAIN)).items()
+        name: {"value": estimated.value, "standard_deviation": estimated.standard_deviation}
+        for name, estimated in estimate(measure, sample, dict.fromkeys(names, PLAIN)).items()
     }

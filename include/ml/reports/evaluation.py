@@ -88,7 +88,10 @@ def operating_rows(evaluation: Evaluation) -> list[Row]:
     point = evaluation.operating_point
     if evaluation.thresholds:
         rows.append(
-            {"metric": "threshold", **{n: f"{each:.4f}" for n, each in evaluation.thresholds.items()}}
+            {
+                "metric": "threshold",
+                **{n: f"{threshold:.4f}" for n, threshold in evaluation.thresholds.items()},
+            }
         )
     if point and point.threshold.low is not None and point.threshold.high is not None:
         low, high = point.threshold.low, point.threshold.high
@@ -96,15 +99,15 @@ def operating_rows(evaluation: Evaluation) -> list[Row]:
     by_model = evaluation.operating or {}
     names = next(iter(by_model.values()), {})
     for name in names:
-        told = {model: phrases.estimate(found[name]) for model, found in by_model.items()}
-        rows.append({"metric": name, **told})
+        cells = {model: phrases.estimate(estimates[name]) for model, estimates in by_model.items()}
+        rows.append({"metric": name, **cells})
     return rows
 
 
 def confusion_rows(confusion: Mapping[str, Mapping[str, int]]) -> list[Row]:
     """Return a row for each true class, with a column for every answer."""
     return [
-        {"true class": true, **{f"answered {said}": rows for said, rows in answered.items()}}
+        {"true class": true, **{f"answered {predicted}": rows for predicted, rows in answered.items()}}
         for true, answered in confusion.items()
     ]
 
@@ -240,8 +243,8 @@ def _evaluated(facts: CardFacts) -> dict[str, Any]:
         for name, measured in evaluation.models.items()
     ]
     for name, rates in (evaluation.operating or {}).items():
-        told = [_metric(rate, bounds) for rate, bounds in rates.items()]
-        groups.append({"name": f"answers of {name} at its threshold", "metric_data": told})
+        metric_data = [_metric(rate, bounds) for rate, bounds in rates.items()]
+        groups.append({"name": f"answers of {name} at its threshold", "metric_data": metric_data})
     for rival in [name for name in evaluation.models if name != "challenger"]:
         over = [_metric(metric, rivals[rival]) for metric, rivals in evaluation.gain.items()]
         groups.append({"name": f"gain over {rival}", "metric_data": over})

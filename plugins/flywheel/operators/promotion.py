@@ -165,14 +165,14 @@ def evidence(decision: Entry, verdict: Verdict) -> str:
             middle, low, high = map(_number, (bounds.value, bounds.low, bounds.high))
             lines.append(f"| {name} | {middle} | {low} to {high} |")
     if verdict.confusion:
-        said = list(verdict.confusion)
+        answers = list(verdict.confusion)
         lines += [
             "",
-            f"| true class | {' | '.join(f'answered {name}' for name in said)} |",
-            "|---" * (len(said) + 1) + "|",
+            f"| true class | {' | '.join(f'answered {name}' for name in answers)} |",
+            "|---" * (len(answers) + 1) + "|",
         ]
         lines += [
-            f"| {true} | {' | '.join(str(row.get(name, 0)) for name in said)} |"
+            f"| {true} | {' | '.join(str(row.get(name, 0)) for name in answers)} |"
             for true, row in verdict.confusion.items()
         ]
     reasons = "\n".join(f"- {reason}" for reason in decision.reasons)

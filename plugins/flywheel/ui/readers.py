@@ -213,8 +213,12 @@ class Reader:
             "at": newest["LastModified"].isoformat(),
             "metric": replay.metric,
             "windows": [
-                {"interval": to_json(each.interval), "models": to_json(each.models), "rows": each.rows}
-                for each in replay.months
+                {
+                    "interval": to_json(interval.interval),
+                    "models": to_json(interval.models),
+                    "rows": interval.rows,
+                }
+                for interval in replay.months
             ],
             "place": output_path(uri),
         }

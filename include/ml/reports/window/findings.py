@@ -134,12 +134,12 @@ def quality_words(evidence: Evidence) -> str:
 
 def _answered(quality: WindowQuality) -> list[str]:
     """Say how the answers fared beside the evaluation."""
-    told = [
+    phrases_of_metrics = [
         f"{name} {phrases.interval(number)} (evaluation {phrases.metric(number.reference.value)}"
         f"{', surely worse than it may be' if number.is_worse else ''})"
         for name, number in (quality.operating or {}).items()
     ]
-    return [f"How clients were answered: {', '.join(told)}."] if told else []
+    return [f"How clients were answered: {', '.join(phrases_of_metrics)}."] if phrases_of_metrics else []
 
 
 def _beside(quality: WindowQuality) -> str:

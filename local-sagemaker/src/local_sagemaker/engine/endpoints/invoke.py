@@ -184,8 +184,8 @@ async def _pass_through(
     """
     passed = {name: headers[name] for name in PASSED if name in headers}
     while True:
-        told = [one for one in passed.items() if variant.next_stage is None or one[0] != ACCEPT]
-        request = head("POST", "/invocations", told, len(body))
+        sent = [one for one in passed.items() if variant.next_stage is None or one[0] != ACCEPT]
+        request = head("POST", "/invocations", sent, len(body))
         answer = await use_container(route, variant, len(body), functools.partial(_ask, request, body))
         if variant.next_stage is None or answer.status not in OK:
             return answer
