@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import time
@@ -30,8 +31,8 @@ from include.cli.__main__ import main
 from include.core.cycle import find_cycles
 from include.core.documents.codec import canonical
 from include.core.documents.ledger import Entry
-from include.core.documents.manifest import KeyRecord
-from include.core.layout import Interval, split_uri
+from include.core.documents.manifest import KeyRecord, Manifest, OutputFile, files_digest
+from include.core.layout import MANIFEST, Interval, split_uri
 from include.core.ledger import Ledger
 from include.core.retraining.records import MonitoringLog
 from include.core.sagemaker import requests
@@ -165,6 +166,24 @@ def answers(service: Any, result: dict[str, Any], folder: Path) -> pd.DataFrame:
     return read_scored(folder).set_index("event_id").sort_index()
 
 
+def prepared_again(service: Any, bucket: str, prefix: str, records: bytes) -> str:
+    """Write the manifest of a batch of one file below a prefix with a key of zeros; return its digest."""
+    sha256 = hashlib.sha256(records).hexdigest()
+    file = OutputFile(name="batch/part-00000.jsonl", rows=None, bytes=len(records), sha256=sha256)
+    written = Manifest(
+        step="prepare",
+        cycle=CYCLE.name,
+        interval=starting_at(CYCLE, FEBRUARY),
+        key="0" * 64,
+        files=(file,),
+        digest=files_digest([file]),
+        counts={},
+        metrics={},
+    )
+    service.s3.put_object(Bucket=bucket, Key=prefix + MANIFEST, Body=canonical(written.as_json()))
+    return written.digest
+
+
 def test_a_line_break_in_a_record_is_scored_by_the_real_service(
     service: Any, scored: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -179,8 +198,9 @@ def test_a_line_break_in_a_record_is_scored_by_the_real_service(
     again = prefix.replace(prepared["key"], "0" * 64)
     body = (tmp_path / "batch/part-00000.jsonl").read_bytes()
     service.s3.put_object(Bucket=bucket, Key=f"{again}batch/part-00000.jsonl", Body=body)
+    digest = prepared_again(service, bucket, again, body)
     context: Any = Attempt(f"run {FEBRUARY}", interval_start=FEBRUARY)
-    context.results["prepare"] = {**prepared, "uri": f"s3://{bucket}/{again}", "digest": "0" * 64}
+    context.results["prepare"] = {**prepared, "uri": f"s3://{bucket}/{again}", "digest": digest}
     result = BatchTransformOperator(task_id="batch_transform", cycle=CYCLE).execute(context)
     broken = answers(service, result, tmp_path / "json")
     plain = answers(service, scored["batch_transform"], tmp_path / "csv")
