@@ -158,7 +158,7 @@ ACCENT_ROWS = """
 canvas => {
   const probe = document.createElement("i");
   probe.style.color = "var(--accent)";
-  canvas.parentNode.append(probe);
+  document.body.append(probe);
   const wanted = getComputedStyle(probe).color.match(/[0-9]+/g).slice(0, 3).map(Number);
   probe.remove();
   const { width, height } = canvas;
@@ -186,6 +186,7 @@ def test_the_page_shows_the_turn(
     assert champion.endswith(cards.locator("[data-cycle=flights] .champion").inner_text())
     cards.get_by_role("link", name="flights", exact=True).click()
     cycle = page.frame_locator("iframe").first
+    cycle.locator("main[data-state=ready]").wait_for()
     # the only window that is scored has its interval as a bar, far longer than its point of 8 pixels
     assert cycle.locator("#quality canvas").evaluate(ACCENT_ROWS) > 40
     assert cycle.locator("#runs tr[data-run]").count() == len(FIRST_RUNS)
