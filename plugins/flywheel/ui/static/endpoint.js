@@ -21,10 +21,12 @@ export function servedVersions(status, champion) {
   return { text: names.join(" and "), differs, note: differs ? `the champion is ${champion}` : "the champion" };
 }
 
-/** Shows the served version, and a badge that tells whether it is the champion. */
-export function servedText(status, champion) {
-  const found = servedVersions(status, champion);
-  return found ? [found.text, " ", badge(found.differs ? "warn" : "good", found.note)] : "–";
+/** Shows the served version, as a link where `href` is given, and a badge that tells whether it is the champion. */
+export function servedText(status, champion, href) {
+  const served = servedVersions(status, champion);
+  if (!served) return "–";
+  const versions = href ? h("a", { href }, served.text) : served.text;
+  return [versions, " ", badge(served.differs ? "warn" : "good", served.note)];
 }
 
 /** Builds the section of the endpoint; `asOf` is when it was read, the end of its last hour. */

@@ -149,7 +149,7 @@ function endpointFacts(cycle, endpoint, champion) {
     "dl",
     {},
     pair("Endpoint", state),
-    pair("Serves", servedText(endpoint, champion?.version)),
+    pair("Serves", servedText(endpoint, champion?.version, cyclePage(cycle, "#endpoint"))),
     pair("In the last hour", h("a", { href: cyclePage(cycle, "#endpoint") }, traffic), errors ? [" ", badge("bad", "errors")] : ""),
   );
 }
