@@ -8,7 +8,17 @@ from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
 
 #: botocore's names of the services that may be asked
-SERVICES = ("sagemaker", "sagemaker-runtime", "sagemaker-metrics", "logs", "s3", "sts", "iam", "cloudwatch")
+SERVICES = (
+    "sagemaker",
+    "sagemaker-runtime",
+    "sagemaker-metrics",
+    "logs",
+    "s3",
+    "sts",
+    "iam",
+    "cloudwatch",
+    "secretsmanager",
+)
 
 
 @cache

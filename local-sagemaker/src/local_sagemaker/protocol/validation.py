@@ -13,6 +13,8 @@ from local_sagemaker.errors import ValidationException
 
 #: what Java's classes of Unicode characters become; each is at least as wide as the original
 CLASSES = {r"\p{L}": r"\w", r"\p{M}": r"\w", r"\p{N}": r"\d", r"\p{Z}": r"\s", r"\p{Alnum}": "A-Za-z0-9"}
+#: in the place of a value that its model calls sensitive
+HIDDEN = "***"
 #: in the place of a pattern that Python cannot read
 ANYTHING = re.compile(r".*", re.DOTALL)
 #: shapes whose pattern AWS does not keep to itself: S3 takes a source whose slashes are encoded
@@ -39,8 +41,9 @@ def _check(shape: Shape, value: Any, path: str) -> Iterator[str]:  # noqa: ANN40
     if value is None:
         yield _sentence(None, path, "Member must not be null")
         return
+    shown = HIDDEN if shape.metadata.get("sensitive") else value
     for constraint in _broken(shape, value):
-        yield _sentence(value, path, constraint)
+        yield _sentence(shown, path, constraint)
     match shape.type_name:
         case "structure" if not shape.is_document_type:  # type: ignore[attr-defined]
             yield from _check_members(cast("StructureShape", shape), value, path)

@@ -7,12 +7,15 @@ import uuid
 from pathlib import Path
 
 
-def write(path: Path, content: bytes, *, is_durable: bool = True) -> None:
-    """Write `content` to `path` atomically, making its folder; durably unless told otherwise."""
+def write(path: Path, content: bytes, *, is_durable: bool = True, mode: int = 0o666) -> None:
+    """Write `content` to `path` atomically, making its folder; durably unless told otherwise.
+
+    :param mode: the new file's permissions, before the process's umask.
+    """
     make_folder(path.parent)
     temporary = path.with_name(f".{uuid.uuid4().hex}")
     try:
-        with temporary.open("xb") as file:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
             file.write(content)
             if is_durable:
                 file.flush()
