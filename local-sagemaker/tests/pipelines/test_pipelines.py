@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sagemaker_kit import serving
-from sagemaker_kit.jobs import Lab
+from sagemaker_kit.jobs import ROLE, Lab
 from sagemaker_kit.pipelines import create, ended, get, process, start, statuses, steps
 from sagemaker_kit.refusals import refused
 from sagemaker_kit.service import Service
@@ -107,10 +109,59 @@ def test_an_execution_goes_on_after_a_kill(lab: Lab) -> None:
 
 def test_an_expression_without_a_value_fails_its_step(lab: Lab) -> None:
     """With the expression in the reason."""
-    create(lab, "wrong", [process("A", "true"), process("B", get("Steps.A.NoSuchThing"))])
+    create(lab, "wrong", [process("A", "true"), process("B", get("Steps.A.FailureReason"))])
     arn = start(lab, "wrong")
     assert ended(lab, arn)["PipelineExecutionStatus"] == "Failed"
-    assert "NoSuchThing" in steps(lab, arn)["B"]["FailureReason"]
+    assert "Steps.A.FailureReason" in steps(lab, arn)["B"]["FailureReason"]
+
+
+@pytest.mark.parametrize("member", ["Condition", "Expression"])
+def test_a_condition_is_turned_round(lab: Lab, member: str) -> None:
+    """Not, as the SDKs write it, and as they wrote it."""
+    equal = {"Type": "Equals", "LeftValue": 1, "RightValue": 1}
+    fails = {"Name": "Never", "Type": "Fail", "Arguments": {"ErrorMessage": "turned"}}
+    arguments = {"Conditions": [{"Type": "Not", member: equal}], "IfSteps": [fails], "ElseSteps": []}
+    create(lab, "turned", [{"Name": "If", "Type": "Condition", "Arguments": arguments}])
+    arn = start(lab, "turned")
+    assert ended(lab, arn)["PipelineExecutionStatus"] == "Succeeded"
+    assert steps(lab, arn)["If"]["Metadata"]["Condition"]["Outcome"] == "False"
+
+
+def wrong(step: dict[str, Any], **arguments: object) -> dict[str, Any]:
+    """A step with other arguments."""
+    return {**step, "Arguments": {**step["Arguments"], **arguments}}
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        (wrong(process("A", "true"), Colour="red"), "Colour"),
+        (wrong(process("A", "true"), RoleArn=None), "RoleArn is missing"),
+        (wrong(process("A", "true"), AppSpecification="script:1"), "AppSpecification"),
+        (wrong(process("A", "true"), Environment={"a": []}), "Environment.a"),
+        (wrong(process("A", "true"), StoppingCondition={"MaxRuntimeInSeconds": 0}), "greater than or equal"),
+        (
+            wrong(process("A", "true"), ProcessingInputs=[{"InputName": "x", "AppManaged": True}]),
+            "AppManaged",
+        ),
+        (process("A", get("Steps.P.Nothing")), "'Steps.P.Nothing'"),
+        (process("A", get("Steps.P.ProcessingOutputConfig.Outputs['out'].S3Uri")), "Outputs"),
+        (process("A", get("Parameters.None")), "'Parameters.None'"),
+    ],
+)
+def test_steps_are_checked_when_a_pipeline_is_created_or_changed(
+    sagemaker: Service, step: dict[str, Any], message: str
+) -> None:
+    """By the operation that carries a step out, with the step's name; the pipeline stays as it was."""
+    client, before = sagemaker.sagemaker, process("P", "true")
+    text = json.dumps({"Version": "2020-12-01", "Steps": [before, step]})
+    with refused("ValidationException", "The step A: ", message):
+        client.create_pipeline(PipelineName="wrong", PipelineDefinition=text, RoleArn=ROLE)
+    good = json.dumps({"Version": "2020-12-01", "Steps": [process("A", "true")]})
+    client.create_pipeline(PipelineName="wrong", PipelineDefinition=good, RoleArn=ROLE)
+    with refused("ValidationException", "The step A: ", message):
+        client.update_pipeline(PipelineName="wrong", PipelineDefinition=text)
+    assert client.describe_pipeline(PipelineName="wrong")["PipelineDefinition"] == good
 
 
 def test_steps_beside_each_other_are_limited(lab: Lab) -> None:

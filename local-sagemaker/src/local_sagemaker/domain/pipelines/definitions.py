@@ -51,6 +51,8 @@ class PipelineDefinition:
     parameters: tuple[Mapping[str, Any], ...]
     #: in the order of the definition
     steps: tuple[PipelineStep, ...]
+    #: ExperimentName and TrialName, expressions included; empty if executions have no trial
+    experiment: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str) -> PipelineDefinition:
@@ -58,10 +60,11 @@ class PipelineDefinition:
         try:
             document = json.loads(text)
             steps = tuple(_flatten(document["Steps"], ()))
+            experiment = dict(document.get("PipelineExperimentConfig") or {})
             _check_steps(steps)
             parameters = tuple(document.get("Parameters") or [])
             _check_parameters(parameters)
-            return cls(parameters, tuple(_with_policies(step) for step in steps))
+            return cls(parameters, tuple(_with_policies(step) for step in steps), experiment)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise DefinitionError(
                 f"Unable to parse pipeline definition: {type(error).__name__}: {error}. It must be JSON with "
@@ -118,17 +121,39 @@ def _flatten(
     steps: list[Mapping[str, Any]], branches: tuple[tuple[str, bool], ...]
 ) -> Iterator[PipelineStep]:
     for step in steps:
+        _check_shape(step)
         name, kind = step["Name"], step["Type"]
-        arguments = dict(step.get("Arguments", {}))
+        arguments = dict(step.get("Arguments") or {})
         inner = (
             {branch: arguments.pop(branch, None) or [] for branch in BRANCHES} if kind == "Condition" else {}
         )
         conditions = (condition for condition, _ in branches)
-        depends_on = {*referenced_steps(arguments), *step.get("DependsOn", []), *conditions}
+        depends_on = {*referenced_steps(arguments), *(step.get("DependsOn") or []), *conditions}
         members = {key: value for key, value in step.items() if key != "Arguments"}
         yield PipelineStep(name, kind, arguments, frozenset(depends_on), branches, members)
         for branch, outcome in BRANCHES.items():
             yield from _flatten(inner.get(branch, []), (*branches, (name, outcome)))
+
+
+def _check_shape(step: object) -> None:
+    """Raise DefinitionError, with its name, for a step whose members are not of their types."""
+    if not isinstance(step, Mapping):
+        raise DefinitionError(f"The step {step!r} is no object. Give it a Name, a Type and Arguments.")
+    for member in ("Name", "Type"):
+        if not isinstance(step.get(member), str):
+            raise DefinitionError(
+                f"The step {step.get('Name')!r} has {member}={step.get(member)!r}. Give it a text."
+            )
+    arguments, lists = step.get("Arguments") or {}, {"DependsOn": step.get("DependsOn") or []}
+    if not isinstance(arguments, Mapping):
+        raise DefinitionError(f"The step {step['Name']}: Arguments must be an object, not {arguments!r}.")
+    if step["Type"] == "Condition":
+        lists |= {branch: arguments.get(branch) or [] for branch in BRANCHES}
+    for member, value in lists.items():
+        if not isinstance(value, list) or (
+            member == "DependsOn" and not all(isinstance(name, str) for name in value)
+        ):
+            raise DefinitionError(f"The step {step['Name']}: {member} must be a list, not {value!r}.")
 
 
 def _check_parameters(parameters: tuple[Mapping[str, Any], ...]) -> None:

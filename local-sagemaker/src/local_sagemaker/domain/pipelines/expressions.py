@@ -1,8 +1,9 @@
 """The expressions of a pipeline's definition: references, functions and conditions.
 
 `{"Get": "Parameters.Name"}`, `{"Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"}`,
-`{"Get": "Execution.PipelineExecutionId"}`, `{"Std:Join": {"On": "/", "Values": [...]}}` and
-`{"Std:JsonGet": {"PropertyFile": {"Get": "Steps.Eval.PropertyFiles.Report"}, "Path": "metrics.auc"}}`.
+`{"Get": "Execution.PipelineExecutionId"}`, `{"Get": "PipelineExperimentConfig.TrialName"}`,
+`{"Std:Join": {"On": "/", "Values": [...]}}` and `{"Std:JsonGet": {"Path": "metrics.auc", ...}}`, which reads
+a `PropertyFile` (`{"Get": "Steps.Eval.PropertyFiles.Report"}`) or an `S3Uri`. checks.py says which are valid.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 #: `.name`, `[0]`, `['name']`
 PART = re.compile(r"""\.?(?:([^.\[\]]+)|\[\s*(?:(\d+)|'([^']*)'|"([^"]*)")\s*\])""")
+PROPERTY_FILE = re.compile(r"Steps\.([^.\[\]]+)\.PropertyFiles\.([^.\[\]]+)")
 COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
     "Equals": eq,
     "GreaterThan": gt,
@@ -24,6 +26,8 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
     "LessThan": lt,
     "LessThanOrEqualTo": le,
 }
+#: members that hold the condition which Not turns round; the SDKs wrote the second one before
+NEGATED = ("Condition", "Expression")
 MISSING: Any = object()
 
 
@@ -39,8 +43,11 @@ class ExpressionScope:
     #: step name -> the answer of its Describe operation
     steps: Mapping[str, Any] = field(default_factory=dict)
     execution: Mapping[str, Any] = field(default_factory=dict)
+    experiment: Mapping[str, Any] = field(default_factory=dict)
     #: (step, name of a property file) -> the file's text
     read: Callable[[str, str], str] = lambda _step, _name: ""
+    #: S3 URI -> the object's text
+    read_object: Callable[[str], str] = lambda _uri: ""
 
 
 def referenced_steps(value: object) -> Iterator[str]:
@@ -73,18 +80,15 @@ def resolve(value: Any, scope: ExpressionScope) -> Any:  # noqa: ANN401 (any JSO
 
 
 def holds(condition: Mapping[str, Any], scope: ExpressionScope) -> bool:
-    """Return whether a condition is true."""
+    """Return whether a condition is true; checks.py has made sure that it is one."""
     kind = condition["Type"]
     if kind == "Not":
-        return not holds(condition["Expression"], scope)
+        return not holds(next(condition[name] for name in NEGATED if name in condition), scope)
     if kind == "Or":
         return any(holds(inner, scope) for inner in condition["Conditions"])
     if kind == "In":
-        return bool(resolve(condition["QueryValue"], scope) in resolve(condition["Values"], scope))
-    if kind not in COMPARISONS:
-        raise ExpressionError(
-            f"The condition {kind} is unknown. Use one of Not, Or, In, {', '.join(COMPARISONS)}."
-        )
+        wanted = resolve(condition["QueryValue"], scope)
+        return any(eq(*_as_numbers(wanted, value)) for value in resolve(condition["Values"], scope))
     left, right = (resolve(condition[side], scope) for side in ("LeftValue", "RightValue"))
     try:
         return bool(COMPARISONS[kind](*_as_numbers(left, right)))
@@ -94,7 +98,12 @@ def holds(condition: Mapping[str, Any], scope: ExpressionScope) -> bool:
 
 def _get(path: str, scope: ExpressionScope) -> Any:  # noqa: ANN401
     head, _, rest = path.partition(".")
-    roots = {"Parameters": scope.parameters, "Steps": scope.steps, "Execution": scope.execution}
+    roots = {
+        "Parameters": scope.parameters,
+        "Steps": scope.steps,
+        "Execution": scope.execution,
+        "PipelineExperimentConfig": scope.experiment,
+    }
     if head not in roots:
         raise ExpressionError(f"{path!r} refers to none of {', '.join(roots)}.")
     value = _walk(roots[head], rest)
@@ -129,20 +138,29 @@ def _member(value: Any, name: str) -> Any:  # noqa: ANN401
 
 
 def _json_get(arguments: Mapping[str, Any], scope: ExpressionScope) -> Any:  # noqa: ANN401
-    file = arguments.get("PropertyFile")
-    parts = file.get("Get", "").split(".") if isinstance(file, Mapping) else []
-    if len(parts) != 4 or parts[0] != "Steps" or parts[2] != "PropertyFiles":  # noqa: PLR2004 (its form)
-        raise ExpressionError("Std:JsonGet needs a PropertyFile of a processing step.")
+    if "S3Uri" in arguments:
+        name = str(resolve(arguments["S3Uri"], scope))
+        text = scope.read_object(name)
+    else:
+        step, file = property_file(arguments) or ("", "")
+        name = f"The property file {file} of {step}"
+        text = scope.read(step, file)
     try:
-        document = json.loads(scope.read(parts[1], parts[3]))
+        document = json.loads(text)
     except ValueError as error:
-        raise ExpressionError(f"The property file {parts[3]} of {parts[1]} is not JSON: {error}.") from error
+        raise ExpressionError(f"{name} is not JSON: {error}.") from error
     value = _walk(document, str(resolve(arguments["Path"], scope)).removeprefix("$."))
     if value is MISSING:
-        raise ExpressionError(
-            f"The property file {parts[3]} of {parts[1]} has nothing at {arguments['Path']!r}."
-        )
+        raise ExpressionError(f"{name} has nothing at {arguments['Path']!r}.")
     return value
+
+
+def property_file(arguments: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the step and the name of the property file that a Std:JsonGet reads; None if it names none."""
+    file = arguments.get("PropertyFile")
+    path = file.get("Get") if isinstance(file, Mapping) and file.keys() == {"Get"} else None
+    match = PROPERTY_FILE.fullmatch(path) if isinstance(path, str) else None
+    return None if match is None else (match[1], match[2])
 
 
 def _as_numbers(left: Any, right: Any) -> tuple[Any, Any]:  # noqa: ANN401

@@ -91,6 +91,8 @@ class StepRunner:
                 case "Fail":
                     message = str(expressions.resolve(step.arguments.get("ErrorMessage", ""), scope))
                     return record | _failed(now, message, {"Fail": {"ErrorMessage": message}})
+            own = {f"{TYPES[step.type].noun}Name": name_of(execution, step, record["attempt"])}
+            scope = replace(scope, execution={**scope.execution, **own})
             arguments = expressions.resolve(dict(step.arguments), scope)
             return record | self._make(execution, step, arguments, record["attempt"])
         except AwsError as error:

@@ -9,7 +9,7 @@ from typing import Any
 
 from local_sagemaker.base import Service
 from local_sagemaker.domain.pipelines.definitions import PipelineDefinition, PipelineStep
-from local_sagemaker.domain.pipelines.expressions import ExpressionScope
+from local_sagemaker.domain.pipelines.expressions import ExpressionError, ExpressionScope
 from local_sagemaker.engine.jobs.channels import bucket_and_key
 from local_sagemaker.engine.workflows.loop import Operations, search_by_status
 from local_sagemaker.engine.workflows.pipeline_steps import RUNNING, StepRunner
@@ -89,9 +89,16 @@ class PipelineExecutions:
         }
 
         def read(step: str, name: str) -> str:
-            return _property_file(self._service, by_name[step], described[step], name)
+            return _property_file(self._service, by_name[step], described.get(step, {}), name)
 
-        return ExpressionScope(resource.state["parameters"], described, execution, read)
+        return ExpressionScope(
+            resource.state["parameters"],
+            described,
+            execution,
+            resource.state.get("experiment", {}),
+            read,
+            lambda uri: _text(self._service, uri),
+        )
 
     def _keep(
         self, resource: Resource, records: dict[str, Document], status: str, reason: str | None
@@ -125,9 +132,16 @@ def _property_file(context: Service, step: PipelineStep, described: Document, na
     wanted = files[name]
     for output in described.get("ProcessingOutputConfig", {}).get("Outputs", []):
         if output["OutputName"] == wanted["OutputName"]:
-            address = bucket_and_key(f"{output['S3Output']['S3Uri'].rstrip('/')}/{wanted['FilePath']}")
-            return context.objects.path(*address).read_text(encoding="utf-8")
+            return _text(context, f"{output['S3Output']['S3Uri'].rstrip('/')}/{wanted['FilePath']}")
     raise ValidationException(f"The step {step.name} has no output {wanted['OutputName']} for {name}.")
+
+
+def _text(context: Service, uri: str) -> str:
+    """Return the text of an object that an expression reads."""
+    try:
+        return context.objects.path(*bucket_and_key(uri)).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ExpressionError(f"{uri} is not UTF-8: {error}.") from error
 
 
 def select_steps(

@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 from local_sagemaker.domain.pipelines import DefinitionError
-from local_sagemaker.domain.pipelines.definitions import PipelineDefinition
 from local_sagemaker.engine.workflows import pipeline_steps
 from local_sagemaker.errors import ResourceNotFound, ValidationException, invalid_request, translate
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
+from local_sagemaker.services.sagemaker.pipeline_checks import check_definition
 from local_sagemaker.services.sagemaker.resources import ResourceType, chosen, tags_by_key
 from local_sagemaker.storage.documents import moment
 from local_sagemaker.storage.store import Query, Resource, TakenError
@@ -110,7 +110,7 @@ def _definition(context: Context, parameters: Mapping[str, Any]) -> str | None:
         text = context.objects.path(location["Bucket"], location["ObjectKey"]).read_text(encoding="utf-8")
     if text is not None:
         with translate(DefinitionError, invalid_request):
-            PipelineDefinition.parse(text)
+            check_definition(text)
     return text
 
 
