@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import base64
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -32,11 +33,21 @@ SECRETS: Mapping[str, Callable[[], str]] = {
     "AIRFLOW_FERNET_KEY": lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
     "AIRFLOW_JWT_SECRET": lambda: secrets.token_hex(64),
     "AIRFLOW_API_SECRET_KEY": lambda: secrets.token_hex(32),
-    "AIRFLOW_ADMIN_PASSWORD": lambda: secrets.token_urlsafe(15),
+    "AIRFLOW_ADMIN_PASSWORD": lambda: secrets.token_hex(12),
     "SAGEMAKER_SECRET_ACCESS_KEY": lambda: secrets.token_hex(20),
     # without `local` in it the local SageMaker is not started
     "COMPOSE_PROFILES": lambda: "local",
 }
+
+#: stand in URLs, which docker-compose.yml puts together and cannot quote in
+IN_URLS = ("POSTGRES_PASSWORD", "REDIS_PASSWORD", "SAGEMAKER_SECRET_ACCESS_KEY")
+#: characters that mean themselves in a URL, in an env file of any Compose, and in a shell
+PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]*")
+#: what no Compose reads as it stands, unless the whole value is in single quotes
+SPECIAL = re.compile(r"[\s'\"`$#\\]")
+#: first version of Docker's client that builds by buildx alone
+BUILDX_SINCE = 23
+LOG_LINES = 30
 
 
 def variables(path: Path) -> dict[str, str]:
@@ -64,6 +75,39 @@ def add_secrets(path: Path) -> list[str]:
     return missing
 
 
+def check_secrets(path: Path) -> None:
+    """Raise for all secrets that would not arrive as they are written, before anything is made with them."""
+    faults = []
+    for name, written in variables(path).items():
+        quoted = re.fullmatch(r"'([^']*)'", written)
+        value = os.environ.get(name, quoted[1] if quoted else written)
+        if name in IN_URLS and not PLAIN.fullmatch(value):
+            faults.append(
+                f"{name} stands in a URL: write letters, digits and . _ ~ - alone, a letter or digit first"
+            )
+        elif name in SECRETS and name not in os.environ and not quoted and SPECIAL.search(written):
+            faults.append(f"{name} has a character that an env file takes for its own: put it in '...'")
+    if faults:
+        raise ComposeError(f"Secrets in {path} would not arrive as they are written. {'; '.join(faults)}.")
+
+
+def check_builder() -> None:
+    """Raise if this Docker client cannot build images."""
+    version = asked("docker", "version", "--format", "{{.Client.Version}}").stdout.decode().strip()
+    major = version.partition(".")[0]
+    if (
+        not major.isdecimal()
+        or int(major) < BUILDX_SINCE
+        or asked("docker", "buildx", "version").returncode == 0
+    ):
+        return
+    raise ComposeError(
+        f"Docker {version} builds images by its plugin buildx, which is not installed. Install it: "
+        "apt-get install docker-buildx (Debian, Ubuntu), docker-buildx-plugin (from Docker's own packages), "
+        "brew install docker-buildx (macOS)."
+    )
+
+
 def compose() -> list[str]:
     """Return the command of this machine's Compose: the plugin, or the older program."""
     if not shutil.which("docker"):
@@ -89,14 +133,43 @@ def run(*command: str) -> None:
         raise ComposeError(f"`{' '.join(command)}` ended with {code}. What it said is above.")
 
 
+def failed_containers() -> str:
+    """Return what the project's containers said that have ended with an error."""
+    label = f"label=com.docker.compose.project.working_dir={PROJECT}"
+    listed = asked(
+        "docker",
+        "ps",
+        "--all",
+        "--filter",
+        label,
+        "--filter",
+        "status=exited",
+        "--format",
+        "{{.Names}}\t{{.Status}}",
+    )
+    texts = []
+    for line in listed.stdout.decode().splitlines():
+        name, _, status = line.partition("\t")
+        if status.startswith("Exited (0)"):
+            continue
+        log = asked("docker", "logs", "--tail", str(LOG_LINES), name)
+        texts.append(f"{name}, {status}, said last:\n{(log.stdout + log.stderr).decode(errors='replace')}")
+    return "\n".join(texts)
+
+
 def up(options: argparse.Namespace) -> None:
     """Make the secrets, build the image, and start everything."""
     made = add_secrets(ENVIRONMENT)
     if "AIRFLOW_ADMIN_PASSWORD" in made:
         print(f"Made this installation's secrets in {ENVIRONMENT}; AIRFLOW_ADMIN_PASSWORD there is the UI's.")
+    check_secrets(ENVIRONMENT)
     command = compose()
+    check_builder()
     run(*command, "build")
-    run(*command, "up", "--detach", "--scale", f"airflow-worker={options.workers}")
+    try:
+        run(*command, "up", "--detach", "--scale", f"airflow-worker={options.workers}")
+    except ComposeError as error:
+        raise ComposeError(f"{error}\n{failed_containers()}".rstrip()) from error
     port = {**variables(ENVIRONMENT), **os.environ}.get("FLYWHEEL_AIRFLOW_PORT", "8080")
     print(
         f"Airflow comes up at http://localhost:{port}, user admin; "
@@ -112,6 +185,7 @@ def down(_: argparse.Namespace) -> None:
 
 def image(options: argparse.Namespace) -> None:
     """Build the job image, for running by hand: its user is not root."""
+    check_builder()
     run("docker", "build", "--file", "include/image/Dockerfile", "--tag", f"{IMAGE}:{options.tag}", ".")
 
 
@@ -123,6 +197,7 @@ def push(options: argparse.Namespace) -> None:
             "see docs/how-to/run-on-aws.md."
         )
     name = f"{options.repository}:{options.tag}"
+    check_builder()
     # SageMaker runs on x86-64 unless an instance type says otherwise, and asks for root
     build = ["docker", "build", "--platform", "linux/amd64", "--build-arg", "JOB_USER=0"]
     run(*build, "--file", "include/image/Dockerfile", "--tag", name, ".")

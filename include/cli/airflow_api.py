@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -29,12 +29,24 @@ Json = dict[str, Any]
 
 
 class AirflowApi:
-    """One user's view of one Airflow."""
+    """One user's view of one Airflow.
+
+    :param heal: called before a request is repeated: starts again what has died
+    :param attempts: how often a request is sent that finds nobody, or an Airflow that has lost its database
+    """
 
     def __init__(
-        self, url: str, user: str, password: str, transport: httpx.BaseTransport | None = None
+        self,
+        url: str,
+        user: str,
+        password: str,
+        transport: httpx.BaseTransport | None = None,
+        *,
+        heal: Callable[[], None] = lambda: None,
+        attempts: int = ATTEMPTS,
     ) -> None:
         self.url = url
+        self._heal, self._attempts = heal, attempts
         self._login = {"username": user, "password": password}
         self._client = httpx.Client(base_url=url, timeout=ANSWER_TIMEOUT_S, transport=transport)
 
@@ -113,6 +125,12 @@ class AirflowApi:
         """Return the task instances of a run."""
         return list(self.ask("GET", f"{_path(dag_id, run_id)}/taskInstances?limit=100")["task_instances"])
 
+    def queued_tasks(self) -> list[Json]:
+        """Return the task instances of all runs that were handed to an executor and have not begun."""
+        return list(
+            self.ask("GET", "/dags/~/dagRuns/~/taskInstances?state=queued&limit=100")["task_instances"]
+        )
+
     def step_result(self, dag_id: str, run_id: str, task_id: str) -> Json:
         """Return what a step returned; empty if it returned nothing."""
         entry = self._find(f"{_path(dag_id, run_id)}/taskInstances/{task_id}/xcomEntries/return_value")
@@ -132,23 +150,31 @@ class AirflowApi:
 
     def _send(self, method: str, path: str, body: Json | None = None) -> httpx.Response:
         """Send a request, with a new token if the old one has run out, and again if nobody answers."""
-        for attempt in range(ATTEMPTS):
+        for attempt in range(self._attempts):
+            is_last = attempt == self._attempts - 1
             try:
                 if "Authorization" not in self._client.headers:
                     self._log_in()
                 answer = self._client.request(method, f"/api/v2{path}", json=body)
             except httpx.TransportError as error:
-                if attempt == ATTEMPTS - 1:
+                if is_last:
                     raise StackError(f"Airflow at {self.url} does not answer: {error!r}.") from error
-                time.sleep(PAUSE_S)
+                self._pause()
+                continue
+            if answer.is_server_error and not is_last:
+                self._pause()
                 continue
             if answer.status_code != httpx.codes.UNAUTHORIZED:
                 return answer
-            del self._client.headers["Authorization"]
+            self._client.headers.pop("Authorization", None)
         raise StackError(
             f"Airflow at {self.url} does not take the password of this installation: another Airflow "
             "has the port. Stop it, or choose another port by FLYWHEEL_AIRFLOW_PORT."
         )
+
+    def _pause(self) -> None:
+        time.sleep(PAUSE_S)
+        self._heal()
 
     def _log_in(self) -> None:
         answer = self._client.post("/auth/token", json=self._login)
@@ -157,9 +183,12 @@ class AirflowApi:
 
 
 @contextmanager
-def airflow_of(settings: Settings) -> Iterator[AirflowApi]:
+def airflow_of(
+    settings: Settings, *, heal: Callable[[], None] = lambda: None, attempts: int = ATTEMPTS
+) -> Iterator[AirflowApi]:
     """Yield the administrator's view of an installation's own Airflow."""
-    api = AirflowApi(airflow_url(settings), ADMIN, Home(settings).secrets().password)
+    password = Home(settings).secrets().password
+    api = AirflowApi(airflow_url(settings), ADMIN, password, heal=heal, attempts=attempts)
     try:
         yield api
     finally:

@@ -62,6 +62,8 @@ def database_urls(settings: Settings) -> tuple[str, str]:
             "Give a URL such as postgresql://user:password@host:5432/airflow, or leave the setting empty "
             "to use the embedded one."
         )
+    # Airflow puts variables of the environment into its settings: a password may hold a `$`
+    rest = rest.replace("$", "%24")
     return f"postgresql+psycopg2:{rest}", f"postgresql+asyncpg:{rest}"
 
 

@@ -229,7 +229,7 @@ class Driver:
 @contextmanager
 def driver_of(stack: Stack, *, is_brief: bool = False) -> Iterator[Driver]:
     """Yield a driver of a stack's own Airflow, which keeps the stack up while it waits."""
-    with airflow_of(stack.settings) as api:
+    with airflow_of(stack.settings, heal=stack.keep) as api:
         yield Driver(api, stack.terminal, stack.home.airflow / "logs", stack.keep, is_brief=is_brief)
 
 

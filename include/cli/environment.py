@@ -84,6 +84,18 @@ def stack_environment(settings: Settings, environment: Mapping[str, str] = os.en
     return given
 
 
+#: a task, and the program that watches over it, wait for an API server that is away. The first three make it
+#: at least 200 seconds, whatever Airflow draws between them; missed heartbeats and a token must bear that
+PATIENCE = {
+    "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "100",
+    "AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MIN": "2",
+    "AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MAX": "5",
+    "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "30",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "240",
+    "AIRFLOW__EXECUTION_API__JWT_EXPIRATION_TIME": "3600",
+}
+
+
 def _airflow(settings: Settings) -> dict[str, str]:
     home = Home(settings)
     keys = home.secrets()
@@ -113,8 +125,8 @@ def _airflow(settings: Settings) -> dict[str, str]:
         # the time between two tasks of a chain is the scheduler's idle sleep and the worker's last heartbeat
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
-        # a task whose process was killed is tried again after these, not after five minutes
-        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+        **PATIENCE,
+        # what a scheduler that was killed had queued is taken back after this, not after five minutes
         "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "10",

@@ -88,12 +88,17 @@ class Daemon:
 
         A job of the local SageMaker has a session of its own and is not touched.
         """
-        if (process := self.process()) and not self._ends_within(timeout_s):
+        if self.process() and not self._ends_within(timeout_s):
+            self.kill()
+        self.sweep()
+        self.pid_file.unlink(missing_ok=True)
+
+    def kill(self) -> None:
+        """Kill it, and wait until it is gone; it stays known, as one that died."""
+        if process := self.process():
             with suppress(psutil.NoSuchProcess):
                 process.kill()
             self._ends_within(KILL_TIMEOUT_S)
-        self.sweep()
-        self.pid_file.unlink(missing_ok=True)
 
     def _ends_within(self, timeout_s: float) -> bool:
         """Wait for its end, whether or not the command that started it has noticed."""

@@ -1,145 +1,45 @@
-"""The services: what starts each and tells that it is ready; all of them brought up, kept up, taken down."""
+"""The stack: all services brought up, kept up and taken down."""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
-import socket
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
-
-import httpx
 
 from include.cli.database import database_process, start_database, stop_database
 from include.cli.environment import (
-    airflow_url,
     login,
     make_bucket,
-    sagemaker_url,
     stack_environment,
-    uses_local_sagemaker,
+)
+from include.cli.health import (
+    HANG_LOOK_INTERVAL_S,
+    HANG_S,
+    Hangs,
+    let_tasks_end,
+    untaken_tasks,
 )
 from include.cli.home import Home
-from include.cli.processes import Daemon, log_end
+from include.cli.processes import log_end
+from include.cli.services import Service, services
 from include.cli.terminal import StackError, Terminal
 from include.core.settings import PROJECT, Settings
 
-#: one question to a service that answers within milliseconds when it is well, in seconds
-QUESTION_TIMEOUT_S = 5.0
 #: a busy machine without compiled bytecode has needed a minute, in seconds
 START_TIMEOUT_S = 240.0
 #: between two questions to services that are starting, in seconds
 LOOK_INTERVAL_S = 0.3
-#: a service that dies this often in one run is not started again
-RESTARTS = 3
-
-
-@dataclass(frozen=True)
-class Service(Daemon):
-    """A background process of the stack."""
-
-    #: the module that is run, and its arguments
-    arguments: tuple[str, ...]
-    #: whether it does its work
-    is_ready: Callable[[], bool]
-    #: port it listens on, and the setting that changes it
-    port: tuple[int, str] | None = None
-    #: how long it may take to stop by itself, in seconds
-    stop_timeout_s: float = 10
-
-    def bring_up(self, environment: dict[str, str]) -> None:
-        """Start it unless it lives; raise if another program has its port."""
-        if self.process() is None:
-            self.sweep()
-            self.refuse_taken_port()
-            self.start([sys.executable, "-m", *self.arguments], environment=environment, directory=PROJECT)
-
-    def refuse_taken_port(self) -> None:
-        """Raise if another program has the port."""
-        if self.port is None:
-            return
-        number, setting = self.port
-        with socket.socket() as probe:
-            # connections of a service that has just stopped do not hold the port
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", number))
-            except OSError as error:
-                raise StackError(
-                    f"{self.name} cannot start: port {number} is in use by another program. "
-                    f"Stop that program, or choose another port: {setting}={number + 1} in the environment "
-                    "or in .env."
-                ) from error
-
-    def evidence(self) -> str:
-        """Return the end of its log, for an error."""
-        return f"The end of its log, {self.log}:\n{log_end(self.log)}Run again once the cause is gone."
-
-
-def services(settings: Settings) -> list[Service]:
-    """Return the stack's services in the order they are started in; they are stopped in reverse."""
-    home = Home(settings)
-    service = partial(Service, run=home.run, logs=home.logs)
-
-    def airflow(command: str, part: str, *options: str, stop_timeout_s: float = 10) -> Service:
-        return service(
-            command,
-            arguments=("airflow", command, *options),
-            is_ready=lambda: airflow_health(settings).get(part) == "healthy",
-            stop_timeout_s=stop_timeout_s,
-        )
-
-    image, notebooks = PROJECT / "include/image/image.toml", PROJECT / "include/notebooks"
-    paths = ("--root", str(home.sagemaker), "--image", str(image), "--notebooks", str(notebooks))
-    local_sagemaker = service(
-        "local-sagemaker",
-        arguments=("local_sagemaker", "--port", str(settings.sagemaker_port), *paths),
-        is_ready=lambda: is_answering(f"{sagemaker_url(settings)}/health"),
-        port=(settings.sagemaker_port, "FLYWHEEL_SAGEMAKER_PORT"),
-        stop_timeout_s=15,
-    )
-    api_server = service(
-        "api-server",
-        arguments=("airflow", "api-server"),
-        # Airflow makes the application that tasks talk to at the first request to it, which takes seconds:
-        # the first task would pay for that
-        is_ready=lambda: (
-            "metadatabase" in airflow_health(settings)
-            and is_answering(f"{airflow_url(settings)}/execution/health")
-        ),
-        port=(settings.airflow_port, "FLYWHEEL_AIRFLOW_PORT"),
-    )
-    return [
-        *([local_sagemaker] if uses_local_sagemaker(settings) else []),
-        api_server,
-        airflow("dag-processor", "dag_processor"),
-        airflow("scheduler", "scheduler", "--skip-serve-logs", stop_timeout_s=20),
-        airflow("triggerer", "triggerer", "--skip-serve-logs"),
-    ]
-
-
-def is_answering(url: str) -> bool:
-    """Return whether an address answers with success."""
-    try:
-        return httpx.get(url, timeout=QUESTION_TIMEOUT_S).is_success
-    except httpx.HTTPError:
-        return False
-
-
-def airflow_health(settings: Settings) -> dict[str, str]:
-    """Return what Airflow says of its own components: "healthy", "unhealthy", or nothing."""
-    try:
-        answer = httpx.get(f"{airflow_url(settings)}/api/v2/monitor/health", timeout=QUESTION_TIMEOUT_S)
-        answer.raise_for_status()
-        return {part: state["status"] or "" for part, state in answer.json().items()}
-    except (httpx.HTTPError, ValueError, KeyError, TypeError):
-        return {}
+#: a service that died within so long after its start has not done its work, in seconds
+SHORT_LIFE_S = 30.0
+#: what has failed to start, or has died after a short life, this often in a row is not started again
+SHORT_LIVES = 10
+#: how long tasks that run may take to end before their scheduler is started again, in seconds
+DRAIN_TIMEOUT_S = 60.0
 
 
 class Stack:
@@ -150,7 +50,13 @@ class Stack:
         self.terminal = terminal
         self.home = Home(settings)
         self.services = services(settings)
-        self._restarts = Counter[str]()
+        #: service -> when the last of its lives that was counted began
+        self._started: dict[str, float] = {}
+        #: service -> how many short lives it had in a row
+        self._short_lives = Counter[str]()
+        self._failed_starts = 0
+        self._hangs = Hangs()
+        self._looked = 0.0
 
     def start(self) -> None:
         """Bring the services up, all or none, and show how one gets in."""
@@ -209,19 +115,73 @@ class Stack:
         self.heal()
 
     def heal(self) -> None:
-        """Start again what has died without being stopped."""
-        if not self._is_ill():
+        """Start again what has died without being stopped, and what lives and does not do its work."""
+        hung = [] if self._is_ill() else self._hung()
+        if not hung and not self._is_ill():
             return
         with self._lock():
             # what has died may have been about to be stopped, by the command that held the lock until now
-            if not self.is_wanted() or not self._is_ill():
+            if not self.is_wanted():
                 return
-            for service in self._dead():
+            for service, reason in hung:
+                self._end(service, reason)
+            dead = [service for service in self._dead() if service not in [one for one, _ in hung]]
+            for service in dead:
                 self.terminal.say(f"{service.name} has died; starting it again (its log: {service.log})")
-                self._restarts[service.name] += 1
-                if self._restarts[service.name] > RESTARTS:
-                    raise StackError(f"{service.name} died {RESTARTS + 1} times. {service.evidence()}")
+                self._count_life(service)
+            self._up_again()
+
+    def _up_again(self) -> None:
+        """Start what does not run; what prevents that may be gone at the next look, and is told."""
+        try:
             self._up()
+        except StackError as error:
+            self._failed_starts += 1
+            if self._failed_starts >= SHORT_LIVES:
+                raise
+            self.terminal.say(f"  {error}")
+        else:
+            self._failed_starts = 0
+
+    def _count_life(self, service: Service) -> None:
+        """Count the life of a service that has died, once; raise if too many in a row were short."""
+        started = service.pid_file.stat().st_mtime
+        if started == self._started.get(service.name):
+            return
+        self._started[service.name] = started
+        is_short = time.time() - started < SHORT_LIFE_S
+        self._short_lives[service.name] = self._short_lives[service.name] + 1 if is_short else 0
+        if self._short_lives[service.name] >= SHORT_LIVES:
+            raise StackError(f"{service.name} died {SHORT_LIVES} times in a row. {service.evidence()}")
+
+    def _hung(self) -> list[tuple[Service, str]]:
+        """Return the services that live and do not do their work, each with what shows it."""
+        now = time.monotonic()
+        if now - self._looked < HANG_LOOK_INTERVAL_S:
+            return []
+        self._looked = now
+        hung = []
+        for index, service in enumerate(self.services):
+            is_working = service.is_ready()
+            process = service.process()
+            if self._hangs.note(service.name, is_working=is_working, now=now):
+                hung.append((service, f"lives and has not done its work for {HANG_S:.0f} s"))
+            elif service.name == "scheduler" and process and (tasks := untaken_tasks(self.settings, process)):
+                hung.append((service, f"has idle workers that do not take {', '.join(sorted(set(tasks)))}"))
+            if service.name == "api-server" and not is_working:
+                # of the others it alone can tell
+                self._hangs.forget(other.name for other in self.services[index + 1 :])
+                break
+        return hung
+
+    def _end(self, service: Service, reason: str) -> None:
+        """End a service that hangs, so that it is started again; tasks that run may end first."""
+        self.terminal.say(f"{service.name} {reason}; starting it again (its log: {service.log})")
+        self._hangs.forget([service.name])
+        if process := service.process():
+            if service.name == "scheduler":
+                let_tasks_end(process, DRAIN_TIMEOUT_S)
+            service.kill()
 
     def _is_ill(self) -> bool:
         has_database = bool(self.settings.database_url) or database_process(self.settings) is not None

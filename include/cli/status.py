@@ -11,8 +11,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from include.cli.airflow_api import Json, airflow_of
 from include.cli.driver import short_version
 from include.cli.environment import airflow_url, client, login, sagemaker_url, uses_local_sagemaker
+from include.cli.health import airflow_health, is_answering
 from include.cli.home import Home
-from include.cli.stack import airflow_health, is_answering
 from include.cli.terminal import StackError, Terminal
 from include.core.cycle import Cycle, find_cycles
 from include.core.exceptions import FlywheelError

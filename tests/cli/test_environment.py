@@ -7,11 +7,12 @@ import stat
 from pathlib import Path
 
 import pytest
+import yaml
 
-from include.cli.environment import read_env_file, stack_environment
+from include.cli.environment import PATIENCE, read_env_file, stack_environment
 from include.cli.home import Home
 from include.cli.terminal import StackError
-from include.core.settings import Settings
+from include.core.settings import PROJECT, Settings
 
 
 @pytest.fixture
@@ -27,6 +28,25 @@ def test_both_halves_of_airflow_get_the_users_database(settings: Settings) -> No
     given = stack_environment(settings, {})
     assert given["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == "postgresql+psycopg2://me:pw@db:5432/airflow"
     assert given["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC"] == "postgresql+asyncpg://me:pw@db:5432/airflow"
+
+
+def test_a_password_of_the_users_database_may_hold_a_variables_name(tmp_path: Path) -> None:
+    """Airflow would put the home directory there."""
+    settings = Settings(home=tmp_path, database_url="postgresql://me:a$HOME@db/airflow")
+    Home(settings).make()
+    given = stack_environment(settings, {})
+    assert given["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == "postgresql+psycopg2://me:a%24HOME@db/airflow"
+
+
+def test_tasks_wait_for_an_api_server_for_longer_than_two_minutes(settings: Settings) -> None:
+    """In Compose as here; what counts missed heartbeats, and the token, bear as much."""
+    given = stack_environment(settings, {})
+    composed = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["x-airflow"]["environment"]
+    patience = {name: float(given[name]) for name in PATIENCE}
+    assert patience == {name: float(composed[name]) for name in PATIENCE}
+    retries, shortest, longest, _, heartbeats, token = patience.values()
+    waited = (retries - 1) * shortest
+    assert (waited > 150, shortest < longest, heartbeats > waited, token > 2 * waited) == (True,) * 4
 
 
 def test_a_database_that_is_no_postgresql_is_refused(tmp_path: Path) -> None:
