@@ -118,7 +118,7 @@ def test_json_lines_are_joined(service: Service) -> None:
         },
     )
     assert [json.loads(line) for line in found["a.out"].splitlines()] == [
-        {"id": 1, "SageMakerOutput": {"size": 5}},
+        {"id": 1, "SageMakerOutput": {"size": 6}},
         {"id": 2, "SageMakerOutput": {"size": 2}},
     ]
 
@@ -162,13 +162,34 @@ def test_a_bad_record_costs_its_file_alone(service: Service) -> None:
     assert found == {"good.out": "3,x\n"}
 
 
+def test_whatever_a_line_holds_costs_its_file_alone(service: Service) -> None:
+    """Broken and deeply nested JSON fail their files by name; digits beyond counting pass as they are."""
+    digits = "7" * 5000
+    put(service, deep="[" * 100_000, good='{"x": 1.0}\n', cut='{"x": 1', long=f'{{"x": {digits}}}\n')
+    described, found = run(
+        service,
+        "faults",
+        TransformInput={"ContentType": "application/jsonlines"},
+        TransformOutput={"Accept": "application/jsonlines"},
+        DataProcessing={"InputFilter": "$.x", "JoinSource": "Input", "OutputFilter": "$['x']"},
+    )
+
+    assert described["TransformJobStatus"] == "Failed"
+    assert "2 of 4 files could not be transformed" in described["FailureReason"]
+    assert "cut: " in described["FailureReason"]
+    assert "deep: " in described["FailureReason"]
+    assert found == {"good.out": "1.0\n", "long.out": f"{digits}\n"}
+
+
 @pytest.mark.parametrize(
     ("content", "more", "words"),
     [
         ("x" * (1024 * 1024 + 1), {"MaxPayloadInMB": 1}, "larger than MaxPayloadInMB=1"),
         ("1\n", {"DataProcessing": {"InputFilter": "$[4]"}}, "leads nowhere"),
         (b"\x1f\x8bcut", {"TransformInput": {"CompressionType": "Gzip"}}, "a: "),
-        (b"\xff\xfe\n", {"DataProcessing": {"InputFilter": "$[0]"}}, "is no csv"),
+        (b'"\xff\n', {"DataProcessing": {"InputFilter": "$[0]"}}, "is no csv"),
+        (b"not packed", {"TransformInput": {"CompressionType": "Gzip"}}, "a: "),
+        (gzip.compress(b"x,1\n" * 99)[:-9], {"TransformInput": {"CompressionType": "Gzip"}}, "a: "),
     ],
 )
 def test_input_that_cannot_be_sent_says_why(
@@ -224,6 +245,7 @@ def test_many_records_stay_in_order_over_several_instances(service: Service) -> 
     ("more", "values"),
     [
         ({"TransformInput": {"SplitType": "RecordIO"}}, ("SplitType=RecordIO",)),
+        ({"TransformInput": {"SplitType": "TFRecord"}}, ("SplitType=TFRecord",)),
         ({"DataProcessing": {"InputFilter": "x"}}, ("JSONPath 'x'",)),
         ({"MaxPayloadInMB": 60, "MaxConcurrentTransforms": 2}, (120, 100)),
         (

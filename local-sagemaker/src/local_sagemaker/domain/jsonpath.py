@@ -78,13 +78,18 @@ class JsonPath:
         """Return whether the path selects the whole value."""
         return not self.steps
 
-    def apply(self, value: Any) -> Any:
-        """Return what the path selects in `value`; raise JsonPathError if a name or an index is missing."""
+    def apply(self, value: Any, unfold: Callable[[Any], Any] = lambda value: value) -> Any:
+        """Return what the path selects in `value`; raise JsonPathError if a name or an index is missing.
+
+        :param unfold: returns the dict or list of children that a value stands for.
+        """
         selected, is_single = [value], True
         for number, step in enumerate(self.steps, start=1):
             is_last = number == len(self.steps)
             selected = [
-                child for parent in selected for child in self._children(step, parent, is_last=is_last)
+                child
+                for parent in selected
+                for child in self._children(step, unfold(parent), is_last=is_last)
             ]
             is_single = is_single and (step.is_single or (is_last and bool(step.names)))
         return selected[0] if is_single else selected

@@ -11,7 +11,6 @@ import asyncio
 import gzip
 import json
 import sys
-import zlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -20,14 +19,14 @@ from typing import Any, BinaryIO, cast
 
 from local_sagemaker.domain.jsonpath import JsonPathError
 from local_sagemaker.engine.jobs.records import DataProcessing, RecordError
-from local_sagemaker.engine.jobs.server_pool import ModelRefusedError, ServerPool
+from local_sagemaker.engine.jobs.server_pool import ModelRefusedError, ServerError, ServerPool
 from local_sagemaker.engine.processes.wire import head
 
 #: what neither the request nor the container says
 DEFAULTS = {"MaxConcurrentTransforms": 1, "BatchStrategy": "MultiRecord", "MaxPayloadInMB": 6}
 STRATEGIES = {"MULTI_RECORD": "MultiRecord", "SINGLE_RECORD": "SingleRecord"}
-#: faults of one file, which the others need not mind
-FAULTS = (RecordError, JsonPathError, ModelRefusedError, EOFError, zlib.error, gzip.BadGzipFile)
+#: faults whose text says all; any other has its type before it
+NAMED = (RecordError, JsonPathError, ModelRefusedError, gzip.BadGzipFile)
 MEGABYTE = 1024 * 1024
 
 
@@ -63,10 +62,12 @@ class Transform:
         named = [(b"content-type", given.get("ContentType")), (b"accept", wanted.get("Accept"))]
         self._headers = [(name, value.encode()) for name, value in named if value]
 
-    async def file(self, source: Path, target: Path) -> None:
-        """Transform one file; `target` appears when it is complete, and only then."""
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(target.name + ".part")
+    async def file(self, source: Path, parts: Path, target: Path) -> None:
+        """Transform one file; `target` appears when it is complete, and only then.
+
+        :param parts: the folder of what is not complete.
+        """
+        part = parts / f"{id(source)}"
         opener = gzip.open if self._is_gzip else open
         try:
             with opener(source, "rb") as opened, part.open("wb") as output:
@@ -80,6 +81,7 @@ class Transform:
                 )
                 async for piece in self._pieces(batches):
                     output.write(piece)
+            target.parent.mkdir(parents=True, exist_ok=True)
             part.replace(target)
         finally:
             part.unlink(missing_ok=True)
@@ -115,16 +117,20 @@ async def run(folder: Path) -> int:
     async with ServerPool.started(job) as servers:
         transform = Transform(job["request"], await servers.parameters(), servers, len(sources))
         gate, faults = asyncio.Semaphore(transform.places), []
+        (folder / "parts").mkdir(exist_ok=True)
 
         async def one(source: Path) -> None:
             name = source.relative_to(folder / "input")
             async with gate:
                 try:
-                    await transform.file(source, folder / "output" / f"{name}.out")
+                    await transform.file(source, folder / "parts", folder / "output" / f"{name}.out")
                     print(f"{name}: transformed", flush=True)  # noqa: T201 - the job's log
-                except FAULTS as error:
-                    faults.append(f"{name}: {error}")
-                    print(f"{name}: no output: {error}", flush=True)  # noqa: T201 - the job's log
+                except ServerError:
+                    raise
+                except Exception as error:  # noqa: BLE001 - whatever a file does is its own fault, not the others'
+                    reason = str(error) if isinstance(error, NAMED) else f"{type(error).__name__}: {error}"
+                    faults.append(f"{name}: {reason}")
+                    print(f"{name}: no output: {reason}", flush=True)  # noqa: T201 - the job's log
 
         async with asyncio.TaskGroup() as group:
             for source in sources:
@@ -168,7 +174,7 @@ def iter_lines(stream: BinaryIO, limit_bytes: int | None) -> Iterator[bytes]:
     number = 0
     while line := stream.readline(step):
         number += 1
-        record = line.removesuffix(b"\n").removesuffix(b"\r")
+        record = line[:-1].removesuffix(b"\r") if line.endswith(b"\n") else line
         if limit_bytes is not None and len(record) > limit_bytes:
             raise _too_large(f"Record {number}", limit_bytes)
         if record:
