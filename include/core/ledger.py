@@ -149,9 +149,10 @@ def rollback(entries: list[Entry], to: str | None, reason: str, by: Mapping[str,
     """Return the entry that takes production back, or the one that the same run has written before.
 
     :param to: ARN or number of a version that was in production; None: the last good one before the current
+    :param by: who the run is, with `triggered_at` in ISO 8601: a run that is triggered again is another run
     :raises RollbackRefused: there is no such version
     """
-    mine = [e for e in entries if e.kind == "rollback" and e.by == by]
+    mine = [e for e in entries if e.kind == "rollback" and _is_by(e, by)]
     if mine:
         return mine[-1]
     current = production(entries)
@@ -169,6 +170,13 @@ def rollback(entries: list[Entry], to: str | None, reason: str, by: Mapping[str,
         effective=max(e.data_end for e in entries if e.kind == "decision"),
         number=0,
     )
+
+
+def _is_by(entry: Entry, by: Mapping[str, str]) -> bool:
+    """Whether a run wrote an entry; those of version 0.1.0 lack the time at which it was triggered."""
+    triggered = by["triggered_at"]
+    is_old = "triggered_at" not in entry.by and entry.at >= datetime.fromisoformat(triggered)
+    return ({**entry.by, "triggered_at": triggered} if is_old else entry.by) == by
 
 
 def promotion_of(entries: list[Entry], entry: Entry) -> Entry:

@@ -19,7 +19,8 @@ class Entry(Document):
     kind: Literal["decision", "promotion", "rejection", "rollback"]
     #: when it was written
     at: datetime
-    #: dag_id and run_id of the run that wrote it, and the user who asked for it where one did
+    #: dag_id and run_id of the run that wrote it, and the user who asked for it where one did; of a rollback
+    #: also triggered_at, when Airflow made the run
     by: Mapping[str, str]
     #: the training interval
     interval: Interval

@@ -270,7 +270,9 @@ class RollBackOperator(CycleOperator):
 
     def execute(self, context: Context) -> Result:
         """Append the entry once for a run, and reject in the registry what is withdrawn."""
-        params, by = context["params"], run_identity(context)
+        # a run that was deleted and triggered again under its id is another one
+        params, triggered = context["params"], context["dag_run"].run_after.isoformat()
+        by = {**run_identity(context), "triggered_at": triggered}
         user = getattr(context["dag_run"], "triggering_user_name", None)
         if user:
             by["user"] = user

@@ -52,6 +52,7 @@ class Outcome:
 
     An attempt that is killed before it has rolled back is followed by one that knows that it must. A task
     that a person clears begins a new trial: `max_tries` is the same over retries and other after a clear.
+    So does a run that was deleted and triggered again under its id: `run_after` is when Airflow made the run.
 
     :param hook: what the connection leads to
     :param places: the cycle's places
@@ -62,7 +63,8 @@ class Outcome:
     def __init__(self, hook: SageMaker, places: Places, context: Context, final: str) -> None:
         self._hook = hook
         ti = context["ti"]
-        self.uri = places.rollout(final, f"{task_digest(ti)}-{ti.max_tries}")
+        triggered = f"{context['dag_run'].run_after.timestamp():.0f}"
+        self.uri = places.rollout(final, f"{task_digest(ti)}-{triggered}-{ti.max_tries}")
         kept = hook.read_document(self.uri, RolloutOutcome)
         #: why the version was refused, empty if it was not
         self.refusal = "" if kept is None or kept.is_good else kept.text
@@ -146,7 +148,9 @@ class DeployOperator(ServingOperator):
 
     def execute(self, context: Context) -> Result:
         """Make model and configuration, and let the endpoint have them."""
-        interval, registered = self.interval(context), self._registered(context)
+        # of the version, which a rollback takes from another run's interval
+        registered = self._registered(context)
+        interval = registered.interval
         self.publish(context, version_page(self.cycle.name, registered.version))
         self._check_gate(context, registered)
         model_name = self.put_model(registered.uri, interval)

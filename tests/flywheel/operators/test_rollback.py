@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from flywheel.operators import DeployOperator, RegisterOperator, RollBackOperator, VerifyOperator
 from include.core.exceptions import RollbackRefused
-from include.core.ledger import champion_as_of, production
+from include.core.ledger import champion_as_of, production, rollback
 from tests.examples import not_none
 
 JANUARY, FEBRUARY, MARCH = "2013-01-01", "2013-02-01", "2013-03-01"
@@ -53,6 +55,36 @@ def test_a_run_rolls_back_once(run: Any) -> None:
     first = context.results["roll_back"]
     assert run.do(RollBackOperator, context) == first
     assert in_production(run) == february
+
+
+def test_a_run_that_is_triggered_again_under_its_id_rolls_back_again(run: Any) -> None:
+    """It was deleted in between. Version 0.1.0 did not write when a run was triggered."""
+    january, _, _ = three(run)
+    context = roll_back(run)
+    context["dag_run"].run_after += timedelta(days=1)
+    run.do(RollBackOperator, context)
+    assert in_production(run) == january
+    entries = run.entries()
+    by = {"dag_id": entries[-1].by["dag_id"], "run_id": "back"}
+    old = replace(entries[-1], by=by)
+    for moment, is_same in ((old.at - timedelta(seconds=1), True), (old.at + timedelta(seconds=1), False)):
+        again = {**by, "triggered_at": moment.isoformat()}
+        if is_same:
+            assert rollback([*entries[:-1], old], None, "again", again) == old
+        else:
+            with pytest.raises(RollbackRefused):
+                rollback([*entries[:-1], old], None, "again", again)
+
+
+def test_what_is_served_bears_the_interval_of_its_version(run: Any) -> None:
+    """Also after a rollback from another month's run, and then it is the configuration that served before."""
+    january = run.do(DeployOperator, run.registered())["config"]
+    february = run.at(FEBRUARY)
+    later = february.do(DeployOperator, february.registered())["config"]
+    march = run.at(MARCH)
+    context = roll_back(march)
+    back = march.make(DeployOperator, version_from="roll_back").execute(context)["config"]
+    assert (back, "-20130201-" in later) == (january, True)
 
 
 def test_a_second_rollback_goes_back_further(run: Any) -> None:
