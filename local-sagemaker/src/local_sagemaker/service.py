@@ -20,6 +20,7 @@ from local_sagemaker.engine.processes.forks import Forks
 from local_sagemaker.engine.processes.image import Images
 from local_sagemaker.engine.workflows.loop import WorkflowLoop
 from local_sagemaker.engine.workflows.pipelines import PipelineExecutions
+from local_sagemaker.engine.workflows.trial_components import TrialComponents
 from local_sagemaker.engine.workflows.tuning_jobs import TuningJobs
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import LocalOperations
@@ -126,6 +127,7 @@ def build(options: Options) -> Parts:
     workflows.add(
         PipelineExecutions(service, operations),
         TuningJobs(service, operations, jobs),
+        TrialComponents(service),
         *(LiveOutputs(service, jobs, kind) for kind in (TRAINING, PROCESSING)),
     )
     jobs.on_end(workflows.wake)

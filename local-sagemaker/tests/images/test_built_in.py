@@ -13,7 +13,7 @@ import pytest
 from sagemaker_kit.jobs import ROLE, Lab
 from sagemaker_kit.refusals import refused
 from sagemaker_kit.service import Service
-from sagemaker_kit.serving import ask, deploy, variant
+from sagemaker_kit.serving import ask, deploy, until, variant
 
 REGISTRY = "382416733822.dkr.ecr.us-east-1.amazonaws.com"
 RNG = np.random.default_rng(7)
@@ -222,3 +222,48 @@ def test_other_algorithms_are_refused_at_once(
     """No job is made."""
     with refused("ValidationException", said):
         fit(lab, "never", image, "sums", **hyperparameters)
+
+
+def test_a_built_in_algorithm_is_tuned_by_its_own_metrics(lab: Lab) -> None:
+    """No MetricDefinitions are given; a metric that is none of them is refused with their names."""
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://lab/halves"}}
+    definition = {
+        "StaticHyperParameters": {"predictor_type": "classifier", "feature_dim": "3", "sample_size": "200"},
+        "AlgorithmSpecification": {"TrainingImage": f"{REGISTRY}/knn:1", "TrainingInputMode": "File"},
+        "InputDataConfig": [
+            {"ChannelName": channel, "DataSource": source, "ContentType": "text/csv"}
+            for channel in ("train", "test")
+        ],
+        "RoleArn": ROLE,
+        "OutputDataConfig": {"S3OutputPath": "s3://lab/tuned"},
+        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 600},
+    }
+
+    def config(metric: str) -> dict[str, Any]:
+        return {
+            "Strategy": "Random",
+            "HyperParameterTuningJobObjective": {"MetricName": metric, "Type": "Maximize"},
+            "ResourceLimits": {"MaxNumberOfTrainingJobs": 2, "MaxParallelTrainingJobs": 2},
+            "ParameterRanges": {"IntegerParameterRanges": [{"Name": "k", "MinValue": "1", "MaxValue": "9"}]},
+        }
+
+    def tune(metric: str) -> None:
+        lab.sagemaker.create_hyper_parameter_tuning_job(
+            HyperParameterTuningJobName="knn",
+            HyperParameterTuningJobConfig=config(metric),
+            TrainingJobDefinition=definition,
+        )
+
+    def ended() -> Any:
+        seen = lab.sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName="knn")
+        return None if seen["HyperParameterTuningJobStatus"] == "InProgress" else seen
+
+    with refused("ValidationException", "validation:auc", "test:accuracy"):
+        tune("validation:auc")
+    tune("test:accuracy")
+    seen = until(ended, "the end of the tuning job", 90)
+    assert seen["TrainingJobStatusCounters"]["Completed"] == 2
+    best = seen["BestTrainingJob"]["FinalHyperParameterTuningJobObjectiveMetric"]
+    assert best["MetricName"] == "test:accuracy"
+    assert 0.8 < best["Value"] <= 1

@@ -1,5 +1,7 @@
 """Pipelines through boto3, on jobs that run."""
 
+# ruff: noqa: ANN401 (boto3 makes its clients at run time)
+
 from __future__ import annotations
 
 import json
@@ -13,7 +15,7 @@ import pytest
 
 from sagemaker_kit import serving
 from sagemaker_kit.jobs import ROLE, Lab
-from sagemaker_kit.pipelines import create, ended, get, process, start, statuses, steps
+from sagemaker_kit.pipelines import RESOURCES, create, ended, get, process, start, statuses, steps
 from sagemaker_kit.refusals import refused
 from sagemaker_kit.service import Service
 
@@ -125,6 +127,102 @@ def test_a_condition_is_turned_round(lab: Lab, member: str) -> None:
     arn = start(lab, "turned")
     assert ended(lab, arn)["PipelineExecutionStatus"] == "Succeeded"
     assert steps(lab, arn)["If"]["Metadata"]["Condition"]["Outcome"] == "False"
+
+
+TUNE = {
+    "Name": "Tune",
+    "Type": "Tuning",
+    "Arguments": {
+        "HyperParameterTuningJobConfig": {
+            "Strategy": "Grid",
+            "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "loss"},
+            "ResourceLimits": {"MaxParallelTrainingJobs": 2},
+            "ParameterRanges": {"CategoricalParameterRanges": [{"Name": "x", "Values": ["3", "1", "2"]}]},
+        },
+        "TrainingJobDefinition": {
+            "AlgorithmSpecification": {
+                "TrainingImage": "script:1",
+                "TrainingInputMode": "File",
+                "MetricDefinitions": [{"Name": "loss", "Regex": "loss=([0-9.]+)"}],
+            },
+            "RoleArn": ROLE,
+            "OutputDataConfig": {"S3OutputPath": "s3://lab/models"},
+            "ResourceConfig": RESOURCES,
+            "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+            "Environment": {
+                "SCRIPT": 'sed -E \'s/.*"x": *"([0-9])".*/loss=\\1/\' '
+                "/opt/ml/input/config/hyperparameters.json; touch /opt/ml/model/m"
+            },
+        },
+    },
+}
+
+
+def test_the_best_models_of_a_tuning_step_are_referred_to(lab: Lab) -> None:
+    """Best first, as the SDKs' get_top_model_s3_uri names them."""
+    top = [get(f"Steps.Tune.TrainingJobSummaries[{number}].TrainingJobName") for number in range(3)]
+    script = {"Std:Join": {"On": "; echo ", "Values": ["true", *top]}}
+    create(lab, "tuned", [TUNE, process("Show", script)])
+    arn = start(lab, "tuned")
+    assert ended(lab, arn)["PipelineExecutionStatus"] == "Succeeded", steps(lab, arn)
+    job = steps(lab, arn)["Show"]["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
+    ranked = lab.lines("ProcessingJobs", job)
+    values = [
+        lab.sagemaker.describe_training_job(TrainingJobName=name)["HyperParameters"]["x"] for name in ranked
+    ]
+    assert values == ["1", "2", "3"]
+
+
+def delete_experiment(client: Any, experiment: str) -> int:
+    """Delete an experiment as the Airflow provider's DAGs do; return how many components it had."""
+    count = 0
+    for trial in client.list_trials(ExperimentName=experiment)["TrialSummaries"]:
+        name = trial["TrialName"]
+        for component in client.list_trial_components(TrialName=name)["TrialComponentSummaries"]:
+            key = {"TrialComponentName": component["TrialComponentName"]}
+            client.disassociate_trial_component(TrialName=name, **key)
+            client.delete_trial_component(**key)
+            count += 1
+        client.delete_trial(TrialName=name)
+    client.delete_experiment(ExperimentName=experiment)
+    return count
+
+
+def test_executions_and_tuning_jobs_have_experiments(lab: Lab) -> None:
+    """A trial for each execution, with a component for each of its jobs; they are deleted one by one."""
+    config = {
+        "ExperimentName": get("Execution.PipelineName"),
+        "TrialName": get("Execution.PipelineExecutionId"),
+    }
+    show = process(
+        "A", {"Std:Join": {"On": " ", "Values": ["echo", get("PipelineExperimentConfig.TrialName")]}}
+    )
+    whole = {"Version": "2020-12-01", "PipelineExperimentConfig": config, "Steps": [show, TUNE]}
+    lab.sagemaker.create_pipeline(PipelineName="traced", PipelineDefinition=json.dumps(whole), RoleArn=ROLE)
+    runs = [start(lab, "traced") for _ in range(2)]
+    assert {ended(lab, arn)["PipelineExecutionStatus"] for arn in runs} == {"Succeeded"}
+    listed = lab.sagemaker.list_trials(ExperimentName="traced")["TrialSummaries"]
+    trials = {one["TrialName"] for one in listed}
+    assert trials == {arn.rpartition("/")[2] for arn in runs}
+    metadata = [steps(lab, runs[0])[name]["Metadata"] for name in ("A", "Tune")]
+    job, tuning = (next(iter(one.values()))["Arn"].rpartition("/")[2] for one in metadata)
+    assert lab.lines("ProcessingJobs", job) == [runs[0].rpartition("/")[2]]
+    assert delete_experiment(lab.sagemaker, f"{tuning}-aws-tuning-job") == 3
+    assert delete_experiment(lab.sagemaker, "traced") == 2
+
+
+def test_the_names_of_a_trial_must_be_names(lab: Lab) -> None:
+    """What no trial can be called is refused when the execution is started."""
+    config = {"ExperimentName": "e", "TrialName": get("Parameters.Name")}
+    whole = {
+        "Version": "2020-12-01",
+        "Parameters": [{"Name": "Name", "Type": "String"}],
+        "PipelineExperimentConfig": config,
+        "Steps": [],
+    }
+    lab.sagemaker.create_pipeline(PipelineName="named", PipelineDefinition=json.dumps(whole), RoleArn=ROLE)
+    with refused("ValidationException", "PipelineExperimentConfig.TrialName", "a b"):
+        start(lab, "named", Name="a b")
 
 
 def wrong(step: dict[str, Any], **arguments: object) -> dict[str, Any]:

@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sagemaker_kit import serving
+from sagemaker_kit.jobs import Lab
 from sagemaker_kit.refusals import refused
 from sagemaker_kit.service import Service
 
@@ -69,6 +72,60 @@ def test_components_are_found_by_their_source(client: Any) -> None:
     arn = "arn:aws:sagemaker:us-east-1:000000000000:training-job/none"
     assert client.list_trial_components()["TrialComponentSummaries"] != []
     assert client.list_trial_components(SourceArn=arn)["TrialComponentSummaries"] == []
+
+
+def ended(sagemaker: Service, name: str) -> dict[str, Any]:
+    """The component of a job that has ended."""
+
+    def found() -> Any:
+        seen = sagemaker.sagemaker.describe_trial_component(TrialComponentName=name)
+        return None if seen["Status"]["PrimaryStatus"] == "InProgress" else seen
+
+    return serving.until(found, f"the end of {name}")  # type: ignore[no-any-return]  # boto3's dict
+
+
+@pytest.mark.parametrize("script", ["echo loss=0.25", "exit 3"])
+def test_a_job_with_an_experiment_is_a_component_of_its_trial(
+    start_service: Callable[..., Service], image: Path, script: str
+) -> None:
+    """With its parameters, artifacts, metrics and status; the job's end completes it, whenever that is."""
+    lab = Lab(start_service("--image", str(image)))
+    client, status = lab.sagemaker, "Failed" if script == "exit 3" else "Completed"
+    client.create_experiment(ExperimentName="e")
+    client.create_trial(ExperimentName="e", TrialName="t")
+    metrics = [{"Name": "loss", "Regex": "loss=([0-9.]+)"}]
+    algorithm = {"TrainingImage": "script:1", "TrainingInputMode": "File", "MetricDefinitions": metrics}
+    config = {"ExperimentName": "e", "TrialName": "t", "TrialComponentDisplayName": "fit"}
+    more = {"AlgorithmSpecification": algorithm, "HyperParameters": {"depth": "3", "kind": "a"}}
+    arn = lab.train("j", f"sleep 1; {script}", ExperimentConfig=config, **more)
+    lab.service.restart()
+    seen = ended(lab.service, "j-aws-training-job")
+    assert (seen["DisplayName"], seen["Status"]["PrimaryStatus"]) == ("fit", status)
+    assert seen["Source"] == {"SourceArn": arn, "SourceType": "SageMakerTrainingJob"}
+    assert seen["Parameters"]["depth"] == {"NumberValue": 3.0}
+    assert seen["Parameters"]["kind"] == {"StringValue": "a"}
+    assert seen["EndTime"] >= seen["StartTime"]
+    shown = {metric["MetricName"]: metric["Last"] for metric in seen.get("Metrics", [])}
+    assert shown == ({"loss": 0.25} if status == "Completed" else {})
+    model = lab.trained("j").get("ModelArtifacts", {}).get("S3ModelArtifacts")
+    assert seen["OutputArtifacts"].get("SageMaker.ModelArtifact", {}).get("Value") == (model or None)
+    for asked in ({"TrialName": "t"}, {"ExperimentName": "e"}, {"SourceArn": arn}):
+        listed = client.list_trial_components(**asked)["TrialComponentSummaries"]
+        assert names(listed, "TrialComponent") == ["j-aws-training-job"]
+
+
+def test_a_job_needs_the_experiment_that_it_names(sagemaker: Service) -> None:
+    """Nothing is kept of a job that is refused; without a trial's name it gets a trial of its own."""
+    lab = Lab(sagemaker)
+    with refused("ResourceNotFound", "Experiment none not found"):
+        lab.process("p", "true", ExperimentConfig={"ExperimentName": "none"})
+    with refused("ResourceNotFound", "Trial none not found"):
+        lab.process("p", "true", ExperimentConfig={"TrialName": "none"})
+    assert lab.sagemaker.list_processing_jobs()["ProcessingJobSummaries"] == []
+    lab.sagemaker.create_experiment(ExperimentName="e")
+    lab.process("p", "true", ExperimentConfig={"ExperimentName": "e"})
+    trials = names(lab.sagemaker.list_trials(ExperimentName="e")["TrialSummaries"], "Trial")
+    assert trials == ["p-aws-processing-job"]
 
 
 def test_a_component_is_completed(client: Any, sagemaker: Service) -> None:

@@ -29,6 +29,8 @@ REASON = 1024
 NAME, TUNING_NAME, TOKEN = 63, 32, 36
 #: a job's status and what it is for a step; a job that somebody stopped has not done its step's work
 STATUSES = {"Completed": "Succeeded", "Failed": "Failed", "Stopped": "Stopped"}
+#: types of steps whose jobs become components of the execution's trial
+IN_TRIAL = ("Processing", "Training", "Transform")
 CACHE_KIND = "pipeline-cache"
 
 
@@ -180,6 +182,9 @@ class StepRunner:
         with suppress(ResourceInUse):
             if store.get(kind.kind, name) is None:
                 request = {**arguments, f"{kind.noun}Name": name}
+                experiment = execution.state.get("experiment")
+                if experiment and step.type in IN_TRIAL:
+                    request["ExperimentConfig"] = {**(arguments.get("ExperimentConfig") or {}), **experiment}
                 self._operations.call_with_json(operation, request, owner=execution.arn)
         resource = store.get(kind.kind, name)
         return {kind.metadata: {"Arn": "" if resource is None else resource.arn}}

@@ -11,6 +11,7 @@ from local_sagemaker.base import Service
 from local_sagemaker.domain.pipelines.definitions import PipelineDefinition, PipelineStep
 from local_sagemaker.domain.pipelines.expressions import ExpressionError, ExpressionScope
 from local_sagemaker.engine.jobs.channels import bucket_and_key
+from local_sagemaker.engine.workflows import tuning_jobs
 from local_sagemaker.engine.workflows.loop import Operations, search_by_status
 from local_sagemaker.engine.workflows.pipeline_steps import RUNNING, StepRunner
 from local_sagemaker.errors import ValidationException
@@ -18,6 +19,8 @@ from local_sagemaker.storage.documents import Document, moment
 from local_sagemaker.storage.store import Resource
 
 KIND = "pipeline-execution"
+#: training jobs that a tuning step shows, as many as SageMaker keeps
+SUMMARIES = 50
 STEP_FAILURE = "Step failure: One or multiple steps failed."
 
 
@@ -78,15 +81,9 @@ class PipelineExecutions:
             made = self._steps.resource_of(by_name[name], record)
             outcome = record.get("metadata", {}).get("Condition")
             described[name] = outcome or (made.document if made is not None else {})
-        pipeline = resource.parent
-        execution = {
-            "PipelineName": pipeline,
-            "PipelineArn": self._service.arn("sagemaker", f"pipeline/{pipeline}"),
-            "PipelineExecutionId": resource.name.rpartition("/")[2],
-            "PipelineExecutionArn": resource.arn,
-            "StartDateTime": moment(resource.created).isoformat(),
-            "CurrentDateTime": moment(time.time()).isoformat(),
-        }
+            if made is not None and made.kind == tuning_jobs.KIND:
+                best = tuning_jobs.summarize_trials(self._service, made, is_ranked=True)
+                described[name] = {**made.document, "TrainingJobSummaries": best[:SUMMARIES]}
 
         def read(step: str, name: str) -> str:
             return _property_file(self._service, by_name[step], described.get(step, {}), name)
@@ -94,7 +91,7 @@ class PipelineExecutions:
         return ExpressionScope(
             resource.state["parameters"],
             described,
-            execution,
+            execution_variables(self._service, resource),
             resource.state.get("experiment", {}),
             read,
             lambda uri: _text(self._service, uri),
@@ -115,6 +112,19 @@ class PipelineExecutions:
             )
 
         self._service.store.change(KIND, resource.name, change)
+
+
+def execution_variables(service: Service, execution: Resource) -> dict[str, str]:
+    """Return what expressions may refer to as `Execution.<name>`."""
+    pipeline = execution.parent
+    return {
+        "PipelineName": str(pipeline),
+        "PipelineArn": service.arn("sagemaker", f"pipeline/{pipeline}"),
+        "PipelineExecutionId": execution.name.rpartition("/")[2],
+        "PipelineExecutionArn": execution.arn,
+        "StartDateTime": moment(execution.created).isoformat(),
+        "CurrentDateTime": moment(time.time()).isoformat(),
+    }
 
 
 def definition_of(execution: Resource) -> PipelineDefinition:

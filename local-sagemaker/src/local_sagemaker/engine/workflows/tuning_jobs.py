@@ -117,6 +117,9 @@ class TuningJobs:
         request = training_request(trial["name"], definition, trial["values"])
         if tags:
             request["Tags"] = tags
+        experiment = experiment_of(tuning.name)
+        if store.get("experiment-trial", experiment) is not None:  # somebody may have deleted it
+            request["ExperimentConfig"] = {"ExperimentName": experiment, "TrialName": experiment}
         try:
             with suppress(ResourceInUse):
                 self._operations.call(
@@ -202,15 +205,47 @@ def _members(context: Service, resource: Resource, known: list[Document]) -> Doc
 def training_definitions(request: Mapping[str, Any]) -> list[Document]:
     """Return the training job definitions of a tuning job, each with its ranges and its objective."""
     config = request["HyperParameterTuningJobConfig"]
-    given = request.get("TrainingJobDefinitions") or [request["TrainingJobDefinition"]]
     return [
         {
             "HyperParameterRanges": config.get("ParameterRanges", {}),
             "TuningObjective": config.get("HyperParameterTuningJobObjective"),
             **definition,
         }
-        for definition in given
+        for definition in given_definitions(request)
     ]
+
+
+def given_definitions(request: Mapping[str, Any]) -> list[Document]:
+    """Return the training job definitions as a request has them; none if it has none."""
+    one = request.get("TrainingJobDefinition")
+    return list(request.get("TrainingJobDefinitions") or ([] if one is None else [one]))
+
+
+def experiment_of(tuning: str) -> str:
+    """Return the name of a tuning job's experiment, and of its trial."""
+    return f"{tuning}-aws-tuning-job"
+
+
+def summarize_trials(context: Service, resource: Resource, *, is_ranked: bool = False) -> list[Document]:
+    """Return the training jobs of a tuning job as lists show them.
+
+    :param is_ranked: the best one first, and those without their objective last.
+    """
+    definitions = training_definitions(resource.document)
+    trials = resource.state["trials"]
+    if is_ranked:
+        sign = -1 if objective_of(definitions[0]).is_maximized else 1
+        trials = sorted(trials, key=lambda one: _rank(one, sign))
+    return [
+        summarize_trial(context, resource.name, trial, definitions[trial["definition"]])
+        for trial in trials
+        if context.store.get(TRAINING.kind, trial["name"]) is not None
+    ]
+
+
+def _rank(trial: Document, sign: int) -> tuple[bool, float]:
+    value = trial.get("objective")
+    return value is None, 0.0 if value is None else sign * float(value)
 
 
 def objective_of(definition: Mapping[str, Any]) -> Objective:

@@ -1,12 +1,14 @@
-"""Experiments, trials and trial components, as records: what a client says of its runs."""
+"""Experiments, trials and trial components, as records: what clients say of their runs, and what jobs are."""
 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from local_sagemaker.engine.workflows import trial_components
 from local_sagemaker.errors import ResourceNotFound, ValidationException
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
@@ -27,11 +29,13 @@ def _record_type(noun: str, kind: str) -> ResourceType:
 
 EXPERIMENTS = _record_type("Experiment", "experiment")
 TRIALS = _record_type("Trial", "experiment-trial")
-COMPONENTS = _record_type("TrialComponent", "experiment-trial-component")
+COMPONENTS = _record_type("TrialComponent", trial_components.KIND)
 #: kind of the batches of a component's metrics, see experiment_metrics.py
 POINTS = "experiment-trial-component-points"
 #: members of a component that are maps, each with a member that takes keys away
 MAPS = ("Parameters", "InputArtifacts", "OutputArtifacts")
+#: of a parameter or an artifact, in characters
+VALUE_LIMIT = 2500
 CHANGED = ("DisplayName", "Description", "Status", "StartTime", "EndTime")
 
 EXPERIMENTS.serve_describe("Answer with an experiment.")
@@ -115,6 +119,87 @@ def list_trial_components(context: Context, parameters: dict[str, Any]) -> dict[
         return (names is None or component.name in names) and source in {None, arn}
 
     return COMPONENTS.page(context, parameters, fits=fits)
+
+
+def ensure_trial(context: Context, experiment: str, trial: str) -> None:
+    """Make a trial, and the experiment that it belongs to, unless they exist."""
+    with context.store.together():
+        if context.store.get(EXPERIMENTS.kind, experiment) is None:
+            EXPERIMENTS.create(context, _titled({"ExperimentName": experiment}, "ExperimentName"))
+        known = context.store.get(TRIALS.kind, trial)
+        if known is None:
+            TRIALS.create(context, _titled({"TrialName": trial}, "TrialName"), parent=experiment)
+        elif known.parent != experiment:
+            raise ValidationException(
+                f"The trial {trial} belongs to the experiment {known.parent}, not to {experiment}. Give "
+                "another TrialName."
+            )
+
+
+def record_job(context: Context, noun: str, job: Resource) -> None:
+    """Keep a trial component for a job whose request has an ExperimentConfig; its trial must exist.
+
+    :param noun: SageMaker's word for the job, `TrainingJob`.
+    """
+    config = job.document.get("ExperimentConfig")
+    if not config:
+        return
+    name = f"{job.name}-aws-{job.kind}"
+    trial = config.get("TrialName")
+    if trial is None and "ExperimentName" in config:
+        trial = name
+        ensure_trial(context, EXPERIMENTS.named(context, config).name, trial)
+    elif trial is not None and TRIALS.find(context, trial).parent != config.get(
+        "ExperimentName", TRIALS.find(context, trial).parent
+    ):
+        raise ValidationException(f"The trial {trial} is none of the experiment {config['ExperimentName']}.")
+    source = {"SourceArn": job.arn, "SourceType": f"SageMaker{noun}"}
+    document = _shown(job.document) | {
+        "TrialComponentName": name,
+        "DisplayName": config.get("TrialComponentDisplayName", name),
+        "Source": source,
+        "Status": {"PrimaryStatus": trial_components.ACTIVE},
+        "StartTime": job.document["CreationTime"],
+    }
+    COMPONENTS.create(context, document, status=trial_components.ACTIVE)
+    if trial is not None:
+        _associate(context, {"TrialComponentName": name, "TrialName": trial}, is_part=True)
+
+
+def _shown(job: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters and inputs of a job as its component has them."""
+    texts = {**job.get("HyperParameters", {}), **job.get("Environment", {})}
+    cluster = {
+        **job.get("ResourceConfig", {}),
+        **job.get("ProcessingResources", {}).get("ClusterConfig", {}),
+        **job.get("TransformResources", {}),
+    }
+    for member in ("InstanceType", "InstanceCount", "VolumeSizeInGB"):
+        if member in cluster:
+            texts[f"SageMaker.{member}"] = str(cluster[member])
+    sources = {
+        channel["ChannelName"]: channel["DataSource"].get("S3DataSource", {}).get("S3Uri")
+        for channel in job.get("InputDataConfig", [])
+    }
+    for given in job.get("ProcessingInputs", []):
+        sources[given["InputName"]] = given.get("S3Input", {}).get("S3Uri")
+    transformed = job.get("TransformInput", {}).get("DataSource", {}).get("S3DataSource", {}).get("S3Uri")
+    sources["SageMaker.TransformInput"] = transformed
+    image = job.get("AlgorithmSpecification", {}).get("TrainingImage")
+    sources["SageMaker.ImageUri"] = image or job.get("AppSpecification", {}).get("ImageUri")
+    return {
+        "Parameters": {key: _parameter(text[:VALUE_LIMIT]) for key, text in texts.items()},
+        "InputArtifacts": {key: {"Value": uri} for key, uri in sources.items() if uri},
+        "OutputArtifacts": {},
+    }
+
+
+def _parameter(text: str) -> dict[str, Any]:
+    try:
+        number = float(text)
+    except ValueError:
+        return {"StringValue": text}
+    return {"NumberValue": number} if math.isfinite(number) else {"StringValue": text}
 
 
 @operation("sagemaker", "AssociateTrialComponent")

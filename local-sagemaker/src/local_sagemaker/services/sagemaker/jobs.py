@@ -14,6 +14,7 @@ from local_sagemaker.errors import ResourceInUse, ResourceLimitExceeded, Validat
 from local_sagemaker.services import owners
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
+from local_sagemaker.services.sagemaker import experiments
 from local_sagemaker.services.sagemaker.resources import ResourceType
 
 #: instances of one job
@@ -47,7 +48,9 @@ class JobType(ResourceType):
         queued = self.new(context, parameters[f"{self.noun}Name"], parameters, status=jobs.status(state))
         document = self.job.describe(queued.document, state, queued.created)
         resource = replace(queued, document=document, state={**asdict(state), "owner": owner})
-        self.keep(context, resource, parameters)
+        with context.store.together():
+            self.keep(context, resource, parameters)
+            experiments.record_job(context, self.noun, resource)
         context.jobs.submit(self.kind, resource.name, owner)
         # it may have outputs to be put while it runs
         context.workflows.wake()

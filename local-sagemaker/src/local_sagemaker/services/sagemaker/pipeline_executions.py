@@ -11,11 +11,18 @@ from typing import Any
 
 from local_sagemaker.domain.pipelines import DefinitionError
 from local_sagemaker.domain.pipelines.definitions import PipelineDefinition
-from local_sagemaker.engine.workflows.pipelines import KIND, definition_of, select_steps
+from local_sagemaker.domain.pipelines.expressions import ExpressionError, ExpressionScope, resolve
+from local_sagemaker.engine.workflows.pipelines import (
+    KIND,
+    definition_of,
+    execution_variables,
+    select_steps,
+)
 from local_sagemaker.errors import ResourceNotFound, ValidationException, invalid_request, translate
+from local_sagemaker.protocol import models, validation
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker import pipelines
+from local_sagemaker.services.sagemaker import experiments, pipelines
 from local_sagemaker.services.sagemaker.pipelines import PIPELINES
 from local_sagemaker.services.sagemaker.resources import ResourceType, chosen, listed, page_of
 from local_sagemaker.storage.documents import moment
@@ -60,11 +67,16 @@ def start_pipeline_execution(context: Context, parameters: dict[str, Any]) -> di
         state=_state(context, pipeline, version.document["PipelineDefinition"], parameters),
     )
 
+    experiment = _experiment(context, resource)
+    resource = replace(resource, state={**resource.state, "experiment": experiment})
+
     def ran(resource: Resource) -> Resource:
         return replace(resource, document={**resource.document, "LastExecutionTime": moment(now)})
 
     with suppress(TakenError), context.store.together():
         context.store.insert(resource)
+        if experiment:
+            experiments.ensure_trial(context, experiment["ExperimentName"], experiment["TrialName"])
         context.store.change(PIPELINES.kind, pipeline.name, ran)
         pipelines.change_version(context, pipeline, number, {"LastExecutionPipelineExecutionArn": arn})
     context.workflows.wake()
@@ -83,6 +95,20 @@ def _state(context: Context, pipeline: Resource, text: str, parameters: dict[str
             given = {**source, **given}
         values = definition.parameter_values(given)
     return {"definition": text, "parameters": values, "given": given, "tried": {}, **taken}
+
+
+def _experiment(context: Context, execution: Resource) -> dict[str, Any]:
+    """Return the names of an execution's experiment and trial; nothing if it has none."""
+    config = PipelineDefinition.parse(execution.state["definition"]).experiment
+    variables = execution_variables(context, execution)
+    with translate(ExpressionError, invalid_request):
+        names = resolve(config, ExpressionScope(execution.state["parameters"], execution=variables))
+    shape = models.operation_model("sagemaker", "CreateTrial").input_shape
+    for member, name in names.items():
+        broken = validation.problems(shape.members[member], name, f"PipelineExperimentConfig.{member}")  # type: ignore[union-attr]
+        if broken:
+            raise ValidationException(broken[0])
+    return dict(names)
 
 
 @operation("sagemaker", "DescribePipelineExecution")

@@ -98,9 +98,13 @@ def check(parameters: dict[str, Any]) -> None:
 
 
 def complete_built_in(parameters: dict[str, Any]) -> None:
-    """Give a request for a built-in algorithm its metrics; ValidationException for one that is not there."""
+    """Give a training of a built-in algorithm its metrics; ValidationException for one that is not there.
+
+    :param parameters: CreateTrainingJob, or a definition of a tuning job.
+    """
     algorithm = parameters["AlgorithmSpecification"]
-    uri = URI.fullmatch(algorithm["TrainingImage"])
+    uri = URI.fullmatch(algorithm.get("TrainingImage", ""))
+    given = {**parameters.get("HyperParameters", {}), **parameters.get("StaticHyperParameters", {})}
     name = uri["name"] if uri else ""
     if uri and uri["registry"] and name in MISSING:
         raise ValidationException(
@@ -110,7 +114,7 @@ def complete_built_in(parameters: dict[str, Any]) -> None:
         )
     if name not in BUILT_IN_METRICS:
         return
-    if name in XGBOOST and "sagemaker_program" in parameters.get("HyperParameters", {}):
+    if name in XGBOOST and "sagemaker_program" in given:
         raise ValidationException(
             f"The image {name} has no script mode here: xgboost is not installed. Use it as an algorithm, or "
             "describe an environment that has xgboost in an image.toml."

@@ -20,7 +20,7 @@ from local_sagemaker.protocol import models
 from local_sagemaker.services import owners, registry
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.registry import operation
-from local_sagemaker.services.sagemaker import training
+from local_sagemaker.services.sagemaker import experiments, training
 from local_sagemaker.services.sagemaker.resources import ResourceType, chosen, page_of
 from local_sagemaker.storage.store import Document, Resource
 
@@ -74,7 +74,9 @@ JOBS.serve_list("Answer with one page of tuning jobs.")
 
 @operation("sagemaker", f"Create{NOUN}")
 def create_tuning_job(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Begin a tuning job: Random, Grid or Bayesian, on training jobs of this service."""
+    """Begin a tuning job: Random, Grid or Bayesian, on training jobs of this service, in an experiment."""
+    for definition in tuning_jobs.given_definitions(parameters):
+        training.complete_built_in(definition)
     check_request(parameters)
     arn = JOBS.arn(context, parameters[f"{NOUN}Name"])
     inherited = inherited_trials(context, parameters)
@@ -86,7 +88,10 @@ def create_tuning_job(context: Context, parameters: dict[str, Any]) -> dict[str,
         "ObjectiveStatusCounters": {"Succeeded": 0, "Pending": 0, "Failed": 0},
     }
     state = {"trials": [], "inherited": inherited, "owner": owners.of_workflow(arn)}
-    answer = JOBS.create(context, parameters, document, status="InProgress", state=state)
+    experiment = tuning_jobs.experiment_of(parameters[f"{NOUN}Name"])
+    with context.store.together():
+        answer = JOBS.create(context, parameters, document, status="InProgress", state=state)
+        experiments.ensure_trial(context, experiment, experiment)
     context.workflows.wake()
     return answer
 
@@ -120,12 +125,11 @@ def delete_tuning_job(context: Context, parameters: dict[str, Any]) -> None:
 def list_training_jobs_for_tuning_job(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Answer with one page of a tuning job's training jobs, by time, name, status or objective."""
     resource = JOBS.named(context, parameters)
-    definitions = tuning_jobs.training_definitions(resource.document)
     status = parameters.get("StatusEquals")
     jobs = [
-        tuning_jobs.summarize_trial(context, resource.name, trial, definitions[trial["definition"]])
-        for trial in resource.state["trials"]
-        if status in {None, trial["status"]} and context.store.get("training-job", trial["name"]) is not None
+        one
+        for one in tuning_jobs.summarize_trials(context, resource)
+        if status in {None, one["TrainingJobStatus"]}
     ]
     order = parameters.get("SortBy", "Name")
     if order == "FinalObjectiveMetricValue":
