@@ -11,7 +11,8 @@ from flywheel.notifiers import FailureNotifier
 
 #: for every task: retry a broken connection, but no permanent error (see `FAIL_ON_PERMANENT_ERRORS`)
 DEFAULT_ARGS: dict[str, Any] = {
-    "retries": 2,
+    # a scheduler or a worker that is killed takes an attempt with it, and may be killed again
+    "retries": 5,
     "retry_delay": timedelta(seconds=10),
     "retry_exponential_backoff": 2,
     # attempts are counted on when a task is cleared, and the delay would be minutes

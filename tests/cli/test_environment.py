@@ -39,11 +39,14 @@ def test_a_password_of_the_users_database_may_hold_a_variables_name(tmp_path: Pa
 
 
 def test_tasks_wait_for_an_api_server_for_longer_than_two_minutes(settings: Settings) -> None:
-    """In Compose as here; what counts missed heartbeats, and the token, bear as much."""
+    """In Compose and on Kubernetes as here; what counts missed heartbeats, and the token, bear as much."""
     given = stack_environment(settings, {})
     composed = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["x-airflow"]["environment"]
     patience = {name: float(given[name]) for name in PATIENCE}
     assert patience == {name: float(composed[name]) for name in PATIENCE}
+    chart = yaml.safe_load((PROJECT / "docs/how-to/kubernetes/values.yaml").read_text())["config"]
+    parts = [name.removeprefix("AIRFLOW__").lower().split("__") for name in PATIENCE]
+    assert [float(chart[section][option]) for section, option in parts] == [*patience.values()]
     retries, shortest, longest, _, heartbeats, token = patience.values()
     waited = (retries - 1) * shortest
     assert (waited > 150, shortest < longest, heartbeats > waited, token > 2 * waited) == (True,) * 4

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import random
 import re
@@ -45,8 +44,9 @@ class Kept:
     """A stack that is kept up while something is waited for, as `make run` does."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings, self.said = settings, io.StringIO()
-        self.stack = Stack(settings, Terminal(self.said))
+        self.settings, self.log = settings, settings.home / "keeper.log"
+        self.stream = self.log.open("w")
+        self.stack = Stack(settings, Terminal(self.stream))
         self.runs: list[str] = []
 
     def process(self, name: str) -> psutil.Process:
@@ -68,7 +68,7 @@ class Kept:
         """Keep the stack up until something holds."""
         deadline = time.monotonic() + timeout_s
         while not holds():
-            assert time.monotonic() < deadline, self.said.getvalue()
+            assert time.monotonic() < deadline, self.log.read_text()
             self.stack.keep()
             time.sleep(LOOK_INTERVAL_S)
 
@@ -91,6 +91,7 @@ def kept(settings: Settings) -> Iterator[Kept]:
         yield made
     finally:
         made.stack.down()
+        made.stream.close()
 
 
 @pytest.fixture
@@ -117,7 +118,7 @@ def test_idle_workers_that_are_killed_stop_nothing(kept: Kept, api: AirflowApi) 
         child.kill()
     run_id = kept.trigger(api)
     kept.wait(lambda: is_done(api, run_id), STUCK_S)
-    assert "scheduler has idle workers that do not take" in kept.said.getvalue()
+    assert "scheduler has idle workers that do not take" in kept.log.read_text()
     assert kept.process("scheduler") != scheduler
 
 
@@ -161,7 +162,7 @@ def kill_one(kept: Kept, dice: random.Random) -> None:
         # what the local SageMaker has below it are jobs and endpoints: of these, only people end any
         below = owner.children(recursive=True) if name != "local-sagemaker" else []
         victim = dice.choice([owner, *below])
-        kept.said.write(f"kill of {name}: {' '.join(victim.cmdline())[:60]}\n")
+        kept.stack.terminal.say(f"kill of {name}: {' '.join(victim.cmdline())[:60]}")
         victim.send_signal(signal.SIGKILL)
 
 

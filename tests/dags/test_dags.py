@@ -153,7 +153,7 @@ def test_every_task_retries_broken_connections_but_no_verdicts(bag: DagBag, dag_
     """The policy fails at once what would be the same tomorrow."""
     tasks: list[Any] = bag.dags[dag_id].tasks
     for task in tasks:
-        assert task.retries == 2
+        assert task.retries == 5
         assert task.retry_policy.rules[0].exception == "include.core.exceptions.PermanentError"
 
 
