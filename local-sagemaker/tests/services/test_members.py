@@ -108,9 +108,14 @@ def test_the_table_knows_what_the_models_know(service: str) -> None:
 
 def test_a_request_is_refused_with_all_that_is_not_emulated(sagemaker: Service) -> None:
     """SageMaker names every such member, S3 calls it NotImplemented, and what asks for nothing passes."""
-    container = {"Image": "i", "Mode": "MultiModel", "MultiModelConfig": {"ModelCacheSetting": "Enabled"}}
+    cached = {"ModelCacheSetting": "Disabled"}
+    source = {"S3Uri": "s3://b/k", "S3DataType": "S3Prefix", "CompressionType": "None"}
+    more = [{"ChannelName": "x", "S3DataSource": source}]
+    container = {"Image": "i", "MultiModelConfig": cached, "AdditionalModelDataSources": more}
     with refused(
-        "ValidationException", "PrimaryContainer.Mode=MultiModel", "PrimaryContainer.MultiModelConfig"
+        "ValidationException",
+        "PrimaryContainer.MultiModelConfig.ModelCacheSetting=Disabled",
+        "PrimaryContainer.AdditionalModelDataSources",
     ):
         sagemaker.sagemaker.create_model(ModelName="m", PrimaryContainer=container)
     sagemaker.s3.create_bucket(Bucket="members", ObjectLockEnabledForBucket=False)

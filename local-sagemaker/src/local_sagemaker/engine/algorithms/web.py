@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +17,11 @@ from typing import Any
 BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 #: from a request's body, Content-Type and Accept (empty: anything will do) to body and Content-Type
 Answer = Callable[[bytes, str, str], tuple[bytes, str]]
+#: from the folder of a model to what answers for it
+Load = Callable[[Path], Answer]
+#: whether the container serves several models, each loaded when it is asked to
+IS_MULTI_MODEL = os.environ.get("SAGEMAKER_MULTI_MODEL") == "true"
+JSON = "application/json"
 TEXT = "text/plain"
 ANYTHING = {"", "*/*"}
 
@@ -48,14 +54,15 @@ def end_when_asked() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 
-def serve(answer: Answer, host: str | None) -> None:
-    """Serve at SageMaker's port until the process is ended.
+def serve(load: Load, host: str | None) -> None:
+    """Serve the model in /opt/ml/model, or models as they are loaded, at SageMaker's port.
 
     :param host: all addresses if None, as a container serves its network.
     """
+    answer = None if IS_MULTI_MODEL else load(BASE / "model")
     address = host or "0.0.0.0", int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"))  # noqa: S104 (see above)
     with Server(address, Handler) as server:
-        server.answer = answer
+        server.answer, server.load = answer, load
         server.serve_forever()
 
 
@@ -64,11 +71,44 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
     request_queue_size = 128
-    answer: Answer
+    #: None: there are several models
+    answer: Answer | None
+    load: Load
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 (the base class's)
+        super().__init__(*arguments, **named)
+        #: id -> folder and what answers for it
+        self.models: dict[str, tuple[str, Answer]] = {}
+        self.changing = threading.Lock()
+
+    def put(self, name: str, url: str) -> None:
+        """Load a model; RefusedError if it is loaded."""
+        with self.changing:
+            if name in self.models:
+                raise RefusedError(f"The model {name} is loaded.", 409)
+            self.models[name] = url, self.load(Path(url))
+
+    def described(self, name: str) -> dict[str, str]:
+        """Return what is said of a loaded model; RefusedError if there is none."""
+        if name not in self.models:
+            raise RefusedError(f"The model {name} is not loaded.", 404)
+        return {"modelName": name, "modelUrl": self.models[name][0]}
+
+    def answer_of(self, path: str) -> Answer:
+        """Return what answers an invocation at a path; RefusedError if nothing does."""
+        if self.answer is not None:
+            return self.answer
+        self.described(name_in(path))
+        return self.models[name_in(path)][1]
+
+
+def name_in(path: str) -> str:
+    """Return the model's name in `/models/<name>` and what is below."""
+    return [*path.split("/"), "", ""][2]
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers /ping and /invocations."""
+    """Answers /ping and /invocations, and for several models what begins with /models."""
 
     protocol_version = "HTTP/1.1"
     # the head and the body of an answer leave in one piece
@@ -77,16 +117,44 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        """Answer a health check; the model is loaded before the server listens."""
-        self._answer(200 if self.path == "/ping" else 404, b"", TEXT)
+        """Answer a health check, before which one model is loaded; or say which models are loaded."""
+        if not IS_MULTI_MODEL or not self.path.startswith("/models"):
+            self._answer(200 if self.path == "/ping" else 404, b"", TEXT)
+        elif name := name_in(self.path):
+            self._try(lambda: (json.dumps(self.server.described(name)).encode(), JSON))
+        else:
+            models = [self.server.described(name) for name in list(self.server.models)]
+            self._answer(200, json.dumps({"models": models}).encode(), JSON)
+
+    def do_DELETE(self) -> None:
+        """Unload a model."""
+
+        def unload() -> tuple[bytes, str]:
+            self.server.described(name_in(self.path))
+            del self.server.models[name_in(self.path)]
+            return b"", TEXT
+
+        self._try(unload)
 
     def do_POST(self) -> None:
-        """Answer an invocation."""
+        """Answer an invocation, or load a model."""
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         accept = (self.headers.get("Accept") or "").partition(";")[0].strip()
         content_type = self.headers.get("Content-Type") or ""
+
+        def answer() -> tuple[bytes, str]:
+            if IS_MULTI_MODEL and self.path == "/models":
+                request = json.loads(body)
+                self.server.put(request["model_name"], request["url"])
+                return b"", TEXT
+            asked = self.server.answer_of(self.path)
+            return asked(body, content_type, "" if accept in ANYTHING else accept)
+
+        self._try(answer)
+
+    def _try(self, answer: Callable[[], tuple[bytes, str]]) -> None:
         try:
-            self._answer(200, *self.server.answer(body, content_type, "" if accept in ANYTHING else accept))
+            self._answer(200, *answer())
         except RefusedError as error:
             self._answer(error.status, str(error).encode(), TEXT)
         except Exception as error:  # noqa: BLE001 (whatever a model or a user's function raises is the client's answer)

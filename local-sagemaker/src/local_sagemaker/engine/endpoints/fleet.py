@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 from local_sagemaker.engine.endpoints.capture import CaptureBuffer
 from local_sagemaker.engine.endpoints.metrics import Meter, StatusCounts
-from local_sagemaker.engine.processes.wire import Client
+from local_sagemaker.engine.processes.wire import Answer, Client
 from local_sagemaker.storage.store import Document
 
 #: time for a container to become healthy, unless its variant says otherwise, in seconds
@@ -131,6 +131,13 @@ class Counters(StatusCounts):
         self.config_meter.count(status, model_us, overhead_us)
 
 
+class ModelHost(Protocol):
+    """The models that one container of a multi-model endpoint has loaded."""
+
+    async def use(self, client: Client, name: str, ask: Callable[[str], Awaitable[Answer]]) -> Answer:
+        """Return the answer of a model, loaded first if it is not; `ask` sends to a path."""
+
+
 @dataclass(eq=False)
 class Target:
     """One running container as routing sees it."""
@@ -139,6 +146,8 @@ class Target:
     is_healthy: bool = True
     #: invocations that wait for its answer
     in_flight: int = 0
+    #: of a multi-model endpoint: what the container has loaded
+    models: ModelHost | None = None
 
 
 class TargetPool(Protocol):
@@ -166,6 +175,8 @@ class Variant:
     credit: float = 0.0
     #: the next container of an inference pipeline, which gets what this one answers
     next_stage: Variant | None = None
+    #: whether each invocation names its model
+    is_multi_model: bool = False
     #: gets copies of this variant's invocations
     shadow: Variant | None = None
     #: copies that the shadow is owed; it starts with half, or its first one would always be late

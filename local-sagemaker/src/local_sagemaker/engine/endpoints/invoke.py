@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from local_sagemaker.engine.endpoints.capture import CapturedInvocation
-from local_sagemaker.engine.endpoints.fleet import Fleet, Variant
+from local_sagemaker.engine.endpoints.fleet import Fleet, Target, Variant
 from local_sagemaker.engine.processes.tasks import run_in_background
-from local_sagemaker.engine.processes.wire import Answer, Client, ContainerUnreachableError, head
+from local_sagemaker.engine.processes.wire import Answer, ContainerUnreachableError, head
 
 Result = TypeVar("Result")
 #: SageMaker's limits of one invocation, in bytes and seconds
@@ -43,8 +43,10 @@ LIMITED = {
     b"accept": ("Accept", 1024),
     b"x-amzn-sagemaker-custom-attributes": ("CustomAttributes", 1024),
     b"x-amzn-sagemaker-inference-id": ("InferenceId", 64),
+    b"x-amzn-sagemaker-target-model": ("TargetModel", 1024),
 }
 ACCEPT = b"accept"
+TARGET_MODEL = b"x-amzn-sagemaker-target-model"
 TARGET_VARIANT = b"x-amzn-sagemaker-target-variant"
 INFERENCE_ID = b"x-amzn-sagemaker-inference-id"
 CUSTOM_ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes"
@@ -123,6 +125,7 @@ async def invoke(route: EndpointRoute, headers: Mapping[bytes, bytes], body: byt
     started = time.perf_counter_ns()
     check_headers(headers)
     variant = choose_variant(route, headers)
+    check_target_model(route, variant, headers)
     send_copy(route, variant, headers, body)
     answer = await _exchange(route, variant, headers, body, started)
     returned = [(name, answer.headers[name]) for name in RETURNED if name in answer.headers]
@@ -186,16 +189,47 @@ async def _pass_through(
     while True:
         sent = [one for one in passed.items() if variant.next_stage is None or one[0] != ACCEPT]
         request = head("POST", "/invocations", sent, len(body))
-        answer = await use_container(route, variant, len(body), functools.partial(_ask, request, body))
+        ask = functools.partial(_ask, request, body)
+        if variant.is_multi_model:
+            sent.append((TARGET_MODEL, headers[TARGET_MODEL]))
+            ask = functools.partial(_ask_model, sent, body)
+        answer = await use_container(route, variant, len(body), ask)
         if variant.next_stage is None or answer.status not in OK:
             return answer
         variant, body = variant.next_stage, answer.body
         passed[b"content-type"] = answer.content_type.encode("latin-1")
 
 
-async def _ask(request: bytes, body: bytes, container: Client) -> Answer:
+async def _ask(request: bytes, body: bytes, target: Target) -> Answer:
     async with asyncio.timeout(TIMEOUT_S):
-        return await container.exchange(request, body)
+        return await target.client.exchange(request, body)
+
+
+async def _ask_model(headers: list[tuple[bytes, bytes]], body: bytes, target: Target) -> Answer:
+    """Return the answer of the model that a header names, in a container of a multi-model endpoint."""
+    client, name = target.client, dict(headers)[TARGET_MODEL].decode("utf-8", "replace")
+    if target.models is None:
+        raise RuntimeError("A container of a multi-model endpoint has no models.")
+
+    async def ask(path: str) -> Answer:
+        return await client.exchange(head("POST", path, headers, len(body)), body)
+
+    async with asyncio.timeout(TIMEOUT_S):
+        return await target.models.use(client, name, ask)
+
+
+def check_target_model(route: EndpointRoute, variant: Variant, headers: Mapping[bytes, bytes]) -> None:
+    """Raise InvokeError unless an invocation names a model where, and only where, there are several."""
+    if variant.is_multi_model and not headers.get(TARGET_MODEL):
+        raise invalid(
+            f"Endpoint {route.name} is a multi-model endpoint: the target model is missing. Give a "
+            "TargetModel, the key of an archive below the model's ModelDataUrl."
+        )
+    if not variant.is_multi_model and TARGET_MODEL in headers:
+        raise invalid(
+            f"Endpoint {route.name} is not a multi-model endpoint: it serves one model. Leave out "
+            "TargetModel."
+        )
 
 
 def check_headers(headers: Mapping[bytes, bytes]) -> None:
@@ -242,7 +276,7 @@ def choose_variant(route: EndpointRoute, headers: Mapping[bytes, bytes]) -> Vari
 
 
 async def use_container(
-    route: EndpointRoute, variant: Variant, size: int, use: Callable[[Client], Awaitable[Result]]
+    route: EndpointRoute, variant: Variant, size: int, use: Callable[[Target], Awaitable[Result]]
 ) -> Result:
     """Let `use` send a request of `size` bytes to a container; to another if the first cannot have read it.
 
@@ -254,7 +288,7 @@ async def use_container(
             break
         target.in_flight += 1
         try:
-            return await use(target.client)
+            return await use(target)
         except ContainerUnreachableError as error:
             if not error.is_unread:
                 raise

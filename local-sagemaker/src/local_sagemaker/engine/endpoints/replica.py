@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from local_sagemaker.engine.endpoints import invoke
-from local_sagemaker.engine.endpoints.fleet import Target, Variant
+from local_sagemaker.engine.endpoints.fleet import ModelHost, Target, Variant
 from local_sagemaker.engine.processes import container as containers
 from local_sagemaker.engine.processes.container import (
     STOP_TIMEOUT_S,
@@ -44,13 +44,20 @@ class Replica:
     """One instance of a variant."""
 
     def __init__(
-        self, spec: ContainerSpec, variant: Variant, prepare: Callable[[], None], *, health_timeout_s: float
+        self,
+        spec: ContainerSpec,
+        variant: Variant,
+        prepare: Callable[[], None],
+        *,
+        health_timeout_s: float,
+        models: ModelHost | None = None,
     ) -> None:
         """Keep what to run.
 
         :param prepare: installs the model in the workspace; blocks; raises an error with a clear text.
+        :param models: of a multi-model endpoint: what the container will have loaded.
         """
-        self.spec, self.variant = spec, variant
+        self.spec, self.variant, self._models = spec, variant, models
         self._prepare = prepare
         self._health_timeout_s = health_timeout_s
         self._container: Container | None = None
@@ -72,7 +79,7 @@ class Replica:
             await asyncio.to_thread(self._prepare)
             self._container = await Container.start(self.spec)
         await self._container.wait_until_healthy(self._health_timeout_s)
-        self.target = Target(self._container.client)
+        self.target = Target(self._container.client, models=self._models)
         return self.target
 
     def join_traffic(self) -> None:

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from local_sagemaker.base import Service
+from local_sagemaker.engine.endpoints import multi_model
 from local_sagemaker.engine.endpoints.capture import CaptureBuffer, CaptureConfig
 from local_sagemaker.engine.endpoints.fleet import (
     STAGE,
@@ -29,6 +30,7 @@ from local_sagemaker.engine.processes import logs
 from local_sagemaker.engine.processes.container import ContainerError, ContainerSpec, running_process
 from local_sagemaker.engine.processes.forks import Forks
 from local_sagemaker.engine.processes.image import Images
+from local_sagemaker.engine.processes.process import shown_base
 
 log = logging.getLogger(__name__)
 
@@ -144,6 +146,7 @@ class ReplicaSet:
             replica.join_traffic()
 
     def _variant(self, plan: VariantPlan) -> Variant:
+        is_multi_model = plan.definition.get("Mode") == multi_model.MODE
         if STAGE in plan.name:  # it is counted and captured as a part of its pipeline
             return Variant(plan.name, plan.weight)
         counters = Counters(
@@ -153,7 +156,9 @@ class ReplicaSet:
         config, buffer = CaptureConfig.from_request(self.plan.capture), None
         if config is not None:
             buffer = CaptureBuffer(config, self._endpoint, plan.name, self._service.objects)
-        return Variant(plan.name, plan.weight, counters=counters, capture=buffer)
+        return Variant(
+            plan.name, plan.weight, counters=counters, capture=buffer, is_multi_model=is_multi_model
+        )
 
     def _pool(self, plan: VariantPlan) -> ServerlessPool:
         variant = self.fleet.variants[plan.name]
@@ -172,6 +177,8 @@ class ReplicaSet:
         stream = f"{name}/i-{self.plan.generation:04d}-{number}{f'/container-{stage}' if stage else ''}"
         image = self._images.resolve(plan.definition["Image"])
         variables = {**self._service.container_variables(), **plan.definition.get("Environment", {})}
+        if self.variants[plan.name].is_multi_model:
+            variables[multi_model.VARIABLE] = "true"
         spec = ContainerSpec(
             argv=image.command("serve"),
             environment=image.variables(variables, workspace),
@@ -179,10 +186,16 @@ class ReplicaSet:
             log_path=logs.path(self._service.root, self._route.log_group, stream),
             forks=self._forks,
         )
-        folder = workspace / "ml/model"
+        variant, folder = self.variants[plan.name], workspace / "ml/model"
         prepare = functools.partial(install_model_data, plan.definition, self._service.objects, folder)
-        variant = self.variants[plan.name]
-        return Replica(spec, variant, prepare, health_timeout_s=plan.health_timeout_s)
+        models = None
+        if variant.is_multi_model:
+            folder = workspace / "ml/models"
+            prepare = functools.partial(multi_model.empty, folder)
+            url, objects = plan.definition["ModelDataUrl"], self._service.objects
+            shown = f"{shown_base(spec.environment, workspace)}/models"
+            models = multi_model.LoadedModels(self._route, url, objects, folder, shown)
+        return Replica(spec, variant, prepare, health_timeout_s=plan.health_timeout_s, models=models)
 
 
 def _stage(name: str) -> int:

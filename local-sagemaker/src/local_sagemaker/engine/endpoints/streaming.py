@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Self
 
 from local_sagemaker.engine.endpoints import invoke
-from local_sagemaker.engine.endpoints.fleet import Variant
+from local_sagemaker.engine.endpoints.fleet import Target, Variant
 from local_sagemaker.engine.endpoints.invoke import EndpointRoute
 from local_sagemaker.engine.processes import wire
 
@@ -78,6 +78,11 @@ async def stream(
     renamed = {RENAMED.get(name, name): value for name, value in headers.items() if name != b"accept"}
     invoke.check_headers(renamed)
     variant = invoke.choose_variant(route, renamed)
+    if variant.is_multi_model:
+        raise invoke.invalid(
+            f"Endpoint {route.name} is a multi-model endpoint, which does not stream its answers. Use "
+            "InvokeEndpoint."
+        )
     if variant.next_stage is not None:
         raise invoke.invalid(
             f"Endpoint {route.name} serves an inference pipeline, which does not stream its answers. Use "
@@ -115,8 +120,8 @@ async def _pass_on(
     passed = [(name, headers[name]) for name in invoke.PASSED if name in headers]
     request = wire.head("POST", "/invocations", passed, len(body))
 
-    async def exchange(container: wire.Client) -> int:
-        async with await StreamedExchange.open(container.port, request, body) as answer:
+    async def exchange(target: Target) -> int:
+        async with await StreamedExchange.open(target.client.port, request, body) as answer:
             if answer.status not in invoke.OK:
                 message = await answer.beginning(4 * invoke.MESSAGE_LIMIT)
                 raise invoke.model_error(route, answer.status, message.decode("utf-8", "replace"))

@@ -235,6 +235,11 @@ def container_definition(service: Service, model_name: str) -> dict[str, Any]:
             f"Model {model_name} is a pipeline of {len(containers)} containers, which is emulated for "
             "endpoints alone. Transform with a model of each container, one after the other."
         )
+    if containers[0].get("Mode") == "MultiModel":
+        raise ValidationException(
+            f"Model {model_name} has the mode MultiModel, which is for endpoints alone. Transform with a "
+            "model of the archive."
+        )
     return containers[0]
 
 

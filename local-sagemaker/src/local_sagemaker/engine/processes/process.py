@@ -208,6 +208,13 @@ class Process:
                 os.kill(self.pid, number)
 
 
+def shown_base(environment: Mapping[str, str], workspace: Path) -> str:
+    """Return where a process finds its /opt/ml: there, or below its workspace where mounts are refused."""
+    made = next(folder for folder in (workspace, *workspace.parents) if folder.exists())
+    is_shown = docker.WORKSPACE in environment or available(made) is not Isolation.NONE
+    return "/opt/ml" if is_shown else str(workspace / "ml")
+
+
 def _prepare(spec: ProcessSpec, run: Path) -> tuple[Isolation, dict[str, str]]:
     isolation = spec.isolation or available(spec.workspace)
     if isolation is Isolation.OVERLAY and not (spec.workspace / "linked").is_dir():

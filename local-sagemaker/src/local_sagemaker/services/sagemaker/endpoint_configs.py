@@ -56,9 +56,15 @@ def create_endpoint_config(context: Context, parameters: dict[str, Any]) -> dict
 
 
 def _check_pipelines(context: Context, parameters: Mapping[str, Any], given: list[dict[str, Any]]) -> None:
-    """Refuse models of several containers where they are not emulated."""
+    """Refuse models of several containers, or one for several models, where they are not emulated."""
     for variant in given:
-        count = len(container_definitions(context, variant["ModelName"]))
+        containers = container_definitions(context, variant["ModelName"])
+        count, is_multi = len(containers), any(one.get("Mode") == "MultiModel" for one in containers)
+        if is_multi and (count > 1 or "AsyncInferenceConfig" in parameters):
+            raise ValidationException(
+                f"Model {variant['ModelName']} has a container of the mode MultiModel, which is emulated as "
+                "the only one and in real time. Leave out the other containers and AsyncInferenceConfig."
+            )
         if count > 1 and ("ServerlessConfig" in variant or "AsyncInferenceConfig" in parameters):
             raise ValidationException(
                 f"Model {variant['ModelName']} is a pipeline of {count} containers, which is emulated on "

@@ -88,9 +88,15 @@ def _complete(context: Context, container: dict[str, Any]) -> dict[str, Any]:
         known = chosen(
             specification["Containers"][0], output_members("DescribeModel")["PrimaryContainer"].members
         )
-        return {**known, **container, "ModelPackageName": package.arn}
+        container = {**known, **container, "ModelPackageName": package.arn}
     if "Image" not in container:
         raise ValidationException("A container needs an Image or a ModelPackageName.")
+    if container.get("Mode") == "MultiModel" and "ModelDataUrl" not in container:
+        raise ValidationException(
+            "A container of the mode MultiModel needs a ModelDataUrl, the prefix of its archives in S3."
+        )
+    if "MultiModelConfig" in container and container.get("Mode") != "MultiModel":
+        raise ValidationException("MultiModelConfig is for containers of the mode MultiModel. Leave it out.")
     return container
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -64,20 +65,22 @@ def train(name: str) -> int:
 def serve(name: str) -> int:
     """Load the model and serve it until SIGTERM."""
     web.end_when_asked()
-    try:
-        model = Model(name)
-    except OSError as error:
-        raise ClientError(str(error)) from error
-    web.serve(model.answer, os.environ.get("BUILT_IN_HOST"))
+
+    def load(folder: Path) -> web.Answer:
+        try:
+            return Model(name, folder).answer
+        except OSError as error:
+            raise ClientError(str(error)) from error
+
+    web.serve(load, os.environ.get("BUILT_IN_HOST"))
     return 0
 
 
 class Model:
     """A model that `train` has kept."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, folder: Path) -> None:
         """Load it; ClientError when it holds what no algorithm of these has made."""
-        folder = BASE / "model"
         kept = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         if kept["algorithm"] != name:
             raise ClientError(f"The model is one of {kept['algorithm']}, and the image is {name}.")

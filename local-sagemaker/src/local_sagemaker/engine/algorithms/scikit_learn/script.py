@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import importlib.util
 import io
 import json
 import os
@@ -103,23 +104,31 @@ def serve() -> int:
     """Load the model and serve it until SIGTERM."""
     web.end_when_asked()
     try:
-        handlers = Handlers(_module(), str(BASE / "model"))
+        web.serve(
+            lambda folder: Handlers(_module(folder), str(folder)).answer, os.environ.get("SCRIPT_MODE_HOST")
+        )
     except CodeError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    web.serve(handlers.answer, os.environ.get("SCRIPT_MODE_HOST"))
     return 0
 
 
-def _module() -> Any:  # noqa: ANN401 (the user's module)
-    """Return the user's script as a module."""
-    directory = os.environ.get("SAGEMAKER_SUBMIT_DIRECTORY") or str(BASE / "model/code")
-    folder = fetch(directory, BASE / "code")
+def _module(model: Path) -> Any:  # noqa: ANN401 (the user's module)
+    """Return the user's script as a module; of several models that bring one each, as that model's own."""
+    given = os.environ.get("SAGEMAKER_SUBMIT_DIRECTORY")
+    folder = fetch(given or str(model / "code"), BASE / "code")
     name = os.environ.get("SAGEMAKER_PROGRAM") or PROGRAM
     path = program(folder, name)
     tell_missing(folder)
+    if web.IS_MULTI_MODEL and not given:
+        found = importlib.util.spec_from_file_location(f"{path.stem}_{model.parent.name}", path)
+        if found is None or found.loader is None:
+            raise CodeError(f"{path} is no Python module. Name one as SAGEMAKER_PROGRAM.")
+        module = importlib.util.module_from_spec(found)
+        found.loader.exec_module(module)
+        return module
     sys.path.insert(0, str(path.parent))
-    return importlib.import_module(Path(name).stem)
+    return importlib.import_module(path.stem)
 
 
 class Handlers:
