@@ -42,13 +42,13 @@ def table(rows: int, seed: int, shift: float) -> pd.DataFrame:
     """Return normal numbers with some missing, and texts; the first number is shifted."""
     generator = np.random.default_rng(seed)
     frame = {}
-    for place in range(NUMBERS):
-        values = generator.normal(shift if place == 0 else 0.0, 1.0, rows)
+    for number in range(NUMBERS):
+        values = generator.normal(shift if number == 0 else 0.0, 1.0, rows)
         values[generator.random(rows) < MISSING] = np.nan
-        frame[f"number_{place}"] = values
-    for place in range(TEXTS):
+        frame[f"number_{number}"] = values
+    for number in range(TEXTS):
         codes = generator.integers(0, CATEGORIES, rows)
-        frame[f"text_{place}"] = np.array([f"value {i}" for i in range(CATEGORIES)], dtype=object)[codes]
+        frame[f"text_{number}"] = np.array([f"value {i}" for i in range(CATEGORIES)], dtype=object)[codes]
     return pd.DataFrame(frame).astype({f"text_{i}": "str" for i in range(TEXTS)})
 
 
@@ -62,9 +62,9 @@ def prepare(folder: Path, rows: int) -> None:
     profile = Profile(bounds.edges())
     for batch in tables.read_batches(folder / "baseline.parquet"):
         profile.add(tables.columns_of(batch, NAMES), batch.num_rows)
-    found = profile.statistics()
-    (folder / "statistics.json").write_text(json.dumps(found))
-    (folder / "constraints.json").write_text(json.dumps(constraints.suggest_constraints(found)))
+    statistics = profile.statistics()
+    (folder / "statistics.json").write_text(json.dumps(statistics))
+    (folder / "constraints.json").write_text(json.dumps(constraints.suggest_constraints(statistics)))
 
 
 def read(folder: Path) -> int:
@@ -77,8 +77,12 @@ def ours(folder: Path) -> int:
     before = json.loads((folder / "statistics.json").read_text())
     rules = json.loads((folder / "constraints.json").read_text())
     features = {feature["name"]: feature for feature in before["features"]}
-    edges = {name: drift.bucket_edges(each) for name, each in features.items() if not drift.is_text(each)}
-    known = {name: list(drift.categories(each)) for name, each in features.items() if drift.is_text(each)}
+    edges = {
+        name: drift.bucket_edges(feature) for name, feature in features.items() if not drift.is_text(feature)
+    }
+    known = {
+        name: list(drift.categories(feature)) for name, feature in features.items() if drift.is_text(feature)
+    }
     profile = Profile(edges, known)
     path = folder / "current.parquet"
     sample = tables.RowSample(tables.count_rows([path]), 5000)
@@ -89,12 +93,12 @@ def ours(folder: Path) -> int:
     now = profile.statistics()
     moved = drift.movements(before, now, profile.counts(), RULE)
     violations.violations(rules, now, moved)
-    return sum(each.is_drifted for each in moved)
+    return sum(feature.is_drifted for feature in moved)
 
 
 def exact(folder: Path) -> int:
     """Test whole columns by SciPy, one in memory at a time; return the number of features with p < 0.05."""
-    found = 0
+    drifted = 0
     for name in NAMES:
         sides = [
             pq.read_table(folder / f"{side}.parquet", columns=[name])[name].to_pandas()
@@ -104,8 +108,8 @@ def exact(folder: Path) -> int:
             p_value = ks_2samp(*(side.dropna() for side in sides)).pvalue
         else:
             p_value = chi2_contingency([side.value_counts().sort_index().to_numpy() for side in sides])[1]
-        found += p_value < 0.05  # noqa: PLR2004 - the usual level
-    return int(found)
+        drifted += p_value < 0.05  # noqa: PLR2004 - the usual level
+    return int(drifted)
 
 
 WORK: dict[str, Callable[[Path], int]] = {"read": read, "ours": ours, "exact": exact}
@@ -114,9 +118,9 @@ WORK: dict[str, Callable[[Path], int]] = {"read": read, "ours": ours, "exact": e
 def child(name: str, folder: Path) -> None:
     """Do one kind of work and print what it took."""
     at_rest, began, spent = memory_mib(line="VmRSS"), time.perf_counter(), time.process_time()
-    found = WORK[name](folder)
+    drifted = WORK[name](folder)
     seconds, cpu_s = time.perf_counter() - began, time.process_time() - spent
-    print(json.dumps({"s": seconds, "cpu_s": cpu_s, "mib": memory_mib() - at_rest, "found": found}))
+    print(json.dumps({"s": seconds, "cpu_s": cpu_s, "mib": memory_mib() - at_rest, "found": drifted}))
 
 
 def measure(name: str, folder: Path, repeat: int) -> dict[str, float]:
@@ -143,13 +147,13 @@ def main() -> None:
     if options.child:
         child(options.child, options.folder)
         return
-    with TemporaryDirectory() as place:
-        prepare(Path(place), options.rows)
-        took = {name: measure(name, Path(place), options.repeat) for name in WORK}
+    with TemporaryDirectory() as folder:
+        prepare(Path(folder), options.rows)
+        took = {name: measure(name, Path(folder), options.repeat) for name in WORK}
     print(f"{options.rows:,} rows, {NUMBERS} columns of numbers and {TEXTS} of texts")
-    for name, each in took.items():
-        cpu, peak = f"{each['cpu_s']:7.2f} s of CPU", f"{each['mib']:7.0f} MiB at the peak"
-        print(f"{name:<6} {each['s']:7.2f} s  {cpu}  {peak}")
+    for name, figures in took.items():
+        cpu, peak = f"{figures['cpu_s']:7.2f} s of CPU", f"{figures['mib']:7.0f} MiB at the peak"
+        print(f"{name:<6} {figures['s']:7.2f} s  {cpu}  {peak}")
     cpu_s, mib = (took["ours"][unit] - took["read"][unit] for unit in ("cpu_s", "mib"))
     print(f"ours beyond reading: {cpu_s:.2f} s of CPU, {mib:.0f} MiB")
     print(

@@ -144,5 +144,5 @@ def cpu_s(pid: int) -> float:
 
 def memory_mib(pid: int | str = "self", line: str = "VmHWM") -> float:
     """Return a size of a process's memory in MiB, its peak unless another line of its status is named."""
-    [found] = re.findall(rf"{line}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    return int(found) / 1024
+    [size_kib] = re.findall(rf"{line}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(size_kib) / 1024

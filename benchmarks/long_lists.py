@@ -81,11 +81,11 @@ def fill(root: Path, count: int) -> None:
 
 def asked(sagemaker: Any, count: int) -> dict[str, Ask]:  # noqa: ANN401 (boto3 makes its clients at run time)
     """Return what is measured."""
-    found: dict[str, Ask] = {}
+    asks: dict[str, Ask] = {}
     middle = f"{count // 2:06d}"
 
     def add(name: str, operation: str, **given: Any) -> None:  # noqa: ANN401 (any member of a request)
-        found[f"{operation}: {name}"] = lambda: getattr(sagemaker, operation)(**given)
+        asks[f"{operation}: {name}"] = lambda: getattr(sagemaker, operation)(**given)
 
     for kind in ("training", "processing"):
         operation = f"list_{kind}_jobs"
@@ -109,7 +109,7 @@ def asked(sagemaker: Any, count: int) -> dict[str, Ask]:  # noqa: ANN401 (boto3 
     for name, filters in searches(middle).items():
         given = {"Resource": "TrainingJob", "SearchExpression": {"Filters": filters}}
         add(name, "search", **given)
-    return found
+    return asks
 
 
 def searches(middle: str) -> dict[str, list[dict[str, str]]]:
@@ -148,8 +148,8 @@ def main() -> None:
     """Measure, and print."""
     seconds: dict[int, dict[str, float]] = {}
     for count in COUNTS:
-        with tempfile.TemporaryDirectory(prefix="flywheel-benchmark-") as place:
-            root = Path(place) / "root"
+        with tempfile.TemporaryDirectory(prefix="flywheel-benchmark-") as folder:
+            root = Path(folder) / "root"
             fill(root, count)
             with local_service(root) as (url, pid):
                 sagemaker = client("sagemaker", url)

@@ -43,10 +43,11 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 def peak_mib(base: Path, step: str, start: datetime, end: datetime) -> float:
     """Run a step in a process of its own; return its peak of resident memory."""
-    told = ["--cycle", "flights", "--start", start.isoformat(), "--end", end.isoformat(), "--key", "0" * 64]
+    period = ["--start", start.isoformat(), "--end", end.isoformat()]
+    arguments = ["--cycle", "flights", *period, "--key", "0" * 64]
     environment = {**os.environ, "SAGEMAKER_BASE_DIR": str(base), "PYTHONPATH": str(PROJECT)}
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, step, *told],
+        [sys.executable, "-c", PROGRAM, step, *arguments],
         env=environment,
         stdout=subprocess.PIPE,
         text=True,

@@ -65,7 +65,9 @@ def answer_of(port: int, request: bytes) -> float:
 def example(model: Path) -> dict[str, object]:
     """Return one row that the model knows how to read."""
     columns = json.loads((model / "signature.json").read_text())["columns"]
-    return {each["name"]: 20.5 if each["type"] == "number" else each["values"][-1] for each in columns}
+    return {
+        column["name"]: 20.5 if column["type"] == "number" else column["values"][-1] for column in columns
+    }
 
 
 def main() -> None:
@@ -80,14 +82,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as base:
         (Path(base) / "model").symlink_to(model)
         ours = [sys.executable, "-I", str(PROJECT / "include/image/entrypoint.py"), "serve"]
-        told = {
+        environment = {
             "SAGEMAKER_BASE_DIR": base,
             "SAGEMAKER_BIND_TO_PORT": str(ports[0]),
             "FLYWHEEL_SERVE_HOST": "127.0.0.1",
         }
         plain = [sys.executable, "-m", "benchmarks.plain_server", str(model), str(ports[1])]
         with (
-            server(ours, ports[0], told | ONE_THREAD) as first,
+            server(ours, ports[0], environment | ONE_THREAD) as first,
             server(plain, ports[1], ONE_THREAD) as second,
         ):
             scores = [answer_of(port, request) for port in ports]
@@ -104,10 +106,10 @@ def compare(servers: dict[str, tuple[int, int]], request: bytes) -> None:
         for _ in range(ROUNDS):
             for name, (port, pid) in servers.items():
                 rounds[name].append(measure(port, pid, request, clients))
-        found = {name: median(each) for name, each in rounds.items()}
-        for name, (rate, p50, p99, cpu) in found.items():
+        medians = {name: median(figures) for name, figures in rounds.items()}
+        for name, (rate, p50, p99, cpu) in medians.items():
             print(f"{name:16} {clients:7} {rate:11.0f} {p50:8.2f} {p99:8.2f} {cpu:8.0f}")
-        ours, plain = found.values()
+        ours, plain = medians.values()
         rate, p99, cpu = ours[0] / plain[0], plain[2] / ours[2], plain[3] / ours[3]
         print(f"{'ratio':16} {clients:7} {rate:10.1f}x {'':8} {p99:7.1f}x {cpu:7.1f}x")
 

@@ -90,10 +90,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=2)
     rounds = parser.parse_args().rounds
-    place = Path(tempfile.mkdtemp(prefix="flywheel-benchmark-"))
-    settings = Settings(home=place, airflow_port=free_port(), sagemaker_port=free_port(), poll_interval_s=0.5)
+    home = Path(tempfile.mkdtemp(prefix="flywheel-benchmark-"))
+    settings = Settings(home=home, airflow_port=free_port(), sagemaker_port=free_port(), poll_interval_s=0.5)
     terminal = Terminal()
-    terminal.say(f"in {place}")
+    terminal.say(f"in {home}")
     stack = Stack(settings, terminal)
     try:
         stack.up()

@@ -72,8 +72,8 @@ def day(number: int) -> Interval:
 def trainings(count: int, versions: int) -> Iterator[tuple[str, Any]]:
     """Yield the ledger: a decision for each day, and promotions spread over them."""
     number = 0
-    for each in range(count):
-        interval = day(each)
+    for days in range(count):
+        interval = day(days)
         bounds = interval.iso
         value = {"value": 0.7, "low": 0.68, "high": 0.72}
         verdict = {
@@ -84,7 +84,7 @@ def trainings(count: int, versions: int) -> Iterator[tuple[str, Any]]:
             "gain": value,
         }
         entry = {
-            "at": (START + timedelta(days=each + 1)).isoformat(),
+            "at": (START + timedelta(days=days + 1)).isoformat(),
             "by": {"dag_id": training_dag(CYCLE), "run_id": f"scheduled__{bounds[1]}"},
             "interval": bounds,
             "key": KEY,
@@ -96,8 +96,8 @@ def trainings(count: int, versions: int) -> Iterator[tuple[str, Any]]:
             "reasons": ["It is better by 0.02 [0.01, 0.03]."] * 3,
         }
         kinds: list[tuple[str, str | None]] = [("decision", None)]
-        if each * versions // count != (each - 1) * versions // count:
-            kinds.append(("promotion", f"{ARN}/{each * versions // count + 1}"))
+        if days * versions // count != (days - 1) * versions // count:
+            kinds.append(("promotion", f"{ARN}/{days * versions // count + 1}"))
         for kind, version in kinds:
             number += 1
             yield (
@@ -108,8 +108,8 @@ def trainings(count: int, versions: int) -> Iterator[tuple[str, Any]]:
 
 def windows(count: int) -> Iterator[tuple[str, Any]]:
     """Yield watch records, decisions, reports and labels."""
-    for each in range(count):
-        interval = day(each + 1)
+    for days in range(count):
+        interval = day(days + 1)
         bounds = interval.iso
         quality = {"value": 0.7, "low": 0.68, "high": 0.72, "metric": "roc_auc", "cutoff": bounds[1]}
         quality |= {"judged": 900, "coverage": 0.95, "is_worse": False, "reference": quality.copy()}
@@ -125,7 +125,7 @@ def windows(count: int) -> Iterator[tuple[str, Any]]:
             "estimate": quality,
             "alarm": {"is_alarm": False, "reasons": [], "held_back": None},
         }
-        told = {"at": bounds[1], "by": {"dag_id": scoring_dag(CYCLE), "run_id": f"scheduled__{each}"}}
+        origin = {"at": bounds[1], "by": {"dag_id": scoring_dag(CYCLE), "run_id": f"scheduled__{days}"}}
         monitor = PLACES.output("monitor", interval, KEY)
         decision = {
             "window": bounds,
@@ -133,8 +133,8 @@ def windows(count: int) -> Iterator[tuple[str, Any]]:
             "reasons": [],
             "against": ["The newest window gives no alarm."],
         }
-        decision |= {"emission": {"is_emitted": False, "why": "Nothing is due."}, "alarms": {}, **told}
-        record = {"key": KEY, "monitor_uri": monitor, "evidence": evidence, "matured": [], **told}
+        decision |= {"emission": {"is_emitted": False, "why": "Nothing is due."}, "alarms": {}, **origin}
+        record = {"key": KEY, "monitor_uri": monitor, "evidence": evidence, "matured": [], **origin}
         yield PLACES.watch_record(interval, KEY), record
         yield PLACES.watch_decision(interval, KEY), decision
         yield PLACES.output("report", interval, KEY) + REPORT, "<p>"
@@ -158,7 +158,7 @@ def fill(hook: Any, runs: int, versions: int) -> int:  # noqa: ANN401 - flywheel
 
     ledger, number = Ledger(hook.s3, BUCKET, CYCLE), 1
     while number % SEGMENT_EVERY:  # until an append leaves a segment
-        number = ledger.append(lambda found: replace(found[-1], key=str(found[-1].number))).number
+        number = ledger.append(lambda entries: replace(entries[-1], key=str(entries[-1].number))).number
     hook.api.create_model_package_group(ModelPackageGroupName=CYCLE, ModelPackageGroupDescription="x")
     container = {"Image": "flywheel:local", "ModelDataUrl": PLACES.root + MODEL_ARCHIVE}
     specification = {
@@ -187,7 +187,7 @@ async def measure(runs: int, versions: int) -> dict[str, tuple[float, float]]:
     app = make_application()
     # who asks is not what is measured; rights are asked for all the same
     app.dependency_overrides[get_user] = lambda: SimpleAuthManagerUser(username="a", role="viewer")
-    found: dict[str, list[tuple[float, float]]] = {}
+    times_s: dict[str, list[tuple[float, float]]] = {}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://airflow") as client:
         for address, name in (("/api/cycles", "overview"), (f"/api/cycles/{CYCLE}", "cycle")):
             for _ in range(ROUNDS):
@@ -199,19 +199,19 @@ async def measure(runs: int, versions: int) -> dict[str, tuple[float, float]]:
                     begun, busy = time.perf_counter(), time.process_time()
                     answer = await client.get(address)
                     took = time.perf_counter() - begun, time.process_time() - busy
-                    found.setdefault(f"{name}, {state}", []).append(took)
+                    times_s.setdefault(f"{name}, {state}", []).append(took)
                     check(answer.json(), runs, versions)
             print(f"{name}: {len(answer.content) / 1000:.0f} kB", flush=True)
-    return {name: sorted(times)[len(times) // 2] for name, times in found.items()}
+    return {name: sorted(times)[len(times) // 2] for name, times in times_s.items()}
 
 
-def check(told: dict[str, Any], runs: int, versions: int) -> None:
+def check(answer: dict[str, Any], runs: int, versions: int) -> None:
     """Check that what was timed is the whole answer."""
-    if "cycles" in told:
-        told = next(each for each in told["cycles"] if each["name"] == CYCLE)
-        assert told["parts"]["ledger"]["value"]["champion"]
+    if "cycles" in answer:
+        answer = next(cycle for cycle in answer["cycles"] if cycle["name"] == CYCLE)
+        assert answer["parts"]["ledger"]["value"]["champion"]
         return
-    parts = told["parts"]
+    parts = answer["parts"]
     assert [part["error"] for part in parts.values()] == [None] * len(parts)
     # the ledger was filled up until it left a segment
     assert parts["ledger"]["value"]["total"] == ((runs // 2 + versions) // SEGMENT_EVERY + 1) * SEGMENT_EVERY

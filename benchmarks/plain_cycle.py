@@ -32,8 +32,8 @@ TOLD = {"cycle": CYCLE, "start": START, "end": END, "key": "0" * 64}
 def processing(step: str, base: Path, inputs: dict[str, Path], **parameters: str) -> Path:
     """Run a processing step and return its output directory."""
     link(base / "processing/input", inputs)
-    told = {**TOLD, **parameters}
-    sys.argv = [step, *(part for name, value in told.items() for part in (f"--{name}", value))]
+    arguments = {**TOLD, **parameters}
+    sys.argv = [step, *(part for name, value in arguments.items() for part in (f"--{name}", value))]
     call(step, base)
     return base / "processing/output"
 
@@ -56,10 +56,10 @@ def training(base: Path, inputs: dict[str, Path]) -> Path:
 def link(folder: Path, inputs: dict[str, Path]) -> None:
     """Put a job's inputs in place."""
     for name, source in inputs.items():
-        place = folder / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.unlink(missing_ok=True)
-        place.symlink_to(source)
+        link_path = folder / name
+        link_path.parent.mkdir(parents=True, exist_ok=True)
+        link_path.unlink(missing_ok=True)
+        link_path.symlink_to(source)
     if inputs:
         list_files(folder, inputs)
 
@@ -83,12 +83,12 @@ def list_files(folder: Path, inputs: dict[str, Path]) -> None:
 def call(step: str, base: Path) -> None:
     """Call a step's own `main`, as the image's entry point does; what it prints is not what is measured."""
     os.environ["SAGEMAKER_BASE_DIR"] = str(base)
-    said = io.StringIO()
+    output = io.StringIO()
     try:
-        with contextlib.redirect_stdout(said):
+        with contextlib.redirect_stdout(output):
             importlib.import_module(f"include.steps.{step}").main()
     except SystemExit as refusal:
-        raise RuntimeError(f"The step {step} refused:\n{said.getvalue()}") from refusal
+        raise RuntimeError(f"The step {step} refused:\n{output.getvalue()}") from refusal
 
 
 def verify(model: Path, golden: Path) -> None:
@@ -131,10 +131,10 @@ if __name__ == "__main__":
     parser.add_argument("directory", type=Path, help="made anew")
     parser.add_argument("--keep", action="store_true", help="leave it, with the model in train/model")
     options = parser.parse_args()
-    place = options.directory.resolve()
-    shutil.rmtree(place, ignore_errors=True)
+    base = options.directory.resolve()
+    shutil.rmtree(base, ignore_errors=True)
     try:
-        print(json.dumps(main(place)))
+        print(json.dumps(main(base)))
     finally:
         if not options.keep:
-            shutil.rmtree(place)
+            shutil.rmtree(base)

@@ -21,10 +21,10 @@ def invoke(row: dict[str, float | str | None]) -> dict[str, object]:
     """Predict one row."""
     frame = pd.DataFrame([row])
     columns = {
-        each.name: frame[each.name].to_numpy(float)
-        if each.is_number
-        else frame[each.name].fillna("").to_numpy(object)
-        for each in model.signature.columns
+        column.name: frame[column.name].to_numpy(float)
+        if column.is_number
+        else frame[column.name].fillna("").to_numpy(object)
+        for column in model.signature.columns
     }
     labels, scores = model.label(np.asarray(model.probabilities(columns)))
     return {"predictions": [{"label": labels[0], "score": scores[0]}]}

@@ -62,7 +62,7 @@ class Month:
         return self.root / f"{self.number:02d}/clean/processing/output"
 
     @property
-    def place(self) -> str:
+    def input_name(self) -> str:
         """Return where a job that reads many months finds this one's."""
         return f"clean/{self.start:%Y-%m-%d}_{self.end:%Y-%m-%d}/{KEY}"
 
@@ -86,7 +86,7 @@ def train(months: list[Month]) -> tuple[Model, float]:
     """Train on all these months as of the end of the last; return the model, and the seconds it took."""
     shutil.rmtree(months[-1].root / f"{months[-1].number:02d}/transform", ignore_errors=True)
     shutil.rmtree(months[-1].root / f"{months[-1].number:02d}/train", ignore_errors=True)
-    rows = run(months[-1].step("transform", {month.place: month.cleaned for month in months}))
+    rows = run(months[-1].step("transform", {month.input_name: month.cleaned for month in months}))
     step = months[-1].step("train", {"train": rows / "train", "validation": rows / "validation"})
     began = time.perf_counter()
     model = read_model(run(step))
@@ -95,7 +95,7 @@ def train(months: list[Month]) -> tuple[Model, float]:
 
 def score(model: Model, month: Month) -> tuple[float, float, float]:
     """Return ROC AUC, average precision and log loss on every flight of a month that arrived."""
-    step = month.step("score", {month.place: month.cleaned})
+    step = month.step("score", {month.input_name: month.cleaned})
     rows = feature_rows(step, find_partitions(step)[0]).dropna(subset=features.LABEL)
     scores = model.probabilities(to_columns(rows, features.SIGNATURE))[:, 1]
     late = class_places(rows[features.LABEL], features.CLASSES)
@@ -106,7 +106,7 @@ def main(root: Path) -> None:
     """Replay the year and print a line a month."""
     months = [Month(number, root) for number in range(1, MONTHS + 1)]
     frozen: Model | None = None
-    found = []
+    compared = []
     print("month   frozen in January      all months so far      training")
     print("        AUC    AP     loss     AUC    AP     loss     s")
     for count in range(1, MONTHS):
@@ -115,9 +115,9 @@ def main(root: Path) -> None:
         model, seconds = train(months[:count])
         frozen = frozen or model
         figures = (*score(frozen, months[count]), *score(model, months[count]))
-        found.append(figures)
+        compared.append(figures)
         show(f"{count + 1:2}", figures, f"{seconds:6.1f}")
-    show("mean", tuple(np.mean(found, axis=0)), "")
+    show("mean", tuple(np.mean(compared, axis=0)), "")
 
 
 def show(name: str, figures: tuple[float, ...], rest: str) -> None:

@@ -39,50 +39,50 @@ modules = ["pandas", "pyarrow.parquet", "scipy.stats", "sklearn.ensemble", "skle
 """
 
 
-def starts(place: Path) -> None:
+def starts(folder: Path) -> None:
     """Start a process with the imports of a training step: anew, forked, and one without imports."""
-    (place / "step.py").write_text(STEP)
-    (place / "image.toml").write_text(IMAGE)
-    images = Images([place / "image.toml"])
+    (folder / "step.py").write_text(STEP)
+    (folder / "image.toml").write_text(IMAGE)
+    images = Images([folder / "image.toml"])
     image, forks = images.resolve("bench:1"), Forks(images)
     python = (image.python, "-I", "-S", "-c", "pass")
-    found: dict[str, list[float]] = {"started": [], "forked": [], "bare": []}
+    times_s: dict[str, list[float]] = {"started": [], "forked": [], "bare": []}
 
     def run(name: str, number: int) -> float:
         argv = python if name == "bare" else image.command("process")
-        workspace = place / f"{name}-{number}"
+        workspace = folder / f"{name}-{number}"
         workspace.mkdir()
         environment = image.variables(
             {"OMP_NUM_THREADS": "2", "TRAINING_JOB_NAME": workspace.name}, workspace
         )
-        spec = ProcessSpec(argv, environment, workspace, place / "log")
+        spec = ProcessSpec(argv, environment, workspace, folder / "log")
         began = time.perf_counter()
         status = process.start(spec, forks if name == "forked" else None).wait(120)
-        assert status == 0, (place / "log").read_text()[-500:]
+        assert status == 0, (folder / "log").read_text()[-500:]
         return time.perf_counter() - began
 
     run("forked", -1)  # brings the zygote
     forks.wait()
     for number in range(ROUNDS):
-        for name, times in found.items():
+        for name, times in times_s.items():
             times.append(run(name, number))
     forks.close()
-    medians = {name: statistics.median(times) for name, times in found.items()}
+    medians = {name: statistics.median(times) for name, times in times_s.items()}
     for name, seconds in medians.items():
         print(f"{name:<28}{seconds:>9.3f} s")
     print(f"started / forked: {medians['started'] / medians['forked']:.1f} times")
     print(f"forked beyond a bare interpreter: {medians['forked'] - medians['bare']:.3f} s\n")
 
 
-def s3(place: Path) -> None:
+def s3(folder: Path) -> None:
     """Put and get 100 MB and 1 KB, here (durably, on the disk) and with moto's server (in memory)."""
     ours: dict[str, float] = {}
     theirs: dict[str, float] = {}
-    body = place / "body"
+    body = folder / "body"
     with body.open("wb") as file:
         for _ in range(LARGE_BYTES // MEGABYTE):
             file.write(os.urandom(MEGABYTE))
-    with local_service(place / "root") as (url, pid):
+    with local_service(folder / "root") as (url, pid):
         python = moto_environment(Path(tempfile.gettempdir()) / "flywheel-benchmark-moto")
         if python is None:
             ours = traffic(url, pid, body)
@@ -123,7 +123,7 @@ def moto_environment(folder: Path) -> Path | None:
 
 def mean(rounds: list[dict[str, float]]) -> dict[str, float]:
     """Return means by name."""
-    return {name: statistics.fmean(each[name] for each in rounds) for name in rounds[0]}
+    return {name: statistics.fmean(figures[name] for figures in rounds) for name in rounds[0]}
 
 
 def traffic(url: str, pid: int, body: Path) -> dict[str, float]:
@@ -166,11 +166,11 @@ def traffic(url: str, pid: int, body: Path) -> dict[str, float]:
     }
 
 
-def invocations(place: Path) -> None:
+def invocations(folder: Path) -> None:
     """Measure processor time of one InvokeEndpoint: the container's own, and what the service adds to it."""
-    (place / "serve.py").write_text(invoking.SERVE)
-    (place / "image.toml").write_text(invoking.IMAGE)
-    with local_service(place / "root", "--image", str(place / "image.toml")) as (url, pid):
+    (folder / "serve.py").write_text(invoking.SERVE)
+    (folder / "image.toml").write_text(invoking.IMAGE)
+    with local_service(folder / "root", "--image", str(folder / "image.toml")) as (url, pid):
         invoking.measure(client("sagemaker", url), client("sagemaker-runtime", url), url, pid)
 
 
@@ -180,9 +180,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(parts))
     for name in parser.parse_args().parts or parts:
-        with tempfile.TemporaryDirectory(prefix="flywheel-benchmark-") as place:
+        with tempfile.TemporaryDirectory(prefix="flywheel-benchmark-") as folder:
             print(f"{name}: {parts[name].__doc__}")
-            parts[name](Path(place))
+            parts[name](Path(folder))
 
 
 if __name__ == "__main__":

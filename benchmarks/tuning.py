@@ -93,11 +93,11 @@ def main() -> None:
         chance = [regret("Random", function, axes, seed) for seed in SEEDS]
         began = time.perf_counter()
         model = [regret("Bayesian", function, axes, seed) for seed in SEEDS]
-        each = (time.perf_counter() - began) / len(SEEDS) / TRIALS
+        fit_s = (time.perf_counter() - began) / len(SEEDS) / TRIALS
         wins = f"{sum(one < other for one, other in zip(model, chance, strict=True))} of {len(SEEDS)}"
         one, other = statistics.median(chance), statistics.median(model)
         print(
-            f"| {name} | {one:.3g} | {other:.3g} | {one / other:.0f} | {wins} of {len(SEEDS)} | {each:.2f} |"
+            f"| {name} | {one:.3g} | {other:.3g} | {one / other:.0f} | {wins} of {len(SEEDS)} | {fit_s:.2f} |"
         )
 
 

@@ -61,8 +61,8 @@ def variables(path: Path) -> dict[str, str]:
 
 def add_secrets(path: Path) -> list[str]:
     """Add to an env file what is missing in it, and return the names; nobody else may read the file."""
-    found = variables(path)
-    missing = [name for name in SECRETS if name not in found]
+    known = variables(path)
+    missing = [name for name in SECRETS if name not in known]
     if not missing:
         return []
     text = path.read_text() if path.exists() else ""

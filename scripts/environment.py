@@ -184,13 +184,13 @@ def index_options() -> list[str]:
         "PIP_EXTRA_INDEX_URL": "--extra-index-url",
         "PIP_FIND_LINKS": "--find-links",
     }
-    found: list[str] = []
+    arguments: list[str] = []
     for variable, option in options.items():
-        for place in configured(variable).split():
-            found += [option, place]
+        for address in configured(variable).split():
+            arguments += [option, address]
     # the hashes say what is right, so it may come from any of the indexes
-    found += ["--index-strategy", "unsafe-best-match"]
-    return [*found, *(["--no-index"] if configured("PIP_NO_INDEX") in {"1", "true", "yes"} else [])]
+    arguments += ["--index-strategy", "unsafe-best-match"]
+    return [*arguments, *(["--no-index"] if configured("PIP_NO_INDEX") in {"1", "true", "yes"} else [])]
 
 
 def configured(variable: str) -> str:

@@ -36,58 +36,58 @@ _COMMENT = re.compile(r"    #: (?:\[(?P<unit>[^]]+)\] )?(?P<text>.+)")
 
 def schema(kind: type) -> dict[str, Any]:
     """Return the schema of a document; its parts are definitions."""
-    parts = {each.__name__: _object(each) for each in parts_of(kind)}
+    parts = {part.__name__: _object(part) for part in parts_of(kind)}
     return {"$schema": DIALECT, "title": kind.__name__, **_object(kind), "$defs": parts}
 
 
 def parts_of(kind: type) -> list[type]:
     """Return the dataclasses that a document's fields hold, in the order in which they are met."""
-    found: dict[type, None] = {}
+    parts: dict[type, None] = {}
     waiting = [hint for _, hint in typed_fields(kind)]
     while waiting:
         hint = waiting.pop(0)
-        if _is_part(hint) and hint not in found:
-            found[hint] = None
-            waiting += [each for _, each in typed_fields(hint)]
-        waiting += [each for each in get_args(hint) if get_origin(hint) is not Literal]
-    return list(found)
+        if _is_part(hint) and hint not in parts:
+            parts[hint] = None
+            waiting += [inner for _, inner in typed_fields(hint)]
+        waiting += [inner for inner in get_args(hint) if get_origin(hint) is not Literal]
+    return list(parts)
 
 
 @cache
 def comments(kind: type) -> Mapping[str, tuple[str, str]]:
     """Return unit and meaning of the fields that have a comment, also of those that are inherited."""
-    found: dict[str, tuple[str, str]] = {}
+    known: dict[str, tuple[str, str]] = {}
     for owner in reversed(kind.__mro__):
-        said = None
+        comment = None
         for line in inspect.getsource(owner).splitlines() if is_dataclass(owner) else ():
             if match := _COMMENT.fullmatch(line):
-                said = (match["unit"] or "", match["text"])
-            elif (match := _FIELD.match(line)) and said:
-                found[match[1]], said = said, None
-    return found
+                comment = (match["unit"] or "", match["text"])
+            elif (match := _FIELD.match(line)) and comment:
+                known[match[1]], comment = comment, None
+    return known
 
 
 def _object(kind: type) -> dict[str, Any]:
-    said = comments(kind)
+    known = comments(kind)
     fields = typed_fields(kind)
     return {
         "type": "object",
         "description": (kind.__doc__ or "").partition("\n")[0],
-        "properties": {f.name: _described(_of(hint), *said.get(f.name, ("", ""))) for f, hint in fields},
+        "properties": {f.name: _described(_of(hint), *known.get(f.name, ("", ""))) for f, hint in fields},
         "required": [field.name for field, _ in fields if is_required(field)],
     }
 
 
-def _described(found: Mapping[str, Any], unit: str, text: str) -> dict[str, Any]:
+def _described(described: Mapping[str, Any], unit: str, text: str) -> dict[str, Any]:
     words = f"{text} [{unit}]" if unit else text
-    return {**found, "description": words} if words else dict(found)
+    return {**described, "description": words} if words else dict(described)
 
 
 def _of(hint: Any) -> Mapping[str, Any]:  # noqa: ANN401 - an annotation
     """Return the schema of a value by its annotation."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in {Union, UnionType}:
-        return {"anyOf": [_of(each) for each in arguments]}
+        return {"anyOf": [_of(argument) for argument in arguments]}
     if origin is Literal:
         return {"enum": list(arguments)}
     if origin is tuple:

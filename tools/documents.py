@@ -87,17 +87,17 @@ WIDTH = 100
 def documents(modules: tuple[Any, ...]) -> list[type[Document]]:
     """Return the documents that modules define."""
     return [
-        each
+        member
         for module in modules
-        for each in vars(module).values()
-        if isinstance(each, type) and issubclass(each, Document) and each.__module__ == module.__name__
+        for member in vars(module).values()
+        if isinstance(member, type) and issubclass(member, Document) and member.__module__ == module.__name__
     ]
 
 
-EVERY = [each for modules in CHAPTERS.values() for each in documents(modules)]
+EVERY = [kind for modules in CHAPTERS.values() for kind in documents(modules)]
 
 
-def page() -> str:
+def render_page() -> str:
     """Return the whole page."""
     lines = [HEAD]
     for title, modules in CHAPTERS.items():
@@ -107,7 +107,7 @@ def page() -> str:
             lines += [*section(kind), "\nExample:\n", f"```json\n{text}\n```\n"]
     parts = {part for kind in EVERY for part in parts_of(kind)} - set(EVERY)
     lines.append("## Parts\n\nObjects inside the documents.\n")
-    for kind in sorted(parts, key=lambda each: each.__name__):
+    for kind in sorted(parts, key=lambda part: part.__name__):
         lines += [*section(kind), ""]
     return "\n".join(lines)
 
@@ -116,9 +116,9 @@ def section(kind: type) -> Iterator[str]:
     """Yield heading, purpose and fields of a document or a part."""
     yield f"### {kind.__name__}\n\n{(kind.__doc__ or '').partition(chr(10))[0]}\n"
     yield "| field | type | unit | meaning |\n| --- | --- | --- | --- |"
-    said = comments(kind)
+    known = comments(kind)
     for field, hint in typed_fields(kind):
-        unit, text = said.get(field.name, ("", MEANINGS.get(field.name, "")))
+        unit, text = known.get(field.name, ("", MEANINGS.get(field.name, "")))
         yield f"| `{field.name}` | {type_text(hint)} | {unit} | {text} |"
 
 
@@ -126,9 +126,9 @@ def type_text(hint: Any) -> str:  # noqa: ANN401 - an annotation
     """Return what a field holds, in words."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in {Union, UnionType}:
-        return " or ".join(type_text(each) for each in arguments)
+        return " or ".join(type_text(argument) for argument in arguments)
     if origin is Literal:
-        return " or ".join(f"`{each}`" for each in arguments)
+        return " or ".join(f"`{argument}`" for argument in arguments)
     if origin is tuple:
         return f"list of {type_text(arguments[0])}"
     if origin is not None and issubclass(origin, Mapping):
@@ -149,7 +149,7 @@ def example(hint: Any, name: str) -> Any:  # noqa: ANN401 - an annotation and a 
         return next((text for end, text in TEXTS.items() if name.endswith(end)), "...")
     if hint in PLAIN:
         return EXAMPLES[hint]
-    return {field.name: example(each, field.name) for field, each in typed_fields(hint)}
+    return {field.name: example(inner, field.name) for field, inner in typed_fields(hint)}
 
 
 def shown(value: Any, indent: str = "") -> str:  # noqa: ANN401 - any JSON value
@@ -159,12 +159,12 @@ def shown(value: Any, indent: str = "") -> str:  # noqa: ANN401 - any JSON value
         return text
     inner = indent + "  "
     if isinstance(value, list):
-        return f"[\n{inner}" + f",\n{inner}".join(shown(each, inner) for each in value) + f"\n{indent}]"
-    fields = (f"{json.dumps(name)}: {shown(each, inner)}" for name, each in value.items())
+        return f"[\n{inner}" + f",\n{inner}".join(shown(element, inner) for element in value) + f"\n{indent}]"
+    fields = (f"{json.dumps(name)}: {shown(element, inner)}" for name, element in value.items())
     return f"{{\n{inner}" + f",\n{inner}".join(fields) + f"\n{indent}}}"
 
 
 if __name__ == "__main__":
     PAGE.parent.mkdir(parents=True, exist_ok=True)
-    PAGE.write_text(page(), encoding="utf-8")
+    PAGE.write_text(render_page(), encoding="utf-8")
     print(f"wrote {PAGE.relative_to(PROJECT)}: {len(EVERY)} documents")

@@ -53,14 +53,14 @@ def draw_year(windows: list[Json], intervals: list[Json]) -> str:
         Series("retrained every interval (make replay)", _points(intervals, "champion"), "c3 dotted"),
         Series(
             "retrained when monitoring asked (make watch)",
-            [(float(n), each["value"]) for n, each in enumerate(kept)],
+            [(float(n), estimate["value"]) for n, estimate in enumerate(kept)],
             "c1",
-            [(each["low"], each["high"]) for each in kept],
+            [(estimate["low"], estimate["high"]) for estimate in kept],
         ),
     ]
-    values = [y for each in series for _, y in each.points]
-    values += [bound for each in kept for bound in (each["low"], each["high"])]
-    names = [f"{datetime.fromisoformat(each['interval'][0]):%b}" for each in intervals]
+    values = [y for line in series for _, y in line.points]
+    values += [bound for estimate in kept for bound in (estimate["low"], estimate["high"])]
+    names = [f"{datetime.fromisoformat(interval['interval'][0]):%b}" for interval in intervals]
     x_axis = Axis(
         "▲ the window alarmed", -0.5, len(names) - 0.5, [(float(n), name) for n, name in enumerate(names)]
     )
@@ -75,16 +75,16 @@ def draw_year(windows: list[Json], intervals: list[Json]) -> str:
 
 
 def _points(intervals: list[Json], model: str) -> list[tuple[float, float]]:
-    return [(float(n), each["models"][model]["value"]) for n, each in enumerate(intervals)]
+    return [(float(n), interval["models"][model]["value"]) for n, interval in enumerate(intervals)]
 
 
 def _marks(windows: list[Json], x: Frame, y: Frame) -> Iterator[Markup]:
     """Yield a sign for each alarm, and a line for each retraining with its outcome."""
-    for place, window in enumerate(windows):
+    for number, window in enumerate(windows):
         if window["is_alarm"]:
-            yield drawing.text(x.place(place), y.start - 4, "▲", "alarm", "middle")
+            yield drawing.text(x.position(number), y.start - 4, "▲", "alarm", "middle")
         if window["retraining"]:
-            outcome, middle = window["retraining"]["outcome"], x.place(place + 0.5)
+            outcome, middle = window["retraining"]["outcome"], x.position(number + 0.5)
             css = "promoted" if outcome == "promoted" else "refused"
             yield drawing.line(middle, y.start, middle, y.end, css)
             yield drawing.text(middle - 4, y.end + 10, outcome, "tick", "end")

@@ -29,7 +29,7 @@ DOES_NOT_COUNT = {
 }
 
 
-def page() -> str:
+def render_page() -> str:
     """Return the page."""
     sections = [HEAD, *(_section(row) for row in STEPS.values()), _excuses()]
     return "\n".join(sections)
@@ -54,4 +54,4 @@ def _excuses() -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    PAGE.write_text(render_page(), encoding="utf-8")

@@ -62,7 +62,7 @@ class Records:
         kind, last = kind_of(record.step), None
         for generation in count(1):
             name = job_name(record.cycle, record.step, record.interval, key, generation)
-            job = self.sagemaker.find(kind, name)
+            job = self.sagemaker.find_description(kind, name)
             if job is None:
                 break
             if last is None or kind.is_ok(job) or not kind.is_ok(last):

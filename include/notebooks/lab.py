@@ -44,7 +44,7 @@ def make_bucket() -> str:
     return SETTINGS.bucket
 
 
-def place(step: str) -> str:
+def output_of(step: str) -> str:
     """Return where a step's output is: the DAGs' key comes from code and inputs, this one from the name."""
     return PLACES.output(step, JANUARY, _key(step))
 
@@ -59,7 +59,7 @@ def job(step: str, output: str | None = None) -> JobSpec:
         interval=JANUARY,
         key=_key(output),
         code_uri=put_code(service, SETTINGS.bucket, CYCLE.name),
-        output_uri=place(output),
+        output_uri=output_of(output),
         settings=SETTINGS,
     )
 

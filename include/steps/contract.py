@@ -169,8 +169,8 @@ def check_inputs(step: Step) -> None:
 
 def _files_below(folder: Path) -> Iterator[Path]:
     # what a job is given may be links to folders, which Path.rglob does not follow in Python 3.11
-    for place, _, names in os.walk(folder, followlinks=True):
-        yield from (Path(place, name) for name in names if name not in NOT_LISTED)
+    for parent, _, names in os.walk(folder, followlinks=True):
+        yield from (Path(parent, name) for name in names if name not in NOT_LISTED)
 
 
 def _check_file(path: Path, file: InputFile, uri: str) -> None:

@@ -36,7 +36,7 @@ is asked by JSON or query; the CBOR protocol is refused.
 """
 
 
-def page() -> str:
+def render_page() -> str:
     """Return the whole page."""
     services.load()
     return "\n".join([HEAD, *sections()]) + "\n"
@@ -65,5 +65,5 @@ def row(service: str, name: str, summary: str) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page())
+    PAGE.write_text(render_page())
     print(f"wrote {PAGE.name}: {len(OPERATIONS)} operations")

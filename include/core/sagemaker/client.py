@@ -84,7 +84,7 @@ class SageMaker:
         answer: dict[str, Any] = getattr(self.api, kind.describe)(**{kind.name_field: name})
         return answer
 
-    def find(self, kind: JobKind, name: str) -> dict[str, Any] | None:
+    def find_description(self, kind: JobKind, name: str) -> dict[str, Any] | None:
         """Return what SageMaker says of a job, or None if there is no such thing."""
         try:
             return self.describe(kind, name)

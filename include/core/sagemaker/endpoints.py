@@ -36,7 +36,7 @@ class Endpoint:
 
     def look(self) -> Seen:
         """Return what SageMaker says of it now."""
-        description = self.hook.find(ENDPOINT, self.name)
+        description = self.hook.find_description(ENDPOINT, self.name)
         if description is None:
             return Seen()
         return Seen(

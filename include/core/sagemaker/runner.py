@@ -237,7 +237,7 @@ class JobRunner:
 
     def release(self, name: str) -> bool:
         """Stop a job on behalf of the owner, if that attempt and nobody else waits for it."""
-        description = self.sagemaker.find(self.kind, name)
+        description = self.sagemaker.find_description(self.kind, name)
         if (
             self.owner is None
             or self.kind.stop is None

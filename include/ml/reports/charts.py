@@ -70,7 +70,7 @@ class Frame:
     start: float
     end: float
 
-    def place(self, value: float) -> float:
+    def position(self, value: float) -> float:
         """Return where a value is drawn."""
         share = (value - self.axis.low) / ((self.axis.high - self.axis.low) or 1.0)
         return self.start + share * (self.end - self.start)
@@ -111,9 +111,9 @@ def interval_chart(
     left = 16 + CHARACTER * max((len(interval.name) for interval in intervals), default=0)
     width, bottom = 640.0, HEAD + ROW * max(len(intervals), 1)
     frame = Frame(axis, left, width - 12)
-    parts = [_title(title), *_x_axis(frame, HEAD, bottom), _vertical(frame.place(0.0), bottom, "zero")]
+    parts = [_title(title), *_x_axis(frame, HEAD, bottom), _vertical(frame.position(0.0), bottom, "zero")]
     if required is not None:
-        parts.append(_vertical(frame.place(required), bottom, "required"))
+        parts.append(_vertical(frame.position(required), bottom, "required"))
     for row, interval in enumerate(intervals):
         parts.append(_interval_row(interval, HEAD + ROW * (row + 0.5), left, frame))
     words = "; ".join(f"{interval.name}: {phrases.estimate(interval.bounds)}" for interval in intervals)
@@ -124,12 +124,12 @@ def _interval_row(interval: Interval, y: float, left: float, frame: Frame) -> Ma
     value, low, high = interval.bounds.value, interval.bounds.low, interval.bounds.high
     parts = [drawing.text(left - 8, y + 4, interval.name, "tick", "end")]
     if low is not None and high is not None:
-        parts.append(drawing.line(frame.place(low), y, frame.place(high), y, f"bound {interval.css}"))
+        parts.append(drawing.line(frame.position(low), y, frame.position(high), y, f"bound {interval.css}"))
     if interval.floor is not None:
-        x = frame.place(interval.floor)
+        x = frame.position(interval.floor)
         parts.append(drawing.line(x, y - 7, x, y + 7, "floor"))
     if value is not None:
-        parts.append(drawing.circle(frame.place(value), y, 4, f"dot {interval.css}"))
+        parts.append(drawing.circle(frame.position(value), y, 4, f"dot {interval.css}"))
     return Markup().join(parts)
 
 
@@ -150,9 +150,11 @@ def line_chart(
     parts = [_title(title), *legend, *_y_axis(frame_y, frame_x.start, frame_x.end)]
     parts += [*_x_axis(frame_x, top, bottom), *marks]
     for line in series:
-        places = [(frame_x.place(x), frame_y.place(y)) for x, y in line.points if math.isfinite(x + y)]
+        places = [(frame_x.position(x), frame_y.position(y)) for x, y in line.points if math.isfinite(x + y)]
         for (x, _), (low, high) in zip(places, line.bounds, strict=False):
-            parts.append(drawing.line(x, frame_y.place(low), x, frame_y.place(high), f"thin {line.css}"))
+            parts.append(
+                drawing.line(x, frame_y.position(low), x, frame_y.position(high), f"thin {line.css}")
+            )
         parts.append(drawing.path(places, f"series {line.css}"))
         parts += [drawing.circle(x, y, 3, f"dot {line.css}") for x, y in places if line.has_dots]
     words = "; ".join(
@@ -184,7 +186,7 @@ def bar_chart(title: str, axis_name: str, bars: Mapping[str, float], width: floa
     for row, (name, value) in enumerate(bars.items()):
         y = HEAD + ROW * (row + 0.5)
         parts.append(drawing.text(left - 8, y + 4, name, "tick", "end"))
-        parts.append(drawing.box(left, y - 6, frame.place(value) - left, 12, "bar"))
+        parts.append(drawing.box(left, y - 6, frame.position(value) - left, 12, "bar"))
     words = "; ".join(f"{name}: {value:.3g}" for name, value in bars.items())
     return drawing.drawing(title, f"{axis_name}. {words}.", parts, width=width, height=bottom + FOOT)
 
@@ -201,7 +203,7 @@ def _x_axis(frame: Frame, top: float, bottom: float) -> list[Markup]:
     """Return grid, ticks and name of a horizontal axis."""
     parts = [drawing.line(frame.start, bottom, frame.end, bottom, "axis")]
     for value, words in frame.axis.ticks:
-        x = frame.place(value)
+        x = frame.position(value)
         parts.append(drawing.line(x, top, x, bottom, "grid"))
         parts.append(drawing.text(x, bottom + 14, words, "tick", "middle"))
     middle = (frame.start + frame.end) / 2
@@ -212,7 +214,7 @@ def _y_axis(frame: Frame, left: float, right: float) -> list[Markup]:
     """Return grid, ticks and name of a vertical axis; the name stands at its top."""
     parts = [drawing.text(4, frame.end - 8, frame.axis.name, "tick")]
     for value, words in frame.axis.ticks:
-        y = frame.place(value)
+        y = frame.position(value)
         parts.append(drawing.line(left, y, right, y, "grid"))
         parts.append(drawing.text(left - 6, y + 4, words, "tick", "end"))
     return parts

@@ -17,7 +17,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 def test_the_page_of_the_emulated_api_is_current() -> None:
     """docs/emulated-api.md is what tools/emulated_api.py writes; run that script when this fails."""
-    program = "import runpy; print(runpy.run_path('tools/emulated_api.py')['page'](), end='')"
+    program = "import runpy; print(runpy.run_path('tools/emulated_api.py')['render_page'](), end='')"
     made = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, check=True)
     assert (PROJECT / "docs" / "emulated-api.md").read_bytes() == made.stdout
 

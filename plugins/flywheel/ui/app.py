@@ -45,9 +45,9 @@ def make_application() -> FastAPI:
         title="Flywheel", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(get_user)]
     )
     app.middleware("http")(_harden)
-    app.get("/")(page)
-    app.get("/cycles/{name}")(page)
-    app.get("/dags/{path:path}")(page)
+    app.get("/")(serve_page)
+    app.get("/cycles/{name}")(serve_page)
+    app.get("/dags/{path:path}")(serve_page)
     app.get("/static/{name:path}")(static)
     app.get("/api/cycles")(cycles)
     app.get("/api/dags/{dag_id}")(owner)
@@ -79,7 +79,7 @@ async def _harden(request: Request, call_next: Any) -> Response:  # noqa: ANN401
     return response
 
 
-def page(request: Request) -> HTMLResponse:
+def serve_page(request: Request) -> HTMLResponse:
     """Return the page itself: an empty frame that its scripts fill."""
     return HTMLResponse(_shell().replace("{root}", escape(request.scope["root_path"], quote=True)))
 
@@ -160,7 +160,7 @@ def file(cycle: Seen, read: Read, path: str) -> Response:
     """Return a report, a model card or a record of the cycle."""
     body = None
     if files.is_shown(path):
-        body = read.objects.find(*split_uri(Places(read.settings.bucket, cycle.name).root + path))
+        body = read.objects.find_object(*split_uri(Places(read.settings.bucket, cycle.name).root + path))
     if body is None:
         raise HTTPException(404, f"The page shows no {path!r} of {cycle.name}.")
     headers = {"Content-Security-Policy": files.POLICY, "Cache-Control": "private, max-age=3600"}

@@ -32,7 +32,7 @@ def endpoint(hook: SageMaker, name: str, versions: Mapping[str, str]) -> Json | 
 
     :param versions: the short name of a version by the URI of its model
     """
-    description = hook.find(ENDPOINT, name)
+    description = hook.find_description(ENDPOINT, name)
     if description is None:
         return None
     variants = [variant["VariantName"] for variant in description.get("ProductionVariants", [])]

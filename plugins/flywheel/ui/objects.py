@@ -85,10 +85,10 @@ class ObjectCache:
 
     def document(self, uri: str, kind: type[D]) -> D | None:
         """Return a document, or None if there is none. That there is none is not remembered."""
-        body = self.find(*split_uri(uri))
+        body = self.find_object(*split_uri(uri))
         return None if body is None else kind.from_text(body)
 
-    def find(self, bucket: str, key: str) -> bytes | None:
+    def find_object(self, bucket: str, key: str) -> bytes | None:
         """Return an object's bytes, or None if there is none."""
         return self.fetch(bucket, [key]).get(key)
 

@@ -41,7 +41,7 @@ from include.core.documents.retraining import RetrainingDecision
 from include.core.exceptions import InvalidDocument
 from include.core.steps import STEPS
 from tools.document_schema import schema
-from tools.documents import EVERY, PAGE, example, page
+from tools.documents import EVERY, PAGE, example, render_page
 
 #: files in a form of SageMaker Model Monitor, which include/ml/monitoring alone makes and takes apart
 MODEL_MONITORS = {layout.STATISTICS, layout.CONSTRAINTS, layout.MODEL_QUALITY}
@@ -188,4 +188,4 @@ def test_a_schema_refuses_what_the_type_refuses(kind: type[Document]) -> None:
 
 def test_the_page_is_what_the_documents_are() -> None:
     """`python tools/documents.py` writes it anew."""
-    assert PAGE.read_text(encoding="utf-8") == page()
+    assert PAGE.read_text(encoding="utf-8") == render_page()

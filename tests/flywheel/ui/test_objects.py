@@ -40,8 +40,8 @@ def test_an_object_is_read_once(counted: Counted, installed: Settings) -> None:
     """Also when it was fetched ahead with others."""
     objects = ObjectCache(counted)
     objects.fetch(installed.bucket, ["x/a", "x/b", "x/a"])
-    assert objects.find(installed.bucket, "x/a") == b'"a"'
-    assert objects.find(installed.bucket, "x/b") == b'"b"'
+    assert objects.find_object(installed.bucket, "x/a") == b'"a"'
+    assert objects.find_object(installed.bucket, "x/b") == b'"b"'
     assert counted.gets == 2
 
 
@@ -49,7 +49,7 @@ def test_memory_is_bounded(counted: Counted, installed: Settings) -> None:
     """The object that was used longest ago is forgotten, and read again when it is asked for."""
     objects = ObjectCache(counted, kept_bytes=6)
     for name in ("a", "b", "a", "c", "a", "b"):
-        assert objects.find(installed.bucket, f"x/{name}") == f'"{name}"'.encode()
+        assert objects.find_object(installed.bucket, f"x/{name}") == f'"{name}"'.encode()
     assert counted.gets == 4
 
 

@@ -127,7 +127,7 @@ def is_answered(objects: ObjectStore, request: AsyncRequest) -> bool:
     """Return whether a request has its answer; a key that the client chose proves nothing."""
     uris = [uri for uri in (request.output_uri, request.failure_uri) if uri and request.id in uri]
     return any(
-        objects.has_bucket(bucket) and objects.find(bucket, key) is not None
+        objects.has_bucket(bucket) and objects.find_object(bucket, key) is not None
         for bucket, key in map(bucket_and_key, uris)
     )
 
@@ -141,7 +141,7 @@ def open_input(objects: ObjectStore, request: AsyncRequest) -> tuple[BinaryIO, i
         body = base64.b64decode(request.body or "")
         return io.BytesIO(body), len(body), request.headers
     bucket, key = bucket_and_key(request.input_uri)
-    if not key or not objects.has_bucket(bucket) or objects.find(bucket, key) is None:
+    if not key or not objects.has_bucket(bucket) or objects.find_object(bucket, key) is None:
         raise InputError(f"There is no object {request.input_uri}. Upload the input before it is invoked.")
     info, file = objects.open(bucket, key)
     if info.size > INPUT_LIMIT_BYTES:

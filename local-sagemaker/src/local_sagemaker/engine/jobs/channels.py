@@ -283,7 +283,7 @@ def unpack_model(archive: Path, folder: Path, name: str) -> None:
 
 
 def _stored_file(objects: ObjectStore, bucket: str, key: str) -> Path:
-    stored = objects.find(bucket, key) if objects.has_bucket(bucket) else None
+    stored = objects.find_object(bucket, key) if objects.has_bucket(bucket) else None
     if stored is None:
         raise ModelDataError(
             f"Could not find model data at s3://{bucket}/{key}. Check the ModelDataUrl of the model, and "

@@ -33,7 +33,7 @@ ENDPOINTS.serve_list("List endpoints, newest first unless asked otherwise.")
 async def create_endpoint(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Create an endpoint; it is InService once all its containers are healthy."""
     name, config = parameters["EndpointName"], parameters["EndpointConfigName"]
-    plan = plan_of(context, CONFIGS.find(context, config), generation=1)
+    plan = plan_of(context, CONFIGS.find_resource(context, config), generation=1)
     deployment = _check_deployment(context, parameters.get("DeploymentConfig"), plan)
     answer = ENDPOINTS.create(
         context,
@@ -118,7 +118,7 @@ async def delete_endpoint(context: Context, parameters: dict[str, Any]) -> dict[
         taken = transition(resource.status, EndpointEvent.DELETE)
         return with_status(resource, taken.status, resource.document, resource.state)
 
-    was = ENDPOINTS.find(context, name).status
+    was = ENDPOINTS.find_resource(context, name).status
     context.store.change(KIND, name, change)
     if was != "Deleting":
         context.hosting.delete(name)

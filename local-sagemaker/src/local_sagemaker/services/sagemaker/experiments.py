@@ -102,7 +102,7 @@ def list_trials(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     def fits(trial: Resource) -> bool:
         return component is None or component in _components(trial)
 
-    return TRIALS.page(context, parameters, parent=parameters.get("ExperimentName"), fits=fits)
+    return TRIALS.list_resources(context, parameters, parent=parameters.get("ExperimentName"), fits=fits)
 
 
 @operation("sagemaker", "ListTrialComponents")
@@ -118,7 +118,7 @@ def list_trial_components(context: Context, parameters: dict[str, Any]) -> dict[
         arn = component.document.get("Source", {}).get("SourceArn")
         return (names is None or component.name in names) and source in {None, arn}
 
-    return COMPONENTS.page(context, parameters, fits=fits)
+    return COMPONENTS.list_resources(context, parameters, fits=fits)
 
 
 def ensure_trial(context: Context, experiment: str, trial: str) -> None:
@@ -149,8 +149,8 @@ def record_job(context: Context, noun: str, job: Resource) -> None:
     if trial is None and "ExperimentName" in config:
         trial = name
         ensure_trial(context, EXPERIMENTS.named(context, config).name, trial)
-    elif trial is not None and TRIALS.find(context, trial).parent != config.get(
-        "ExperimentName", TRIALS.find(context, trial).parent
+    elif trial is not None and TRIALS.find_resource(context, trial).parent != config.get(
+        "ExperimentName", TRIALS.find_resource(context, trial).parent
     ):
         raise ValidationException(f"The trial {trial} is none of the experiment {config['ExperimentName']}.")
     source = {"SourceArn": job.arn, "SourceType": f"SageMaker{noun}"}

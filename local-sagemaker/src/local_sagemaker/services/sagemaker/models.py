@@ -76,7 +76,7 @@ def create_model(context: Context, parameters: dict[str, Any]) -> dict[str, Any]
 def _complete(context: Context, container: dict[str, Any]) -> dict[str, Any]:
     """Return a container, completed from its model package if it names one."""
     if "ModelPackageName" in container:
-        package = PACKAGES.find(context, container["ModelPackageName"])
+        package = PACKAGES.find_resource(context, container["ModelPackageName"])
         name = container.get("InferenceSpecificationName")
         more = {one["Name"]: one for one in package.document.get("AdditionalInferenceSpecifications", [])}
         specification = package.document.get("InferenceSpecification") if name is None else more.get(name)
@@ -131,7 +131,7 @@ def create_model_package(context: Context, parameters: dict[str, Any]) -> dict[s
 @operation("sagemaker", "UpdateModelPackage")
 def update_model_package(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Approve or reject a version, or change its description."""
-    package = PACKAGES.find(context, parameters["ModelPackageArn"])
+    package = PACKAGES.find_resource(context, parameters["ModelPackageArn"])
 
     def change(resource: Resource) -> Resource:
         members = _properties(resource, parameters) | chosen(parameters, REPLACED)
@@ -152,8 +152,10 @@ def list_model_packages(context: Context, parameters: dict[str, Any]) -> dict[st
     group = parameters.get("ModelPackageGroupName")
     if group is None and parameters.get("ModelPackageType", "Unversioned") == "Unversioned":
         return {"ModelPackageSummaryList": []}
-    parent = None if group is None else GROUPS.find(context, group).name
-    return PACKAGES.page(context, parameters, parent=parent, status=parameters.get("ModelApprovalStatus"))
+    parent = None if group is None else GROUPS.find_resource(context, group).name
+    return PACKAGES.list_resources(
+        context, parameters, parent=parent, status=parameters.get("ModelApprovalStatus")
+    )
 
 
 def _version(context: Context, group: str, token: str | None) -> int:

@@ -71,7 +71,7 @@ def list_notebook_instances(context: Context, parameters: dict[str, Any]) -> dic
     def fits(instance: Resource) -> bool:
         return part in instance.document.get(CONFIG_NAME, "") and not asks_for_code
 
-    return INSTANCES.page(context, parameters, fits=fits)
+    return INSTANCES.list_resources(context, parameters, fits=fits)
 
 
 @operation("sagemaker", "StartNotebookInstance")
@@ -140,7 +140,7 @@ def _described(parameters: dict[str, Any]) -> dict[str, Any]:
 
 def _check(context: Context, parameters: dict[str, Any]) -> None:
     if "LifecycleConfigName" in parameters:
-        CONFIGS.find(context, parameters["LifecycleConfigName"])
+        CONFIGS.find_resource(context, parameters["LifecycleConfigName"])
 
 
 @operation("sagemaker", "CreateNotebookInstanceLifecycleConfig")

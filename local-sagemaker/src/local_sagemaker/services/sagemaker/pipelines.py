@@ -48,7 +48,7 @@ def create_pipeline(context: Context, parameters: dict[str, Any]) -> dict[str, A
     with suppress(TakenError), context.store.together():
         context.store.insert(pipeline, tags_by_key(parameters.get("Tags")))
         context.store.insert(make_version(pipeline, 1, text))
-    if PIPELINES.find(context, name).state.get("token") != token:
+    if PIPELINES.find_resource(context, name).state.get("token") != token:
         raise ValidationException(
             "Pipeline names must be unique within an AWS account and region. Pipeline with name "
             f"({name}) already exists."
@@ -87,7 +87,7 @@ def describe_pipeline(context: Context, parameters: dict[str, Any]) -> dict[str,
 @operation("sagemaker", "ListPipelines")
 def list_pipelines(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Answer with one page of pipelines, by the beginning of their names and the time of their creation."""
-    return PIPELINES.page(context, parameters, prefix=parameters.get("PipelineNamePrefix"))
+    return PIPELINES.list_resources(context, parameters, prefix=parameters.get("PipelineNamePrefix"))
 
 
 @operation("sagemaker", "DeletePipeline")
@@ -117,13 +117,14 @@ def _definition(context: Context, parameters: Mapping[str, Any]) -> str | None:
 @operation("sagemaker", "ListPipelineVersions")
 def list_pipeline_versions(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Answer with one page of a pipeline's versions."""
-    return VERSIONS.page(context, parameters, parent=PIPELINES.named(context, parameters).name)
+    return VERSIONS.list_resources(context, parameters, parent=PIPELINES.named(context, parameters).name)
 
 
 @operation("sagemaker", "UpdatePipelineVersion")
 def update_pipeline_version(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Name a version of a pipeline, or describe it."""
-    pipeline, number = PIPELINES.find(context, parameters["PipelineArn"]), parameters["PipelineVersionId"]
+    pipeline = PIPELINES.find_resource(context, parameters["PipelineArn"])
+    number = parameters["PipelineVersionId"]
     change_version(context, pipeline, number, chosen(parameters, VERSION_NAMES))
     return {"PipelineArn": pipeline.arn, "PipelineVersionId": number}
 

@@ -61,7 +61,7 @@ class ResourceType:
         """Return the ARN of a name."""
         return context.arn("sagemaker", f"{self.kind}/{name.lower() if self.is_lower else name}")
 
-    def find(self, context: Context, name_or_arn: str, verb: str = "describe") -> Resource:
+    def find_resource(self, context: Context, name_or_arn: str, verb: str = "describe") -> Resource:
         """Return a resource; raise the error that AWS has if there is none."""
         name = name_or_arn.rpartition(f":{self.kind}/")[2]
         resource = context.store.get(self.kind, name)
@@ -75,7 +75,7 @@ class ResourceType:
 
     def named(self, context: Context, parameters: Mapping[str, Any], verb: str = "describe") -> Resource:
         """Return the resource that a request names; raise the error that AWS has if there is none."""
-        return self.find(context, parameters[f"{self.noun}Name"], verb)
+        return self.find_resource(context, parameters[f"{self.noun}Name"], verb)
 
     def change(
         self, context: Context, name: str, change: Callable[[Resource], Resource], verb: str = "update"
@@ -134,7 +134,12 @@ class ResourceType:
         """Return what a List operation shows of a resource."""
         return chosen(self.described(resource), _summaries(self.noun)[1])
 
-    def page(self, context: Context, parameters: Mapping[str, Any], **filters: Any) -> dict[str, Any]:  # noqa: ANN401
+    def list_resources(
+        self,
+        context: Context,
+        parameters: Mapping[str, Any],
+        **filters: Any,  # noqa: ANN401
+    ) -> dict[str, Any]:
         """Return the answer of a List operation; `filters` are more of `listed`."""
         defaults = dict(zip(("SortBy", "SortOrder"), self.order, strict=True))
         resources, token = listed(context, self.kind, {**defaults, **parameters}, **filters)
@@ -153,7 +158,7 @@ class ResourceType:
 
     def serve_list(self, summary: str) -> None:
         """Register the List operation of resources that are filtered and sorted by the usual members."""
-        operation("sagemaker", f"List{self.noun}s", summary=summary)(self.page)
+        operation("sagemaker", f"List{self.noun}s", summary=summary)(self.list_resources)
 
     def serve_delete(self, summary: str) -> None:
         """Register the Delete operation of resources that may go at any time."""

@@ -29,7 +29,7 @@ class Walk:
         self._prefix = prefix
         self.bound = bound
 
-    def found(self) -> Iterator[tuple[bytes, Path]]:
+    def objects(self) -> Iterator[tuple[bytes, Path]]:
         """Key and file of every object with the prefix and beyond the bound."""
         start, _, _ = self._prefix.rpartition(b"/")
         plain = self._plain(start + b"/" if start else b"")
@@ -98,7 +98,7 @@ def walk(places: Places, bucket: str, prefix: str, after: str, delimiter: str) -
     """Objects behind `after`, and with a delimiter the common prefixes in place of what they stand for."""
     start, mark = prefix.encode(), delimiter.encode()
     walker = Walk(places, bucket, start, after.encode())
-    for key, path in walker.found():
+    for key, path in walker.objects():
         cut = key.find(mark, len(start)) if mark else -1
         if cut >= 0:
             common = key[: cut + len(mark)]

@@ -139,7 +139,7 @@ def find_completed(
     store: ObjectStore, bucket: str, key: str, name: str, wanted: Sequence[Mapping[str, Any]]
 ) -> ObjectInfo | None:
     """Return the object that this upload has made of the same parts; None if there is none."""
-    info, etags = store.find(bucket, key), [_etag(part) for part in wanted]
+    info, etags = store.find_object(bucket, key), [_etag(part) for part in wanted]
     if info is None or not name or info.properties.upload != name or not all(map(ETAG.fullmatch, etags)):
         return None
     return info if info.etag == joined_etag(etags) else None

@@ -125,14 +125,14 @@ class ObjectStore:
             files.sync_folder(folder.parent)
 
     # -- reading -------------------------------------------------------------------------------------------
-    def find(self, bucket: str, key: str) -> ObjectInfo | None:
+    def find_object(self, bucket: str, key: str) -> ObjectInfo | None:
         """Return the object, or None; raise NoSuchBucket when there is not even the bucket."""
         path = self.places.existing(bucket, key)
         return None if path is None else self._info(bucket, key, path, path.lstat())
 
     def info(self, bucket: str, key: str) -> ObjectInfo:
         """Return the object; raise NoSuchKey or NoSuchBucket when it is not there."""
-        known = self.find(bucket, key)
+        known = self.find_object(bucket, key)
         if known is None:
             raise NoSuchKey("The specified key does not exist.", Key=key)
         return known
@@ -186,7 +186,7 @@ class ObjectStore:
         properties.save(folder, key, status, given)
         try:
             with self.lock(bucket):
-                old = self.find(bucket, key)
+                old = self.find_object(bucket, key)
                 if check is not None:
                     check(old)
                 target = self._target(bucket, key)
@@ -232,7 +232,7 @@ class ObjectStore:
     def delete(self, bucket: str, key: str, check: Check | None = None) -> None:
         """Remove an object; none there is no error."""
         with self.lock(bucket):
-            folder, known = self.places.bucket(bucket), self.find(bucket, key)
+            folder, known = self.places.bucket(bucket), self.find_object(bucket, key)
             if check is not None:
                 check(known)
             while known is not None:
@@ -243,7 +243,7 @@ class ObjectStore:
                     files.prune(known.path.parent, folder)
                 else:
                     listing.key_file(known.path).unlink(missing_ok=True)
-                known = self.find(bucket, key)
+                known = self.find_object(bucket, key)
 
     def try_delete(self, bucket: str, key: str, check: Check | None = None) -> AwsError | None:
         """Remove an object; return the error if that is refused."""
