@@ -70,7 +70,7 @@ def _files(folder: str, names: str, ending: str = "py") -> tuple[str, ...]:
 # Chapters of the shared code, as the lists below name them
 _TEMPLATES = "ml/reports/templates"
 _DESCRIPTION = _files("core", "checks compute cycle cycle_files monitoring sources tasks")
-_CONTRACT = (*_DESCRIPTION, "ml/exceptions.py", "steps/contract.py")
+_CONTRACT = (*_DESCRIPTION, *_files("ml", "cycle_code exceptions"), "steps/contract.py")
 _PARQUET = ("steps/tables.py", "ml/cleaning/arrow_types.py", "ml/monitoring/summaries.py")
 _TABLES = ("steps/manifest.py", *_PARQUET)
 _MODEL = ("core/archives.py", "ml/models/limits.py", *_files("steps/serving", "inference model_files"))

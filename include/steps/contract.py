@@ -8,6 +8,7 @@ import json
 import math
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from include.core.documents.manifest import RESTORE, InputFile, InputLists
 from include.core.exceptions import InvalidCycle, InvalidDocument
 from include.core.layout import CODE_INPUT, INPUT_LISTS, LISTS_INPUT, NOT_LISTED
 from include.core.tasks import TASKS
+from include.ml import cycle_code
 from include.ml.exceptions import InvalidInput
 
 #: overrides /opt/ml where a job cannot have a root directory of its own
@@ -79,8 +81,10 @@ class Step:
         """Return a module of the cycle's package: `schema`, `features`, ...
 
         :raises InvalidInput: the features have more or fewer CLASSES than the cycle's task
+        :raises FaultyCode: it cannot be imported
         """
-        module = importlib.import_module(f"include.cycles.{self.cycle}.{name}")
+        path = f"include.cycles.{self.cycle}.{name}"
+        module = cycle_code.call(lambda _: importlib.import_module(path), {}, f"{name}.py of {self.cycle}")
         if name == "features":
             # where CLASSES are computed, nobody could know before
             fault = TASKS[self.description.task].class_fault(len(module.CLASSES))
@@ -256,6 +260,8 @@ def run(name: str, work: Callable[[Step], Mapping[str, float | None]]) -> None:
         check_inputs(step)
         metrics = work(step)
     except (InvalidInput, InvalidCycle) as refusal:
+        if isinstance(refusal, cycle_code.FaultyCode) and refusal.__cause__:
+            traceback.print_exception(refusal.__cause__)
         refuse(str(refusal), training=name == "train")
     write_profile(step)
     print(metric_line(metrics), flush=True)

@@ -8,7 +8,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.core.cycle import FileSource
+from include.ml import cycle_code
 from include.ml.cleaning.arrow_types import column_types, refuse_type
 from include.ml.cleaning.csv_chunks import Choose, text_chunks, without_missing
 from include.ml.exceptions import InvalidInput
@@ -27,6 +28,8 @@ from include.steps.contract import Step, run
 from include.steps.manifest import write_manifest
 from include.steps.tables import TableWriter, read_chunks
 
+#: the function of a cycle's own source, as messages name it
+SOURCE = "tables of source.py"
 Chunk: TypeAlias = pd.DataFrame | pa.Table | pa.RecordBatch
 
 
@@ -101,8 +104,36 @@ def source_tables(step: Step) -> Mapping[str, Iterator[Chunk]]:
     source = step.description.source
     if isinstance(source, FileSource):
         return file_tables(step, source)
-    tables: Mapping[str, Iterator[Chunk]] = step.module("source").tables(step.start, step.end)
-    return tables
+    function = step.module("source").tables
+    tables = cycle_code.call(lambda _: function(step.start, step.end), {}, SOURCE)
+    if not isinstance(tables, Mapping):
+        raise cycle_code.FaultyCode(
+            f"{SOURCE} returns {type(tables).__name__} instead of a dict with the chunks of each table: "
+            '{"table": [data frame, ...]}.'
+        )
+    return {name: checked_chunks(name, chunks) for name, chunks in tables.items()}
+
+
+def checked_chunks(table: str, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+    """Yield the chunks of a table that the cycle's own source gives.
+
+    :raises FaultyCode: the source raises in the middle, or gives something else than tables
+    """
+    which = f"{SOURCE}, for table {table},"
+    if isinstance(chunks, (pd.DataFrame, pa.Table, pa.RecordBatch, str, bytes)):
+        chunks = iter([chunks])
+    end = object()
+    iterator = cycle_code.call(lambda _: iter(chunks), {}, which)
+    try:
+        while (chunk := cycle_code.call(lambda _: next(iterator, end), {}, which)) is not end:
+            if not isinstance(chunk, (pd.DataFrame, pa.Table, pa.RecordBatch)):
+                raise cycle_code.FaultyCode(
+                    f"{which} gives {type(chunk).__name__} instead of data frames or Arrow tables."
+                )
+            yield chunk
+    finally:
+        if isinstance(iterator, Generator):
+            iterator.close()
 
 
 def _write(step: Step, wanted: WantedColumns, chunks: Iterator[Chunk]) -> int:

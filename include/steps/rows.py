@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from include.core.exceptions import FlywheelError
 from include.core.layout import Interval
+from include.ml import cycle_code
 from include.ml.cleaning.arrow_types import refuse_type
 from include.ml.cleaning.columns import read_column
 from include.ml.exceptions import InvalidInput
@@ -21,6 +22,9 @@ from include.ml.features.labels import class_places
 from include.steps.contract import Step
 from include.steps.serving.inference import Arrays
 from include.steps.tables import read_table
+
+#: the functions of a cycle that make rows, and what is made, as messages name them
+BUILD, COMBINE, BUILT = "build of joining.py", "combine of features.py", "the rows that build returns"
 
 
 @dataclass(frozen=True)
@@ -128,15 +132,48 @@ def feature_rows(step: Step, partition: Partition) -> pd.DataFrame:
                 f"The partition {partition.interval} has no {path.name}. Run clean again for it."
             )
         tables[name] = read_table(path)
-    built = step.module("joining").build(tables)
+    built = build_rows(step, tables)
     refuse_repeated(built["event_id"])
     rows: pd.DataFrame = built.sort_values(["event_time", "event_id"], ignore_index=True)
     rows = rows.assign(
         **{name: as_texts(rows[name]) for name, kind in features.SIGNATURE.items() if kind == "string"}
     )
-    combined = features.combine(to_columns(rows, features.SIGNATURE))
-    numbers = {name: np.asarray(combined[name], dtype=float) for name in features.COMBINED}
+    columns = to_columns(rows, features.SIGNATURE)
+    combined = cycle_code.call(lambda given: features.combine(given[BUILT]), {BUILT: columns}, COMBINE)
+    numbers = cycle_code.check_combined(COMBINE, combined, features.COMBINED, len(rows))
     return pd.concat([rows, pd.DataFrame(numbers, index=rows.index)], axis=1)
+
+
+def build_rows(step: Step, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return what the cycle's `build` makes of its cleaned tables, with every column that is used of it.
+
+    :raises FaultyCode: it raises, or returns something else
+    """
+    features, joining = step.module("features"), step.module("joining")
+    built = cycle_code.call(joining.build, tables, BUILD)
+    if not isinstance(built, pd.DataFrame):
+        raise cycle_code.FaultyCode(
+            f"{BUILD} returns {type(built).__name__} instead of a data frame with a row for each event."
+        )
+    wanted = ["event_id", "event_time", "known_time", *features.SIGNATURE, features.LABEL]
+    cycle_code.check_columns(BUILD, [*map(str, built.columns)], wanted)
+    for name, kind in features.SIGNATURE.items():
+        if kind == "number":
+            check_numbers(built[name])
+    return built
+
+
+def check_numbers(column: pd.Series) -> None:
+    """Raise FaultyCode if a column that the signature calls a number holds something else."""
+    try:
+        column.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        read = pd.to_numeric(column, errors="coerce")
+        row = int((read.isna() & column.notna()).to_numpy().argmax()) + 1
+        raise cycle_code.FaultyCode(
+            f"{BUILD} returns {column.name} as {column.dtype}, which SIGNATURE calls a number: row {row} is "
+            f"the first that holds none. Convert it in joining.py, or call it a string there."
+        ) from error
 
 
 def refuse_repeated(event_ids: pd.Series) -> None:

@@ -26,6 +26,7 @@ from include.core.documents.model import (
     TrainingReport,
 )
 from include.core.layout import METRICS, SIGNATURE
+from include.ml import cycle_code
 from include.ml.cleaning.sent import Sent, describe_rules
 from include.ml.evaluation import operating
 from include.ml.evaluation.clusters import time_blocks
@@ -164,12 +165,23 @@ def fit(step: Step, features: ModuleType, estimator: ModuleType, train: Rows, va
 
 
 def fit_pipeline(step: Step, estimator: ModuleType, known: Labelled, validation: Labelled) -> Pipeline:
-    """Return a new pipeline of the cycle's, fitted as the cycle fits it."""
-    pipeline = estimator.pipeline(step.parameters)
-    if hasattr(estimator, "fit"):
-        pipeline = estimator.fit(pipeline, *known, *validation)
-    else:
-        pipeline = pipeline.fit(*known)
+    """Return a new pipeline of the cycle's, fitted as the cycle fits it.
+
+    :raises FaultyCode: the cycle's code or scikit-learn raises; told with the rows that it may be about
+    """
+
+    def fitted(_: object) -> Pipeline:
+        pipeline = estimator.pipeline(step.parameters)
+        if hasattr(estimator, "fit"):
+            return estimator.fit(pipeline, *known, *validation)
+        return pipeline.fit(*known)
+
+    try:
+        pipeline = cycle_code.call(fitted, {}, "What estimator.py fits")
+    except cycle_code.FaultyCode as error:
+        table = known[0]
+        doubts = cycle_code.doubtful_numbers({str(name): table[name].to_numpy() for name in table})
+        raise cycle_code.FaultyCode(f"{error} {doubts}".rstrip()) from error.__cause__
     if not hasattr(pipeline, "predict_proba"):
         raise InvalidInput(
             f"estimator.py of {step.cycle}: what was fitted is {type(pipeline).__name__}, which has no "

@@ -11,6 +11,7 @@ import pandas as pd
 import pandera.errors
 
 from include.ml.cleaning.columns import Coded, Reason, check_fault, fault_reasons
+from include.ml.cycle_code import FaultyCode
 
 #: pandera's checks that look at each value for itself
 CHECKS_OF_VALUES = frozenset(
@@ -64,8 +65,8 @@ def failures(table: pd.DataFrame, schema: Any) -> dict[int, list[Reason]]:  # no
 
     Raises
     ------
-    pandera.errors.SchemaErrors
-        When a finding concerns no single row, such as a column of another type: a fault of the caller.
+    FaultyCode
+        When a finding concerns no single row: a check raised, or the table has a column of another type.
 
     Examples
     --------
@@ -80,8 +81,13 @@ def failures(table: pd.DataFrame, schema: Any) -> dict[int, list[Reason]]:  # no
         schema.validate(table, lazy=True)
     except pandera.errors.SchemaErrors as error:
         cases = error.failure_cases
-        if cases["index"].isna().any():
-            raise
+        of_no_row = cases[cases["index"].isna()]
+        if len(of_no_row):
+            case = of_no_row.iloc[0]
+            raise FaultyCode(
+                f"The check {case['check']} of {case['column']} in schema.py tells of no row what is wrong: "
+                f"{case['failure_case']}. A check answers with one boolean per row."
+            ) from error
         for case in cases.to_dict("records"):
             broken[int(case["index"])].add(_reason(case))
     return {row: sorted(broken[row], key=lambda reason: reason.text) for row in sorted(broken)}

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from include.ml import cycle_code
 from include.ml.cleaning.arrow_types import (
     column_types,
     plain_column,
@@ -148,6 +149,9 @@ class Cleaner:
             return columns
         table = pa.table({name: column.array() for name, column in columns.items()})
         fixed = self._apply("fix", table)
+        cycle_code.check_columns(
+            f"fix of table {self.table} in cleaning.py", fixed.column_names, [*self.kinds]
+        )
         again = {name: read_column(fixed.column(name), kind) for name, kind in self.kinds.items()}
         for name, column in again.items():
             _add(reasons, column.reasons(name))
@@ -155,10 +159,19 @@ class Cleaner:
 
     def _validate(self, columns: Mapping[str, Coded], reasons: Reasons) -> None:
         if self.needs_whole_table:
-            table = pa.table({name: column.array() for name, column in columns.items()})
-            broken = failures(plain_frame(table), self.schema)
+            table = plain_frame(pa.table({name: column.array() for name, column in columns.items()}))
+            name = f"table {self.table}"
+            broken = cycle_code.call(
+                lambda tables: failures(tables[name], self.schema),
+                {name: table},
+                f"A check of {name} in schema.py",
+            )
         else:
-            broken = value_failures(columns, self.schema)
+            broken = cycle_code.call(
+                lambda _: value_failures(columns, self.schema),
+                {},
+                f"A check of table {self.table} in schema.py",
+            )
         for row, of_row in broken.items():
             reasons[row] += of_row
 
@@ -211,16 +224,33 @@ class Cleaner:
         function = getattr(self.rules, which)
         if function is unchanged:
             return table
-        if isinstance(function, OnArrow):
-            changed = function.function(table)
-        else:
-            changed = pa.Table.from_pandas(function(plain_frame(table)), preserve_index=False)
+        given = table if isinstance(function, OnArrow) else plain_frame(table)
+        own, name = function.function if isinstance(function, OnArrow) else function, f"table {self.table}"
+        changed = cycle_code.call(
+            lambda tables: own(tables[name]), {name: given}, f"{which} of {name} in cleaning.py"
+        )
+        if type(changed) is not type(given):
+            raise cycle_code.FaultyCode(
+                f"{which} of {name} in cleaning.py returns {type(changed).__name__} instead of the changed "
+                f"{type(given).__name__} of {type(given).__module__.partition('.')[0]}. Return that."
+            )
+        if not isinstance(function, OnArrow):
+            changed = self._as_arrow(which, changed)
         if changed.num_rows != table.num_rows:
             raise InvalidInput(
                 f"Table {self.table}: {which} of cleaning.py returns {changed.num_rows} of {table.num_rows} "
                 "rows. It must keep every row: rows are left out by a check in schema.py."
             )
         return changed.replace_schema_metadata(None)
+
+    def _as_arrow(self, which: str, frame: pd.DataFrame) -> pa.Table:
+        try:
+            return pa.Table.from_pandas(frame, preserve_index=False)
+        except (pa.ArrowException, ValueError, TypeError) as error:
+            raise cycle_code.FaultyCode(
+                f"{which} of table {self.table} in cleaning.py returns a column with values of several types "
+                f"({cycle_code.shown_error(error)}). Give each column one type."
+            ) from error
 
 
 def _add(reasons: Reasons, more: Iterator[tuple[int, Reason]] | Sequence[tuple[int, Reason]]) -> None:
