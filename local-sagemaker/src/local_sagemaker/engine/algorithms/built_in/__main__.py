@@ -17,10 +17,18 @@ import skops.io
 
 from local_sagemaker.engine.algorithms import web
 from local_sagemaker.engine.algorithms.built_in import common
-from local_sagemaker.engine.algorithms.built_in.common import CSV, Array, ClientError, Table
+from local_sagemaker.engine.algorithms.built_in.common import (
+    CSV,
+    JSON,
+    LIBSVM,
+    LINES,
+    Array,
+    ClientError,
+    Form,
+    Table,
+)
 from local_sagemaker.engine.algorithms.web import BASE
 
-JSON, LINES = "application/json", "application/jsonlines"
 #: modules whose types a model may hold
 TRUSTED = ("sklearn.", "numpy.", "scipy.")
 #: channels that are measured
@@ -44,9 +52,10 @@ def train(name: str) -> int:
     tables: dict[str, Table] = {}
     for channel in ("train", *(channel for channel in MEASURED if channel in channels)):
         content_type = channels[channel].get("ContentType") or known.CONTENT_TYPE
-        table = common.read_channel(BASE / "input/data" / channel, content_type, has_gaps=name == "xgboost")
+        form = Form.read(content_type, known.CHANNELS, known.LABEL_SIZES)
+        table = common.read_channel(BASE / "input/data" / channel, form, has_gaps=name == "xgboost")
         width = tables["train"].rows.shape[1] if tables else table.rows.shape[1]
-        if common.is_sparse(content_type):
+        if form.kind == LIBSVM:
             table = Table(common.padded(table.rows, width), table.labels)
         if table.rows.shape[1] != width:
             raise ClientError(f"The channel {channel} has {table.rows.shape[1]} features, and train {width}.")
@@ -94,8 +103,9 @@ class Model:
 
     def answer(self, body: bytes, content_type: str, accept: str) -> tuple[bytes, str]:
         """Return the answer to a request, with its content type; raise ClientError when it cannot be read."""
-        rows = _rows(body, content_type or CSV)
-        if common.is_sparse(content_type):
+        form = Form.read(content_type or CSV, self._known.REQUESTS, ("0",))
+        rows = read_rows(body, form)
+        if form.kind == LIBSVM:
             rows = common.padded(rows, self._features)
         if rows.shape[1] != self._features:
             raise ClientError(f"The request has {rows.shape[1]} features, and the model {self._features}.")
@@ -112,22 +122,35 @@ class Model:
         raise ClientError(f"The Accept type {accept} is not supported: ask for {JSON}, {LINES} or {CSV}.")
 
 
-def _rows(body: bytes, content_type: str) -> Array:
-    """Read the features of a request: CSV, libsvm, `{"instances": [{"features": [...]}]}`, or such lines."""
-    kind = content_type.partition(";")[0].strip()
-    if kind not in {JSON, LINES}:
-        return common.read_table(body, content_type, "The request", label_size=0).rows
+def read_rows(body: bytes, form: Form) -> Array:
+    """Return the features of a request: CSV, libsvm, `{"instances": [{"features": [...]}]}`, or such lines.
+
+    :raises ClientError: it is not of this form.
+    """
+    if form.kind not in {JSON, LINES}:
+        return common.read_table(body, form, "The request").rows
     try:
-        given = json.loads(body)["instances"] if kind == JSON else map(json.loads, body.splitlines())
-        values = [one.get("features") or one["data"]["features"]["values"] for one in given]
-        rows = np.asarray(values, dtype=np.float64)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        given = json.loads(body)["instances"] if form.kind == JSON else map(json.loads, body.splitlines())
+        rows = np.asarray([_vector(one) for one in given], dtype=np.float64)
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise ClientError(
             f'The request is not {{"instances": [{{"features": [...]}}]}}: {type(error).__name__}: {error}.'
         ) from error
     if rows.ndim != 2:  # noqa: PLR2004 - rows and columns
         raise ClientError("The request's instances must be rows of equal length.")
     return rows
+
+
+def _vector(one: dict[str, Any]) -> Any:  # noqa: ANN401 (numbers, which numpy checks)
+    """Return an instance's features: an array, or `values` with the `keys` and `shape` of a sparse one."""
+    features = one["features"] if "features" in one else one["data"]["features"]
+    if not isinstance(features, dict):
+        return features
+    if not features.get("keys"):
+        return features["values"]
+    row = np.zeros(features["shape"])
+    row[features["keys"]] = features["values"]
+    return row
 
 
 def _cells(one: dict[str, Any]) -> str:

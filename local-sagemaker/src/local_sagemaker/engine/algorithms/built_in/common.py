@@ -20,8 +20,10 @@ from local_sagemaker.engine.algorithms.web import RefusedError
 Array = NDArray[np.float64]
 #: of scikit-learn, which has no types
 Estimator = Any
-CSV, LIBSVM = "text/csv", ("text/libsvm", "text/x-libsvm")
+CSV, LIBSVM, JSON, LINES = "text/csv", "text/libsvm", "application/json", "application/jsonlines"
 RECORDIO = "application/x-recordio-protobuf"
+#: how a content type may be written -> what it is
+SPELLINGS = {"csv": CSV, "libsvm": LIBSVM, "text/x-libsvm": LIBSVM}
 
 
 class ClientError(RefusedError):
@@ -46,6 +48,37 @@ class Table:
         return self.labels
 
 
+@dataclass(frozen=True)
+class Form:
+    """A content type that an algorithm takes, read from what a channel or a request names."""
+
+    kind: str
+    #: how many columns at the beginning are labels, 0 or 1
+    label_size: int
+
+    @classmethod
+    def read(cls, text: str, taken: Sequence[str], label_sizes: Sequence[str]) -> Form:
+        """Read `text`, as in `text/csv;label_size=0`; the first of `label_sizes` is the default.
+
+        :raises ClientError: it is none of `taken`, or has another label_size.
+        """
+        name, *options = (part.strip() for part in text.lower().split(";"))
+        kind = SPELLINGS.get(name, name)
+        # short forms are those of algorithms that take libsvm
+        if kind not in taken or (name in SPELLINGS and LIBSVM not in taken):
+            names = list(taken) if LIBSVM not in taken else [*taken, *SPELLINGS]
+            raise ClientError(
+                f"The content type {text!r} is not supported. Give one of {', '.join(names)}"
+                + (f"; {RECORDIO} is not read here." if kind == RECORDIO else ".")
+            )
+        size = dict(option.split("=", 1) for option in options if "=" in option).get("label_size")
+        if kind == CSV and size is not None and size.strip() not in label_sizes:
+            raise ClientError(
+                f"The content type {text!r} has a label_size other than {' or '.join(label_sizes)}."
+            )
+        return cls(kind, int(label_sizes[0] if size is None or kind != CSV else size))
+
+
 #: hyperparameter -> its default, whose type its value must have; a type stands for one without default
 Parameters = Mapping[str, Any]
 
@@ -60,6 +93,11 @@ class Algorithm(Protocol):
     WITHOUT_EFFECT: frozenset[str]
     #: the format of a channel that does not say its own
     CONTENT_TYPE: str
+    #: the formats of channels and of requests that are read
+    CHANNELS: Sequence[str]
+    REQUESTS: Sequence[str]
+    #: the values that label_size may have in a channel, the default first
+    LABEL_SIZES: Sequence[str]
     #: the key of an answer's list
     ANSWER: str
 
@@ -130,19 +168,26 @@ def choose(given: Mapping[str, Any], name: str, *values: str) -> str:
     return value
 
 
-def read_channel(folder: Path, content_type: str, *, has_gaps: bool) -> Table:
+def read_channel(folder: Path, form: Form, *, has_gaps: bool) -> Table:
     """All files of a channel, one behind the other in the order of their names.
+
+    Files whose names begin with a dot or an underscore are no data: others' marks, as `_SUCCESS` of Spark.
 
     :param has_gaps: whether a cell may be empty.
     """
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.stat().st_size)
+    files = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and path.stat().st_size and not path.name.startswith((".", "_"))
+    )
     if not files:
-        raise ClientError(f"The channel {folder.name} has no data.")
-    kind, options = _parsed(content_type)
-    label_size = int(options.get("label_size", "1"))
-    tables = [read_table(path.read_bytes(), kind, path.name, label_size=label_size) for path in files]
+        raise ClientError(
+            f"The channel {folder.name} has no data. Empty files are passed over, and those whose names "
+            "begin with '.' or '_'."
+        )
+    tables = [read_table(path.read_bytes(), form, path.name) for path in files]
     width = max(table.rows.shape[1] for table in tables)
-    if kind == CSV and any(table.rows.shape[1] != width for table in tables):
+    if form.kind == CSV and any(table.rows.shape[1] != width for table in tables):
         raise ClientError(f"The files of the channel {folder.name} have different numbers of columns.")
     rows = np.concatenate([padded(table.rows, width) for table in tables])
     if not has_gaps and np.isnan(rows).any():
@@ -151,47 +196,40 @@ def read_channel(folder: Path, content_type: str, *, has_gaps: bool) -> Table:
     return Table(rows, np.concatenate(labels) if labels else None)
 
 
-def read_table(content: bytes, content_type: str, name: str, *, label_size: int) -> Table:
-    """Return the rows of one file or request body.
-
-    :param label_size: how many columns at the beginning are labels, 0 or 1.
-    :raises ClientError: when they cannot be read.
-    """
-    kind, _ = _parsed(content_type)
-    if kind in LIBSVM:
+def read_table(content: bytes, form: Form, name: str) -> Table:
+    """Return the rows of one file or request body in CSV or libsvm; raise ClientError if it is neither."""
+    if form.kind == LIBSVM:
+        if not form.label_size:
+            content = b"\n".join(map(_labelled, content.splitlines()))
         try:
             # indexes are taken as they stand, so that files that leave out different ones agree
             rows, labels = load_svmlight_file(io.BytesIO(content), zero_based=True)
         except ValueError as error:
             raise ClientError(f"{name} is not in libsvm's format: {error}.") from error
         return Table(np.asarray(rows.todense(), dtype=np.float64), np.asarray(labels, dtype=np.float64))
-    if kind != CSV:
-        raise ClientError(
-            f"The content type {content_type!r} of {name} is not supported by the local SageMaker. Give "
-            f"ContentType {CSV}" + (f"; {RECORDIO} is not read here." if kind == RECORDIO else ".")
-        )
     try:
-        frame = pd.read_csv(io.BytesIO(content), header=None, float_precision="round_trip")
+        frame = pd.read_csv(io.BytesIO(content), header=None)  # exact, from pandas 3.1 on
         # row after row in memory, as JSON is read: sums then come out the same to the last digit
         values = np.ascontiguousarray(frame, dtype=np.float64)
     except (ValueError, pd.errors.ParserError) as error:
         raise ClientError(
             f"{name} is no CSV of numbers without a header: {error}. Remove the header, and encode text."
         ) from error
-    if label_size == 0:
+    if form.label_size == 0:
         return Table(values)
-    return Table(values[:, label_size:], values[:, 0])
+    return Table(values[:, 1:], values[:, 0])
+
+
+def _labelled(line: bytes) -> bytes:
+    """A line of libsvm with a label, which a request need not have."""
+    first = line.split(maxsplit=1)[:1]
+    return b"0 " + line if first and b":" in first[0] else line
 
 
 def padded(rows: Array, width: int) -> Array:
     """Rows with columns of zeros behind them up to `width`: libsvm leaves out what is zero."""
     missing = width - rows.shape[1]
     return np.pad(rows, ((0, 0), (0, missing))) if missing > 0 else rows
-
-
-def is_sparse(content_type: str) -> bool:
-    """Whether rows of this format leave out what is zero, columns at the end as well."""
-    return _parsed(content_type)[0] in LIBSVM
 
 
 def _value(name: str, text: str, like: Any) -> Any:  # noqa: ANN401 (any type a hyperparameter has)
@@ -203,9 +241,3 @@ def _value(name: str, text: str, like: Any) -> Any:  # noqa: ANN401 (any type a 
         return kind(text)
     except (ValueError, KeyError) as error:
         raise ClientError(f"The hyperparameter {name}={text!r} is no {kind.__name__}.") from error
-
-
-def _parsed(content_type: str) -> tuple[str, dict[str, str]]:
-    kind, *options = (part.strip() for part in content_type.split(";"))
-    pairs = (option.partition("=") for option in options)
-    return kind.lower(), {name: value for name, _, value in pairs}

@@ -24,7 +24,10 @@ REQUIRED = ("k", "feature_dim")
 WITHOUT_EFFECT = frozenset(
     {"mini_batch_size", "epochs", "extra_center_factor", "half_life_time_size", "eval_metrics"}
 )
-CONTENT_TYPE = "application/x-recordio-protobuf"
+CONTENT_TYPE = common.RECORDIO
+CHANNELS = (common.CSV,)
+REQUESTS = (common.CSV, common.JSON, common.LINES)
+LABEL_SIZES = ("1", "0")
 ANSWER = "predictions"
 INITS = {"kmeans++": "k-means++", "random": "random"}
 #: what local_lloyd_num_trials=auto means here

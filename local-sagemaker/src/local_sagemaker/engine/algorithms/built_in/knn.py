@@ -22,7 +22,10 @@ PARAMETERS: Mapping[str, Any] = {
 }
 REQUIRED = ("k", "sample_size", "feature_dim", "predictor_type")
 WITHOUT_EFFECT = frozenset({"mini_batch_size"})
-CONTENT_TYPE = "application/x-recordio-protobuf"
+CONTENT_TYPE = common.RECORDIO
+CHANNELS = (common.CSV,)
+REQUESTS = (common.CSV, common.JSON, common.LINES)
+LABEL_SIZES = ("1", "0")
 ANSWER = "predictions"
 DISTANCES = {"L2": "euclidean", "COSINE": "cosine"}
 SEED = 0

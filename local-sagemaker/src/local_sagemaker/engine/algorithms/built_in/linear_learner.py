@@ -38,7 +38,10 @@ WITHOUT_EFFECT = frozenset(
         *("unbias_data", "unbias_label", "num_point_for_scaler"),
     }
 )
-CONTENT_TYPE = "application/x-recordio-protobuf"
+CONTENT_TYPE = common.RECORDIO
+CHANNELS = (common.CSV,)
+REQUESTS = (common.CSV, common.JSON, common.LINES)
+LABEL_SIZES = ("1", "0")
 ANSWER = "predictions"
 BINARY, MULTI, REGRESSOR = "binary_classifier", "multiclass_classifier", "regressor"
 LOSSES = {BINARY: "logistic", MULTI: "softmax_loss", REGRESSOR: "squared_loss"}

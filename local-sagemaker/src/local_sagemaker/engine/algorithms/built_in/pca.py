@@ -7,7 +7,17 @@ from typing import Any
 
 from sklearn.decomposition import PCA, TruncatedSVD
 
-from local_sagemaker.engine.algorithms.built_in.common import Array, ClientError, Estimator, Table, choose
+from local_sagemaker.engine.algorithms.built_in.common import (
+    CSV,
+    JSON,
+    LINES,
+    RECORDIO,
+    Array,
+    ClientError,
+    Estimator,
+    Table,
+    choose,
+)
 
 PARAMETERS: Mapping[str, Any] = {
     "num_components": int,
@@ -17,7 +27,10 @@ PARAMETERS: Mapping[str, Any] = {
 }
 REQUIRED = ("num_components", "feature_dim")
 WITHOUT_EFFECT = frozenset({"mini_batch_size", "extra_components"})
-CONTENT_TYPE = "application/x-recordio-protobuf"
+CONTENT_TYPE = RECORDIO
+CHANNELS = (CSV,)
+REQUESTS = (CSV, JSON, LINES)
+LABEL_SIZES = ("1", "0")
 ANSWER = "projections"
 
 

@@ -42,7 +42,9 @@ WITHOUT_EFFECT = frozenset(
         *("updater", "refresh_leaf", "process_type", "predictor", "deterministic_histogram", "dsplit"),
     }
 )
-CONTENT_TYPE = "text/libsvm"
+CONTENT_TYPE = common.LIBSVM
+CHANNELS = REQUESTS = (common.CSV, common.LIBSVM)
+LABEL_SIZES = ("1",)
 ANSWER = "predictions"
 #: objective -> scikit-learn's loss
 REGRESSIONS = {
