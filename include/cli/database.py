@@ -40,6 +40,10 @@ SERVER_USER = "pgserver"
 INSTALLATIONS = {"18": "pginstall18", "16": "pginstall"}
 #: line of postmaster.pid that holds the directory of the socket, and the one that says whether it is ready
 SOCKET_LINE, STATUS_LINE = 4, 7
+#: file beside the socket that names the process whose it is
+SOCKET_LOCK = ".s.PGSQL.5432.lock"
+#: begins each reason for which a server that runs takes no connection for now
+NOT_YET = "FATAL:  the database system is "
 #: a folder that PostgreSQL's options and a URL take as it stands, and that leaves room for a socket's name
 PLAIN_FOLDER = re.compile(r"[A-Za-z0-9/_.-]{1,90}")
 #: how long the server may take to recover from a crash, in seconds
@@ -143,9 +147,12 @@ class _Server:
         :raises OSError: it ended, or takes too long.
         """
         _end_orphans(self.directory)
-        (self.directory / "postmaster.pid").unlink(missing_ok=True)
+        folder = self._socket_folder()
+        # what a killed server left names a process that may still be known, as one that nobody has waited for
+        for stale in (self.directory / "postmaster.pid", folder / SOCKET_LOCK):
+            stale.unlink(missing_ok=True)
         self._admit()
-        options = {"listen_addresses": "", "unix_socket_directories": str(self._socket_folder())}
+        options = {"listen_addresses": "", "unix_socket_directories": str(folder)}
         words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         program = [str(self.binaries / "postgres"), "-D", str(self.directory), *words]
         done = self._spawn(["/bin/sh", "-c", DETACHED, "sh", str(self.directory / "log"), *program])
@@ -163,9 +170,18 @@ class _Server:
         raise OSError(f"it was not ready within {START_TIMEOUT_S:g} s.")
 
     def query(self, socket: str, statement: str) -> str:
-        """Return what a statement answers, a row a line."""
+        """Return what a statement answers, a row a line, once the server is not about to recover."""
         names = ("--host", socket, "--username", OWNER, "--dbname", OWNER)
-        return self._run("psql", "--no-psqlrc", "--tuples-only", "--no-align", *names, "--command", statement)
+        plain = ("--no-psqlrc", "--tuples-only", "--no-align")
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while True:
+            try:
+                return self._run("psql", *plain, *names, "--command", statement)
+            except subprocess.CalledProcessError as error:
+                # one of its processes was killed: the server ends the others and recovers, which it says
+                if NOT_YET not in error.stderr or time.monotonic() > deadline:
+                    raise
+                time.sleep(LOOK_INTERVAL_S)
 
     def _admit(self) -> None:
         """Let the owner of this process and of the server in, and nobody else."""

@@ -84,6 +84,37 @@ def test_a_pid_file_of_another_program_is_no_server(settings: Settings) -> None:
     assert ask(settings, "select 1") == 1
 
 
+def test_a_lock_of_the_socket_that_a_killed_server_left_hinders_nothing(settings: Settings) -> None:
+    """Its process is gone, and may still be known while nobody has waited for it."""
+    database.start_database(settings)
+    socket = Path(str(ask(settings, "show unix_socket_directories")))
+    lock = (socket / ".s.PGSQL.5432.lock").read_text().splitlines()
+    owner = Home(settings).postgres.stat().st_uid
+    database.stop_database(settings)
+    # PostgreSQL heeds a process of its own user's
+    sleep = ["/bin/sleep", "600"]
+    with subprocess.Popen(sleep, user=owner if owner != os.getuid() else None) as known:
+        try:
+            left = socket / ".s.PGSQL.5432.lock"
+            left.write_text("\n".join([str(known.pid), *lock[1:]]) + "\n")
+            os.chown(left, owner, -1)
+            database.start_database(settings)
+            assert ask(settings, "select 1") == 1
+        finally:
+            known.kill()
+
+
+def test_a_server_that_recovers_is_waited_for(settings: Settings) -> None:
+    """A process of its that is killed makes it end the others, and take nobody in for a moment."""
+    database.start_database(settings)
+    for _ in range(5):
+        server = database.database_process(settings)
+        assert server is not None
+        server.children()[0].kill()
+        database.start_database(settings)
+        assert database.database_process(settings) == server
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can try it as another user")
 @pytest.mark.parametrize("settings", ["plain", "long-" * 30], indirect=True)
 def test_another_user_is_not_let_in(settings: Settings) -> None:
