@@ -10,7 +10,9 @@ import urllib.request
 import zipfile
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeAlias
@@ -20,11 +22,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.core.cycle import FileSource
+from include.core.documents.manifest import InputFile, InputLists, SourceFile
+from include.core.layout import INPUT_LISTS, LISTS_INPUT
 from include.ml import cycle_code
 from include.ml.cleaning.arrow_types import column_types, refuse_type
 from include.ml.cleaning.csv_chunks import Choose, text_chunks, without_missing
 from include.ml.exceptions import InvalidInput
-from include.steps.contract import Step, run
+from include.steps.contract import Step, digest, run
 from include.steps.manifest import write_manifest
 from include.steps.tables import TableWriter, read_chunks
 
@@ -36,7 +40,8 @@ Chunk: TypeAlias = pd.DataFrame | pa.Table | pa.RecordBatch
 def fetch(step: Step) -> dict[str, int]:
     """Write one Parquet file per table, streaming: the columns that schema.py names, in their types."""
     schemas = step.module("schema").TABLES
-    sources = source_tables(step)
+    origins: dict[str, SourceFile] = {}
+    sources = source_tables(step, origins)
     absent = sorted(set(schemas) - set(sources))
     if absent:
         raise InvalidInput(
@@ -45,7 +50,12 @@ def fetch(step: Step) -> dict[str, int]:
     rows = {name: _write(step, wanted_columns(step, name), sources[name]) for name in schemas}
     counts = {"rows_in": sum(rows.values()), "rows_out": sum(rows.values())}
     metrics = {f"rows_{name}": count for name, count in rows.items()}
-    write_manifest(step, counts=counts | {"rows_quarantined": 0, "rows_duplicate": 0}, metrics=metrics)
+    write_manifest(
+        step,
+        counts=counts | {"rows_quarantined": 0, "rows_duplicate": 0},
+        metrics=metrics,
+        sources=[replace(origins[name], rows=count) for name, count in rows.items()],
+    )
     return counts | metrics
 
 
@@ -99,18 +109,24 @@ def wanted_columns(step: Step, table: str) -> WantedColumns:
     return WantedColumns(step.cycle, table, column_types(schema), optional)
 
 
-def source_tables(step: Step) -> Mapping[str, Iterator[Chunk]]:
-    """Return the tables of the interval, from files or from the cycle's own `source.py`."""
+def source_tables(step: Step, origins: dict[str, SourceFile]) -> Mapping[str, Iterator[Chunk]]:
+    """Return the tables of the interval, from files or from the cycle's own `source.py`.
+
+    :param origins: is given where a table's rows come from, at the latest when the first are read
+    """
     source = step.description.source
     if isinstance(source, FileSource):
-        return file_tables(step, source)
-    function = step.module("source").tables
+        return {name: _table(step, name, source, origins) for name in source.tables}
+    module = step.module("source")
+    function, path = module.tables, Path(str(module.__file__))
     tables = cycle_code.call(lambda _: function(step.start, step.end), {}, SOURCE)
     if not isinstance(tables, Mapping):
         raise cycle_code.FaultyCode(
             f"{SOURCE} returns {type(tables).__name__} instead of a dict with the chunks of each table: "
             '{"table": [data frame, ...]}.'
         )
+    for name in tables:
+        origins[name] = describe_origin(name, f"python:{module.__name__}", path)
     return {name: checked_chunks(name, chunks) for name, chunks in tables.items()}
 
 
@@ -168,19 +184,28 @@ TIMEOUT_S = 60
 AGAIN = "Check the cycle's source in cycle.py, and that the file is there; then run fetch again."
 
 
-def file_tables(step: Step, source: FileSource) -> Mapping[str, Iterator[Chunk]]:
-    """Return the tables of a FileSource, each read when it is iterated."""
-    return {name: _table(step, name, source) for name in source.tables}
-
-
-def _table(step: Step, name: str, source: FileSource) -> Iterator[pa.Table]:
+def _table(step: Step, name: str, source: FileSource, origins: dict[str, SourceFile]) -> Iterator[pa.Table]:
     uri = source.tables[name].format(start=step.start, end=step.end)
     with TemporaryDirectory() as scratch:
-        path = locate(step, name, uri, Path(scratch))
+        path, etag, modified = locate(step, name, uri, Path(scratch))
+        origins[name] = replace(describe_origin(name, uri, path), etag=etag, modified=modified)
         yield from read_file(path, uri, source.missing, wanted_columns(step, name).choose)
 
 
-def locate(step: Step, name: str, uri: str, scratch: Path) -> Path:
+def describe_origin(table: str, uri: str, path: Path) -> SourceFile:
+    """Return where a table comes from, still without its number of rows."""
+    parts = urllib.parse.urlsplit(uri)
+    if parts.scheme in {"http", "https"}:
+        # without what may be a password: the user's part, and signatures of the query
+        uri = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    return SourceFile(table=table, uri=uri, rows=0, sha256=digest(path), bytes=path.stat().st_size)
+
+
+#: a file on this machine, its ETag, and when it was last written, as its store says
+LocatedFile: TypeAlias = tuple[Path, str | None, datetime | None]
+
+
+def locate(step: Step, name: str, uri: str, scratch: Path) -> LocatedFile:
     """Return the file behind a URI on this machine; download it if necessary."""
     parts = urllib.parse.urlsplit(uri)
     basename = Path(urllib.parse.unquote(parts.path)).name
@@ -192,27 +217,46 @@ def locate(step: Step, name: str, uri: str, scratch: Path) -> Path:
         places = [step.input("source") / name / basename, step.input("source") / basename]
     else:
         raise InvalidInput(f"Table {name} comes from {uri}, which is no s3, http, https or file URI. {AGAIN}")
-    found = [place for place in places if place.is_file()]
-    if not found:
+    path = next((place for place in places if place.is_file()), None)
+    if path is None:
         raise InvalidInput(f"Table {name}: there is no file {uri}. {AGAIN}")
-    return found[0]
+    if parts.scheme == "file":
+        return path, None, datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
+    listed = _listed_source(step, path.relative_to(step.input("source")).as_posix())
+    return path, listed.etag if listed else None, listed.modified if listed else None
 
 
-def download(uri: str, path: Path) -> Path:
+def _listed_source(step: Step, name: str) -> InputFile | None:
+    """Return what the task that started the job says of an object; `contract` has checked the list."""
+    path = step.input(LISTS_INPUT) / INPUT_LISTS
+    lists = InputLists.from_text(path.read_bytes()).inputs.items() if path.exists() else ()
+    return next(
+        (file for given, of in lists for file in of.files if f"{given}/{file.name}" == f"source/{name}"), None
+    )
+
+
+def download(uri: str, path: Path) -> LocatedFile:
     """Download to `path`, streaming; raise InvalidInput if the file is not complete."""
     try:
         with urllib.request.urlopen(uri, timeout=TIMEOUT_S) as answer, path.open("wb") as file:  # noqa: S310 - http(s) only, see locate
             shutil.copyfileobj(answer, file)
-            promised = answer.headers.get("Content-Length")
+            headers = answer.headers
     except urllib.error.HTTPError as error:
         with error:
             raise InvalidInput(f"{uri} cannot be read: {error}. {AGAIN}") from error
     except (OSError, http.client.HTTPException) as error:
         raise InvalidInput(f"{uri} cannot be read: {error}. {AGAIN}") from error
-    size = path.stat().st_size
+    size, promised = path.stat().st_size, headers.get("Content-Length")
     if promised is not None and size != int(promised):
         raise InvalidInput(f"{uri} is cut off: {size} bytes came, {promised} were promised. Run fetch again.")
-    return path
+    return path, headers.get("ETag"), _http_time(headers.get("Last-Modified"))
+
+
+def _http_time(text: str | None) -> datetime | None:
+    try:
+        return parsedate_to_datetime(text).astimezone(UTC) if text else None
+    except ValueError:  # a server that writes its own kind of time
+        return None
 
 
 def read_file(path: Path, name: str, missing: Sequence[str], choose: Choose) -> Iterator[pa.Table]:

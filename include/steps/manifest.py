@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
 from include.core.documents.codec import D
-from include.core.documents.manifest import Manifest, OutputFile, files_digest
+from include.core.documents.manifest import Manifest, OutputFile, SourceFile, files_digest
 from include.core.layout import MANIFEST, Interval
 from include.steps.contract import Step, digest
 
@@ -42,7 +42,11 @@ def describe(root: Path) -> tuple[OutputFile, ...]:
 
 
 def write_manifest(
-    step: Step, *, counts: Mapping[str, int], metrics: Mapping[str, float | None] | None = None
+    step: Step,
+    *,
+    counts: Mapping[str, int],
+    metrics: Mapping[str, float | None] | None = None,
+    sources: Sequence[SourceFile] | None = None,
 ) -> Manifest:
     """Write `manifest.json` over everything in the step's output directory, and return it.
 
@@ -59,6 +63,7 @@ def write_manifest(
         digest=files_digest(files),
         counts=dict(counts),
         metrics=dict(metrics or {}),
+        sources=None if sources is None else tuple(sources),
     )
     return write_document(step.output / MANIFEST, manifest)
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from include.core.documents.manifest import InputFile, InputList, InputLists
+from include.core.layout import INPUT_LISTS, LISTS_INPUT
+from include.steps import fetch
+from include.steps.contract import Step, digest
+from include.steps.manifest import write_document
 from tests.steps.container import Containers
 
+NOW = datetime(2020, 1, 1, tzinfo=UTC)
 HEADER = "station,time,known,country,temp,froze\n"
 LINE = "A,2020-01-01T00:00:00Z,2020-01-01T00:30:00Z,US,-6.0,1\n"
 TABLE = HEADER + LINE
@@ -24,10 +32,12 @@ class Server(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer one request."""
-        if self.path not in {"/whole.csv", "/cut.csv"}:
+        if self.path not in {"/whole.csv", "/whole.csv?signature=secret", "/cut.csv"}:
             self.send_error(404)
             return
         self.send_response(200)
+        self.send_header("ETag", '"v1"')
+        self.send_header("Last-Modified", "Wed, 01 Jan 2020 02:00:00 GMT")
         self.send_header("Content-Length", str(len(TABLE) + 1000 * (self.path == "/cut.csv")))
         self.end_headers()
         self.wfile.write(TABLE.encode())
@@ -80,6 +90,18 @@ def test_a_file_becomes_parquet_with_a_manifest(
     assert job.table("readings.parquet").to_csv(index=False) == TABLE
     assert manifest["counts"] == {"rows_in": 1, "rows_out": 1, "rows_quarantined": 0, "rows_duplicate": 0}
     assert [(file["name"], file["rows"]) for file in manifest["files"]] == [("readings.parquet", 1)]
+    path = tmp_path / name
+    written = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
+    assert manifest["sources"] == [
+        {
+            "table": "readings",
+            "uri": path.as_uri(),
+            "rows": 1,
+            "bytes": path.stat().st_size,
+            "sha256": digest(path),
+            "modified": written.isoformat(),
+        }
+    ]
 
 
 def test_the_same_data_gives_the_same_bytes(
@@ -92,8 +114,21 @@ def test_the_same_data_gives_the_same_bytes(
 
 def test_a_file_comes_over_http(ice: Callable[[str], None], container: Containers, server: str) -> None:
     """A web server's file is fetched whole."""
-    ice(f"{server}/whole.csv")
-    assert container("fetch").run("fetch")["counts"]["rows_out"] == 1
+    ice(f"{server}/whole.csv?signature=secret")
+    manifest = container("fetch").run("fetch")
+    assert manifest["counts"]["rows_out"] == 1
+    assert manifest["sources"] == [
+        {
+            "table": "readings",
+            # a query may be a signature
+            "uri": f"{server}/whole.csv",
+            "rows": 1,
+            "bytes": len(TABLE),
+            "sha256": hashlib.sha256(TABLE.encode()).hexdigest(),
+            "etag": '"v1"',
+            "modified": "2020-01-01T02:00:00+00:00",
+        }
+    ]
 
 
 @pytest.mark.parametrize("place", ["readings", "."])
@@ -106,7 +141,22 @@ def test_a_file_in_s3_is_the_input_source(
     plain(tmp_path / "source" / place / "2020-01-01.csv", TABLE)
     job = container("fetch")
     job.link("source", tmp_path / "source")
-    assert job.run("fetch")["counts"]["rows_out"] == 1
+    manifest = job.run("fetch")
+    assert manifest["counts"]["rows_out"] == 1
+    [source] = manifest["sources"]
+    assert source["uri"] == "s3://raw/2020-01-01.csv"
+    assert source["sha256"] == hashlib.sha256(TABLE.encode()).hexdigest()
+
+
+def test_the_mark_of_an_object_is_kept(tmp_path: Path) -> None:
+    """As the task that started the job saw it: ETag, and when it was written."""
+    step = Step(name="fetch", cycle="ice", start=NOW, end=NOW, key="", base=tmp_path)
+    file = InputFile(name="readings/a.csv", bytes=1, etag="e1", modified=NOW)
+    lists = InputLists(inputs={"source": InputList(uri="s3://raw/", files=(file,))})
+    write_document(step.input(LISTS_INPUT) / INPUT_LISTS, lists)
+    (step.input("source") / "readings").mkdir(parents=True)
+    path = plain(step.input("source") / "readings/a.csv", TABLE)
+    assert fetch.locate(step, "readings", "s3://raw/a.csv", tmp_path) == (path, "e1", NOW)
 
 
 @pytest.mark.parametrize(

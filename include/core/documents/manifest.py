@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from include.core.documents.codec import OMIT_NONE, Document, digest
 from include.core.layout import Interval
@@ -53,6 +54,26 @@ class ModelManifest(Document):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SourceFile:
+    """Where the rows of one raw table came from."""
+
+    #: the table's name in schema.py
+    table: str
+    #: the file's address, or `python:` and the module whose function gave the rows
+    uri: str
+    #: [rows] that were read
+    rows: int
+    #: of the file as it was read, or of the module
+    sha256: str
+    #: [bytes] size of the file or the module
+    bytes: int
+    #: the mark that S3 or a web server gave the content
+    etag: str | None = field(default=None, metadata=OMIT_NONE)
+    #: when the file was last written, as its store says
+    modified: datetime | None = field(default=None, metadata=OMIT_NONE)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Manifest(ModelManifest):
     """What a processing job wrote: `manifest.json`, its last file."""
 
@@ -63,6 +84,8 @@ class Manifest(ModelManifest):
     counts: Mapping[str, int]
     #: what the step measured
     metrics: Mapping[str, float | None]
+    #: of fetch, where each table came from; missing in what 0.1.0 wrote
+    sources: tuple[SourceFile, ...] | None = field(default=None, metadata=OMIT_NONE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +100,8 @@ class InputFile:
     sha256: str | None = field(default=None, metadata=OMIT_NONE)
     #: S3's own mark of the content, for a file that no manifest names
     etag: str | None = field(default=None, metadata=OMIT_NONE)
+    #: when such a file was last written
+    modified: datetime | None = field(default=None, metadata=OMIT_NONE)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -177,6 +177,7 @@ def _files_below(hook: SageMaker, uri: str, content: str = "") -> list[InputFile
             bytes=int(item["Size"]),
             sha256=sha256,
             etag=None if sha256 else item["ETag"].strip('"'),
+            modified=None if sha256 else item["LastModified"],
         )
         for item in list_objects(hook.s3, bucket, prefix)
         # SageMaker copies no marks of folders
