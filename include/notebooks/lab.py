@@ -7,6 +7,7 @@ what the DAGs have made: the bucket is another one.
 import hashlib
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -18,8 +19,9 @@ from botocore.exceptions import ClientError
 from include.core.layout import Interval, join_uri, split_uri
 from include.core.places import Places
 from include.core.sagemaker.client import SageMaker
+from include.core.sagemaker.inputs import put_input_lists
 from include.core.sagemaker.kinds import KINDS
-from include.core.sagemaker.requests import JobSpec
+from include.core.sagemaker.requests import JobSpec, Source, StepInput
 from include.core.sagemaker.runner import AttachedJob, JobRunner, put_code
 from include.core.settings import settings
 from include.cycles.flights.cycle import CYCLE
@@ -49,9 +51,18 @@ def output_of(step: str) -> str:
     return PLACES.output(step, JANUARY, _key(step))
 
 
-def job(step: str, output: str | None = None) -> JobSpec:
-    """Return a new job of a step for the month, with its output at the place of its or of another name."""
+def own_folder(name: str) -> str:
+    """Return a folder for what no step has written: its files are known by their ETags, not by a manifest."""
+    return join_uri(SETTINGS.bucket, f"own/{name}/")
+
+
+def job(step: str, output: str | None = None, inputs: Mapping[str, Source] | None = None) -> JobSpec:
+    """Return a new job of a step for the month, with its output at the place of its or of another name.
+
+    :param inputs: what the job is given; the digests of their files are written for it to check
+    """
     output = output or step
+    given = {name: StepInput(source, source.uri) for name, source in (inputs or {}).items()}
     return JobSpec(
         name=f"lab-{output}-{datetime.now(UTC):%Y%m%d%H%M%S%f}",
         step=step,
@@ -61,6 +72,7 @@ def job(step: str, output: str | None = None) -> JobSpec:
         code_uri=put_code(service, SETTINGS.bucket, CYCLE.name),
         output_uri=output_of(output),
         settings=SETTINGS,
+        inputs_uri=put_input_lists(service, PLACES, given),
     )
 
 
