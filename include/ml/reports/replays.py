@@ -37,7 +37,7 @@ def render_replay(title: str, replay: Replay) -> str:
         summary=summarize_replay(metric, intervals),
         quality_chart=quality_chart(metric, intervals),
         quality_caption=f"{metric} on each interval's own rows, later than all that the models learnt from "
-        "[95 % interval]",
+        "[95 % interval], by the labels known at the interval's end; monitoring may judge by later ones",
         quality=[_quality_row(interval) for interval in intervals],
         decisions=[_decision_row(decision) for decision in replay.decisions],
         seconds_chart=seconds_chart(replay.seconds.steps),

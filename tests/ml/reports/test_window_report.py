@@ -20,6 +20,7 @@ from include.core.documents.monitoring import (
 )
 from include.core.documents.reports import PromotionMark, Provenance
 from include.core.documents.retraining import Emission
+from include.ml.reports import phrases
 from include.ml.reports.window import findings
 from include.ml.reports.window.page import render_window
 from tests.ml.reports import windows as example
@@ -52,15 +53,19 @@ def test_the_headline_is_the_reason_of_the_alarm() -> None:
 
 
 def test_the_summary_tells_what_moved_what_it_weighs_and_what_was_decided() -> None:
-    """The first sentences are the whole story."""
+    """The first sentences are the whole story; an alarm's reason stands above them."""
     features = [example.feature(f"f{n}", 0.3, 0.08) for n in range(3)]
     features += [example.feature(f"g{n}", 0.02, 0.76 / 28) for n in range(28)]
     said = findings.summarize_window(example.evidence(features=features), example.decision())
-    assert said[0] == (
+    [reason] = example.evidence().alarm.reasons
+    assert said[0] == f"The window alarms: {reason}."
+    assert said[1] == (
         "3 of 31 features have moved (f0, f1, f2): together they carry 24 % of the model's importance."
     )
-    assert said[1].startswith("roc_auc is 0.700 [0.690, 0.710] on 980 labels (98 % of the window)")
-    assert said[2] == "2 of the last 3 windows alarmed: retraining was asked for."
+    [quality] = example.evidence().quality
+    known = f"980 labels known by {phrases.moment(quality.cutoff)} (98 % of the window)"
+    assert said[2].startswith(f"roc_auc is 0.700 [0.690, 0.710] on {known}")
+    assert said[3] == "2 of the last 3 windows alarmed: retraining was asked for."
 
 
 def test_a_due_retraining_that_was_not_asked_for_says_why() -> None:

@@ -119,7 +119,7 @@ def quality_words(evidence: Evidence) -> str:
     """Say how good the model is, or is estimated to be."""
     quality, estimate = quality_of(evidence), evidence.estimate
     if quality and quality.value is not None:
-        labels = phrases.count(quality.judged, "label")
+        labels = f"{phrases.count(quality.judged, 'label')} known by {phrases.moment(quality.cutoff)}"
         known = f" ({phrases.percent(quality.coverage)} of the window)"
         first = f"{quality.metric} is {phrases.interval(quality)} on {labels}{known}{_beside(quality)}."
         return " ".join([first, *_answered(quality)])
@@ -177,11 +177,7 @@ def decision_words(decision: DecisionSummary) -> str:
 def summarize_window(evidence: Evidence, decision: DecisionSummary) -> list[str]:
     """Summarize the window in sentences, the most important first: why it alarms, or why it is not judged."""
     sentences = [drift_words(evidence), quality_words(evidence), decision_words(decision)]
-    separability, quality = evidence.separability, quality_of(evidence)
-    if evidence.alarm.is_alarm and (
-        (separability and separability.is_drifted) or (quality and quality.is_worse)
-    ):
-        # the features, which the next sentence is about, are not all of it
+    if evidence.alarm.is_alarm:
         sentences = [_sentence(f"the window alarms: {'; '.join(evidence.alarm.reasons)}"), *sentences]
     held_back = evidence.alarm.held_back
     if held_back is None:

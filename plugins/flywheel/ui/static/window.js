@@ -76,7 +76,7 @@ function summary(cycle, window) {
     pair(
       "Quality",
       quality
-        ? `${quality.metric} ${metric(quality.value)} (${metric(quality.low)} – ${metric(quality.high)}) by ${count(quality.judged)} labels, ${share(quality.coverage)} of all events`
+        ? `${quality.metric} ${metric(quality.value)} (${metric(quality.low)} – ${metric(quality.high)}) by ${count(quality.judged)} labels known at ${utcDate(quality.cutoff)} UTC, ${share(quality.coverage)} of all events`
         : "no labels yet",
     ),
     quality?.operating ? pair("Answers", answered(quality.operating)) : null,
