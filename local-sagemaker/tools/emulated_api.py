@@ -39,7 +39,7 @@ is asked by JSON or query; the CBOR protocol is refused.
 def render_page() -> str:
     """Return the whole page."""
     services.load()
-    return "\n".join([HEAD, *sections()]) + "\n"
+    return "\n".join([HEAD, *comparison(), *sections()]) + "\n"
 
 
 def sections() -> Iterator[str]:
@@ -52,6 +52,20 @@ def sections() -> Iterator[str]:
         yield "| operation | what it does | accepted without effect | refused |\n| --- | --- | --- | --- |"
         yield from (row(service, name, summaries[service, name]) for name in served)
         yield ""
+        if missing := sorted({*models.service_model(service).operation_names} - {*served}):
+            yield f"<details><summary>{len(missing)} of AWS's operations are not here</summary>\n"
+            yield "\n".join(f"- {name}" for name in missing)
+            yield "\n</details>\n"
+
+
+def comparison() -> Iterator[str]:
+    """The table of services beside AWS's: how many of their operations are carried out."""
+    yield "| service | AWS's operations | here |\n| --- | --- | --- |"
+    summaries = {*OPERATIONS} | {*DIRECT}
+    for service in sorted({service for service, _ in summaries}):
+        here = sum(owner == service for owner, _ in summaries)
+        yield f"| [{service}](#{service}) | {len(models.service_model(service).operation_names)} | {here} |"
+    yield ""
 
 
 def row(service: str, name: str, summary: str) -> str:

@@ -17,6 +17,7 @@ import uvicorn
 from local_sagemaker.command_line import options_from
 from local_sagemaker.http.connection import Connection
 from local_sagemaker.http.server import Application
+from local_sagemaker.reset import ResetRefusedError, ask, reset
 from local_sagemaker.service import Options, RootTakenError, RootUnusableError, build, lock_root, running
 from local_sagemaker.storage.migrations import SchemaError
 
@@ -86,6 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the service by the process's arguments, or by these; return the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     options = options_from(sys.argv[1:] if arguments is None else arguments)
+    if options.is_reset:
+        return _reset(options)
     try:
         listener = listen(options)
     except OSError as error:
@@ -100,6 +103,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with lock_root(options.root), listener, asyncio.Runner(loop_factory=new_event_loop) as runner:
             runner.run(serve(chosen, listener))
     except (RootTakenError, RootUnusableError, SchemaError) as error:
+        print(error, file=sys.stderr)  # noqa: T201 (its interface)
+        return USAGE_ERROR
+    return 0
+
+
+def _reset(options: Options) -> int:
+    try:
+        reset(options.root, (lambda _question: True) if options.is_confirmed else ask)
+    except (ResetRefusedError, RootTakenError, RootUnusableError, OSError) as error:
         print(error, file=sys.stderr)  # noqa: T201 (its interface)
         return USAGE_ERROR
     return 0

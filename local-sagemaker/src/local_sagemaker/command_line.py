@@ -43,6 +43,8 @@ def options_from(arguments: Sequence[str]) -> Options:
         serverless_idle_s=given.serverless_idle,
         buckets=tuple(given.bucket),
         keys=keys,
+        is_reset=given.reset,
+        is_confirmed=given.yes,
     )
 
 
@@ -71,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help="access keys, as in ~/.aws/credentials: requests must then be signed by one of them",
     )
+    add("--reset", action="store_true", help="delete what the service has kept in --root, and end")
+    add("--yes", action="store_true", help="let --reset ask nothing")
     return parser
 
 

@@ -50,6 +50,9 @@ class Options:
     serverless_idle_s: float = 300.0
     #: secrets by access key id; empty: requests need no signature
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    #: delete the state instead of serving it, and do so without a question
+    is_reset: bool = False
+    is_confirmed: bool = False
 
 
 class RootTakenError(Exception):

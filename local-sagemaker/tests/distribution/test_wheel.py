@@ -22,6 +22,7 @@ EXTRAS = {
     "engine/algorithms": "algorithms",
     "engine/workflows/gaussian.py": "tuning",
     "engine/notebooks": "notebooks",
+    "testing.py": "testing",
 }
 #: distribution -> modules, where the names differ, and what comes with JupyterLab
 MODULES = {

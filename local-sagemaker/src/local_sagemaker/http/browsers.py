@@ -5,7 +5,7 @@ tell them apart: `Host` (a page whose name was rebound to this machine sends tha
 `Sec-Fetch-Site` (https://www.w3.org/TR/fetch-metadata/). Programs send the first of them alone.
 
 A browser cannot sign requests: where keys are set, it gives an access key as the name and its secret as the
-password, by HTTP's Basic scheme (RFC 7617). That opens what is read in S3 and nothing else.
+password, by HTTP's Basic scheme (RFC 7617). That opens what pages.py shows and objects, and changes nothing.
 
 What is stored here was written by programs, and is shown as a document of no site that runs nothing.
 """
@@ -29,7 +29,8 @@ SHOWN_TYPES = frozenset(
 )
 #: where a browser would show an answer as a document
 DOCUMENTS = frozenset({"document", "iframe", "frame", "embed", "object"})
-#: headers of every answer: in a browser it is of no site, runs no script, and is of its declared type
+#: headers of every answer, but for a policy of our own pages: it is of no site, runs no script, and is of its
+#: declared type
 GUARDS = {"content-security-policy": "sandbox", "x-content-type-options": "nosniff"}
 SCHEME = "basic "
 QUESTION = b"Sign the request, or give an access key as the user's name and its secret as the password.\n"
@@ -110,6 +111,12 @@ def make_inert(request: HttpRequest, response: HttpResponse) -> None:
         response.headers["content-disposition"] = f"attachment;{name}" if name else "attachment"
 
 
+def guard(response: HttpResponse) -> None:
+    """Give an answer the headers of every answer; a policy of our own pages stays theirs."""
+    for name, value in GUARDS.items():
+        response.headers.setdefault(name, value)
+
+
 def is_document(request: HttpRequest) -> bool:
     """Whether a browser would show the answer as a document."""
     wanted = request.headers.get("sec-fetch-dest")
@@ -119,13 +126,14 @@ def is_document(request: HttpRequest) -> bool:
 
 
 def is_person(request: HttpRequest) -> bool:
-    """Whether a browser asks, unsigned, to see a bucket or an object."""
+    """Whether a browser asks, unsigned, to see the service's page, a bucket or an object."""
     is_signed = (
         request.headers.get("authorization", "").startswith("AWS")
         or request.parameter("X-Amz-Signature") is not None
     )
     wants_page = request.headers.get("accept", "").startswith("text/html")
-    return request.method == "GET" and wants_page and request.path.strip("/") != "" and not is_signed
+    is_operation = request.path == "/" and request.parameter("Action") is not None
+    return request.method == "GET" and wants_page and not is_operation and not is_signed
 
 
 def is_known(credentials: Credentials, request: HttpRequest) -> bool:

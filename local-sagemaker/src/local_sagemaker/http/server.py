@@ -6,12 +6,9 @@ import json
 import logging
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
-from html import escape
-from itertools import islice
-from urllib.parse import quote, unquote
 
 from local_sagemaker.errors import AwsError
-from local_sagemaker.http import browsers, runtime
+from local_sagemaker.http import browsers, pages, runtime
 from local_sagemaker.http.connection import HEAD_LIMIT_BYTES, TOO_LONG
 from local_sagemaker.http.dispatch import dispatch, failed
 from local_sagemaker.http.runtime import Receive, Scope, Send
@@ -20,7 +17,6 @@ from local_sagemaker.protocol.http import HttpRequest, HttpResponse, headers_of,
 from local_sagemaker.services.context import Context
 from local_sagemaker.services.sagemaker import notebooks_login
 from local_sagemaker.storage import threads
-from local_sagemaker.storage.objects.objects import ObjectInfo
 
 log = logging.getLogger(__name__)
 
@@ -28,13 +24,6 @@ PIECE_BYTES = 1024 * 1024
 SMALL_BYTES = 65_536
 #: how much of a body that nobody wants is read to keep the connection
 DRAIN_LIMIT_BYTES = 16 * 1024 * 1024
-#: a page shows no more entries than this
-ENTRY_LIMIT = 1000
-STYLE = (
-    "body{font:14px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem}"
-    "td{padding:.15rem 1.5rem .15rem 0;overflow-wrap:anywhere}.n{text-align:right}"
-    ":root{color-scheme:light dark}"
-)
 
 
 class Application:
@@ -73,7 +62,7 @@ class Application:
             else:
                 response = await dispatch(self._context, request)
                 browsers.make_inert(request, response)
-            response.headers.update(browsers.GUARDS)
+            browsers.guard(response)
             if not await incoming.settle(request.headers):
                 response.headers["connection"] = "close"
             await _respond(request, response, send)
@@ -85,8 +74,8 @@ class Application:
         credentials = self._context.credentials
         if credentials is not None and not browsers.is_known(credentials, request):
             return browsers.question()
-        if "/" not in request.path.strip("/"):  # a bucket, no object
-            return await threads.run(show_bucket, self._context, request)
+        if "/" not in request.path.strip("/"):  # no object
+            return await threads.run(pages.show, self._context, request)
         response = await dispatch(replace(self._context, credentials=None), request)
         browsers.make_inert(request, response)
         return response
@@ -181,49 +170,3 @@ async def _send_file(body: FileBody, send: Send) -> None:
         left -= len(piece)
         await send({"type": "http.response.body", "body": piece, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
-
-
-def show_bucket(context: Context, request: HttpRequest) -> HttpResponse:
-    """Return a page for a person's browser: the folders and objects directly below the query's `prefix`.
-
-    S3 answers with XML, which a browser shows as text. No AWS client asks for HTML, so whoever does is a
-    person.
-    """
-    bucket = unquote(request.path.strip("/"))
-    prefix = dict(request.query).get("prefix", "")
-    try:
-        entries = list(islice(context.objects.entries(bucket, prefix, delimiter="/"), ENTRY_LIMIT + 1))
-    except AwsError as error:
-        return _html(error.status, bucket, f"<p>{escape(error.message)}</p>")
-    rows = [_row(bucket, prefix, entry) for entry in entries[:ENTRY_LIMIT]]
-    if len(entries) > ENTRY_LIMIT:
-        rows.append(f"<tr><td>and more than these {ENTRY_LIMIT}: list them with an S3 client</td></tr>")
-    return _html(200, f"{bucket}/{prefix}", f"{_above(bucket, prefix)}<table>{''.join(rows)}</table>")
-
-
-def _row(bucket: str, prefix: str, entry: ObjectInfo | str) -> str:
-    if isinstance(entry, str):
-        return (
-            f'<tr><td><a href="{_folder(bucket, entry)}">{escape(entry.removeprefix(prefix))}</a></td></tr>'
-        )
-    name = escape(entry.key.removeprefix(prefix))
-    link = escape(f"/{quote(bucket)}/{quote(entry.key)}")
-    size = f"{entry.size:,} bytes"
-    return f'<tr><td><a href="{link}">{name}</a></td><td class="n">{size}</td></tr>'
-
-
-def _above(bucket: str, prefix: str) -> str:
-    if not prefix:
-        return ""
-    above = prefix.rstrip("/").rpartition("/")[0]
-    return f'<p><a href="{_folder(bucket, f"{above}/" if above else "")}">one folder up</a></p>'
-
-
-def _folder(bucket: str, prefix: str) -> str:
-    return escape(f"/{quote(bucket)}?list-type=2&prefix={quote(prefix, safe='')}")
-
-
-def _html(status: int, title: str, body: str) -> HttpResponse:
-    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
-    text = f"{head}<style>{STYLE}</style><h1>{escape(title)}</h1>{body}</html>"
-    return HttpResponse(status, text.encode(), {"content-type": "text/html; charset=utf-8"})

@@ -67,8 +67,8 @@ def read(log: Path, offset: int = 0) -> Iterator[LogEvent]:
             offset = end
 
 
-def last(log: Path) -> LogEvent | None:
-    """Return the last event, found from the end; None if there is none."""
+def tail(log: Path, count: int) -> list[LogEvent]:
+    """Return the last events, found from the end: `count` of them, or fewer if they are very long."""
     size = log.stat().st_size
     offset = 0
     if size > TAIL_BYTES:
@@ -76,8 +76,12 @@ def last(log: Path) -> LogEvent | None:
             file.seek(size - TAIL_BYTES)
             # the line in the middle of which this begins is left out
             offset = size - TAIL_BYTES + len(file.readline())
-    events = deque(read(log, offset), maxlen=1)
-    return events[0] if events else None
+    return list(deque(read(log, offset), maxlen=count))
+
+
+def last(log: Path) -> LogEvent | None:
+    """Return the last event; None if there is none."""
+    return next(iter(tail(log, 1)), None)
 
 
 def last_words(log: Path, count: int = 8, characters: int = 700) -> str:
