@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from include.core.documents.codec import Document
+from include.core.documents.codec import OMIT_NONE, Document
 from include.core.documents.model import Verdict
 from include.core.layout import Interval
 
@@ -43,6 +43,10 @@ class Entry(Document):
     replaces: str | None = None
     #: rollback: end of the newest data decided about by then; dates it among the promotions
     effective: datetime | None = None
+    #: digest of the transform's output; missing in what 0.1.0 wrote
+    transform_digest: str | None = field(default=None, metadata=OMIT_NONE)
+    #: digest of the evaluation's output; missing in what 0.1.0 wrote
+    evaluation_digest: str | None = field(default=None, metadata=OMIT_NONE)
     #: given by the ledger, from 1
     number: int = 0
 

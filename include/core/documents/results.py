@@ -73,6 +73,8 @@ class RegisterResult(StepResult):
     """What register hands on; `uri` is the model."""
 
     evaluation_uri: str
+    #: digest of the evaluation's output, as the ledger has it; missing where 0.1.0 decided
+    evaluation_digest: str | None = field(default=None, metadata=OMIT_NONE)
     #: ARN of the model package
     version: str
     #: number of the promotion in the ledger; null where there is none

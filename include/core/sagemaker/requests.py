@@ -91,9 +91,12 @@ class StepInput:
     listed: InputList | None = field(default=None, compare=False)
 
     @classmethod
-    def at(cls, uri: str) -> StepInput:
-        """Return an input whose URI says what it is, as that of an output does, which holds its key."""
-        return cls(Source(uri), uri)
+    def at(cls, uri: str, content: str | None = None) -> StepInput:
+        """Return an input whose URI says what it is, as that of an output does, which holds its key.
+
+        :param content: digest of the output, where somebody wrote it down when it was handed on
+        """
+        return cls(Source(uri), content or uri)
 
 
 @dataclass(frozen=True)

@@ -87,8 +87,8 @@ class MonitorOperator(JobOperator):
                 "prepared": input_of(self.output_of(context, "prepare")),
                 "scored": input_of(self.output_of(context, "batch_transform")),
                 "collected": input_of(self.output_of(context, "collect")),
-                "baseline": StepInput.at(f"{champion.transform_uri}baseline/"),
-                "evaluated": StepInput.at(champion.evaluation_uri),
+                "baseline": StepInput.at(f"{champion.transform_uri}baseline/", champion.transform_digest),
+                "evaluated": StepInput.at(champion.evaluation_uri, champion.evaluation_digest),
             },
             {
                 "champion-version": champion.version or "",

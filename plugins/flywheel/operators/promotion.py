@@ -41,6 +41,7 @@ class DecidePromotionOperator(CycleOperator):
         trained = self.result_of(context, "train", TrainResult)
         evaluated = self.output_of(context, "evaluate")
         verdict = self.document_of(evaluated, VERDICT, Verdict)
+        transformed = self.output_of(context, "transform")
         wanted = Entry(
             kind="decision",
             at=now(),
@@ -48,8 +49,10 @@ class DecidePromotionOperator(CycleOperator):
             interval=interval,
             key=trained.key,
             model_uri=trained.model_uri,
-            transform_uri=self.output_of(context, "transform").uri,
+            transform_uri=transformed.uri,
+            transform_digest=transformed.digest,
             evaluation_uri=evaluated.uri,
+            evaluation_digest=evaluated.digest,
             data_end=interval.end,
             verdict=verdict,
             reasons=verdict.reasons,
@@ -91,6 +94,7 @@ class RegisterOperator(CycleOperator):
             key=approved.key,
             uri=decision.model_uri,
             evaluation_uri=decision.evaluation_uri,
+            evaluation_digest=decision.evaluation_digest,
             version=version,
             promotion=self._promote(approved, decision, version) if approved.promote else None,
         )
@@ -109,7 +113,7 @@ class RegisterOperator(CycleOperator):
 
     def _card(self, decision: Entry, approval: Approval) -> dict[str, str] | None:
         uri = f"{decision.evaluation_uri}{MODEL_CARD}"
-        card = read_output_document(self.hook, uri, ModelCard)
+        card = read_output_document(self.hook, uri, ModelCard, decision.evaluation_digest or "")
         if card is None:
             self.log.warning("There is no %s: the version gets no model card", uri)
             return None
@@ -293,6 +297,7 @@ class RollBackOperator(CycleOperator):
             key=entry.key,
             uri=entry.model_uri,
             evaluation_uri=entry.evaluation_uri,
+            evaluation_digest=entry.evaluation_digest,
             version=entry.version,
             promotion=promotion_of(self.ledger.entries(), entry).number,
             replaces=entry.replaces,

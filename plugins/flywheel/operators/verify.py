@@ -39,9 +39,8 @@ class VerifyOperator(CycleOperator):
         deployed = self.result_of(context, "deploy", DeployResult)
         self.publish(context, version_page(self.cycle.name, deployed.version))
         uri = f"{deployed.evaluation_uri}{GOLDEN_ROWS}"
-        rows = [
-            json.loads(line) for line in (read_output(self.hook, uri) or b"").splitlines() if line.strip()
-        ]
+        golden = read_output(self.hook, uri, deployed.evaluation_digest or "") or b""
+        rows = [json.loads(line) for line in golden.splitlines() if line.strip()]
         if not rows:
             raise OutputMissing(f"There are no golden rows in {uri} to verify with. Clear `evaluate`.")
         for start in range(0, len(rows), BATCH_ROWS):

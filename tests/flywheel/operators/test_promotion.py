@@ -34,6 +34,8 @@ def test_a_decision_is_recorded_once(run: Any) -> None:
     first = run.do(DecidePromotionOperator, context)
     assert run.do(DecidePromotionOperator, context) == first
     assert first["decision"]["reasons"] == ["It beats the baselines."]
+    digests = [first["decision"][f"{name}_digest"] for name in ("transform", "evaluation")]
+    assert digests == [context.results[step]["digest"] for step in ("transform", "evaluate")]
     assert first["decision"]["data_end"] == "2013-02-01T00:00:00+00:00"
 
 
