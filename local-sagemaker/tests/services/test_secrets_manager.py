@@ -181,6 +181,8 @@ def test_lists_are_filtered_sorted_and_paged(client: Any) -> None:
             {"Name": "a", "SecretString": "x", "SecretBinary": b"x"},
             "InvalidParameterException",
         ),
+        ("create_secret", {"Name": "a", "Tags": [{"Key": "x"}]}, "InvalidParameterException"),
+        ("create_secret", {"Name": "a", "Tags": [{}]}, "InvalidParameterException"),
         ("put_secret_value", {"SecretId": "none", "SecretString": "x"}, "ResourceNotFoundException"),
         ("put_secret_value", {"SecretId": "empty"}, "InvalidRequestException"),
         ("get_secret_value", {"SecretId": "empty"}, "ResourceNotFoundException"),
@@ -190,6 +192,7 @@ def test_lists_are_filtered_sorted_and_paged(client: Any) -> None:
             {"SecretId": "empty", "RecoveryWindowInDays": 7, "ForceDeleteWithoutRecovery": True},
             "InvalidParameterException",
         ),
+        ("list_secrets", {"Filters": [{"Values": ["x"]}]}, "InvalidParameterException"),
         ("list_secrets", {"NextToken": "x"}, "InvalidNextTokenException"),
     ],
 )

@@ -72,6 +72,8 @@ def create_secret(context: Context, parameters: dict[str, Any]) -> dict[str, Any
         )
     _purge_if_due(context, name)
     value = _given_value(parameters)
+    if any(tag.keys() != {"Key", "Value"} for tag in parameters.get("Tags", [])):
+        raise InvalidParameterException("A tag has a Key and a Value.")
     suffix = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(SUFFIX_LENGTH))
     arn, now = context.arn("secretsmanager", f"secret:{name}-{suffix}"), time.time()
     document = {"Description": parameters.get("Description", ""), "VersionIdsToStages": {}}
@@ -126,6 +128,8 @@ def describe_secret(context: Context, parameters: dict[str, Any]) -> dict[str, A
 @operation("secretsmanager", "ListSecrets")
 def list_secrets(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """Answer with one page of secrets, without their values, by the time of their creation."""
+    if any("Key" not in wanted for wanted in parameters.get("Filters", [])):
+        raise InvalidParameterException("A filter has a Key and Values.")
     key = parameters.get("SortBy", "created-date")
     query = Query(
         sort_by="name" if key == "name" else "created", is_descending=parameters.get("SortOrder") != "asc"
