@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from include.ml.exceptions import InvalidInput
@@ -19,12 +22,37 @@ from include.steps.rows import Partition, feature_rows, find_partitions
 from include.steps.tables import columns_of, read_batches, write_table
 
 
+@dataclass
+class EventIds:
+    """Count events whose id an earlier partition has: no row is dropped, but labels are matched by id."""
+
+    #: 64-bit hashes in ascending order, 8 bytes for each event of the history
+    hashes: np.ndarray = field(default_factory=lambda: np.empty(0, np.uint64))
+    #: [rows] counted so far
+    repeated: int = 0
+
+    def add(self, partition: str, event_ids: pd.Series) -> None:
+        """Take in the ids of a partition, and name the first that is there already."""
+        hashes = pd.util.hash_array(event_ids.astype(str).to_numpy(object), categorize=False)
+        position = np.searchsorted(self.hashes, hashes)
+        known = np.append(self.hashes, np.uint64(0))[position] == hashes
+        repeated = event_ids[known & (position < len(self.hashes))]
+        if len(repeated):
+            self.repeated += len(repeated)
+            print(
+                f"{len(repeated)} events of {partition} have the id of an event of an earlier partition, "
+                f"such as {repeated.iloc[0]!r}. Labels are matched by id: make it unique over all time."
+            )
+        self.hashes = np.sort(np.concatenate([self.hashes, hashes]), kind="stable")
+
+
 def transform(step: Step) -> dict[str, int]:
     """Write the parts of the training set, one partition in memory at a time, and the baseline."""
     until = known_until(step)
     rows: Counter[str] = Counter()
+    event_ids = EventIds()
     for partition in find_partitions(step):
-        rows.update(_write_parts(step, partition, until))
+        rows.update(_write_parts(step, partition, until, event_ids))
     refuse_empty(step, rows, until)
     write_baseline(step)
     out = {part: rows[part] for part in PARTS}
@@ -35,6 +63,8 @@ def transform(step: Step) -> dict[str, int]:
         "rows_duplicate": 0,
     }
     metrics = {f"rows_{part}": count for part, count in out.items()}
+    if event_ids.repeated:
+        metrics["event_ids_repeated"] = event_ids.repeated
     write_manifest(step, counts=counts | {"rows_without_label": rows["unlabelled"]}, metrics=metrics)
     return counts | {"rows_without_label": rows["unlabelled"]} | metrics
 
@@ -45,9 +75,10 @@ def known_until(step: Step) -> datetime:
     return parse_time("known-until", given) if given else step.end
 
 
-def _write_parts(step: Step, partition: Partition, until: datetime) -> Counter[str]:
+def _write_parts(step: Step, partition: Partition, until: datetime, event_ids: EventIds) -> Counter[str]:
     features, split = step.module("features"), step.description.split
     rows = feature_rows(step, partition)
+    event_ids.add(str(partition.interval), rows["event_id"])
     known = is_known(rows[features.LABEL], rows["known_time"], until)
     labelled = rows[known]
     part_of = by_time(labelled["event_time"], step.end, holdout=split.holdout, validation=split.validation)

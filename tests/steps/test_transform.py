@@ -136,3 +136,16 @@ def test_transforming_twice_gives_the_same_bytes(with_history: History, containe
     job, again = with_history("transform", 2), container("again")
     again.link("clean", job.base / "processing/input/clean")
     assert job.run("transform", **DAY_2)["digest"] == again.run("transform", **DAY_2)["digest"]
+
+
+def test_an_event_id_of_an_earlier_partition_is_counted_and_named(
+    with_history: History, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An id is unique in its own partition, and the next one has it again for 23 of 24 events."""
+    job = with_history("transform", 2)
+    ids = "[f'{row + table[\"event_time\"].dt.day.iloc[0]}' for row in range(24)]"
+    change_joining(tmp_path, f"table.assign(event_id={ids})")
+    manifest = job.run("transform", **DAY_2)
+    assert manifest["metrics"]["event_ids_repeated"] == 23
+    assert manifest["counts"]["rows_in"] == 48
+    assert "23 events of 2020-01-02_2020-01-03" in capsys.readouterr().out
