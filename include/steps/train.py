@@ -203,8 +203,14 @@ def fit_operating_point(
 
     def predict(others: np.ndarray, held: np.ndarray) -> np.ndarray:
         rows = table[others].reset_index(drop=True), labels[others]
-        fitted = fit_pipeline(step, estimator, rows, validation)
-        return np.asarray(fitted.predict_proba(table[held].reset_index(drop=True)))[:, 1]
+        try:
+            fitted = fit_pipeline(step, estimator, rows, validation)
+        except cycle_code.FaultyCode as error:
+            # a fault that all rows have is told when the pipeline is fitted to all of them
+            print(f"threshold: {held.sum()} rows are left out, since the others cannot be fitted: {error}")
+            return np.full(int(held.sum()), np.nan)
+        answers = operating.answered(fitted.predict_proba, table[held].reset_index(drop=True), 2)
+        return answers[:, 1]
 
     scores = operating.out_of_fold(predict, labels, operating.time_folds(keys))
     return OperatingPoint(

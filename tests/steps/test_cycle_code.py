@@ -11,10 +11,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from include.ml import cycle_code
+from include.ml.evaluation.operating import SMALLEST_PART
 from include.ml.exceptions import InvalidInput
 from include.steps import train
 from include.steps.contract import Step
@@ -276,3 +279,36 @@ def test_an_estimator_is_told_of_with_its_doubtful_numbers(tmp_path: Path) -> No
     assert message.endswith(
         "Of the 2 rows, a is infinite in 1 rows (first in row 2); b is missing in 2 rows (first in row 1)."
     )
+
+
+@pytest.mark.parametrize("rare", [1, 30])
+def test_a_category_of_one_stretch_alone_does_not_end_training(tmp_path: Path, rare: int) -> None:
+    """The rows that a model of the others cannot answer are left out of the choice of the threshold."""
+    generator, n = np.random.default_rng(0), 600
+    labels = generator.integers(0, 2, n)
+    table = pd.DataFrame({"x": labels + generator.normal(size=n), "c": "often"})
+    table.loc[n - rare :, "c"] = "rare"
+    columns = ColumnTransformer(
+        [("c", OneHotEncoder(handle_unknown="error"), ["c"])], remainder="passthrough"
+    )
+    estimator = ModuleType("estimator")
+    vars(estimator)["pipeline"] = lambda _: make_pipeline(columns, LogisticRegression())
+    step = Step(name="train", cycle="flights", start=NOW, end=NOW, key="", base=tmp_path)
+    times = pd.Series(pd.date_range(NOW, periods=n, freq="h"))
+    point = train.fit_operating_point(step, estimator, times, (table, labels), (table, labels))
+    assert point.threshold.value is not None
+    assert n - rare - 2 * SMALLEST_PART <= point.rows <= n - rare
+
+
+def test_stretches_that_cannot_be_fitted_leave_no_threshold(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The fault is told, and told again where all rows are fitted."""
+    estimator = ModuleType("estimator")
+    vars(estimator)["pipeline"] = lambda _: make_pipeline(LogisticRegression())
+    step = Step(name="train", cycle="flights", start=NOW, end=NOW, key="", base=tmp_path)
+    rows = pd.DataFrame({"x": [np.inf] * 60}), np.arange(60) % 2
+    times = pd.Series(pd.date_range(NOW, periods=60, freq="D"))
+    point = train.fit_operating_point(step, estimator, times, rows, rows)
+    assert (point.threshold.value, point.rows) == (None, 0)
+    assert "x is infinite in 40 rows" in capsys.readouterr().out

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from include.core.documents.model import Bounds, MeasuredMetric
 from include.core.tasks import FLOORS, TASKS, Metric
@@ -21,6 +22,8 @@ from include.ml.evaluation.resampling import Sample
 
 #: models fitted besides the one that is kept, each without one stretch of the training rows
 FOLDS = 3
+#: rows that are asked together and left out together, where a model cannot answer one of them
+SMALLEST_PART = 16
 #: draws behind the interval of a threshold
 REPETITIONS = 200
 #: what a threshold can be, and what it takes to choose one
@@ -61,6 +64,21 @@ def out_of_fold(
         if len(np.unique(labels[~held])) == 2:  # noqa: PLR2004 - both classes
             scores[held] = predict(~held, held)
     return scores
+
+
+def answered(predict: Callable[[pd.DataFrame], np.ndarray], table: pd.DataFrame, classes: int) -> np.ndarray:
+    """Return probabilities, shape (rows, classes); NaN for rows that a model cannot answer, and near those.
+
+    A category that the held rows alone have ends the prediction of all of them where an encoder refuses what
+    it has not met. Parts are asked by halves, down to `SMALLEST_PART` rows.
+    """
+    try:
+        return np.asarray(predict(table), dtype=float)
+    except Exception:  # noqa: BLE001 - estimators raise what they like
+        if len(table) <= SMALLEST_PART:
+            return np.full((len(table), classes), np.nan)
+    middle = len(table) // 2
+    return np.concatenate([answered(predict, part, classes) for part in (table[:middle], table[middle:])])
 
 
 def fit_threshold(labels: np.ndarray, scores: np.ndarray, blocks: np.ndarray | None) -> Bounds:
