@@ -16,7 +16,7 @@ from include.cli.environment import read_document
 from include.cli.key_records import Records
 from include.cli.terminal import StackError, Terminal
 from include.core.code import file_digests, step_files
-from include.core.cycle import find_cycles
+from include.core.cycle import described_cycle
 from include.core.documents.manifest import KeyRecord, Manifest, files_digest
 from include.core.documents.model import Reproduction
 from include.core.exceptions import FlywheelError
@@ -201,7 +201,7 @@ def _repeat(records: Records, recorded: Recorded, terminal: Terminal, tolerance:
         job = JobSpec(
             name=name,
             step=STEP,
-            cycle=find_cycles()[cycle],
+            cycle=described_cycle(cycle),
             interval=interval,
             key=recorded.key,
             code_uri=put_code(records.sagemaker, records.settings.bucket, cycle),

@@ -21,7 +21,7 @@ from include.core.dependencies import IntervalDependencies
 from include.core.documents.ledger import Entry
 from include.core.documents.model import Verdict
 from include.core.documents.retraining import RetrainingRequest
-from include.core.exceptions import FlywheelError, HistoryIncomplete
+from include.core.exceptions import FlywheelError, HistoryIncomplete, InvalidCycle
 from include.core.history import clean_record, fetch_record
 from include.core.layout import Interval, split_uri
 from include.core.ledger import Ledger, champion_as_of, production
@@ -276,7 +276,7 @@ def test_the_trigger_fires_when_the_waiting_is_over(
     }
     trigger = IntervalReadyTrigger(**arguments)
     assert trigger.serialize() == ("flywheel.triggers.interval_ready.IntervalReadyTrigger", arguments)
-    monkeypatch.setattr(interval_ready, "find_cycles", lambda: {"flights": world.cycle})
+    monkeypatch.setattr(interval_ready, "described_cycle", {"flights": world.cycle}.__getitem__)
 
     async def fire() -> Any:
         waiting = asyncio.ensure_future(anext(trigger.run()))
@@ -287,6 +287,26 @@ def test_the_trigger_fires_when_the_waiting_is_over(
         return await asyncio.wait_for(waiting, 60)
 
     assert asyncio.run(fire()).payload == {}
+
+
+def test_a_cycle_that_broke_meanwhile_is_not_awaited(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trigger fires, and the task says what is wrong with the description."""
+
+    def refuse(name: str) -> Any:
+        raise InvalidCycle(name, ["schedule='tomorrow' is no schedule."])
+
+    trigger = IntervalReadyTrigger(
+        cycle="flights",
+        interval=world.february.iso,
+        need="cleaned",
+        since=time.time(),
+        patience_s=3600.0,
+        aws_conn_id=world.settings.aws_conn_id,
+        poll_interval_s=0.1,
+        deadline=None,
+    )
+    monkeypatch.setattr(interval_ready, "described_cycle", refuse)
+    assert not trigger.is_waiting()
 
 
 def test_clearing_an_old_interval_leaves_production_alone(world: World) -> None:

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from flywheel.triggers.base import PollingTrigger
 from include.core.code import step_digest
-from include.core.cycle import find_cycles
+from include.core.cycle import described_cycle
 from include.core.dependencies import IntervalDependencies, Need
 from include.core.exceptions import FlywheelError, PermanentError
 from include.core.keys import environment_digest
@@ -47,7 +47,7 @@ class IntervalReadyTrigger(PollingTrigger):
 
     @cached_property
     def _dependencies(self) -> IntervalDependencies:
-        return IntervalDependencies(self.hook, find_cycles()[self.cycle], settings(), self.patience)
+        return IntervalDependencies(self.hook, described_cycle(self.cycle), settings(), self.patience)
 
     def is_waiting(self) -> bool:
         """Return whether an earlier interval is awaited, and log which one, when that changes."""

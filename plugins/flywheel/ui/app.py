@@ -19,7 +19,7 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 from flywheel.ui import files, rights
 from flywheel.ui.costs import costs
 from flywheel.ui.readers import Reader, reader
-from include.core.cycle import Cycle, find_cycles
+from include.core.cycle import Cycle, broken_cycles, find_cycles
 from include.core.layout import split_uri
 from include.core.places import Places
 
@@ -109,6 +109,8 @@ def cycles(user: User, read: Read) -> dict[str, Any]:
         "user": user.get_name(),
         "cycles": [about(cycle, user) | {"parts": read.card(cycle)} for cycle in seen],
         "hidden": len(find_cycles()) - len(seen),
+        # by name alone: what is wrong may quote the description, and Airflow knows who may read that
+        "broken": [*broken_cycles()],
     }
 
 

@@ -8,7 +8,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from flywheel.ui import app
 from flywheel.ui.app import STATIC
+from include.core.exceptions import InvalidCycle
 from tests.examples import month
 from tests.flywheel.ui.conftest import KEY, Browser, Written
 
@@ -57,6 +59,14 @@ def test_a_user_without_a_role_sees_no_cycle(browser: Browser, written: Written)
         f"/cycles/flights/files/{REPORT}",
     )
     assert [nobody.get(f"/flywheel{address}").status_code for address in addresses] == [404, 404, 404]
+
+
+def test_a_broken_cycle_is_named_and_no_more(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong with it may quote the description, which Airflow shows to those who may read it."""
+    monkeypatch.setattr(app, "broken_cycles", lambda: {"shop": InvalidCycle("shop", ["secret"])})
+    answer = browser("viewer").get("/flywheel/api/cycles")
+    assert answer.json()["broken"] == ["shop"]
+    assert "secret" not in answer.text
 
 
 @pytest.mark.parametrize(("role", "may"), [("viewer", False), ("user", True), ("admin", True)])

@@ -16,7 +16,7 @@ export async function overview(again) {
     open: airflow("/dags/~/dagRuns/~/hitlDetails?response_received=false&limit=50"),
   });
   if (answers.cards.error) throw answers.cards.error;
-  const { cycles, hidden } = answers.cards.value;
+  const { cycles, hidden, broken } = answers.cards.value;
   const failures = [answers.dags, answers.open].map(({ error }) => ({ error: error && `Airflow: ${error.message}` }));
   const parts = [...cycles.flatMap((cycle) => Object.values(cycle.parts)), ...failures];
   const dags = Object.fromEntries((answers.dags.value?.dags ?? []).map((dag) => [dag.dag_id, dag]));
@@ -36,10 +36,10 @@ export async function overview(again) {
     fresh: [Math.random(), () => fresh(parts, again)],
     trouble: [parts.map(({ error }) => error), () => troubles(parts)],
     cards: [
-      [cycles, open, next],
+      [cycles, open, next, broken],
       () =>
-        cycles.length
-          ? h("div", { class: "cards" }, cycles.map((cycle) => card(cycle, dags, open)))
+        cycles.length || broken.length
+          ? h("div", { class: "cards" }, cycles.map((cycle) => card(cycle, dags, open)), broken.map(brokenCard))
           : h("p", { class: "empty" }, none(hidden)),
     ],
   };
@@ -67,6 +67,16 @@ function card(cycle, dags, open) {
     h("dl", {}, pair("Next runs", nextRuns(cycle, dags)), lastDecision(ledger.value, watch.value)),
   );
 }
+
+/** Builds the card of a cycle whose description cannot be worked with. */
+const brokenCard = (name) =>
+  h(
+    "article",
+    { class: "card", "aria-labelledby": `card-${name}`, "data-cycle": name },
+    h("h2", { id: `card-${name}` }, name),
+    h("p", {}, badge("bad", "broken"), " Its description cannot be worked with, so that it has no DAGs."),
+    h("p", { class: "quiet" }, "Airflow's import error of dags/broken_cycles.py says what is wrong, and what to write instead."),
+  );
 
 function championFacts(cycle, { champion: entry, entries }) {
   if (!entry)
