@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from functools import partial
@@ -21,15 +23,20 @@ from sagemaker_kit.serving import until
 
 MEGABYTES = 24
 NAMESPACE = ["unshare", *([] if os.geteuid() == 0 else ["--map-root-user"]), "--mount"]
-#: says that it runs, and ends when it is told to
+#: writes a model if it trains, says that it runs, and ends when it is told to
 JOB = """
 import os, time
+model = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml") + "/model"
+if os.path.isdir(model):
+    with open(model + "/weights", "wb") as file:
+        file.write(b"".join(os.urandom(1 << 10) for _ in range(1 << 10)))
 with open(os.environ["MARK"], "a") as file:
     file.write("run\\n")
 while not os.path.exists(os.environ["MARK"] + ".go"):
     time.sleep(0.02)
 """
-IMAGE = 'uri = ["crash:*"]\n[entry_points]\nprocess = ["{python}", "-I", "-S", "-u", "{dir}/job.py"]\n'
+COMMAND = '["{python}", "-I", "-S", "-u", "{dir}/job.py"]'
+IMAGE = f'uri = ["crash:*"]\n[entry_points]\nprocess = {COMMAND}\ntrain = {COMMAND}\n'
 #: no more than this is left on a disk that counts as full, bytes
 CRUMB = 4096
 
@@ -177,6 +184,40 @@ def test_a_full_disk_is_told_and_spoils_nothing(service: Service, disk: Disk, tm
         shutil.copy(path, tmp_path)
     with closing(sqlite3.connect(tmp_path / "sagemaker.sqlite")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_model_waits_for_room(service: Service, disk: Disk, tmp_path: Path, *, is_killed: bool) -> None:
+    """A training that ends on a full disk keeps its model and puts it when there is room, killed or not."""
+    service.sagemaker.create_training_job(
+        TrainingJobName="waits",
+        AlgorithmSpecification={"TrainingImage": "crash:1", "TrainingInputMode": "File"},
+        RoleArn="arn:aws:iam::000000000000:role/r",
+        OutputDataConfig={"S3OutputPath": "s3://lab/out"},
+        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        StoppingCondition={"MaxRuntimeInSeconds": 600},
+        Environment={"MARK": str(tmp_path / "mark")},
+    )
+    until((tmp_path / "mark").exists, "the start of the job")
+    disk.fill()
+    (tmp_path / "mark.go").touch()
+    until(lambda: "waits for the disk" in (tmp_path / "log").read_text(), "the job's wait")
+    if is_killed:
+        service.kill()
+        service.start()
+    assert training(service)["TrainingJobStatus"] == "InProgress"
+    disk.free()
+    until(lambda: training(service)["TrainingJobStatus"] != "InProgress", "the job's end")
+    assert training(service)["TrainingJobStatus"] == "Completed"
+    archive = service.s3.get_object(Bucket="lab", Key="out/waits/output/model.tar.gz")["Body"].read()
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        assert {member.name: member.size for member in tar} == {"weights": 1 << 20}
+
+
+def training(service: Service) -> dict[str, Any]:
+    """The description of the training job that waits."""
+    found: dict[str, Any] = service.sagemaker.describe_training_job(TrainingJobName="waits")
+    return found
 
 
 def test_a_service_starts_on_a_full_disk_to_be_read(service: Service, disk: Disk) -> None:

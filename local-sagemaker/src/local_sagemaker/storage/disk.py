@@ -24,6 +24,9 @@ DATABASE = {
     sqlite3.SQLITE_IOERR: errno.EIO,
 }
 
+#: of these the disk is cured from outside, and what failed can be done again
+CURABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+
 
 def number_of(error: BaseException) -> int | None:
     """Return the number of the system's error if the disk is to blame for `error`, else None."""
@@ -31,6 +34,15 @@ def number_of(error: BaseException) -> int | None:
         # the lowest byte is the kind of error, the rest tells more of it
         return DATABASE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
     return error.errno if isinstance(error, OSError) and error.errno in ADVICE else None
+
+
+def is_curable(error: BaseException) -> bool:
+    """Whether what failed may succeed later: the disk, or its database, has no room or takes no writes.
+
+    A file that cannot be read is none of these: no time cures it.
+    """
+    number = number_of(error)
+    return number in CURABLE or (number is not None and isinstance(error, sqlite3.Error))
 
 
 def explained(error: BaseException, root: Path) -> str | None:

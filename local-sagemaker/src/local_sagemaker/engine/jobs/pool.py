@@ -119,11 +119,10 @@ class JobPool:
         if jobs.load(resource.state).phase is Phase.QUEUED:
             self._queue.add(watch.owner, watch)
             return
-        self._worker.apply(watch, lifecycle.Restarted(at=time.time()))
         # beside the limit: its container may be running, and somebody has to watch it
         with self._lock:
             self._queue.hold(watch.owner)
-            self._begin(watch)
+            self._begin(watch, lifecycle.Restarted(at=time.time()))
 
     def _admit(self) -> None:
         with self._lock:
@@ -131,17 +130,20 @@ class JobPool:
                 taken = self._queue.take()
                 if taken is None:
                     return
-                self._begin(taken[1])
+                self._begin(taken[1], lifecycle.Admitted(at=time.time()))
 
-    def _begin(self, watch: Watch) -> None:
-        thread = threading.Thread(target=self._run, args=(watch,), name=f"job-{watch.name}", daemon=True)
+    def _begin(self, watch: Watch, event: lifecycle.JobEvent) -> None:
+        # the event is kept by the thread: on a full disk that waits, and the service must start meanwhile
+        thread = threading.Thread(
+            target=self._run, args=(watch, event), name=f"job-{watch.name}", daemon=True
+        )
         self._threads[watch] = thread
         thread.start()
 
-    def _run(self, watch: Watch) -> None:
+    def _run(self, watch: Watch, event: lifecycle.JobEvent) -> None:
         watch.pipe = os.pipe()
         try:
-            self._worker.apply(watch, lifecycle.Admitted(at=time.time()))
+            self._worker.apply(watch, event)
             while not self._closing.is_set() and self._worker.state(watch).phase is not Phase.ENDED:
                 self._worker.advance(watch)
             if not self._closing.is_set():

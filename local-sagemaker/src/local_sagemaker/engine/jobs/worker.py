@@ -30,7 +30,7 @@ from local_sagemaker.storage.store import Resource, Store
 
 log = logging.getLogger(__name__)
 
-#: how often a change of a job's state is tried again where the disk refuses it
+#: how often a change of a job's state, or its upload, is tried again where the disk refuses it
 RETRY_S = 1.0
 
 
@@ -98,16 +98,29 @@ class JobWorker:
                 case Instruction.UPLOAD:
                     members = watch.kind.upload(job, state)
                     return lifecycle.Uploaded(at=time.time()), members
-        except JobError as error:
-            reason = str(error)
-        except (LaunchError, UnknownImageError) as error:
-            reason = f"ClientError: {error}"
-        except Exception as error:
-            log.exception("The step %s of the job %s failed", instruction.value, watch.name)
-            reason = f"InternalServerError: {type(error).__name__}: {error}"
-        else:
+        except Exception as error:  # noqa: BLE001 (it is the job's failure, and logged)
+            reason = self._reason(watch, instruction, error)
+            if reason is not None:
+                return lifecycle.StepFailed(at=time.time(), reason=jobs.shorten(reason)), members
+        return None
+
+    def _reason(self, watch: Watch, instruction: Instruction, error: Exception) -> str | None:
+        """Return why a step failed; None if it is an upload that waits for the disk.
+
+        Till then the outputs stay in the workspace, which alone holds them.
+        """
+        if isinstance(error, JobError):
+            return str(error)
+        if isinstance(error, LaunchError | UnknownImageError):
+            return f"ClientError: {error}"
+        if instruction is Instruction.UPLOAD and disk.is_curable(error):
+            advice = disk.explained(error, self._service.root)
+            log.warning("The upload of the job %s waits for the disk: %s", watch.name, advice)
+            watch.inbox.appendleft(instruction)
+            self._closing.wait(RETRY_S)
             return None
-        return lifecycle.StepFailed(at=time.time(), reason=jobs.shorten(reason)), members
+        log.error("The step %s of the job %s failed", instruction.value, watch.name, exc_info=error)
+        return f"InternalServerError: {type(error).__name__}: {error}"
 
     def _wait(self, watch: Watch) -> tuple[lifecycle.JobEvent, dict[str, Any]] | None:
         """Return the container's next event; None when the inbox has something new."""
