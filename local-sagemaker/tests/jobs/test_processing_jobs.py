@@ -205,7 +205,7 @@ def test_paths_outside_the_containers_folder_are_refused(lab: Lab, request_: dic
 
 def test_boto3s_waiter_and_the_missing_job(lab: Lab) -> None:
     """The waiter stops at the end; a missing job is a ValidationException."""
-    lab.process("wait", "true", ExperimentConfig={"ExperimentName": "e"})
+    lab.process("wait", "true")
     waiter = lab.sagemaker.get_waiter("processing_job_completed_or_stopped")
     waiter.wait(ProcessingJobName="wait", WaiterConfig={"Delay": 1, "MaxAttempts": 60})
     with refused("ValidationException"):
