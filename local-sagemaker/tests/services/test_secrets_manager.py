@@ -6,6 +6,7 @@ from __future__ import annotations
 import stat
 import time
 import uuid
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -20,6 +21,21 @@ from sagemaker_kit.service import Service
 #: found by a search through every file of the service's root
 VALUE = "hunter2-\N{SNOWMAN}-never-elsewhere"
 DATABASE = "sagemaker.sqlite"
+
+
+@pytest.fixture(scope="module")
+def shared_service(start_shared_service: Callable[..., Service]) -> Service:
+    """The service of this module: starting one takes longer than a test."""
+    return start_shared_service()
+
+
+@pytest.fixture
+def sagemaker(shared_service: Service) -> Service:
+    """The service of this module without any secret."""
+    secrets = shared_service.client("secretsmanager")
+    for secret in secrets.list_secrets(IncludePlannedDeletion=True)["SecretList"]:
+        secrets.delete_secret(SecretId=secret["Name"], ForceDeleteWithoutRecovery=True)
+    return shared_service
 
 
 @pytest.fixture
