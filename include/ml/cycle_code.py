@@ -68,7 +68,7 @@ def check_columns(which: str, columns: Sequence[str], wanted: Sequence[str]) -> 
     if missing:
         raise FaultyCode(
             f"{which} returns no {_named('column', missing)}{_meant(missing[0], columns)}. It returns "
-            f"{_listed(columns)}."
+            f"{_listed(columns)}. Return the missing as well."
         )
 
 

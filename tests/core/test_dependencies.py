@@ -290,7 +290,7 @@ def test_the_trigger_fires_when_the_waiting_is_over(
 
 
 def test_a_cycle_that_broke_meanwhile_is_not_awaited(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The trigger fires, and the task says what is wrong with the description."""
+    """The trigger fires at once, whatever its patience."""
 
     def refuse(name: str) -> Any:
         raise InvalidCycle(name, ["schedule='tomorrow' is no schedule."])

@@ -74,6 +74,8 @@ def answered(predict: Callable[[pd.DataFrame], np.ndarray], table: pd.DataFrame,
     """
     try:
         return np.asarray(predict(table), dtype=float)
+    except MemoryError:  # this says nothing of the rows
+        raise
     except Exception:  # noqa: BLE001 - estimators raise what they like
         if len(table) <= SMALLEST_PART:
             return np.full((len(table), classes), np.nan)
